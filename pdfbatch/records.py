@@ -1,0 +1,273 @@
+"""Shapes and keys of everything a run writes to its store. Pure: no I/O, no clock.
+
+A run's state lies under `OUT/.pdfbatch/RUN/`; the Markdown itself lies beside it, `IN/a/b.pdf` → `OUT/a/b.md`.
+All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+STATE_PREFIX = ".pdfbatch/"
+CURRENT_RUN_KEY = STATE_PREFIX + "current.json"
+
+
+class Reason(StrEnum):
+    """Why a page or document could not be read; stable strings, see `RETRYABLE`."""
+
+    EMPTY_FILE = "empty_file"
+    NOT_A_PDF = "not_a_pdf"
+    CORRUPT = "corrupt"
+    ENCRYPTED = "encrypted"
+    NO_PAGES = "no_pages"
+    TOO_LARGE = "too_large"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out_of_memory"
+    NEEDS_OCR = "needs_ocr"
+    ENGINE_ERROR = "engine_error"
+    REPETITION = "repetition"
+    MISSING = "missing"
+    STORE_ERROR = "store_error"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same file may fare better another time (another machine, engine or moment)."""
+        return self in RETRYABLE
+
+
+RETRYABLE = frozenset(
+    {
+        Reason.TIMEOUT,
+        Reason.CRASHED,
+        Reason.OUT_OF_MEMORY,
+        Reason.NEEDS_OCR,
+        Reason.ENGINE_ERROR,
+        Reason.REPETITION,
+        Reason.STORE_ERROR,
+    }
+)
+
+
+class Record(BaseModel):
+    """Base of what is written: frozen; unknown fields are kept out but tolerated when read (newer writers)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+
+
+class SourceDocument(NamedTuple):
+    """One PDF of the manifest.
+
+    `key` is relative to INPUT. `output_etag` is the ETag its Markdown had when the manifest was frozen, None if
+    there was none: the document is done in this run as soon as its Markdown is there and has another ETag.
+    `attempt` counts the outcomes it has had in earlier runs, plus one.
+    """
+
+    key: str
+    size: int
+    etag: str
+    output_etag: str | None = None
+    attempt: int = 1
+
+
+class ReadOptions(Record):
+    """How pages are to be read; part of the manifest, so that a resumed run reads the rest the same way."""
+
+    keep_headers: bool = False
+    page_seconds: float = Field(default=120.0, gt=0)
+    """Deadline for one page in one child process, seconds."""
+    memory_mib: int = Field(default=2048, ge=256)
+    """What one child process may allocate, MiB."""
+    max_retries: int = Field(default=2, ge=0)
+    """How often a page is tried again after its child died or ran late, or a document after a store error."""
+
+
+class Manifest(Record):
+    """A run as it was frozen at launch: what is to be done, by how many, and how."""
+
+    version: Literal[1] = 1
+    run: str
+    created: str
+    input: str
+    output: str
+    total_workers: int = Field(ge=1)
+    engine: str
+    options: ReadOptions = ReadOptions()
+    retry_of: str | None = None
+    """The run whose failures this run retries."""
+    skipped: int = 0
+    """Documents of the input that needed nothing when the manifest was frozen."""
+    documents: list[SourceDocument]
+
+
+class CurrentRun(Record):
+    """The pointer at `.pdfbatch/current.json`: claimed by a conditional write, so that slices agree on one run."""
+
+    run: str
+
+
+class PageResult(Record):
+    """What became of one page. `reason` None means it was read (a blank page: Markdown "")."""
+
+    number: int = Field(ge=1)
+    markdown: str = ""
+    reason: Reason | None = None
+    read_by: str = ""
+    """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, or an engine's name."""
+    flags: list[str] = []
+    """What a person may want to check: `words_lost`, `words_doubled`, `ocr_turned`, …"""
+    seconds: float = 0.0
+    detail: str = ""
+    """For an unread page: one sentence for a person."""
+
+
+class Checkpoint(Record):
+    """Finished pages of an unfinished document; `etag` is the input's, pages of another version are not used."""
+
+    key: str
+    etag: str
+    pages: list[PageResult]
+
+
+OutcomeKind = Literal["ok", "partial", "failed"]
+
+
+class Outcome(Record):
+    """One ledger line: what became of one document."""
+
+    key: str
+    outcome: OutcomeKind
+    reason: Reason | None = None
+    pages: int = 0
+    failed_pages: list[tuple[int, Reason]] = []
+    flagged_pages: list[tuple[int, str]] = []
+    read_by: dict[str, int] = {}
+    """Pages by what read them, as in `PageResult.read_by`."""
+    engine: str = ""
+    seconds: float = 0.0
+    output: str | None = None
+    etag: str = ""
+    attempt: int = 1
+    worker: int = 0
+    at: str = ""
+    detail: str = ""
+    """One sentence for a person: what the library said."""
+
+
+WorkerState = Literal["starting", "running", "draining", "done", "interrupted", "failed"]
+
+
+class Counts(Record):
+    """Progress of one slice. `done` = ok + partial + failed + skipped; pages are those of this run."""
+
+    total: int = 0
+    ok: int = 0
+    partial: int = 0
+    failed: int = 0
+    skipped: int = 0
+    pages_read: int = 0
+    pages_failed: int = 0
+    pages_resumed: int = 0
+    """Of those read, the ones taken from checkpoints."""
+    reasons: dict[str, int] = {}
+
+    @property
+    def done(self) -> int:
+        return self.ok + self.partial + self.failed + self.skipped
+
+
+class Heartbeat(Record):
+    """`workers/worker-I.json`, overwritten about every 15 s by the living worker."""
+
+    worker: int
+    state: WorkerState
+    counts: Counts
+    pages_per_second: float = 0.0
+    eta_seconds: float | None = None
+    seconds: float = 0.0
+    """Wall time of this process so far."""
+    started: str
+    at: str
+    host: str = ""
+    pid: int = 0
+    reading: list[str] = []
+    """What each child is reading now, for people."""
+
+
+Ending = Literal["done", "interrupted", "deadline", "failed"]
+
+
+class DoneMark(Record):
+    """`done/worker-I.json`: why this worker ended."""
+
+    worker: int
+    why: Ending
+    at: str
+    counts: Counts
+
+
+class FailureList(Record):
+    """`failures/worker-I-failures.json`: every document of the slice that is failed or partial."""
+
+    worker: int
+    run: str
+    failures: list[Outcome]
+
+
+def output_key(key: str) -> str:
+    """The Markdown's key for a PDF's key: the last four characters are `.pdf` in any case."""
+    return key[: -len(".pdf")] + ".md"
+
+
+def is_pdf_key(key: str) -> bool:
+    path = PurePosixPath(key)
+    return path.suffix.lower() == ".pdf" and path.name.lower() != ".pdf" and not key.startswith(STATE_PREFIX)
+
+
+class RunKeys:
+    """Keys of one run's state, relative to OUTPUT."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.prefix = f"{STATE_PREFIX}{run}/"
+        self.manifest = self.prefix + "manifest.json.gz"
+        self.workers = self.prefix + "workers/"
+        self.ledger = self.prefix + "ledger/"
+        self.failures = self.prefix + "failures/"
+        self.checkpoints = self.prefix + "checkpoints/"
+        self.done = self.prefix + "done/"
+
+    def heartbeat(self, worker: int) -> str:
+        return f"{self.workers}worker-{worker}.json"
+
+    def ledger_of(self, worker: int) -> str:
+        return f"{self.ledger}worker-{worker}/"
+
+    def ledger_segment(self, worker: int, number: int) -> str:
+        return f"{self.ledger_of(worker)}{number:06d}.jsonl"
+
+    def failure_list(self, worker: int) -> str:
+        return f"{self.failures}worker-{worker}-failures.json"
+
+    def done_mark(self, worker: int) -> str:
+        return f"{self.done}worker-{worker}.json"
+
+    def checkpoints_of(self, key: str) -> str:
+        """Prefix of one document's checkpoints; a digest, because keys may hold anything and be long."""
+        return f"{self.checkpoints}{hashlib.sha256(key.encode()).hexdigest()[:24]}/"
+
+    def checkpoint(self, key: str, number: int) -> str:
+        return f"{self.checkpoints_of(key)}{number:06d}.json"
+
+
+def run_id(stamp: str, salt: str) -> str:
+    """A run's name: sorts by time. `stamp` like `20261121T231501Z`, `salt` four characters against twins."""
+    return f"{stamp}-{salt}"
+
+
+JsonObject = dict[str, Any]
