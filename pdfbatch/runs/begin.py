@@ -1,0 +1,189 @@
+"""How a run begins here: take up the unfinished one, or freeze what is left as a new one."""
+
+import os
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from pdfbatch.errors import NotFound, PdfbatchError, UsageError
+from pdfbatch.records import STATE_PREFIX, DoneMark, Heartbeat, Manifest, ReadOptions, Reason, RunKeys
+from pdfbatch.runs import ledger, manifest, progress
+from pdfbatch.runs.partition import Slice
+from pdfbatch.runs.selection import Selection, what_failed, what_is_left
+from pdfbatch.store import Entry, Store, inside
+
+AD_HOC_RUN = "00000000T000000Z-adhoc"
+"""Where a worker keeps its state that was started by hand, without a manifest; sorts before every real run."""
+
+
+class Request(NamedTuple):
+    """What a person asked for."""
+
+    part: Slice
+    engine: str
+    options: ReadOptions
+    redo_changed: bool = False
+    limit: int | None = None
+    """At most this many documents, the first ones by key; None: all."""
+
+
+class Begun(NamedTuple):
+    manifest: Manifest
+    how: Literal["new", "resumed", "nothing"]
+    """`nothing`: all is done already, the manifest was not saved."""
+    changed: Sequence[str] = ()
+    """Inputs that changed since their Markdown was made and that are left alone."""
+
+
+def check_places(source: Store, output: Store) -> None:
+    """Ends early, before anything is made, if the places make no sense or may not be used."""
+    source.check_readable()
+    if inside(source, output):
+        raise UsageError(
+            f"The input {source.url} lies inside the output {output.url}.",
+            "Give an output of its own, for example a folder beside the input.",
+        )
+    output.check_writable()
+
+
+def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Begun:
+    """
+    Raises:
+        PdfbatchError: another run on this output is alive, or this very worker is at work already.
+    """
+    latest = manifest.current(output)
+    if latest is not None and (found := _resumable(output, latest, wanted, source.url, clock())):
+        return Begun(found, "resumed")
+    selection = _what_is_left(source, output, wanted)
+    fresh = _freeze(source, output, wanted, selection, clock())
+    if not selection.documents:
+        return Begun(fresh, "nothing", selection.changed)
+    return _claim(output, fresh, latest, wanted, selection.changed, clock)
+
+
+def begin_retry(
+    source: Store, output: Store, wanted: Request, reasons: Iterable[Reason], clock: Callable[[], datetime]
+) -> Begun:
+    """A new run over what failed in all runs so far.
+
+    Raises:
+        PdfbatchError: a run on this output is alive.
+    """
+    latest = manifest.current(output)
+    if latest is not None:
+        _refuse_if_alive(output, latest, clock())
+    selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons))
+    fresh = _freeze(source, output, wanted, selection, clock()).model_copy(update={"retry_of": latest})
+    if not fresh.documents:
+        return Begun(fresh, "nothing")
+    return _claim(output, fresh, latest, wanted, [], clock)
+
+
+def ad_hoc(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Manifest:
+    """The plain listing as a manifest that is never saved: a worker run by hand slices it and skips what is there."""
+    selection = what_is_left(source.list(), {}, {}, redo_changed=False)
+    return _freeze(source, output, wanted, selection, clock()).model_copy(update={"run": AD_HOC_RUN})
+
+
+def _claim(
+    output: Store,
+    fresh: Manifest,
+    latest: str | None,
+    wanted: Request,
+    changed: list[str],
+    clock: Callable[[], datetime],
+) -> Begun:
+    winner = manifest.claim(output, fresh, latest)
+    if winner == fresh.run:
+        return Begun(fresh, "new", changed)
+    theirs = _resumable(output, winner, wanted, fresh.input, clock())
+    if theirs is None:
+        raise _alive_error(winner, output)
+    return Begun(theirs, "resumed")
+
+
+def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: datetime) -> Manifest | None:
+    """The run, if it is what was asked for and this worker has not ended it; None if a new one may begin."""
+    found = manifest.load(output, run)
+    keys, worker = RunKeys(run), wanted.part.worker
+    marks = {mark.worker: mark for mark in progress.done_marks(output, keys)}
+    beats = {beat.worker: beat for beat in progress.heartbeats(output, keys)}
+    asked_for = (source_url, wanted.engine, wanted.options, wanted.part.total, None)
+    same = (found.input, found.engine, found.options, found.total_workers, found.retry_of) == asked_for
+    finished = (mark := marks.get(worker)) is not None and mark.why == "done"
+    if same and not finished:
+        _refuse_twin(beats.get(worker), marks.get(worker), now)
+        return found
+    _refuse_if_alive(output, run, now)
+    return None
+
+
+def _refuse_twin(beat: Heartbeat | None, mark: DoneMark | None, now: datetime) -> None:
+    """Two processes for one slice would do each document twice; a dead predecessor is no twin."""
+    if beat is None or not progress.is_alive(beat, mark, now):
+        return
+    if beat.host == socket.gethostname() and beat.pid != os.getpid() and _process_exists(beat.pid):
+        raise PdfbatchError(
+            f"Worker {beat.worker} of this run is already at work here (process {beat.pid}).",
+            "Wait for it, or stop it with Ctrl-C in its terminal; then start again to take up the rest.",
+        )
+
+
+def _process_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _refuse_if_alive(output: Store, run: str, now: datetime) -> None:
+    keys = RunKeys(run)
+    marks = {mark.worker: mark for mark in progress.done_marks(output, keys)}
+    for beat in progress.heartbeats(output, keys):
+        local_corpse = beat.host == socket.gethostname() and not _process_exists(beat.pid)
+        if progress.is_alive(beat, marks.get(beat.worker), now) and not local_corpse:
+            raise _alive_error(run, output)
+
+
+def _alive_error(run: str, output: Store) -> PdfbatchError:
+    return PdfbatchError(
+        f"Run {run} on this output is still alive, and it is not the run you ask for.",
+        f"See it with `pdfbatch status {output.url}`; wait for its end or stop it, then start again.",
+    )
+
+
+def _outputs(output: Store) -> dict[str, str]:
+    return {
+        entry.key: entry.etag
+        for entry in output.list()
+        if entry.key.endswith(".md") and not entry.key.startswith(STATE_PREFIX)
+    }
+
+
+def _what_is_left(source: Store, output: Store, wanted: Request) -> Selection:
+    inputs: list[Entry] = list(source.list())
+    selection = what_is_left(inputs, _outputs(output), ledger.history(output), redo_changed=wanted.redo_changed)
+    if not selection.documents and not selection.skipped:
+        raise NotFound(
+            f"No PDFs found under {source.url}.",
+            "Check the path; files must end in .pdf (in any case), in any subfolder.",
+        )
+    return selection
+
+
+def _freeze(source: Store, output: Store, wanted: Request, selection: Selection, now: datetime) -> Manifest:
+    return Manifest(
+        run=manifest.new_run_id(now),
+        created=progress.timestamp(now),
+        input=source.url,
+        output=output.url,
+        total_workers=wanted.part.total,
+        engine=wanted.engine,
+        options=wanted.options,
+        skipped=selection.skipped,
+        documents=selection.documents[: wanted.limit],
+    )

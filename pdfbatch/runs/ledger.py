@@ -1,0 +1,109 @@
+"""The ledger: immutable segments of outcome lines, and what they add up to."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pdfbatch.errors import PreconditionFailed
+from pdfbatch.records import STATE_PREFIX, Outcome, Reason, RunKeys
+from pdfbatch.store import Store
+
+_SEGMENT = re.compile(re.escape(STATE_PREFIX) + r"(?P<run>[^/]+)/ledger/worker-(?P<worker>\d+)/(?P<number>\d+)\.jsonl$")
+
+
+class LedgerWriter:
+    """Buffers one worker's outcomes and writes each batch as a segment that is never touched again."""
+
+    def __init__(self, store: Store, keys: RunKeys, worker: int, next_segment: int) -> None:
+        self._store = store
+        self._keys = keys
+        self._worker = worker
+        self._next = next_segment
+        self._lines: list[str] = []
+
+    def add(self, outcome: Outcome) -> None:
+        self._lines.append(outcome.model_dump_json())
+
+    @property
+    def pending(self) -> int:
+        return len(self._lines)
+
+    def flush(self) -> None:
+        """Writes what is buffered; on a StoreError the lines stay buffered for the next try."""
+        if not self._lines:
+            return
+        data = ("\n".join(self._lines) + "\n").encode()
+        while True:
+            try:
+                self._store.put_new(self._keys.ledger_segment(self._worker, self._next), data)
+                break
+            except PreconditionFailed:
+                # A twin of this worker (a replacement that started while its predecessor drained) took the number.
+                self._next += 1
+        self._next += 1
+        self._lines.clear()
+
+
+class Segment(NamedTuple):
+    run: str
+    worker: int
+    number: int
+    key: str
+
+
+def segments(store: Store, prefix: str = STATE_PREFIX) -> list[Segment]:
+    """The segments below a prefix, in the order they were written: by run, then number, then worker."""
+    found = (
+        Segment(match["run"], int(match["worker"]), int(match["number"]), entry.key)
+        for entry in store.list(prefix)
+        if (match := _SEGMENT.match(entry.key))
+    )
+    return sorted(found, key=lambda s: (s.run, s.number, s.worker))
+
+
+def outcomes(store: Store, parts: Iterable[Segment]) -> Iterator[tuple[str, Outcome]]:
+    """(run, outcome) for every line of the segments."""
+    for part in parts:
+        for line in store.get(part.key).splitlines():
+            yield part.run, Outcome.model_validate_json(line)
+
+
+class Final(NamedTuple):
+    """What a document's history adds up to; small, because there may be a million."""
+
+    outcome: str
+    reason: Reason | None
+    etag: str
+    attempt: int
+    pages: int
+    run: str
+
+
+def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
+    """The one final outcome of each document: that of the highest attempt; of twins, one that was published.
+
+    Lines may come in any order and more than once (a worker and its replacement may both report a document).
+    """
+    finals: dict[str, Final] = {}
+    for run, line in lines:
+        final = Final(line.outcome, line.reason, line.etag, line.attempt, line.pages, run)
+        known = finals.get(line.key)
+        if known is None or _rank(final) > _rank(known):
+            finals[line.key] = final
+    return finals
+
+
+def _rank(final: Final) -> tuple[int, int, str]:
+    return final.attempt, ("failed", "partial", "ok").index(final.outcome), final.run
+
+
+def history(store: Store) -> dict[str, Final]:
+    """Every document's final outcome over all runs of an output."""
+    return fold(outcomes(store, segments(store)))
+
+
+def dump_failures(worker: int, run: str, failures: Iterable[Outcome]) -> bytes:
+    """`failures/worker-I-failures.json`: readable by people, one failure a line."""
+    rows = ",\n  ".join(failure.model_dump_json() for failure in failures)
+    return f'{{"worker": {worker}, "run": {json.dumps(run)}, "failures": [\n  {rows}\n]}}\n'.encode()

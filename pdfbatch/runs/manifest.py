@@ -1,0 +1,90 @@
+"""Frozen manifests: made once, claimed by one conditional write, read by every worker with one GET."""
+
+import gzip
+import secrets
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from pdfbatch.errors import NotFound, PdfbatchError, PreconditionFailed
+from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, Manifest, RunKeys, run_id
+from pdfbatch.store import Store
+
+
+def new_run_id(now: datetime) -> str:
+    """Sorts by time (UTC); the salt keeps two launches of one second apart."""
+    return run_id(now.strftime("%Y%m%dT%H%M%SZ"), secrets.token_hex(2))
+
+
+def save(store: Store, manifest: Manifest) -> None:
+    # mtime=0: the same manifest is the same bytes.
+    data = gzip.compress(manifest.model_dump_json().encode("utf-8", "surrogatepass"), mtime=0)
+    store.put_new(RunKeys(manifest.run).manifest, data)
+
+
+def load(store: Store, run: str) -> Manifest:
+    """
+    Raises:
+        NotFound: there is no such run.
+        PdfbatchError: the manifest is damaged.
+    """
+    key = RunKeys(run).manifest
+    try:
+        data = store.get(key)
+    except NotFound as error:
+        raise NotFound(
+            f"There is no run {run} under {store.url}.", "See `pdfbatch status OUTPUT` for the latest run."
+        ) from error
+    try:
+        return Manifest.model_validate_json(gzip.decompress(data))
+    except (OSError, EOFError, ValidationError, ValueError) as error:
+        raise PdfbatchError(
+            f"The manifest of run {run} is damaged ({store.url}{key}).",
+            "Nothing was changed. Delete that one file and start again: finished documents are kept and skipped.",
+        ) from error
+
+
+def current(store: Store) -> str | None:
+    """The run that `status` and a resumed `local-run` mean, None if there never was one."""
+    pointer = _pointer(store)
+    return pointer[0] if pointer else None
+
+
+def claim(store: Store, manifest: Manifest, instead_of: str | None) -> str:
+    """Makes this manifest the current run, unless somebody else was first; the run that is current afterwards.
+
+    `instead_of` is the run that was current when the manifest was frozen (None: there was none).
+    """
+    save(store, manifest)
+    pointer = CurrentRun(run=manifest.run).model_dump_json().encode()
+    try:
+        known = _pointer(store)
+        if known is None:
+            store.put_new(CURRENT_RUN_KEY, pointer)
+            return manifest.run
+        if known[0] == instead_of:
+            store.put_if(CURRENT_RUN_KEY, pointer, known[1])
+            return manifest.run
+    except PreconditionFailed:
+        pass
+    store.delete([RunKeys(manifest.run).manifest])
+    winner = _pointer(store)
+    if winner is None:
+        raise PdfbatchError(
+            f"The current run of {store.url} vanished while a new one was being made.", "Start the command again."
+        )
+    return winner[0]
+
+
+def _pointer(store: Store) -> tuple[str, str] | None:
+    """(run, ETag of the pointer)."""
+    entry = store.head(CURRENT_RUN_KEY)
+    if entry is None:
+        return None
+    try:
+        return CurrentRun.model_validate_json(store.get(CURRENT_RUN_KEY)).run, entry.etag
+    except ValidationError as error:
+        raise PdfbatchError(
+            f"The pointer to the current run is damaged ({store.url}{CURRENT_RUN_KEY}).",
+            "Delete that one file and start again: finished documents are kept and skipped.",
+        ) from error

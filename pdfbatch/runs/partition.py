@@ -1,0 +1,55 @@
+"""Who does what: the modulo slices of a frozen manifest. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pdfbatch.errors import UsageError
+from pdfbatch.records import SourceDocument, is_pdf_key, output_key
+
+
+class Slice(NamedTuple):
+    """Worker `worker` of `total`: the documents number worker, worker + total, worker + 2·total, …"""
+
+    worker: int
+    total: int
+
+    @classmethod
+    def checked(cls, worker: int, total: int) -> "Slice":
+        if total < 1:
+            raise UsageError(f"There must be at least one worker, not {total}.", "Give --total-workers 1 or more.")
+        if not 0 <= worker < total:
+            raise UsageError(
+                f"Worker {worker} is out of range: with {total} workers the ids are 0 to {total - 1}.",
+                f"Give --worker-id between 0 and {total - 1}.",
+            )
+        return cls(worker, total)
+
+
+def slice_of(documents: Sequence[SourceDocument], part: Slice) -> Sequence[SourceDocument]:
+    return documents[part.worker :: part.total]
+
+
+def pdf_keys(keys: Iterable[str]) -> list[str]:
+    """The keys that are PDFs, sorted as S3 sorts them (by UTF-8 bytes).
+
+    Raises:
+        UsageError: two of them (`a.pdf` and `a.PDF`) would be written to one Markdown file.
+    """
+    found = sorted(filter(is_pdf_key, keys), key=lambda key: key.encode("utf-8", "surrogateescape"))
+    first_of: dict[str, str] = {}
+    for key in found:
+        first = first_of.setdefault(output_key(key), key)
+        if first != key:
+            raise UsageError(
+                f"Two inputs would be written to one output, {output_key(key)}: {first} and {key}.",
+                "Rename one of them, or move it to a folder of its own.",
+            )
+    return found
+
+
+def is_left(document: SourceDocument, outputs: Mapping[str, str]) -> bool:
+    """Whether a document of a manifest still has the Markdown (or none) that it had when the manifest was frozen.
+
+    `outputs` maps output keys to their ETags now.
+    """
+    return outputs.get(output_key(document.key)) == document.output_etag

@@ -1,0 +1,55 @@
+"""What a run is to do: what is left of an input, or what failed before. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from pdfbatch.records import Reason, SourceDocument, output_key
+from pdfbatch.runs.ledger import Final
+from pdfbatch.runs.partition import pdf_keys
+from pdfbatch.store import Entry
+
+
+class Selection(NamedTuple):
+    documents: list[SourceDocument]
+    skipped: int
+    """Documents that need nothing."""
+    changed: list[str]
+    """Of those, keys whose PDF is another one than the one its Markdown was made of."""
+
+
+def what_is_left(
+    inputs: Iterable[Entry], outputs: Mapping[str, str], history: Mapping[str, Final], *, redo_changed: bool
+) -> Selection:
+    """Every PDF without Markdown and, if asked for, every PDF that changed since its Markdown was made."""
+    entries = {entry.key: entry for entry in inputs}
+    documents, changed, skipped = [], [], 0
+    for key in pdf_keys(entries):
+        entry, past = entries[key], history.get(key)
+        etag_now = outputs.get(output_key(key))
+        is_changed = etag_now is not None and past is not None and past.etag != entry.etag
+        if etag_now is None or (is_changed and redo_changed):
+            documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, _next_attempt(past)))
+            continue
+        skipped += 1
+        if is_changed:
+            changed.append(key)
+    return Selection(documents, skipped, changed)
+
+
+def what_failed(
+    inputs: Iterable[Entry], outputs: Mapping[str, str], history: Mapping[str, Final], reasons: frozenset[Reason]
+) -> Selection:
+    """Every document whose final outcome is failed or partial, for one of the reasons (none given: for any)."""
+    entries = {entry.key: entry for entry in inputs}
+    documents = []
+    for key, past in sorted(history.items(), key=lambda item: item[0].encode()):
+        if past.outcome == "ok" or (reasons and past.reason not in reasons):
+            continue
+        # An input that is gone stays in the run, so that its outcome becomes `missing` instead of silence.
+        entry = entries.get(key, Entry(key, 0, past.etag))
+        documents.append(SourceDocument(key, entry.size, entry.etag, outputs.get(output_key(key)), past.attempt + 1))
+    return Selection(documents, len(history) - len(documents), [])
+
+
+def _next_attempt(past: Final | None) -> int:
+    return past.attempt + 1 if past else 1

@@ -1,0 +1,111 @@
+"""Is everything there? Every input one outcome, every Markdown its pages. The judgement is pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import BaseModel, ConfigDict
+
+from pdfbatch.errors import NotFound
+from pdfbatch.records import STATE_PREFIX, output_key
+from pdfbatch.runs import ledger, manifest
+from pdfbatch.runs.ledger import Final
+from pdfbatch.runs.markdown import anchors
+from pdfbatch.runs.partition import pdf_keys
+from pdfbatch.store import Store, open_store
+
+_READERS = 16
+
+
+class Verdict(BaseModel):
+    """What `verify` found; the lists hold keys of inputs (`orphans`: of outputs)."""
+
+    model_config = ConfigDict(frozen=True)
+    input: str
+    output: str
+    inputs: int
+    ok: int
+    partial: int
+    failed: int
+    no_outcome: list[str]
+    """No run has told what became of them."""
+    lost: list[str]
+    """Told to be published, but the Markdown is not there."""
+    wrong_pages: list[str]
+    """The Markdown's page anchors are not 1 to the number of pages."""
+    changed: list[str]
+    """The PDF is another one than the one that was converted."""
+    missing: list[str]
+    """Converted once, but the PDF is gone; nothing is wrong with the Markdown."""
+    orphans: list[str]
+    """Markdown without an input or an outcome; not made by a run, or left behind."""
+
+    @property
+    def sound(self) -> bool:
+        return not (self.no_outcome or self.lost or self.wrong_pages or self.changed)
+
+
+def verify(output: Store, run: str | None = None) -> Verdict:
+    """
+    Raises:
+        NotFound: no run was ever begun on this output.
+    """
+    run = run or manifest.current(output)
+    if run is None:
+        raise no_run(output)
+    source = open_store(manifest.load(output, run).input)
+    etags = {entry.key: entry.etag for entry in source.list()}
+    keys = pdf_keys(etags)
+    published = [
+        entry.key for entry in output.list() if entry.key.endswith(".md") and not entry.key.startswith(STATE_PREFIX)
+    ]
+    return judge(source.url, output.url, keys, etags, published, ledger.history(output), _counter(output))
+
+
+def no_run(output: Store) -> NotFound:
+    return NotFound(f"No run was ever begun on {output.url}.", "Begin one: `pdfbatch local-run INPUT OUTPUT`.")
+
+
+def judge(
+    source: str,
+    output: str,
+    keys: Sequence[str],
+    etags: Mapping[str, str],
+    published: Sequence[str],
+    history: Mapping[str, Final],
+    count_pages: Callable[[Sequence[str]], Mapping[str, int | None]],
+) -> Verdict:
+    """`count_pages` maps output keys to their number of pages, None where the anchors are out of order."""
+    there = set(published)
+    told = {key: final for key, final in history.items() if final.outcome != "failed"}
+    lost = sorted(key for key in told if output_key(key) not in there and key in etags)
+    pages = count_pages([output_key(key) for key in told if output_key(key) in there])
+    known = {output_key(key) for key in told}
+    finals = [history[key] for key in keys if key in history]
+    return Verdict(
+        input=source,
+        output=output,
+        inputs=len(keys),
+        ok=sum(final.outcome == "ok" for final in finals),
+        partial=sum(final.outcome == "partial" for final in finals),
+        failed=sum(final.outcome == "failed" for final in finals),
+        no_outcome=[key for key in keys if key not in history],
+        lost=lost,
+        wrong_pages=sorted(
+            key for key, final in told.items() if pages.get(output_key(key), final.pages) != final.pages
+        ),
+        changed=sorted(key for key in keys if key in history and history[key].etag != etags[key]),
+        missing=sorted(key for key in history if key not in etags),
+        orphans=sorted(there - known),
+    )
+
+
+def _counter(output: Store) -> Callable[[Sequence[str]], Mapping[str, int | None]]:
+    def pages(key: str) -> int | None:
+        numbers = [anchor.number for anchor in anchors(output.get(key).decode("utf-8", "replace"))]
+        return len(numbers) if numbers == list(range(1, len(numbers) + 1)) else None
+
+    def count(keys: Sequence[str]) -> Mapping[str, int | None]:
+        with ThreadPoolExecutor(_READERS) as pool:
+            return dict(zip(keys, pool.map(pages, keys), strict=True))
+
+    return count
