@@ -1,0 +1,102 @@
+"""The child processes in which all MuPDF and OCR work runs, because a PDF can hang, crash or eat whatever reads it.
+
+A child is killed when its task is over its deadline, replaced when it dies, and recycled after `TASKS_PER_CHILD`
+tasks, which bounds leaks. It may allocate no more than its limit, prints nothing, ignores Ctrl-C (its parent decides)
+and dies with its parent.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from pdfbatch.records import Reason
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TASKS_PER_CHILD = 250
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_PRELOADED = "pdfbatch.documents.preload"
+
+
+class Failure(NamedTuple):
+    """Why a task gave no result. `stopped`: the child was told to end, which says nothing about the page."""
+
+    reason: Reason
+    detail: str
+    stopped: bool = False
+
+
+class Children:
+    """A pool of killable child processes; use as a context manager."""
+
+    def __init__(self, processes: int, memory_mib: int) -> None:
+        self.processes = processes
+        self._pool = ProcessPool(
+            max_workers=processes,
+            max_tasks=TASKS_PER_CHILD,
+            initializer=_become_child,
+            initargs=(memory_mib,),
+            context=_context(),
+        )
+
+    def submit(self, seconds: float, task: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """Runs `task` in a child, which is killed after `seconds` of work on it."""
+        return self._pool.submit(task, seconds, *args, **kwargs)
+
+    def kill(self) -> None:
+        """Ends all children at once; what they were doing is lost."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+    def __enter__(self) -> "Children":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The reason for the exception with which a task's future ended."""
+    if isinstance(error, TimeoutError):
+        return Failure(Reason.TIMEOUT, "took longer than its deadline and was killed")
+    if isinstance(error, ProcessExpired):
+        code = error.exitcode or 0
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Failure(Reason.CRASHED, f"the reading process died ({name})", stopped=code == -signal.SIGTERM)
+    if isinstance(error, MemoryError):
+        return Failure(Reason.OUT_OF_MEMORY, "needs more memory than a child may have")
+    return Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
+
+
+def _context() -> BaseContext:
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Children are forked from a server that has loaded the models once: they start in milliseconds and share them.
+    context.set_forkserver_preload([_PRELOADED])
+    return context
+
+
+def _become_child(memory_mib: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # RLIMIT_DATA counts what is private and writable; RLIMIT_AS would count mapped models and libraries too.
+        limit = memory_mib * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        # If the machine itself runs short, a child must go before its parent.
+        Path("/proc/self/oom_score_adj").write_text("1000")

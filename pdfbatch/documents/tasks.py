@@ -1,0 +1,28 @@
+"""What a child process can be asked to do. The heavy libraries are imported in the child alone: this process, which
+only hands out the tasks, stays small and starts fast."""
+
+from typing import NamedTuple
+
+from pdfbatch.records import PageResult, ReadOptions, Reason
+
+
+class Judgement(NamedTuple):
+    """`reason` None: `pages` pages can be tried. Otherwise why not, and in `detail` what the library said."""
+
+    pages: int
+    reason: Reason | None = None
+    detail: str = ""
+
+
+def judge_file(path: str) -> Judgement:
+    """Opens a local file and judges it by its content."""
+    from pdfbatch.documents.judge import judge
+
+    return Judgement(*judge(path))
+
+
+def read_page(path: str, number: int, options: ReadOptions) -> PageResult:
+    """Reads one page (from 1) of a local PDF by its text layer or, where that is not healthy, by OCR."""
+    from pdfbatch.documents.reading import read_page
+
+    return read_page(path, number, options)
