@@ -1,0 +1,54 @@
+"""Finished pages of unfinished documents, kept in the store for whoever takes the document up."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from pdfbatch.errors import NotFound, PreconditionFailed
+from pdfbatch.records import Checkpoint, PageResult, RunKeys, SourceDocument
+from pdfbatch.store import Store
+
+EVERY_PAGES = 32
+
+
+class Checkpoints:
+    """The checkpoints of one run. Several threads may use it, each for another document."""
+
+    def __init__(self, store: Store, keys: RunKeys) -> None:
+        self._store = store
+        self._keys = keys
+        self._found: dict[str, list[str]] = defaultdict(list)
+        for entry in store.list(keys.checkpoints):
+            self._found[entry.key.rsplit("/", 1)[0] + "/"].append(entry.key)
+
+    def load(self, document: SourceDocument) -> list[PageResult]:
+        """Pages of this very version of the PDF that need not be read again; unread ones get another chance."""
+        pages: dict[int, PageResult] = {}
+        for key in list(self._found.get(self._keys.checkpoints_of(document.key), ())):
+            try:
+                saved = Checkpoint.model_validate_json(self._store.get(key))
+            except (NotFound, ValidationError):
+                continue
+            if saved.key == document.key and saved.etag == document.etag:
+                pages.update({page.number: page for page in saved.pages if page.reason is None})
+        return list(pages.values())
+
+    def save(self, document: SourceDocument, pages: Iterable[PageResult]) -> None:
+        found = self._found[self._keys.checkpoints_of(document.key)]
+        data = Checkpoint(key=document.key, etag=document.etag, pages=list(pages)).model_dump_json().encode()
+        number = len(found) + 1
+        while True:
+            key = self._keys.checkpoint(document.key, number)
+            try:
+                self._store.put_new(key, data)
+                break
+            except PreconditionFailed:
+                number += 1
+        found.append(key)
+
+    def drop(self, document: SourceDocument) -> None:
+        """Call when the document is published: nobody needs its pages any more."""
+        keys = self._found.pop(self._keys.checkpoints_of(document.key), None)
+        if keys:
+            self._store.delete(keys)

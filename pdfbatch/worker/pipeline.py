@@ -1,0 +1,332 @@
+"""The straight line fetch → judge → read → assemble → publish, with every stage bounded.
+
+One thread decides (the one that iterates `run`); fetching, publishing and checkpointing wait in threads, all PDF work
+happens in killable children. Whatever finishes posts an event; the deciding thread takes one event at a time, so no
+state is shared. Memory is bounded by the documents open at once and the pages submitted at once, not by the size of
+a PDF or the number of PDFs.
+"""
+
+import queue
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from pdfbatch.documents.children import Children, Failure, failure_of
+from pdfbatch.documents.tasks import Judgement, judge_file
+from pdfbatch.engines import Engine
+from pdfbatch.errors import AccessDenied, NotFound, PdfbatchError, PreconditionFailed, StoreError, StoreFull
+from pdfbatch.records import Outcome, PageResult, ReadOptions, Reason, SourceDocument, output_key
+from pdfbatch.runs.markdown import assemble
+from pdfbatch.store import Store
+from pdfbatch.worker.checkpoint import EVERY_PAGES, Checkpoints
+from pdfbatch.worker.stop import Stop
+from pdfbatch.worker.work import Work
+
+T = TypeVar("T")
+
+JUDGE_SECONDS = 30.0
+DRAIN_SECONDS = 90.0
+"""How long pages that are being read may go on after a stop; a Spot notice leaves 120 s for everything."""
+_TICK_SECONDS = 0.25
+_STORE_THREADS = 8
+_PAGES_AHEAD = 2
+"""Pages submitted per child: one being read and one waiting, so that no child ever waits for this process."""
+_DOCUMENTS_AHEAD = 4
+
+
+class Places(NamedTuple):
+    """Where a slice reads and writes."""
+
+    source: Store
+    output: Store
+    checkpoints: Checkpoints
+    scratch: Path
+    """A local folder for downloaded PDFs."""
+
+
+class Pipeline:
+    """Turns documents into outcomes. `page_done` is told every page that was read or taken from a checkpoint."""
+
+    def __init__(
+        self,
+        places: Places,
+        children: Children,
+        engine: Engine,
+        options: ReadOptions,
+        worker: int,
+        stop: Stop,
+        stamp: Callable[[], str],
+        page_done: Callable[[PageResult, bool], None],
+    ) -> None:
+        self._places = places
+        self._children = children
+        self._engine = engine
+        self._options = options
+        self._worker = worker
+        self._stop = stop
+        self._stamp = stamp
+        self._page_done = page_done
+        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._open: dict[str, Work] = {}
+        self._ready: deque[Work] = deque()
+        self._pages_running: dict[tuple[str, int], None] = {}
+        self._outcomes: deque[Outcome] = deque()
+        self._storing = 0
+        self._error: PdfbatchError | None = None
+
+    def run(self, documents: Iterable[SourceDocument]) -> Iterator[Outcome | None]:
+        """Outcomes as they come, and None now and then, so that the caller can look at its clock.
+
+        After a stop it yields what still gets finished, saves the pages of unfinished documents and ends.
+
+        Raises:
+            StoreFull, AccessDenied: the output cannot be written any more; nothing was lost that had been published.
+        """
+        todo = iter(documents)
+        self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
+        try:
+            while self._admit(todo) or self._open:
+                self._next_event()
+                self._submit_pages()
+                yield from self._take_outcomes()
+                if self._stop.asked:
+                    yield from self._drain()
+                    return
+        finally:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def reading(self) -> list[str]:
+        """What the children are reading now, for people; may be called from any thread."""
+        running = list(self._pages_running)[: self._children.processes]
+        return [f"{key} p. {number}" if number else key for key, number in running]
+
+    # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _next_event(self) -> None:
+        try:
+            event = self._events.get(timeout=_TICK_SECONDS)
+        except queue.Empty:
+            return
+        event()
+        if self._error is not None:
+            raise self._error
+
+    def _when_done(self, future: "Future[T]", then: Callable[["Future[T]"], None]) -> None:
+        future.add_done_callback(lambda done: self._events.put(partial(then, done)))
+
+    def _take_outcomes(self) -> Iterator[Outcome | None]:
+        while self._outcomes:
+            yield self._outcomes.popleft()
+        yield None
+
+    def _in_thread(self, task: Callable[[], T], then: Callable[["Future[T]"], None]) -> None:
+        self._storing += 1
+
+        def stored(done: "Future[T]") -> None:
+            self._storing -= 1
+            then(done)
+
+        self._when_done(self._threads.submit(task), stored)
+
+    # ── fetch and judge ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _admit(self, todo: Iterator[SourceDocument]) -> bool:
+        """Opens documents up to the bound; False when there are no more."""
+        while len(self._open) < self._children.processes * _PAGES_AHEAD + _DOCUMENTS_AHEAD:
+            document = next(todo, None)
+            if document is None:
+                return False
+            work = Work(document, started=time.monotonic())
+            self._open[work.key] = work
+            self._in_thread(partial(self._fetch, document), partial(self._fetched, work))
+        return True
+
+    def _fetch(self, document: SourceDocument) -> tuple[Path, list[PageResult]]:
+        target = self._places.scratch / f"{uuid.uuid4().hex}.pdf"
+        path = _patiently(lambda: self._places.source.fetch(document.key, target), self._options.max_retries)
+        return path, self._places.checkpoints.load(document)
+
+    def _fetched(self, work: Work, done: "Future[tuple[Path, list[PageResult]]]") -> None:
+        try:
+            work.path, resumed = done.result()
+        except NotFound:
+            self._fail(work, Failure(Reason.MISSING, "is no longer in the input"))
+        except StoreFull as error:
+            self._error = error  # no room for any download
+        except StoreError as error:
+            self._fail(work, Failure(Reason.STORE_ERROR, error.message))
+        else:
+            if not self._stop.asked:
+                self._judge(work, resumed)
+
+    def _judge(self, work: Work, resumed: list[PageResult]) -> None:
+        self._pages_running[work.key, 0] = None
+        future = self._children.submit(JUDGE_SECONDS, judge_file, str(work.path))
+        self._when_done(future, partial(self._judged, work, resumed))
+
+    def _judged(self, work: Work, resumed: list[PageResult], done: "Future[Judgement]") -> None:
+        del self._pages_running[work.key, 0]
+        try:
+            verdict = done.result()
+        except Exception as error:
+            failure = failure_of(error)
+            if self._may_try_again(work, 0, failure):
+                self._judge(work, resumed)
+            elif not self._stop.asked:
+                self._fail(work, failure)
+            return
+        if verdict.reason is not None:
+            self._fail(work, Failure(verdict.reason, verdict.detail))
+            return
+        work.take_up(verdict.pages, resumed)
+        for page in work.results.values():
+            self._page_done(page, True)
+        if self._engine.page_task is None:
+            work.waiting.clear()
+            for number in range(1, work.pages + 1):
+                self._page_read(work, PageResult(number=number))
+        elif work.waiting:
+            self._ready.append(work)
+        else:
+            self._publish(work)
+
+    # ── read ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _submit_pages(self) -> None:
+        """Keeps the children supplied; earlier documents first, so that few are unfinished at any time."""
+        while self._ready and not self._stop.asked:
+            if len(self._pages_running) >= self._children.processes * _PAGES_AHEAD:
+                return
+            work = self._ready[0]
+            self._submit_page(work, work.waiting.popleft())
+            if not work.waiting:
+                self._ready.popleft()
+
+    def _submit_page(self, work: Work, number: int) -> None:
+        task = self._engine.page_task
+        assert task is not None
+        work.running.add(number)
+        self._pages_running[work.key, number] = None
+        future = self._children.submit(self._options.page_seconds, task, str(work.path), number, self._options)
+        self._when_done(future, partial(self._page_ended, work, number))
+
+    def _page_ended(self, work: Work, number: int, done: "Future[PageResult]") -> None:
+        work.running.discard(number)
+        self._pages_running.pop((work.key, number), None)
+        try:
+            page = done.result()
+        except Exception as error:
+            failure = failure_of(error)
+            if self._may_try_again(work, number, failure):
+                self._submit_page(work, number)
+                return
+            if self._stop.asked:
+                return  # it may have died of the stop itself: whoever takes the document up reads this page
+            page = PageResult(number=number, reason=failure.reason, detail=failure.detail)
+        self._page_read(work, page)
+
+    def _may_try_again(self, work: Work, number: int, failure: Failure) -> bool:
+        """A dead or late child may be bad luck; a child that was told to end says nothing about the page."""
+        if self._stop.asked:
+            return False
+        if failure.stopped:
+            return True
+        work.tries[number] += 1
+        return failure.reason in (Reason.CRASHED, Reason.TIMEOUT) and work.tries[number] <= self._options.max_retries
+
+    def _page_read(self, work: Work, page: PageResult) -> None:
+        work.results[page.number] = page
+        self._page_done(page, False)
+        if work.is_read:
+            self._publish(work)
+        elif len(work.results) % EVERY_PAGES == 0:
+            self._checkpoint(work)
+
+    def _checkpoint(self, work: Work) -> None:
+        pages = work.unsaved()
+        if pages:
+            work.saved.update(page.number for page in pages)
+            self._in_thread(partial(self._places.checkpoints.save, work.document, pages), self._stored)
+
+    def _stored(self, done: "Future[None]") -> None:
+        error = done.exception()
+        if isinstance(error, PdfbatchError):
+            self._error = error
+        elif error is not None:
+            raise error
+
+    # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _publish(self, work: Work) -> None:
+        outcome = work.outcome(self._engine.name, self._worker, time.monotonic() - work.started, self._stamp())
+        self._in_thread(partial(self._write, work, outcome), partial(self._published, work, outcome))
+
+    def _write(self, work: Work, outcome: Outcome) -> None:
+        if outcome.output is not None:
+            data = assemble(work.in_order()).encode("utf-8", "replace")
+            _patiently(lambda: self._put(work.document, data), self._options.max_retries)
+        self._places.checkpoints.drop(work.document)
+
+    def _put(self, document: SourceDocument, data: bytes) -> None:
+        key = output_key(document.key)
+        try:
+            if document.output_etag is None:
+                self._places.output.put_new(key, data)
+            else:
+                self._places.output.put_if(key, data, document.output_etag)
+        except PreconditionFailed:
+            # Somebody finished it first (a replacement worker, or this one before a lost answer): fine.
+            return
+
+    def _published(self, work: Work, outcome: Outcome, done: "Future[None]") -> None:
+        try:
+            done.result()
+        except (StoreFull, AccessDenied) as error:
+            self._error = error  # the next document would fail alike: end the run, keep the pages
+        except StoreError as error:
+            self._fail(work, Failure(Reason.STORE_ERROR, error.message))
+        else:
+            self._close(work, outcome)
+
+    def _fail(self, work: Work, failure: Failure) -> None:
+        seconds = time.monotonic() - work.started
+        self._close(work, work.failed(failure, self._engine.name, self._worker, seconds, self._stamp()))
+
+    def _close(self, work: Work, outcome: Outcome) -> None:
+        del self._open[work.key]
+        if work.path is not None and work.path.is_relative_to(self._places.scratch):
+            work.path.unlink(missing_ok=True)
+        self._outcomes.append(outcome)
+
+    # ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _drain(self) -> Iterator[Outcome | None]:
+        """Lets pages that are being read finish, publishes what is whole, saves the finished pages of the rest."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while (self._pages_running or self._storing) and time.monotonic() < deadline:
+            self._next_event()
+            yield from self._take_outcomes()
+        self._children.kill()
+        for work in self._open.values():
+            if not work.is_read:
+                self._checkpoint(work)
+        while self._storing:
+            self._next_event()
+            yield from self._take_outcomes()
+
+
+def _patiently(task: Callable[[], T], retries: int) -> T:
+    """Tries again after a store error that may pass; one that will not is raised at once."""
+    for attempt in range(retries):
+        try:
+            return task()
+        except (NotFound, AccessDenied, StoreFull):
+            raise
+        except StoreError:
+            time.sleep(2.0**attempt)
+    return task()

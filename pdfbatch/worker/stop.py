@@ -1,0 +1,68 @@
+"""Stop is one event: Ctrl-C, SIGTERM, a deadline. The first asks for a drain, a second ends at once."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Literal
+
+from pdfbatch.errors import ExitCode
+
+Why = Literal["interrupted", "deadline"]
+
+
+class Stop:
+    """Set once, with the first cause; everybody else only looks."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.why: Why | None = None
+
+    def ask(self, why: Why) -> None:
+        if not self._event.is_set():
+            self.why = why
+            self._event.set()
+
+    @property
+    def asked(self) -> bool:
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._event.wait(seconds)
+
+
+@contextmanager
+def on_signals(stop: Stop, end_at_once: Callable[[], None]) -> Iterator[None]:
+    """SIGINT and SIGTERM ask for a stop; the second one calls `end_at_once` and ends the process with 130.
+
+    Children die with the process (children.py), and what was published or checkpointed is whole.
+    """
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if not stop.asked:
+            stop.ask("interrupted")
+            return
+        end_at_once()
+        os._exit(ExitCode.INTERRUPTED)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def at_deadline(stop: Stop, seconds: float | None) -> Iterator[None]:
+    """Asks for a stop in so many seconds (None: never), unless the work ends before."""
+    timer = threading.Timer(max(0.0, seconds or 0.0), stop.ask, ["deadline"])
+    timer.daemon = True
+    if seconds is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,80 @@
+"""A slice's progress, counted as it happens."""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+
+from pdfbatch.records import Counts, Outcome, PageResult
+
+_RATE_WINDOW_SECONDS = 60.0
+
+
+class Tally:
+    """Counts outcomes and pages; read from other threads by `counts` and `pages_per_second`."""
+
+    def __init__(self, total: int) -> None:
+        self._lock = threading.Lock()
+        self._total = total
+        self._outcomes: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._pages_read = self._pages_failed = self._pages_resumed = 0
+        self._started = time.monotonic()
+        self._recent: deque[float] = deque()
+        self.finished_here = 0
+
+    def recall(self, outcomes: Iterable[Outcome], skipped: int) -> None:
+        """Takes in what an earlier process of this slice has done."""
+        with self._lock:
+            self._outcomes["skipped"] = skipped
+            for outcome in outcomes:
+                self._count(outcome)
+                self._pages_failed += len(outcome.failed_pages)
+                self._pages_read += outcome.pages - len(outcome.failed_pages) if outcome.outcome != "failed" else 0
+
+    def document(self, outcome: Outcome) -> None:
+        with self._lock:
+            self.finished_here += 1
+            self._count(outcome)
+
+    def page(self, page: PageResult, resumed: bool) -> None:
+        with self._lock:
+            if page.reason is not None:
+                self._pages_failed += 1
+            else:
+                self._pages_read += 1
+            if resumed:
+                self._pages_resumed += 1
+            else:
+                self._recent.append(time.monotonic())
+
+    def _count(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.outcome] += 1
+        if outcome.reason is not None:
+            self._reasons[outcome.reason] += 1
+
+    def counts(self) -> Counts:
+        with self._lock:
+            return Counts(
+                total=self._total,
+                ok=self._outcomes["ok"],
+                partial=self._outcomes["partial"],
+                failed=self._outcomes["failed"],
+                skipped=self._outcomes["skipped"],
+                pages_read=self._pages_read,
+                pages_failed=self._pages_failed,
+                pages_resumed=self._pages_resumed,
+                reasons=dict(self._reasons.most_common()),
+            )
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def pages_per_second(self) -> float:
+        """Over the last minute, or since the start if that is shorter."""
+        now = time.monotonic()
+        with self._lock:
+            while self._recent and self._recent[0] < now - _RATE_WINDOW_SECONDS:
+                self._recent.popleft()
+            window = min(now - self._started, _RATE_WINDOW_SECONDS)
+            return len(self._recent) / window if window > 0 else 0.0

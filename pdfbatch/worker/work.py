@@ -1,0 +1,89 @@
+"""A document on its way through the pipeline, and the outcome it comes to. No I/O."""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pdfbatch.documents.children import Failure
+from pdfbatch.records import Outcome, PageResult, SourceDocument, output_key
+from pdfbatch.runs.markdown import main_reason
+
+
+@dataclass
+class Work:
+    """One open document: which pages are to be read, being read, and read."""
+
+    document: SourceDocument
+    started: float
+    """On the monotonic clock, seconds."""
+    path: Path | None = None
+    pages: int = 0
+    waiting: deque[int] = field(default_factory=deque)
+    running: set[int] = field(default_factory=set)
+    results: dict[int, PageResult] = field(default_factory=dict)
+    saved: set[int] = field(default_factory=set)
+    """Pages that are in a checkpoint."""
+    tries: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def key(self) -> str:
+        return self.document.key
+
+    @property
+    def is_read(self) -> bool:
+        return self.pages > 0 and len(self.results) == self.pages
+
+    def take_up(self, pages: int, resumed: Iterable[PageResult]) -> int:
+        """Sets the pages to read, less those taken from a checkpoint; how many were taken."""
+        self.pages = pages
+        self.results = {page.number: page for page in resumed if page.number <= pages}
+        self.saved = set(self.results)
+        self.waiting = deque(n for n in range(1, pages + 1) if n not in self.results)
+        return len(self.results)
+
+    def unsaved(self) -> list[PageResult]:
+        """Read pages that no checkpoint holds yet, in order."""
+        return [self.results[n] for n in sorted(self.results.keys() - self.saved) if self.results[n].reason is None]
+
+    def in_order(self) -> list[PageResult]:
+        return [self.results[n] for n in range(1, self.pages + 1)]
+
+    def outcome(self, engine: str, worker: int, seconds: float, at: str) -> Outcome:
+        """What the pages add up to: all unread is `failed`, some unread `partial`, for the commonest reason."""
+        pages = self.in_order()
+        bad = [(page.number, page.reason) for page in pages if page.reason is not None]
+        kind = "ok" if not bad else "failed" if len(bad) == len(pages) else "partial"
+        return Outcome(
+            key=self.key,
+            outcome=kind,
+            reason=main_reason([reason for _, reason in bad]) if bad else None,
+            pages=self.pages,
+            failed_pages=bad,
+            flagged_pages=[(page.number, flag) for page in pages for flag in page.flags],
+            read_by=dict(Counter(page.read_by for page in pages if page.read_by)),
+            engine=engine,
+            seconds=round(seconds, 3),
+            output=None if kind == "failed" else output_key(self.key),
+            etag=self.document.etag,
+            attempt=self.document.attempt,
+            worker=worker,
+            at=at,
+            detail=next((page.detail for page in pages if page.detail), ""),
+        )
+
+    def failed(self, failure: Failure, engine: str, worker: int, seconds: float, at: str) -> Outcome:
+        """The outcome of a document that could not even be opened, fetched or published."""
+        return Outcome(
+            key=self.key,
+            outcome="failed",
+            reason=failure.reason,
+            pages=self.pages,
+            engine=engine,
+            seconds=round(seconds, 3),
+            etag=self.document.etag,
+            attempt=self.document.attempt,
+            worker=worker,
+            at=at,
+            detail=failure.detail,
+        )
