@@ -1,0 +1,292 @@
+"""The commands, thin: parse, build one value, call one function, show. And the one place where errors become text.
+
+Results go to stdout, everything else to stderr. Heavy modules are imported inside the commands that need them, so
+that `pdfbatch status` starts fast.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console, RenderableType
+from typer._click.exceptions import ClickException  # Typer has no public name for the root of its usage errors
+
+import pdfbatch
+from pdfbatch import config, views
+from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
+from pdfbatch.records import Manifest, ReadOptions, Reason
+
+if TYPE_CHECKING:
+    from pdfbatch.runs.begin import Begun
+    from pdfbatch.runs.progress import RunStatus
+    from pdfbatch.store import Store
+    from pdfbatch.worker.loop import Job
+
+app = typer.Typer(
+    name="pdfbatch",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Thousands of PDFs in, clean Markdown out; nothing lost, nothing done twice.",
+)
+
+S3_HEARTBEAT_SECONDS = 15.0
+LOCAL_HEARTBEAT_SECONDS = 2.0
+
+Input = Annotated[str, typer.Argument(metavar="INPUT", help="Folder or s3://bucket/prefix/ with the PDFs.")]
+Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder or s3://bucket/prefix/ for the Markdown.")]
+EngineName = Annotated[str, typer.Option("--engine", metavar="cpu|null", help="What reads the pages; null: a dry run.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+Processes = Annotated[int | None, typer.Option(min=1, help="Child processes that read.", show_default="one per core")]
+KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
+PageSeconds = Annotated[float, typer.Option(min=1, help="A page that takes longer is given up.")]
+MaxRetries = Annotated[int, typer.Option(min=0, help="Times a page is tried again when its reader died or ran late.")]
+
+
+@app.command("local-run")
+def local_run(
+    source: Input,
+    output: Output,
+    engine: EngineName = "cpu",
+    total_workers: Annotated[int, typer.Option(help="Slices that share the work.")] = 1,
+    worker_id: Annotated[int, typer.Option(help="The slice to do here, from 0.")] = 0,
+    processes: Processes = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.")] = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Convert again what changed since.")] = False,
+    keep_headers: KeepHeaders = False,
+    page_seconds: PageSeconds = 120.0,
+    max_retries: MaxRetries = 2,
+    json: Json = False,
+) -> None:
+    """Convert every PDF under INPUT on this machine. Run it again to go on where it stopped."""
+    from pdfbatch.engines import engine_named
+    from pdfbatch.runs.begin import Request, begin, check_places
+    from pdfbatch.runs.partition import Slice
+    from pdfbatch.store import open_store
+
+    part = Slice.checked(worker_id, total_workers)
+    options = ReadOptions(keep_headers=keep_headers, page_seconds=page_seconds, max_retries=max_retries)
+    engine_named(engine)
+    places = open_store(source), open_store(output)
+    check_places(*places)
+    begun = begin(*places, Request(part, engine, options, changed, limit), _now)
+    _run_slice(begun, worker_id, *places, processes, json)
+
+
+@app.command("retry-failures")
+def retry_failures(
+    output: Output,
+    reason: Annotated[list[Reason] | None, typer.Option(help="Only failures for this reason; repeatable.")] = None,
+    engine: EngineName = "cpu",
+    local: Annotated[bool, typer.Option("--local", help="Retry on this machine.")] = False,
+    processes: Processes = None,
+    keep_headers: KeepHeaders = False,
+    page_seconds: PageSeconds = 120.0,
+    max_retries: MaxRetries = 2,
+    json: Json = False,
+) -> None:
+    """Try again what failed, as a new run; the history stays."""
+    from pdfbatch.engines import engine_named
+    from pdfbatch.runs import manifest
+    from pdfbatch.runs.begin import Request, begin_retry, check_places
+    from pdfbatch.runs.partition import Slice
+    from pdfbatch.runs.verify import no_run
+    from pdfbatch.store import open_store
+
+    if not local:
+        raise UsageError("This version retries on your own machine only.", "Add --local.")
+    engine_named(engine)
+    store = open_store(output)
+    store.check_readable()
+    latest = manifest.current(store)
+    if latest is None:
+        raise no_run(store)
+    source = open_store(manifest.load(store, latest).input)
+    check_places(source, store)
+    options = ReadOptions(keep_headers=keep_headers, page_seconds=page_seconds, max_retries=max_retries)
+    begun = begin_retry(source, store, Request(Slice(0, 1), engine, options), reason or [], _now)
+    _run_slice(begun, 0, source, store, processes, json)
+
+
+@app.command()
+def status(
+    output: Output,
+    run: Annotated[str | None, typer.Option(help="The run to show.", show_default="the latest")] = None,
+    json: Json = False,
+) -> None:
+    """Show how far a run is, from any terminal that can read OUTPUT."""
+    from pdfbatch.runs import manifest, progress
+    from pdfbatch.runs.verify import no_run
+    from pdfbatch.store import open_store
+
+    store = open_store(output)
+    store.check_readable()
+    wanted = run or manifest.current(store)
+    if wanted is None:
+        raise no_run(store)
+    found = progress.read_status(store, manifest.load(store, wanted), _now())
+    _print(views.as_json(found) if json else views.status_screen(found))
+
+
+@app.command()
+def verify(output: Output, json: Json = False) -> None:
+    """Check that every input has exactly one outcome and every Markdown all its pages."""
+    from pdfbatch.runs.verify import verify as judge_output
+    from pdfbatch.store import open_store
+
+    store = open_store(output)
+    store.check_readable()
+    verdict = judge_output(store)
+    _print(views.as_json(verdict) if json else views.verdict_screen(verdict))
+    raise typer.Exit(ExitCode.DONE if verdict.sound else ExitCode.FAILED)
+
+
+@app.command(hidden=True)
+def worker() -> None:
+    """The entry point of the worker image; everything comes from the environment."""
+    from pdfbatch.engines import DEFAULT
+    from pdfbatch.runs import manifest
+    from pdfbatch.runs.begin import Begun, Request, ad_hoc, check_places
+    from pdfbatch.runs.partition import Slice
+    from pdfbatch.store import open_store
+
+    settings = config.worker_settings(os.environ)
+    part = Slice.checked(settings.worker, settings.total_workers)
+    source, output = open_store(settings.source), open_store(settings.output)
+    check_places(source, output)
+    if settings.run is not None:
+        frozen = manifest.load(output, settings.run)
+    else:
+        options = ReadOptions(max_retries=settings.max_retries)
+        frozen = ad_hoc(source, output, Request(part, settings.engine or DEFAULT, options), _now)
+    _run_slice(Begun(frozen, "new"), part.worker, source, output, None, json=False, deadline=settings.deadline)
+
+
+def _run_slice(
+    begun: Begun,
+    worker_id: int,
+    source: Store,
+    output: Store,
+    processes: int | None,
+    json: bool,
+    deadline: datetime | None = None,
+) -> NoReturn:
+    """Works on one slice with live progress, shows how it ended, and exits with the code for that."""
+    from pdfbatch.engines import engine_named
+    from pdfbatch.worker.loop import Job
+
+    for key in begun.changed:
+        _say(f"changed since it was converted, left alone (see --changed): {key}")
+    if begun.how == "nothing":
+        _finish(_status_of_nothing(begun.manifest), ExitCode.DONE, json)
+    if begun.how == "resumed":
+        _say(f"taking up run {begun.manifest.run}")
+    beats = S3_HEARTBEAT_SECONDS if output.url.startswith("s3://") else LOCAL_HEARTBEAT_SECONDS
+    children = processes or config.default_processes()
+    job = Job(begun.manifest, worker_id, source, output, engine_named(begun.manifest.engine), children, beats, _now)
+    code = _work(job, deadline)
+    _finish(_read_status(output, begun.manifest), code, json)
+
+
+def _work(job: Job, deadline: datetime | None) -> ExitCode:
+    from pdfbatch.worker.loop import SliceRun
+    from pdfbatch.worker.stop import Stop, at_deadline, on_signals
+
+    stop = Stop()
+    run = SliceRun(job, stop)
+    seconds_left = None if deadline is None else (deadline - _now()).total_seconds()
+    with on_signals(stop, run.kill_children), at_deadline(stop, seconds_left), views.Progress(run.heartbeat, _stderr):
+        mark = run.run()
+    if mark.why != "done":
+        return ExitCode.INTERRUPTED
+    return ExitCode.SOME_DOCUMENTS_FAILED if mark.counts.failed or mark.counts.partial else ExitCode.DONE
+
+
+def _read_status(output: Store, frozen: Manifest) -> RunStatus:
+    from pdfbatch.runs import progress
+
+    return progress.read_status(output, frozen, _now())
+
+
+def _status_of_nothing(frozen: Manifest) -> RunStatus:
+    from pdfbatch.runs import progress
+
+    return progress.summarise(frozen, [], [], _now()).model_copy(update={"state": "done", "workers": []})
+
+
+def _finish(found: RunStatus, code: ExitCode, json: bool) -> NoReturn:
+    _print(views.as_json(found) if json else views.closing(found, _next_steps(found, code)))
+    raise typer.Exit(code)
+
+
+def _next_steps(found: RunStatus, code: ExitCode) -> list[str]:
+    if code is ExitCode.INTERRUPTED:
+        return ["the same command again takes up the rest; finished pages are kept"]
+    if found.documents.failed or found.documents.partial:
+        return [f"pdfbatch retry-failures {found.output} --local", f"pdfbatch verify {found.output}"]
+    return [f"pdfbatch verify {found.output}"]
+
+
+# ── the outside ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_stdout = Console()
+_stderr = Console(stderr=True)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _print(what: str | RenderableType) -> None:
+    if isinstance(what, str):
+        sys.stdout.write(what + "\n")
+    else:
+        _stdout.print(what)
+
+
+def _say(text: str) -> None:
+    _stderr.print(text, markup=False, highlight=False)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        _print(f"pdfbatch {pdfbatch.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """The console script. With `--json` an error is one JSON document on stdout, else two lines on stderr."""
+    try:
+        code = app(standalone_mode=False)
+    except ClickException as error:
+        raise SystemExit(_show(UsageError(error.format_message(), "See `pdfbatch --help`."))) from None
+    except PdfbatchError as error:
+        raise SystemExit(_show(error)) from None
+    except typer.Abort:
+        raise SystemExit(ExitCode.INTERRUPTED) from None
+    raise SystemExit(code or ExitCode.DONE)
+
+
+def _show(error: PdfbatchError) -> ExitCode:
+    if "--json" in sys.argv:
+        _print(views.error_json(error))
+    else:
+        _stderr.print(views.error_text(error), soft_wrap=True, highlight=False)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""Values → what a person or a program sees. Nothing else formats."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+
+from pydantic import BaseModel
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pdfbatch.errors import PdfbatchError
+from pdfbatch.records import Heartbeat
+from pdfbatch.runs.progress import RunStatus, WorkerStatus
+from pdfbatch.runs.verify import Verdict
+
+_STATE_STYLE = {
+    "running": "green",
+    "done": "bold green",
+    "draining": "yellow",
+    "interrupted": "yellow",
+    "stale": "bold red",
+    "failed": "bold red",
+}
+_SHOWN_KEYS = 10
+_PLAIN_SECONDS = 5.0
+
+
+def as_json(value: BaseModel) -> str:
+    return value.model_dump_json(indent=2)
+
+
+def error_json(error: PdfbatchError) -> str:
+    document = {"error": {"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}}
+    return json.dumps(document, indent=2)
+
+
+def error_text(error: PdfbatchError) -> Text:
+    return Text.assemble(("error: ", "bold red"), error.message, "\n", ("  try: ", "bold"), error.hint)
+
+
+def duration(seconds: float | None) -> str:
+    """3725 → "1:02:05"; None → "–"."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+# ── while a slice runs ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def live(beat: Heartbeat) -> RenderableType:
+    """The live screen of `local-run`: a bar, the figures, what is being read, failures by reason."""
+    counts = beat.counts
+    bar = Table.grid(padding=(0, 1), expand=True)
+    bar.add_column(no_wrap=True)
+    bar.add_column(ratio=1)
+    bar.add_column(no_wrap=True, justify="right")
+    bar.add_row(
+        Text(f"{counts.done:,}/{plural(counts.total, 'document')}"),
+        ProgressBar(total=max(counts.total, 1), completed=counts.done),
+        Text(f"ETA {duration(beat.eta_seconds)}", style="cyan"),
+    )
+    lines: list[RenderableType] = [bar, Text(_figures(beat), no_wrap=True, overflow="ellipsis")]
+    if counts.reasons:
+        lines.append(Text("failures  " + _reasons(counts.reasons), style="yellow", no_wrap=True, overflow="ellipsis"))
+    lines += [Text(f"  reading  {what}", style="dim", no_wrap=True, overflow="ellipsis") for what in beat.reading]
+    return Group(*lines)
+
+
+def plain_line(beat: Heartbeat) -> str:
+    """One line of progress for logs and pipes."""
+    counts = beat.counts
+    failures = f" | {_reasons(counts.reasons)}" if counts.reasons else ""
+    return (
+        f"{duration(beat.seconds)} | {counts.done}/{counts.total} documents | {_figures(beat)}"
+        f" | ETA {duration(beat.eta_seconds)}{failures}"
+    )
+
+
+class Progress:
+    """Shows a slice while it runs: redrawn in place on a terminal, a plain line every few seconds elsewhere."""
+
+    def __init__(self, beat: Callable[[], Heartbeat], console: Console) -> None:
+        self._beat = beat
+        self._console = console
+        self._ended = threading.Event()
+        self._live = Live(console=console, get_renderable=lambda: live(beat()), transient=True, refresh_per_second=4)
+        self._thread = threading.Thread(target=self._plain_lines, name="progress", daemon=True)
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._live.start()
+        else:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._console.is_terminal:
+            self._live.stop()
+        else:
+            self._thread.join()
+
+    def _plain_lines(self) -> None:
+        while not self._ended.wait(_PLAIN_SECONDS):
+            self._console.print(plain_line(self._beat()), markup=False, highlight=False, soft_wrap=True)
+
+
+def _figures(beat: Heartbeat) -> str:
+    state = "" if beat.state in ("starting", "running", "done") else f" | {beat.state}"
+    return f"{plural(beat.counts.pages_read, 'page')} | {beat.pages_per_second:.1f} pages/s{state}"
+
+
+def _reasons(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+
+
+# ── results ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def closing(status: RunStatus, next_steps: Sequence[str]) -> RenderableType:
+    """The table at the end of a run, where the Markdown lies, and what to type next."""
+    documents = status.documents
+    table = Table(title=f"Run {status.run}: {status.state}", title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("documents", justify="right")
+    table.add_column("reasons", overflow="fold")
+    unread = documents.partial + documents.failed
+    table.add_row(Text("ok", style="green"), f"{documents.ok:,}", "")
+    if documents.skipped:
+        table.add_row("skipped", f"{documents.skipped:,}", "had their Markdown already")
+    if documents.partial:
+        table.add_row(
+            Text("partial", style="yellow"),
+            f"{documents.partial:,}",
+            "" if documents.failed else _reasons(status.reasons),
+        )
+    if documents.failed:
+        table.add_row(Text("failed", style="red"), f"{documents.failed:,}", _reasons(status.reasons))
+    if waiting := documents.total - documents.done:
+        table.add_row("not yet", f"{waiting:,}", "")
+    pages = status.pages
+    rate = f", {pages.read / status.seconds:.1f} pages/s" if status.seconds and pages.read else ""
+    figures = f"{plural(pages.read, 'page')} read, {pages.failed:,} unread, in {duration(status.seconds)}{rate}"
+    if pages.resumed:
+        figures += f"; {plural(pages.resumed, 'page')} from checkpoints"
+    facts = Table.grid(padding=(0, 1))
+    facts.add_row("pages", Text(figures))
+    facts.add_row("Markdown", Text(status.output))
+    for step in next_steps:
+        facts.add_row("next" if unread or step else "", Text(step, style="bold"))
+    return Group(table, Text(), facts)
+
+
+def status_screen(status: RunStatus) -> RenderableType:
+    """The table of `status`: a line per worker and a line of totals."""
+    table = Table(title=f"Run {status.run}: {status.state}", title_justify="left", show_edge=False, pad_edge=False)
+    for name in ("worker", "state", "progress"):
+        table.add_column(name, no_wrap=True)
+    for name in ("failed", "pages", "pages/s", "ETA", "heartbeat"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for worker in status.workers:
+        table.add_row(*_worker_row(worker))
+    documents = status.documents
+    total = Text.assemble(
+        (f"{documents.done:,}/{plural(documents.total, 'document')}", "bold"),
+        f": {documents.ok:,} ok, {documents.partial:,} partial, "
+        f"{documents.failed:,} failed, {documents.skipped:,} skipped",
+    )
+    lines: list[RenderableType] = [table, Text(), total]
+    if status.reasons:
+        lines.append(Text("failures by reason: " + _reasons(status.reasons), style="yellow"))
+    for worker in status.workers:
+        lines += [
+            Text(f"worker {worker.id} reads {what}", style="dim", no_wrap=True, overflow="ellipsis")
+            for what in worker.reading
+        ]
+    return Group(*lines)
+
+
+def _worker_row(worker: WorkerStatus) -> list[RenderableType]:
+    state = "stale" if worker.stale else worker.state
+    age = worker.heartbeat_age_seconds
+    return [
+        str(worker.id),
+        Text(state, style=_STATE_STYLE.get(state, "")),
+        Text(f"{worker.done:,}/{worker.total:,}"),
+        f"{worker.failed + worker.partial:,}",
+        f"{worker.pages:,}",
+        f"{worker.pages_per_second:.1f}",
+        duration(worker.eta_seconds),
+        Text("–" if age is None else f"{duration(age)} ago", style="red" if worker.stale else ""),
+    ]
+
+
+def verdict_screen(verdict: Verdict) -> RenderableType:
+    """What `verify` says: the counts, then every finding with its first keys."""
+    head = Text.assemble(
+        (f"{plural(verdict.inputs, 'input')}: ", "bold"),
+        f"{verdict.ok:,} ok, {verdict.partial:,} partial, {verdict.failed:,} failed",
+    )
+    lines: list[RenderableType] = [head]
+    findings = (
+        ("without an outcome", verdict.no_outcome, "red"),
+        ("whose Markdown is gone", verdict.lost, "red"),
+        ("whose page anchors do not match", verdict.wrong_pages, "red"),
+        ("changed since converted", verdict.changed, "yellow"),
+        ("gone from the input", verdict.missing, "dim"),
+        ("Markdown without an input", verdict.orphans, "dim"),
+    )
+    for what, keys, style in findings:
+        if keys:
+            more = f", … {len(keys) - _SHOWN_KEYS:,} more" if len(keys) > _SHOWN_KEYS else ""
+            lines.append(Text(f"{len(keys):,} {what}: {', '.join(keys[:_SHOWN_KEYS])}{more}", style=style))
+    lines.append(Text("sound: every input has one outcome" if verdict.sound else "not sound", style="bold"))
+    return Group(*lines)
