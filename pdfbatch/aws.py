@@ -1,0 +1,328 @@
+"""The only door to boto3: clients with our retries and timeouts, and AWS's errors put into our words.
+
+boto3 is imported when the first client is made, so that work on local folders starts without it. Regions, credentials,
+profiles and endpoints follow boto3's own variables (`AWS_DEFAULT_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL`, …).
+
+What an error becomes says how far it reaches: `NotReady` (credentials, clock, region) spoils every further call,
+a `StoreError` only the call at hand.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+
+from pdfbatch import __version__
+from pdfbatch.errors import (
+    AccessDenied,
+    NotFound,
+    NotReady,
+    PdfbatchError,
+    PreconditionFailed,
+    StoreError,
+    StoreFull,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAX_ATTEMPTS = 12
+"""With botocore 1.44's pauses (50 ms or, when throttled, 1 s, doubled up to 20 s, times chance): 35 to 75 s in all."""
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+POOL_CONNECTIONS = 32
+"""More threads than this on one client wait for each other's connections."""
+
+_making_a_client = threading.Lock()
+
+
+@overload
+def client(service: Literal["s3"], attempts: int = MAX_ATTEMPTS) -> S3Client: ...
+@overload
+def client(service: str, attempts: int = MAX_ATTEMPTS) -> Any: ...
+def client(service: str, attempts: int = MAX_ATTEMPTS) -> Any:
+    """A new client, safe to share among threads, not to be carried over a fork.
+
+    The default `attempts` outlast a short outage, which is right for work under way and long for a person who waits.
+
+    A client costs some 50 ms: make one and keep it. boto3's sessions are not safe to share, so each call has its own.
+    """
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=POOL_CONNECTIONS,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        tcp_keepalive=True,
+        user_agent_extra=f"pdfbatch/{__version__}",
+    )
+    with translating(f"use {service}"), _making_a_client:
+        session = boto3.session.Session()
+        try:
+            return session.client(service, config=config)  # type: ignore[call-overload]  # `service` is any of boto3's names
+        except ValueError as error:
+            raise _error(_BAD_ENDPOINT, f"use {service}") from error
+
+
+@contextmanager
+def translating(what: str) -> Iterator[None]:
+    """Turns what botocore raises inside into ours; `what` completes "Cannot …", as in "read s3://bucket/key"."""
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError, HTTPClientError, ResponseParserError, HTTPError) as error:
+        raise translate(error, what) from error
+
+
+def translate(error: Exception, what: str) -> PdfbatchError:
+    """Our error for one of botocore's: "Cannot {what}: {reason}.", and the cure. It repeats no secret."""
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        return _translate_answer(error.response, error.operation_name, what)
+    for kind, meaning in _meaning_of_kinds():
+        if isinstance(error, kind):
+            return _error(meaning, what, detail=_without_secrets(str(error)))
+    return _error(_BAD_SETTINGS, what, detail=_without_secrets(f"{type(error).__name__}: {error}"))
+
+
+def translate_refusal(code: str, message: str, operation: str, what: str) -> PdfbatchError:
+    """Our error for one item of a batch that AWS refused within an answer that was itself fine."""
+    return _translate_answer({"Error": {"Code": code, "Message": message}}, operation, what)
+
+
+def error_code(error: BaseException | None) -> str:
+    """AWS's code for a refused request, as `ConditionalRequestConflict`; "" for any other error."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def broke_off(error: BaseException | None) -> bool:
+    """Whether an answer ended in the middle: botocore does not try such a one again."""
+    from botocore import exceptions as e
+    from urllib3.exceptions import HTTPError
+
+    return isinstance(
+        error, (HTTPError, e.HTTPClientError, e.IncompleteReadError, e.ChecksumError, e.FlexibleChecksumError)
+    )
+
+
+class _Meaning(NamedTuple):
+    kind: type[PdfbatchError]
+    reason: str
+    hint: str
+
+
+_LOG_IN = "Log in again (`aws sso login`, or your way to new keys) and run the same command; finished work is kept."
+_LATER = "Run the same command again later; finished documents are kept. If it recurs, use fewer workers."
+
+_UNKNOWN = _Meaning(
+    StoreError, "AWS refused it ({detail})", "Run the same command again; if it recurs, this answer is the clue."
+)
+_NO_BUCKET = _Meaning(
+    NotFound,
+    "the bucket does not exist",
+    "Check its spelling and your account (`aws s3 ls`), or make it with `aws s3 mb`.",
+)
+_NO_OBJECT = _Meaning(NotFound, "there is no such object", "It may have been removed meanwhile; list the folder again.")
+_DENIED = _Meaning(
+    AccessDenied,
+    "access denied ({detail})",
+    "Ask for the permission {permission} on it, or choose other credentials with AWS_PROFILE.",
+)
+_BAD_KEYS = _Meaning(
+    NotReady,
+    "AWS does not accept the credentials ({code})",
+    "Check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` must work.",
+)
+_EXPIRED = _Meaning(NotReady, "the credentials have expired", _LOG_IN)
+_NO_KEYS = _Meaning(
+    NotReady,
+    "no usable AWS credentials ({detail})",
+    "Run `aws configure` or `aws sso login`, or set AWS_PROFILE; on EC2 give the instance a role.",
+)
+_CLOCK = _Meaning(
+    NotReady, "this machine's clock is wrong", "Set the clock (`timedatectl set-ntp true`) and run again."
+)
+_BAD_SETTINGS = _Meaning(
+    NotReady, "boto3 cannot work with these settings ({detail})", "Check ~/.aws/config and the AWS_… variables."
+)
+_NO_REGION = _Meaning(
+    NotReady, "no valid AWS region is set", "Set AWS_DEFAULT_REGION, as in AWS_DEFAULT_REGION=us-east-1."
+)
+_OTHER_REGION = _Meaning(
+    NotReady,
+    "the bucket is in another region{region}",
+    "Set AWS_DEFAULT_REGION to the bucket's region, and clear AWS_ENDPOINT_URL.",
+)
+_BUSY = _Meaning(StoreError, "AWS is still busy after several attempts ({code})", _LATER)
+_LOST = _Meaning(PreconditionFailed, "somebody else was first", "Nothing is lost: what is there now was written whole.")
+_FULL = _Meaning(StoreFull, "the store is full", "Make room or raise its quota, then run the same command again.")
+_BAD_NAME = _Meaning(
+    UsageError,
+    "a name or value is not allowed ({detail})",
+    "Give s3://bucket/prefix/ with a bucket name of small letters, digits and hyphens.",
+)
+_ARCHIVED = _Meaning(
+    StoreError, "the object is archived (Glacier)", "Restore it first (`aws s3api restore-object`), then run again."
+)
+_KMS = _Meaning(
+    AccessDenied,
+    "its encryption key cannot be used ({detail})",
+    "Ask for kms:Decrypt and kms:GenerateDataKey on the bucket's key.",
+)
+_TOO_LONG = _Meaning(
+    StoreError, "the key is longer than S3's 1,024 bytes", "Shorten the folder names or the output prefix."
+)
+_UNREACHABLE = _Meaning(
+    StoreError,
+    "AWS cannot be reached ({detail})",
+    "Check the network, HTTPS_PROXY, AWS_ENDPOINT_URL and AWS_DEFAULT_REGION, then run again.",
+)
+_NO_TLS = _Meaning(
+    StoreError,
+    "the connection is not trusted ({detail})",
+    "Name your network's certificates with AWS_CA_BUNDLE, then run again.",
+)
+_BAD_ENDPOINT = _Meaning(
+    UsageError,
+    "the endpoint address is not valid",
+    "Correct AWS_ENDPOINT_URL, as in http://127.0.0.1:9000, or clear it.",
+)
+_NOT_S3 = _Meaning(
+    StoreError, "the answer is not one of AWS's", "Check that AWS_ENDPOINT_URL names an S3 server that is well."
+)
+_BROKEN = _Meaning(
+    StoreError, "the data came broken ({detail})", "Run the same command again; if it recurs, suspect the network."
+)
+
+_MEANING_OF_CODES: dict[str, _Meaning] = {
+    code: meaning
+    for meaning, codes in [
+        (_NO_BUCKET, "NoSuchBucket"),
+        (_NO_OBJECT, "NoSuchKey NoSuchVersion NotFound 404"),
+        (
+            _DENIED,
+            "AccessDenied AccessDeniedException AllAccessDisabled AccountProblem Forbidden UnauthorizedOperation"
+            " UnauthorizedAccess InvalidPayer 403 401",
+        ),
+        (
+            _BAD_KEYS,
+            "InvalidAccessKeyId SignatureDoesNotMatch InvalidClientTokenId UnrecognizedClientException AuthFailure"
+            " IncompleteSignature InvalidToken InvalidSecurity NotSignedUp MissingAuthenticationToken",
+        ),
+        (_EXPIRED, "ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired"),
+        (_CLOCK, "RequestTimeTooSkewed RequestInTheFuture"),
+        (
+            _OTHER_REGION,
+            "PermanentRedirect TemporaryRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException 301",
+        ),
+        (
+            _BUSY,
+            "SlowDown ServiceUnavailable InternalError InternalFailure RequestTimeout RequestTimeoutException"
+            " Throttling ThrottlingException ThrottledException"
+            " RequestLimitExceeded RequestThrottled TooManyRequestsException"
+            " BandwidthLimitExceeded LimitExceededException PriorRequestNotComplete OperationAborted Busy"
+            " 429 500 502 503 504",
+        ),
+        (_LOST, "PreconditionFailed ConditionalRequestConflict 412"),
+        (_FULL, "QuotaExceeded XMinioStorageFull InsufficientStorage 507"),
+        (_BAD_NAME, "InvalidBucketName InvalidURI"),
+        (_ARCHIVED, "InvalidObjectState"),
+        (_TOO_LONG, "KeyTooLongError"),
+        (_BROKEN, "BadDigest XAmzContentSHA256Mismatch IncompleteBody InvalidDigest XAmzContentChecksumMismatch"),
+    ]
+    for code in codes.split()
+}
+
+
+def _meaning_of_kinds() -> list[tuple[type[Exception], _Meaning]]:
+    """Errors that never reached AWS, narrow kinds before wide ones (botocore 1.44's families)."""
+    from botocore import exceptions as e
+    from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
+
+    meanings: list[tuple[_Meaning, list[type[Exception]]]] = [
+        (_EXPIRED, [e.UnauthorizedSSOTokenError, e.LoginRefreshRequired]),
+        (
+            _NO_KEYS,
+            [
+                *(e.NoCredentialsError, e.PartialCredentialsError, e.CredentialRetrievalError, e.ProfileNotFound),
+                *(e.ConfigParseError, e.ConfigNotFound, e.NoAuthTokenError, e.TokenRetrievalError, e.SSOError),
+                *(e.LoginError, e.InvalidConfigError, e.InfiniteLoopConfigError, e.UnknownCredentialError),
+                *(e.RefreshWithMFAUnsupportedError, e.MetadataRetrievalError),
+            ],
+        ),
+        (_NO_REGION, [e.NoRegionError, e.InvalidRegionError, e.UnknownRegionError]),
+        (_BROKEN, [e.IncompleteReadError, e.ResponseStreamingError, e.ChecksumError, e.FlexibleChecksumError]),
+        (_NO_TLS, [e.SSLError]),
+        (_UNREACHABLE, [e.HTTPClientError, e.ConnectionError, HTTPError]),
+        (_BAD_NAME, [e.ParamValidationError, e.InvalidDNSNameError, e.InvalidHostLabelError, e.UnsupportedS3ArnError]),
+        (_BAD_ENDPOINT, [e.UnknownEndpointError, e.EndpointProviderError, e.InvalidEndpointConfigurationError]),
+        (_NOT_S3, [ResponseParserError]),
+    ]
+    return [(kind, meaning) for meaning, kinds in meanings for kind in kinds]
+
+
+def _translate_answer(answer: Any, operation: str, what: str) -> PdfbatchError:
+    """`answer` is a response of botocore's with `Error` and perhaps `ResponseMetadata`."""
+    error, metadata = answer.get("Error", {}), answer.get("ResponseMetadata", {})
+    code, said = str(error.get("Code", "")), _without_secrets(str(error.get("Message", "")))
+    meaning = _meaning_of(code, str(metadata.get("HTTPStatusCode", "")))
+    region = error.get("Region") or metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    return _error(
+        meaning,
+        what,
+        code=code,
+        detail=f"{code}: {said}",
+        permission=_permission_for(operation),
+        region=f", {region}" if region else "",
+    )
+
+
+def _meaning_of(code: str, status: str) -> _Meaning:
+    if code.startswith("KMS."):
+        return _KMS
+    if code not in _MEANING_OF_CODES and (status in ("401", "403", "404", "429") or status.startswith("50")):
+        code = status
+    return _MEANING_OF_CODES.get(code, _UNKNOWN)
+
+
+def _error(meaning: _Meaning, what: str, **fields: str) -> PdfbatchError:
+    return meaning.kind(f"Cannot {what}: {meaning.reason.format(**fields)}.", meaning.hint.format(**fields))
+
+
+_S3_PERMISSIONS = {
+    "ListObjectsV2": "s3:ListBucket",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "DeleteObjects": "s3:DeleteObject",
+}
+
+
+def _permission_for(operation: str) -> str:
+    """The IAM action behind an API operation, for S3's object calls; other services name theirs after the operation."""
+    if operation in _S3_PERMISSIONS:
+        return _S3_PERMISSIONS[operation]
+    return f"s3:{operation}" if operation.endswith("Object") else operation
+
+
+_SECRETS = [
+    (re.compile(r"//[^/@\s]+@"), "//"),  # user:password@ of a proxy or endpoint
+    (re.compile(r"(?i)(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"']+"), r"\1…"),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), "…"),
+]
+
+
+def _without_secrets(text: str) -> str:
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return " ".join(text.split()).rstrip(".")

@@ -1,0 +1,8 @@
+"""Where documents come from and results go: a folder or an S3 prefix under one contract (contract.py)."""
+
+from pdfbatch.store.contract import Entry, Store
+from pdfbatch.store.local import LocalStore
+from pdfbatch.store.location import inside, open_store, same_place
+from pdfbatch.store.s3 import S3Store
+
+__all__ = ["Entry", "LocalStore", "S3Store", "Store", "inside", "open_store", "same_place"]

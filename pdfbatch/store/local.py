@@ -1,0 +1,299 @@
+"""A folder as a store.
+
+A write goes to a file of its own under `.pdfbatch/tmp/`, reaches the disk, and is then moved to its key in one step.
+Moves and removals of all processes take turns by one file lock; it is held for microseconds, not while data is written.
+
+File names that are not UTF-8 (old archives, other systems' disks) have keys too: each byte that is not part of valid
+UTF-8 becomes the private character U+EF00 + byte, and a true U+EF80…U+EFFF is spelt by its bytes in the same way, so
+that every name has one key and every key one name.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from pdfbatch.errors import NotFound, PreconditionFailed, StoreError
+from pdfbatch.store.contract import PROBE_PREFIX, TEMPORARY_PREFIX, Entry
+from pdfbatch.store.file_errors import file_errors
+
+ABANDONED_SECONDS = 60
+"""A temporary file older than this that nobody has locked belongs to a dead process."""
+
+_BYTES = range(0x80, 0x100)
+_TO_KEY: dict[int, int | str] = {0xDC00 + byte: 0xEF00 + byte for byte in _BYTES} | {
+    0xEF00 + byte: "".join(chr(0xEF00 + part) for part in chr(0xEF00 + byte).encode()) for byte in _BYTES
+}
+_TO_NAME = {0xEF00 + byte: 0xDC00 + byte for byte in _BYTES}
+
+
+def name_to_key(name: str) -> str:
+    """The key of a file name as Python gives it (bytes that are not UTF-8 as lone surrogates)."""
+    return name if name.isascii() else name.translate(_TO_KEY)
+
+
+def key_to_name(key: str) -> str:
+    return key if key.isascii() else key.translate(_TO_NAME)
+
+
+class _Found(NamedTuple):
+    """Something met on the walk. `above`: device and inode of every folder over it, against links in a ring."""
+
+    key: str
+    path: Path
+    is_folder: bool
+    above: tuple[tuple[int, int], ...]
+
+
+class LocalStore:
+    """A folder under the store contract. `etag` is size and modification time in nanoseconds.
+
+    Own writes carry the full clock, so two of them never share an etag; a foreign program that rewrites a file with
+    the same size within one tick of the file system's clock (about 4 ms) would go unseen.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.url = name_to_key(str(root)).rstrip("/") + "/"
+
+    def __repr__(self) -> str:
+        return f"LocalStore({self.url!r})"
+
+    def create(self) -> None:
+        with self._errors("make", ""):
+            self.root.mkdir(parents=True, exist_ok=True)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """As the contract says; a missing folder is an empty one. Links are followed, but never in a ring.
+
+        A dangling link is listed with size 0, so that it is reported as missing rather than passed over. A folder
+        that may not be read is an error. Pipes, sockets and devices are no objects.
+        """
+        top = prefix[: prefix.rfind("/") + 1]
+        if top.startswith(TEMPORARY_PREFIX) or (top and not _is_possible(top[:-1])):
+            return
+        stack = [_Found(top, self._path(top[:-1]) if top else self.root, is_folder=True, above=())]
+        while stack:
+            found = stack.pop()
+            if found.is_folder:
+                stack.extend(reversed(self._children(found, prefix)))
+            elif entry := self._entry_or_dangling(found):
+                yield entry
+
+    def get(self, key: str) -> bytes:
+        with self._errors("read", key):
+            return self._existing(key).read_bytes()
+
+    def fetch(self, key: str, to: Path) -> Path:  # noqa: ARG002  # a local file is used where it lies
+        with self._errors("read", key):
+            path = self._existing(key)
+            path.open("rb").close()
+            return path
+
+    def head(self, key: str) -> Entry | None:
+        with self._errors("read", key):
+            try:
+                return _entry(key, self._existing(key).stat())
+            except NotFound:
+                return None
+
+    def put(self, key: str, data: bytes) -> str:
+        return self._write(key, data, lambda temporary, path: temporary.replace(path))
+
+    def put_new(self, key: str, data: bytes) -> str:
+        def publish(temporary: Path, path: Path) -> None:
+            try:
+                path.hardlink_to(temporary)
+            except FileExistsError as error:
+                if path.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, "There is a folder of that name") from error
+                raise self._lost(key) from None
+            except OSError as error:
+                if error.errno not in _NO_HARD_LINKS or path.exists():
+                    raise
+                temporary.replace(path)  # no other process can have made it: we hold the lock
+
+        return self._write(key, data, publish)
+
+    def put_if(self, key: str, data: bytes, etag: str) -> str:
+        def publish(temporary: Path, path: Path) -> None:
+            present = self.head(key)
+            if present is None or present.etag != etag:
+                raise self._lost(key)
+            temporary.replace(path)
+
+        return self._write(key, data, publish)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Folders that become empty go too, as they do on S3."""
+        for key in keys:
+            with self._errors("remove", key):
+                if not _is_possible(key) or not self.root.is_dir():
+                    continue
+                with self._lock():
+                    path = self._path(key)
+                    with suppress(FileNotFoundError, NotADirectoryError):
+                        path.unlink()
+                    self._remove_empty_folders(path.parent)
+
+    def check_readable(self) -> None:
+        with self._errors("read", ""):
+            os.scandir(self.root).close()
+
+    def check_writable(self) -> None:
+        with self._errors("write to", ""):
+            self.create()
+            self._sweep()
+        probe = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
+        self.put_new(probe, b"")
+        self.delete([probe])
+
+    def _path(self, key: str) -> Path:
+        if not _is_possible(key):
+            raise StoreError(
+                f"{self.url}{key} cannot be a file: a part of the key is empty, '.', '..' or longer than 255 bytes.",
+                "Rename it at its source, or use an S3 prefix for this end too.",
+            )
+        return self.root / key_to_name(key)
+
+    def _existing(self, key: str) -> Path:
+        """The path of a regular file, else NotFound."""
+        if _is_possible(key):
+            path = self._path(key)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                if stat.S_ISREG(path.stat().st_mode):
+                    return path
+        raise NotFound(
+            f"There is no file {self.url}{key}.", "It may have been removed meanwhile; list the folder again."
+        )
+
+    def _children(self, folder: _Found, prefix: str) -> Sequence[_Found]:
+        with self._errors("list", folder.key):
+            try:
+                status = folder.path.stat()
+                identity = (status.st_dev, status.st_ino)
+                if identity in folder.above:
+                    return []
+                above = (*folder.above, identity)
+                with os.scandir(folder.path) as scan:
+                    children = [self._child(folder.key, entry, above) for entry in scan]
+            except (FileNotFoundError, NotADirectoryError):
+                return []  # gone since it was seen
+        wanted = (c for c in children if c.key.startswith(prefix) and c.key != TEMPORARY_PREFIX)
+        return sorted(wanted, key=lambda child: child.key)
+
+    @staticmethod
+    def _child(parent: str, entry: os.DirEntry[str], above: tuple[tuple[int, int], ...]) -> _Found:
+        try:
+            is_folder = entry.is_dir()
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            is_folder = False
+        return _Found(parent + name_to_key(entry.name) + "/" * is_folder, Path(entry.path), is_folder, above)
+
+    def _entry_or_dangling(self, found: _Found) -> Entry | None:
+        with self._errors("read", found.key):
+            try:
+                status = found.path.stat()
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ELOOP):
+                    raise
+                return Entry(found.key, 0, "dangling") if found.path.is_symlink() else None
+        return _entry(found.key, status) if stat.S_ISREG(status.st_mode) else None
+
+    def _write(self, key: str, data: bytes, publish: Callable[[Path, Path], object]) -> str:
+        """Writes a temporary file and has `publish` move it to its place under the lock."""
+        path = self._path(key)
+        with self._errors("write", key), self._temporary(data) as (temporary, etag):
+            with self._lock():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                publish(temporary, path)
+            return etag
+
+    @contextmanager
+    def _temporary(self, data: bytes) -> Iterator[tuple[Path, str]]:
+        """A whole file on this file system, locked so that `_sweep` sees it is in use; removed at the end."""
+        path = self._temporary_folder() / f"{os.getpid()}-{uuid.uuid4().hex}"
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                file.write(data)
+                file.flush()
+                now = time.time_ns()
+                os.utime(descriptor, ns=(now, now))
+                os.fsync(descriptor)  # an empty file after a power cut would count as a finished document
+                yield path, _etag(os.fstat(descriptor))
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _temporary_folder(self) -> Path:
+        folder = self.root / TEMPORARY_PREFIX
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """One holder among all threads and processes."""
+        path = self._temporary_folder() / "lock"
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough where a child was forked meanwhile
+            os.close(descriptor)
+
+    def _sweep(self) -> None:
+        """Removes what killed processes left half written."""
+        for path in self._temporary_folder().iterdir():
+            with suppress(FileNotFoundError, BlockingIOError):
+                if path.name == "lock" or time.time() - path.stat().st_mtime < ABANDONED_SECONDS:
+                    continue
+                with path.open("r+b") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
+
+    def _remove_empty_folders(self, folder: Path) -> None:
+        while folder != self.root:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+    def _lost(self, key: str) -> PreconditionFailed:
+        return PreconditionFailed(
+            f"Cannot write {self.url}{key}: somebody else was first.",
+            "Nothing is lost: what is there now was written whole.",
+        )
+
+    def _errors(self, verb: str, key: str) -> AbstractContextManager[None]:
+        return file_errors(f"{verb} {self.url}{key}")
+
+
+def _is_possible(key: str) -> bool:
+    """Whether a key can be a path below the root that is one with the key."""
+    return "\0" not in key and all(
+        part not in ("", ".", "..") and len(os.fsencode(key_to_name(part))) <= 255 for part in key.split("/")
+    )
+
+
+def _entry(key: str, status: os.stat_result) -> Entry:
+    return Entry(key, status.st_size, _etag(status))
+
+
+def _etag(status: os.stat_result) -> str:
+    return f"{status.st_size:x}-{status.st_mtime_ns:x}"
+
+
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)

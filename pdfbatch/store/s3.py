@@ -1,0 +1,220 @@
+"""An S3 prefix as a store. S3 itself writes whole objects and decides races (If-None-Match, If-Match).
+
+A conditional write whose answer is lost on the way is sent again by botocore and then meets its own object. Each such
+write therefore carries a mark of its own as metadata, and a refusal is checked against it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pdfbatch import aws
+from pdfbatch.errors import NotFound, NotReady, PreconditionFailed, StoreError
+from pdfbatch.store.contract import PROBE_PREFIX, Entry
+from pdfbatch.store.file_errors import file_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+DELETE_BATCH = 1000
+"""S3's limit for one DeleteObjects."""
+FIRST_LOOK_ATTEMPTS = 5
+READ_ATTEMPTS = 4
+"""For bodies that break off: botocore's retries end where the body begins."""
+CONFLICT_PAUSES = (0.1, 0.3, 0.7, 1.5)
+"""Seconds to wait before a conditional write is tried again that met another one under way."""
+CHUNK_BYTES = 1024 * 1024
+MARK = "pdfbatch-write"
+CONTENT_TYPES = {
+    ".md": "text/markdown; charset=utf-8",
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".png": "image/png",
+}
+
+_T = TypeVar("_T")
+
+
+class S3Store:
+    """`s3://bucket/prefix` under the store contract; `prefix` is "" or ends with "/". Etags are S3's without quotes."""
+
+    def __init__(self, bucket: str, prefix: str, client: S3Client | None = None) -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+        self.url = f"s3://{bucket}/{prefix}"
+        if client is not None:
+            self._client = self._impatient_client = client
+
+    def __repr__(self) -> str:
+        return f"S3Store({self.url!r})"
+
+    @cached_property
+    def _client(self) -> S3Client:
+        return aws.client("s3")
+
+    @cached_property
+    def _impatient_client(self) -> S3Client:
+        """For the first look at a place, which a person waits for: tells a wrong address in a few seconds."""
+        return aws.client("s3", attempts=FIRST_LOOK_ATTEMPTS)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """As the contract says. Folder markers (empty objects whose key ends with "/") are left out."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
+        with aws.translating(f"list {self.url}{prefix}"):
+            for page in pages:
+                for found in page.get("Contents", []):
+                    key = found["Key"].removeprefix(self.prefix)
+                    if key and not (key.endswith("/") and found["Size"] == 0):
+                        yield Entry(key, found["Size"], _etag(found))
+
+    def get(self, key: str) -> bytes:
+        return self._read(key, lambda body: b"".join(self._chunks(body, key)))
+
+    def fetch(self, key: str, to: Path) -> Path:
+        def save(body: Any) -> None:
+            with file_errors(f"keep {self.url}{key} as {to}"):
+                to.parent.mkdir(parents=True, exist_ok=True)
+                with to.open("wb") as file:
+                    file.writelines(self._chunks(body, key))
+
+        try:
+            self._read(key, save)
+        except BaseException:
+            with suppress(OSError):
+                to.unlink()
+            raise
+        return to
+
+    def head(self, key: str) -> Entry | None:
+        found = self._present(key)
+        return Entry(key, found["ContentLength"], _etag(found)) if found else None
+
+    def put(self, key: str, data: bytes) -> str:
+        with aws.translating(f"write {self.url}{key}"):
+            return _etag(self._client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=data, **_kind(key)))
+
+    def put_new(self, key: str, data: bytes) -> str:
+        mark = uuid.uuid4().hex
+        try:
+            return self._put_on_condition(key, data, mark, IfNoneMatch="*")
+        except PreconditionFailed:
+            found = self._present(key)
+            if found and _mark(found) == mark:
+                return _etag(found)
+            raise
+
+    def put_if(self, key: str, data: bytes, etag: str) -> str:
+        """Some S3 servers know only bare etags here, not quoted ones: a refused right one is tried again bare."""
+        mark = uuid.uuid4().hex
+        try:
+            return self._put_on_condition(key, data, mark, IfMatch=f'"{etag}"')
+        except PreconditionFailed:
+            found = self._present(key)
+            if found and _mark(found) == mark:
+                return _etag(found)
+            if found and _etag(found) == etag:
+                return self._put_on_condition(key, data, mark, IfMatch=etag)
+            raise
+
+    def delete(self, keys: Iterable[str]) -> None:
+        remaining = iter(keys)
+        while batch := [*itertools.islice(remaining, DELETE_BATCH)]:
+            with aws.translating(f"remove objects from {self.url}"):
+                answer = self._client.delete_objects(
+                    Bucket=self.bucket,
+                    Delete={"Objects": [{"Key": self.prefix + key} for key in batch], "Quiet": True},
+                )
+            for error in answer.get("Errors", []):
+                what = f"remove {self.url}{error.get('Key', '').removeprefix(self.prefix)}"
+                raise aws.translate_refusal(error.get("Code", ""), error.get("Message", ""), "DeleteObjects", what)
+
+    def check_readable(self) -> None:
+        with aws.translating(f"list {self.url}"):
+            self._impatient_client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
+
+    def check_writable(self) -> None:
+        """Also proves that the server honours If-None-Match: some S3 look-alikes ignore it without a word."""
+        self.check_readable()
+        probe = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
+        self.put_new(probe, b"")
+        try:
+            self.put_new(probe, b"")
+        except PreconditionFailed:
+            return
+        finally:
+            self.delete([probe])
+        raise NotReady(
+            f"The S3 server of {self.url} ignores If-None-Match, so two workers could overwrite each other.",
+            "Use AWS S3 or a server with conditional writes (check AWS_ENDPOINT_URL).",
+        )
+
+    def _put_on_condition(self, key: str, data: bytes, mark: str, **condition: Any) -> str:
+        """409 means that another write to the key was under way: ask again."""
+        pauses = iter(CONFLICT_PAUSES)
+        while True:
+            try:
+                with aws.translating(f"write {self.url}{key}"):
+                    answer = self._client.put_object(
+                        Bucket=self.bucket,
+                        Key=self.prefix + key,
+                        Body=data,
+                        Metadata={MARK: mark},
+                        **_kind(key),
+                        **condition,
+                    )
+                    return _etag(answer)
+            except PreconditionFailed as refusal:
+                pause = next(pauses, None)
+                if pause is None or aws.error_code(refusal.__cause__) != "ConditionalRequestConflict":
+                    raise
+                time.sleep(pause)
+            except NotFound as error:
+                if aws.error_code(error.__cause__) == "NoSuchBucket":
+                    raise
+                raise PreconditionFailed(error.message, error.hint) from error  # If-Match on an object that is gone
+
+    def _read(self, key: str, take: Callable[[Any], _T]) -> _T:
+        """Hands the body to `take`, from the start again where it breaks off."""
+        attempts = itertools.count(1)
+        while True:
+            with aws.translating(f"read {self.url}{key}"):
+                body = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"]
+            try:
+                return take(body)
+            except StoreError as error:
+                if next(attempts) == READ_ATTEMPTS or not aws.broke_off(error.__cause__):
+                    raise
+
+    def _chunks(self, body: Any, key: str) -> Iterator[bytes]:
+        with aws.translating(f"read {self.url}{key}"):
+            yield from body.iter_chunks(CHUNK_BYTES)
+
+    def _present(self, key: str) -> Any:
+        """The answer to HEAD, None if there is no such object."""
+        try:
+            with aws.translating(f"read {self.url}{key}"):
+                return self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
+        except NotFound:
+            return None
+
+
+def _kind(key: str) -> dict[str, Any]:
+    """What a browser needs in order to show the object rather than save it."""
+    kind = CONTENT_TYPES.get(PurePosixPath(key).suffix)
+    return {"ContentType": kind} if kind else {}
+
+
+def _etag(answer: Any) -> str:
+    return str(answer["ETag"]).strip('"')
+
+
+def _mark(answer: Any) -> str | None:
+    mark: str | None = answer.get("Metadata", {}).get(MARK)
+    return mark

@@ -1,0 +1,65 @@
+"""What many tests need: an S3 server on loopback, and nothing that could reach a real account."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+HERE = Path(__file__).parent
+SERVER = HERE / "s3_server.py"
+NO_ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+}
+_bucket_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_account() -> Iterator[None]:
+    """No test, and no process a test starts, can find real credentials or ask a metadata service."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in NO_ACCOUNT.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(no_account: None) -> Iterator[str]:
+    """The URL of an S3 server in a process of its own; AWS_ENDPOINT_URL names it for the rest of the session."""
+    with subprocess.Popen([sys.executable, SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        endpoint = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL", endpoint)
+            yield endpoint
+        server.kill()
+
+
+def tell_s3(endpoint: str, what: str, wish: Any) -> None:
+    """Gives the server an order for tests, `_seed` or `_faults`; see s3_server.py."""
+    request = urllib.request.Request(f"{endpoint}/{what}", json.dumps(wish).encode(), method="PUT")
+    urllib.request.urlopen(request).close()
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str) -> str:
+    """The name of a new, empty bucket."""
+    name = f"bucket-{next(_bucket_numbers)}"
+    boto3.client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket=name)
+    return name
