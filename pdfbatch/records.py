@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -263,11 +263,3 @@ class RunKeys:
 
     def checkpoint(self, key: str, number: int) -> str:
         return f"{self.checkpoints_of(key)}{number:06d}.json"
-
-
-def run_id(stamp: str, salt: str) -> str:
-    """A run's name: sorts by time. `stamp` like `20261121T231501Z`, `salt` four characters against twins."""
-    return f"{stamp}-{salt}"
-
-
-JsonObject = dict[str, Any]

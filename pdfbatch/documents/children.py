@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from multiprocessing.context import BaseContext
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
@@ -85,7 +86,15 @@ def _context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     # Children are forked from a server that has loaded the models once: they start in milliseconds and share them.
     context.set_forkserver_preload([_PRELOADED])
+    # Started here, in a thread that lives: a process that dies with its parent dies with the thread that started it.
+    ensure_running()
     return context
+
+
+def die_with_parent() -> None:
+    """Asks the kernel to kill this process when the one that forked it is gone, whatever it is doing then."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _become_child(memory_mib: int) -> None:
@@ -93,8 +102,8 @@ def _become_child(memory_mib: int) -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
+    die_with_parent()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         # RLIMIT_DATA counts what is private and writable; RLIMIT_AS would count mapped models and libraries too.
         limit = memory_mib * 1024 * 1024
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

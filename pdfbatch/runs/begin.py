@@ -13,7 +13,7 @@ from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
 from pdfbatch.store import Entry, Store, inside
 
-AD_HOC_RUN = "00000000T000000Z-adhoc"
+AD_HOC_RUN = "00000000T000000.000Z-adhoc"
 """Where a worker keeps its state that was started by hand, without a manifest; sorts before every real run."""
 
 
@@ -37,14 +37,13 @@ class Begun(NamedTuple):
 
 
 def check_places(source: Store, output: Store) -> None:
-    """Ends early, before anything is made, if the places make no sense or may not be used."""
+    """Ends early, before anything is made, if the places make no sense."""
     source.check_readable()
     if inside(source, output):
         raise UsageError(
             f"The input {source.url} lies inside the output {output.url}.",
             "Give an output of its own, for example a folder beside the input.",
         )
-    output.check_writable()
 
 
 def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Begun:
@@ -54,6 +53,7 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
     """
     latest = manifest.current(output)
     if latest is not None and (found := _resumable(output, latest, wanted, source.url, clock())):
+        output.check_writable()
         return Begun(found, "resumed")
     selection = _what_is_left(source, output, wanted)
     fresh = _freeze(source, output, wanted, selection, clock())
@@ -82,6 +82,7 @@ def begin_retry(
 
 def ad_hoc(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Manifest:
     """The plain listing as a manifest that is never saved: a worker run by hand slices it and skips what is there."""
+    output.check_writable()
     selection = what_is_left(source.list(), {}, {}, redo_changed=False)
     return _freeze(source, output, wanted, selection, clock()).model_copy(update={"run": AD_HOC_RUN})
 
@@ -94,6 +95,7 @@ def _claim(
     changed: list[str],
     clock: Callable[[], datetime],
 ) -> Begun:
+    output.check_writable()
     winner = manifest.claim(output, fresh, latest)
     if winner == fresh.run:
         return Begun(fresh, "new", changed)

@@ -7,13 +7,13 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError, PreconditionFailed
-from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, Manifest, RunKeys, run_id
+from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, Manifest, RunKeys
 from pdfbatch.store import Store
 
 
 def new_run_id(now: datetime) -> str:
-    """Sorts by time (UTC); the salt keeps two launches of one second apart."""
-    return run_id(now.strftime("%Y%m%dT%H%M%SZ"), secrets.token_hex(2))
+    """Like `20261121T231501.042Z-9f3c`: sorts by time (UTC); the salt keeps two launches of one moment apart."""
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{secrets.token_hex(2)}"
 
 
 def save(store: Store, manifest: Manifest) -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from pdfbatch.errors import StoreError
+from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import Heartbeat
 from pdfbatch.store import Store
 
@@ -37,6 +37,6 @@ class Heart:
     def _write(self) -> None:
         try:
             self._store.put(self._key, self._beat().model_dump_json().encode())
-        except StoreError:
+        except PdfbatchError:
             # A missed beat makes the worker look stale for a moment; it must not end the work.
             return

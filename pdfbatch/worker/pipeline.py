@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 from pdfbatch.documents.children import Children, Failure, failure_of
 from pdfbatch.documents.tasks import Judgement, judge_file
 from pdfbatch.engines import Engine
-from pdfbatch.errors import AccessDenied, NotFound, PdfbatchError, PreconditionFailed, StoreError, StoreFull
+from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, PreconditionFailed, StoreError, StoreFull
 from pdfbatch.records import Outcome, PageResult, ReadOptions, Reason, SourceDocument, output_key
 from pdfbatch.runs.markdown import assemble
 from pdfbatch.store import Store
@@ -85,7 +85,7 @@ class Pipeline:
         After a stop it yields what still gets finished, saves the pages of unfinished documents and ends.
 
         Raises:
-            StoreFull, AccessDenied: the output cannot be written any more; nothing was lost that had been published.
+            StoreFull, AccessDenied, NotReady: nothing can be written any more; what was published stays.
         """
         todo = iter(documents)
         self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
@@ -156,8 +156,8 @@ class Pipeline:
             work.path, resumed = done.result()
         except NotFound:
             self._fail(work, Failure(Reason.MISSING, "is no longer in the input"))
-        except StoreFull as error:
-            self._error = error  # no room for any download
+        except (StoreFull, NotReady) as error:
+            self._error = error  # no room for any download, or no credentials any more
         except StoreError as error:
             self._fail(work, Failure(Reason.STORE_ERROR, error.message))
         else:
@@ -286,7 +286,7 @@ class Pipeline:
     def _published(self, work: Work, outcome: Outcome, done: "Future[None]") -> None:
         try:
             done.result()
-        except (StoreFull, AccessDenied) as error:
+        except (StoreFull, AccessDenied, NotReady) as error:
             self._error = error  # the next document would fail alike: end the run, keep the pages
         except StoreError as error:
             self._fail(work, Failure(Reason.STORE_ERROR, error.message))

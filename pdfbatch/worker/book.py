@@ -1,0 +1,49 @@
+"""What a worker writes down of its outcomes while it works."""
+
+import time
+from collections.abc import Sequence
+
+from pdfbatch.records import Outcome, RunKeys
+from pdfbatch.runs.ledger import LedgerWriter, dump_failures
+from pdfbatch.store import Store
+
+FLUSH_SECONDS = 5.0
+FLUSH_LINES = 500
+FAILURES_SECONDS = 30.0
+
+
+class Book:
+    """The ledger, written every few seconds, and the list of failures, every half minute and at the end."""
+
+    def __init__(self, output: Store, keys: RunKeys, worker: int, next_segment: int, known: Sequence[Outcome]) -> None:
+        self._output = output
+        self._keys = keys
+        self._worker = worker
+        self._ledger = LedgerWriter(output, keys, worker, next_segment)
+        self._failures = {line.key: line for line in known if line.outcome != "ok"}
+        self._flushed = self._listed = time.monotonic()
+        self._new_failures = True
+
+    def enter(self, outcome: Outcome) -> None:
+        self._ledger.add(outcome)
+        if outcome.outcome != "ok":
+            self._failures[outcome.key] = outcome
+            self._new_failures = True
+
+    def keep(self, now: float) -> None:
+        """Writes what is due at `now`, seconds on the monotonic clock."""
+        if self._ledger.pending >= FLUSH_LINES or now - self._flushed > FLUSH_SECONDS:
+            self._ledger.flush()
+            self._flushed = now
+        if self._new_failures and now - self._listed > FAILURES_SECONDS:
+            self._list_failures()
+            self._listed = now
+
+    def close(self) -> None:
+        self._ledger.flush()
+        self._list_failures()
+
+    def _list_failures(self) -> None:
+        data = dump_failures(self._worker, self._keys.run, self._failures.values())
+        self._output.put(self._keys.failure_list(self._worker), data)
+        self._new_failures = False

@@ -1,0 +1,75 @@
+"""Where a slice stands when a process takes it up: told by the ledger and one listing of the outputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pdfbatch.records import Manifest, Outcome, RunKeys, SourceDocument, output_key
+from pdfbatch.runs import ledger
+from pdfbatch.runs.begin import AD_HOC_RUN
+from pdfbatch.runs.markdown import anchors, main_reason
+from pdfbatch.runs.partition import is_left
+from pdfbatch.store import Store
+
+
+class Standing(NamedTuple):
+    left: list[SourceDocument]
+    """To be converted."""
+    recalled: list[Outcome]
+    """Final in this run already, as an earlier process of the slice told the ledger."""
+    unrecorded: list[SourceDocument]
+    """Published by a process that died before it could tell the ledger."""
+    skipped: int
+    """Had their Markdown before a worker was started by hand."""
+    next_segment: int
+
+
+def standing(manifest: Manifest, documents: Sequence[SourceDocument], worker: int, output: Store) -> Standing:
+    """One LIST of the outputs, one of the ledger and a GET for each segment of this worker."""
+    wanted = {output_key(document.key) for document in documents}
+    outputs = {entry.key: entry.etag for entry in output.list() if entry.key in wanted}
+    segments = ledger.segments(output, RunKeys(manifest.run).ledger_of(worker))
+    told = {line.key: line for _, line in ledger.outcomes(output, segments)}
+    return sort_out(documents, outputs, told, manifest.run == AD_HOC_RUN)._replace(
+        next_segment=segments[-1].number + 1 if segments else 1
+    )
+
+
+def sort_out(
+    documents: Sequence[SourceDocument], outputs: Mapping[str, str], told: Mapping[str, Outcome], ad_hoc: bool
+) -> Standing:
+    """Pure. A document told to be published whose Markdown is gone is converted again."""
+    found = Standing([], [], [], 0, 1)
+    skipped = 0
+    for document in documents:
+        line = told.get(document.key)
+        is_gone = line is not None and line.outcome != "failed" and output_key(document.key) not in outputs
+        if is_gone or (line is None and is_left(document, outputs)):
+            found.left.append(document)
+        elif line is not None:
+            found.recalled.append(line)
+        elif ad_hoc:
+            skipped += 1
+        else:
+            found.unrecorded.append(document)
+    return found._replace(skipped=skipped)
+
+
+def outcome_from_output(document: SourceDocument, output: Store, engine: str, worker: int, at: str) -> Outcome:
+    """The ledger line that a dead process owed, told by the anchors of the Markdown it published."""
+    key = output_key(document.key)
+    found = anchors(output.get(key).decode("utf-8", "replace"))
+    bad = [(anchor.number, anchor.reason) for anchor in found if anchor.reason is not None]
+    return Outcome(
+        key=document.key,
+        outcome="partial" if bad else "ok",
+        reason=main_reason([reason for _, reason in bad]) if bad else None,
+        pages=len(found),
+        failed_pages=bad,
+        engine=engine,
+        output=key,
+        etag=document.etag,
+        attempt=document.attempt,
+        worker=worker,
+        at=at,
+        detail="published by a process that ended before it could write this line",
+    )

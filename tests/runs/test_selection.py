@@ -1,0 +1,53 @@
+from pdfbatch.records import Reason
+from pdfbatch.runs.ledger import Final
+from pdfbatch.runs.selection import what_failed, what_is_left
+from pdfbatch.store import Entry
+
+
+def final(outcome: str, reason: Reason | None = None, etag: str = "v1", attempt: int = 1) -> Final:
+    return Final(outcome, reason, etag, attempt, 3, "run")
+
+
+def test_documents_with_markdown_are_skipped_and_the_rest_is_left() -> None:
+    chosen = what_is_left([Entry("a.pdf", 1, "v1"), Entry("b.pdf", 2, "v1")], {"a.md": "m"}, {}, redo_changed=False)
+    assert [document.key for document in chosen.documents] == ["b.pdf"]
+    assert chosen.skipped == 1
+
+
+def test_a_failed_document_is_left_with_its_next_attempt() -> None:
+    history = {"a.pdf": final("failed", Reason.CRASHED, attempt=2)}
+    chosen = what_is_left([Entry("a.pdf", 1, "v1")], {}, history, redo_changed=False)
+    assert chosen.documents[0].attempt == 3
+
+
+def test_a_changed_input_is_named_but_left_alone() -> None:
+    chosen = what_is_left([Entry("a.pdf", 1, "v2")], {"a.md": "m"}, {"a.pdf": final("ok")}, redo_changed=False)
+    assert chosen.documents == []
+    assert chosen.changed == ["a.pdf"]
+
+
+def test_a_changed_input_is_converted_again_when_asked_for_and_its_output_replaced_on_purpose() -> None:
+    chosen = what_is_left([Entry("a.pdf", 1, "v2")], {"a.md": "m"}, {"a.pdf": final("ok")}, redo_changed=True)
+    assert chosen.documents[0].output_etag == "m"
+
+
+def test_failed_and_partial_documents_are_retried_and_ok_ones_are_not() -> None:
+    inputs = [Entry(key, 1, "v1") for key in ("a.pdf", "b.pdf", "c.pdf")]
+    history = {
+        "a.pdf": final("ok"),
+        "b.pdf": final("partial", Reason.TIMEOUT),
+        "c.pdf": final("failed", Reason.CORRUPT),
+    }
+    chosen = what_failed(inputs, {"a.md": "1", "b.md": "2"}, history, frozenset())
+    assert [(d.key, d.output_etag, d.attempt) for d in chosen.documents] == [("b.pdf", "2", 2), ("c.pdf", None, 2)]
+
+
+def test_a_retry_can_be_limited_to_reasons() -> None:
+    history = {"b.pdf": final("partial", Reason.TIMEOUT), "c.pdf": final("failed", Reason.CORRUPT)}
+    chosen = what_failed([], {}, history, frozenset({Reason.TIMEOUT}))
+    assert [document.key for document in chosen.documents] == ["b.pdf"]
+
+
+def test_a_failed_document_whose_input_is_gone_stays_in_the_retry() -> None:
+    chosen = what_failed([], {}, {"c.pdf": final("failed", Reason.CRASHED)}, frozenset())
+    assert [document.key for document in chosen.documents] == ["c.pdf"]

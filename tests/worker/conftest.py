@@ -1,0 +1,50 @@
+"""A small bench for the loop: a folder of PDFs, an engine, and one call that runs a slice over it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pdfbatch.engines import Engine
+from pdfbatch.records import DoneMark, ReadOptions
+from pdfbatch.runs.begin import Begun, Request, begin, check_places
+from pdfbatch.runs.partition import Slice
+from pdfbatch.store import Store, open_store
+from pdfbatch.worker.loop import Job, SliceRun
+from pdfbatch.worker.stop import Stop
+
+RunSlice = Callable[..., DoneMark]
+ALL = Slice(0, 1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def begin_at(source: Store, output: Store, engine: str, options: ReadOptions, part: Slice = ALL) -> Begun:
+    check_places(source, output)
+    return begin(source, output, Request(part, engine, options), now)
+
+
+@pytest.fixture
+def pdfs(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def run_slice(pdfs: Path, out: Path) -> RunSlice:
+    def run(engine: Engine, *, stop: Stop | None = None, part: Slice = ALL, **options: float) -> DoneMark:
+        source, output = open_store(str(pdfs)), open_store(str(out))
+        begun = begin_at(source, output, engine.name, ReadOptions.model_validate(options), part)
+        job = Job(begun.manifest, part.worker, source, output, engine, 2, 1.0, now)
+        return SliceRun(job, stop or Stop()).run()
+
+    return run

@@ -1,0 +1,76 @@
+"""Page tasks for tests, named by what they do to their child process; each is an engine by `engine(task)`.
+
+Page N of a document is special by its number: page 2 is the one that fails.
+"""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pdfbatch.engines.base import PageTask
+from pdfbatch.records import PageResult, ReadOptions
+
+BAD_PAGE = 2
+
+
+@dataclass(frozen=True)
+class TaskEngine:
+    name: str
+    page_task: PageTask
+
+
+def engine(task: PageTask) -> TaskEngine:
+    return TaskEngine(task.__name__, task)
+
+
+def note(path: str, number: int, options: ReadOptions) -> PageResult:
+    """Reads nothing, and notes beside the PDF that it was asked for this page."""
+    with Path(path + ".read").open("a") as log:
+        log.write(f"{number}\n")
+    return PageResult(number=number, markdown=f"{Path(path).name} page {number}", read_by="note")
+
+
+def note_slowly(path: str, number: int, options: ReadOptions) -> PageResult:
+    time.sleep(0.03)
+    return note(path, number, options)
+
+
+def segfault(path: str, number: int, options: ReadOptions) -> PageResult:
+    if number == BAD_PAGE:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return note(path, number, options)
+
+
+def segfault_once(path: str, number: int, options: ReadOptions) -> PageResult:
+    result = note(path, number, options)
+    if number == BAD_PAGE and pages_read(Path(path)).count(BAD_PAGE) == 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return result
+
+
+def hang(path: str, number: int, options: ReadOptions) -> PageResult:
+    if number == BAD_PAGE:
+        while True:
+            time.sleep(60)
+    return note(path, number, options)
+
+
+def eat_memory(path: str, number: int, options: ReadOptions) -> PageResult:
+    eaten = []
+    while number == BAD_PAGE:
+        eaten.append(bytearray(64 << 20))
+    return note(path, number, options)
+
+
+def raise_error(path: str, number: int, options: ReadOptions) -> PageResult:
+    if number == BAD_PAGE:
+        raise ValueError("no such glyph")
+    return note(path, number, options)
+
+
+def pages_read(pdf: Path) -> list[int]:
+    """What `note` noted: page numbers in the order they were asked for."""
+    log = Path(f"{pdf}.read")
+    return [int(number) for number in log.read_text().split()] if log.exists() else []

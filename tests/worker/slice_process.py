@@ -1,0 +1,32 @@
+"""A slice in a process of its own, for tests that kill it: python -m tests.worker.slice_process IN OUT TASK [OF WORKER]
+
+Ends with 0 when the slice is done, 130 when it was stopped.
+"""
+
+import sys
+
+from pdfbatch.records import ReadOptions
+from pdfbatch.runs.partition import Slice
+from pdfbatch.store import open_store
+from pdfbatch.worker.loop import Job, SliceRun
+from pdfbatch.worker.stop import Stop, on_signals
+from tests.worker import page_tasks
+from tests.worker.conftest import begin_at, now
+
+
+def main(pdfs: str, out: str, task: str, total: str = "1", worker: str = "0") -> int:
+    engine = page_tasks.engine(getattr(page_tasks, task))
+    part = Slice(int(worker), int(total))
+    source, output = open_store(pdfs), open_store(out)
+    begun = begin_at(source, output, engine.name, ReadOptions(), part)
+    if begun.how == "nothing":
+        return 0
+    stop = Stop()
+    run = SliceRun(Job(begun.manifest, part.worker, source, output, engine, 2, 1.0, now), stop)
+    with on_signals(stop, run.kill_children):
+        mark = run.run()
+    return 0 if mark.why == "done" else 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""A stop in the middle of a long document: real signals to a real process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pdfbatch.store import open_store
+from tests.samples.many import long_pdf, many_pdfs
+from tests.worker.page_tasks import pages_read
+
+PAGES = 76
+
+
+def start(pdfs: Path, out: Path, task: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), task]
+    return subprocess.Popen(command, start_new_session=True)
+
+
+def wait_for_pages(pdf: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(pages_read(pdf)) < count:
+        assert time.monotonic() < deadline, f"only {len(pages_read(pdf))} pages were read"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_after_a_signal_the_rerun_starts_behind_the_last_finished_page(pdfs: Path, out: Path, number: int) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 40)
+    os.kill(process.pid, number)
+    assert process.wait(30) == 130
+    assert not (out / "long.md").exists()
+    assert start(pdfs, out, "note_slowly").wait(60) == 0
+    assert sorted(pages_read(pdf)) == list(range(1, PAGES + 1))
+    assert "long.pdf page 76" in (out / "long.md").read_text()
+
+
+def test_a_signal_to_the_whole_group_costs_at_most_the_pages_being_read(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 40)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(30) == 130
+    assert start(pdfs, out, "note_slowly").wait(60) == 0
+    assert set(pages_read(pdf)) == set(range(1, PAGES + 1))
+    assert len(pages_read(pdf)) <= PAGES + 4
+    assert "<!-- page 41 -->" in (out / "long.md").read_text()
+
+
+def test_a_long_document_is_checkpointed_for_the_day_nobody_gives_notice(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 70)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert start(pdfs, out, "note_slowly").wait(60) == 0
+    read = pages_read(pdf)
+    assert set(read) == set(range(1, PAGES + 1))
+    assert len(read) - PAGES <= 70 - 64 + 8, "pages of the two checkpoints were read again"
+    assert not list(out.glob(".pdfbatch/*/checkpoints/**/*.json")), "checkpoints stay behind"
+
+
+def test_a_stopped_worker_says_why_it_ended(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 5)
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    mark = json.loads(next(out.glob(".pdfbatch/*/done/worker-0.json")).read_text())
+    beat = json.loads(next(out.glob(".pdfbatch/*/workers/worker-0.json")).read_text())
+    assert mark["why"] == beat["state"] == "interrupted"
+
+
+def test_a_second_signal_ends_at_once_even_if_a_page_hangs(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", 3)
+    process = start(pdfs, out, "hang")
+    wait_for_pages(pdf, 2)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+
+
+def test_a_twin_of_a_living_worker_is_refused(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 3)
+    twin = subprocess.run(
+        [sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), "note_slowly"],
+        capture_output=True,
+        text=True,
+    )
+    assert "is already at work here" in twin.stderr
+    assert process.wait(60) == 0
+    assert len(pages_read(pdf)) == PAGES
+
+
+def test_children_die_with_a_killed_parent(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", 3)
+    process = start(pdfs, out, "hang")
+    wait_for_pages(pdf, 2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 10
+    while group_members(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert group_members(process.pid) == []
+
+
+def group_members(group: int) -> list[str]:
+    """Living processes of a process group, zombies left out."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _parent, of_group = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(of_group) == group and state != "Z":
+            found.append(stat.parent.name)
+    return found
+
+
+def test_nothing_is_published_twice_by_slices_that_run_at_once(pdfs: Path, out: Path) -> None:
+    files = many_pdfs(pdfs, 30, pages=2)
+    command = [sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), "note", "3"]
+    slices = [subprocess.Popen([*command, str(worker)]) for worker in range(3)]
+    assert [process.wait(60) for process in slices] == [0, 0, 0]
+    assert all(sorted(pages_read(pdf)) == [1, 2] for pdf in files)
+    runs = [entry.key for entry in open_store(str(out)).list() if entry.key.endswith("manifest.json.gz")]
+    assert len(runs) == 1, "the slices did not agree on one run"
