@@ -1,0 +1,228 @@
+"""The commands as a person types them, each in a process of its own: what they print, where, and their exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from pdfbatch.records import RunKeys
+from pdfbatch.runs import ledger, manifest
+from pdfbatch.store import open_store
+from tests.samples import odd
+from tests.samples.many import many_pdfs
+
+RUN_FIELDS = {"run", "input", "output", "state", "documents", "pages", "reasons", "workers", "seconds", "dollars"}
+
+
+def pdfbatch(*arguments: object, folder: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "pdfbatch.cli", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, cwd=folder, env=os.environ | environment
+    )
+
+
+@pytest.fixture
+def pdfs(tmp_path: Path) -> Path:
+    many_pdfs(tmp_path / "in", 3, pages=2)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_a_dry_run_writes_the_anchors_and_ends_well(pdfs: Path, out: Path) -> None:
+    ended = pdfbatch("local-run", pdfs, out, "--engine", "null")
+    assert ended.returncode == 0
+    assert "done" in ended.stdout and str(out) in ended.stdout and "verify" in ended.stdout
+    assert (out / "000" / "doc-00001.md").read_text() == "<!-- page 1 -->\n\n<!-- page 2 -->\n"
+
+
+def test_json_is_one_document_with_the_names_of_the_contract(pdfs: Path, out: Path) -> None:
+    (pdfs / "zero.pdf").write_bytes(b"")
+    ended = pdfbatch("local-run", pdfs, out, "--engine", "null", "--json")
+    document = json.loads(ended.stdout)
+    assert ended.returncode == 3
+    assert document.keys() >= RUN_FIELDS
+    assert document["documents"] == {"total": 4, "done": 4, "ok": 3, "partial": 0, "failed": 1, "skipped": 0}
+    assert document["reasons"] == {"empty_file": 1}
+    assert document["workers"][0].keys() >= {"id", "state", "done", "total", "pages_per_second", "eta_seconds"}
+    assert json.loads(pdfbatch("status", out, "--json").stdout).keys() == document.keys()
+
+
+def test_when_all_is_done_a_rerun_has_nothing_to_do(pdfs: Path, out: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    again = pdfbatch("local-run", pdfs, out, "--engine", "null", "--json")
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["documents"]["skipped"] == 3
+
+
+def test_the_cpu_engine_reads_text_and_reports_no_progress_on_stdout(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "page.pdf").write_bytes(odd.text_page())
+    ended = pdfbatch("local-run", tmp_path / "in", out, "--json", "--processes", 1)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["pages"]["read"] == 1
+    for line in odd.LINES:
+        assert line.split()[0] in (out / "page.md").read_text()
+
+
+def test_a_retry_is_a_new_run_over_what_failed_and_keeps_the_history(pdfs: Path, out: Path) -> None:
+    (pdfs / "zero.pdf").write_bytes(b"")
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    (pdfs / "zero.pdf").write_bytes(odd.text_page())
+    again = pdfbatch("retry-failures", out, "--local", "--engine", "null", "--json")
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["documents"]["ok"] == 1
+    assert pdfbatch("verify", out).returncode == 0
+    assert len(list(out.glob(".pdfbatch/*/manifest.json.gz"))) == 2
+
+
+def test_a_retry_by_reason_leaves_other_failures_alone(pdfs: Path, out: Path) -> None:
+    (pdfs / "zero.pdf").write_bytes(b"")
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    again = pdfbatch("retry-failures", out, "--local", "--reason", "crashed", "--json")
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["documents"]["total"] == 4
+
+
+def test_verify_names_what_changed_and_what_is_lost(pdfs: Path, out: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    (pdfs / "000" / "doc-00000.pdf").write_bytes(odd.text_page())
+    (out / "000" / "doc-00001.md").unlink()
+    (out / "000" / "doc-00002.md").write_text("<!-- page 1 -->\n")
+    many_pdfs(pdfs / "later", 1)
+    found = pdfbatch("verify", out, "--json")
+    verdict = json.loads(found.stdout)
+    assert found.returncode == 1
+    assert verdict["changed"] == ["000/doc-00000.pdf"]
+    assert verdict["lost"] == ["000/doc-00001.pdf"]
+    assert verdict["wrong_pages"] == ["000/doc-00002.pdf"]
+    assert verdict["no_outcome"] == ["later/000/doc-00000.pdf"]
+
+
+def test_a_changed_input_is_converted_again_only_when_asked_for(pdfs: Path, out: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    (pdfs / "000" / "doc-00000.pdf").write_bytes(odd.text_page())
+    left_alone = pdfbatch("local-run", pdfs, out, "--engine", "null")
+    assert "000/doc-00000.pdf" in left_alone.stderr
+    pdfbatch("local-run", pdfs, out, "--engine", "null", "--changed")
+    assert (out / "000" / "doc-00000.md").read_text() == "<!-- page 1 -->\n"
+    assert pdfbatch("verify", out).returncode == 0
+
+
+# ── bad input ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+FAULTS: dict[str, tuple[str, int]] = {
+    "missing folder": ("local-run nowhere out", 1),
+    "no PDFs": ("local-run empty out", 1),
+    "a typo": ("local-run s3:/typo out", 2),
+    "another scheme": ("local-run https://example.com/pdfs out", 2),
+    "input inside output": ("local-run in .", 2),
+    "input is output": ("local-run in in", 2),
+    "two inputs for one output": ("local-run twins out", 2),
+    "worker out of range": ("local-run in out --total-workers 3 --worker-id 3", 2),
+    "unknown engine": ("local-run in out --engine magic", 2),
+    "unknown option": ("local-run in out --fast", 2),
+    "unknown reason": ("retry-failures out --local --reason bad_luck", 2),
+    "status of nothing": ("status empty", 1),
+    "verify of nothing": ("verify empty", 1),
+    "retry of nothing": ("retry-failures empty --local", 1),
+    "retry without --local": ("retry-failures in", 2),
+    "a file as output": ("local-run in in/000/doc-00000.pdf", 2),
+    "a file as input": ("local-run in/000/doc-00000.pdf out", 2),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_bad_input_is_one_clear_line_and_the_next_step(pdfs: Path, out: Path, fault: str) -> None:
+    for folder in ("empty", "twins"):
+        (out.parent / folder).mkdir()
+    for twin in ("a.pdf", "a.PDF"):
+        (out.parent / "twins" / twin).write_bytes(b"")
+    typed, code = FAULTS[fault]
+    arguments = typed.split()
+    ended = pdfbatch(*arguments, folder=out.parent)
+    assert ended.returncode == code, ended.stderr
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("error: ") and "\n  try: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not out.exists(), "something was half-written"
+    as_json = json.loads(pdfbatch(*arguments, "--json", folder=out.parent).stdout)
+    assert as_json["error"]["exit_code"] == code and as_json["error"]["message"] and as_json["error"]["hint"]
+
+
+def test_a_missing_bucket_is_named(s3_endpoint: str, out: Path) -> None:
+    ended = pdfbatch("local-run", "s3://no-such-bucket/x/", out)
+    assert ended.returncode == 1
+    assert "no-such-bucket" in ended.stderr
+
+
+def test_a_damaged_manifest_is_named_and_nothing_is_changed(pdfs: Path, out: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    key = RunKeys(manifest.current(open_store(str(out))) or "").manifest
+    (out / key).write_bytes(b"not gzip")
+    for command in (["status", out], ["local-run", pdfs, out, "--engine", "null"]):
+        ended = pdfbatch(*command)
+        assert ended.returncode == 1
+        assert "damaged" in ended.stderr and key in ended.stderr
+
+
+# ── slices over S3 ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def upload(bucket: str, endpoint: str, folder: Path) -> Any:
+    client = boto3.client("s3", endpoint_url=endpoint)
+    for path in sorted(folder.rglob("*.pdf")):
+        client.put_object(Bucket=bucket, Key=f"in/{path.relative_to(folder)}", Body=path.read_bytes())
+    return client
+
+
+def test_three_slices_at_once_over_s3_do_every_document_once(tmp_path: Path, bucket: str, s3_endpoint: str) -> None:
+    many_pdfs(tmp_path / "in", 20)
+    client = upload(bucket, s3_endpoint, tmp_path / "in")
+    places = [f"s3://{bucket}/in/", f"s3://{bucket}/out/"]
+    command = [sys.executable, "-m", "pdfbatch.cli", "local-run", *places, "--engine", "null", "--total-workers", "3"]
+    slices = [
+        subprocess.Popen([*command, "--worker-id", str(worker)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for worker in range(3)
+    ]
+    client.put_object(Bucket=bucket, Key="in/000/doc-00000a.pdf", Body=odd.text_page())  # shifts every later key
+    assert [process.wait(120) for process in slices] == [0, 0, 0]
+
+    store = open_store(places[1])
+    run = manifest.current(store) or ""
+    frozen = manifest.load(store, run)
+    wanted = {document.key: number % 3 for number, document in enumerate(frozen.documents)}
+    told = [(line.key, line.worker) for _, line in ledger.outcomes(store, ledger.segments(store))]
+    assert sorted(told) == sorted(wanted.items())
+    assert len(list(store.list(RunKeys(run).done))) == 3
+
+
+def test_a_worker_started_by_hand_slices_the_plain_listing(tmp_path: Path, bucket: str, s3_endpoint: str) -> None:
+    many_pdfs(tmp_path / "in", 4)
+    client = upload(bucket, s3_endpoint, tmp_path / "in")
+    client.put_object(Bucket=bucket, Key="out/000/doc-00002.md", Body=b"made by hand\n")
+    environment = {
+        "WORKER_ID": "0",
+        "TOTAL_WORKERS": "2",
+        "S3_INPUT_BUCKET": bucket,
+        "S3_INPUT_PREFIX": "in/",
+        "S3_OUTPUT_BUCKET": bucket,
+        "S3_OUTPUT_PREFIX": "out/",
+        "PDFBATCH_ENGINE": "null",
+    }
+    assert pdfbatch("worker", **environment).returncode == 0
+    store = open_store(f"s3://{bucket}/out/")
+    assert [entry.key for entry in store.list() if entry.key.endswith(".md")] == [
+        "000/doc-00000.md",
+        "000/doc-00002.md",
+    ]
+    assert store.get("000/doc-00002.md") == b"made by hand\n"

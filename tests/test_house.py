@@ -1,0 +1,126 @@
+"""The house of pdfbatch: floors that only look down, wings that never meet, one owner for each foreign library."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "pdfbatch"
+
+# From the ground up; rooms of one floor may use one another unless they are wings.
+FLOORS = [
+    {"errors", "records"},
+    {"config", "aws"},
+    {"store", "documents"},
+    {"runs", "engines"},
+    {"worker", "fleet"},
+    {"views"},
+    {"cli"},
+]
+WINGS = {"worker", "fleet"}
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def room_of(path: Path, package: Path) -> str:
+    return path.relative_to(package).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The rooms a module imports, wherever in the module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "pdfbatch":
+            names = [f"pdfbatch.{alias.name}" for alias in node.names if alias.name != "__version__"]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        for name in names:
+            if name.startswith("pdfbatch."):
+                yield name.split(".")[1]
+
+
+def faults(package: Path) -> list[str]:
+    """What is wrong with the house, one line each."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        room = room_of(path, package)
+        if room == "__init__":
+            continue
+        if room not in FLOOR_OF:
+            found.append(f"{path.name}: {room} has no floor; give it one in FLOORS")
+            continue
+        for other in imports(path):
+            if other not in FLOOR_OF:
+                found.append(f"{path.name}: imports {other}, which has no floor")
+            elif FLOOR_OF[other] > FLOOR_OF[room]:
+                found.append(f"{path.name}: {room} looks up to {other}")
+            elif other != room and {other, room} <= WINGS:
+                found.append(f"{path.name}: the wings {room} and {other} meet")
+    return found
+
+
+def test_imports_go_strictly_down() -> None:
+    assert faults(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("room", "line", "fault"),
+    [
+        ("store/s3.py", "from pdfbatch.worker import loop", "store looks up to worker"),
+        ("records.py", "def f():\n    import pdfbatch.aws", "records looks up to aws"),
+        ("fleet/plan.py", "from pdfbatch.worker.loop import Job", "the wings fleet and worker meet"),
+        ("cellar.py", "", "cellar has no floor"),
+        ("cli.py", "from pdfbatch import cellar", "imports cellar, which has no floor"),
+    ],
+)
+def test_a_violation_is_found(tmp_path: Path, room: str, line: str, fault: str) -> None:
+    (tmp_path / room).parent.mkdir(exist_ok=True)
+    (tmp_path / room).write_text(line + "\n")
+    assert fault in "\n".join(faults(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("room", "line", "rule"),
+    [
+        ("pdfbatch/worker/loop.py", "import boto3", "TID251"),
+        ("pdfbatch/store/s3.py", "from botocore.exceptions import ClientError", "TID251"),
+        ("pdfbatch/runs/verify.py", "import pymupdf", "TID251"),
+        ("pdfbatch/engines/cpu.py", "from rapidocr import RapidOCR", "TID251"),
+        ("pdfbatch/runs/report.py", "import rich.table", "TID251"),
+        ("pdfbatch/worker/loop.py", "import typer", "TID251"),
+        ("pdfbatch/engines/cpu.py", "def f():\n    import torch", "TID251"),
+        ("pdfbatch/engines/dolphin/model.py", "import torch", "TID253"),
+        ("pdfbatch/runs/report.py", "print(1)", "T201"),
+    ],
+)
+def test_the_linter_refuses_a_second_owner(room: str, line: str, rule: str) -> None:
+    checked = _ruff(room, line)
+    assert rule in checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("room", "line"),
+    [
+        ("pdfbatch/aws.py", "import boto3\n\nprinted = boto3"),
+        ("pdfbatch/documents/judge.py", "import pymupdf\n\nused = pymupdf"),
+        ("pdfbatch/engines/dolphin/model.py", "def f():\n    import torch\n\n    return torch"),
+    ],
+)
+def test_the_linter_lets_the_owner_be(room: str, line: str) -> None:
+    assert _ruff(room, line + "\n").returncode == 0
+
+
+def _ruff(room: str, line: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "ruff", "check", "--output-format=concise", "--stdin-filename", room, "-"]
+    return subprocess.run(command, input=line, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_a_laptop_that_only_looks_loads_nothing_heavy() -> None:
+    code = "import sys, pdfbatch.cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "transformers", "pymupdf", "onnxruntime", "rapidocr", "numpy", "boto3", "pebble"} & set(loaded)
