@@ -152,6 +152,8 @@ class Outcome(Record):
     seconds: float = 0.0
     output: str | None = None
     etag: str = ""
+    size: int = 0
+    """Bytes of the PDF."""
     attempt: int = 1
     worker: int = 0
     at: str = ""

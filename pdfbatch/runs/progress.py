@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pdfbatch.errors import NotFound
-from pdfbatch.records import Counts, DoneMark, Heartbeat, Manifest, Record, RunKeys
+from pdfbatch.records import DoneMark, Heartbeat, Manifest, Record, RunKeys
 from pdfbatch.runs.partition import Slice, slice_of
 from pdfbatch.store import Store
 
@@ -162,13 +162,16 @@ def _run_state(workers: Iterable[WorkerStatus]) -> RunState:
     return "waiting"
 
 
-def eta_seconds(counts: Counts, finished_here: int, seconds: float) -> float | None:
-    """Seconds until the slice is done at the pace of this process; None before its first document."""
-    if counts.done >= counts.total:
+def weight(size: int) -> float:
+    """What a document of so many bytes counts for in an ETA: long ones take longer, and none takes no time."""
+    return size + 65536.0
+
+
+def eta_seconds(left: float, done: float, seconds: float) -> float | None:
+    """Seconds until `left` units of work (see `weight`) are done, at `done` units in `seconds`; None: no pace yet."""
+    if left <= 0:
         return 0.0
-    if finished_here == 0 or seconds <= 0:
-        return None
-    return (counts.total - counts.done) * seconds / finished_here
+    return left * seconds / done if done > 0 else None
 
 
 def read_status(store: Store, manifest: Manifest, now: datetime) -> RunStatus:

@@ -24,7 +24,7 @@ from pdfbatch.records import (
     WorkerState,
 )
 from pdfbatch.runs.partition import Slice, slice_of
-from pdfbatch.runs.progress import eta_seconds, timestamp
+from pdfbatch.runs.progress import timestamp, weight
 from pdfbatch.store import Store
 from pdfbatch.worker.book import Book
 from pdfbatch.worker.checkpoint import Checkpoints
@@ -73,6 +73,7 @@ class SliceRun:
         why: Ending = "failed"
         try:
             book, left = self._take_up()
+            self._tally.expect(sum(weight(document.size) for document in left))
             self._state = "running"
             self._work(left, book)
             why = self._stop.why if self._stop.why and not self._all_done() else "done"
@@ -83,14 +84,13 @@ class SliceRun:
         return mark
 
     def heartbeat(self) -> Heartbeat:
-        counts, seconds = self._tally.counts(), self._tally.seconds()
         return Heartbeat(
             worker=self._job.worker,
             state="draining" if self._stop.asked and self._state == "running" else self._state,
-            counts=counts,
+            counts=self._tally.counts(),
             pages_per_second=self._tally.pages_per_second(),
-            eta_seconds=eta_seconds(counts, self._tally.finished_here, seconds),
-            seconds=seconds,
+            eta_seconds=self._tally.eta_seconds(),
+            seconds=self._tally.seconds(),
             started=self._started,
             at=self._stamp(),
             host=socket.gethostname(),

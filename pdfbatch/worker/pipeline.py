@@ -50,7 +50,10 @@ class Places(NamedTuple):
 
 
 class Pipeline:
-    """Turns documents into outcomes. `page_done` is told every page that was read or taken from a checkpoint."""
+    """Turns documents into outcomes.
+
+    `page_done` is told every page, what share of the work it is, and whether it was taken from a checkpoint.
+    """
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class Pipeline:
         worker: int,
         stop: Stop,
         stamp: Callable[[], str],
-        page_done: Callable[[PageResult, bool], None],
+        page_done: Callable[[PageResult, float, bool], None],
     ) -> None:
         self._places = places
         self._children = children
@@ -185,7 +188,7 @@ class Pipeline:
             return
         work.take_up(verdict.pages, resumed)
         for page in work.results.values():
-            self._page_done(page, True)
+            self._page_done(page, work.share_of_a_page, True)
         if self._engine.page_task is None:
             work.waiting.clear()
             for number in range(1, work.pages + 1):
@@ -241,7 +244,7 @@ class Pipeline:
 
     def _page_read(self, work: Work, page: PageResult) -> None:
         work.results[page.number] = page
-        self._page_done(page, False)
+        self._page_done(page, work.share_of_a_page, False)
         if work.is_read:
             self._publish(work)
         elif len(work.results) % EVERY_PAGES == 0:

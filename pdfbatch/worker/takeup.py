@@ -68,6 +68,7 @@ def outcome_from_output(document: SourceDocument, output: Store, engine: str, wo
         engine=engine,
         output=key,
         etag=document.etag,
+        size=document.size,
         attempt=document.attempt,
         worker=worker,
         at=at,

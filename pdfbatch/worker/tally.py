@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from pdfbatch.records import Counts, Outcome, PageResult
+from pdfbatch.runs.progress import eta_seconds, weight
 
 _RATE_WINDOW_SECONDS = 60.0
 
@@ -21,7 +22,12 @@ class Tally:
         self._pages_read = self._pages_failed = self._pages_resumed = 0
         self._started = time.monotonic()
         self._recent: deque[float] = deque()
-        self.finished_here = 0
+        self._left = self._done = 0.0
+
+    def expect(self, work: float) -> None:
+        """So much is to be done here, in the units of `weight`."""
+        with self._lock:
+            self._left = work
 
     def recall(self, outcomes: Iterable[Outcome], skipped: int) -> None:
         """Takes in what an earlier process of this slice has done."""
@@ -34,10 +40,12 @@ class Tally:
 
     def document(self, outcome: Outcome) -> None:
         with self._lock:
-            self.finished_here += 1
             self._count(outcome)
+            if not outcome.pages:
+                self._advance(weight(outcome.size))
 
-    def page(self, page: PageResult, resumed: bool) -> None:
+    def page(self, page: PageResult, share: float, resumed: bool) -> None:
+        """`share` of the work is done; pages that were `resumed` from a checkpoint say nothing about the pace."""
         with self._lock:
             if page.reason is not None:
                 self._pages_failed += 1
@@ -45,8 +53,14 @@ class Tally:
                 self._pages_read += 1
             if resumed:
                 self._pages_resumed += 1
+                self._left -= share
             else:
                 self._recent.append(time.monotonic())
+                self._advance(share)
+
+    def _advance(self, work: float) -> None:
+        self._left -= work
+        self._done += work
 
     def _count(self, outcome: Outcome) -> None:
         self._outcomes[outcome.outcome] += 1
@@ -66,6 +80,11 @@ class Tally:
                 pages_resumed=self._pages_resumed,
                 reasons=dict(self._reasons.most_common()),
             )
+
+    def eta_seconds(self) -> float | None:
+        seconds = self.seconds()
+        with self._lock:
+            return eta_seconds(self._left, self._done, seconds)
 
     def seconds(self) -> float:
         return time.monotonic() - self._started

@@ -8,6 +8,7 @@ from pathlib import Path
 from pdfbatch.documents.children import Failure
 from pdfbatch.records import Outcome, PageResult, SourceDocument, output_key
 from pdfbatch.runs.markdown import main_reason
+from pdfbatch.runs.progress import weight
 
 
 @dataclass
@@ -29,6 +30,11 @@ class Work:
     @property
     def key(self) -> str:
         return self.document.key
+
+    @property
+    def share_of_a_page(self) -> float:
+        """What one page adds to the progress, in the units of `weight`."""
+        return weight(self.document.size) / self.pages
 
     @property
     def is_read(self) -> bool:
@@ -66,6 +72,7 @@ class Work:
             seconds=round(seconds, 3),
             output=None if kind == "failed" else output_key(self.key),
             etag=self.document.etag,
+            size=self.document.size,
             attempt=self.document.attempt,
             worker=worker,
             at=at,
@@ -82,6 +89,7 @@ class Work:
             engine=engine,
             seconds=round(seconds, 3),
             etag=self.document.etag,
+            size=self.document.size,
             attempt=self.document.attempt,
             worker=worker,
             at=at,

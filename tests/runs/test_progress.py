@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pdfbatch.records import Counts, DoneMark, Ending, Heartbeat, Manifest, SourceDocument
-from pdfbatch.runs.progress import eta_seconds, summarise, timestamp
+from pdfbatch.runs.progress import eta_seconds, summarise, timestamp, weight
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -68,13 +68,12 @@ def test_one_running_worker_keeps_the_run_running() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "here", "seconds", "eta"),
-    [
-        (Counts(total=10, ok=5), 5, 50.0, 50.0),
-        (Counts(total=10, ok=8), 2, 10.0, 10.0),
-        (Counts(total=10), 0, 50.0, None),
-        (Counts(total=10, ok=10), 0, 1.0, 0.0),
-    ],
+    ("left", "done", "seconds", "eta"),
+    [(5.0, 5.0, 50.0, 50.0), (2.0, 8.0, 40.0, 10.0), (10.0, 0.0, 50.0, None), (0.0, 0.0, 1.0, 0.0)],
 )
-def test_the_eta_goes_by_the_pace_of_this_process(counts: Counts, here: int, seconds: float, eta: float | None) -> None:
-    assert eta_seconds(counts, here, seconds) == eta
+def test_the_eta_goes_by_the_pace_of_this_process(left: float, done: float, seconds: float, eta: float | None) -> None:
+    assert eta_seconds(left, done, seconds) == eta
+
+
+def test_a_long_document_weighs_more_than_an_empty_one_and_none_weighs_nothing() -> None:
+    assert weight(10_000_000) > 50 * weight(0) > 0
