@@ -179,8 +179,8 @@ def _run_slice(
     from pdfbatch.engines import engine_named
     from pdfbatch.worker.loop import Job
 
-    for key in begun.changed:
-        _say(f"changed since it was converted, left alone (see --changed): {key}")
+    if begun.changed:
+        _say(f"changed since converted, left alone (--changed converts them again): {views.some(begun.changed)}")
     if begun.how == "nothing":
         _finish(_status_of_nothing(begun.manifest), ExitCode.DONE, json)
     if begun.how == "resumed":
@@ -189,7 +189,7 @@ def _run_slice(
     children = processes or config.default_processes()
     job = Job(begun.manifest, worker_id, source, output, engine_named(begun.manifest.engine), children, beats, _now)
     code = _work(job, deadline)
-    _finish(_read_status(output, begun.manifest), code, json)
+    _finish(_read_status(output, begun.manifest), code, json, resumed=begun.how == "resumed")
 
 
 def _work(job: Job, deadline: datetime | None) -> ExitCode:
@@ -218,17 +218,20 @@ def _status_of_nothing(frozen: Manifest) -> RunStatus:
     return progress.summarise(frozen, [], [], _now()).model_copy(update={"state": "done", "workers": []})
 
 
-def _finish(found: RunStatus, code: ExitCode, json: bool) -> NoReturn:
-    _print(views.as_json(found) if json else views.closing(found, _next_steps(found, code)))
+def _finish(found: RunStatus, code: ExitCode, json: bool, resumed: bool = False) -> NoReturn:
+    _print(views.as_json(found) if json else views.closing(found, _next_steps(found, code, resumed)))
     raise typer.Exit(code)
 
 
-def _next_steps(found: RunStatus, code: ExitCode) -> list[str]:
+def _next_steps(found: RunStatus, code: ExitCode, resumed: bool) -> list[str]:
     if code is ExitCode.INTERRUPTED:
         return ["the same command again takes up the rest; finished pages are kept"]
+    steps = [f"pdfbatch verify {found.output}"]
     if found.documents.failed or found.documents.partial:
-        return [f"pdfbatch retry-failures {found.output} --local", f"pdfbatch verify {found.output}"]
-    return [f"pdfbatch verify {found.output}"]
+        steps.insert(0, f"pdfbatch retry-failures {found.output} --local")
+    if resumed:
+        steps.append("the same command again, for PDFs added since this run was frozen")
+    return steps
 
 
 # ── the outside ──────────────────────────────────────────────────────────────────────────────────────────────────

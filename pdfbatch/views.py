@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import Heartbeat
+from pdfbatch.records import Heartbeat, RunKeys
 from pdfbatch.runs.progress import RunStatus, WorkerStatus
 from pdfbatch.runs.verify import Verdict
 
@@ -54,6 +54,12 @@ def duration(seconds: float | None) -> str:
 
 def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def some(keys: Sequence[str]) -> str:
+    """The first few keys, and how many more there are."""
+    more = f", … {len(keys) - _SHOWN_KEYS:,} more" if len(keys) > _SHOWN_KEYS else ""
+    return ", ".join(keys[:_SHOWN_KEYS]) + more
 
 
 # ── while a slice runs ───────────────────────────────────────────────────────────────────────────────────────────
@@ -158,8 +164,10 @@ def closing(status: RunStatus, next_steps: Sequence[str]) -> RenderableType:
     facts = Table.grid(padding=(0, 1))
     facts.add_row("pages", Text(figures))
     facts.add_row("Markdown", Text(status.output))
+    if unread:
+        facts.add_row("failures", Text(f"{status.output}{RunKeys(status.run).failures}"))
     for step in next_steps:
-        facts.add_row("next" if unread or step else "", Text(step, style="bold"))
+        facts.add_row("next", Text(step, style="bold"))
     return Group(table, Text(), facts)
 
 
@@ -221,7 +229,6 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
     )
     for what, keys, style in findings:
         if keys:
-            more = f", … {len(keys) - _SHOWN_KEYS:,} more" if len(keys) > _SHOWN_KEYS else ""
-            lines.append(Text(f"{len(keys):,} {what}: {', '.join(keys[:_SHOWN_KEYS])}{more}", style=style))
+            lines.append(Text(f"{len(keys):,} {what}: {some(keys)}", style=style))
     lines.append(Text("sound: every input has one outcome" if verdict.sound else "not sound", style="bold"))
     return Group(*lines)

@@ -13,6 +13,7 @@ import pytest
 from pdfbatch.records import RunKeys
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.store import open_store
+from tests.conftest import Mount
 from tests.samples import odd
 from tests.samples.many import many_pdfs
 
@@ -173,6 +174,26 @@ def test_a_damaged_manifest_is_named_and_nothing_is_changed(pdfs: Path, out: Pat
         ended = pdfbatch(*command)
         assert ended.returncode == 1
         assert "damaged" in ended.stderr and key in ended.stderr
+
+
+def test_a_full_disk_ends_the_run_with_one_line_and_with_room_it_goes_on(tmp_path: Path, mount: Mount) -> None:
+    many_pdfs(tmp_path / "in", 150)
+    folder = mount("size=200k")
+    ended = pdfbatch("local-run", tmp_path / "in", folder / "out", "--engine", "null")
+    assert ended.returncode == 1
+    assert "No space left" in ended.stderr and "\n  try: " in ended.stderr
+    assert all(path.read_text() == "<!-- page 1 -->\n" for path in folder.rglob("*.md"))
+    subprocess.run(["mount", "-o", "remount,size=20m", folder], check=True)
+    again = pdfbatch("local-run", tmp_path / "in", folder / "out", "--engine", "null", "--json")
+    assert again.returncode == 0
+    assert json.loads(again.stdout)["documents"]["ok"] == 150
+    assert pdfbatch("verify", folder / "out").returncode == 0
+
+
+def test_a_read_only_output_is_named(pdfs: Path, mount: Mount) -> None:
+    ended = pdfbatch("local-run", pdfs, mount("ro") / "out", "--engine", "null")
+    assert ended.returncode == 1
+    assert "Read-only file system" in ended.stderr
 
 
 # ── slices over S3 ───────────────────────────────────────────────────────────────────────────────────────────────

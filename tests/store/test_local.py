@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,33 +17,13 @@ from hypothesis import strategies as st
 from pdfbatch.errors import AccessDenied, NotFound, PreconditionFailed, StoreError, StoreFull
 from pdfbatch.store import LocalStore
 from pdfbatch.store.local import ABANDONED_SECONDS, key_to_name, name_to_key
-
-Mount = Callable[..., Path]
+from tests.conftest import Mount
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     (tmp_path / "store").mkdir()
     return LocalStore(tmp_path / "store")
-
-
-@pytest.fixture
-def mount(tmp_path: Path) -> Iterator[Mount]:
-    """A small file system of its own, mounted with these options; needs root."""
-    mounted: list[Path] = []
-
-    def mount_one(options: str) -> Path:
-        folder = tmp_path / f"mount-{len(mounted)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-            pytest.skip("needs the right to mount a small file system")
-        mounted.append(folder)
-        return folder
-
-    yield mount_one
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def keys_of(store: LocalStore, prefix: str = "") -> list[str]:
