@@ -1,0 +1,116 @@
+"""What people see, as text, at the widths they have."""
+
+import io
+
+import pytest
+from rich.console import Console, RenderableType
+
+from pdfbatch import views
+from pdfbatch.errors import UsageError
+from pdfbatch.records import Counts, Heartbeat
+from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, WorkerStatus
+from pdfbatch.runs.verify import Verdict
+
+BEAT = Heartbeat(
+    worker=0,
+    state="running",
+    counts=Counts(total=1200, ok=400, failed=3, pages_read=5210, reasons={"encrypted": 2, "corrupt": 1}),
+    pages_per_second=4.26,
+    eta_seconds=3725,
+    seconds=61,
+    started="",
+    at="",
+    reading=["2024/a very long name of a paper that goes on and on until no terminal can hold it any more.pdf p. 12"],
+)
+STATUS = RunStatus(
+    run="20260101T000000.000Z-abcd",
+    input="in/",
+    output="out/",
+    state="running",
+    documents=DocumentCounts(total=1200, done=403, ok=400, partial=1, failed=2),
+    pages=PageCounts(read=5210, failed=7, resumed=12),
+    reasons={"encrypted": 2, "timeout": 1},
+    workers=[
+        WorkerStatus(
+            id=0, state="running", done=403, total=600, failed=2, partial=1, pages=5210, heartbeat_age_seconds=4
+        ),
+        WorkerStatus(id=1, state="running", done=0, total=600, heartbeat_age_seconds=300, stale=True),
+    ],
+    seconds=1300,
+)
+
+
+def text(what: RenderableType, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(what)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_live_screen_fits_its_terminal_and_tells_everything(width: int) -> None:
+    screen = text(views.live(BEAT), width)
+    assert all(len(line) <= width for line in screen.splitlines())
+    for told in (
+        "403/1,200 documents",
+        "ETA 1:02:05",
+        "5,210 pages",
+        "4.3 pages/s",
+        "encrypted 2, corrupt 1",
+        "reading  2024/",
+    ):
+        assert told in screen
+
+
+def test_the_plain_line_is_one_line_for_logs() -> None:
+    assert views.plain_line(BEAT) == (
+        "1:01 | 403/1200 documents | 5,210 pages | 4.3 pages/s | ETA 1:02:05 | encrypted 2, corrupt 1"
+    )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_status_flags_a_stale_worker_and_adds_up(width: int) -> None:
+    screen = text(views.status_screen(STATUS), width)
+    assert all(len(line) <= width for line in screen.splitlines())
+    assert "stale" in screen and "5:00 ago" in screen
+    assert "403/1,200 documents: 400 ok, 1 partial, 2 failed" in screen
+
+
+def test_the_closing_table_tells_where_to_look_and_what_to_type() -> None:
+    screen = text(views.closing(STATUS, ["pdfbatch verify out/"]), 100)
+    for told in (
+        "encrypted 2, timeout 1",
+        "not yet",
+        "797",
+        "12 pages from checkpoints",
+        "out/",
+        "pdfbatch verify out/",
+    ):
+        assert told in screen
+    assert "out/.pdfbatch/20260101T000000.000Z-abcd/failures/" in screen
+
+
+def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
+    many = [f"{number}.pdf" for number in range(25)]
+    verdict = Verdict(
+        input="in/", output="out/", inputs=30, ok=5, partial=0, failed=0, no_outcome=many, lost=[], wrong_pages=["x.pdf"],
+        changed=[], missing=[], orphans=[],
+    )  # fmt: skip
+    screen = text(views.verdict_screen(verdict), 200)
+    assert "25 without an outcome: 0.pdf, 1.pdf" in screen and "15 more" in screen
+    assert "1 whose page anchors do not match: x.pdf" in screen and "not sound" in screen
+
+
+def test_an_error_is_its_message_and_the_next_step() -> None:
+    error = UsageError("Worker 3 is out of range.", "Give --worker-id between 0 and 2.")
+    assert (
+        text(views.error_text(error), 100)
+        == "error: Worker 3 is out of range.\n  try: Give --worker-id between 0 and 2.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(None, "–"), (0, "0:00"), (61, "1:01"), (3725.4, "1:02:05"), (90000, "25:00:00")]
+)
+def test_durations_are_read_at_a_glance(seconds: float | None, shown: str) -> None:
+    assert views.duration(seconds) == shown
