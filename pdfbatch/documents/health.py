@@ -1,0 +1,104 @@
+"""Whether a page's text layer may be trusted, or its picture must be read.
+
+A layer is not trusted when it is garbage (a font without a usable map), when it is a stamp on a picture of a page, or
+when it is a hidden layer that covers only part of the text which the picture shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+import pymupdf
+
+from pdfbatch.documents.textlayer import Line
+from pdfbatch.documents.upright import unrotated_size
+from pdfbatch.documents.words import words_of
+
+BROKEN_SHARE = 0.05
+GARBAGE_SHARE = 0.3
+PICTURE_SHARE = 0.5
+"""A picture over half the page is taken for the page's picture."""
+STAMP_WORDS = 25
+UNCOVERED_SHARE = 0.4
+MOST_PIXELS = 40e6
+"""Pictures of more pixels are not decoded only to see whether they are white."""
+
+
+class Health(Enum):
+    BLANK = "blank"
+    GOOD = "good"
+    HIDDEN = "hidden"
+    """A good hidden layer: what an OCR left there, so fonts and sizes mean nothing."""
+    PICTURE = "picture"
+    """No layer worth using: the picture is to be read."""
+    DOUBTFUL = "doubtful"
+    """The picture should be read, but the layer may hold more than OCR finds."""
+
+
+def health_of(page: pymupdf.Page, lines: list[Line]) -> Health:
+    """`lines` are the page's, in its unrotated space. Draws the page only where that can change the answer."""
+    if not lines:
+        return Health.BLANK if _is_blank(page) else Health.PICTURE
+    if (broken := _broken_share(lines)) > BROKEN_SHARE:
+        return Health.PICTURE if broken > GARBAGE_SHARE else Health.DOUBTFUL
+    if picture_share(page) < PICTURE_SHARE:
+        return Health.GOOD
+    if not mostly_hidden(lines) and not _painted_over(page):
+        return Health.DOUBTFUL if _is_stamp(lines) else Health.GOOD
+    from pdfbatch.documents.ink import uncovered_ink
+
+    if _is_stamp(lines) or uncovered_ink(page, lines) > UNCOVERED_SHARE:
+        return Health.DOUBTFUL
+    return Health.HIDDEN
+
+
+def mostly_hidden(lines: list[Line]) -> bool:
+    return _letters(line for line in lines if line.hidden) * 2 >= _letters(lines)
+
+
+def picture_share(page: pymupdf.Page) -> float:
+    """Share of the page that its largest picture, or pictures in strips together, cover."""
+    if not page.get_images(full=True):  # asks the page's resources alone, and most pages have none
+        return 0.0
+    width, height = unrotated_size(page)
+    whole = pymupdf.Rect(0, 0, width, height)
+    covered = sum(abs(pymupdf.Rect(info["bbox"]) & whole) for info in page.get_image_info())
+    return float(min(1.0, covered / max(width * height, 1.0)))
+
+
+def _is_blank(page: pymupdf.Page) -> bool:
+    """Nothing is painted, or nothing of another colour than the paper's."""
+    if not page.get_bboxlog():
+        return True
+    if sum(info["width"] * info["height"] for info in page.get_image_info()) > MOST_PIXELS:
+        return False
+    from pdfbatch.documents.ink import is_white
+
+    return is_white(page)
+
+
+def _painted_over(page: pymupdf.Page) -> bool:
+    """Whether a big picture is painted after most of the text, which then shows only in the layer."""
+    width, height = unrotated_size(page)
+    half = PICTURE_SHARE * width * height
+    log = page.get_bboxlog()
+    texts = [place for place, (kind, _) in enumerate(log) if kind in ("fill-text", "stroke-text")]
+    pictures = [place for place, (kind, box) in enumerate(log) if kind == "fill-image" and _area(box) > half]
+    return bool(texts and pictures) and pictures[-1] > texts[len(texts) // 2]
+
+
+def _area(box: tuple[float, float, float, float]) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _is_stamp(lines: list[Line]) -> bool:
+    return words_of("\n".join(line.text for line in lines)).total() < STAMP_WORDS
+
+
+def _broken_share(lines: list[Line]) -> float:
+    return sum(line.broken for line in lines) / max(1, _letters(lines))
+
+
+def _letters(lines: Iterable[Line]) -> int:
+    return sum(len(line.text.replace(" ", "")) for line in lines)

@@ -1,0 +1,58 @@
+"""Where a page shows ink, from a small gray bitmap of it. numpy is imported here and so only where it is needed."""
+
+from __future__ import annotations
+
+import numpy
+import pymupdf
+
+from pdfbatch.documents.textlayer import Line
+from pdfbatch.documents.upright import unrotated_size
+
+LOOK_PIXELS = 900.0
+"""Longest side of the bitmap."""
+CELL = 6
+"""Pixels, about a letter of ordinary text at `LOOK_PIXELS`."""
+FEWEST_CELLS = 20
+ROUNDING = 4
+"""Shades of gray by which white may differ from white where shapes meet."""
+
+
+def is_white(page: pymupdf.Page) -> bool:
+    """Whether the page shows one colour only."""
+    gray = _gray(page)
+    return bool(gray.size == 0 or int(gray.max()) - int(gray.min()) <= ROUNDING)
+
+
+def uncovered_ink(page: pymupdf.Page, lines: list[Line]) -> float:
+    """Share of the page's text-like cells that no line lies on, 0 to 1; `lines` in the page's unrotated space."""
+    cells = _text_like(_gray(page))
+    total = int(cells.sum())
+    scale = _scale(page) / CELL
+    for x0, y0, x1, y1 in (line.box for line in lines):
+        rows = slice(max(0, int(y0 * scale) - 1), int(y1 * scale) + 2)
+        columns = slice(max(0, int(x0 * scale) - 1), int(x1 * scale) + 2)
+        cells[rows, columns] = False
+    return float(cells.sum() / total) if total >= FEWEST_CELLS else 0.0
+
+
+def _scale(page: pymupdf.Page) -> float:
+    return LOOK_PIXELS / max(*unrotated_size(page), 1.0)
+
+
+def _gray(page: pymupdf.Page) -> numpy.ndarray:
+    """The page in its unrotated space, 0 black to 255 white."""
+    matrix = pymupdf.Matrix(-page.rotation) * pymupdf.Matrix(_scale(page), _scale(page))
+    pixmap = page.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY, alpha=False)
+    rows: numpy.ndarray = numpy.frombuffer(pixmap.samples, dtype=numpy.uint8).reshape(pixmap.height, pixmap.stride)
+    return rows[:, : pixmap.width]
+
+
+def _text_like(gray: numpy.ndarray) -> numpy.ndarray:
+    """Cells that hold some ink on much paper, as letters do and photographs do not."""
+    rows, columns = gray.shape[0] // CELL, gray.shape[1] // CELL
+    cells = gray[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL)
+    paper = float(numpy.percentile(gray, 75))
+    ink = (cells < paper - 70).mean(axis=(1, 3))
+    bright = (cells > paper - 35).mean(axis=(1, 3))
+    like: numpy.ndarray = (ink > 0.05) & (ink < 0.7) & (bright > 0.2)
+    return like

@@ -1,0 +1,61 @@
+"""Judge a file before any page of it is read: is it a PDF, can it be opened, how many pages has it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pymupdf
+
+from pdfbatch.documents.failures import detail_of, reason_of
+from pdfbatch.documents.opened import forget, open_document
+from pdfbatch.documents.quiet import silenced
+from pdfbatch.documents.tasks import Judgement
+from pdfbatch.records import Reason
+
+HEAD_BYTES = 64 * 1024
+"""A header may follow garbage (a mail's or an HTTP answer's head), but not much of it."""
+
+
+def judge(path: str) -> Judgement:
+    """Judge the file at `path` by its content, not its name. Raises nothing a file can cause."""
+    with silenced():
+        try:
+            return _judge(path)
+        except Exception as error:
+            forget(path)
+            return _broken(path, error)
+
+
+def _judge(path: str) -> Judgement:
+    if Path(path).stat().st_size == 0:
+        return Judgement(0, Reason.EMPTY_FILE, "the file has no bytes")
+    if not _looks_like_pdf(path):
+        return Judgement(0, Reason.NOT_A_PDF, "no PDF header and no PDF object in its first bytes")
+    document = open_document(path)
+    if not document.is_pdf:
+        return Judgement(0, Reason.NOT_A_PDF, f"its content is {document.metadata.get('format') or 'something else'}")
+    if document.needs_pass and not document.authenticate(""):
+        return Judgement(0, Reason.ENCRYPTED, "it needs a password to be opened")
+    return _counted(document)
+
+
+def _counted(document: pymupdf.Document) -> Judgement:
+    pages = document.page_count
+    if pages <= 0:
+        return Judgement(0, Reason.NO_PAGES, "its page tree is empty")
+    if pages > document.xref_length():
+        return Judgement(0, Reason.CORRUPT, f"it claims {pages} pages but has fewer objects")
+    return Judgement(pages)
+
+
+def _looks_like_pdf(path: str) -> bool:
+    """MuPDF would open HTML, pictures and archives too, so the first bytes are asked."""
+    with Path(path).open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return b"%PDF-" in head or b" obj" in head
+
+
+def _broken(path: str, error: Exception) -> Judgement:
+    if isinstance(error, FileNotFoundError) and not Path(path).exists():
+        return Judgement(0, Reason.MISSING, "the file is gone")
+    return Judgement(0, reason_of(error), detail_of(error))

@@ -1,0 +1,277 @@
+"""Read a scanned page with RapidOCR: draw it, turn it upright, find its lines, read them.
+
+RapidOCR's models are inside its wheel; nothing is downloaded. What becomes of the lines (columns, paragraphs,
+headings, tables) is the layout model's work: it reads them from a page made of them, see ocr_layout.py.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import logging
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pymupdf
+
+from pdfbatch.documents import orientation
+from pdfbatch.documents.furniture import body_of
+from pdfbatch.documents.layout import regions_of
+from pdfbatch.documents.markdown import page_markdown
+from pdfbatch.documents.ocr_decode import decode
+from pdfbatch.documents.ocr_layout import Line, searchable
+from pdfbatch.documents.orientation import Boxes, line_height
+from pdfbatch.documents.raster import INK_CONTRAST, POINTS_PER_INCH, Pixels, Tile, ink_box, own_dpi, tiles
+from pdfbatch.documents.upright import UprightPage
+
+DPI = 200
+SMALL_PAGE = 1600
+"""Pixels of the longer side below which a page is drawn at its picture's own resolution, if that is higher."""
+SEARCH_SIDES = (1280, 1920)
+"""Pixels of the longer side of the picture on which lines are searched, the next larger when the print is too small
+for one. Time and memory go with the square: 1.5 s and 0.25 GB, 3 s and 0.5 GB. Lines are read from the full picture."""
+SMALL_PRINT = 18.5
+"""Median height of lines' boxes, pixels of the searched picture, below which a larger one is searched. On a coarse map
+boxes are too roomy for small print: on a page of 7-point tables 17 px found 89 % of the words, 21 px 98 %."""
+MIN_SURE = 0.5
+MIN_SURE_SCRAP = 0.8
+"""Below these, what was read is dropped: specks, rules and pieces of pictures. A scrap has three letters or fewer."""
+
+NO_BOXES = np.zeros((0, 4, 2), np.float32)
+
+
+@dataclass(frozen=True)
+class ScanText:
+    """What was read on a page. `turned`: how far its picture had to be turned clockwise, degrees; `confidence`: the
+    recogniser's own, 0 to 1, the mean over the letters (1.0 for a blank page)."""
+
+    markdown: str
+    turned: int
+    confidence: float
+    words: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An upright picture of `scale` pixels per point, the lines on it, and how far it was turned clockwise, degrees."""
+
+    pixels: Pixels
+    scale: float
+    lines: list[Line]
+    turned: int
+
+
+def available() -> bool:
+    """Whether this installation can read scans. Loads nothing."""
+    return len(_models()) == 2
+
+
+def read_scan(page: pymupdf.Page, keep_headers: bool = False) -> ScanText:
+    """Read the page's picture. Raises raster.TooLarge for one that cannot be unpacked."""
+    parts: list[str] = []
+    lines: list[Line] = []
+    turned = 0
+    for reading in read_pieces(page):
+        parts.append(_markdown(reading, keep_headers))
+        lines += reading.lines
+        turned = reading.turned
+    if _runs_backwards(page, turned):
+        parts.reverse()
+    letters = sum(len(line.text) for line in lines)
+    sure = sum(line.sure * len(line.text) for line in lines) / letters if letters else 1.0
+    words = sum(len(line.text.split()) for line in lines)
+    return ScanText("\n\n".join(filter(None, parts)), turned, round(sure, 4), words)
+
+
+def read_pieces(page: pymupdf.Page) -> Iterator[Reading]:
+    """The page read: one piece, or for a long strip several from its top (or left), each line in one of them."""
+    turned = None
+    for tile in tiles(page, _dpi(page)):
+        reading = read_picture(tile.raster.pixels, tile.raster.scale, turned)
+        if reading.lines:
+            turned = reading.turned
+        yield replace(reading, lines=[line for line in reading.lines if _belongs(line, reading, tile)])
+
+
+def _belongs(line: Line, reading: Reading, tile: Tile) -> bool:
+    """Whether the middle of a line is in the part of the strip that this tile answers for."""
+    height, width = reading.pixels.shape[:2]
+    left, top, right, bottom = line.box
+    down = tile.tall != (reading.turned % 180 == 90)
+    middle, length = ((top + bottom) / 2, height) if down else ((left + right) / 2, width)
+    along = length - middle if _is_backwards(tile.tall, reading.turned) else middle
+    start = tile.raster.clip.y0 if tile.tall else tile.raster.clip.x0
+    return tile.first <= start + along / reading.scale < tile.last or tile.whole
+
+
+def _runs_backwards(page: pymupdf.Page, turned: int) -> bool:
+    return _is_backwards(page.rect.height >= page.rect.width, turned)
+
+
+def _is_backwards(tall: bool, turned: int) -> bool:
+    """Whether a strip's top (or left) comes last when it is turned clockwise by `turned` degrees."""
+    return turned in ((90, 180) if tall else (180, 270))
+
+
+def _dpi(page: pymupdf.Page) -> float:
+    longest = max(page.rect.width, page.rect.height, 1.0) / POINTS_PER_INCH
+    return max(DPI, min(own_dpi(page), SMALL_PAGE / longest)) if longest * DPI < SMALL_PAGE else DPI
+
+
+def read_picture(pixels: Pixels, scale: float, turned: int | None = None) -> Reading:
+    """Find and read the lines of a picture of `scale` pixels per point, turned clockwise by `turned` degrees, or
+    upright."""
+    boxes = _find(pixels) if not turned else NO_BOXES
+    if turned is None:
+        turned = orientation.find_turn(pixels, boxes, lambda pieces: [sure for _, sure in _read(pieces)])
+    upright = orientation.turn(pixels, turned)
+    boxes = _find(upright) if turned else boxes
+    slope = orientation.skew(boxes)
+    if orientation.is_crooked(slope):
+        upright = orientation.level(upright, slope)
+        boxes = _find(upright)
+    return Reading(upright, scale, [line for line in _lines(upright, boxes) if is_text(line)], turned)
+
+
+def _lines(pixels: Pixels, boxes: Boxes) -> list[Line]:
+    """The boxes' texts. A box taller than wide holds a line that runs up or down: it is read both ways."""
+    crops = _engine().crop_text_regions(pixels, boxes)
+    lines = []
+    for box, crop, (text, sure) in zip(boxes, crops, _read(crops), strict=True):
+        line = Line(_narrow(text), sure, _fitted(crop, box))
+        if orientation.stands_tall(box):
+            ((other, other_sure),) = _read([orientation.turn(crop, 180)])
+            down = Line(_narrow(other), other_sure, _around(box), 90)
+            line = down if other_sure > sure else line._replace(box=_around(box), turn=270)
+        lines.append(line)
+    return lines
+
+
+def is_text(line: Line) -> bool:
+    """Whether a line is to be believed, rather than being a speck, a rule or a piece of a picture."""
+    letters = sum(c.isalnum() for c in line.text)
+    if letters == 0:
+        return False
+    return line.sure >= (MIN_SURE if letters > 3 else MIN_SURE_SCRAP)
+
+
+def _markdown(reading: Reading, keep_headers: bool) -> str:
+    if not reading.lines:
+        return ""
+    with searchable(reading.pixels, reading.scale, reading.lines) as document:
+        regions = regions_of(UprightPage(document[0]))
+        body = regions if keep_headers else body_of(regions)[0]
+        return page_markdown(body or regions)
+
+
+def _fitted(crop: Pixels, box: npt.NDArray[np.float32]) -> tuple[float, float, float, float]:
+    """The box without the paper at its ends, which the detector leaves: else columns that stand close would touch."""
+    left, top, right, bottom = _around(box)
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.int16)
+    inked = np.flatnonzero((np.abs(gray - int(np.median(gray))) > INK_CONTRAST).any(axis=0))
+    if len(inked) == 0:
+        return left, top, right, bottom
+    step = (right - left) / crop.shape[1]
+    return left + int(inked[0]) * step, top, left + (int(inked[-1]) + 1) * step, bottom
+
+
+def _narrow(text: str) -> str:
+    """The recogniser knows Chinese too, and takes some Latin punctuation for its wide kind."""
+    if any("\u3040" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" for c in text):
+        return text
+    return "".join(unicodedata.normalize("NFKC", c) if "\uff01" <= c <= "\uff5e" else c for c in text)
+
+
+def _around(box: npt.NDArray[np.float32]) -> tuple[float, float, float, float]:
+    left, top = box.min(axis=0).tolist()
+    right, bottom = box.max(axis=0).tolist()
+    return left, top, right, bottom
+
+
+def _find(pixels: Pixels) -> Boxes:
+    """Where the lines of a picture are, from the top down."""
+    area = ink_box(pixels)
+    if area is None:
+        return NO_BOXES
+    left, top, right, bottom = area
+    inked = pixels[top:bottom, left:right]
+    longest = max(inked.shape[:2])
+    boxes = NO_BOXES
+    for side in SEARCH_SIDES:
+        larger = _find_at(inked, side)
+        if len(larger) < len(boxes):
+            break
+        boxes = larger
+        if side >= longest or len(boxes) == 0 or line_height(boxes) * side / longest >= SMALL_PRINT:
+            break
+    return boxes + np.array([left, top], np.float32)
+
+
+def _find_at(pixels: Pixels, side: int) -> Boxes:
+    """Lines found on the picture shrunk to `side`; their boxes in its own pixels."""
+    shrink = min(1.0, side / max(pixels.shape[:2]))
+    small = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    found = _engine()(cv2.cvtColor(small, cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False).boxes
+    return NO_BOXES if found is None else np.asarray(found, np.float32) / np.float32(shrink)
+
+
+def _read(pieces: Sequence[Pixels]) -> list[tuple[str, float]]:
+    """The text of pictures of one line each, and how sure it is, 0 to 1."""
+    if not pieces:
+        return []
+    read = _engine().recognize_txt([np.ascontiguousarray(piece[:, :, ::-1]) for piece in pieces])
+    return list(zip(read.txts, read.scores, strict=True))
+
+
+class _Decoder:
+    """Stands in for RapidOCR's own, which loses spaces; called by its recogniser with a batch of probabilities."""
+
+    def __init__(self, signs: list[str]) -> None:
+        self._signs = signs
+
+    def __call__(self, batch: Any, *_: object, **__: object) -> tuple[list[tuple[str, float]], list[None]]:
+        return [decode(steps, self._signs) for steps in batch], [None] * len(batch)
+
+
+@functools.cache
+def _engine() -> Any:
+    """RapidOCR, made once in a process: one thread, silent, its models named so that it never looks for others."""
+    from rapidocr import RapidOCR
+
+    cv2.setNumThreads(1)
+    logging.getLogger("RapidOCR").handlers.clear()
+    models = _models()
+    engine = RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.use_cls": False,
+            "Global.max_side_len": 100_000,  # the picture's size was settled when it was drawn
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,  # without, a quarter of the time goes to malloc
+            "Det.model_path": str(models["det"]),
+            "Det.limit_type": "max",
+            "Det.limit_side_len": 100_000,
+            "Rec.model_path": str(models["rec"]),
+            "Rec.rec_batch_num": 1,  # a line's text must not depend on its neighbours; batches are no faster here
+        }
+    )
+    engine.recognize_txt([np.zeros((48, 48, 3), np.uint8)])  # loads the recogniser
+    engine.text_rec.postprocess_op = _Decoder(engine.text_rec.postprocess_op.character)
+    return engine
+
+
+@functools.cache
+def _models() -> dict[str, Path]:
+    """The files of the detector (`det`) and the recogniser (`rec`) in the installed package; fewer if it lacks them."""
+    package = importlib.util.find_spec("rapidocr")
+    if package is None or package.submodule_search_locations is None:
+        return {}
+    files = sorted((Path(package.submodule_search_locations[0]) / "models").glob("*.onnx"))
+    return {kind: file for file in files for kind in ("det", "rec") if f"_{kind}_" in file.name}

@@ -1,0 +1,60 @@
+"""The few documents a child process keeps open, because pages come one task at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+from collections import OrderedDict
+from pathlib import Path
+
+import pymupdf
+
+KEPT_OPEN = 2
+SHRINK_PERCENT = 60
+"""MuPDF keeps decoded fonts and pictures, up to 256 MiB; this share of them goes after each page."""
+TRIM_EVERY = 16
+"""Pages."""
+
+_pages_read = itertools.count(1)
+_open: OrderedDict[tuple[str, int, int], pymupdf.Document] = OrderedDict()
+
+
+def hush_mupdf() -> None:
+    """MuPDF reports through Python otherwise, and keeps every warning in memory."""
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
+
+
+def open_document(path: str) -> pymupdf.Document:
+    """The document at `path`, opened anew if the file has changed. A needed password is left to the caller."""
+    facts = Path(path).stat()
+    key = (path, facts.st_size, facts.st_mtime_ns)
+    document = _open.pop(key, None)
+    if document is None:
+        hush_mupdf()
+        document = pymupdf.open(path)
+    _open[key] = document
+    while len(_open) > KEPT_OPEN:
+        _open.popitem(last=False)[1].close()
+    return document
+
+
+def forget(path: str) -> None:
+    """Close the document at `path`: what MuPDF made of it cannot be trusted after an error."""
+    for key in [key for key in _open if key[0] == path]:
+        _open.pop(key).close()
+
+
+def give_back_memory() -> None:
+    """After each page: what MuPDF kept of it, and now and then what the C library kept of that."""
+    pymupdf.TOOLS.reset_mupdf_warnings()
+    pymupdf.TOOLS.store_shrink(SHRINK_PERCENT)
+    if next(_pages_read) % TRIM_EVERY == 0:
+        _trim_heap()
+
+
+def _trim_heap() -> None:
+    """Without it a child grows by about a MiB with each page of a long document. glibc only."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -1,0 +1,107 @@
+"""Read one page: by its text layer where that is healthy, by OCR where it is not. Runs in a child process."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+
+import pymupdf
+
+from pdfbatch.documents.failures import detail_of, reason_of
+from pdfbatch.documents.furniture import body_of
+from pdfbatch.documents.health import Health, health_of, mostly_hidden
+from pdfbatch.documents.layout import Region, load_model, regions_of
+from pdfbatch.documents.markdown import page_markdown
+from pdfbatch.documents.opened import forget, give_back_memory, open_document
+from pdfbatch.documents.plain import plain_regions
+from pdfbatch.documents.quiet import silenced
+from pdfbatch.documents.textlayer import RAW_FLAGS, Line, lines_of, median_size
+from pdfbatch.documents.threads import use_one_thread
+from pdfbatch.documents.upright import UprightPage, pose_of
+from pdfbatch.documents.vectors import has_too_many_paths
+from pdfbatch.documents.words import doubled, kept_enough, words_of, words_of_markdown
+from pdfbatch.records import PageResult, ReadOptions, Reason
+
+MOST_LINES = 3000
+"""The layout model compares every line of a page with every other."""
+
+
+def warm() -> None:
+    """Import what reading needs and make the sessions, so that a fork of this process starts at once."""
+    with silenced():
+        use_one_thread()
+        load_model()
+
+
+def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True) -> PageResult:
+    """Page `number` (from 1) of the PDF at `path`. Every failure becomes the result's reason; prints nothing."""
+    began = time.perf_counter()
+    warm()
+    with silenced():
+        try:
+            result = _read(open_document(path)[number - 1], number, options, ocr)
+        except Exception as error:
+            forget(path)
+            result = PageResult(number=number, reason=reason_of(error), detail=detail_of(error))
+        give_back_memory()
+    return result.model_copy(update={"seconds": round(time.perf_counter() - began, 3)})
+
+
+def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool) -> PageResult:
+    lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
+    health = health_of(page, lines)
+    if health is Health.BLANK:
+        return PageResult(number=number, read_by="blank")
+    if health in (Health.PICTURE, Health.DOUBTFUL):
+        if not ocr:
+            return PageResult(number=number, reason=Reason.NEEDS_OCR)
+        return _read_picture(page, number, options, lines if health is Health.DOUBTFUL else [])
+    return _read_layer(page, number, options, lines, health)
+
+
+def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line]) -> PageResult:
+    """By OCR; `lines` are a doubtful layer's, used if they hold more words than OCR finds."""
+    try:
+        from pdfbatch.documents.ocr import read_scan
+    except ImportError:
+        return PageResult(number=number, reason=Reason.NEEDS_OCR)
+    scan = read_scan(page)
+    if lines and words_of(_text(lines)).total() > words_of_markdown(scan.markdown).total():
+        return _read_layer(page, number, options, lines, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
+    flags = ["ocr_turned"] if scan.turned else []
+    return PageResult(number=number, markdown=_without_anchors(scan.markdown), read_by="ocr", flags=flags)
+
+
+def _read_layer(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line], health: Health) -> PageResult:
+    """With the layout model where it can help; the plainer way where it cannot, or where words were lost with it."""
+    layer = words_of(_text(lines))
+    view = UprightPage(page, pose_of((line.pose, len(line.text)) for line in lines), median_size(lines))
+    if health is Health.GOOD and len(lines) <= MOST_LINES and not has_too_many_paths(page):
+        markdown, faults = _checked(regions_of(view), options, layer)
+        if not faults:
+            return PageResult(number=number, markdown=markdown, read_by="text")
+    markdown, faults = _checked(plain_regions(view), options, layer)
+    return PageResult(number=number, markdown=markdown, read_by="plain", flags=faults)
+
+
+def _checked(regions: list[Region], options: ReadOptions, layer: Counter[str]) -> tuple[str, list[str]]:
+    """The Markdown and what is wrong with it; what was dropped on purpose is not lost."""
+    body, dropped = (regions, []) if options.keep_headers else body_of(regions)
+    markdown = _without_anchors(page_markdown(body))
+    out = words_of_markdown(markdown)
+    faults = []
+    if not kept_enough(layer, out + words_of_markdown(page_markdown(dropped))):
+        faults.append("words_lost")
+    if doubled(layer, out):
+        faults.append("words_doubled")
+    return markdown, faults
+
+
+def _text(lines: list[Line]) -> str:
+    return "\n".join(line.text for line in lines)
+
+
+def _without_anchors(markdown: str) -> str:
+    """Text that looks like one of our page anchors must not become one."""
+    return re.sub(r"<!--(?=\s*page )", r"\\<!--", markdown)

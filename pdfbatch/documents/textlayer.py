@@ -1,0 +1,198 @@
+"""The text layer of a page as lines of styled pieces, from MuPDF's structured text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pymupdf
+
+from pdfbatch.documents.letters import broken_in, mended
+from pdfbatch.documents.upright import Pose, pose_from
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in points, y grows downwards."""
+
+RAW_FLAGS = pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
+"""Text alone: a twentieth of the time that styles and vectors take."""
+
+RAISED_SIZE = 0.86
+"""A superscript's letters are at most this share of its line's."""
+RAISED_LENGTH = 10
+RAISED_LETTERS = 3
+WORD_GAP = 0.17
+"""A gap of this share of the font size between two pieces is a blank that was not written."""
+
+BULLETS = "•◦▪▫■□●○‣⁃∙\u25a0-\u25ff\u2756\u27a2\uf0a7\uf0b7\uf0d8"
+"""For use within [] of a regular expression."""
+
+_PAINTED = pymupdf.mupdf.FZ_STEXT_FILLED | pymupdf.mupdf.FZ_STEXT_STROKED
+_BOLD = pymupdf.mupdf.FZ_STEXT_BOLD
+_BOLD_FONT = re.compile(r"bold|black|heavy|CMBX|-Medi$", re.IGNORECASE)
+"""Some TeX fonts do not say that they are bold, or slanted."""
+_ITALIC_FONT = re.compile(r"ital|obli|CMTI|CMSL", re.IGNORECASE)
+_RTL = ("R", "AL")
+
+
+class Piece(NamedTuple):
+    """Text in one style. `raised`: a superscript."""
+
+    text: str
+    bold: bool = False
+    italic: bool = False
+    mono: bool = False
+    raised: bool = False
+
+
+@dataclass(slots=True)
+class Line:
+    """One line as MuPDF sees it; several may stand side by side."""
+
+    box: Box
+    pose: Pose
+    size: float
+    pieces: list[Piece]
+    hidden: bool = False
+    broken: int = 0
+    """Characters that say nothing, see letters.py."""
+    block: int = 0
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def rtl(self) -> bool:
+        if self.text.isascii():
+            return False
+        kinds = [unicodedata.bidirectional(char) for char in self.text]
+        return sum(kind in _RTL for kind in kinds) > sum(kind == "L" for kind in kinds)
+
+
+def text_blocks(blocks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The blocks of type text, those inside structure blocks included, in MuPDF's order."""
+    for block in blocks:
+        if block["type"] == 2:
+            yield from text_blocks(block["blocks"])
+        elif block["type"] == 0:
+            yield block
+
+
+def lines_of(blocks: Iterable[dict[str, Any]]) -> list[Line]:
+    """All lines that hold anything but blanks, each once: bold made by printing twice is left out."""
+    lines: list[Line] = []
+    seen: set[tuple[Box, str]] = set()
+    for number, block in enumerate(text_blocks(blocks)):
+        for raw in block["lines"]:
+            line = _line(raw, number)
+            if line is None or not (line.text.strip() or line.broken):
+                continue
+            mark = (_rounded(line.box), line.text)
+            if mark not in seen:
+                seen.add(mark)
+                lines.append(line)
+    return lines
+
+
+def median_size(lines: list[Line]) -> float:
+    """The font size most letters have, points; 10 where there is no text."""
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[round(line.size, 1)] += len(line.text)
+    return max(sorted(sizes), key=lambda size: sizes[size], default=10.0)
+
+
+def _line(raw: dict[str, Any], block: int) -> Line | None:
+    spans = [span for span in raw["spans"] if span["text"]]
+    if not spans:
+        return None
+    main = max(spans, key=lambda span: len(span["text"].strip()))
+    letters = [span for span in spans if not span["text"].isspace()]
+    return Line(
+        box=tuple(raw["bbox"]),
+        pose=pose_from(raw["dir"], main["bbox"], main["origin"]),
+        size=main["size"],
+        pieces=_pieces(spans, main, hidden := bool(letters) and all(map(_is_hidden, letters))),
+        hidden=hidden,
+        broken=sum(broken_in(span["text"]) for span in spans),
+        block=block,
+    )
+
+
+def _pieces(spans: list[dict[str, Any]], main: dict[str, Any], hidden: bool) -> list[Piece]:
+    if hidden:  # an OCR guesses at sizes and fonts
+        return [Piece(mended(" ".join(span["text"] for span in spans)))]
+    pieces: list[Piece] = []
+    left: dict[str, Any] | None = None
+    for span in spans:
+        text = mended(span["text"])
+        if left and _blank_between(left, span):
+            text = " " + text
+        raised = _is_raised(span, main) and _can_be_raised(text, pieces)
+        pieces.append(_piece(text, span, raised))
+        left = span
+    return _with_accents_joined(pieces)
+
+
+def _piece(text: str, span: dict[str, Any], raised: bool) -> Piece:
+    flags, font = span["flags"], span["font"]
+    return Piece(
+        text,
+        bold=bool(flags & pymupdf.TEXT_FONT_BOLD or span["char_flags"] & _BOLD or _BOLD_FONT.search(font)),
+        italic=bool(flags & pymupdf.TEXT_FONT_ITALIC or _ITALIC_FONT.search(font)),
+        mono=bool(flags & pymupdf.TEXT_FONT_MONOSPACED),
+        raised=raised,
+    )
+
+
+def _is_raised(span: dict[str, Any], main: dict[str, Any]) -> bool:
+    """By size and base line: MuPDF's own mark misses some and is wrong on many."""
+    rise = main["origin"][1] - span["origin"][1]
+    return bool(span["size"] <= RAISED_SIZE * main["size"] and 0.15 * main["size"] < rise < main["size"])
+
+
+def _can_be_raised(text: str, before: list[Piece]) -> bool:
+    """A superscript is short and clings to a word; only a note's mark, without letters, may begin a line."""
+    letters = sum(char.isalpha() for char in text)
+    if not text.strip() or len(text.strip()) > RAISED_LENGTH or letters > RAISED_LETTERS:
+        return False
+    return not (text + "x")[0].isspace() and not before[-1].text.endswith(" ") if before else letters == 0
+
+
+def _with_accents_joined(pieces: list[Piece]) -> list[Piece]:
+    """An accent may stand in a piece of its own, before its letter's."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        if joined and _ends_in_accent(joined[-1].text):
+            whole = mended(joined[-1].text.rstrip() + piece.text)
+            joined[-1] = piece._replace(text=whole)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _ends_in_accent(text: str) -> bool:
+    return bool(re.search(r"[\u00b4\u00a8\u02c6\u02c7\u02d8-\u02dd\u00b8] ?$", text))
+
+
+def _blank_between(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    """Decided by widths, because the blank glyph of some fonts is missing. Only for ordinary lines."""
+    if left["text"][-1].isspace() or right["text"][0].isspace():
+        return False
+    gap = right["bbox"][0] - left["bbox"][2]
+    return bool(WORD_GAP * max(left["size"], right["size"]) < gap)
+
+
+def _is_hidden(span: dict[str, Any]) -> bool:
+    """Neither filled nor stroked (render mode 3), or wholly transparent; Type 3 fonts paint on their own."""
+    if span["font"].startswith("Type3"):
+        return False
+    return span.get("alpha", 255) == 0 or not span["char_flags"] & _PAINTED
+
+
+def _rounded(box: Box) -> Box:
+    return (round(box[0], 1), round(box[1], 1), round(box[2], 1), round(box[3], 1))

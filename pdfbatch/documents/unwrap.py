@@ -1,0 +1,176 @@
+"""Lines that stand below each other into paragraphs. Pure.
+
+What a typesetter broke is joined, and what an author broke stays: a row is the end of a line of its own where the
+next row's first word would still have fitted behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pdfbatch.documents.textlayer import WORD_GAP, Line, Piece
+
+Row = list[Line]
+"""Lines that stand side by side, in reading order."""
+
+PARAGRAPH_GAP = 0.9
+"""A gap of this many line heights between two rows begins a new paragraph."""
+_LETTER = r"[^\W\d_]"
+_BROKEN_WORD = re.compile(rf"({_LETTER}+)[-\u00ad\u2010]$")
+_FIRST_WORD = re.compile(r"[^\s-]*-?")
+_OPEN_HYPHEN = re.compile(r"\w[-\u2010]$")
+_PREFIXES = frozenset(
+    ["self", "non", "well", "high", "low", "long", "short", "real", "open", "all", "ex", "quasi", "pseudo"]
+)
+
+
+class Hyphens:
+    """Which hyphens at line ends belong to their word, judged by the words of the same page."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        text = " ".join(line.text for line in lines).lower()
+        self._words = frozenset(re.findall(rf"(?<![\w-]){_LETTER}+(?![\w-])", text))
+        self._compounds = frozenset(re.findall(rf"(?<![\w-]){_LETTER}+-{_LETTER}+", text))
+
+    def stays(self, left: str, right: str) -> bool:
+        """Whether `left`-`right` is written with its hyphen."""
+        left, right = left.lower(), right.lower()
+        if f"{left}-{right}" in self._compounds:
+            return True
+        if left + right in self._words:
+            return False
+        known = len(left) > 2 and left in self._words and len(right) > 2 and right in self._words
+        return known or left in _PREFIXES
+
+
+def rows_of(lines: Iterable[Line]) -> list[Row]:
+    """Rows from top to bottom; turned lines each in a row of its own, at the end."""
+    lines = list(lines)
+    rows: list[Row] = []
+    for line in sorted((line for line in lines if line.pose.turn == 0), key=_middle):
+        if rows and _beside(rows[-1], line):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    for row in rows:
+        row.sort(key=lambda line: line.box[0], reverse=sum(line.rtl for line in row) * 2 > len(row))
+    turned = sorted((line for line in lines if line.pose.turn), key=_turned_place)
+    return rows + [[line] for line in turned]
+
+
+def paragraphs_of(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows parted where an author parted them: by a blank line's gap, by a heading, or by ending a line early."""
+    parts: list[list[Row]] = []
+    single = all(len(row) == 1 for row in rows)
+    right_edge = max((row[-1].box[2] for row in rows), default=0.0)
+    for row in rows:
+        if not parts or _parts(parts[-1][-1], row, right_edge if single else None):
+            parts.append([])
+        parts[-1].append(row)
+    return parts
+
+
+def joined_rows(rows: Iterable[Row], hyphens: Hyphens) -> list[Piece]:
+    """All pieces of the rows, with the blanks and hyphens between rows as they would be in one long row."""
+    pieces: list[Piece] = []
+    for row in rows:
+        following = row_pieces(row)
+        if pieces and following:
+            _close(pieces, following[0].text, hyphens)
+        pieces.extend(following)
+    return pieces
+
+
+def row_pieces(row: Row) -> list[Piece]:
+    """The pieces of lines side by side, with a blank where there is a gap."""
+    pieces: list[Piece] = []
+    for number, line in enumerate(row):
+        if number and _apart(row[number - 1], line):
+            pieces.append(Piece(" "))
+        raised = number > 0 and _is_raised(line, row[number - 1])
+        pieces.extend(piece._replace(raised=True) if raised else piece for piece in line.pieces)
+    return [piece for piece in pieces if piece.text]
+
+
+def _close(pieces: list[Piece], following: str, hyphens: Hyphens) -> None:
+    """Ends the last piece as the next row's text needs it."""
+    last = pieces[-1]._replace(text=pieces[-1].text.rstrip())
+    broken = _BROKEN_WORD.search(last.text)
+    begins = re.match(rf"\s*({_LETTER}+)", following)
+    if broken and begins and begins.group(1)[0].islower():
+        compound = "-" in last.text[: broken.start()].split(" ")[-1] or hyphens.stays(broken.group(1), begins.group(1))
+        pieces[-1] = last if compound and not last.text.endswith("\u00ad") else last._replace(text=last.text[:-1])
+    elif _OPEN_HYPHEN.search(last.text) and following[:1].isalnum():
+        pieces[-1] = last
+    else:
+        pieces[-1] = last._replace(text=last.text + " ")
+
+
+def _apart(left: Line, right: Line) -> bool:
+    """MuPDF cuts a line where a column of a table elsewhere ends, even within a word."""
+    gap = max(right.box[0] - left.box[2], left.box[0] - right.box[2])
+    return gap > WORD_GAP * min(left.size, right.size)
+
+
+def _is_raised(line: Line, left: Line) -> bool:
+    small = line.size <= 0.8 * left.size and len(line.text.strip()) <= 3
+    return small and line.box[3] < left.box[3] - 0.15 * left.size
+
+
+def _gap(above: Row, below: Row) -> bool:
+    if below[0].pose.turn:
+        return above[0].pose != below[0].pose
+    high = max(line.box[3] - line.box[1] for line in below)
+    return min(line.box[1] for line in below) - max(line.box[3] for line in above) > PARAGRAPH_GAP * high
+
+
+def _parts(above: Row, below: Row, right_edge: float | None) -> bool:
+    """`right_edge` is None where rows have several columns, whose ends then say nothing."""
+    if _gap(above, below) or _turns_bold(above, below):
+        return True
+    return right_edge is not None and _ends_early(above[0], below[0], right_edge)
+
+
+def _turns_bold(above: Row, below: Row) -> bool:
+    """Whether `below` is a heading that the model left in the text."""
+    ended = _text(above).rstrip().endswith((".", "!", "?"))
+    return ended and not any(map(_is_bold, above)) and all(map(_is_bold, below))
+
+
+def _is_bold(line: Line) -> bool:
+    return all(piece.bold for piece in line.pieces if piece.text.strip())
+
+
+def _text(row: Row) -> str:
+    return "".join(line.text for line in row)
+
+
+def _ends_early(above: Line, below: Line, right_edge: float) -> bool:
+    """Whether the first word of `below`, if it can begin something new, would have fitted behind `above`."""
+    if above.pose.turn or below.pose.turn or above.rtl or below.rtl:
+        return False
+    text = below.text.strip()
+    if text[:1].islower() and not above.text.rstrip().endswith((".", "!", "?", ":", ";")):
+        return False
+    word = _FIRST_WORD.match(text)
+    letters = len(word.group()) if word else 0
+    width = (below.box[2] - below.box[0]) * letters / max(len(text), 1)
+    return right_edge - above.box[2] > 1.15 * width + below.size
+
+
+def _beside(row: Row, line: Line) -> bool:
+    """Whether a line overlaps the row's last one by more than half the lower one's height."""
+    last = row[-1].box
+    overlap = min(last[3], line.box[3]) - max(last[1], line.box[1])
+    return overlap > 0.5 * min(last[3] - last[1], line.box[3] - line.box[1])
+
+
+def _middle(line: Line) -> float:
+    return (line.box[1] + line.box[3]) / 2
+
+
+def _turned_place(line: Line) -> tuple[int, float]:
+    """Where a turned line comes among those of its turn."""
+    x0, _, x1, y1 = line.box
+    return line.pose.turn, {90: x0, 180: -y1, 270: -x1}[line.pose.turn]

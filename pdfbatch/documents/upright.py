@@ -1,0 +1,119 @@
+"""A page seen upright and at ordinary size, without changing it.
+
+The layout model expects lines that run to the right and pages of a size one can hold: it makes a bitmap of one pixel
+per point. pymupdf's own way is to turn the page in the document (`remove_rotation`), which rewrites its content and so
+makes the result depend on what was read before. Here the page stays as it is and is looked at through a matrix.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import pymupdf
+
+LONGEST_SIDE = 3000.0
+"""Points; a page with a longer side is looked at from further away, unless its letters would become too small."""
+MOST_PIXELS = 12e6
+LEGIBLE_POINTS = 8.0
+SLANT = 0.01
+"""Sine of the angle from which on a line counts as slanting."""
+
+# The way a page must be turned, clockwise, for lines of a direction to run to the right.
+_TURNS = {(1, 0): 0, (0, -1): 90, (-1, 0): 180, (0, 1): 270}
+
+
+class Pose(NamedTuple):
+    """How text lies in a page's unrotated space: `turn` degrees clockwise make it run to the right, and where it is
+    `mirrored` it then still stands on its head and must be flipped top to bottom."""
+
+    turn: int = 0
+    mirrored: bool = False
+
+
+UPRIGHT = Pose()
+
+
+class UprightPage:
+    """What pymupdf's layout model needs of a page: `rect`, a bitmap, a text page, widgets."""
+
+    def __init__(self, page: pymupdf.Page, pose: Pose = UPRIGHT, letter_points: float = 10.0) -> None:
+        """`pose`: that of the page's text. `letter_points`: its font size."""
+        self._page = page
+        self._pose = pose
+        width, height = unrotated_size(page)
+        shown = (height, width) if pose.turn % 180 else (width, height)
+        self.scale = _scale(*shown, letter_points)
+        self.rect = pymupdf.Rect(0, 0, shown[0] * self.scale, shown[1] * self.scale)
+        self._matrix = _upright(pose, width, height) * pymupdf.Matrix(self.scale, self.scale)
+        self._made: dict[int, pymupdf.TextPage] = {}
+
+    def get_textpage(self, flags: int) -> pymupdf.TextPage:
+        """One text page for each set of flags: the layout model and the text share theirs."""
+        if flags not in self._made:
+            self._made[flags] = self._page.get_textpage(clip=self.rect, flags=flags, matrix=self._matrix)
+        return self._made[flags]
+
+    def get_text(self, option: str, textpage: pymupdf.TextPage) -> Any:
+        assert option == "dict"
+        return textpage.extractDICT()
+
+    def get_pixmap(self) -> pymupdf.Pixmap:
+        high = -self.scale if self._pose.mirrored else self.scale
+        matrix = pymupdf.Matrix((self._pose.turn - self._page.rotation) % 360) * pymupdf.Matrix(self.scale, high)
+        corner = (self._page.rect * matrix).tl
+        return self._page.get_pixmap(matrix=matrix * pymupdf.Matrix(1, 0, 0, 1, -corner.x, -corner.y))
+
+    def widgets(self) -> Iterator[Any]:
+        """None: the text of form fields is on the page; only the model's check boxes would come from here."""
+        return iter(())
+
+    @property
+    def last_textpage(self) -> pymupdf.TextPage:
+        return list(self._made.values())[-1]
+
+
+def unrotated_size(page: pymupdf.Page) -> tuple[float, float]:
+    """Width and height in points before the page's /Rotate, the space pymupdf's text coordinates are in."""
+    width, height = page.rect.width, page.rect.height
+    return (height, width) if page.rotation % 180 else (width, height)
+
+
+def pose_from(direction: tuple[float, float], box: tuple[float, ...], origin: tuple[float, float]) -> Pose:
+    """The pose of a line from its direction, to the nearest quarter, and from where in its box its base line lies;
+    the box of a slanting line says nothing about the latter."""
+    dx, dy = direction
+    level = abs(dx) >= abs(dy)
+    way = (1 if dx >= 0 else -1, 0) if level else (0, 1 if dy > 0 else -1)
+    if min(abs(dx), abs(dy)) > SLANT:
+        return Pose(_TURNS[way])
+    low = origin[1] - (box[1] + box[3]) / 2 if level else (box[0] + box[2]) / 2 - origin[0]
+    return Pose(_TURNS[way], mirrored=low * (way[0] + way[1]) < 0)
+
+
+def pose_of(letters: Iterable[tuple[Pose, int]]) -> Pose:
+    """The pose that most letters have; ties go to the one that changes least."""
+    counts: Counter[Pose] = Counter()
+    for pose, count in letters:
+        counts[pose] += count
+    return max(sorted(counts), key=lambda pose: counts[pose], default=UPRIGHT)
+
+
+def _upright(pose: Pose, width: float, height: float) -> pymupdf.Matrix:
+    turned = {
+        0: pymupdf.Matrix(1, 0, 0, 1, 0, 0),
+        90: pymupdf.Matrix(0, 1, -1, 0, height, 0),
+        180: pymupdf.Matrix(-1, 0, 0, -1, width, height),
+        270: pymupdf.Matrix(0, -1, 1, 0, 0, width),
+    }[pose.turn]
+    shown_height = width if pose.turn % 180 else height
+    return turned * pymupdf.Matrix(1, 0, 0, -1, 0, shown_height) if pose.mirrored else turned
+
+
+def _scale(width: float, height: float, letter_points: float) -> float:
+    """Shrinks big pages with big letters to `LONGEST_SIDE`, and any page to `MOST_PIXELS`."""
+    wanted = min(1.0, LONGEST_SIDE / max(width, height, 1.0))
+    legible = min(1.0, LEGIBLE_POINTS / max(letter_points, 1.0))
+    capped = min(1.0, (MOST_PIXELS / max(width * height, 1.0)) ** 0.5)
+    return float(min(max(wanted, legible), capped))

@@ -1,0 +1,44 @@
+"""Words as multisets, to prove that a page's Markdown holds what its text layer holds. Pure.
+
+A word is three letters or more, or two digits or more, after NFKC; everything else separates words. Line-end
+hyphens are undone on both sides, because the Markdown joins such words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+
+LEGIBLE_FROM = 20
+"""Below so many words shares mean nothing."""
+KEPT_SHARE = 0.9
+DOUBLED_SHARE = 1.3
+
+_WORD = re.compile(r"[^\W\d_]{3,}|\d{2,}")
+_TAG = re.compile(r"</?(?:sup|sub|br|table|thead|tbody|tr|td|th)\b[^<>]*>|<!--.*?-->", re.DOTALL)
+_LINE_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\s*\n\s*(?=[^\W\d_])")
+
+
+def words_of(text: str) -> Counter[str]:
+    """The words of plain text."""
+    return Counter(_WORD.findall(unicodedata.normalize("NFKC", _LINE_HYPHEN.sub("", text))))
+
+
+def words_of_markdown(markdown: str) -> Counter[str]:
+    """The words of Markdown: tags and table pipes are blanks, escapes and emphasis no part of a word."""
+    return words_of(re.sub(r"[|\\*`]", " ", _TAG.sub(_blank_for, markdown)))
+
+
+def kept_enough(layer: Counter[str], out: Counter[str]) -> bool:
+    total = layer.total()
+    return total < LEGIBLE_FROM or (layer & out).total() >= KEPT_SHARE * total
+
+
+def doubled(layer: Counter[str], out: Counter[str]) -> bool:
+    total = layer.total()
+    return total >= LEGIBLE_FROM and out.total() > DOUBLED_SHARE * total
+
+
+def _blank_for(tag: re.Match[str]) -> str:
+    return "" if tag.group().startswith(("<sup", "</sup", "<sub", "</sub")) else " "

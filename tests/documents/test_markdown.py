@@ -1,0 +1,124 @@
+from pdfbatch.documents.furniture import body_of
+from pdfbatch.documents.layout import Region, union
+from pdfbatch.documents.markdown import page_markdown
+from pdfbatch.documents.styling import styled
+from pdfbatch.documents.textlayer import Line, Piece
+from pdfbatch.documents.upright import UPRIGHT
+from tests.documents.test_unwrap import line
+
+
+def region(kind: str, *lines: Line) -> Region:
+    return Region(kind, union([one.box for one in lines]), list(lines))
+
+
+def table(rows: list[list[str]]) -> Region:
+    lines = [line(text, x=100 * c, y=20 * r) for r, row in enumerate(rows) for c, text in enumerate(row) if text]
+    made = region("table", *lines)
+    made.rows = [20.0 * r - 2 for r in range(len(rows) + 1)]
+    made.columns = [100.0 * c - 2 for c in range(len(rows[0]) + 1)]
+    return made
+
+
+def test_neighbours_of_one_style_share_their_marks():
+    pieces = [Piece("Who", bold=True), Piece(" ", bold=False), Piece("knows?", bold=True), Piece(" Nobody.")]
+    assert styled(pieces) == "**Who knows?** Nobody."
+
+
+def test_a_superscript_clings_to_its_word_within_the_style():
+    pieces = [Piece("Karpukhin", bold=True), Piece("∗", raised=True), Piece(", Oguz", bold=True)]
+    assert styled(pieces) == "**Karpukhin<sup>∗</sup>, Oguz**"
+
+
+def test_what_markdown_would_take_for_a_mark_is_escaped():
+    assert styled([Piece("better than *right* if a<b and 2 * 3 < 7")]) == (
+        r"better than \*right\* if a\<b and 2 * 3 < 7"
+    )
+
+
+def test_headings_take_their_level_from_their_number():
+    regions = [
+        region("title", line("A Title of Words", size=20)),
+        region("section-header", line("1 Introduction", y=40)),
+        region("section-header", line("4.2. Analysis", y=80)),
+    ]
+    assert page_markdown(regions) == "# A Title of Words\n\n## 1 Introduction\n\n### 4.2. Analysis"
+
+
+def test_a_columns_first_line_or_a_formula_is_no_heading():
+    assert page_markdown([region("section-header", line("greatly benefited from deep models."))]) == (
+        "greatly benefited from deep models."
+    )
+    assert page_markdown([region("section-header", line("a2 + 8 = 12"))]) == "a2 + 8 = 12"
+
+
+def test_items_follow_each_other_without_blank_lines():
+    regions = [region("list-item", line("• first", y=0)), region("list-item", line("• second", y=20))]
+    assert page_markdown(regions) == "- first\n- second"
+
+
+def test_numbered_items_keep_their_numbers():
+    assert page_markdown([region("list-item", line("1. first"), line("2. second", y=14))]) == "1. first\n2. second"
+
+
+def test_a_paragraph_that_looks_like_a_heading_is_escaped():
+    assert page_markdown([region("text", line("# not a heading"))]) == r"\# not a heading"
+
+
+def test_a_table_becomes_pipes_without_empty_rows_and_columns():
+    made = table([["Name", "", "Size"], ["", "", ""], ["a|b", "", "12"]])
+    assert page_markdown([made]) == "|Name|Size|\n|---|---|\n|a\\|b|12|"
+
+
+def test_a_row_that_holds_two_is_split():
+    made = table([["1", "one", "I"], ["2", "two", "II"], ["3", "three", "III"]])
+    made.rows = [-2.0, 18.0, 58.0]
+    assert page_markdown([made]).splitlines()[2:] == ["|2|two|II|", "|3|three|III|"]
+
+
+def test_a_table_of_one_column_is_a_paragraph():
+    assert page_markdown([table([["only"], ["text"]])]) == "only text"
+
+
+def test_picture_text_is_unwrapped_by_blocks():
+    label = [line("Lift your arms slowly", y=0, width=110), line("and lower them again.", y=14, width=110)]
+    other = line("Shoulder rolls are next to it", x=300, y=7)
+    other.block = 1
+    assert page_markdown([region("picture", *label, other)]) == (
+        "Lift your arms slowly and lower them again.\n\nShoulder rolls are next to it"
+    )
+
+
+def test_code_keeps_its_lines_and_indents():
+    lines = [
+        Line((0, 14 * n, 6 * len(text.strip()), 14 * n + 12), UPRIGHT, 10, [Piece(text.strip(), mono=True)])
+        for n, text in enumerate(["def add(a, b):", "    return a + b"])
+    ]
+    lines[1].box = (24, 14, 24 + 6 * 12, 26)
+    assert page_markdown([region("text", *lines)]) == "```\ndef add(a, b):\n    return a + b\n```"
+
+
+def page_with(*extra: Region) -> list[Region]:
+    body = [line("a body line of several words", y=100 + 14 * n) for n in range(9)]
+    return [region("text", *body), *extra]
+
+
+def test_headers_footers_and_lone_page_numbers_are_furniture():
+    regions = page_with(
+        region("page-header", line("Running Title", y=10)),
+        region("text", line("- 12 -", y=700)),
+        region("text", line("Revision 2.3, May 2018", y=680)),
+        region("text", line("[Another running title]", y=30)),
+    )
+    body, dropped = body_of(regions)
+    assert [one.kind for one in body] == ["text"]
+    assert len(dropped) == 4
+
+
+def test_a_number_in_the_middle_of_the_page_is_text():
+    regions = page_with(region("text", line("12", y=50)), region("text", line("Last words of it", y=400)))
+    regions.insert(0, region("text", line("First words of it", y=20)))
+    assert body_of(regions)[1] == []
+
+
+def test_a_page_that_is_mostly_header_is_kept():
+    assert body_of([region("page-header", line("An invitation to the ball"))])[1] == []

@@ -1,0 +1,208 @@
+import multiprocessing
+from pathlib import Path
+
+import pymupdf
+import pytest
+
+from pdfbatch.documents.reading import read_page
+from pdfbatch.documents.words import words_of, words_of_markdown
+from pdfbatch.records import PageResult, ReadOptions, Reason
+from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
+
+CORPUS = Path(__file__).parents[3] / "shared" / "pdfs"
+WORDS = words_of("\n".join(LINES))
+
+
+def read(path: str, number: int = 1, ocr: bool = False, **options: object) -> PageResult:
+    return read_page(path, number, ReadOptions(**options), ocr=ocr)  # type: ignore[arg-type]
+
+
+def words(result: PageResult) -> object:
+    return words_of_markdown(result.markdown)
+
+
+def test_a_healthy_page_keeps_every_word_once(tmp_path):
+    result = read(text_pdf(tmp_path / "a.pdf"))
+    assert (result.reason, result.read_by, result.flags) == (None, "text", [])
+    assert words(result) == WORDS
+
+
+def test_a_page_without_contents_is_blank(tmp_path):
+    document = pymupdf.open()
+    document.new_page()
+    result = read(saved(document, tmp_path / "a.pdf"))
+    assert (result.markdown, result.reason, result.read_by) == ("", None, "blank")
+
+
+def test_a_page_painted_white_is_blank(tmp_path):
+    document = pymupdf.open()
+    page = document.new_page()
+    page.draw_rect(page.rect, color=(1, 1, 1), fill=(1, 1, 1))
+    assert read(saved(document, tmp_path / "a.pdf")).read_by == "blank"
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_turned_pages_read_as_upright_ones(tmp_path, degrees):
+    upright = text_pdf(tmp_path / "a.pdf")
+    turned = turned_pdf(tmp_path / "turned.pdf", upright, degrees)
+    assert read(turned).markdown == read(upright).markdown
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_pages_rotation_entry_changes_nothing(tmp_path, degrees):
+    upright = text_pdf(tmp_path / "a.pdf")
+    document = pymupdf.open(upright)
+    document[0].set_rotation(degrees)
+    assert read(saved(document, tmp_path / "turned.pdf")).markdown == read(upright).markdown
+
+
+def test_mirrored_text_is_read_in_order(tmp_path):
+    document = pymupdf.open()
+    page = document.new_page()
+    height = page.rect.height
+    for number, line in enumerate(LINES):
+        point = pymupdf.Point(72, 100 + 16 * number)
+        page.insert_text(point, line, fontsize=12, morph=(pymupdf.Point(0, height / 2), pymupdf.Matrix(1, -1)))
+    markdown = read(saved(document, tmp_path / "a.pdf")).markdown
+    assert markdown.index("quick brown") < markdown.index("fourth line")
+
+
+def test_a_note_in_the_margin_that_runs_upwards_is_kept(tmp_path):
+    document = pymupdf.open()
+    page = document.new_page()
+    write_lines(page, LINES)
+    page.insert_text((30, 500), "Downloaded from the archive", rotate=90)
+    assert words(read(saved(document, tmp_path / "a.pdf"))) == WORDS + words_of("Downloaded from the archive")
+
+
+def test_a_scan_without_ocr_says_what_it_needs(tmp_path):
+    document = scan_of(pymupdf.open(text_pdf(tmp_path / "a.pdf")))
+    assert read(saved(document, tmp_path / "scan.pdf")).reason is Reason.NEEDS_OCR
+
+
+def test_a_stamp_on_a_scan_is_not_taken_for_its_text(tmp_path):
+    document = scan_of(pymupdf.open(text_pdf(tmp_path / "a.pdf")))
+    document[0].insert_text((300, 30), "COPY 2024")
+    assert read(saved(document, tmp_path / "scan.pdf")).reason is Reason.NEEDS_OCR
+
+
+def many_lines() -> list[str]:
+    return [LINES[number % 5] for number in range(36)]
+
+
+def test_a_whole_hidden_layer_over_a_scan_is_used(tmp_path):
+    source = pymupdf.open()
+    write_lines(source.new_page(), many_lines())
+    document = scan_of(source)
+    write_lines(document[0], many_lines(), hidden=True)
+    result = read(saved(document, tmp_path / "scan.pdf"))
+    assert (result.reason, result.read_by) == (None, "plain")
+    assert words(result) == words_of("\n".join(many_lines()))
+
+
+def test_a_hidden_layer_of_half_the_scan_is_not_trusted(tmp_path):
+    source = pymupdf.open()
+    write_lines(source.new_page(), many_lines())
+    document = scan_of(source)
+    write_lines(document[0], many_lines()[:12], hidden=True)
+    assert read(saved(document, tmp_path / "scan.pdf")).reason is Reason.NEEDS_OCR
+
+
+def test_text_under_a_picture_of_the_page_counts_as_hidden(tmp_path):
+    source = pymupdf.open()
+    write_lines(source.new_page(), many_lines())
+    document = pymupdf.open()
+    page = document.new_page()
+    write_lines(page, many_lines())
+    page.insert_image(page.rect, pixmap=source[0].get_pixmap(dpi=100))
+    assert read(saved(document, tmp_path / "scan.pdf")).read_by == "plain"
+
+
+def test_headers_are_dropped_unless_they_are_asked_for(tmp_path):
+    document = pymupdf.open()
+    page = document.new_page()
+    write_lines(page, many_lines())
+    page.insert_text((290, 820), "17", fontsize=9)
+    path = saved(document, tmp_path / "a.pdf")
+    assert not read(path).markdown.endswith("17")
+    assert "17" in read(path, keep_headers=True).markdown
+
+
+def test_text_that_looks_like_an_anchor_does_not_become_one(tmp_path):
+    document = pymupdf.open()
+    write_lines(document.new_page(), [*LINES, "<!-- page 7 -->"])
+    markdown = read(saved(document, tmp_path / "a.pdf")).markdown
+    assert "page 7" in markdown
+    assert "\n<!-- page" not in markdown
+
+
+def test_a_poster_is_read_as_if_it_were_small(tmp_path):
+    document = pymupdf.open()
+    page = document.new_page(width=14000, height=14000)
+    for number, line in enumerate(LINES):
+        page.insert_text((700, 1000 + 320 * number), line, fontsize=240)
+    assert words(read(saved(document, tmp_path / "a.pdf"))) == WORDS
+
+
+def test_a_page_of_countless_paths_is_read_the_plainer_way(tmp_path):
+    document = pymupdf.open()
+    page = document.new_page()
+    write_lines(page, LINES)
+    strokes = "\n".join(f"{n % 601} {n % 787} m {n % 599} {n % 797} l S" for n in range(60_000))
+    xref = document.get_new_xref()
+    document.update_object(xref, "<<>>")
+    document.update_stream(xref, strokes.encode(), compress=False)
+    document.xref_set_key(
+        page.xref, "Contents", f"[{' '.join(f'{part} 0 R' for part in [*page.get_contents(), xref])}]"
+    )
+    result = read(saved(document, tmp_path / "a.pdf"))
+    assert result.read_by == "plain"
+    assert words(result) == WORDS
+
+
+def test_a_page_that_is_not_there_is_a_failure_of_that_page_alone(tmp_path):
+    path = text_pdf(tmp_path / "a.pdf")
+    assert read(path, 9).reason is not None
+    assert read(path, 1).reason is None
+
+
+def test_the_same_page_gives_the_same_bytes_whatever_was_read_before(tmp_path):
+    upright = text_pdf(tmp_path / "a.pdf", pages=2)
+    first = read(upright, 1).markdown
+    read(turned_pdf(tmp_path / "turned.pdf", upright, 90))
+    read(upright, 2)
+    assert read(upright, 1).markdown == first
+
+
+def test_reading_prints_nothing(tmp_path, capfd):
+    read(text_pdf(tmp_path / "a.pdf"))
+    assert capfd.readouterr() == ("", "")
+
+
+def _read_in_child(path: str) -> str:
+    return read(path).markdown
+
+
+@pytest.mark.slow
+def test_children_forked_from_a_warm_server_read_the_same(tmp_path):
+    path = text_pdf(tmp_path / "a.pdf")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pdfbatch.documents.preload"])
+    with context.Pool(2) as pool:
+        assert set(pool.map(_read_in_child, [path] * 4)) == {read(path).markdown}
+
+
+@pytest.mark.skipif(not CORPUS.exists(), reason="the test PDFs are not here")
+@pytest.mark.slow
+def test_no_text_page_of_the_corpus_loses_words():
+    for name, number in [
+        ("pdfplumber__issue-848.pdf", 6),
+        ("docling__invisible_text_layer.pdf", 1),
+        ("unstructured__multi-column-2p.pdf", 1),
+        ("pdfminer__zen_of_python_corrupted.pdf", 1),
+        ("unstructured__pdf-with-ocr-text.pdf", 1),
+    ]:
+        result = read(str(CORPUS / name), number, keep_headers=True)
+        layer = words_of(pymupdf.open(CORPUS / name)[number - 1].get_text())
+        assert (result.reason, result.flags) == (None, []), name
+        assert (layer & words(result)).total() >= 0.9 * layer.total(), name

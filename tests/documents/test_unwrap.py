@@ -1,0 +1,77 @@
+from pdfbatch.documents.styling import styled
+from pdfbatch.documents.textlayer import Line, Piece
+from pdfbatch.documents.unwrap import Hyphens, joined_rows, paragraphs_of, rows_of
+from pdfbatch.documents.upright import Pose
+
+
+def line(text: str, x: float = 0, y: float = 0, width: float | None = None, size: float = 10, turn: int = 0) -> Line:
+    width = len(text) * size / 2 if width is None else width
+    return Line((x, y, x + width, y + size * 1.2), Pose(turn), size, [Piece(text)])
+
+
+def unwrapped(*texts: str, page: str = "") -> str:
+    lines = [line(text, y=14 * number, width=300) for number, text in enumerate(texts)]
+    return styled(joined_rows(rows_of(lines), Hyphens([*lines, line(page)])))
+
+
+def test_lines_are_joined_with_a_blank():
+    assert unwrapped("one two", "three") == "one two three"
+
+
+def test_a_broken_word_is_made_whole():
+    assert unwrapped("an exam-", "ple") == "an example"
+
+
+def test_a_compound_that_the_page_writes_with_a_hyphen_keeps_it():
+    assert unwrapped("a high-", "level view", page="another high-level view") == "a high-level view"
+
+
+def test_a_compound_of_two_words_of_the_page_keeps_its_hyphen():
+    assert unwrapped("a graph-", "based way", page="the graph is based on it") == "a graph-based way"
+
+
+def test_a_third_part_of_a_compound_keeps_its_hyphen():
+    assert unwrapped("state-of-the-", "art") == "state-of-the-art"
+
+
+def test_a_hyphen_after_a_digit_stays_without_a_blank():
+    assert unwrapped("a 152-", "layer net") == "a 152-layer net"
+
+
+def test_a_dash_with_blanks_is_no_hyphen():
+    assert unwrapped("one -", "two") == "one - two"
+
+
+def test_lines_side_by_side_make_one_row_from_left_to_right():
+    rows = rows_of([line("right", x=200), line("left"), line("below", y=20)])
+    assert [[part.text for part in row] for row in rows] == [["left", "right"], ["below"]]
+
+
+def test_a_word_that_was_cut_between_two_lines_is_whole_again():
+    cut = [line("models h", width=40), line("ave", x=40.3, width=15)]
+    assert styled(joined_rows(rows_of(cut), Hyphens(cut))) == "models have"
+
+
+def test_right_to_left_rows_keep_their_order():
+    rows = rows_of([line("שלום", x=100), line("עולם", x=20)])
+    assert [part.text for part in rows[0]] == ["שלום", "עולם"]
+
+
+def test_turned_lines_come_last_and_none_is_missing():
+    rows = rows_of([line("margin note", x=5, turn=90), line("body")])
+    assert [row[0].text for row in rows] == ["body", "margin note"]
+
+
+def test_a_line_that_ends_early_ends_its_paragraph():
+    lines = [line("Simple is better.", width=80), line("Flat is better than nested things.", y=14, width=170)]
+    assert len(paragraphs_of(rows_of(lines))) == 2
+
+
+def test_a_ragged_line_goes_on_in_small_letters():
+    lines = [line("Simple is", width=45), line("better than anything that is complex.", y=14, width=185)]
+    assert len(paragraphs_of(rows_of(lines))) == 1
+
+
+def test_a_blank_line_parts_paragraphs():
+    lines = [line("a full line of text", width=100), line("another full line", y=40, width=100)]
+    assert len(paragraphs_of(rows_of(lines))) == 2
