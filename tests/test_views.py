@@ -93,9 +93,19 @@ def test_the_closing_table_tells_where_to_look_and_what_to_type() -> None:
 def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
     many = [f"{number}.pdf" for number in range(25)]
     verdict = Verdict(
-        input="in/", output="out/", inputs=30, ok=5, partial=0, failed=0, no_outcome=many, lost=[], wrong_pages=["x.pdf"],
-        changed=[], missing=[], orphans=[],
-    )  # fmt: skip
+        input="in/",
+        output="out/",
+        inputs=30,
+        ok=5,
+        partial=0,
+        failed=0,
+        no_outcome=many,
+        lost=[],
+        wrong_pages=["x.pdf"],
+        changed=[],
+        missing=[],
+        orphans=[],
+    )
     screen = text(views.verdict_screen(verdict), 200)
     assert "25 without an outcome: 0.pdf, 1.pdf" in screen and "15 more" in screen
     assert "1 whose page anchors do not match: x.pdf" in screen and "not sound" in screen

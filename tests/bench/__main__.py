@@ -1,0 +1,61 @@
+"""`python -m tests.bench [SECTION...] [--corpus DIR] [--json]`; without sections, all of them (about ten minutes)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pymupdf
+
+from . import long, loop, pages, turned, words
+from .corpus import own_corpus
+from .figures import Section, missed, table
+from .measure import ROOT, machine, say
+
+SECTIONS = {"pages": pages.run, "words": words.run, "turned": turned.run, "loop": loop.run, "long": long.run}
+CORPUS = ROOT.parent / "shared" / "pdfs"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--corpus", type=Path, help="folder of PDFs; default ../shared/pdfs, else our own samples")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
+    asked = parser.parse_args()
+    if unknown := set(asked.sections) - set(SECTIONS):
+        parser.error(f"no such section: {', '.join(sorted(unknown))}")
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
+
+    facts, found = machine(), []
+    if not asked.json:
+        print("\n".join(f"{name + ':':<13}{value}" for name, value in facts.items()), flush=True)
+    with tempfile.TemporaryDirectory(prefix="pdfbatch-bench-") as scratch:
+        corpus = _corpus(asked.corpus, Path(scratch))
+        for name in asked.sections or SECTIONS:
+            started = time.perf_counter()
+            sections: list[Section] = SECTIONS[name](corpus, _folder(Path(scratch) / name))
+            say(f"{name}: {time.perf_counter() - started:.0f} s in all")
+            found += sections
+            if not asked.json:
+                print("\n" + "\n\n".join(table(section) for section in sections), flush=True)
+    if asked.json:
+        print(json.dumps({"machine": facts, "sections": [asdict(section) for section in found]}, indent=2))
+    say(f"{len(missed(found))} targets missed")
+
+
+def _corpus(asked: Path | None, scratch: Path) -> Path:
+    folder = asked or CORPUS
+    return folder if folder.is_dir() else own_corpus(scratch / "own")
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+main()

@@ -1,0 +1,69 @@
+"""`pdfbatch local-run` as a user runs it, measured, and its Markdown taken apart by its page anchors."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pdfbatch.errors import ExitCode
+from pdfbatch.records import Outcome, RunKeys, output_key
+
+from .measure import Usage, run_measured
+
+FINISHED = (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED)
+_ANCHOR = re.compile(r"^<!-- page (\d+)(?:: [a-z_]+)? -->$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Run:
+    usage: Usage
+    output: Path
+    report: dict[str, Any]
+    """The JSON of `local-run --json`."""
+
+    @property
+    def documents(self) -> int:
+        return int(self.report["documents"]["done"])
+
+    @property
+    def pages(self) -> int:
+        return int(self.report["pages"]["read"] + self.report["pages"]["failed"])
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The run's ledger."""
+        segments = self.output.glob(RunKeys(self.report["run"]).ledger + "*/*.jsonl")
+        return [Outcome.model_validate_json(line) for path in segments for line in path.read_text().splitlines()]
+
+    @property
+    def read_by(self) -> str:
+        """How many pages were read by what, for people."""
+        counts: Counter[str] = Counter()
+        for outcome in self.outcomes:
+            counts.update(outcome.read_by)
+            counts.update(str(reason) for _page, reason in outcome.failed_pages)
+        return ", ".join(f"{name} {count}" for name, count in counts.most_common())
+
+
+def local_run(
+    source: Path, output: Path, *, engine: str = "cpu", processes: int = 1, keep_headers: bool = False
+) -> Run:
+    command = [sys.executable, "-m", "pdfbatch.cli", "local-run", str(source), str(output), "--json"]
+    command += ["--engine", engine, "--processes", str(processes)]
+    command += ["--keep-headers"] * keep_headers
+    usage = run_measured(command, FINISHED)
+    return Run(usage, output, json.loads(usage.output))
+
+
+def pages_of(output: Path, name: str) -> dict[int, str]:
+    """Page number → Markdown of the document `name`, as published; {} where none was."""
+    path = output / output_key(name)
+    if not path.exists():
+        return {}
+    parts = _ANCHOR.split(path.read_text())
+    return {int(number): text.strip() for number, text in zip(parts[1::2], parts[2::2], strict=True)}
