@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from pdfbatch.documents.layout import Region
+from pdfbatch.documents.textlayer import median_size
 from pdfbatch.documents.words import words_of
 
 MOST_DROPPED = 0.35
 """A page that seems to be mostly header is a title page, and kept."""
+HEADING_SIZE = 1.3
+"""Times the size of the text, from which on a line at the top is a heading; running titles are set small."""
 _KINDS = ("page-header", "page-footer")
 _FURNITURE = re.compile(
     r"^\W*(?:"
@@ -22,6 +26,7 @@ _FURNITURE = re.compile(
 
 def body_of(regions: list[Region]) -> tuple[list[Region], list[Region]]:
     """The regions that are text, and those that are furniture, both in order."""
+    regions = _with_headings(regions)
     named = [region for region in regions if region.kind in _KINDS and not _is_turned(region)]
     if _words(named) > MOST_DROPPED * _words(regions):
         named = []
@@ -33,6 +38,17 @@ def body_of(regions: list[Region]) -> tuple[list[Region], list[Region]]:
         [region for region in regions if id(region) not in dropped],
         [region for region in regions if id(region) in dropped],
     )
+
+
+def _with_headings(regions: list[Region]) -> list[Region]:
+    """What the model calls a page header and is set much larger than the text is the page's title."""
+    usual = median_size([line for region in regions if region.kind not in _KINDS for line in region.lines])
+    return [
+        replace(region, kind="section-header")
+        if region.kind == "page-header" and min(line.size for line in region.lines) >= HEADING_SIZE * usual
+        else region
+        for region in regions
+    ]
 
 
 def _is_turned(region: Region) -> bool:

@@ -41,6 +41,8 @@ def _judge(path: str) -> Judgement:
 
 def _counted(document: pymupdf.Document) -> Judgement:
     pages = document.page_count
+    if pages <= 0 and document.is_repaired:
+        return Judgement(0, Reason.CORRUPT, "it is damaged, and its page tree is lost")
     if pages <= 0:
         return Judgement(0, Reason.NO_PAGES, "its page tree is empty")
     if pages > document.xref_length():

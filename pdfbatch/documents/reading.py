@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 
@@ -55,7 +54,7 @@ def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool) -> P
         return PageResult(number=number, read_by="blank")
     if health in (Health.PICTURE, Health.DOUBTFUL):
         if not ocr:
-            return PageResult(number=number, reason=Reason.NEEDS_OCR)
+            return _needs_ocr(number)
         return _read_picture(page, number, options, lines if health is Health.DOUBTFUL else [])
     return _read_layer(page, number, options, lines, health)
 
@@ -63,14 +62,21 @@ def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool) -> P
 def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line]) -> PageResult:
     """By OCR; `lines` are a doubtful layer's, used if they hold more words than OCR finds."""
     try:
-        from pdfbatch.documents.ocr import read_scan
-    except ImportError:
-        return PageResult(number=number, reason=Reason.NEEDS_OCR)
-    scan = read_scan(page)
+        from pdfbatch.documents.ocr import available, read_scan
+    except ImportError:  # OpenCV, which comes with rapidocr
+        return _needs_ocr(number)
+    if not available():
+        return _needs_ocr(number)
+    scan = read_scan(page, options.keep_headers)
     if lines and words_of(_text(lines)).total() > words_of_markdown(scan.markdown).total():
         return _read_layer(page, number, options, lines, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
     flags = ["ocr_turned"] if scan.turned else []
-    return PageResult(number=number, markdown=_without_anchors(scan.markdown), read_by="ocr", flags=flags)
+    return PageResult(number=number, markdown=scan.markdown, read_by="ocr", flags=flags)
+
+
+def _needs_ocr(number: int) -> PageResult:
+    detail = "its text is in a picture; install rapidocr and onnxruntime to read it"
+    return PageResult(number=number, reason=Reason.NEEDS_OCR, detail=detail)
 
 
 def _read_layer(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line], health: Health) -> PageResult:
@@ -88,7 +94,7 @@ def _read_layer(page: pymupdf.Page, number: int, options: ReadOptions, lines: li
 def _checked(regions: list[Region], options: ReadOptions, layer: Counter[str]) -> tuple[str, list[str]]:
     """The Markdown and what is wrong with it; what was dropped on purpose is not lost."""
     body, dropped = (regions, []) if options.keep_headers else body_of(regions)
-    markdown = _without_anchors(page_markdown(body))
+    markdown = page_markdown(body)
     out = words_of_markdown(markdown)
     faults = []
     if not kept_enough(layer, out + words_of_markdown(page_markdown(dropped))):
@@ -100,8 +106,3 @@ def _checked(regions: list[Region], options: ReadOptions, layer: Counter[str]) -
 
 def _text(lines: list[Line]) -> str:
     return "\n".join(line.text for line in lines)
-
-
-def _without_anchors(markdown: str) -> str:
-    """Text that looks like one of our page anchors must not become one."""
-    return re.sub(r"<!--(?=\s*page )", r"\\<!--", markdown)

@@ -7,6 +7,7 @@ import pytest
 from pdfbatch.documents.judge import judge
 from pdfbatch.records import Reason
 from tests.documents.sample_pages import saved, text_pdf, write_lines
+from tests.samples import demo
 
 CORPUS = Path(__file__).parents[3] / "shared" / "pdfs"
 
@@ -54,9 +55,11 @@ def test_an_owner_password_alone_hinders_nobody(tmp_path):
 
 
 def test_an_empty_page_tree_has_no_pages(tmp_path):
-    objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[]/Count 0>>"]
-    content = b"%PDF-1.4\n" + b"".join(b"%d 0 obj%sendobj\n" % (n, o) for n, o in enumerate(objects, 1))
-    assert judge(written(tmp_path / "a.pdf", content + b"trailer<</Root 1 0 R>>\n")).reason is Reason.NO_PAGES
+    assert judge(written(tmp_path / "a.pdf", demo.zero_pages())).reason is Reason.NO_PAGES
+
+
+def test_a_file_that_lost_its_page_tree_is_corrupt(tmp_path):
+    assert judge(written(tmp_path / "a.pdf", demo.cut_off())).reason is Reason.CORRUPT
 
 
 def test_a_truncated_upload_is_read_as_far_as_it_goes(tmp_path):

@@ -128,14 +128,6 @@ def test_headers_are_dropped_unless_they_are_asked_for(tmp_path):
     assert "17" in read(path, keep_headers=True).markdown
 
 
-def test_text_that_looks_like_an_anchor_does_not_become_one(tmp_path):
-    document = pymupdf.open()
-    write_lines(document.new_page(), [*LINES, "<!-- page 7 -->"])
-    markdown = read(saved(document, tmp_path / "a.pdf")).markdown
-    assert "page 7" in markdown
-    assert "\n<!-- page" not in markdown
-
-
 def test_a_poster_is_read_as_if_it_were_small(tmp_path):
     document = pymupdf.open()
     page = document.new_page(width=14000, height=14000)
