@@ -18,7 +18,7 @@ from typer._click.exceptions import ClickException  # Typer has no public name f
 import pdfbatch
 from pdfbatch import config, views
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
-from pdfbatch.records import Manifest, ReadOptions, Reason
+from pdfbatch.records import Manifest, ReadOptions, Reason, RunKeys
 
 if TYPE_CHECKING:
     from pdfbatch.runs.begin import Begun
@@ -177,19 +177,25 @@ def _run_slice(
 ) -> NoReturn:
     """Works on one slice with live progress, shows how it ended, and exits with the code for that."""
     from pdfbatch.engines import engine_named
+    from pdfbatch.runs.ledger import load_failures
     from pdfbatch.worker.loop import Job
 
     if begun.changed:
         _say(f"changed since converted, left alone (--changed converts them again): {views.some(begun.changed)}")
     if begun.how == "nothing":
-        _finish(_status_of_nothing(begun.manifest), ExitCode.DONE, json)
+        nothing = _status_of_nothing(begun.manifest)
+        _finish(views.as_json(nothing) if json else views.closing(nothing, [], [f"pdfbatch verify {output.url}"]))
     if begun.how == "resumed":
         _say(f"taking up run {begun.manifest.run}")
     beats = S3_HEARTBEAT_SECONDS if output.url.startswith("s3://") else LOCAL_HEARTBEAT_SECONDS
     children = processes or config.default_processes()
     job = Job(begun.manifest, worker_id, source, output, engine_named(begun.manifest.engine), children, beats, _now)
     code = _work(job, deadline)
-    _finish(_read_status(output, begun.manifest), code, json, resumed=begun.how == "resumed")
+    found = _read_status(output, begun.manifest)
+    if json:
+        _finish(views.as_json(found), code)
+    failures = load_failures(output, RunKeys(found.run), worker_id)
+    _finish(views.closing(found, failures, _next_steps(found, code, begun.how == "resumed")), code)
 
 
 def _work(job: Job, deadline: datetime | None) -> ExitCode:
@@ -218,8 +224,8 @@ def _status_of_nothing(frozen: Manifest) -> RunStatus:
     return progress.summarise(frozen, [], [], _now()).model_copy(update={"state": "done", "workers": []})
 
 
-def _finish(found: RunStatus, code: ExitCode, json: bool, resumed: bool = False) -> NoReturn:
-    _print(views.as_json(found) if json else views.closing(found, _next_steps(found, code, resumed)))
+def _finish(result: str | RenderableType, code: ExitCode = ExitCode.DONE) -> NoReturn:
+    _print(result)
     raise typer.Exit(code)
 
 

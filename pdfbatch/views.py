@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import Heartbeat, RunKeys
+from pdfbatch.records import Heartbeat, Outcome, RunKeys
 from pdfbatch.runs.progress import RunStatus, WorkerStatus
 from pdfbatch.runs.verify import Verdict
 
@@ -135,8 +135,8 @@ def _reasons(reasons: dict[str, int]) -> str:
 # ── results ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def closing(status: RunStatus, next_steps: Sequence[str]) -> RenderableType:
-    """The table at the end of a run, where the Markdown lies, and what to type next."""
+def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence[str]) -> RenderableType:
+    """The table at the end of a run, its first failures, where the Markdown lies, and what to type next."""
     documents = status.documents
     table = Table(title=f"Run {status.run}: {status.state}", title_justify="left", show_edge=False, pad_edge=False)
     table.add_column("outcome", no_wrap=True)
@@ -162,13 +162,24 @@ def closing(status: RunStatus, next_steps: Sequence[str]) -> RenderableType:
     if pages.resumed:
         figures += f"; {plural(pages.resumed, 'page')} from checkpoints"
     facts = Table.grid(padding=(0, 1))
+    facts.add_column()
+    facts.add_column(overflow="fold")
     facts.add_row("pages", Text(figures))
     facts.add_row("Markdown", Text(status.output))
     if unread:
         facts.add_row("failures", Text(f"{status.output}{RunKeys(status.run).failures}"))
+        facts.add_row("", Group(*map(_failure, failures[:_SHOWN_KEYS])))
+        if (more := len(failures) - _SHOWN_KEYS) > 0:
+            facts.add_row("", f"… {more:,} more")
     for step in next_steps:
         facts.add_row("next", Text(step, style="bold"))
     return Group(table, Text(), facts)
+
+
+def _failure(outcome: Outcome) -> Text:
+    why = f"{outcome.reason}: {outcome.detail}" if outcome.detail else str(outcome.reason)
+    pages = f", {len(outcome.failed_pages)} of {plural(outcome.pages, 'page')}" if outcome.outcome == "partial" else ""
+    return Text.assemble((outcome.key, "yellow"), f"  {why}{pages}")
 
 
 def status_screen(status: RunStatus) -> RenderableType:

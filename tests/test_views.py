@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 
 from pdfbatch import views
 from pdfbatch.errors import UsageError
-from pdfbatch.records import Counts, Heartbeat
+from pdfbatch.records import Counts, Heartbeat, Outcome, Reason
 from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, WorkerStatus
 from pdfbatch.runs.verify import Verdict
 
@@ -37,6 +37,15 @@ STATUS = RunStatus(
         WorkerStatus(id=1, state="running", done=0, total=600, heartbeat_age_seconds=300, stale=True),
     ],
     seconds=1300,
+)
+
+FAILED = Outcome(
+    key="a.pdf",
+    outcome="partial",
+    reason=Reason.TIMEOUT,
+    pages=9,
+    failed_pages=[(2, Reason.TIMEOUT), (3, Reason.TIMEOUT)],
+    detail="took longer than its deadline and was killed",
 )
 
 
@@ -77,7 +86,7 @@ def test_status_flags_a_stale_worker_and_adds_up(width: int) -> None:
 
 
 def test_the_closing_table_tells_where_to_look_and_what_to_type() -> None:
-    screen = text(views.closing(STATUS, ["pdfbatch verify out/"]), 100)
+    screen = text(views.closing(STATUS, [FAILED], ["pdfbatch verify out/"]), 100)
     for told in (
         "encrypted 2, timeout 1",
         "not yet",
@@ -87,6 +96,7 @@ def test_the_closing_table_tells_where_to_look_and_what_to_type() -> None:
         "pdfbatch verify out/",
     ):
         assert told in screen
+    assert "a.pdf  timeout: took longer than its deadline and was killed, 2 of 9 pages" in screen
     assert "out/.pdfbatch/20260101T000000.000Z-abcd/failures/" in screen
 
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pdfbatch.errors import PreconditionFailed
-from pdfbatch.records import STATE_PREFIX, Outcome, Reason, RunKeys
+from pdfbatch.errors import NotFound, PreconditionFailed
+from pdfbatch.records import STATE_PREFIX, FailureList, Outcome, Reason, RunKeys
 from pdfbatch.store import Store
 
 _SEGMENT = re.compile(re.escape(STATE_PREFIX) + r"(?P<run>[^/]+)/ledger/worker-(?P<worker>\d+)/(?P<number>\d+)\.jsonl$")
@@ -101,6 +101,14 @@ def _rank(final: Final) -> tuple[int, int, str]:
 def history(store: Store) -> dict[str, Final]:
     """Every document's final outcome over all runs of an output."""
     return fold(outcomes(store, segments(store)))
+
+
+def load_failures(store: Store, keys: RunKeys, worker: int) -> list[Outcome]:
+    """What a worker has listed; none if it has not yet."""
+    try:
+        return FailureList.model_validate_json(store.get(keys.failure_list(worker))).failures
+    except NotFound:
+        return []
 
 
 def dump_failures(worker: int, run: str, failures: Iterable[Outcome]) -> bytes:
