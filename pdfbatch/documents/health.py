@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-import pymupdf
-
+from pdfbatch.documents.mupdf import pymupdf
 from pdfbatch.documents.textlayer import Line
 from pdfbatch.documents.upright import unrotated_size
 from pdfbatch.documents.words import words_of

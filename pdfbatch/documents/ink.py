@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy
-import pymupdf
 
+from pdfbatch.documents.mupdf import pymupdf
 from pdfbatch.documents.textlayer import Line
 from pdfbatch.documents.upright import unrotated_size
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pymupdf
-
 from pdfbatch.documents.failures import detail_of, reason_of
+from pdfbatch.documents.mupdf import pymupdf
 from pdfbatch.documents.opened import forget, open_document
 from pdfbatch.documents.quiet import silenced
 from pdfbatch.documents.tasks import Judgement

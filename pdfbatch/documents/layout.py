@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pymupdf
-
+from pdfbatch.documents.mupdf import pymupdf
 from pdfbatch.documents.textlayer import BULLETS, Box, Line, Piece, lines_of
 from pdfbatch.documents.upright import UprightPage
 

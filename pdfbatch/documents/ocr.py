@@ -18,12 +18,12 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pymupdf
 
 from pdfbatch.documents import orientation
 from pdfbatch.documents.furniture import body_of
 from pdfbatch.documents.layout import regions_of
 from pdfbatch.documents.markdown import page_markdown
+from pdfbatch.documents.mupdf import pymupdf
 from pdfbatch.documents.ocr_decode import decode
 from pdfbatch.documents.ocr_layout import Line, searchable
 from pdfbatch.documents.orientation import Boxes, line_height

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
-import pymupdf
 
+from pdfbatch.documents.mupdf import pymupdf
 from pdfbatch.documents.raster import POINTS_PER_INCH, Pixels
 
 PICTURE_DPI = 100

@@ -8,13 +8,11 @@ import itertools
 from collections import OrderedDict
 from pathlib import Path
 
-import pymupdf
+from pdfbatch.documents.mupdf import pymupdf
 
 KEPT_OPEN = 2
-SHRINK_PERCENT = 60
-"""MuPDF keeps decoded fonts and pictures, up to 256 MiB; this share of them goes after each page."""
-TRIM_EVERY = 16
-"""Pages."""
+KEPT_PAGES = 12
+"""MuPDF keeps decoded fonts and pictures, up to 256 MiB, and the next pages want the same fonts again."""
 
 _pages_read = itertools.count(1)
 _open: OrderedDict[tuple[str, int, int], pymupdf.Document] = OrderedDict()
@@ -46,11 +44,11 @@ def forget(path: str) -> None:
         _open.pop(key).close()
 
 
-def give_back_memory() -> None:
-    """After each page: what MuPDF kept of it, and now and then what the C library kept of that."""
+def give_back_memory(at_once: bool) -> None:
+    """After a page: what MuPDF and the C library keep of pages, `at_once` or when some have come together."""
     pymupdf.TOOLS.reset_mupdf_warnings()
-    pymupdf.TOOLS.store_shrink(SHRINK_PERCENT)
-    if next(_pages_read) % TRIM_EVERY == 0:
+    if next(_pages_read) % KEPT_PAGES == 0 or at_once:
+        pymupdf.TOOLS.store_shrink(100)
         _trim_heap()
 
 

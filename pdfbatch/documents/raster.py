@@ -14,7 +14,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pymupdf
+
+from pdfbatch.documents.mupdf import pymupdf
 
 Pixels = npt.NDArray[np.uint8]
 """Height x width x 3, RGB."""

@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-import pymupdf
-
 from pdfbatch.documents.failures import detail_of, reason_of
 from pdfbatch.documents.furniture import body_of
 from pdfbatch.documents.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.layout import Region, load_model, regions_of
 from pdfbatch.documents.markdown import page_markdown
+from pdfbatch.documents.mupdf import pymupdf
 from pdfbatch.documents.opened import forget, give_back_memory, open_document
 from pdfbatch.documents.plain import plain_regions
 from pdfbatch.documents.quiet import silenced
 from pdfbatch.documents.textlayer import RAW_FLAGS, Line, lines_of, median_size
-from pdfbatch.documents.threads import use_one_thread
 from pdfbatch.documents.upright import UprightPage, pose_of
 from pdfbatch.documents.vectors import has_too_many_paths
 from pdfbatch.documents.words import doubled, kept_enough, words_of, words_of_markdown
@@ -29,7 +27,6 @@ MOST_LINES = 3000
 def warm() -> None:
     """Import what reading needs and make the sessions, so that a fork of this process starts at once."""
     with silenced():
-        use_one_thread()
         load_model()
 
 
@@ -43,7 +40,7 @@ def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True) ->
         except Exception as error:
             forget(path)
             result = PageResult(number=number, reason=reason_of(error), detail=detail_of(error))
-        give_back_memory()
+        give_back_memory(at_once=result.read_by != "text")  # pages with big pictures
     return result.model_copy(update={"seconds": round(time.perf_counter() - began, 3)})
 
 

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import pymupdf
-
 from pdfbatch.documents.letters import broken_in, mended
+from pdfbatch.documents.mupdf import pymupdf
 from pdfbatch.documents.upright import Pose, pose_from
 
 Box = tuple[float, float, float, float]

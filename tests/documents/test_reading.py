@@ -1,4 +1,7 @@
 import multiprocessing
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pymupdf
@@ -10,6 +13,7 @@ from pdfbatch.records import PageResult, ReadOptions, Reason
 from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
 
 CORPUS = Path(__file__).parents[3] / "shared" / "pdfs"
+ONE_BLAS_THREAD = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
 WORDS = words_of("\n".join(LINES))
 
 
@@ -169,6 +173,20 @@ def test_the_same_page_gives_the_same_bytes_whatever_was_read_before(tmp_path):
 def test_reading_prints_nothing(tmp_path, capfd):
     read(text_pdf(tmp_path / "a.pdf"))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_no_inference_session_brings_threads_of_its_own():
+    count = "import os; from pdfbatch.documents.reading import warm; warm(); print(len(os.listdir('/proc/self/task')))"
+    alone = "import os, onnxruntime; print(len(os.listdir('/proc/self/task')))"
+    # onnxruntime itself has one idle thread; numpy's are held off by the environment, as a session's child has it.
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", code], env=ONE_BLAS_THREAD, capture_output=True, text=True, check=True
+        ).stdout
+        for code in (count, alone)
+    ]
+    assert outputs[0] == outputs[1]
 
 
 def _read_in_child(path: str) -> str:
