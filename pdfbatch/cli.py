@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
-from typer._click.exceptions import ClickException  # Typer has no public name for the root of its usage errors
+from typer._click.exceptions import (  # Typer has no public name for the root of its usage errors
+    ClickException,
+    NoArgsIsHelpError,
+)
 
 import pdfbatch
 from pdfbatch import config, views
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
-from pdfbatch.records import Manifest, ReadOptions, Reason, RunKeys
+from pdfbatch.records import Manifest, Outcome, ReadOptions, Reason, RunKeys
 
 if TYPE_CHECKING:
     from pdfbatch.runs.begin import Begun
@@ -80,7 +84,9 @@ def local_run(
 @app.command("retry-failures")
 def retry_failures(
     output: Output,
-    reason: Annotated[list[Reason] | None, typer.Option(help="Only failures for this reason; repeatable.")] = None,
+    reason: Annotated[
+        list[Reason] | None, typer.Option(metavar="REASON", help="Only failures for this reason; repeatable.")
+    ] = None,
     engine: EngineName = "cpu",
     local: Annotated[bool, typer.Option("--local", help="Retry on this machine.")] = False,
     processes: Processes = None,
@@ -109,6 +115,8 @@ def retry_failures(
     check_places(source, store)
     options = ReadOptions(keep_headers=keep_headers, page_seconds=page_seconds, max_retries=max_retries)
     begun = begin_retry(source, store, Request(Slice(0, 1), engine, options), reason or [], _now)
+    if begun.how == "nothing":
+        _say("nothing to retry: no document failed" + (" for this reason" if reason else ""))
     _run_slice(begun, 0, source, store, processes, json)
 
 
@@ -195,7 +203,7 @@ def _run_slice(
     if json:
         _finish(views.as_json(found), code)
     failures = load_failures(output, RunKeys(found.run), worker_id)
-    _finish(views.closing(found, failures, _next_steps(found, code, begun.how == "resumed")), code)
+    _finish(views.closing(found, failures, _next_steps(found, failures, code, begun.how == "resumed")), code)
 
 
 def _work(job: Job, deadline: datetime | None) -> ExitCode:
@@ -229,11 +237,11 @@ def _finish(result: str | RenderableType, code: ExitCode = ExitCode.DONE) -> NoR
     raise typer.Exit(code)
 
 
-def _next_steps(found: RunStatus, code: ExitCode, resumed: bool) -> list[str]:
+def _next_steps(found: RunStatus, failures: Sequence[Outcome], code: ExitCode, resumed: bool) -> list[str]:
     if code is ExitCode.INTERRUPTED:
         return ["the same command again takes up the rest; finished pages are kept"]
     steps = [f"pdfbatch verify {found.output}"]
-    if found.documents.failed or found.documents.partial:
+    if any(failure.reason is not None and failure.reason.retryable for failure in failures):
         steps.insert(0, f"pdfbatch retry-failures {found.output} --local")
     if resumed:
         steps.append("the same command again, for PDFs added since this run was frozen")
@@ -280,6 +288,8 @@ def main() -> NoReturn:
     """The console script. With `--json` an error is one JSON document on stdout, else two lines on stderr."""
     try:
         code = app(standalone_mode=False)
+    except NoArgsIsHelpError:
+        raise SystemExit(ExitCode.USAGE) from None  # the help was printed
     except ClickException as error:
         raise SystemExit(_show(UsageError(error.format_message(), "See `pdfbatch --help`."))) from None
     except PdfbatchError as error:

@@ -51,7 +51,7 @@ def worker_settings(environment: Mapping[str, str]) -> WorkerSettings:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg'].lower()}" for fault in error.errors())
         raise UsageError(
             f"The worker's environment is not complete or not right: {faults}.",
-            "Set WORKER_ID, TOTAL_WORKERS, S3_INPUT_BUCKET, S3_INPUT_PREFIX, S3_OUTPUT_BUCKET, S3_OUTPUT_PREFIX.",
+            "Set WORKER_ID, TOTAL_WORKERS, S3_INPUT_BUCKET and S3_OUTPUT_BUCKET; prefixes are optional.",
         ) from error
 
 

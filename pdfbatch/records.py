@@ -176,6 +176,8 @@ class Counts(Record):
     pages_failed: int = 0
     pages_resumed: int = 0
     """Of those read, the ones taken from checkpoints."""
+    pages_here: int = 0
+    """Pages that this process tried itself."""
     reasons: dict[str, int] = {}
 
     @property

@@ -138,7 +138,7 @@ def _reasons(reasons: dict[str, int]) -> str:
 def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence[str]) -> RenderableType:
     """The table at the end of a run, its first failures, where the Markdown lies, and what to type next."""
     documents = status.documents
-    table = Table(title=f"Run {status.run}: {status.state}", title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(show_edge=False, pad_edge=False)
     table.add_column("outcome", no_wrap=True)
     table.add_column("documents", justify="right")
     table.add_column("reasons", overflow="fold")
@@ -157,10 +157,11 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
     if waiting := documents.total - documents.done:
         table.add_row("not yet", f"{waiting:,}", "")
     pages = status.pages
-    rate = f", {pages.read / status.seconds:.1f} pages/s" if status.seconds and pages.read else ""
-    figures = f"{plural(pages.read, 'page')} read, {pages.failed:,} unread, in {duration(status.seconds)}{rate}"
+    figures = f"{pages.read:,} read, {pages.failed:,} unread, in {duration(status.seconds)}"
+    if pace := sum(worker.pages_per_second for worker in status.workers):
+        figures += f", {pace:.1f} pages/s"
     if pages.resumed:
-        figures += f"; {plural(pages.resumed, 'page')} from checkpoints"
+        figures += f"; {plural(pages.resumed, 'page')} taken from checkpoints"
     facts = Table.grid(padding=(0, 1))
     facts.add_column()
     facts.add_column(overflow="fold")
@@ -173,7 +174,11 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
             facts.add_row("", f"… {more:,} more")
     for step in next_steps:
         facts.add_row("next", Text(step, style="bold"))
-    return Group(table, Text(), facts)
+    return Group(_title(status), table, Text(), facts)
+
+
+def _title(status: RunStatus) -> Text:
+    return Text(f"Run {status.run}: {status.state}", style="italic")
 
 
 def _failure(outcome: Outcome) -> Text:
@@ -184,7 +189,7 @@ def _failure(outcome: Outcome) -> Text:
 
 def status_screen(status: RunStatus) -> RenderableType:
     """The table of `status`: a line per worker and a line of totals."""
-    table = Table(title=f"Run {status.run}: {status.state}", title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(show_edge=False, pad_edge=False)
     for name in ("worker", "state", "progress"):
         table.add_column(name, no_wrap=True)
     for name in ("failed", "pages", "pages/s", "ETA", "heartbeat"):
@@ -197,7 +202,7 @@ def status_screen(status: RunStatus) -> RenderableType:
         f": {documents.ok:,} ok, {documents.partial:,} partial, "
         f"{documents.failed:,} failed, {documents.skipped:,} skipped",
     )
-    lines: list[RenderableType] = [table, Text(), total]
+    lines: list[RenderableType] = [_title(status), table, Text(), total]
     if status.reasons:
         lines.append(Text("failures by reason: " + _reasons(status.reasons), style="yellow"))
     for worker in status.workers:
@@ -241,5 +246,7 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
     for what, keys, style in findings:
         if keys:
             lines.append(Text(f"{len(keys):,} {what}: {some(keys)}", style=style))
-    lines.append(Text("sound: every input has one outcome" if verdict.sound else "not sound", style="bold"))
+    if verdict.no_outcome:
+        lines.append(Text("unfinished: run the same command again to take up what is left", style="bold"))
+    lines.append(Text("sound: every input has one outcome" if verdict.sound else "not sound yet", style="bold"))
     return Group(*lines)

@@ -91,7 +91,7 @@ def test_the_closing_table_tells_where_to_look_and_what_to_type() -> None:
         "encrypted 2, timeout 1",
         "not yet",
         "797",
-        "12 pages from checkpoints",
+        "12 pages taken from checkpoints",
         "out/",
         "pdfbatch verify out/",
     ):
@@ -118,7 +118,7 @@ def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
     )
     screen = text(views.verdict_screen(verdict), 200)
     assert "25 without an outcome: 0.pdf, 1.pdf" in screen and "15 more" in screen
-    assert "1 whose page anchors do not match: x.pdf" in screen and "not sound" in screen
+    assert "1 whose page anchors do not match: x.pdf" in screen and "not sound yet" in screen
 
 
 def test_an_error_is_its_message_and_the_next_step() -> None:

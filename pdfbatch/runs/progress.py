@@ -47,6 +47,7 @@ class WorkerStatus(BaseModel):
     partial: int = 0
     pages: int = 0
     pages_per_second: float = 0.0
+    """Over the last minute; of a worker that ended, over the life of its last process."""
     eta_seconds: float | None = None
     heartbeat_age_seconds: float | None = None
     stale: bool = False
@@ -141,13 +142,17 @@ def _worker_status(
         failed=beat.counts.failed,
         partial=beat.counts.partial,
         pages=beat.counts.pages_read,
-        pages_per_second=round(beat.pages_per_second, 3),
+        pages_per_second=round(_pace(beat) if ended else beat.pages_per_second, 3),
         eta_seconds=beat.eta_seconds if alive else None,
         heartbeat_age_seconds=round(age_seconds(beat.at, now), 1),
         stale=not ended and not alive,
         host=beat.host,
         reading=beat.reading if alive else [],
     )
+
+
+def _pace(beat: Heartbeat) -> float:
+    return beat.counts.pages_here / beat.seconds if beat.seconds > 0 else 0.0
 
 
 def _run_state(workers: Iterable[WorkerStatus]) -> RunState:

@@ -48,7 +48,7 @@ def what_failed(
         # An input that is gone stays in the run, so that its outcome becomes `missing` instead of silence.
         entry = entries.get(key, Entry(key, 0, past.etag))
         documents.append(SourceDocument(key, entry.size, entry.etag, outputs.get(output_key(key)), past.attempt + 1))
-    return Selection(documents, len(history) - len(documents), [])
+    return Selection(documents, 0, [])
 
 
 def _next_attempt(past: Final | None) -> int:

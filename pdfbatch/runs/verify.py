@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from pdfbatch.errors import NotFound
 from pdfbatch.records import STATE_PREFIX, output_key
@@ -39,6 +39,7 @@ class Verdict(BaseModel):
     orphans: list[str]
     """Markdown without an input or an outcome; not made by a run, or left behind."""
 
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def sound(self) -> bool:
         return not (self.no_outcome or self.lost or self.wrong_pages or self.changed)

@@ -19,7 +19,7 @@ class Tally:
         self._total = total
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
-        self._pages_read = self._pages_failed = self._pages_resumed = 0
+        self._pages_read = self._pages_failed = self._pages_resumed = self._pages_here = 0
         self._started = time.monotonic()
         self._recent: deque[float] = deque()
         self._left = self._done = 0.0
@@ -55,6 +55,7 @@ class Tally:
                 self._pages_resumed += 1
                 self._left -= share
             else:
+                self._pages_here += 1
                 self._recent.append(time.monotonic())
                 self._advance(share)
 
@@ -78,6 +79,7 @@ class Tally:
                 pages_read=self._pages_read,
                 pages_failed=self._pages_failed,
                 pages_resumed=self._pages_resumed,
+                pages_here=self._pages_here,
                 reasons=dict(self._reasons.most_common()),
             )
 
