@@ -115,6 +115,17 @@ def test_the_linter_lets_the_owner_be(room: str, line: str) -> None:
     assert _ruff(room, line + "\n").returncode == 0
 
 
+def test_pymupdf_is_imported_through_the_one_door_that_sets_its_threads_first() -> None:
+    importers = {
+        path.name
+        for path in (PACKAGE / "documents").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "pymupdf" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "pymupdf")
+    }
+    assert importers == {"mupdf.py"}
+
+
 def _ruff(room: str, line: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "ruff", "check", "--output-format=concise", "--stdin-filename", room, "-"]
     return subprocess.run(command, input=line, cwd=ROOT, capture_output=True, text=True)
