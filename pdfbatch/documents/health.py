@@ -1,7 +1,7 @@
 """Whether a page's text layer may be trusted, or its picture must be read.
 
 A layer is not trusted when it is garbage (a font without a usable map), when it is a stamp on a picture of a page, or
-when it is a hidden layer that covers only part of the text which the picture shows.
+when it is a hidden layer that covers only part of the text which the picture shows, or that is full of misread words.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from pdfbatch.documents.mupdf import pymupdf
+from pdfbatch.documents.plausible import implausible_share
 from pdfbatch.documents.textlayer import Line
 from pdfbatch.documents.upright import unrotated_size
 from pdfbatch.documents.words import words_of
@@ -20,6 +21,7 @@ PICTURE_SHARE = 0.5
 """A picture over half the page is taken for the page's picture."""
 STAMP_WORDS = 25
 UNCOVERED_SHARE = 0.4
+MISREAD_SHARE = 0.05
 MOST_PIXELS = 40e6
 """Pictures of more pixels are not decoded only to see whether they are white."""
 
@@ -45,6 +47,8 @@ def health_of(page: pymupdf.Page, lines: list[Line]) -> Health:
         return Health.GOOD
     if not mostly_hidden(lines) and not _painted_over(page):
         return Health.DOUBTFUL if _is_stamp(lines) else Health.GOOD
+    if implausible_share("\n".join(line.text for line in lines)) > MISREAD_SHARE:
+        return Health.DOUBTFUL
     from pdfbatch.documents.ink import uncovered_ink
 
     if _is_stamp(lines) or uncovered_ink(page, lines) > UNCOVERED_SHARE:

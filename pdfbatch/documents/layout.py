@@ -8,29 +8,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.textlayer import BULLETS, Box, Line, Piece, lines_of
+from pdfbatch.documents.rulings import FEWEST_BORDERS, borders, drawn_edges
+from pdfbatch.documents.textlayer import BULLETS, Box, Line, Piece, legible_lines_of
 from pdfbatch.documents.upright import UprightPage
 
+VECTOR = 3
+"""The type of MuPDF's blocks for what is drawn."""
 INSIDE_SHARE = 0.6
 BULLET_GAP = 4.0
 """Times the font size: so far may a bullet stand from its text."""
+_FIGURES = ("table", "picture", "formula", "caption")
+"""May stand on their side among upright text."""
 _LONE_BULLET = re.compile(f"^\\s*[{BULLETS}]\\s*$")
 
 
 @dataclass(slots=True)
 class Region:
     """One box in reading order. `kind`: title, section-header, text, list-item, table, caption, footnote, formula,
-    picture, page-header or page-footer. `rows` and `columns`: borders of a table's cells, in points."""
+    picture, page-header or page-footer. `rows` and `columns`: a table's borders as the model guesses them, in points;
+    `ruled_rows` and `ruled_columns`: those that the page draws, empty where it draws too few."""
 
     kind: str
     box: Box
     lines: list[Line] = field(default_factory=list)
     rows: list[float] = field(default_factory=list)
     columns: list[float] = field(default_factory=list)
+    ruled_rows: list[float] = field(default_factory=list)
+    ruled_columns: list[float] = field(default_factory=list)
 
 
 def load_model() -> None:
@@ -44,18 +52,27 @@ def regions_of(view: UprightPage) -> list[Region]:
     groups = pymupdf._get_layout(view, return_raw=True)
     blocks = view.last_textpage.extractDICT()["blocks"]
     regions = [_region(group) for group in groups]
-    rest = _share_out(_with_bullets(lines_of(blocks)), regions, groups)
+    _rule([region for region in regions if region.kind == "table"], blocks)
+    rest = _share_out(_with_bullets(legible_lines_of(blocks)), regions, groups)
     return in_reading_order(view.rect, blocks, _fitted(regions + _left_over(rest)))
 
 
 def in_reading_order(page: pymupdf.Rect, blocks: list[dict[str, Any]], regions: list[Region]) -> list[Region]:
-    """pymupdf's order over columns and stripes; no two regions may lie one within the other."""
+    """pymupdf's order over columns and stripes; no two regions may lie one within the other. Turned text, as a stamp
+    up the margin, comes last and heads nothing."""
     from pymupdf4llm.helpers.utils import find_reading_order
 
-    boxes = [[*region.box, region.kind] for region in regions]
-    by_box = {id(box): region for box, region in zip(boxes, regions, strict=True)}
+    aside = [region for region in regions if _is_aside(region)]
+    upright = [region for region in regions if not _is_aside(region)]
+    boxes = [[*region.box, region.kind] for region in upright]
+    by_box = {id(box): region for box, region in zip(boxes, upright, strict=True)}
     ordered = [by_box.pop(id(box)) for box in find_reading_order(page, list(_flat(blocks)), boxes)]
-    return ordered + sorted(by_box.values(), key=lambda region: (region.box[1], region.box[0]))
+    rest = sorted(by_box.values(), key=lambda region: (region.box[1], region.box[0]))
+    return ordered + rest + [replace(region, kind="text") for region in aside]
+
+
+def _is_aside(region: Region) -> bool:
+    return region.kind not in _FIGURES and all(line.pose.turn for line in region.lines)
 
 
 def union(boxes: list[Box]) -> Box:
@@ -86,6 +103,19 @@ def _region(group: dict[str, Any]) -> Region:
         region.rows = [box[1], *(box[1] + line for line in grid.h_lines), box[3]]
         region.columns = [box[0], *(box[0] + line for line in grid.v_lines), box[2]]
     return region
+
+
+def _rule(tables: list[Region], blocks: list[dict[str, Any]]) -> None:
+    """Gives tables the borders that are drawn on the page."""
+    if not tables:
+        return
+    across, down = drawn_edges(block for block in _flat(blocks) if block["type"] == VECTOR)
+    for table in tables:
+        x0, y0, x1, y1 = table.box
+        if len(rows := borders(across, (x0, x1), (y0, y1))) >= FEWEST_BORDERS:
+            table.ruled_rows = rows
+            columns = borders(down, (y0, y1), (x0, x1))
+            table.ruled_columns = columns if len(columns) > 2 else table.columns
 
 
 def _share_out(lines: list[Line], regions: list[Region], groups: list[dict[str, Any]]) -> list[Line]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 
+from pdfbatch.documents.items import BULLET, are_references, items_of
 from pdfbatch.documents.layout import Region
 from pdfbatch.documents.styling import escaped_start, styled, unstyled
 from pdfbatch.documents.tables import table_markdown
@@ -12,11 +14,11 @@ from pdfbatch.documents.textlayer import BULLETS, Line
 from pdfbatch.documents.unwrap import Hyphens, Row, joined_rows, paragraphs_of, rows_of
 
 _SURE_BULLET = re.compile(f"^\\s*[{BULLETS}](?:\\s+|$)")
-_BULLET = re.compile(f"^\\s*[{BULLETS}·–—*-](?:\\s+|$)")
-_NUMBERED = re.compile(r"^\s*(?:\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\d{1,3}\.\d{1,3}\.?)\s")
 _ORDERED = re.compile(r"^\d{1,3}[.)]\s")
 _LIST = re.compile(r"^(?:- |\d{1,3}[.)] )")
 _SECTION = re.compile(r"^(\d+(?:\.\d+)*)\.?\s")
+CODE_ROWS = 3
+"""So many rows of fixed width within other text are code; fewer may be an address that was too long for a row."""
 _LABEL_WORDS = 4
 """A picture's labels of fewer words are put one after the other."""
 
@@ -46,9 +48,12 @@ class _Writer:
         if self._is_heading(region):
             return [self._heading(region)]
         rows = rows_of(region.lines)
-        if region.kind == "list-item" or _SURE_BULLET.match(_text(rows[0])):
+        if region.kind == "list-item" or _SURE_BULLET.match(_text(rows[0])) or are_references(rows):
             return ["\n".join(self._items(rows))]
-        if _is_code(region):
+        return [block for run in _runs(rows) for block in self._text_blocks(run, region.kind == "text")]
+
+    def _text_blocks(self, rows: Sequence[Row], may_be_code: bool) -> list[str]:
+        if may_be_code and len(rows) > 1 and all(map(_is_mono, rows)):
             return [_code(rows)]
         return [self._paragraph(part) for part in paragraphs_of(rows)]
 
@@ -71,18 +76,12 @@ class _Writer:
         return f"{'#' * min(level, 6)} {text}"
 
     def _items(self, rows: Sequence[Row]) -> list[str]:
-        """A new item where a row begins with a bullet or number; else the rows go on with the one before."""
-        items: list[list[Row]] = []
-        for row in rows:
-            if not items or _BULLET.match(_text(row)) or _NUMBERED.match(_text(row)):
-                items.append([])
-            items[-1].append(row)
-        return [text for item in items if (text := self._item(item))]
+        return [text for item in items_of(rows) if (text := self._item(item))]
 
     def _item(self, rows: Sequence[Row]) -> str:
         pieces = joined_rows(rows, self.hyphens)
-        while pieces and _BULLET.match(pieces[0].text):
-            pieces[0] = pieces[0]._replace(text=_BULLET.sub("", pieces[0].text))
+        while pieces and BULLET.match(pieces[0].text):
+            pieces[0] = pieces[0]._replace(text=BULLET.sub("", pieces[0].text))
             if pieces[0].text.strip():
                 break
             pieces.pop(0)
@@ -125,9 +124,23 @@ def _is_bold(region: Region) -> bool:
     return all(piece.bold for line in region.lines for piece in line.pieces if piece.text.strip())
 
 
-def _is_code(region: Region) -> bool:
-    pieces = [piece for line in region.lines for piece in line.pieces if piece.text.strip()]
-    return region.kind == "text" and len(region.lines) > 1 and all(piece.mono for piece in pieces)
+def _runs(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows, parted where `CODE_ROWS` or more of fixed width begin or end."""
+    runs: list[list[Row]] = []
+    was_code = False
+    for mono, group in groupby(rows, key=_is_mono):
+        run = list(group)
+        code = mono and len(run) >= CODE_ROWS
+        if runs and not (code or was_code):
+            runs[-1].extend(run)
+        else:
+            runs.append(run)
+        was_code = code
+    return runs
+
+
+def _is_mono(row: Row) -> bool:
+    return all(piece.mono for line in row for piece in line.pieces if piece.text.strip())
 
 
 def _code(rows: Sequence[Row]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pdfbatch.documents.layout import Region, in_reading_order, union
-from pdfbatch.documents.textlayer import RAW_FLAGS, Line, lines_of
+from pdfbatch.documents.textlayer import RAW_FLAGS, Line, legible_lines_of
 from pdfbatch.documents.upright import UprightPage
 
 
@@ -11,7 +11,7 @@ def plain_regions(view: UprightPage) -> list[Region]:
     """MuPDF's blocks as text regions."""
     blocks = view.get_textpage(RAW_FLAGS).extractDICT()["blocks"]
     grouped: dict[int, list[Line]] = {}
-    for line in lines_of(blocks):
+    for line in legible_lines_of(blocks):
         grouped.setdefault(line.block, []).append(line)
     regions = [Region("text", union([line.box for line in lines]), lines) for lines in grouped.values()]
     return in_reading_order(view.rect, [], regions)

@@ -29,6 +29,15 @@ WORD_GAP = 0.17
 BULLETS = "•◦▪▫■□●○‣⁃∙\u25a0-\u25ff\u2756\u27a2\uf0a7\uf0b7\uf0d8"
 """For use within [] of a regular expression."""
 
+_LETTER = r"[^\W\d_]"
+_UNKNOWN = re.compile(
+    "(?: \ufffd+)+(?= |$)"
+    rf"|(?<!{_LETTER})(?<!\ufffd)\ufffd+"
+    rf"|\ufffd+(?!\ufffd)(?!{_LETTER})"
+)
+"""Characters the font has no meaning for, with the blank before them where another follows. Within a word they stay,
+because they show that it lacks a letter."""
+
 _PAINTED = pymupdf.mupdf.FZ_STEXT_FILLED | pymupdf.mupdf.FZ_STEXT_STROKED
 _BOLD = pymupdf.mupdf.FZ_STEXT_BOLD
 _BOLD_FONT = re.compile(r"bold|black|heavy|CMBX|-Medi$", re.IGNORECASE)
@@ -95,6 +104,14 @@ def lines_of(blocks: Iterable[dict[str, Any]]) -> list[Line]:
                 seen.add(mark)
                 lines.append(line)
     return lines
+
+
+def legible_lines_of(blocks: Iterable[dict[str, Any]]) -> list[Line]:
+    """`lines_of` without the characters that carry nothing; only health.py needs to count those."""
+    lines = lines_of(blocks)
+    for line in lines:
+        line.pieces = [piece._replace(text=_UNKNOWN.sub("", piece.text)) for piece in line.pieces]
+    return [line for line in lines if line.text.strip()]
 
 
 def median_size(lines: list[Line]) -> float:

@@ -14,6 +14,7 @@ from pdfbatch.documents.textlayer import WORD_GAP, Line, Piece
 Row = list[Line]
 """Lines that stand side by side, in reading order."""
 
+STACKED_GAP = 1.5
 PARAGRAPH_GAP = 0.9
 """A gap of this many line heights between two rows begins a new paragraph."""
 _LETTER = r"[^\W\d_]"
@@ -108,9 +109,11 @@ def _close(pieces: list[Piece], following: str, hyphens: Hyphens) -> None:
 
 
 def _apart(left: Line, right: Line) -> bool:
-    """MuPDF cuts a line where a column of a table elsewhere ends, even within a word."""
+    """MuPDF cuts a line where a column of a table elsewhere ends, even within a word; lines that a tall bracket joins
+    to one row lie over each other, and are no halves of a word."""
     gap = max(right.box[0] - left.box[2], left.box[0] - right.box[2])
-    return gap > WORD_GAP * min(left.size, right.size)
+    size = min(left.size, right.size)
+    return gap > WORD_GAP * size or gap < -STACKED_GAP * size
 
 
 def _is_raised(line: Line, left: Line) -> bool:

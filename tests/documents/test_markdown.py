@@ -97,6 +97,22 @@ def test_code_keeps_its_lines_and_indents():
     assert page_markdown([region("text", *lines)]) == "```\ndef add(a, b):\n    return a + b\n```"
 
 
+def test_rows_of_fixed_width_under_a_heading_line_are_code():
+    poem = [line(text, y=14 * n) for n, text in enumerate(["poem.txt", "Now is better", "than never", "and so on"])]
+    for one in poem[1:]:
+        one.pieces = [Piece(one.text, mono=True)]
+    assert page_markdown([region("text", *poem)]) == "poem.txt\n\n```\nNow is better\nthan never\nand so on\n```"
+
+
+def test_a_long_address_of_fixed_width_stays_in_its_sentence():
+    parts = [
+        line(text, y=14 * n, width=100) for n, text in enumerate(["Look at", "http://a.org/", "index", "for more"])
+    ]
+    for one in parts[1:3]:
+        one.pieces = [Piece(one.text, mono=True)]
+    assert "```" not in page_markdown([region("text", *parts)])
+
+
 def page_with(*extra: Region) -> list[Region]:
     body = [line("a body line of several words", y=100 + 14 * n) for n in range(9)]
     return [region("text", *body), *extra]

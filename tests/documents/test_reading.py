@@ -8,6 +8,7 @@ import pymupdf
 import pytest
 
 from pdfbatch.documents.reading import read_page
+from pdfbatch.documents.textlayer import legible_lines_of, lines_of
 from pdfbatch.documents.words import words_of, words_of_markdown
 from pdfbatch.records import PageResult, ReadOptions, Reason
 from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
@@ -76,7 +77,9 @@ def test_a_note_in_the_margin_that_runs_upwards_is_kept(tmp_path):
     page = document.new_page()
     write_lines(page, LINES)
     page.insert_text((30, 500), "Downloaded from the archive", rotate=90)
-    assert words(read(saved(document, tmp_path / "a.pdf"))) == WORDS + words_of("Downloaded from the archive")
+    result = read(saved(document, tmp_path / "a.pdf"))
+    assert words(result) == WORDS + words_of("Downloaded from the archive")
+    assert result.markdown.endswith("\n\nDownloaded from the archive")
 
 
 def test_a_scan_without_ocr_says_what_it_needs(tmp_path):
@@ -109,6 +112,18 @@ def test_a_hidden_layer_of_half_the_scan_is_not_trusted(tmp_path):
     write_lines(source.new_page(), many_lines())
     document = scan_of(source)
     write_lines(document[0], many_lines()[:12], hidden=True)
+    assert read(saved(document, tmp_path / "scan.pdf")).reason is Reason.NEEDS_OCR
+
+
+def test_a_hidden_layer_of_misread_words_is_not_trusted(tmp_path):
+    source = pymupdf.open()
+    write_lines(source.new_page(), many_lines())
+    document = scan_of(source)
+    misread = [
+        f"{line.replace('ed', 'e^d').replace('th', 't*h').replace('is', 'Is&')} {chr(97 + n)}eLLe{chr(97 + n)}r"
+        for n, line in enumerate(many_lines()[:24])
+    ]
+    write_lines(document[0], misread + many_lines()[24:], hidden=True)
     assert read(saved(document, tmp_path / "scan.pdf")).reason is Reason.NEEDS_OCR
 
 
@@ -210,9 +225,28 @@ def test_no_text_page_of_the_corpus_loses_words():
         ("docling__invisible_text_layer.pdf", 1),
         ("unstructured__multi-column-2p.pdf", 1),
         ("pdfminer__zen_of_python_corrupted.pdf", 1),
-        ("unstructured__pdf-with-ocr-text.pdf", 1),
     ]:
         result = read(str(CORPUS / name), number, keep_headers=True)
         layer = words_of(pymupdf.open(CORPUS / name)[number - 1].get_text())
         assert (result.reason, result.flags) == (None, []), name
         assert (layer & words(result)).total() >= 0.9 * layer.total(), name
+
+
+def test_characters_without_a_meaning_are_dropped_but_counted():
+    def span(text: str) -> dict[str, object]:
+        return {
+            "text": text,
+            "bbox": (0, 0, 9, 9),
+            "origin": (0, 8),
+            "size": 9,
+            "flags": 0,
+            "char_flags": 16,
+            "font": "F",
+        }
+
+    def block(text: str) -> dict[str, object]:
+        return {"type": 0, "lines": [{"spans": [span(text)], "bbox": (0, 0, 9, 9), "dir": (1, 0)}]}
+
+    blocks = [block("\ufffd 3×3 \ufffd\ufffd \ufffd of x\ufffd,\ufffd and e\ufffdort"), block("\ufffd\ufffd")]
+    assert [line.text.strip() for line in legible_lines_of(blocks)] == ["3×3 of x, and e\ufffdort"]
+    assert [line.broken for line in lines_of(blocks)] == [7, 2]

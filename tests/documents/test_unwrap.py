@@ -75,3 +75,8 @@ def test_a_ragged_line_goes_on_in_small_letters():
 def test_a_blank_line_parts_paragraphs():
     lines = [line("a full line of text", width=100), line("another full line", y=40, width=100)]
     assert len(paragraphs_of(rows_of(lines))) == 2
+
+
+def test_numbers_over_each_other_beside_a_tall_bracket_stay_apart():
+    stacked = [[line("1×1, 256", x=10), line("1×1, 64", x=11, y=4)]]
+    assert styled(joined_rows(stacked, Hyphens([]))) == "1×1, 256 1×1, 64"

@@ -1,0 +1,53 @@
+"""Rows of text into the items of a list. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pdfbatch.documents.textlayer import BULLETS
+from pdfbatch.documents.unwrap import Row
+
+BULLET = re.compile(f"^\\s*[{BULLETS}·–—*-](?:\\s+|$)")
+_NUMBERED = re.compile(r"^\s*(?:\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\d{1,3}\.\d{1,3}\.?)\s")
+_CAPITAL = re.compile(r"^\s*([A-Z])\.\s")
+"""A number, or the first initial of a name: "A. First thing", "Y. Bengio"."""
+_REFERENCE = re.compile(r"^\s*\[(\d{1,4})\]\s")
+_LABEL = re.compile(r"^\s*\[?([A-Z]+|\d+)")
+_AFTER_ROMAN = {"IV": "V", "IX": "X"}
+
+
+def items_of(rows: Sequence[Row]) -> list[list[Row]]:
+    """A new item where a row begins with a bullet or number; else the rows go on with the one before."""
+    items: list[list[Row]] = []
+    label = ""
+    for row in rows:
+        text = _text(row)
+        if not items or _begins_item(text, label):
+            items.append([])
+            found = _LABEL.match(text)
+            label = found.group(1) if found else ""
+        items[-1].append(row)
+    return items
+
+
+def are_references(rows: Sequence[Row]) -> bool:
+    """Whether the rows begin with [n], and again with [n + 1]."""
+    return bool(_REFERENCE.match(_text(rows[0]))) and len(items_of(rows)) > 1
+
+
+def _begins_item(text: str, label: str) -> bool:
+    """`label`: the letter or number that the item before begins with; initials and citations do not count up."""
+    if found := _CAPITAL.match(text) or _REFERENCE.match(text):
+        return _follows(label, found.group(1))
+    return bool(BULLET.match(text) or _NUMBERED.match(text))
+
+
+def _follows(before: str, label: str) -> bool:
+    if before.isdigit():
+        return label == str(int(before) + 1)
+    return _AFTER_ROMAN.get(before) == label or (len(before) == 1 and label == chr(ord(before) + 1))
+
+
+def _text(row: Row) -> str:
+    return "".join(line.text for line in row)

@@ -1,0 +1,69 @@
+"""The lines drawn between a table's cells, into borders of its rows and columns. Pure.
+
+Where a table is ruled, its borders are what the page shows; the layout model only guesses them. Few rules, such as the
+three of a table set like a book's, part no rows and say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+Span = tuple[float, float]
+Rules = list[tuple[float, Span]]
+"""Where a rule lies across its direction, and from where to where it runs."""
+
+THICKEST = 2.5
+SHORTEST = 4.0
+SAME = 2.5
+"""Points; rules nearer to each other than this are one: cells side by side each bring their own."""
+CROSSED_SHARE = 0.6
+"""A border crosses so much of the table; a cell that spans several rows leaves a gap in it."""
+FEWEST_BORDERS = 4
+
+
+def drawn_edges(vectors: Iterable[dict[str, Any]]) -> tuple[Rules, Rules]:
+    """Horizontal and vertical rules among MuPDF's vector blocks: thin boxes, and the sides of stroked rectangles."""
+    across: Rules = []
+    down: Rules = []
+    for vector in vectors:
+        x0, y0, x1, y1 = vector["bbox"]
+        if y1 - y0 <= THICKEST and x1 - x0 >= SHORTEST:
+            across.append(((y0 + y1) / 2, (x0, x1)))
+        elif x1 - x0 <= THICKEST and y1 - y0 >= SHORTEST:
+            down.append(((x0 + x1) / 2, (y0, y1)))
+        elif vector["stroked"] and vector["isrect"]:
+            across += [(y0, (x0, x1)), (y1, (x0, x1))]
+            down += [(x0, (y0, y1)), (x1, (y0, y1))]
+    return across, down
+
+
+def borders(rules: Rules, along: Span, within: Span) -> list[float]:
+    """Places of the rules that cross most of `along`, in or near `within`, in order; its ends too where text may lie
+    outside the rules."""
+    near = sorted(rule for rule in rules if within[0] - 2 * SAME <= rule[0] <= within[1] + 2 * SAME)
+    groups: list[Rules] = []
+    for rule in near:
+        if groups and rule[0] - groups[-1][-1][0] < SAME:
+            groups[-1].append(rule)
+        else:
+            groups.append([rule])
+    places = [
+        sum(place for place, _ in group) / len(group)
+        for group in groups
+        if _covered([span for _, span in group], along) >= CROSSED_SHARE
+    ]
+    if places and places[0] - within[0] > 2 * SAME:
+        places.insert(0, within[0])
+    if places and within[1] - places[-1] > 2 * SAME:
+        places.append(within[1])
+    return places
+
+
+def _covered(spans: list[Span], along: Span) -> float:
+    """Share of `along` that lies in any of the spans."""
+    covered, reached = 0.0, along[0]
+    for low, high in sorted(spans):
+        covered += max(0.0, min(high, along[1]) - max(low, reached))
+        reached = max(reached, high)
+    return covered / max(along[1] - along[0], 1e-6)
