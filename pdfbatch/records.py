@@ -7,11 +7,12 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 STATE_PREFIX = ".pdfbatch/"
 CURRENT_RUN_KEY = STATE_PREFIX + "current.json"
@@ -185,6 +186,14 @@ class Counts(Record):
         return self.ok + self.partial + self.failed + self.skipped
 
 
+def _is_stamp(value: str) -> str:
+    datetime.fromisoformat(value)
+    return value
+
+
+Stamp = Annotated[str, AfterValidator(_is_stamp)]
+
+
 class Heartbeat(Record):
     """`workers/worker-I.json`, overwritten about every 15 s by the living worker."""
 
@@ -195,10 +204,12 @@ class Heartbeat(Record):
     eta_seconds: float | None = None
     seconds: float = 0.0
     """Wall time of this process so far."""
-    started: str
-    at: str
+    started: Stamp
+    at: Stamp
     host: str = ""
     pid: int = 0
+    born: str = ""
+    """When that process began, as its kernel tells it: another process with the same pid has another."""
     reading: list[str] = []
     """What each child is reading now, for people."""
 
@@ -211,7 +222,7 @@ class DoneMark(Record):
 
     worker: int
     why: Ending
-    at: str
+    at: Stamp
     counts: Counts
 
 

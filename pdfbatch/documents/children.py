@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
+from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 TASKS_PER_CHILD = 250
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _PRELOADED = "pdfbatch.documents.preload"
 
 
@@ -87,8 +89,20 @@ def _context() -> BaseContext:
     # Children are forked from a server that has loaded the models once: they start in milliseconds and share them.
     context.set_forkserver_preload([_PRELOADED])
     # Started here, in a thread that lives: a process that dies with its parent dies with the thread that started it.
+    # It inherits what is blocked, so that a Ctrl-C in the terminal does not end it while it loads. The tracker comes
+    # first, because starting it unblocks signals (multiprocessing/resource_tracker.py).
+    resource_tracker.ensure_running()
+    kept = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     ensure_running()
+    signal.pthread_sigmask(signal.SIG_SETMASK, kept)
     return context
+
+
+def be_silent() -> None:
+    """Whatever this process or its libraries write to stdout or stderr goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
 
 
 def die_with_parent() -> None:
@@ -99,9 +113,8 @@ def die_with_parent() -> None:
 
 def _become_child(memory_mib: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+    be_silent()
     die_with_parent()
     if sys.platform == "linux":
         # RLIMIT_DATA counts what is private and writable; RLIMIT_AS would count mapped models and libraries too.

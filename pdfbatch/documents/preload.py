@@ -3,8 +3,9 @@
 Safe because every session has one thread (threads.py), so the server that is forked has no thread but its own.
 """
 
-from pdfbatch.documents.children import die_with_parent
+from pdfbatch.documents.children import be_silent, die_with_parent
 from pdfbatch.documents.reading import warm
 
+be_silent()
 die_with_parent()
 warm()

@@ -1,16 +1,15 @@
 """How a run begins here: take up the unfinished one, or freeze what is left as a new one."""
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pdfbatch.errors import NotFound, PdfbatchError, UsageError
-from pdfbatch.records import STATE_PREFIX, DoneMark, Heartbeat, Manifest, ReadOptions, Reason, RunKeys
+from pdfbatch.records import CURRENT_RUN_KEY, STATE_PREFIX, Manifest, ReadOptions, Reason, RunKeys
 from pdfbatch.runs import ledger, manifest, progress
 from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
+from pdfbatch.runs.twins import last_sign, refuse_twin, somebody_lives
 from pdfbatch.store import Entry, Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
@@ -30,8 +29,8 @@ class Request(NamedTuple):
 
 class Begun(NamedTuple):
     manifest: Manifest
-    how: Literal["new", "resumed", "nothing"]
-    """`nothing`: all is done already, the manifest was not saved."""
+    how: Literal["new", "resumed", "finished", "nothing"]
+    """`finished`: this slice is, others are at work. `nothing`: all is done already, the manifest was not saved."""
     changed: Sequence[str] = ()
     """Inputs that changed since their Markdown was made and that are left alone."""
 
@@ -54,7 +53,7 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
     latest = manifest.current(output)
     if latest is not None and (found := _resumable(output, latest, wanted, source.url, clock())):
         output.check_writable()
-        return Begun(found, "resumed")
+        return found
     selection = _what_is_left(source, output, wanted)
     fresh = _freeze(source, output, wanted, selection, clock())
     if not selection.documents:
@@ -71,8 +70,8 @@ def begin_retry(
         PdfbatchError: a run on this output is alive.
     """
     latest = manifest.current(output)
-    if latest is not None:
-        _refuse_if_alive(output, latest, clock())
+    if latest is not None and somebody_lives(output, manifest.load(output, latest), clock()):
+        raise _alive_error(latest, output)
     selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons))
     fresh = _freeze(source, output, wanted, selection, clock()).model_copy(update={"retry_of": latest})
     if not fresh.documents:
@@ -102,59 +101,37 @@ def _claim(
     theirs = _resumable(output, winner, wanted, fresh.input, clock())
     if theirs is None:
         raise _alive_error(winner, output)
-    return Begun(theirs, "resumed")
+    return theirs
 
 
-def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: datetime) -> Manifest | None:
+def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: datetime) -> Begun | None:
     """The run, if it is what was asked for and this worker has not ended it; None if a new one may begin."""
     found = manifest.load(output, run)
-    keys, worker = RunKeys(run), wanted.part.worker
-    marks = {mark.worker: mark for mark in progress.done_marks(output, keys)}
-    beats = {beat.worker: beat for beat in progress.heartbeats(output, keys)}
-    asked_for = (source_url, wanted.engine, wanted.options, wanted.part.total, None)
-    same = (found.input, found.engine, found.options, found.total_workers, found.retry_of) == asked_for
-    finished = (mark := marks.get(worker)) is not None and mark.why == "done"
-    if same and not finished:
-        _refuse_twin(beats.get(worker), marks.get(worker), now)
-        return found
-    _refuse_if_alive(output, run, now)
-    return None
-
-
-def _refuse_twin(beat: Heartbeat | None, mark: DoneMark | None, now: datetime) -> None:
-    """Two processes for one slice would do each document twice; a dead predecessor is no twin."""
-    if beat is None or not progress.is_alive(beat, mark, now):
-        return
-    if beat.host == socket.gethostname() and beat.pid != os.getpid() and _process_exists(beat.pid):
-        raise PdfbatchError(
-            f"Worker {beat.worker} of this run is already at work here (process {beat.pid}).",
-            "Wait for it, or stop it with Ctrl-C in its terminal; then start again to take up the rest.",
+    if found.input != source_url:
+        raise UsageError(
+            f"{output.url} holds the Markdown of another input, {found.input}.",
+            f"Give an output of its own. If the input only moved, delete {output.url}{CURRENT_RUN_KEY} first.",
         )
-
-
-def _process_exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _refuse_if_alive(output: Store, run: str, now: datetime) -> None:
-    keys = RunKeys(run)
-    marks = {mark.worker: mark for mark in progress.done_marks(output, keys)}
-    for beat in progress.heartbeats(output, keys):
-        local_corpse = beat.host == socket.gethostname() and not _process_exists(beat.pid)
-        if progress.is_alive(beat, marks.get(beat.worker), now) and not local_corpse:
-            raise _alive_error(run, output)
+    asked_for = (wanted.engine, wanted.options, wanted.part.total, None)
+    same = (found.engine, found.options, found.total_workers, found.retry_of) == asked_for
+    beat, mark = last_sign(output, RunKeys(run), wanted.part.worker)
+    finished = mark is not None and mark.why == "done"
+    if same and not finished:
+        if beat is not None:
+            refuse_twin(beat, mark, now)
+        return Begun(found, "resumed")
+    if not somebody_lives(output, found, now):
+        return None
+    if same:
+        return Begun(found, "finished")
+    raise _alive_error(run, output)
 
 
 def _alive_error(run: str, output: Store) -> PdfbatchError:
     return PdfbatchError(
         f"Run {run} on this output is still alive, and it is not the run you ask for.",
-        f"See it with `pdfbatch status {output.url}`; wait for its end or stop it, then start again.",
+        f"See it with `pdfbatch status {output.url}`; wait for its end or stop it, then start again. "
+        "If it was killed in its first moments, wait a minute.",
     )
 
 

@@ -83,9 +83,13 @@ def age_seconds(stamp: str, now: datetime) -> float:
 
 
 def is_alive(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> bool:
-    """Whether a worker is at work: fresh heartbeat, and no done mark since it started."""
-    ended = mark is not None and mark.at >= beat.started
-    return not ended and age_seconds(beat.at, now) < STALE_SECONDS
+    """Whether a worker seems to be at work: fresh heartbeat, and no done mark since it started."""
+    return not has_ended(beat, mark) and age_seconds(beat.at, now) < STALE_SECONDS
+
+
+def has_ended(beat: Heartbeat, mark: DoneMark | None) -> bool:
+    """Whether the done mark is of this life of the worker, not of an earlier one."""
+    return mark is not None and mark.at >= beat.started
 
 
 def summarise(manifest: Manifest, beats: Sequence[Heartbeat], marks: Sequence[DoneMark], now: datetime) -> RunStatus:
@@ -132,7 +136,7 @@ def _worker_status(
     if beat is None:
         total = len(slice_of(manifest.documents, Slice(worker, manifest.total_workers)))
         return WorkerStatus(id=worker, state="waiting", done=0, total=total)
-    ended = mark is not None and mark.at >= beat.started
+    ended = has_ended(beat, mark)
     alive = is_alive(beat, mark, now)
     return WorkerStatus(
         id=worker,

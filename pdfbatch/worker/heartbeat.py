@@ -2,26 +2,53 @@
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 
-from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import Heartbeat
+from pdfbatch.errors import PdfbatchError, PreconditionFailed
+from pdfbatch.records import Heartbeat, RunKeys
+from pdfbatch.runs.twins import last_sign, refuse_twin
 from pdfbatch.store import Store
+
+_TRIES = 5
 
 
 class Heart:
     """Overwrites one key with what `beat` returns, every `seconds`; ends last, with a last beat."""
 
-    def __init__(self, store: Store, key: str, seconds: float, beat: Callable[[], Heartbeat]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        keys: RunKeys,
+        worker: int,
+        seconds: float,
+        beat: Callable[[], Heartbeat],
+        clock: Callable[[], datetime],
+    ) -> None:
         self._store = store
-        self._key = key
+        self._keys = keys
+        self._worker = worker
         self._seconds = seconds
         self._beat = beat
+        self._clock = clock
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Writes the first beat at once: a worker is visible before its first document."""
-        self._write()
+        """The first beat is the lease of the slice: of two that start at once, one is refused.
+
+        Raises:
+            PdfbatchError: this very worker is at work in another process.
+        """
+        for _ in range(_TRIES):
+            try:
+                self._take_over()
+                break
+            except PreconditionFailed:
+                continue  # somebody beat in between: look again who
+        else:
+            raise PdfbatchError(
+                f"Worker {self._worker} of this run was started several times at once.", "Start it once."
+            )
         self._thread.start()
 
     def end(self) -> None:
@@ -30,13 +57,25 @@ class Heart:
             self._thread.join()
         self._write()
 
+    def _take_over(self) -> None:
+        key = self._keys.heartbeat(self._worker)
+        entry = self._store.head(key)
+        known, mark = last_sign(self._store, self._keys, self._worker)
+        if known is not None:
+            refuse_twin(known, mark, self._clock())
+        data = self._beat().model_dump_json().encode()
+        if entry is None:
+            self._store.put_new(key, data)
+        else:
+            self._store.put_if(key, data, entry.etag)
+
     def _run(self) -> None:
         while not self._ended.wait(self._seconds):
             self._write()
 
     def _write(self) -> None:
         try:
-            self._store.put(self._key, self._beat().model_dump_json().encode())
+            self._store.put(self._keys.heartbeat(self._worker), self._beat().model_dump_json().encode())
         except PdfbatchError:
             # A missed beat makes the worker look stale for a moment; it must not end the work.
             return

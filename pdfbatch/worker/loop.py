@@ -1,9 +1,7 @@
 """One slice of a manifest, from what is left of it to its done mark: what the fleet runs, and `local-run` too."""
 
 import os
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -25,11 +23,13 @@ from pdfbatch.records import (
 )
 from pdfbatch.runs.partition import Slice, slice_of
 from pdfbatch.runs.progress import timestamp, weight
+from pdfbatch.runs.twins import birth_of
 from pdfbatch.store import Store
 from pdfbatch.worker.book import Book
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.heartbeat import Heart
 from pdfbatch.worker.pipeline import Pipeline, Places
+from pdfbatch.worker.scratch import scratch_folder
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.takeup import outcome_from_output, standing
 from pdfbatch.worker.tally import Tally
@@ -68,7 +68,7 @@ class SliceRun:
             PdfbatchError: the output cannot be read or written any more; what was published stays.
         """
         job = self._job
-        heart = Heart(job.output, self._keys.heartbeat(job.worker), job.heartbeat_seconds, self.heartbeat)
+        heart = Heart(job.output, self._keys, job.worker, job.heartbeat_seconds, self.heartbeat, job.clock)
         heart.start()
         why: Ending = "failed"
         try:
@@ -95,6 +95,7 @@ class SliceRun:
             at=self._stamp(),
             host=socket.gethostname(),
             pid=os.getpid(),
+            born=birth_of(os.getpid()),
             reading=self._pipeline.reading() if self._pipeline else [],
         )
 
@@ -114,15 +115,14 @@ class SliceRun:
         return book, found.left
 
     def _work(self, left: Sequence[SourceDocument], book: Book) -> None:
-        scratch = Path(tempfile.mkdtemp(prefix="pdfbatch-"))
         try:
-            for outcome in self._outcomes(left, scratch):
-                if outcome is not None:
-                    book.enter(outcome)
-                    self._tally.document(outcome)
-                book.keep(time.monotonic())
+            with scratch_folder() as scratch:
+                for outcome in self._outcomes(left, scratch):
+                    if outcome is not None:
+                        book.enter(outcome)
+                        self._tally.document(outcome)
+                    book.keep(time.monotonic())
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
             book.close()
 
     def _outcomes(self, left: Sequence[SourceDocument], scratch: Path) -> Iterator[Outcome | None]:

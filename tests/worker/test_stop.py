@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pdfbatch.runs.verify import verify
 from pdfbatch.store import open_store
 from tests.samples.many import long_pdf, many_pdfs
 from tests.worker.page_tasks import pages_read
@@ -101,6 +102,56 @@ def test_a_twin_of_a_living_worker_is_refused(pdfs: Path, out: Path) -> None:
     assert "is already at work here" in twin.stderr
     assert process.wait(60) == 0
     assert len(pages_read(pdf)) == PAGES
+
+
+def test_of_two_that_start_at_once_one_is_refused_and_nothing_is_done_twice(pdfs: Path, out: Path) -> None:
+    files = many_pdfs(pdfs, 12)
+    twins = [start(pdfs, out, "note_slowly") for _ in range(2)]
+    assert sorted(process.wait(60) for process in twins) == [0, 1]
+    assert all(pages_read(pdf) == [1] for pdf in files)
+
+
+def test_a_frozen_twin_is_a_twin_however_long_it_was_silent(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 3)
+    process.send_signal(signal.SIGSTOP)
+    sign = next(out.glob(".pdfbatch/*/workers/worker-0.json"))
+    beat = json.loads(sign.read_text())
+    sign.write_text(json.dumps(beat | {"at": "2026-01-01T00:00:00Z"}))
+    assert start(pdfs, out, "note_slowly").wait(60) == 1
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(60) == 0
+    assert len(pages_read(pdf)) == PAGES
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_while_it_starts_is_a_clean_stop(
+    pdfs: Path, out: Path, number: int, seconds: float
+) -> None:
+    long_pdf(pdfs / "long.pdf", PAGES)
+    command = [sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), "note_slowly"]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    beats = out / ".pdfbatch"
+    while not list(beats.glob("*/workers/worker-0.json")):
+        time.sleep(0.01)
+    time.sleep(seconds / 2)
+    os.killpg(process.pid, number)
+    assert "Traceback" not in process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+
+
+def test_a_pdf_that_changed_since_its_checkpoint_is_read_anew(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 40)
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    long_pdf(pdf, PAGES - 1)
+    assert start(pdfs, out, "note_slowly").wait(60) == 0
+    assert len(pages_read(pdf)) >= 40 + PAGES - 1
+    assert verify(open_store(str(out))).sound
 
 
 def test_children_die_with_a_killed_parent(pdfs: Path, out: Path) -> None:

@@ -1,0 +1,71 @@
+"""Whether a worker that gave a sign is at work still: two processes on one slice would do everything twice."""
+
+import os
+import socket
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pdfbatch.errors import NotFound, PdfbatchError
+from pdfbatch.records import DoneMark, Heartbeat, Manifest, RunKeys
+from pdfbatch.runs.progress import STALE_SECONDS, age_seconds, done_marks, has_ended, heartbeats, is_alive
+from pdfbatch.store import Store
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def birth_of(pid: int) -> str:
+    """When a process of this machine began, in a form that no other process shares; "" if there is none or no /proc.
+
+    Source: proc_pid_stat(5), field 22, counted from behind the name, which may hold anything.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] == "Z" else f"{_BOOT_ID.read_text().strip()}:{fields[19]}"
+    except OSError:
+        return ""
+
+
+def is_living(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> bool:
+    """Known for sure on the worker's own machine, however old its last sign; elsewhere told by the sign's age."""
+    if has_ended(beat, mark):
+        return False
+    if beat.host == socket.gethostname() and beat.born:
+        return birth_of(beat.pid) == beat.born
+    return is_alive(beat, mark, now)
+
+
+def refuse_twin(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> None:
+    """
+    Raises:
+        PdfbatchError: the worker of this beat lives, and it is not this process. One that went silent on another
+            machine may be a Spot box that is gone: its replacement must not wait.
+    """
+    is_here = beat.host == socket.gethostname()
+    if is_here and beat.pid != os.getpid() and is_living(beat, mark, now):
+        raise PdfbatchError(
+            f"Worker {beat.worker} of this run is already at work here (process {beat.pid}).",
+            "Wait for it, or stop it with Ctrl-C in its terminal; then start again to take up the rest.",
+        )
+
+
+def somebody_lives(output: Store, manifest: Manifest, now: datetime) -> bool:
+    """Whether a worker of the run is at work, or is about to be: a run that has just begun has no signs yet."""
+    keys = RunKeys(manifest.run)
+    beats = heartbeats(output, keys)
+    marks = {mark.worker: mark for mark in done_marks(output, keys)}
+    if not beats:
+        return age_seconds(manifest.created, now) < STALE_SECONDS
+    return any(beat.pid != os.getpid() and is_living(beat, marks.get(beat.worker), now) for beat in beats)
+
+
+def last_sign(output: Store, keys: RunKeys, worker: int) -> tuple[Heartbeat | None, DoneMark | None]:
+    """A worker's heartbeat and done mark; None where there is none that can be read."""
+    beat = mark = None
+    try:
+        beat = Heartbeat.model_validate_json(output.get(keys.heartbeat(worker)))
+        mark = DoneMark.model_validate_json(output.get(keys.done_mark(worker)))
+    except (NotFound, ValidationError):
+        pass
+    return beat, mark

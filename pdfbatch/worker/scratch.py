@@ -1,0 +1,37 @@
+"""A folder for downloaded PDFs that goes with the process, or is swept by the next one."""
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PREFIX = "pdfbatch-scratch-"
+_LOCK = "lock"
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder; those that killed processes left behind are removed first.
+
+    The kernel lets go of a dead process's lock, so a folder whose lock is free belongs to nobody.
+    """
+    _sweep(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    with (folder / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(temporary: Path) -> None:
+    for lock in temporary.glob(f"{_PREFIX}*/{_LOCK}"):
+        try:
+            with lock.open("w") as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)
+        except OSError:
+            continue  # somebody works there, or it is not ours to remove
