@@ -6,6 +6,7 @@ that `pdfbatch status` starts fast.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -192,7 +193,11 @@ def _run_slice(
         _say(f"changed since converted, left alone (--changed converts them again): {views.some(begun.changed)}")
     if begun.how == "nothing":
         nothing = _status_of_nothing(begun.manifest)
-        _finish(views.as_json(nothing) if json else views.closing(nothing, [], [f"pdfbatch verify {output.url}"]))
+        _finish(views.as_json(nothing) if json else views.closing(nothing, [], []))
+    if begun.how == "finished":
+        _say(f"slice {worker_id} of this run is done; others are still at work")
+        found = _read_status(output, begun.manifest)
+        _finish(views.as_json(found) if json else views.status_screen(found))
     if begun.how == "resumed":
         _say(f"taking up run {begun.manifest.run}")
     beats = S3_HEARTBEAT_SECONDS if output.url.startswith("s3://") else LOCAL_HEARTBEAT_SECONDS
@@ -259,10 +264,15 @@ def _now() -> datetime:
 
 
 def _print(what: str | RenderableType) -> None:
-    if isinstance(what, str):
-        sys.stdout.write(what + "\n")
-    else:
-        _stdout.print(what)
+    """To stdout. Whoever reads it may leave early; the work is done and its exit code stands."""
+    with _stdout.capture() as shown:
+        _stdout.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str))
+    try:
+        print(shown.get(), end="", flush=True)  # noqa: T201  # the one place that does
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        _say(f"the result could not be written to stdout: {error.strerror}")
 
 
 def _say(text: str) -> None:
@@ -286,6 +296,9 @@ def _options(
 
 def main() -> NoReturn:
     """The console script. With `--json` an error is one JSON document on stdout, else two lines on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows only ASCII is no reason to fail
     try:
         code = app(standalone_mode=False)
     except NoArgsIsHelpError:
@@ -294,7 +307,7 @@ def main() -> NoReturn:
         raise SystemExit(_show(UsageError(error.format_message(), "See `pdfbatch --help`."))) from None
     except PdfbatchError as error:
         raise SystemExit(_show(error)) from None
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         raise SystemExit(ExitCode.INTERRUPTED) from None
     raise SystemExit(code or ExitCode.DONE)
 

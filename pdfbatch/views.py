@@ -240,6 +240,7 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
         ("whose Markdown is gone", verdict.lost, "red"),
         ("whose page anchors do not match", verdict.wrong_pages, "red"),
         ("changed since converted", verdict.changed, "yellow"),
+        ("whose Markdown is older than the last, failed try", verdict.stale, "yellow"),
         ("gone from the input", verdict.missing, "dim"),
         ("Markdown without an input", verdict.orphans, "dim"),
     )

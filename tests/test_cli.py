@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from pdfbatch.records import RunKeys
+from pdfbatch.records import CURRENT_RUN_KEY, RunKeys
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.store import open_store
 from tests.conftest import Mount
@@ -174,7 +174,64 @@ def test_a_damaged_manifest_is_named_and_nothing_is_changed(pdfs: Path, out: Pat
     for command in (["status", out], ["local-run", pdfs, out, "--engine", "null"]):
         ended = pdfbatch(*command)
         assert ended.returncode == 1
-        assert "damaged" in ended.stderr and key in ended.stderr
+        assert "damaged" in ended.stderr and key in ended.stderr and CURRENT_RUN_KEY in ended.stderr
+    (out / CURRENT_RUN_KEY).unlink()
+    assert pdfbatch("local-run", pdfs, out, "--engine", "null").returncode == 0
+
+
+def test_a_damaged_ledger_is_named_and_can_be_done_without(pdfs: Path, out: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    segment = next(out.glob(".pdfbatch/*/ledger/worker-0/*.jsonl"))
+    segment.write_text("garbage\n")
+    ended = pdfbatch("verify", out)
+    assert ended.returncode == 1
+    assert str(segment) in ended.stderr and "Traceback" not in ended.stderr
+    segment.unlink()
+    assert pdfbatch("local-run", pdfs, out, "--engine", "null").returncode == 0
+
+
+def test_the_markdown_of_another_input_is_not_mixed_with(pdfs: Path, out: Path, tmp_path: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    many_pdfs(tmp_path / "other", 1)
+    ended = pdfbatch("local-run", tmp_path / "other", out, "--engine", "null")
+    assert ended.returncode == 2
+    assert "another input" in ended.stderr and str(pdfs) in ended.stderr
+
+
+def test_a_changed_input_that_failed_is_tried_again_and_its_old_markdown_called_stale(pdfs: Path, out: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    broken = pdfs / "000" / "doc-00000.pdf"
+    broken.write_bytes(b"broken")
+    assert pdfbatch("local-run", pdfs, out, "--engine", "null", "--changed").returncode == 3
+    assert json.loads(pdfbatch("verify", out, "--json").stdout)["stale"] == ["000/doc-00000.pdf"]
+    broken.write_bytes(odd.text_page())
+    assert pdfbatch("local-run", pdfs, out, "--engine", "null").returncode == 0
+    assert (out / "000" / "doc-00000.md").read_text() == "<!-- page 1 -->\n"
+    assert pdfbatch("verify", out).returncode == 0
+
+
+def test_a_name_that_is_no_text_is_converted_all_the_same(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Path(os.fsdecode(bytes(tmp_path / "in") + b"/bad\xff\xfe.pdf")).write_bytes(odd.text_page())
+    assert pdfbatch("local-run", tmp_path / "in", out, "--engine", "null").returncode == 0
+    assert [os.fsencode(path.name) for path in out.glob("*.md")] == [b"bad\xff\xfe.md"]
+
+
+@pytest.mark.parametrize("place", ["~nobody-of-this-name/x", "x" * 300, "ring"])
+def test_a_place_that_cannot_be_is_refused_without_a_traceback(pdfs: Path, place: str, tmp_path: Path) -> None:
+    (tmp_path / "ring").symlink_to("ring")
+    ended = pdfbatch("local-run", pdfs, place, "--json", folder=tmp_path)
+    assert ended.returncode == 2, ended.stderr
+    assert json.loads(ended.stdout)["error"]["hint"]
+
+
+def test_a_reader_that_leaves_early_changes_no_exit_code(pdfs: Path, out: Path) -> None:
+    command = [sys.executable, "-m", "pdfbatch.cli", "local-run", str(pdfs), str(out), "--engine", "null"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 0
 
 
 def test_a_full_disk_ends_the_run_with_one_line_and_with_room_it_goes_on(tmp_path: Path, mount: Mount) -> None:

@@ -18,8 +18,8 @@ BEAT = Heartbeat(
     pages_per_second=4.26,
     eta_seconds=3725,
     seconds=61,
-    started="",
-    at="",
+    started="2026-01-01T00:00:00Z",
+    at="2026-01-01T00:01:01Z",
     reading=["2024/a very long name of a paper that goes on and on until no terminal can hold it any more.pdf p. 12"],
 )
 STATUS = RunStatus(
@@ -113,6 +113,7 @@ def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
         lost=[],
         wrong_pages=["x.pdf"],
         changed=[],
+        stale=[],
         missing=[],
         orphans=[],
     )

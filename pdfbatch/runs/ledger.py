@@ -5,7 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pdfbatch.errors import NotFound, PreconditionFailed
+from pydantic import ValidationError
+
+from pdfbatch.errors import NotFound, PdfbatchError, PreconditionFailed
 from pdfbatch.records import STATE_PREFIX, FailureList, Outcome, Reason, RunKeys
 from pdfbatch.store import Store
 
@@ -63,10 +65,20 @@ def segments(store: Store, prefix: str = STATE_PREFIX) -> list[Segment]:
 
 
 def outcomes(store: Store, parts: Iterable[Segment]) -> Iterator[tuple[str, Outcome]]:
-    """(run, outcome) for every line of the segments."""
+    """(run, outcome) for every line of the segments.
+
+    Raises:
+        PdfbatchError: a segment is damaged.
+    """
     for part in parts:
         for line in store.get(part.key).splitlines():
-            yield part.run, Outcome.model_validate_json(line)
+            try:
+                yield part.run, Outcome.model_validate_json(line)
+            except ValidationError as error:
+                raise PdfbatchError(
+                    f"A segment of the ledger is damaged ({store.url}{part.key}).",
+                    "Delete that one file and start again: what it told of is known by its Markdown, or tried again.",
+                ) from error
 
 
 class Final(NamedTuple):

@@ -33,14 +33,15 @@ def load(store: Store, run: str) -> Manifest:
         data = store.get(key)
     except NotFound as error:
         raise NotFound(
-            f"There is no run {run} under {store.url}.", "See `pdfbatch status OUTPUT` for the latest run."
+            f"There is no run {run} under {store.url}.",
+            f"If its manifest was lost, delete {store.url}{CURRENT_RUN_KEY} and start again: what is finished is kept.",
         ) from error
     try:
         return Manifest.model_validate_json(gzip.decompress(data))
     except (OSError, EOFError, ValidationError, ValueError) as error:
         raise PdfbatchError(
             f"The manifest of run {run} is damaged ({store.url}{key}).",
-            "Nothing was changed. Delete that one file and start again: finished documents are kept and skipped.",
+            f"Delete {store.url}{CURRENT_RUN_KEY} and start again: a new one is made, what is finished is kept.",
         ) from error
 
 

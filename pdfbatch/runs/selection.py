@@ -20,14 +20,18 @@ class Selection(NamedTuple):
 def what_is_left(
     inputs: Iterable[Entry], outputs: Mapping[str, str], history: Mapping[str, Final], *, redo_changed: bool
 ) -> Selection:
-    """Every PDF without Markdown and, if asked for, every PDF that changed since its Markdown was made."""
+    """Every PDF without Markdown, every one whose last try failed and, if asked for, every one that changed since.
+
+    A failed document may have Markdown: of an earlier version, when the changed one could not be read.
+    """
     entries = {entry.key: entry for entry in inputs}
     documents, changed, skipped = [], [], 0
     for key in pdf_keys(entries):
         entry, past = entries[key], history.get(key)
         etag_now = outputs.get(output_key(key))
+        has_failed = past is not None and past.outcome == "failed"
         is_changed = etag_now is not None and past is not None and past.etag != entry.etag
-        if etag_now is None or (is_changed and redo_changed):
+        if etag_now is None or has_failed or (is_changed and redo_changed):
             documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, _next_attempt(past)))
             continue
         skipped += 1

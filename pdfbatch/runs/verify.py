@@ -34,6 +34,8 @@ class Verdict(BaseModel):
     """The Markdown's page anchors are not 1 to the number of pages."""
     changed: list[str]
     """The PDF is another one than the one that was converted."""
+    stale: list[str]
+    """The last try failed; the Markdown that is there is of an earlier one."""
     missing: list[str]
     """Converted once, but the PDF is gone; nothing is wrong with the Markdown."""
     orphans: list[str]
@@ -42,7 +44,7 @@ class Verdict(BaseModel):
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def sound(self) -> bool:
-        return not (self.no_outcome or self.lost or self.wrong_pages or self.changed)
+        return not (self.no_outcome or self.lost or self.wrong_pages or self.changed or self.stale)
 
 
 def verify(output: Store, run: str | None = None) -> Verdict:
@@ -80,7 +82,7 @@ def judge(
     told = {key: final for key, final in history.items() if final.outcome != "failed"}
     lost = sorted(key for key in told if output_key(key) not in there and key in etags)
     pages = count_pages([output_key(key) for key in told if output_key(key) in there])
-    known = {output_key(key) for key in told}
+    known = {output_key(key) for key in history}
     finals = [history[key] for key in keys if key in history]
     return Verdict(
         input=source,
@@ -95,6 +97,7 @@ def judge(
             key for key, final in told.items() if pages.get(output_key(key), final.pages) != final.pages
         ),
         changed=sorted(key for key in keys if key in history and history[key].etag != etags[key]),
+        stale=sorted(key for key, final in history.items() if final.outcome == "failed" and output_key(key) in there),
         missing=sorted(key for key in history if key not in etags),
         orphans=sorted(there - known),
     )

@@ -40,6 +40,14 @@ def name_to_key(name: str) -> str:
     return name if name.isascii() else name.translate(_TO_KEY)
 
 
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def key_to_name(key: str) -> str:
     return key if key.isascii() else key.translate(_TO_NAME)
 
@@ -92,11 +100,15 @@ class LocalStore:
         with self._errors("read", key):
             return self._existing(key).read_bytes()
 
-    def fetch(self, key: str, to: Path) -> Path:  # noqa: ARG002  # a local file is used where it lies
+    def fetch(self, key: str, to: Path) -> Path:
+        """The file where it lies or, if its name is no text, which C libraries cannot take, a link to it at `to`."""
         with self._errors("read", key):
             path = self._existing(key)
             path.open("rb").close()
-            return path
+            if _is_text(path):
+                return path
+            to.symlink_to(path)
+            return to
 
     def head(self, key: str) -> Entry | None:
         with self._errors("read", key):

@@ -30,8 +30,13 @@ def open_store(location: str, *, create: bool = False) -> Store:
         return S3Store(match["bucket"], prefix + "/" if prefix else "")
     if match := _LIKE_S3.match(location):
         raise UsageError(f"{location!r} is not a valid S3 location.", _s3_hint(match["rest"]))
-    folder = Path(os.path.abspath(Path(key_to_name(_local_path(location))).expanduser()))  # noqa: PTH100  # keeps links
-    if folder.exists() and not folder.is_dir():
+    try:
+        folder = Path(os.path.abspath(Path(key_to_name(_local_path(location))).expanduser()))  # noqa: PTH100  # keeps links
+        folder.resolve()
+        is_file = folder.exists() and not folder.is_dir()
+    except (OSError, RuntimeError) as error:  # too long, links in a ring, no such user, a deleted working folder
+        raise UsageError(f"{location!r} cannot be used: {error}.", _WHAT_IS_A_PLACE) from error
+    if is_file:
         raise UsageError(f"{location!r} is a file, not a folder.", f"Give the folder it lies in: {folder.parent}")
     store = LocalStore(folder)
     if create:

@@ -12,6 +12,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -47,6 +48,13 @@ class Places(NamedTuple):
     checkpoints: Checkpoints
     scratch: Path
     """A local folder for downloaded PDFs."""
+
+
+class Fetched(NamedTuple):
+    document: SourceDocument
+    path: Path
+    resumed: list[PageResult]
+    """Pages of this version that a checkpoint holds."""
 
 
 class Pipeline:
@@ -149,14 +157,20 @@ class Pipeline:
             self._in_thread(partial(self._fetch, document), partial(self._fetched, work))
         return True
 
-    def _fetch(self, document: SourceDocument) -> tuple[Path, list[PageResult]]:
+    def _fetch(self, document: SourceDocument) -> Fetched:
+        """The PDF as it is now: it may have changed since the manifest was frozen, or since its checkpoints."""
+        source, retries = self._places.source, self._options.max_retries
+        entry = _patiently(lambda: source.head(document.key), retries)
+        if entry is None:
+            raise NotFound(f"{document.key} is gone.", "Put it back.")
+        document = document._replace(size=entry.size, etag=entry.etag)
         target = self._places.scratch / f"{uuid.uuid4().hex}.pdf"
-        path = _patiently(lambda: self._places.source.fetch(document.key, target), self._options.max_retries)
-        return path, self._places.checkpoints.load(document)
+        path = _patiently(lambda: source.fetch(document.key, target), retries)
+        return Fetched(document, path, self._places.checkpoints.load(document))
 
-    def _fetched(self, work: Work, done: "Future[tuple[Path, list[PageResult]]]") -> None:
+    def _fetched(self, work: Work, done: "Future[Fetched]") -> None:
         try:
-            work.path, resumed = done.result()
+            work.document, work.path, resumed = done.result()
         except NotFound:
             self._fail(work, Failure(Reason.MISSING, "is no longer in the input"))
         except (StoreFull, NotReady) as error:
@@ -273,7 +287,8 @@ class Pipeline:
         if outcome.output is not None:
             data = assemble(work.in_order()).encode("utf-8", "replace")
             _patiently(lambda: self._put(work.document, data), self._options.max_retries)
-        self._places.checkpoints.drop(work.document)
+        with suppress(StoreError):  # what is left behind is in nobody's way
+            self._places.checkpoints.drop(work.document)
 
     def _put(self, document: SourceDocument, data: bytes) -> None:
         key = output_key(document.key)

@@ -1,15 +1,18 @@
 """One slice from its manifest to its done mark, with real children and real files."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from pdfbatch.engines import NullEngine
-from pdfbatch.records import Outcome, ReadOptions, Reason, RunKeys
+from pdfbatch.errors import StoreError
+from pdfbatch.records import Manifest, Outcome, ReadOptions, Reason, RunKeys, SourceDocument
 from pdfbatch.runs import ledger, manifest
+from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.verify import verify
-from pdfbatch.store import open_store
+from pdfbatch.store import LocalStore, open_store
 from pdfbatch.worker.loop import Job, SliceRun
 from pdfbatch.worker.stop import Stop
 from tests.samples.many import long_pdf, many_pdfs
@@ -132,3 +135,26 @@ def test_the_heartbeat_ends_last_and_tells_the_end(pdfs: Path, out: Path, run_sl
     beat = json.loads(next(out.glob(".pdfbatch/*/workers/worker-0.json")).read_text())
     assert beat["state"] == "done"
     assert beat["at"] >= mark.at
+
+
+class Undeletable(LocalStore):
+    """A folder in which nothing can be removed."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        raise StoreError("Cannot delete.", "Try later.")
+
+
+def test_checkpoints_that_cannot_be_removed_fail_no_document(pdfs: Path, tmp_path: Path) -> None:
+    long_pdf(pdfs / "long.pdf", 70)
+    source, output = open_store(str(pdfs)), Undeletable(tmp_path / "out")
+    frozen = Manifest(
+        run="r",
+        created=timestamp(now()),
+        input=source.url,
+        output=output.url,
+        total_workers=1,
+        engine="note",
+        documents=[SourceDocument("long.pdf", 1, "e")],
+    )
+    mark = SliceRun(Job(frozen, 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()).run()
+    assert (mark.counts.ok, mark.counts.failed) == (1, 0)
