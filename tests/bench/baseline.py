@@ -10,9 +10,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .corpus import CorpusFile
+import psutil
+
 from .measure import Usage, run_measured
+
+if TYPE_CHECKING:  # it imports pymupdf, which makes its sessions at once: in the loop's own process that must wait
+    from .corpus import CorpusFile
 
 Pages = list[str | None]
 
@@ -38,6 +43,7 @@ def main() -> None:
     from pdfbatch.documents.threads import use_one_thread
 
     use_one_thread()
+    threads = psutil.Process().num_threads()  # onnxruntime starts one of its own, which sleeps
     import pymupdf
     import pymupdf4llm
 
@@ -53,6 +59,8 @@ def main() -> None:
     for path in asked.files:
         with pymupdf.open(path) as document:
             found[path.name] = [read(document, number) for number in range(document.page_count)]
+    if not asked.ocr and psutil.Process().num_threads() > threads:
+        raise RuntimeError("the bare loop computed in more than one thread: its figures would not compare")
     asked.result.write_text(json.dumps(found))
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pymupdf
 
+from pdfbatch.documents.raster import STRIP_RATIO
+from pdfbatch.documents.textlayer import RAW_FLAGS, lines_of
 from pdfbatch.documents.words import LEGIBLE_FROM, words_of
 from tests.samples import odd
 from tests.samples.demo import DEMO
@@ -30,6 +32,8 @@ class PageFacts:
     pictured: bool = False
     """Whether pictures cover half of it or more."""
     garbled: bool = False
+    strip: bool = False
+    """Whether it is a very long strip, cut into many pieces for OCR: one such page outlasts all the others."""
 
     @property
     def legible(self) -> bool:
@@ -98,10 +102,14 @@ def _facts(document: pymupdf.Document, number: int) -> PageFacts:
     try:
         page = document[number]
         text = page.get_text()
+        lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
+        letters, broken = sum(len(line.text) for line in lines), sum(line.broken for line in lines)
         hidden = any(span["type"] == 3 for span in page.get_texttrace())
         blank = not text.strip() and not page.get_images() and not page.get_drawings()
         covered = sum(abs(pymupdf.Rect(info["bbox"]) & page.rect) for info in page.get_image_info())
         pictured = covered >= PICTURE_SHARE * abs(page.rect)
     except (RuntimeError, ValueError):
         return PageFacts(Counter())
-    return PageFacts(words_of(text), blank, hidden, pictured, text.count("\ufffd") > GARBLED_SHARE * len(text))
+    garbled = broken > GARBLED_SHARE * letters
+    strip = max(page.rect.br) > STRIP_RATIO * min(page.rect.br)
+    return PageFacts(words_of(text), blank, hidden, pictured, garbled, strip)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,8 +27,6 @@ class Usage:
     """What a command used. Memory in MiB: resident size (RSS), or its fair part of shared pages (PSS)."""
 
     seconds: float
-    cpu_seconds: float
-    """Of all its processes; less shaken by what else runs on the machine."""
     code: int
     output: str
     tree_mib: float
@@ -49,7 +46,7 @@ class CommandFailed(Exception):
 def run_measured(command: Sequence[str], good_codes: Sequence[int] = (0,)) -> Usage:
     """Run to the end; raises CommandFailed with the end of stderr on any other exit code."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        started, cpu = time.perf_counter(), _cpu_of_children()
+        started = time.perf_counter()
         process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=ROOT)
         watch = _Watch(process.pid)
         while process.poll() is None:
@@ -60,7 +57,7 @@ def run_measured(command: Sequence[str], good_codes: Sequence[int] = (0,)) -> Us
             err.seek(0)
             raise CommandFailed(f"{' '.join(command)} ended with {process.returncode}:\n{err.read()[-2000:]}")
         out.seek(0)
-        return watch.usage(seconds, _cpu_of_children() - cpu, process.returncode, out.read())
+        return watch.usage(seconds, process.returncode, out.read())
 
 
 class _Watch:
@@ -87,16 +84,10 @@ class _Watch:
             self._fair_peak = max(self._fair_peak, sum(_fair(process) for process in self._tree))
         self._samples += 1
 
-    def usage(self, seconds: float, cpu_seconds: float, code: int, output: str) -> Usage:
+    def usage(self, seconds: float, code: int, output: str) -> Usage:
         main = self._peaks.pop(self._root.pid, 0.0)
         worker = max(self._peaks.values(), default=main)
-        return Usage(seconds, cpu_seconds, code, output, self._tree_peak, self._fair_peak, worker, main, self._most)
-
-
-def _cpu_of_children() -> float:
-    """Of those that ended and were waited for, and of theirs."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+        return Usage(seconds, code, output, self._tree_peak, self._fair_peak, worker, main, self._most)
 
 
 def _resident(process: psutil.Process) -> float:

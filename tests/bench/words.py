@@ -20,7 +20,7 @@ from .figures import Figure, Section, at_most, share
 from .measure import say
 from .ours import local_run, pages_of
 
-PAGES_OF_FILE = 16
+PAGES_OF_FILE = 100
 """At most so many pages of one file, so that no file outweighs the others and the whole takes minutes."""
 MarkdownOf = Callable[[str, int], str]
 """(file name, page number from 1) → Markdown."""
