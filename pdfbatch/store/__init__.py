@@ -2,7 +2,7 @@
 
 from pdfbatch.store.contract import Entry, Store
 from pdfbatch.store.local import LocalStore
-from pdfbatch.store.location import inside, open_store, same_place
+from pdfbatch.store.location import inside, open_store
 from pdfbatch.store.s3 import S3Store
 
-__all__ = ["Entry", "LocalStore", "S3Store", "Store", "inside", "open_store", "same_place"]
+__all__ = ["Entry", "LocalStore", "S3Store", "Store", "inside", "open_store"]

@@ -44,11 +44,6 @@ def open_store(location: str, *, create: bool = False) -> Store:
     return store
 
 
-def same_place(a: Store, b: Store) -> bool:
-    """Whether both are the same folder or prefix."""
-    return inside(a, b) and inside(b, a)
-
-
 def inside(a: Store, b: Store) -> bool:
     """Whether the root of `a` is that of `b` or lies below it; links are followed."""
     if isinstance(a, S3Store) and isinstance(b, S3Store):

@@ -29,9 +29,6 @@ class Stop:
     def asked(self) -> bool:
         return self._event.is_set()
 
-    def wait(self, seconds: float) -> bool:
-        return self._event.wait(seconds)
-
 
 @contextmanager
 def on_signals(stop: Stop, end_at_once: Callable[[], None]) -> Iterator[None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pdfbatch.errors import ExitCode, UsageError
-from pdfbatch.store import LocalStore, S3Store, inside, open_store, same_place
+from pdfbatch.store import LocalStore, S3Store, inside, open_store
 
 
 @pytest.mark.parametrize(
@@ -130,5 +130,6 @@ def test_inside_sees_through_links(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert inside(open_store(f"{tmp_path}/link/below"), open_store(f"{tmp_path}/real"))
     assert inside(open_store(f"{tmp_path}/link/not-there-yet"), open_store(f"{tmp_path}/real"))
-    assert same_place(open_store(f"{tmp_path}/link"), open_store(f"{tmp_path}/real/"))
-    assert not same_place(open_store(f"{tmp_path}/link/below"), open_store(f"{tmp_path}/real"))
+    assert inside(open_store(f"{tmp_path}/link"), open_store(f"{tmp_path}/real/"))
+    assert inside(open_store(f"{tmp_path}/real"), open_store(f"{tmp_path}/link"))
+    assert not inside(open_store(f"{tmp_path}/real"), open_store(f"{tmp_path}/link/below"))
