@@ -102,6 +102,8 @@ def _rotated(document: pymupdf.Document, turn: int) -> tuple[pymupdf.Document, l
 def _drawn(upright: pymupdf.Document, turn: int) -> tuple[pymupdf.Document, list[int]]:
     drawn, pages = pymupdf.open(), []
     for number in range(upright.page_count):
+        with contextlib.suppress(*UNREADABLE):
+            upright[number].remove_rotation()  # looks the same; show_pdf_page would clip a page under /Rotate
         width, height = _size(upright, number)
         page = drawn.new_page(width=width if turn == 180 else height, height=height if turn == 180 else width)
         with contextlib.suppress(*UNREADABLE):
