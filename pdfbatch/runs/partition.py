@@ -48,8 +48,8 @@ def pdf_keys(keys: Iterable[str]) -> list[str]:
 
 
 def is_left(document: SourceDocument, outputs: Mapping[str, str]) -> bool:
-    """Whether a document of a manifest still has the Markdown (or none) that it had when the manifest was frozen.
+    """Whether a document of a manifest has no Markdown, or still the one it had when the manifest was frozen.
 
     `outputs` maps output keys to their ETags now.
     """
-    return outputs.get(output_key(document.key)) == document.output_etag
+    return outputs.get(output_key(document.key)) in (None, document.output_etag)

@@ -293,7 +293,7 @@ class Pipeline:
     def _put(self, document: SourceDocument, data: bytes) -> None:
         key = output_key(document.key)
         try:
-            if document.output_etag is None:
+            if document.output_etag is None or self._places.output.head(key) is None:
                 self._places.output.put_new(key, data)
             else:
                 self._places.output.put_if(key, data, document.output_etag)

@@ -57,9 +57,9 @@ def test_an_output_keeps_the_path_of_its_input(stem: str) -> None:
 
 @pytest.mark.parametrize(
     ("now", "frozen", "left"),
-    [(None, None, True), ("e1", None, False), ("e1", "e1", True), ("e2", "e1", False), (None, "e1", False)],
+    [(None, None, True), ("e1", None, False), ("e1", "e1", True), ("e2", "e1", False), (None, "e1", True)],
 )
-def test_a_document_is_left_while_its_output_is_what_it_was_at_the_freeze(
+def test_a_document_is_left_while_it_has_no_output_or_the_one_it_had_at_the_freeze(
     now: str | None, frozen: str | None, left: bool
 ) -> None:
     outputs = {} if now is None else {"a.md": now}

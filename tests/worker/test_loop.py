@@ -158,3 +158,20 @@ def test_checkpoints_that_cannot_be_removed_fail_no_document(pdfs: Path, tmp_pat
     )
     mark = SliceRun(Job(frozen, 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()).run()
     assert (mark.counts.ok, mark.counts.failed) == (1, 0)
+
+
+def test_a_retried_document_whose_old_markdown_was_deleted_meanwhile_is_published_anew(pdfs: Path, out: Path) -> None:
+    long_pdf(pdfs / "a.pdf", 2)
+    source, output = open_store(str(pdfs)), open_store(str(out), create=True)
+    frozen = Manifest(
+        run="r",
+        created=timestamp(now()),
+        input=source.url,
+        output=output.url,
+        total_workers=1,
+        engine="note",
+        documents=[SourceDocument("a.pdf", 1, "e", output_etag="gone", attempt=2)],
+    )
+    mark = SliceRun(Job(frozen, 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()).run()
+    assert mark.counts.ok == 1
+    assert "a.pdf page 2" in (out / "a.md").read_text()
