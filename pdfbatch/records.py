@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, NamedTuple
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -86,6 +87,12 @@ class ReadOptions(Record):
     """What one child process may allocate, MiB."""
     max_retries: int = Field(default=2, ge=0)
     """How often a page is tried again after its child died or ran late, or a document after a store error."""
+    dpi: int = Field(default=200, ge=50, le=600)
+    """Resolution of the picture that a model's elements are cut from, dots per inch."""
+    as_published: bool = False
+    """A model gets its pictures as its authors' own programs make them, and no better ones."""
+    pipe_tables: bool = False
+    """Tables without spanning cells become pipe tables, where a model writes HTML."""
 
 
 class Manifest(Record):
@@ -98,6 +105,8 @@ class Manifest(Record):
     output: str
     total_workers: int = Field(ge=1)
     engine: str
+    model: str = ""
+    """What the engine reads with, pinned: a Hub id with its commit, a folder, an s3:// URL; "" where it has none."""
     options: ReadOptions = ReadOptions()
     retry_of: str | None = None
     """The run whose failures this run retries."""
@@ -110,6 +119,31 @@ class CurrentRun(Record):
     """The pointer at `.pdfbatch/current.json`: claimed by a conditional write, so that slices agree on one run."""
 
     run: str
+
+
+class Element(Record):
+    """One element of a page as a model saw it, in reading order."""
+
+    label: str
+    """The model's own name for its kind: `para`, `sec_1`, `tab`, …"""
+    box: tuple[int, int, int, int]
+    """Left, top, right, bottom in pixels of the page's picture; the latter two exclusive."""
+    order: int
+    text: str = ""
+    """As the model wrote it, before the rules of Markdown."""
+    tags: list[str] = []
+    flags: list[str] = []
+    """`truncated`, `looped`, `nan`, `blank`, `tiny`."""
+    figure: str | None = None
+    """File name under the document's figures."""
+
+
+class Picture(Record):
+    """The picture a page was read from: pixels, and dots per inch."""
+
+    width: int
+    height: int
+    dpi: float
 
 
 class PageResult(Record):
@@ -125,6 +159,34 @@ class PageResult(Record):
     seconds: float = 0.0
     detail: str = ""
     """For an unread page: one sentence for a person."""
+    head: str = ""
+    """The end of a paragraph that began on the page before; comes before `markdown`."""
+    is_open: bool = False
+    """The last paragraph of `markdown` goes on on the next page."""
+    tail: str = ""
+    """What comes after a paragraph that is open: footnotes."""
+    elements: list[Element] = []
+    picture: Picture | None = None
+
+
+class DocumentElements(Record):
+    """`OUT/a/b.json`: what a model saw on each page of a document, element by element, in the order of reading."""
+
+    version: Literal[1] = 1
+    key: str
+    etag: str
+    engine: str
+    model: str
+    pages: list[PageElements]
+
+
+class PageElements(Record):
+    number: int
+    reason: Reason | None
+    read_by: str
+    flags: list[str]
+    picture: Picture | None
+    elements: list[Element]
 
 
 class Checkpoint(Record):
@@ -237,6 +299,21 @@ class FailureList(Record):
 def output_key(key: str) -> str:
     """The Markdown's key for a PDF's key: the last four characters are `.pdf` in any case."""
     return key[: -len(".pdf")] + ".md"
+
+
+def elements_key(key: str) -> str:
+    """Where the elements of a PDF's pages lie, for engines that tell them."""
+    return key[: -len(".pdf")] + ".json"
+
+
+def figures_prefix(key: str) -> str:
+    """The folder of a PDF's figures."""
+    return key[: -len(".pdf")] + "/figures/"
+
+
+def figures_link(key: str) -> str:
+    """The same as the Markdown links to it, percent-encoded."""
+    return quote(figures_prefix(key)[key.rfind("/") + 1 :])
 
 
 def is_pdf_key(key: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pdfbatch.errors import NotFound, PdfbatchError, UsageError
@@ -25,6 +26,9 @@ class Request(NamedTuple):
     redo_changed: bool = False
     limit: int | None = None
     """At most this many documents, the first ones by key; None: all."""
+    model: str = ""
+    """As a person names it; `pin` makes of it what is frozen."""
+    pin: Callable[[], str] = str
 
 
 class Begun(NamedTuple):
@@ -114,6 +118,7 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
         )
     asked_for = (wanted.engine, wanted.options, wanted.part.total, None)
     same = (found.engine, found.options, found.total_workers, found.retry_of) == asked_for
+    same = same and is_model(wanted.model, found.model)
     beat, mark = last_sign(output, RunKeys(run), wanted.part.worker)
     finished = mark is not None and mark.why == "done"
     if same and not finished:
@@ -125,6 +130,11 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
     if same:
         return Begun(found, "finished")
     raise _alive_error(run, output)
+
+
+def is_model(named: str, frozen: str) -> bool:
+    """Whether a model as a person names it is the one that was frozen; without a commit, any commit of it is."""
+    return frozen == named or frozen.startswith(f"{named}@") or (frozen != "" and str(Path(named).resolve()) == frozen)
 
 
 def _alive_error(run: str, output: Store) -> PdfbatchError:
@@ -162,6 +172,7 @@ def _freeze(source: Store, output: Store, wanted: Request, selection: Selection,
         output=output.url,
         total_workers=wanted.part.total,
         engine=wanted.engine,
+        model=wanted.pin(),
         options=wanted.options,
         skipped=selection.skipped,
         documents=selection.documents[: wanted.limit],

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pdfbatch.paragraphs import joined
 from pdfbatch.records import PageResult, Reason
 
 _ANCHOR = re.compile(r"^<!-- page (?P<number>\d+)(?:: (?P<reason>[a-z_]+))? -->$", re.MULTILINE)
@@ -12,16 +13,31 @@ _LOOKALIKE = re.compile(r"^(\s*)<!-- page (?=\d)", re.MULTILINE)
 
 
 def assemble(pages: Sequence[PageResult]) -> str:
-    """The document, given its pages in order; an unread page keeps its place as an anchor with the reason."""
+    """The document, given its pages in order. An unread page keeps its place as an anchor with the reason, followed by
+    what was read of it. A paragraph that goes on on the next page is whole, and stands where it begins."""
     parts = []
-    for page in pages:
-        if page.reason is not None:
-            parts.append(f"<!-- page {page.number}: {page.reason} -->\n")
-            continue
+    for page, text in zip(pages, _texts(pages), strict=True):
+        anchor = f"<!-- page {page.number}: {page.reason} -->" if page.reason else f"<!-- page {page.number} -->"
         # A page may quote an anchor; as text it must not count as one.
-        text = _LOOKALIKE.sub(r"\1&lt;!-- page ", page.markdown.strip())
-        parts.append(f"<!-- page {page.number} -->\n" + (f"\n{text}\n" if text else ""))
+        text = _LOOKALIKE.sub(r"\1&lt;!-- page ", text)
+        parts.append(f"{anchor}\n" + (f"\n{text}\n" if text else ""))
     return "\n".join(parts)
+
+
+def _texts(pages: Sequence[PageResult]) -> list[str]:
+    bodies: list[str] = []
+    begun: int | None = None  # the page whose last paragraph is open
+    for number, page in enumerate(pages):
+        head, body = page.head.strip(), page.markdown.strip()
+        if begun is not None and head:
+            bodies[begun] = joined(bodies[begun], head)
+            bodies.append(body)
+            goes_on = begun if page.is_open and not body else number
+        else:
+            bodies.append("\n\n".join(filter(None, (head, body))))
+            goes_on = number
+        begun = goes_on if page.is_open and bodies[goes_on] else None
+    return ["\n\n".join(filter(None, (body, page.tail.strip()))) for body, page in zip(bodies, pages, strict=True)]
 
 
 class Anchor(NamedTuple):

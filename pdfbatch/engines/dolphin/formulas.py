@@ -1,0 +1,132 @@
+"""Formulas as the model writes them, to Markdown's: `$…$` within text, `$$` on lines of their own. Pure.
+
+What is between the delimiters is LaTeX and nobody's business; only blank lines go, which would end the formula.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_MOST = 2000
+"""Characters of a formula within text; more is a delimiter that was never closed."""
+
+_LONG = f"{{1,{_MOST}}}+"
+_DISPLAY = (
+    rf"(?<!\\)\$\$(?:[^$\\]|\\.|\$(?!\$)){_LONG}\$\$"
+    rf"|(?<!\\)\\\[(?:[^\\]|\\[^\[\]]){_LONG}\\\]"
+)
+_INLINE = (
+    rf"(?<!\\)\\\((?:[^\\]|\\[^()]){_LONG}\\\)"
+    rf"|(?<![\\$])\$(?:[^$\\]|\\.){_LONG}\$(?![\d$])"
+)
+_DISPLAYS = re.compile(f"({_DISPLAY})", re.DOTALL)
+_MATH = re.compile(f"{_DISPLAY}|{_INLINE}", re.DOTALL)
+_OPENED = re.compile(r"\$\$|\\\[|\\\(")
+
+
+def _wrapped(opening: str, closing: str) -> re.Pattern[str]:
+    body = rf"(?P<body>(?:(?!{closing}).)*)"
+    return re.compile(rf"{opening}{body}{closing}\s*(?P<stop>[.,;]?)\s*(?P<number>\([^()\s]{{1,12}}\))?", re.DOTALL)
+
+
+_AS_DISPLAY = [_wrapped(r"\$\$", r"\$\$"), _wrapped(r"\\\[", r"\\\]")]
+_AS_INLINE = [_wrapped(r"\\\(", r"\\\)"), _wrapped(r"\$", r"\$")]
+_ENVIRONMENT = re.compile(r"\\begin\{(\w{1,20}\*?)\}.*\\end\{\1\}", re.DOTALL)
+_MATHEMATICAL = re.compile(r"(?:[bpvBV]?matrix|array|align|aligned|equation|gather|gathered|cases|split|multline)\*?")
+_SURELY = re.compile(r"[\\^_=<>+{}]")
+
+
+class Segment(NamedTuple):
+    """A stretch of text; `formula` where it is one, in its Markdown delimiters and on one line."""
+
+    text: str
+    formula: bool
+
+
+def display(text: str) -> list[str]:
+    """A formula as a block for Markdown, or as several where the model wrote several; none where there is nothing.
+
+    The outermost delimiters are taken off once. A full stop behind them goes into the formula, and a number in round
+    brackets becomes its `\\tag`.
+    """
+    text = text.strip()
+    for wrapped in _AS_DISPLAY + _AS_INLINE:
+        if match := wrapped.fullmatch(text):
+            return _block(match["body"], match["stop"], match["number"])
+    parts = _DISPLAYS.split(text)
+    if len(parts) > 1:
+        return [block for place, part in enumerate(parts) for block in _either(part, place % 2 == 1)]
+    if any(segment.formula for segment in segments(text)):
+        return _either(text, False)
+    return _block(_OPENED.sub("", text, count=1) if _OPENED.match(text) else text)
+
+
+def is_display(text: str) -> bool:
+    """Whether a text is one formula and no prose: in display delimiters, or one mathematical environment."""
+    text = text.strip()
+    environment = _ENVIRONMENT.fullmatch(text)
+    if environment and _MATHEMATICAL.fullmatch(environment.group(1)):
+        return True
+    return any(wrapped.fullmatch(text) for wrapped in _AS_DISPLAY)
+
+
+def segments(text: str) -> Iterator[Segment]:
+    """The text in order, cut where formulas begin and end.
+
+    Dollars around a sum of money are told from delimiters by what is between them; `$ x $` loses its blanks, because
+    Markdown's formulas may not begin or end with one.
+    """
+    done = place = 0
+    while match := _MATH.search(text, place):
+        formula = _inline(match.group())
+        if formula is None:
+            place = match.start() + 1
+            continue
+        if done < match.start():
+            yield Segment(text[done : match.start()], False)
+        yield Segment(formula, True)
+        done = place = match.end()
+    if done < len(text):
+        yield Segment(text[done:], False)
+
+
+def without_blank_lines(text: str) -> str:
+    """The text, with the blank lines gone that stand within a formula."""
+    return _DISPLAYS.sub(lambda match: re.sub(r"\n\s*\n", "\n", match.group()), text)
+
+
+def _either(part: str, formula: bool) -> list[str]:
+    if formula:
+        return _block(part[2:-2])
+    line = " ".join("".join(segment.text for segment in segments(part)).split())
+    return [line] if line else []
+
+
+def _block(body: str, stop: str = "", number: str | None = None) -> list[str]:
+    lines = [line.rstrip() for line in body.strip().split("\n") if line.strip()]
+    if not lines:
+        return []
+    lines[-1] += stop
+    if number:
+        lines[-1] += rf" \tag{{{number[1:-1]}}}"
+    return ["\n".join(["$$", *lines, "$$"])]
+
+
+def _inline(part: str) -> str | None:
+    """None where dollars are no delimiters after all."""
+    width = 1 if part.startswith("$") and not part.startswith("$$") else 2
+    inner = part[width:-width]
+    body = " ".join(inner.split())
+    if not body or (part.startswith(r"\(") and "$" in body) or (width == 1 and not _is_formula(inner)):
+        return None
+    if (len(body) - len(body.rstrip("\\"))) % 2:
+        body += " {}"  # a control space at the end, which would else escape the delimiter
+    mark = "$$" if part.startswith(("$$", r"\[")) else "$"
+    return f"{mark}{body}{mark}"
+
+
+def _is_formula(inner: str) -> bool:
+    tight = inner == inner.strip()
+    return tight or _SURELY.search(inner) is not None or re.fullmatch(r"\s+\S{1,12}\s+", inner) is not None

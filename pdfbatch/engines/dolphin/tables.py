@@ -1,0 +1,163 @@
+"""Tables as the model writes them: HTML, mended where it is broken, or a pipe table where no cell spans. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pdfbatch.engines.dolphin.formulas import segments
+from pdfbatch.engines.dolphin.prose import EMPHASIS
+
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})((?:\s[^<>]*|/)?)>")
+_BEGUN = re.compile(r"</?(?:(?:t(?:[rdh]|ab?l?e?|h?ea?d?|body|foot)?|su[bp]?|br?|i|em|strong)(?:\s[^<>]*)?)?$")
+_SPAN = re.compile(r"\b(rowspan|colspan)\s{0,4}=\s{0,4}[\"']?\s?(\d{1,3})(?!\d)", re.IGNORECASE)
+_LOOKS_HTML = re.compile(r"<(?:table|tr|t[dh])\b", re.IGNORECASE)
+
+_SECTIONS = frozenset(["thead", "tbody", "tfoot"])
+_CELLS = frozenset(["td", "th", "caption"])
+_STRUCTURE = _SECTIONS | _CELLS | {"tr", "table"}
+_INLINE = frozenset(["b", "i", "em", "strong", "sub", "sup", "u", "s"])
+_IGNORED = frozenset(["p", "div", "span", "font", "colgroup", "col", "html", "body"])
+"""Say nothing that Markdown could show; their text is kept."""
+
+
+def is_html(text: str) -> bool:
+    return _LOOKS_HTML.search(text) is not None
+
+
+def tables_of(text: str) -> Iterator[tuple[bool, str]]:
+    """The text in order, cut where tables begin and end: whether it is a table, and the table mended or the text.
+
+    Mended means: everything open is closed, also where the model was cut short; rows and cells that were begun without
+    ever saying so are begun; of attributes only rowspan and colspan are left; a tag that is not a table's or plain
+    styling is text. There are no blank lines in it, since one would end Markdown's HTML block. Mending twice changes
+    nothing.
+    """
+    mender = _Mender()
+    place = 0
+    text = _BEGUN.sub("", text)
+    for match in _TAG.finditer(text):
+        mender.text(text[place : match.start()])
+        place = match.end()
+        mender.tag(match.group(2).lower(), match.group(1) == "/", match.group(3), match.group())
+    mender.text(text[place:])
+    yield from mender.finished()
+
+
+def pipe_table(table: str) -> str | None:
+    """A mended table as a pipe table, its first row the header; None where a cell spans, or a table is in a cell."""
+    if re.search(r"(?:row|col)span=\"(?!1\")|<caption>|.<table>", table, re.DOTALL):
+        return None
+    rows = [re.findall(r"<t[dh][^<>]*>(.*?)</t[dh]>", row, re.DOTALL) for row in re.split("<tr>", table)[1:]]
+    rows = [[_cell(cell) for cell in row] for row in rows if row]
+    columns = max(map(len, rows), default=0)
+    if columns == 0:
+        return None
+    lines = [f"| {' | '.join(row + [''] * (columns - len(row)))} |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * columns, *lines[1:]])
+
+
+class _Mender:
+    """Writes tokens out again, keeping a stack of what is open."""
+
+    def __init__(self) -> None:
+        self._done: list[tuple[bool, str]] = []
+        self._out: list[str] = []
+        self._open: list[str] = []
+        self._tables: list[int] = []
+
+    def text(self, text: str) -> None:
+        if self._open and text.strip():
+            self._ensure_cell()
+        self._out.append(re.sub(r"\n\s*\n", "\n", text).replace("<", "&lt;") if self._open else text)
+
+    def tag(self, name: str, closing: bool, attributes: str, raw: str) -> None:
+        if name in _STRUCTURE:
+            self._end(name) if closing else self._begin(name, attributes)
+        elif not self._open or name not in _INLINE | _IGNORED | {"br"}:
+            self.text(raw)
+        elif name == "br":
+            self._ensure_cell()
+            self._out.append("<br>")
+        elif name in _INLINE:
+            self._style(name, closing)
+
+    def finished(self) -> list[tuple[bool, str]]:
+        if self._open:
+            self._close_to(0)
+        self._flush(table=False)
+        return self._done
+
+    def _begin(self, name: str, attributes: str) -> None:
+        if name == "table":
+            if self._open:
+                self._ensure_cell()
+            else:
+                self._flush(table=False)
+            self._tables.append(len(self._open))
+        else:
+            self._make_room(name)
+        spans = {match[1].lower(): int(match[2]) for match in _SPAN.finditer(attributes)} if name in _CELLS else {}
+        self._open.append(name)
+        self._out.append("".join([f"<{name}", *(f' {key}="{spans[key]}"' for key in sorted(spans)), ">"]))
+
+    def _make_room(self, name: str) -> None:
+        """Ends what may not hold an element of this name, and begins what must."""
+        if not self._open:
+            self._begin("table", "")
+        inner = self._open[self._inside() :]
+        keeps = {"tr"} | _SECTIONS if name in _CELLS - {"caption"} else _SECTIONS if name == "tr" else set()
+        kept = 0
+        while kept < len(inner) and inner[kept] in keeps:
+            kept += 1
+        self._close_to(self._inside() + kept)
+        if name in ("td", "th") and self._open[-1] != "tr":
+            self._begin("tr", "")
+
+    def _end(self, name: str) -> None:
+        """An end that nothing began is dropped."""
+        floor = 0 if name == "table" else self._inside()
+        for place in range(len(self._open) - 1, floor - 1, -1):
+            if self._open[place] == name:
+                self._close_to(place)
+                return
+
+    def _style(self, name: str, closing: bool) -> None:
+        if not closing:
+            self._ensure_cell()
+            self._open.append(name)
+            self._out.append(f"<{name}>")
+        elif self._open[-1] == name:
+            self._close_to(len(self._open) - 1)
+
+    def _ensure_cell(self) -> None:
+        if self._open[-1] not in _CELLS | _INLINE:
+            self._begin("td", "")
+
+    def _inside(self) -> int:
+        """Where in the stack the insides of the innermost open table begin."""
+        return self._tables[-1] + 1 if self._tables else 0
+
+    def _close_to(self, depth: int) -> None:
+        while len(self._open) > depth:
+            self._out.append(f"</{self._open.pop()}>")
+        while self._tables and self._tables[-1] >= depth:
+            self._tables.pop()
+        if depth == 0:
+            self._flush(table=True)
+
+    def _flush(self, table: bool) -> None:
+        text = "".join(self._out).strip()
+        self._out = []
+        if table:
+            text = re.sub(r"\n\s*\n", "\n", text)
+            if not re.sub(r"<[^<>]*>", "", text).strip():
+                return
+        if text:
+            self._done.append((table, text))
+
+
+def _cell(html: str) -> str:
+    text = " ".join(re.sub(r"[^\S\n]*\n\s*", "<br>", html.strip()).split())
+    parts = (part.text if part.formula else EMPHASIS.sub(r"\\*", part.text) for part in segments(text))
+    return "".join(parts).replace("|", r"\|")

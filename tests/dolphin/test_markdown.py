@@ -1,0 +1,377 @@
+import re
+import unicodedata
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pdfbatch.engines.dolphin.layout import Box
+from pdfbatch.engines.dolphin.markdown import PageText, ReadElement, page_markdown
+from pdfbatch.records import PageResult
+from pdfbatch.runs.markdown import anchors, assemble
+
+PLAIN = ["para", "half_para", "sec_0", "sec_3", "sub_sec", "cap", "fnote", "anno", "author", "reference", "list"]
+PLAIN += ["catalogue", "distorted_page"]
+LABELS = [*PLAIN, "sec_1", "title", "sec", "equ", "formula", "tab", "code", "alg", "fig", "header", "foot", "watermark"]
+PLACE = Box(0, 0, 99, 9)
+
+words = st.text("abcdefgXYZé漢字", min_size=1, max_size=5)
+ends = st.sampled_from(["", ".", ",", "!", ":"])
+sentences = st.builds(lambda many, end: " ".join(many) + end, st.lists(words, min_size=1, max_size=6), ends)
+awkward = st.text(st.sampled_from("ab Z.1-*#>+=_~`|$\\()[]{}<>/!&\n\t\r\u2028\x00\x0b漢。̸é"), max_size=60)
+
+
+def read(label: str, text: str, figure: str = "", tags: tuple[str, ...] = (), box: Box = PLACE) -> ReadElement:
+    return ReadElement(label, text, box, figure, tags)
+
+
+def page(*elements: tuple[str, str] | ReadElement, keep_headers: bool = False, pipe_tables: bool = False) -> PageText:
+    made = [element if isinstance(element, ReadElement) else read(*element) for element in elements]
+    return page_markdown(made, keep_headers, pipe_tables)
+
+
+def body(*elements: tuple[str, str] | ReadElement, keep_headers: bool = False, pipe_tables: bool = False) -> str:
+    return page(*elements, keep_headers=keep_headers, pipe_tables=pipe_tables).body
+
+
+@pytest.mark.parametrize("label", ["para", "anno", "fnote", "cap", "distorted_page"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# of them", r"\# of them"),
+        ("#hash", "#hash"),
+        ("> 5", r"\> 5"),
+        ("- 5", r"\- 5"),
+        ("+ 5", r"\+ 5"),
+        ("* 5", r"\* 5"),
+        ("-5 degrees", "-5 degrees"),
+        ("1. April", r"1\. April"),
+        ("12) twelve", r"12\) twelve"),
+        ("3.14 is", "3.14 is"),
+        ("---", r"\---"),
+        ("___", r"\___"),
+        ("===", r"\==="),
+        ("~~~ x", r"\~~~ x"),
+        ("```", r"\```"),
+        ("[1]: https://a.org", r"\[1]: https://a.org"),
+        ("[1] Smith", "[1] Smith"),
+        ("    Indented", "Indented"),
+        ("Said\n- he", "Said - he"),
+        ("<b>x</b> if a<c, a < b", r"\<b>x\</b> if a\<c, a < b"),
+        ("Smith*, Jones**", r"Smith\*, Jones\*\*"),
+        ("2 * 3", "2 * 3"),
+    ],
+)
+def test_text_that_looks_like_markdown_stays_text(label: str, text: str, expected: str) -> None:
+    assert page((label, text)) == PageText("", expected, "", False)
+
+
+def test_text_that_looks_like_an_anchor_does_not_become_one() -> None:
+    found = body(("anno", "<!-- page 3 --> and\n<!-- page 4 -->"))
+    assert found == "<!-- page 3 --> and \\<!-- page 4 -->"
+    assert len(anchors(assemble([PageResult(number=1, markdown=found)]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "start"),
+    [(f"sec_{number}", "#" * (number + 1)) for number in range(6)]
+    + [("title", "#"), ("sec", "##"), ("sub_sec", "###"), ("sub_sub_sec", "####"), ("sec_9", "######")],
+)
+def test_headings_keep_their_levels(label: str, start: str) -> None:
+    assert body((label, "1. A heading\n\nof two lines")) == f"{start} 1. A heading of two lines"
+
+
+def test_a_heading_that_ends_in_a_hash_keeps_it() -> None:
+    assert body(("sec_1", "Using C #")) == r"## Using C \#"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["• one", "● two", "- three", "·  four"], "- one\n- two\n- three\n- four"),
+        (["1. one", "2) two"], "1. one\n2) two"),
+        (["(a) one", "b) two", "[3] three", "iv. four"], "- (a) one\n- b) two\n- [3] three\n- iv. four"),
+        (["• one\ngoes on\n• two"], "- one goes on\n- two"),
+        (["1. one\n2. two\nTwo goes on"], "1. one\n2. two Two goes on"),
+        (["One\nTwo\nand more"], "- One\n- Two and more"),
+        (["- # one", "• 1. two"], "- \\# one\n- 1\\. two"),
+        (["1. > one", "2. - two"], "1. \\> one\n2. \\- two"),
+        (["•", "  ", "one"], "- one"),
+        (["-5 degrees"], "- -5 degrees"),
+    ],
+)
+def test_lists_have_an_item_a_line(texts: list[str], expected: str) -> None:
+    assert body(*[("list", text) for text in texts], ("para", "Text.")) == f"{expected}\n\nText."
+
+
+def test_text_between_two_lists_parts_them() -> None:
+    assert body(("list", "• a"), ("para", "Text."), ("list", "• b")) == "- a\n\nText.\n\n- b"
+
+
+def test_contents_keep_their_lines() -> None:
+    assert body(("catalogue", "Contents\n\nOne .... 1\n--\n<b>")) == "Contents\nOne .... 1\n\\--\n\\<b>"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[1] A. Smith.\nA title.\n[2] B. Jones.", "[1] A. Smith. A title.\n\n[2] B. Jones."),
+        ("1. Smith\n2. Jones", "1\\. Smith\n\n2\\. Jones"),
+        ("Smith, A.\nA title, 2019.", "Smith, A. A title, 2019."),
+    ],
+)
+def test_each_reference_is_a_paragraph(text: str, expected: str) -> None:
+    assert body(("reference", text)) == expected
+
+
+@pytest.mark.parametrize("label", ["equ", "formula"])
+def test_formulas_are_blocks_of_their_own(label: str) -> None:
+    assert body(("para", "So"), (label, r"\[ a = b \]"), ("para", "holds.")) == "So\n\n$$\na = b\n$$\n\nholds."
+
+
+@pytest.mark.parametrize("label", ["code", "alg"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\n  b <c> *d*\n\n\n# e", "```\na\n  b <c> *d*\n\n\n# e\n```"),
+        ("\n\n  a\n\n", "```\n  a\n```"),
+        ("```\na\n```", "```\na\n```"),
+        ("```python\n  a\n```", "```\n  a\n```"),
+        ("~~~\na\n~~~", "```\na\n```"),
+        ("```bash\na", "```\na\n```"),
+        ("x = '```'", "````\nx = '```'\n````"),
+        ("````\n```\na\n```\n````", "````\n```\na\n```\n````"),
+        ("```\n```", ""),
+        (" ", ""),
+    ],
+)
+def test_code_keeps_its_lines_in_one_fence(label: str, text: str, expected: str) -> None:
+    assert body((label, text)) == expected
+
+
+def test_a_table_is_html_or_where_asked_for_and_no_cell_spans_a_pipe_table() -> None:
+    tables = [("tab", "<table><tr><td>a<tr><td>b"), ("tab", "<table><tr><td colspan=2>c")]
+    spanned = '<table><tr><td colspan="2">c</td></tr></table>'
+    assert body(*tables) == f"<table><tr><td>a</td></tr><tr><td>b</td></tr></table>\n\n{spanned}"
+    assert body(*tables, pipe_tables=True) == f"| a |\n| --- |\n| b |\n\n{spanned}"
+
+
+@pytest.mark.parametrize(
+    ("caption", "alt"),
+    [
+        ("Figure 1. The [small] cat. And more.", r"Figure 1. The \[small\] cat."),
+        ("Fig. 2: Of Smith et al. (2019) without an end", "Fig. 2: Of Smith et al. (2019) without an end"),
+        ("图1。\n更多。", "图1。"),
+        ("A plot of\n\\(x\\). It rises.", "A plot of $x$. It rises."),
+        (" ", "Figure"),
+    ],
+)
+def test_a_figure_is_told_by_the_first_sentence_of_its_caption(caption: str, alt: str) -> None:
+    assert body(read("fig", "", "a/figures/x.png"), ("cap", caption)).split("\n\n")[0] == f"![{alt}](a/figures/x.png)"
+
+
+def test_a_figure_that_was_not_saved_leaves_its_caption() -> None:
+    assert body(("fig", ""), ("cap", "Figure 1.")) == "Figure 1."
+
+
+HIGH, MIDDLE, LOW = Box(0, 0, 99, 300), Box(0, 310, 99, 320), Box(0, 400, 99, 700)
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        pytest.param([("fig", HIGH), ("cap", MIDDLE), ("fig", LOW)], "fcf", id="of two neighbours the nearer one"),
+        pytest.param([("tab", LOW), ("cap", MIDDLE)], "tc", id="after what it came after"),
+        pytest.param([("cap", MIDDLE), ("tab", LOW)], "ct", id="before what it came before"),
+        pytest.param([("fig", HIGH), ("para", LOW), ("cap", MIDDLE)], "fcp", id="moved to the one it is near"),
+        pytest.param([("cap", MIDDLE), ("para", LOW), ("fig", HIGH)], "pcf", id="moved, and still before it"),
+        pytest.param([("fig", LOW), ("para", LOW), ("cap", Box(0, 0, 9, 9))], "fpc", id="left, with none near"),
+        pytest.param([("fig", HIGH), ("cap", MIDDLE), ("cap", MIDDLE)], "fcc", id="two of one"),
+    ],
+)
+def test_a_caption_stands_beside_its_figure_or_table(elements: list[tuple[str, Box]], expected: str) -> None:
+    texts = {"fig": "", "tab": "<table><tr><td>t</td></tr></table>", "cap": "Caption", "para": "Para."}
+    found = body(*[read(label, texts[label], "f.png" if label == "fig" else "", box=box) for label, box in elements])
+    starts = {"!": "f", "<": "t", "C": "c", "P": "p"}
+    assert "".join(starts[block[0]] for block in found.split("\n\n")) == expected
+
+
+@pytest.mark.parametrize("keep_headers", [False, True])
+@pytest.mark.parametrize(
+    "element",
+    [
+        read("header", "Running"),
+        read("foot", "Running"),
+        read("watermark", "Running"),
+        read("para", "Running", tags=("meta_num",)),
+    ],
+)
+def test_running_headers_are_dropped_unless_kept(element: ReadElement, keep_headers: bool) -> None:
+    assert body(element, ("para", "Text."), keep_headers=keep_headers) == (
+        "Running\n\nText." if keep_headers else "Text."
+    )
+
+
+def test_an_author_is_kept() -> None:
+    assert body(read("para", "A. Smith", tags=("author",))) == "A. Smith"
+
+
+def test_footnotes_come_last() -> None:
+    assert body(("fnote", "1 See there."), ("para", "One."), ("para", "Two.")) == "One.\n\nTwo.\n\n1 See there."
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        pytest.param(
+            [("half_para", "A first"), ("fig", ""), ("cap", "C"), ("fnote", "n"), ("half_para", "half.")],
+            "A first half.\n\nf\n\nC\n\nn",
+            id="figures, captions and notes go behind it",
+        ),
+        pytest.param([("half_para", "A hyphen-"), ("half_para", "ated word.")], "A hyphenated word.", id="hyphen"),
+        pytest.param([("half_para", "漢字"), ("half_para", "漢字。")], "漢字漢字。", id="no blank in CJK"),
+        pytest.param(
+            [("half_para", "It ends."), ("half_para", "It goes on.")], "It ends. It goes on.", id="two halves"
+        ),
+        pytest.param([("half_para", "It goes"), ("para", "On.")], "It goes On.", id="a half and a whole"),
+        pytest.param([("half_para", "It ends."), ("para", "New.")], "It ends.\n\nNew.", id="but not after a full stop"),
+        pytest.param([("para", "It goes"), ("half_para", "on.")], "It goes on.", id="a whole and a half"),
+        pytest.param([("para", "It goes"), ("half_para", "New.")], "It goes\n\nNew.", id="but not with a capital"),
+        pytest.param([("para", "It ends."), ("half_para", "on.")], "It ends.\n\non.", id="nor after a full stop"),
+        pytest.param([("para", "It goes"), ("para", "on.")], "It goes\n\non.", id="two wholes are two"),
+        pytest.param(
+            [("half_para", "A"), ("sec_1", "B"), ("half_para", "c.")], "A\n\n## B\n\nc.", id="a heading parts"
+        ),
+        pytest.param(
+            [("half_para", "A"), ("equ", "b"), ("half_para", "c.")], "A\n\n$$\nb\n$$\n\nc.", id="so does a formula"
+        ),
+        pytest.param(
+            [("half_para", "A"), ("half_para", "b."), ("half_para", "C.")],
+            "A b.\n\nC.",
+            id="two that ended are not opened",
+        ),
+        pytest.param([("half_para", "A"), ("half_para", "b"), ("half_para", "c.")], "A b c.", id="a chain"),
+        pytest.param(
+            [("half_para", "A \u201cquote.\u201d [3]"), ("para", "B.")], "A “quote.” [3]\n\nB.", id="end in quotes"
+        ),
+        pytest.param([("half_para", "A"), ("foot", "7"), ("half_para", "b.")], "A b.", id="page numbers do not count"),
+        pytest.param([("half_para", "In 1."), ("half_para", "- b")], "In 1. - b", id="only the start is escaped"),
+    ],
+)
+def test_halves_of_a_paragraph_are_joined(elements: list[tuple[str, str]], expected: str) -> None:
+    made = [read(label, text, "f.png" if label == "fig" else "") for label, text in elements]
+    found = page(read("sec_0", "Title"), *made)
+    text = "\n\n".join(part for part in (found.head, found.body, found.tail) if part)
+    assert text.replace("![C](f.png)", "f") == f"# Title\n\n{expected}"
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        pytest.param([], PageText("", "", "", False), id="an empty page"),
+        pytest.param([("para", "Whole.")], PageText("", "Whole.", "", False), id="whole"),
+        pytest.param([("half_para", "the end.")], PageText("the end.", "", "", False), id="the end of one before"),
+        pytest.param(
+            [("para", "the end.")], PageText("the end.", "", "", False), id="in lower case, whatever its label"
+        ),
+        pytest.param([("half_para", "All of it")], PageText("All of it", "", "", True), id="the middle of one"),
+        pytest.param(
+            [("half_para", "the end."), ("sec_1", "B"), ("half_para", "Open")],
+            PageText("the end.", "## B\n\nOpen", "", True),
+            id="one ends, one begins",
+        ),
+        pytest.param(
+            [("half_para", "the end."), ("half_para", "Open")],
+            PageText("the end.", "Open", "", True),
+            id="two that are not one",
+        ),
+        pytest.param(
+            [("sec_1", "B"), ("half_para", "Open"), ("cap", "C"), ("tab", "t"), ("fnote", "n")],
+            PageText("", "## B\n\nOpen", "C\n\nt\n\nn", True),
+            id="what comes after an open one is the tail",
+        ),
+        pytest.param(
+            [("sec_1", "B"), ("half_para", "It ends.")],
+            PageText("", "## B\n\nIt ends.", "", True),
+            id="open at a full stop",
+        ),
+        pytest.param(
+            [("sec_1", "B"), ("half_para", "It"), ("half_para", "ends.")],
+            PageText("", "## B\n\nIt ends.", "", False),
+            id="not open when its other half was here",
+        ),
+        pytest.param(
+            [("sec_1", "B"), ("half_para", "It"), ("half_para", "goes")],
+            PageText("", "## B\n\nIt goes", "", True),
+            id="unless that is half as well",
+        ),
+        pytest.param(
+            [("cap", "C"), ("half_para", "the end."), ("para", "Next.")],
+            PageText("the end.", "C\n\nNext.", "", False),
+            id="a caption above does not hide the end",
+        ),
+        pytest.param(
+            [("cap", "C"), ("half_para", "All of it"), ("fnote", "n")],
+            PageText("All of it", "", "C\n\nn", True),
+            id="the middle of one between other things",
+        ),
+        pytest.param(
+            [("sec_1", "B"), ("half_para", "the end.")],
+            PageText("", "## B\n\nthe end.", "", True),
+            id="behind a heading nothing ends",
+        ),
+        pytest.param([("list", "• a"), ("para", "b.")], PageText("", "- a\n\nb.", "", False), id="nor behind a list"),
+        pytest.param(
+            [("half_para", "Open"), ("list", "• a")], PageText("Open", "- a", "", False), id="a list after it closes it"
+        ),
+        pytest.param(
+            [("half_para", "the end.\n\nOpen")],
+            PageText("the end.", "Open", "", True),
+            id="two paragraphs in one element",
+        ),
+        pytest.param([("half_para", r"\[ a \]")], PageText("", "$$\na\n$$", "", False), id="a formula is no half"),
+        pytest.param([("half_para", "1. b")], PageText("1\\. b", "", "", True), id="a head is escaped"),
+    ],
+)
+def test_a_page_says_where_its_paragraphs_go_on(elements: list[tuple[str, str]], expected: PageText) -> None:
+    assert page(*elements) == expected
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(PLAIN), sentences), max_size=8))
+def test_no_word_is_lost_or_said_twice(elements: list[tuple[str, str]]) -> None:
+    # CJK halves are joined without a blank, so letters are counted and not words.
+    found = page(*elements)
+    assert Counter(re.findall(r"\w", "".join(found[:3]))) == Counter(
+        letter for _, text in elements for letter in re.findall(r"\w", text)
+    )
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(LABELS), st.one_of(awkward, st.text())), max_size=6),
+    st.booleans(),
+    st.booleans(),
+)
+def test_whatever_the_model_wrote_is_tidy_markdown(
+    elements: list[tuple[str, str]], keep_headers: bool, pipe_tables: bool
+) -> None:
+    found = page(*elements, keep_headers=keep_headers, pipe_tables=pipe_tables)
+    for part in found[:3]:
+        assert isinstance(part, str)
+        assert part == unicodedata.normalize("NFC", part) == part.strip("\n")
+        assert not re.search(r"[ \t]$", part, re.MULTILINE)
+        part.encode()
+        if not any(label in ("code", "alg") for label, _ in elements):
+            assert "\n\n\n" not in part
+    assert found.is_open or not found.tail
+    assert "\n" not in found.head
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize(
+    "bad", ["\\(", "\\[", "$x ", "$$", "<", "<td>", "<table>", "- ", "-\n", "`", "*a", "(1) ", " \n"]
+)
+def test_a_page_of_nothing_but_one_thing_ends_soon(label: str, bad: str) -> None:
+    page((label, bad * (20_000 // len(bad))))
