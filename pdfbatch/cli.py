@@ -44,7 +44,29 @@ LOCAL_HEARTBEAT_SECONDS = 2.0
 
 Input = Annotated[str, typer.Argument(metavar="INPUT", help="Folder or s3://bucket/prefix/ with the PDFs.")]
 Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder or s3://bucket/prefix/ for the Markdown.")]
-EngineName = Annotated[str, typer.Option("--engine", metavar="cpu|null", help="What reads the pages; null: a dry run.")]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="cpu|dolphin|auto|null",
+        help="What reads the pages. dolphin: the model, best on a GPU. auto: the model where there is no healthy text "
+        "layer. null: a dry run.",
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="Dolphin 1.0 or 1.5: Hub id (with @revision), folder or s3:// folder.",
+        show_default="ByteDance/Dolphin-1.5",
+    ),
+]
+Dpi = Annotated[int, typer.Option(min=50, max=600, help="Resolution at which the model reads a page's elements.")]
+AsPublished = Annotated[
+    bool, typer.Option("--as-published", help="Give the model its pictures as its authors' programs do.")
+]
+PipeTables = Annotated[
+    bool, typer.Option("--pipe-tables", help="The model's tables as pipe tables where no cell spans, else HTML.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 Processes = Annotated[int | None, typer.Option(min=1, help="Child processes that read.", show_default="one per core")]
 KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
@@ -62,6 +84,10 @@ def local_run(
     processes: Processes = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.")] = None,
     changed: Annotated[bool, typer.Option("--changed", help="Convert again what changed since.")] = False,
+    model: Model = "",
+    dpi: Dpi = 200,
+    as_published: AsPublished = False,
+    pipe_tables: PipeTables = False,
     keep_headers: KeepHeaders = False,
     page_seconds: PageSeconds = 120.0,
     max_retries: MaxRetries = 2,
@@ -74,11 +100,20 @@ def local_run(
     from pdfbatch.store import open_store
 
     part = Slice.checked(worker_id, total_workers)
-    options = ReadOptions(keep_headers=keep_headers, page_seconds=page_seconds, max_retries=max_retries)
-    engine_named(engine)
+    options = ReadOptions(
+        keep_headers=keep_headers,
+        page_seconds=page_seconds,
+        max_retries=max_retries,
+        dpi=dpi,
+        as_published=as_published,
+        pipe_tables=pipe_tables,
+    )
+    reads = engine_named(engine, model)
     places = open_store(source), open_store(output)
     check_places(*places)
-    begun = begin(*places, Request(part, engine, options, changed, limit), _now)
+    begun = begin(
+        *places, Request(part, engine, options, changed, limit, model=reads.model, pin=reads.pinned_model), _now
+    )
     _run_slice(begun, worker_id, *places, processes, json)
 
 
@@ -91,6 +126,10 @@ def retry_failures(
     engine: EngineName = "cpu",
     local: Annotated[bool, typer.Option("--local", help="Retry on this machine.")] = False,
     processes: Processes = None,
+    model: Model = "",
+    dpi: Dpi = 200,
+    as_published: AsPublished = False,
+    pipe_tables: PipeTables = False,
     keep_headers: KeepHeaders = False,
     page_seconds: PageSeconds = 120.0,
     max_retries: MaxRetries = 2,
@@ -106,7 +145,7 @@ def retry_failures(
 
     if not local:
         raise UsageError("This version retries on your own machine only.", "Add --local.")
-    engine_named(engine)
+    reads = engine_named(engine, model)
     store = open_store(output)
     store.check_readable()
     latest = manifest.current(store)
@@ -114,8 +153,16 @@ def retry_failures(
         raise no_run(store)
     source = open_store(manifest.load(store, latest).input)
     check_places(source, store)
-    options = ReadOptions(keep_headers=keep_headers, page_seconds=page_seconds, max_retries=max_retries)
-    begun = begin_retry(source, store, Request(Slice(0, 1), engine, options), reason or [], _now)
+    options = ReadOptions(
+        keep_headers=keep_headers,
+        page_seconds=page_seconds,
+        max_retries=max_retries,
+        dpi=dpi,
+        as_published=as_published,
+        pipe_tables=pipe_tables,
+    )
+    wanted = Request(Slice(0, 1), engine, options, model=reads.model, pin=reads.pinned_model)
+    begun = begin_retry(source, store, wanted, reason or [], _now)
     if begun.how == "nothing":
         _say("nothing to retry: no document failed" + (" for this reason" if reason else ""))
     _run_slice(begun, 0, source, store, processes, json)
@@ -157,7 +204,7 @@ def verify(output: Output, json: Json = False) -> None:
 @app.command(hidden=True)
 def worker() -> None:
     """The entry point of the worker image; everything comes from the environment."""
-    from pdfbatch.engines import DEFAULT
+    from pdfbatch.engines import DEFAULT, engine_named
     from pdfbatch.runs import manifest
     from pdfbatch.runs.begin import Begun, Request, ad_hoc, check_places
     from pdfbatch.runs.partition import Slice
@@ -171,7 +218,9 @@ def worker() -> None:
         frozen = manifest.load(output, settings.run)
     else:
         options = ReadOptions(max_retries=settings.max_retries)
-        frozen = ad_hoc(source, output, Request(part, settings.engine or DEFAULT, options), _now)
+        reads = engine_named(settings.engine or DEFAULT, settings.model or "")
+        wanted = Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model)
+        frozen = ad_hoc(source, output, wanted, _now)
     _run_slice(Begun(frozen, "new"), part.worker, source, output, None, json=False, deadline=settings.deadline)
 
 
@@ -202,7 +251,16 @@ def _run_slice(
         _say(f"taking up run {begun.manifest.run}")
     beats = S3_HEARTBEAT_SECONDS if output.url.startswith("s3://") else LOCAL_HEARTBEAT_SECONDS
     children = processes or config.default_processes()
-    job = Job(begun.manifest, worker_id, source, output, engine_named(begun.manifest.engine), children, beats, _now)
+    job = Job(
+        begun.manifest,
+        worker_id,
+        source,
+        output,
+        engine_named(begun.manifest.engine, begun.manifest.model),
+        children,
+        beats,
+        _now,
+    )
     code = _work(job, deadline)
     found = _read_status(output, begun.manifest)
     if json:

@@ -23,6 +23,7 @@ class WorkerSettings(BaseModel):
     run: str | None = Field(alias="PDFBATCH_RUN", default=None)
     """None: list the input and slice the plain listing."""
     engine: str | None = Field(alias="PDFBATCH_ENGINE", default=None)
+    model: str | None = Field(alias="PDFBATCH_MODEL", default=None)
     deadline: datetime | None = Field(alias="PDFBATCH_DEADLINE", default=None)
 
     @field_validator("deadline")

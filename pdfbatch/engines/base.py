@@ -1,18 +1,119 @@
-"""The protocol of an engine."""
+"""The protocols of an engine and of its reader, and the reader of engines that work in the children alone."""
 
-from collections.abc import Callable
-from typing import Protocol
+from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+from pdfbatch.documents.children import Children
 from pdfbatch.records import PageResult, ReadOptions
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+PAGES_AHEAD = 2
+"""Pages submitted per child: one being read and one waiting, so that no child ever waits for this process."""
 
 PageTask = Callable[[str, int, ReadOptions], PageResult]
 """(path of a local PDF, page number from 1, options) → what became of the page. Runs in a child process, so it must
 be importable there; it may hang, crash or eat memory: that costs the page a reason and nothing else."""
 
 
-class Engine(Protocol):
-    name: str
+class PageOrder(NamedTuple):
+    """One page to be read: of the local PDF at `path`, `number` from 1. Links to its figures begin with `figures`."""
+
+    path: str
+    number: int
+    figures: str
+
+
+class PageRead(NamedTuple):
+    """What became of a page, and its figures, PNG files by name."""
+
+    page: PageResult
+    figures: Mapping[str, bytes]
+
+
+class Reader(Protocol):
+    """Reads a stream of pages of many documents, in any order."""
 
     @property
-    def page_task(self) -> PageTask | None:
-        """None: pages are not read at all; documents are opened, judged and get their anchors."""
+    def pages_ahead(self) -> int:
+        """How many pages it wants to have at once."""
+
+    def read(self, order: PageOrder) -> Future[PageRead]:
+        """Never blocks. The future ends with an exception where the page's child died (children.failure_of says why),
+        with a PdfbatchError where the reader itself is at its end."""
+
+    def drain(self) -> None:
+        """Begin nothing new: pages that would take long yet are cancelled."""
+
+
+class Engine(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> str:
+        """What is read with, as a person names it; "" for engines without a choice."""
+
+    def pinned_model(self) -> str:
+        """The model's name as it is frozen into a manifest."""
+
+    def reader(self, children: Children, options: ReadOptions, scratch: Path) -> AbstractContextManager[Reader]:
+        """Ready to read pages, until the context ends; `scratch` is a folder for its files."""
+
+
+class ChildReader:
+    """Every page is one task in a child."""
+
+    def __init__(self, children: Children, options: ReadOptions, task: PageTask) -> None:
+        self.pages_ahead = children.processes * PAGES_AHEAD
+        self._children = children
+        self._options = options
+        self._task = task
+
+    def read(self, order: PageOrder) -> Future[PageRead]:
+        done = self._children.submit(self._options.page_seconds, self._task, order.path, order.number, self._options)
+        return then(done, lambda page: PageRead(page, {}))
+
+    def drain(self) -> None:
+        """What was submitted is being read or about to be."""
+
+
+class ChildEngine:
+    """An engine whose work is one task for each page."""
+
+    model = ""
+
+    def __init__(self, name: str, task: PageTask) -> None:
+        self.name = name
+        self._task = task
+
+    def pinned_model(self) -> str:
+        return ""
+
+    def reader(
+        self,
+        children: Children,
+        options: ReadOptions,
+        scratch: Path,  # noqa: ARG002
+    ) -> AbstractContextManager[Reader]:
+        return nullcontext(ChildReader(children, options, self._task))
+
+
+def then(first: Future[T], what: Callable[[T], U]) -> Future[U]:
+    """A future of `what` made of the first's result; the first's exception is passed on."""
+    second: Future[U] = Future()
+
+    def follow(done: Future[T]) -> None:
+        try:
+            second.set_result(what(done.result()))
+        except BaseException as error:
+            second.set_exception(error)
+
+    first.add_done_callback(follow)
+    return second

@@ -1,12 +1,9 @@
 """The engine of a machine without a GPU: text layers by layout, scanned pages by OCR, all in the children."""
 
 from pdfbatch.documents.tasks import read_page
-from pdfbatch.engines.base import PageTask
+from pdfbatch.engines.base import ChildEngine
 
 
-class CpuEngine:
-    name = "cpu"
-
-    @property
-    def page_task(self) -> PageTask:
-        return read_page
+class CpuEngine(ChildEngine):
+    def __init__(self) -> None:
+        super().__init__("cpu", read_page)

@@ -1,9 +1,40 @@
 """The engine that reads nothing: a dry run that opens and judges every PDF, and a measure of the loop itself."""
 
+from __future__ import annotations
+
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from pdfbatch.documents.children import Children
+from pdfbatch.engines.base import PAGES_AHEAD, PageOrder, PageRead, Reader
+from pdfbatch.records import PageResult, ReadOptions
+
 
 class NullEngine:
     name = "null"
+    model = ""
 
-    @property
-    def page_task(self) -> None:
-        return None
+    def pinned_model(self) -> str:
+        return ""
+
+    def reader(
+        self,
+        children: Children,
+        options: ReadOptions,  # noqa: ARG002
+        scratch: Path,  # noqa: ARG002
+    ) -> AbstractContextManager[Reader]:
+        return nullcontext(_NullReader(children.processes * PAGES_AHEAD))
+
+
+class _NullReader:
+    def __init__(self, pages_ahead: int) -> None:
+        self.pages_ahead = pages_ahead
+
+    def read(self, order: PageOrder) -> Future[PageRead]:
+        done: Future[PageRead] = Future()
+        done.set_result(PageRead(PageResult(number=order.number), {}))
+        return done
+
+    def drain(self) -> None:
+        """Nothing is ever under way."""

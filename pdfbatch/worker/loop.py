@@ -33,6 +33,7 @@ from pdfbatch.worker.scratch import scratch_folder
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.takeup import outcome_from_output, standing
 from pdfbatch.worker.tally import Tally
+from pdfbatch.worker.work import MadeBy
 
 
 class Job(NamedTuple):
@@ -131,9 +132,13 @@ class SliceRun:
         job = self._job
         places = Places(job.source, job.output, Checkpoints(job.output, self._keys), scratch)
         options = job.manifest.options
-        with Children(job.processes, options.memory_mib) as self._children:
+        made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
+        with (
+            Children(job.processes, options.memory_mib) as self._children,
+            job.engine.reader(self._children, options, scratch) as reader,
+        ):
             self._pipeline = Pipeline(
-                places, self._children, job.engine, options, job.worker, self._stop, self._stamp, self._tally.page
+                places, self._children, reader, made_by, options, self._stop, self._stamp, self._tally.page
             )
             yield from self._pipeline.run(left)
 

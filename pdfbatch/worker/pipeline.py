@@ -11,22 +11,28 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pdfbatch.documents.children import Children, Failure, failure_of
 from pdfbatch.documents.tasks import Judgement, judge_file
-from pdfbatch.engines import Engine
-from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, PreconditionFailed, StoreError, StoreFull
-from pdfbatch.records import Outcome, PageResult, ReadOptions, Reason, SourceDocument, output_key
-from pdfbatch.runs.markdown import assemble
+from pdfbatch.engines.base import PageOrder, PageRead, Reader
+from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, StoreError, StoreFull
+from pdfbatch.records import (
+    Outcome,
+    PageResult,
+    ReadOptions,
+    Reason,
+    SourceDocument,
+    figures_link,
+)
 from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import EVERY_PAGES, Checkpoints
+from pdfbatch.worker.publish import Publisher, patiently
 from pdfbatch.worker.stop import Stop
-from pdfbatch.worker.work import Work
+from pdfbatch.worker.work import MadeBy, Work
 
 T = TypeVar("T")
 
@@ -35,8 +41,6 @@ DRAIN_SECONDS = 90.0
 """How long pages that are being read may go on after a stop; a Spot notice leaves 120 s for everything."""
 _TICK_SECONDS = 0.25
 _STORE_THREADS = 8
-_PAGES_AHEAD = 2
-"""Pages submitted per child: one being read and one waiting, so that no child ever waits for this process."""
 _DOCUMENTS_AHEAD = 4
 
 
@@ -67,18 +71,19 @@ class Pipeline:
         self,
         places: Places,
         children: Children,
-        engine: Engine,
+        reader: Reader,
+        made_by: MadeBy,
         options: ReadOptions,
-        worker: int,
         stop: Stop,
         stamp: Callable[[], str],
         page_done: Callable[[PageResult, float, bool], None],
     ) -> None:
         self._places = places
         self._children = children
-        self._engine = engine
+        self._reader = reader
+        self._made_by = made_by
         self._options = options
-        self._worker = worker
+        self._publisher = Publisher(places.output, places.checkpoints, made_by.model, options.max_retries)
         self._stop = stop
         self._stamp = stamp
         self._page_done = page_done
@@ -148,7 +153,7 @@ class Pipeline:
 
     def _admit(self, todo: Iterator[SourceDocument]) -> bool:
         """Opens documents up to the bound; False when there are no more."""
-        while len(self._open) < self._children.processes * _PAGES_AHEAD + _DOCUMENTS_AHEAD:
+        while len(self._open) < self._reader.pages_ahead + _DOCUMENTS_AHEAD:
             document = next(todo, None)
             if document is None:
                 return False
@@ -160,12 +165,12 @@ class Pipeline:
     def _fetch(self, document: SourceDocument) -> Fetched:
         """The PDF as it is now: it may have changed since the manifest was frozen, or since its checkpoints."""
         source, retries = self._places.source, self._options.max_retries
-        entry = _patiently(lambda: source.head(document.key), retries)
+        entry = patiently(lambda: source.head(document.key), retries)
         if entry is None:
             raise NotFound(f"{document.key} is gone.", "Put it back.")
         document = document._replace(size=entry.size, etag=entry.etag)
         target = self._places.scratch / f"{uuid.uuid4().hex}.pdf"
-        path = _patiently(lambda: source.fetch(document.key, target), retries)
+        path = patiently(lambda: source.fetch(document.key, target), retries)
         return Fetched(document, path, self._places.checkpoints.load(document))
 
     def _fetched(self, work: Work, done: "Future[Fetched]") -> None:
@@ -203,11 +208,7 @@ class Pipeline:
         work.take_up(verdict.pages, resumed)
         for page in work.results.values():
             self._page_done(page, work.share_of_a_page, True)
-        if self._engine.page_task is None:
-            work.waiting.clear()
-            for number in range(1, work.pages + 1):
-                self._page_read(work, PageResult(number=number))
-        elif work.waiting:
+        if work.waiting:
             self._ready.append(work)
         else:
             self._publish(work)
@@ -215,9 +216,9 @@ class Pipeline:
     # ── read ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _submit_pages(self) -> None:
-        """Keeps the children supplied; earlier documents first, so that few are unfinished at any time."""
+        """Keeps the reader supplied; earlier documents first, so that few are unfinished at any time."""
         while self._ready and not self._stop.asked:
-            if len(self._pages_running) >= self._children.processes * _PAGES_AHEAD:
+            if len(self._pages_running) >= self._reader.pages_ahead:
                 return
             work = self._ready[0]
             self._submit_page(work, work.waiting.popleft())
@@ -225,26 +226,37 @@ class Pipeline:
                 self._ready.popleft()
 
     def _submit_page(self, work: Work, number: int) -> None:
-        task = self._engine.page_task
-        assert task is not None
         work.running.add(number)
         self._pages_running[work.key, number] = None
-        future = self._children.submit(self._options.page_seconds, task, str(work.path), number, self._options)
-        self._when_done(future, partial(self._page_ended, work, number))
+        order = PageOrder(str(work.path), number, figures_link(work.key))
+        self._when_done(self._reader.read(order), partial(self._page_ended, work, number))
 
-    def _page_ended(self, work: Work, number: int, done: "Future[PageResult]") -> None:
+    def _page_ended(self, work: Work, number: int, done: "Future[PageRead]") -> None:
         work.running.discard(number)
         self._pages_running.pop((work.key, number), None)
         try:
-            page = done.result()
-        except Exception as error:
+            page, figures = done.result()
+        except PdfbatchError as error:
+            self._error = error  # the reader itself is at its end
+            return
+        except (Exception, CancelledError) as error:
             failure = failure_of(error)
             if self._may_try_again(work, number, failure):
                 self._submit_page(work, number)
                 return
             if self._stop.asked:
                 return  # it may have died of the stop itself: whoever takes the document up reads this page
-            page = PageResult(number=number, reason=failure.reason, detail=failure.detail)
+            page, figures = PageResult(number=number, reason=failure.reason, detail=failure.detail), {}
+        if figures:
+            self._in_thread(
+                partial(self._publisher.figures, work.key, figures), partial(self._figures_saved, work, page)
+            )
+        else:
+            self._page_read(work, page)
+
+    def _figures_saved(self, work: Work, page: PageResult, done: "Future[None]") -> None:
+        """A page counts as read when its figures are safe: its checkpoint and its Markdown link to them."""
+        self._stored(done)
         self._page_read(work, page)
 
     def _may_try_again(self, work: Work, number: int, failure: Failure) -> bool:
@@ -280,26 +292,8 @@ class Pipeline:
     # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _publish(self, work: Work) -> None:
-        outcome = work.outcome(self._engine.name, self._worker, time.monotonic() - work.started, self._stamp())
-        self._in_thread(partial(self._write, work, outcome), partial(self._published, work, outcome))
-
-    def _write(self, work: Work, outcome: Outcome) -> None:
-        if outcome.output is not None:
-            data = assemble(work.in_order()).encode("utf-8", "replace")
-            _patiently(lambda: self._put(work.document, data), self._options.max_retries)
-        with suppress(StoreError):  # what is left behind is in nobody's way
-            self._places.checkpoints.drop(work.document)
-
-    def _put(self, document: SourceDocument, data: bytes) -> None:
-        key = output_key(document.key)
-        try:
-            if document.output_etag is None or self._places.output.head(key) is None:
-                self._places.output.put_new(key, data)
-            else:
-                self._places.output.put_if(key, data, document.output_etag)
-        except PreconditionFailed:
-            # Somebody finished it first (a replacement worker, or this one before a lost answer): fine.
-            return
+        outcome = work.outcome(self._made_by, time.monotonic() - work.started, self._stamp())
+        self._in_thread(partial(self._publisher.document, work, outcome), partial(self._published, work, outcome))
 
     def _published(self, work: Work, outcome: Outcome, done: "Future[None]") -> None:
         try:
@@ -313,7 +307,7 @@ class Pipeline:
 
     def _fail(self, work: Work, failure: Failure) -> None:
         seconds = time.monotonic() - work.started
-        self._close(work, work.failed(failure, self._engine.name, self._worker, seconds, self._stamp()))
+        self._close(work, work.failed(failure, self._made_by, seconds, self._stamp()))
 
     def _close(self, work: Work, outcome: Outcome) -> None:
         del self._open[work.key]
@@ -325,6 +319,7 @@ class Pipeline:
 
     def _drain(self) -> Iterator[Outcome | None]:
         """Lets pages that are being read finish, publishes what is whole, saves the finished pages of the rest."""
+        self._reader.drain()
         deadline = time.monotonic() + DRAIN_SECONDS
         while (self._pages_running or self._storing) and time.monotonic() < deadline:
             self._next_event()
@@ -336,15 +331,3 @@ class Pipeline:
         while self._storing:
             self._next_event()
             yield from self._take_outcomes()
-
-
-def _patiently(task: Callable[[], T], retries: int) -> T:
-    """Tries again after a store error that may pass; one that will not is raised at once."""
-    for attempt in range(retries):
-        try:
-            return task()
-        except (NotFound, AccessDenied, StoreFull):
-            raise
-        except StoreError:
-            time.sleep(2.0**attempt)
-    return task()

@@ -4,11 +4,18 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pdfbatch.documents.children import Failure
-from pdfbatch.records import Outcome, PageResult, SourceDocument, output_key
+from pdfbatch.records import Outcome, PageElements, PageResult, SourceDocument, output_key
 from pdfbatch.runs.markdown import main_reason
 from pdfbatch.runs.progress import weight
+
+
+class MadeBy(NamedTuple):
+    engine: str
+    model: str
+    worker: int
 
 
 @dataclass
@@ -55,7 +62,24 @@ class Work:
     def in_order(self) -> list[PageResult]:
         return [self.results[n] for n in range(1, self.pages + 1)]
 
-    def outcome(self, engine: str, worker: int, seconds: float, at: str) -> Outcome:
+    def page_elements(self) -> list[PageElements]:
+        """What a model told of the pages' elements; empty where it told of none."""
+        pages = self.in_order()
+        if not any(page.elements for page in pages):
+            return []
+        return [
+            PageElements(
+                number=page.number,
+                reason=page.reason,
+                read_by=page.read_by,
+                flags=page.flags,
+                picture=page.picture,
+                elements=page.elements,
+            )
+            for page in pages
+        ]
+
+    def outcome(self, made_by: MadeBy, seconds: float, at: str) -> Outcome:
         """What the pages add up to: all unread is `failed`, some unread `partial`, for the commonest reason."""
         pages = self.in_order()
         bad = [(page.number, page.reason) for page in pages if page.reason is not None]
@@ -68,30 +92,30 @@ class Work:
             failed_pages=bad,
             flagged_pages=[(page.number, flag) for page in pages for flag in page.flags],
             read_by=dict(Counter(page.read_by for page in pages if page.read_by)),
-            engine=engine,
+            engine=made_by.engine,
             seconds=round(seconds, 3),
             output=None if kind == "failed" else output_key(self.key),
             etag=self.document.etag,
             size=self.document.size,
             attempt=self.document.attempt,
-            worker=worker,
+            worker=made_by.worker,
             at=at,
             detail=next((page.detail for page in pages if page.detail), ""),
         )
 
-    def failed(self, failure: Failure, engine: str, worker: int, seconds: float, at: str) -> Outcome:
+    def failed(self, failure: Failure, made_by: MadeBy, seconds: float, at: str) -> Outcome:
         """The outcome of a document that could not even be opened, fetched or published."""
         return Outcome(
             key=self.key,
             outcome="failed",
             reason=failure.reason,
             pages=self.pages,
-            engine=engine,
+            engine=made_by.engine,
             seconds=round(seconds, 3),
             etag=self.document.etag,
             size=self.document.size,
             attempt=self.document.attempt,
-            worker=worker,
+            worker=made_by.worker,
             at=at,
             detail=failure.detail,
         )

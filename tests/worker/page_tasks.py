@@ -6,23 +6,16 @@ Page N of a document is special by its number: page 2 is the one that fails.
 import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from pdfbatch.engines.base import PageTask
+from pdfbatch.engines.base import ChildEngine, PageTask
 from pdfbatch.records import PageResult, ReadOptions
 
 BAD_PAGE = 2
 
 
-@dataclass(frozen=True)
-class TaskEngine:
-    name: str
-    page_task: PageTask
-
-
-def engine(task: PageTask) -> TaskEngine:
-    return TaskEngine(task.__name__, task)
+def engine(task: PageTask) -> ChildEngine:
+    return ChildEngine(task.__name__, task)
 
 
 def note(path: str, number: int, options: ReadOptions) -> PageResult:

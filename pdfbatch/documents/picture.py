@@ -1,0 +1,86 @@
+"""A page drawn for a model that reads pictures, upright where its text layer tells which way up it is.
+
+Runs in a child process. Scans without a usable layer are drawn as they lie: to find out which way up those are takes
+OCR, which is slower than all the rest here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+from pdfbatch.documents.failures import detail_of, reason_of
+from pdfbatch.documents.health import Health, health_of
+from pdfbatch.documents.mupdf import pymupdf
+from pdfbatch.documents.opened import forget, give_back_memory, open_document
+from pdfbatch.documents.quiet import silenced
+from pdfbatch.documents.raster import POINTS_PER_INCH, Pixels, Raster, rasterise
+from pdfbatch.documents.textlayer import RAW_FLAGS, Line, lines_of
+from pdfbatch.documents.upright import Pose
+from pdfbatch.records import PageResult
+
+FEWEST_LETTERS = 100
+CLEAR_SHARE = 0.7
+"""Of the letters that must lie one way for the page to be turned that way."""
+
+
+class Drawn(NamedTuple):
+    """`turned`: how far the page was turned clockwise, degrees, beyond what its /Rotate says."""
+
+    pixels: Pixels
+    dpi: float
+    turned: int
+
+
+def draw_page(path: str, number: int, dpi: float, side: int) -> Drawn | PageResult:
+    """Page `number` (from 1) of the PDF at `path`, upright, at `dpi`, or at more where its longer side would come out
+    at less than `side` pixels, or at less where it would exceed the limits of raster.py. A failure becomes a result
+    with its reason; prints nothing."""
+    return _drawn(path, number, dpi, side)
+
+
+def draw_page_to_side(path: str, number: int, side: int) -> Drawn | PageResult:
+    """`draw_page`, with the longer side `side` pixels, and as it lies in the document."""
+    return _drawn(path, number, None, side)
+
+
+def _drawn(path: str, number: int, dpi: float | None, side: int) -> Drawn | PageResult:
+    with silenced():
+        try:
+            page = open_document(path)[number - 1]
+            if dpi is None:
+                return _plain(rasterise(page, dpi=math.inf, max_side=side), 0)
+            least = POINTS_PER_INCH * side / max(page.rect.width, page.rect.height, 1.0)
+            return _plain(rasterise(page, max(dpi, least)), _turn(page))
+        except Exception as error:
+            forget(path)
+            return PageResult(number=number, reason=reason_of(error), detail=detail_of(error))
+        finally:
+            give_back_memory(at_once=True)
+
+
+def _plain(raster: Raster, turned: int) -> Drawn:
+    pixels = np.ascontiguousarray(np.rot90(raster.pixels, k=-turned // 90))
+    return Drawn(pixels, raster.scale * POINTS_PER_INCH, turned)
+
+
+def _turn(page: pymupdf.Page) -> int:
+    """How far the page must be turned clockwise for its text to run to the right; 0 where that is not plain."""
+    lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
+    pose = _clear_pose(lines)
+    turn = (pose.turn - page.rotation) % 360 if pose and not pose.mirrored else 0
+    # A stamp along the edge of a scan lies as it pleases.
+    return turn if turn and health_of(page, lines) in (Health.GOOD, Health.HIDDEN) else 0
+
+
+def _clear_pose(lines: list[Line]) -> Pose | None:
+    letters: Counter[Pose] = Counter()
+    for line in lines:
+        letters[line.pose] += len(line.text)
+    if letters.total() < FEWEST_LETTERS:
+        return None
+    pose, count = letters.most_common(1)[0]
+    return pose if count >= CLEAR_SHARE * letters.total() else None

@@ -1,0 +1,359 @@
+"""Pictures and prompts in, tokens out: a pool of jobs of many pages, read in rows that are refilled as they end.
+
+A turn encodes a batch of waiting pictures if the rows could soon starve, fills free rows, and takes a few steps. A job
+is told when it has ended. Nothing waits for ever: jobs come in generations of pages, and none of a generation
+starts while one of an earlier generation waits; within it layouts go first (they bring more work) and then the
+longest, so that no long table is left alone at the end.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pdfbatch.engines.dolphin.loops import LOOK_EVERY, MIN_SPAN, loop_start
+from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, Plan
+from pdfbatch.engines.dolphin.network import Network
+from pdfbatch.engines.dolphin.slots import Entry, Said, Slots
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pixels = npt.NDArray[np.uint8]
+Ending = Literal["whole", "truncated", "looped", "nan", "memory"]
+
+PENALTY = 1.1
+"""Of tokens already said, for the second try of a job that looped; Dolphin 1.0's own remedy for all (its demo page)."""
+MEMORY_TRIES = 3
+"""How often a job may run out of memory alone on the device before it is given up."""
+_FREE_SHARE = 8
+"""Rows are refilled when one in so many is free: filling costs a pass of its own."""
+_CALM_TURNS = 256
+"""After so many turns with memory enough a halved batch is doubled again."""
+
+
+@dataclass(eq=False)
+class Job:
+    """One picture and one prompt. `generation` and `expected` (tokens) decide when its turn comes."""
+
+    picture: Pixels
+    """Height x width x 3, at most the encoder's side; it is padded with black around."""
+    prompt: Sequence[int]
+    generation: int
+    expected: int
+    ended: Callable[[Read], None]
+    limit: int | None = None
+    """Tokens at most, the prompt's not counted; None: what the model has places for."""
+    loop_span: int = MIN_SPAN
+    hidden: Tensor | None = None
+    tokens: list[int] = field(default_factory=list)
+    penalty: float = 1.0
+    first_try: list[int] | None = None
+    """What was kept of a try that looped."""
+    memory_tries: int = 0
+    """How often in turn memory was not enough for it alone, without a token more in between."""
+    memory_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a model said to one job, without prompt and end mark, and how it came to its end. A `looped` one is cut
+    where it began to repeat itself; `retried` says that it took a second try."""
+
+    tokens: list[int]
+    ending: Ending
+    retried: bool = False
+
+
+@dataclass
+class Meter:
+    """Seconds the model computed, and what came of it."""
+
+    computing: float = 0.0
+    steps: int = 0
+    tokens: int = 0
+    pictures: int = 0
+    out_of_memory: int = 0
+
+
+class Decoder:
+    """Drives one network. Not thread-safe; `turn` does the work.
+
+    `prepare` makes the encoder's input (E x 3 x side x side) of pictures; `stride` is how many steps are taken between
+    two looks at the tokens (a look waits for the device).
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        plan: Plan,
+        prepare: Callable[[Sequence[Pixels]], Tensor],
+        end_token: int,
+        graphs: bool = False,
+        stride: int = 1,
+    ) -> None:
+        self.meter = Meter()
+        self._network = network
+        self._plan = self._whole_plan = plan
+        self._calm_turns = 0
+        self._prepare = prepare
+        self._end = end_token
+        self._graphs = graphs
+        self._stride = stride
+        self._order = itertools.count()
+        self._waiting: list[tuple[int, float, int, Job]] = []
+        self._encoded: list[tuple[int, float, int, Job]] = []
+        self._rows: list[Job | None] = []
+        self._slots: Slots | None = None
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._waiting or self._encoded or any(self._rows))
+
+    def add(self, job: Job) -> None:
+        self._queue(job)
+
+    def discard(self, unwanted: Callable[[Job], bool]) -> None:
+        """Forgets jobs that no row has begun to read; they are not told."""
+        for pool in (self._waiting, self._encoded):
+            pool[:] = [entry for entry in pool if not unwanted(entry[-1])]
+            heapq.heapify(pool)
+
+    def turn(self) -> None:
+        """One round of encoding, filling and stepping. Running out of memory halves the batch; nothing is lost."""
+        began = time.perf_counter()
+        try:
+            if self._wants_pictures():
+                self._encode()
+            if self._wants_rows():
+                self._fill()
+            if any(self._rows):
+                self._advance()
+            self._calm_turns += 1
+            if self._calm_turns >= _CALM_TURNS and self._plan != self._whole_plan:
+                self._regain()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._retreat()
+        self.meter.computing += time.perf_counter() - began
+
+    # ── the pool ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _queue(self, job: Job) -> None:
+        # A job that was begun (put back for want of memory) goes before all others of its generation.
+        urgency = -float("inf") if job.tokens or job.penalty != 1.0 else -float(job.expected)
+        pool = self._waiting if job.hidden is None else self._encoded
+        heapq.heappush(pool, (job.generation, urgency, next(self._order), job))
+
+    @property
+    def _capacity(self) -> int:
+        return self._plan.rows if self._slots is None else self._slots.rows
+
+    @property
+    def _free(self) -> int:
+        return self._capacity - sum(job is not None for job in self._rows)
+
+    def _wants_pictures(self) -> bool:
+        """When a whole batch waits and rows will soon ask for it, or when rows stand empty."""
+        if len(self._waiting) >= self._plan.pictures and len(self._encoded) < self._plan.pictures:
+            return True
+        return bool(self._waiting) and len(self._encoded) < self._free
+
+    def _wants_rows(self) -> bool:
+        waits = len(self._encoded)
+        return waits > 0 and self._free > 0 and (self._free * _FREE_SHARE >= self._capacity or waits <= self._free)
+
+    # ── the three works ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _encode(self) -> None:
+        batch = [heapq.heappop(self._waiting)[-1] for _ in range(min(self._plan.pictures, len(self._waiting)))]
+        try:
+            hidden = self._network.encode(self._prepare([job.picture for job in batch]))
+        except Exception as error:
+            self._put_back(batch, error)
+            raise
+        self.meter.pictures += len(batch)
+        for job, own in zip(batch, hidden, strict=True):
+            job.hidden = own
+            self._queue(job)
+
+    def _fill(self) -> None:
+        count = min(self._free, len(self._encoded))
+        batch = [heapq.heappop(self._encoded)[-1] for _ in range(count)]
+        try:
+            slots = self._room_for(max(len(job.prompt) + len(job.tokens) for job in batch) + self._stride)
+            rows = [row for row, job in enumerate(self._rows) if job is None][: len(batch)]
+            for job in batch[len(rows) :]:
+                self._queue(job)
+            batch = batch[: len(rows)]
+            said = slots.admit(rows, [self._entry(job) for job in batch])
+        except Exception as error:
+            self._put_back(batch, error)
+            raise
+        for row, job, word in zip(rows, batch, said, strict=True):
+            self._rows[row] = job
+            self._hear(row, [word])
+
+    def _put_back(self, batch: Sequence[Job], error: Exception) -> None:
+        """Into the pool again; but a job for which alone the memory was not enough, several times, is given up."""
+        alone = len(batch) == 1 and is_out_of_memory(error) and not any(self._rows)
+        for job in batch:
+            if not (alone and self._is_hopeless(job)):
+                self._queue(job)
+
+    def _is_hopeless(self, job: Job) -> bool:
+        job.memory_tries = 1 if len(job.tokens) > job.memory_tokens else job.memory_tries + 1
+        job.memory_tokens = len(job.tokens)
+        if job.memory_tries >= MEMORY_TRIES:
+            self._finish(job, Read(self._kept(job), "memory"))
+        return job.memory_tries >= MEMORY_TRIES
+
+    def _entry(self, job: Job) -> Entry:
+        assert job.hidden is not None
+        return Entry(job.hidden, [*job.prompt, *job.tokens], job.penalty)
+
+    def _advance(self) -> None:
+        slots = self._room_for(self._longest() + self._stride)
+        self._compact(slots)
+        if not any(self._rows):
+            return
+        rows = 1 + max(row for row, job in enumerate(self._rows) if job is not None)
+        count = min(self._stride, slots.length - self._longest())
+        steps = slots.step(rows, self._longest() + count, count)
+        self.meter.steps += count
+        for row in range(rows):
+            if self._rows[row] is not None:
+                self._hear(row, [step[row] for step in steps])
+
+    def _longest(self) -> int:
+        return max((len(job.prompt) + len(job.tokens) for job in self._rows if job is not None), default=0)
+
+    def _room_for(self, length: int) -> Slots:
+        """The slots, made or grown to `length` tokens; rows that no longer fit are put back into the pool."""
+        length = min(length, self._network.longest)
+        if self._slots is None:
+            size = _doubled(min(FIRST_LENGTH, self._network.longest), length, self._network.longest)
+            self._slots = Slots(self._network, self._plan.rows_at(size), size, self._graphs)
+            self._rows = [None] * self._slots.rows
+        if length > self._slots.length:
+            size = _doubled(self._slots.length, length, self._network.longest)
+            self._resize(self._slots, self._plan.rows_at(size), size)
+        return self._slots
+
+    def _resize(self, slots: Slots, rows: int, length: int) -> None:
+        # The jobs that go back are those that have said least: it is the cheapest to say again.
+        running = sorted((job for job in self._rows if job is not None), key=lambda job: len(job.tokens))
+        for job in running[: max(0, len(running) - rows)]:
+            row = self._rows.index(job)
+            slots.free(row)
+            self._rows[row] = None
+            self._queue(job)
+        self._compact(slots, always=True)
+        slots.resize(rows, length)
+        self._rows = (self._rows + [None] * rows)[:rows]
+
+    def _compact(self, slots: Slots, always: bool = False) -> None:
+        """Moves rows down into free ones where that makes the steps much smaller."""
+        used = [row for row, job in enumerate(self._rows) if job is not None]
+        if not used or (not always and (used[-1] + 1) * 3 < len(used) * 4):
+            return
+        free = [row for row in range(len(used)) if self._rows[row] is None]
+        for target, source in zip(free, reversed(used), strict=False):
+            slots.move(source, target)
+            self._rows[target], self._rows[source] = self._rows[source], None
+
+    # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, row: int, words: Sequence[Said]) -> None:
+        """Takes in what a row said; frees it if that was the end."""
+        job = self._rows[row]
+        assert job is not None
+        for word in words:
+            ending = self._ending_with(job, word)
+            if ending is not None:
+                self._end_row(row, job, ending)
+                return
+            job.tokens.append(word.token)
+            self.meter.tokens += 1
+        if len(job.tokens) // LOOK_EVERY != (len(job.tokens) - len(words)) // LOOK_EVERY:
+            self._look_for_loop(row, job)
+
+    def _ending_with(self, job: Job, word: Said) -> Ending | None:
+        if not word.sound:
+            return "nan"
+        if word.token == self._end:
+            return "whole"
+        # The last place is for the end mark, as in transformers' generate.
+        most = self._network.longest - len(job.prompt) - 1
+        return "truncated" if len(job.tokens) >= min(most, job.limit or most) else None
+
+    def _look_for_loop(self, row: int, job: Job) -> None:
+        start = loop_start(job.tokens, job.loop_span)
+        if start is not None:
+            job.tokens = job.tokens[:start]
+            self._end_row(row, job, "looped")
+
+    def _end_row(self, row: int, job: Job, ending: Ending) -> None:
+        assert self._slots is not None
+        self._slots.free(row, wipe=ending == "nan")
+        self._rows[row] = None
+        retried = job.first_try is not None
+        if ending == "looped" and not retried:
+            job.first_try, job.tokens, job.penalty = job.tokens, [], PENALTY
+            self._queue(job)
+            return
+        self._finish(job, Read(job.tokens if ending == "whole" else self._kept(job), ending, retried))
+
+    def _kept(self, job: Job) -> list[int]:
+        """The longer of two tries that did not come to their end."""
+        return max(job.first_try or [], job.tokens, key=len)
+
+    def _finish(self, job: Job, read: Read) -> None:
+        job.hidden = None
+        job.ended(read)
+
+    def _retreat(self) -> None:
+        """Everything running goes back into the pool with what it has said, and the next try is half as large."""
+        self.meter.out_of_memory += 1
+        running = [job for job in self._rows if job is not None]
+        self._rows, self._slots = [], None
+        for job in running:
+            if not (len(running) == 1 and self._is_hopeless(job)):
+                self._queue(job)
+        self._plan = self._plan.halved()
+        self._calm_turns = 0
+        empty_cache(self._network.device)
+
+    def _regain(self) -> None:
+        """Tries the next larger batch again."""
+        self._calm_turns = 0
+        self._plan = self._plan.doubled(self._whole_plan)
+        if self._slots is not None:
+            self._resize(self._slots, self._plan.rows_at(self._slots.length), self._slots.length)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """CUDA has a class for it; the CPU's allocator raises a RuntimeError that says so."""
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+
+
+def empty_cache(device: object) -> None:
+    """Gives unused blocks back to the device, so that they can be cut anew."""
+    import torch
+
+    if "cuda" in str(device):
+        torch.cuda.empty_cache()
+
+
+def _doubled(length: int, wanted: int, most: int) -> int:
+    while length < wanted:
+        length *= 2
+    return min(length, most)

@@ -1,0 +1,53 @@
+"""The engines `dolphin` (every page) and `auto` (pages without a healthy text layer; the others are read by it)."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from pdfbatch.documents.children import Children
+from pdfbatch.engines.base import Reader
+from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, model_folder, pinned
+from pdfbatch.errors import NotReady
+from pdfbatch.records import ReadOptions
+
+
+class DolphinEngine:
+    """
+    Raises:
+        NotReady: torch or transformers are not installed.
+    """
+
+    name = "dolphin"
+    _reads_layers = False
+
+    def __init__(self, model: str = "") -> None:
+        self.model = model or DEFAULT_MODEL
+        missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+        if missing:
+            raise NotReady(
+                f"The engine {self.name} needs {' and '.join(missing)}, which are not installed here.",
+                "pip install 'pdfbatch[dolphin]' (README, Dolphin on your own GPU), or use --engine cpu.",
+            )
+
+    def pinned_model(self) -> str:
+        return pinned(self.model)
+
+    def reader(self, children: Children, options: ReadOptions, scratch: Path) -> AbstractContextManager[Reader]:
+        return self._reader(children, options, scratch)
+
+    @contextmanager
+    def _reader(self, children: Children, options: ReadOptions, scratch: Path) -> Iterator[Reader]:
+        from pdfbatch.engines.dolphin.model import load
+        from pdfbatch.engines.dolphin.reader import DolphinReader
+
+        dolphin = load(model_folder(self.model))
+        with DolphinReader(dolphin, children, options, scratch, self._reads_layers) as reader:
+            yield reader
+
+
+class AutoEngine(DolphinEngine):
+    name = "auto"
+    _reads_layers = True

@@ -1,0 +1,215 @@
+"""Pictures of pages and their elements, made the size the model wants. Runs in the child processes.
+
+Dolphin 1.x was trained on pictures that are resized twice, see `two_pass`, and small differences there move the boxes
+it answers with; the same step in transformers changed with its versions. So it is done here. Padding and the arithmetic
+on floats are left to where the model is: the picture's place in the black square of `side` pixels is
+`(side - height) // 2` from the top and `(side - width) // 2` from the left.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from PIL.Image import Resampling
+
+from pdfbatch.engines.dolphin.layout import Box
+
+cv2.setNumThreads(1)  # a child process is the unit of parallelism, see documents/threads.py
+
+Pixels = npt.NDArray[np.uint8]
+"""Height x width x 3, RGB."""
+
+SIDE = 896
+CHEAP_BLOCKS = 2
+"""`fit` averages blocks of this many pixels where `two_pass` averages larger ones. Mean absolute difference between the
+two for lines and paragraphs, born digital and scanned, in shades of 255: 0.2 to 0.4, 11 at most (1: 0.5 to 0.8; a
+single bilinear resize: 1.5 to 2, up to 37)."""
+PIECE_PIXELS = 16_000_000
+"""Of the enlarged picture, which no more of than this exists at a time."""
+REDUCING_GAP = 2.0
+
+PNG_EFFORT = 3
+"""Of 9. A page of 200 dpi takes 0.3 s, twice that with Pillow's own 6, for a few percent of the bytes."""
+
+BLANK_SIDE = 1200
+"""Blankness is looked for at this size at most, pixels of the longer side."""
+FAINTEST_INK, CERTAIN_INK = 20, 40
+"""Shades of 255 by which ink differs from the paper around it: on clean paper, and on the noisiest."""
+NOISE_SPAN = 6.0
+"""Standard deviations of noise that are not ink."""
+FEWEST_INK = 4
+"""Pixels that hang together; less is dust."""
+
+WIDEN_STEPS = 15
+"""Pixels of a page of `SIDE` pixels."""
+BUSY = 0.2
+
+
+class Size(NamedTuple):
+    width: int
+    height: int
+
+
+def two_pass(pixels: Pixels, side: int = SIDE) -> Pixels:
+    """The picture as Dolphin's own image processor makes it, but for the padding: enlarged or reduced so that its
+    *shorter* side is `side` (bilinear), then so that its longer side is (bicubic, after averaging whole blocks).
+
+    Equal to the last bit to `DonutImageProcessor` of transformers 4.47 and 4.57 with Dolphin's settings, and like it
+    slow for strips, whose first enlargement is large; but it takes no more than some 100 MB for it. Where that
+    processor fails because a side would come out at 0 pixels, it is 1. A picture without pixels is returned as it is.
+    """
+    return _resized_twice(pixels, side, side)
+
+
+def fit(pixels: Pixels, side: int = SIDE) -> Pixels:
+    """`two_pass` exactly, or for strips more than six times as long as broad nearly so, in milliseconds: enlarged, and
+    then reduced, by less. The same size comes out; see `CHEAP_BLOCKS` for what it costs in accuracy."""
+    if not pixels.size:
+        return pixels
+    short = min(_final(_first(Size(pixels.shape[1], pixels.shape[0]), side), side))
+    blocks = int(side / short / REDUCING_GAP)
+    return _resized_twice(pixels, side, round(side * CHEAP_BLOCKS / blocks) if blocks > CHEAP_BLOCKS else side)
+
+
+def _resized_twice(pixels: Pixels, side: int, first_side: int) -> Pixels:
+    """Through a picture whose shorter side is `first_side`."""
+    if not pixels.size:
+        return pixels
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    size = Size(*picture.size)
+    final = _final(_first(size, side), side)
+    first = _first(size, first_side)
+    if final == first:
+        return np.asarray(picture.resize(first, Resampling.BILINEAR))
+    factors = Size(*(int(a / b / REDUCING_GAP) or 1 for a, b in zip(first, final, strict=True)))
+    reduced = _enlarged_and_reduced(picture, first, factors)
+    box = (0, 0, first.width / factors.width, first.height / factors.height)
+    return np.asarray(reduced.resize(final, Resampling.BICUBIC, box))
+
+
+def _enlarged_and_reduced(picture: Image.Image, first: Size, factors: Size) -> Image.Image:
+    """The picture resized to `first` and then averaged in blocks of `factors`, in upright pieces of whole blocks.
+
+    Pillow resizes across before it resizes down, and rounds between the two, so the pieces fit without a seam.
+    """
+    across = picture.resize((first.width, picture.height), Resampling.BILINEAR)
+    step = max(1, PIECE_PIXELS // (first.height * factors.width)) * factors.width
+    if first.width <= step:
+        return across.resize(first, Resampling.BILINEAR).reduce(factors)
+    pieces = []
+    for left in range(0, first.width, step):
+        right = min(left + step, first.width)
+        piece = across.crop((left, 0, right, picture.height))
+        pieces.append(np.asarray(piece.resize((right - left, first.height), Resampling.BILINEAR).reduce(factors)))
+    return Image.fromarray(np.concatenate(pieces, axis=1))
+
+
+def _first(size: Size, side: int) -> Size:
+    """With the shorter side `side`."""
+    if size.width <= size.height:
+        return Size(side, int(side * size.height / size.width))
+    return Size(int(side * size.width / size.height), side)
+
+
+def _final(first: Size, side: int) -> Size:
+    """With the longer side `side`, where the shorter one is that now."""
+    if first.height > first.width:
+        return Size(max(1, int(first.width * side / first.height)), side)
+    return Size(side, max(1, int(first.height * side / first.width)))
+
+
+def crop(pixels: Pixels, box: Box) -> Pixels:
+    """That part of the picture, not copied; what of `box` lies outside is left out."""
+    return pixels[max(0, box.y0) : max(0, box.y1), max(0, box.x0) : max(0, box.x1)]
+
+
+def opened(file: str, width: int, height: int) -> Pixels:
+    """The picture whose bytes, RGB, row by row, are that file; only what is looked at is read."""
+    return np.memmap(file, np.uint8, "r", shape=(height, width, 3))
+
+
+def squared(pixels: Pixels) -> tuple[Pixels, int, int]:
+    """The picture in the middle of a black square, and how far from its left and its top."""
+    height, width = pixels.shape[:2]
+    longer = max(height, width)
+    left, top = (longer - width) // 2, (longer - height) // 2
+    square = np.zeros((longer, longer, 3), np.uint8)
+    square[top : top + height, left : left + width] = pixels
+    return square, left, top
+
+
+def png(pixels: Pixels) -> bytes:
+    """The picture as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", compress_level=PNG_EFFORT)
+    return file.getvalue()
+
+
+def is_blank(pixels: Pixels) -> bool:
+    """Whether the picture shows nothing but paper, of whatever tint, noise, specks and soft shadows included."""
+    if not pixels.size:
+        return True
+    small = _shrunk(pixels, math.ceil(max(pixels.shape[:2]) / BLANK_SIDE))
+    around = max(3, max(small.shape[:2]) // 8)
+    contrast = cv2.absdiff(small, cv2.blur(small, (around, around)))
+    noise = 1.4826 * float(np.median(contrast[::3, ::3]))  # of a normal distribution, from its median deviation
+    red, green, blue = cv2.split(contrast)
+    ink = cv2.max(cv2.max(red, green), blue) > min(max(FAINTEST_INK, NOISE_SPAN * noise), CERTAIN_INK)
+    if not ink.any():
+        return True
+    areas = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)[2][1:, cv2.CC_STAT_AREA]
+    return bool(areas.max() < FEWEST_INK)
+
+
+def _shrunk(pixels: Pixels, step: int) -> Pixels:
+    """By a whole number, which is five times as fast as by a broken one; a rest at the edge is left out."""
+    height, width = (max(1, length // step) for length in pixels.shape[:2])
+    return np.asarray(
+        cv2.resize(pixels[: height * step, : width * step], (width, height), interpolation=cv2.INTER_AREA)
+    )
+
+
+def edge_widener(pixels: Pixels) -> Callable[[Box], Box]:
+    """What moves the edges of a box outwards while they cut through ink, as Dolphin 1.0 needs it for this page.
+
+    Each edge in turn (left, right, top, bottom) goes to the nearest clean line within `WIDEN_STEPS` pixels of a page of
+    `SIDE`, or to the least busy one. How busy a line is: its steps from paper to ink x 255 and from ink to paper x 1,
+    by pixel (bytedance/Dolphin v1.0, utils; the 1 comes of bytes that wrap around, and decides nothing much).
+    """
+    height, width = pixels.shape[:2]
+    gray = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
+    ink = cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)[1].astype(np.int16)
+    scale = max(height, width) / SIDE
+    steps, clean = max(1, round(WIDEN_STEPS * scale)), BUSY / scale
+    last = (width - 1, height - 1, width - 1, height - 1)
+
+    def busy(edges: list[int], side: int) -> float:
+        x0, y0, x1, y1 = edges
+        line = ink[y0 : y1 + 1, edges[side]] if side % 2 == 0 else ink[edges[side], x0 : x1 + 1]
+        turns = np.diff(line)
+        return float((255 * (turns > 0).sum() + (turns < 0).sum()) / len(turns)) if len(turns) else float("nan")
+
+    def widened(box: Box) -> Box:
+        best = box
+        edges = [min(max(edge, 0), most) for edge, most in zip(box, last, strict=True)]
+        for side, direction in ((0, -1), (2, 1), (1, -1), (3, 1)):
+            least = busy(edges, side)
+            if least <= clean:
+                continue
+            for _ in range(steps):
+                edges[side] = min(max(edges[side] + direction, 0), last[side])
+                score = busy(edges, side)
+                if score < least:
+                    least, best = score, Box(*edges)
+                if score <= clean:
+                    break
+        return best
+
+    return widened

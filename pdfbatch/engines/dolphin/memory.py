@@ -1,0 +1,62 @@
+"""What fits into the memory of the device: rows of the decoder, pictures in one batch of the encoder. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FIRST_LENGTH = 256
+MOST_ROWS = 64
+"""Beyond, the cross-attention's keys (32 MB a row in fp16 for Dolphin 1.5) cost more than a larger batch saves."""
+MOST_PICTURES = 16
+ENCODER_COPIES = 24
+"""Activations of the encoder at their peak, in copies of its first stage's output (side/4 x side/4 x embed_dim)."""
+RESERVE = 0.08
+
+
+class Shape(NamedTuple):
+    """Bytes: of one row's pictures' keys, of one row's own keys for each token, of one picture in the encoder."""
+
+    picture_row: int
+    row_token: int
+    encoding: int
+
+
+class Plan(NamedTuple):
+    """`budget` is what rows may take together, bytes; `pictures` the encoder's batch."""
+
+    shape: Shape
+    budget: int
+    rows: int
+    pictures: int
+
+    def rows_at(self, length: int) -> int:
+        """How many rows of `length` tokens fit; at least one is always tried."""
+        return max(1, min(self.rows, self.budget // (self.shape.picture_row + length * self.shape.row_token)))
+
+    def halved(self) -> Plan:
+        """After the device ran out of memory all the same."""
+        rows = max(1, self.rows // 2)
+        return self._replace(rows=rows, budget=self.budget // 2, pictures=max(1, self.pictures // 2))
+
+    def doubled(self, most: Plan) -> Plan:
+        """Back towards the plan that was made first."""
+        return self._replace(
+            rows=min(most.rows, self.rows * 2),
+            budget=min(most.budget, max(1, self.budget) * 2),
+            pictures=min(most.pictures, self.pictures * 2),
+        )
+
+
+def shape_of(layers: int, width: int, picture_tokens: int, side: int, embed_dim: int, item_bytes: int) -> Shape:
+    """For a decoder of `layers` x `width` and an encoder of `side` pixels; `item_bytes` 2 for fp16, 4 for fp32."""
+    row_token = 2 * layers * width * item_bytes
+    return Shape(picture_tokens * row_token, row_token, (side // 4) ** 2 * embed_dim * item_bytes * ENCODER_COPIES)
+
+
+def plan(shape: Shape, free: int, most_rows: int = MOST_ROWS, most_pictures: int = MOST_PICTURES) -> Plan:
+    """Splits `free` bytes: the encoder's batch takes at most a quarter, the rows what is left less a reserve."""
+    usable = int(free * (1 - RESERVE))
+    pictures = max(1, min(most_pictures, usable // 4 // shape.encoding))
+    budget = max(0, usable - pictures * shape.encoding)
+    rows = max(1, min(most_rows, budget // (shape.picture_row + FIRST_LENGTH * shape.row_token)))
+    return Plan(shape, budget, rows, pictures)

@@ -1,0 +1,113 @@
+"""The arithmetic of a Dolphin: what its encoder makes of pictures, and one pass of its decoder over rows of a cache.
+
+The weights are those of transformers' `VisionEncoderDecoderModel` (DonutSwin and mBART); the decoder's pass is our own,
+because every row here is at a position of its own, which transformers' cache cannot express without left padding,
+and left padding shifts mBART's learned positions. Tensors' shapes are written with R rows, T tokens a row, D the
+width, H heads of d, N tokens of a picture, L places of the cache, V words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_POSITION_OFFSET = 2  # transformers, MBartLearnedPositionalEmbedding
+
+
+class Network:
+    """A loaded model on its device. Not thread-safe: one thread computes."""
+
+    def __init__(self, model: Any) -> None:
+        import torch
+
+        self.device = model.device
+        self.dtype = model.dtype
+        self._encoder = model.encoder
+        self._project = getattr(model, "enc_to_dec_proj", None)
+        decoder = model.decoder.model.decoder
+        self._layers = list(decoder.layers)
+        self._embed = decoder.embed_tokens
+        self._places = decoder.embed_positions.weight
+        self._first_norm = decoder.layernorm_embedding
+        self._last_norm = decoder.layer_norm
+        self._words = model.decoder.get_output_embeddings()
+        config = model.decoder.config
+        self.heads = int(config.decoder_attention_heads)
+        self.width = int(config.d_model)
+        self.layers = len(self._layers)
+        self.words = int(config.vocab_size)
+        self.longest = int(config.max_position_embeddings)
+        """Tokens of one row, its prompt included."""
+        self._qkv = [self._fused(layer.self_attn) for layer in self._layers]
+        size = model.config.encoder.image_size
+        self.side = int(size if isinstance(size, int) else size[0])
+        """Pixels of the square picture that the encoder sees."""
+        shrink = model.config.encoder.patch_size * 2 ** (len(model.config.encoder.depths) - 1)
+        self.picture_tokens = (self.side // shrink) ** 2
+        self._scale = (self.width // self.heads) ** -0.5
+        self._torch = torch
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """E x 3 x side x side, normalised → E x N x D."""
+        hidden: Tensor = self._encoder(pixel_values=pictures).last_hidden_state
+        projected: Tensor = hidden if self._project is None else self._project(hidden)
+        return projected
+
+    def picture_keys(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """What one layer asks of pictures at every token: R x N x D → keys and values, each R x H x N x d."""
+        attention = self._layers[layer].encoder_attn
+        return self._split(attention.k_proj(hidden)), self._split(attention.v_proj(hidden))
+
+    def logits(
+        self,
+        tokens: Tensor,
+        places: Tensor,
+        own: list[tuple[Tensor, Tensor]],
+        pictures: list[tuple[Tensor, Tensor]],
+        mask: Tensor,
+        last: Tensor,
+    ) -> Tensor:
+        """R x T tokens at their `places` → R x V for the token at index `last` (R) of each row.
+
+        `own` and `pictures` hold each layer's keys and values, R x H x L x d and R x H x N x d; the new tokens' are
+        written into `own` at their places before it is read. `mask` (R x 1 x T x L) says what may be read of it.
+        """
+        torch = self._torch
+        rows = torch.arange(tokens.shape[0], device=self.device)
+        hidden = self._embed(tokens) + self._places[places + _POSITION_OFFSET]
+        hidden = self._first_norm(hidden)
+        for layer, qkv, (keys, values), picture in zip(self._layers, self._qkv, own, pictures, strict=True):
+            query, key, value = torch.nn.functional.linear(layer.self_attn_layer_norm(hidden), *qkv).chunk(3, dim=-1)
+            keys[rows[:, None], :, places] = self._heads_of(key)
+            values[rows[:, None], :, places] = self._heads_of(value)
+            seen = self._attend(self._split(query), keys, values, mask)
+            hidden = hidden + layer.self_attn.out_proj(seen)
+            query = layer.encoder_attn.q_proj(layer.encoder_attn_layer_norm(hidden))
+            seen = self._attend(self._split(query), *picture, None)
+            hidden = hidden + layer.encoder_attn.out_proj(seen)
+            hidden = hidden + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(hidden))))
+        return self._words(self._last_norm(hidden[rows, last]))  # type: ignore[no-any-return]
+
+    def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        seen = self._torch.nn.functional.scaled_dot_product_attention(query, keys, values, mask, scale=self._scale)
+        return seen.transpose(1, 2).flatten(2)
+
+    def _heads_of(self, hidden: Tensor) -> Tensor:
+        return hidden.view(*hidden.shape[:2], self.heads, -1)
+
+    def _split(self, hidden: Tensor) -> Tensor:
+        return self._heads_of(hidden).transpose(1, 2)
+
+    @staticmethod
+    def _fused(attention: Any) -> tuple[Tensor, Tensor]:
+        """Query, key and value in one product; the model's own three become views of it, so nothing is held twice."""
+        import torch
+
+        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
+        weight = torch.cat([part.weight.data for part in parts])
+        bias = torch.cat([part.bias.data for part in parts])
+        for part, own_weight, own_bias in zip(parts, weight.chunk(3), bias.chunk(3), strict=True):
+            part.weight.data, part.bias.data = own_weight, own_bias
+        return weight, bias

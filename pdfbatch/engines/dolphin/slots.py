@@ -1,0 +1,237 @@
+"""Rows that are decoded together, each at a place of its own: their tokens, their cache, one step for all.
+
+Shapes are fixed between two `resize`s: a step runs over the first `rows` rows and the first `length` places of the
+cache, both rounded up to few sizes, so that on a GPU each size is recorded once as a CUDA graph and replayed
+without the launch of a single kernel from Python. Rows that are free step along and their tokens are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdfbatch.engines.dolphin.network import Network
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.cuda import CUDAGraph
+
+LENGTH_STEP = 64
+GRAPH_LENGTHS = (128, 256, 512, 1024, 2048, 4096)
+GRAPH_ROWS = (8, 16, 24, 32, 48, 64, 96, 128)
+
+
+class Entry(NamedTuple):
+    """What enters a row: an encoded picture (N x D), the tokens said so far (the prompt at least), and how strongly
+    tokens that were said are avoided (1.0: not at all)."""
+
+    hidden: Tensor
+    tokens: list[int]
+    penalty: float = 1.0
+
+
+class Said(NamedTuple):
+    """One row's share of a step: the token, and whether the model gave a number at all (not NaN)."""
+
+    token: int
+    sound: bool
+
+
+class Slots:
+    """`rows` rows of at most `length` tokens each, on the network's device."""
+
+    def __init__(self, network: Network, rows: int, length: int, graphs: bool) -> None:
+        import torch
+
+        self._torch = torch
+        self._network = network
+        self._uses_graphs = graphs
+        self.rows = self.length = 0
+        self._own: list[tuple[Tensor, Tensor]] = []
+        self._pictures: list[tuple[Tensor, Tensor]] = []
+        self.resize(rows, length)
+
+    def resize(self, rows: int, length: int) -> None:
+        """Makes room for so many rows of so many tokens; what stands in the rows that stay is kept.
+
+        Goes layer by layer, so that at no time more than one layer is held twice.
+        """
+        torch, network = self._torch, self._network
+        self._graphs: dict[tuple[int, int], CUDAGraph] = {}
+        self._pool = torch.cuda.graph_pool_handle() if self._uses_graphs else None
+        kept, places = min(rows, self.rows), min(length, self.length)
+
+        def resized(old: Tensor | None, size: int, kept_places: int) -> Tensor:
+            shape = (rows, network.heads, size, network.width // network.heads)
+            new: Tensor = torch.zeros(shape, device=network.device, dtype=network.dtype)
+            if old is not None and kept:
+                new[:kept, :, :kept_places] = old[:kept, :, :kept_places]
+            return new
+
+        def all_resized(caches: list[tuple[Tensor, Tensor]], size: int, kept_places: int) -> None:
+            olds: list[tuple[Tensor, Tensor] | tuple[None, None]] = [*caches] or [(None, None)] * network.layers
+            caches.clear()
+            while olds:
+                keys, values = olds.pop(0)
+                new_keys = resized(keys, size, kept_places)
+                del keys
+                caches.append((new_keys, resized(values, size, kept_places)))
+
+        all_resized(self._own, length, places)
+        if rows != self.rows:
+            all_resized(self._pictures, network.picture_tokens, network.picture_tokens)
+        self._resize_rows(rows, kept)
+        self.rows, self.length = rows, length
+
+    def _resize_rows(self, rows: int, kept: int) -> None:
+        torch, network = self._torch, self._network
+
+        def fresh(like: Tensor | None, *shape: int, dtype: object) -> Tensor:
+            new: Tensor = torch.zeros(*shape, device=network.device, dtype=dtype)
+            if like is not None:
+                new[:kept] = like[:kept]
+            return new
+
+        old = self.__dict__
+        self._tokens = fresh(old.get("_tokens"), rows, dtype=torch.long)
+        self._places = fresh(old.get("_places"), rows, dtype=torch.long)
+        self._active = fresh(old.get("_active"), rows, dtype=torch.long)
+        self._sound = fresh(old.get("_sound"), rows, dtype=torch.bool)
+        self._penalty = fresh(old.get("_penalty"), rows, dtype=torch.float32)
+        self._said = fresh(old.get("_said"), rows, network.words, dtype=torch.bool)
+        self._penalised: set[int] = {row for row in old.get("_penalised", ()) if row < rows}
+
+    def admit(self, rows: Sequence[int], entries: Sequence[Entry]) -> list[Said]:
+        """Fills free rows and gives each its first token. Prompts may differ in length: what stands behind a shorter
+        one is written over before it can be read."""
+        torch, network = self._torch, self._network
+        place = torch.tensor(rows, device=network.device)
+        hidden = torch.stack([entry.hidden for entry in entries])
+        for layer, (keys, values) in enumerate(self._pictures):
+            keys[place], values[place] = network.picture_keys(layer, hidden)
+        lengths = torch.tensor([len(entry.tokens) for entry in entries], device=network.device)
+        longest = max(len(entry.tokens) for entry in entries)
+        tokens = torch.tensor([entry.tokens + [0] * (longest - len(entry.tokens)) for entry in entries])
+        tokens = tokens.to(network.device)
+        places = torch.arange(longest, device=network.device).expand(len(entries), -1)
+        mask = (torch.arange(longest, device=network.device) <= places[..., None])[:, None]
+        own = [(keys[place, :, :longest], values[place, :, :longest]) for keys, values in self._own]
+        pictures = [(keys[place], values[place]) for keys, values in self._pictures]
+        logits = network.logits(tokens, places, own, pictures, mask, lengths - 1)
+        for (keys, values), (new_keys, new_values) in zip(self._own, own, strict=True):
+            keys[place, :, :longest], values[place, :, :longest] = new_keys, new_values
+        self._begin(place, rows, entries, tokens)
+        token, sound = self._chosen(logits, self._said[place], self._penalty[place])
+        self._tokens[place], self._places[place], self._active[place] = token, lengths, 1
+        self._said[place, token] = True
+        return self._as_said(token, sound)
+
+    def _begin(self, place: Tensor, rows: Sequence[int], entries: Sequence[Entry], tokens: Tensor) -> None:
+        self._penalty[place] = self._torch.tensor([entry.penalty for entry in entries], device=self._network.device)
+        self._penalised.difference_update(rows)
+        self._penalised.update(row for row, entry in zip(rows, entries, strict=True) if entry.penalty != 1.0)
+        self._said[place] = False
+        for row, entry, line in zip(rows, entries, tokens, strict=True):
+            self._said[row, line[: len(entry.tokens)]] = True
+
+    def step(self, rows: int, length: int, count: int) -> list[list[Said]]:
+        """`count` tokens more for the first `rows` rows, none of which may be at place `length` - `count` or beyond:
+        for each of the tokens, what each row said."""
+        rows, length = self._rounded(rows, length)
+        steps = []
+        for _ in range(count):
+            self._step(rows, length)
+            steps.append((self._tokens[:rows].clone(), self._sound[:rows].clone()))
+        tokens = self._torch.stack([token for token, _ in steps]).tolist()
+        sounds = self._torch.stack([sound for _, sound in steps]).tolist()
+        return [[Said(*said) for said in zip(*step, strict=True)] for step in zip(tokens, sounds, strict=True)]
+
+    def free(self, row: int, wipe: bool = False) -> None:
+        """The row's tokens are of no interest any more. What is no number (NaN) must be wiped: even a masked one spoils
+        whoever reads the row's cache next."""
+        self._active[row] = 0
+        self._places[row] = 0
+        self._penalised.discard(row)
+        if wipe:
+            for keys, values in (*self._own, *self._pictures):
+                keys[row], values[row] = 0, 0
+
+    def move(self, source: int, target: int) -> None:
+        """Moves a row to a free one, so that the rows in use lie together."""
+        for caches in (self._own, self._pictures):
+            for keys, values in caches:
+                keys[target], values[target] = keys[source], values[source]
+        for state in (self._tokens, self._places, self._active, self._penalty, self._said):
+            state[target] = state[source]
+        if source in self._penalised:
+            self._penalised.add(target)
+        self.free(source)
+
+    def _rounded(self, rows: int, length: int) -> tuple[int, int]:
+        if not self._uses_graphs:
+            return rows, min(self.length, -(-length // LENGTH_STEP) * LENGTH_STEP)
+        return (
+            min(self.rows, next((size for size in GRAPH_ROWS if size >= rows), rows)),
+            min(self.length, next((size for size in GRAPH_LENGTHS if size >= length), length)),
+        )
+
+    def _step(self, rows: int, length: int) -> None:
+        if not self._uses_graphs or self._penalised:
+            self._compute(rows, length, bool(self._penalised))
+            return
+        graph = self._graphs.get((rows, length))
+        if graph is None:
+            graph = self._graphs[rows, length] = self._record(rows, length)
+        graph.replay()
+
+    def _record(self, rows: int, length: int) -> CUDAGraph:
+        """The step as a graph. The dry runs that recording needs write nothing: no row is active meanwhile."""
+        torch = self._torch
+        state = (self._tokens, self._places, self._active, self._sound)
+        before = [tensor.clone() for tensor in state]
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for _ in range(2):
+                self._compute(rows, length, penalise=False)
+                for tensor, old in zip(state, before, strict=True):
+                    tensor.copy_(old)
+        torch.cuda.current_stream().wait_stream(aside)
+        graph: CUDAGraph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool):
+            self._compute(rows, length, penalise=False)
+        for tensor, old in zip(state, before, strict=True):
+            tensor.copy_(old)
+        return graph
+
+    def _compute(self, rows: int, length: int, penalise: bool) -> None:
+        torch, network = self._torch, self._network
+        places = self._places[:rows]
+        mask = (torch.arange(length, device=network.device) <= places[:, None])[:, None, None]
+        own = [(keys[:rows, :, :length], values[:rows, :, :length]) for keys, values in self._own]
+        pictures = [(keys[:rows], values[:rows]) for keys, values in self._pictures]
+        last = torch.zeros(rows, dtype=torch.long, device=network.device)
+        logits = network.logits(self._tokens[:rows, None], places[:, None], own, pictures, mask, last)
+        said = (self._said[:rows], self._penalty[:rows]) if penalise else ()
+        token, sound = self._chosen(logits, *said)
+        self._tokens[:rows] = token
+        self._sound[:rows] = sound
+        self._places[:rows] += self._active[:rows]
+        if penalise:
+            self._said[:rows].scatter_(1, token[:, None], True)
+
+    def _chosen(
+        self, logits: Tensor, said: Tensor | None = None, penalty: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The likeliest token of each row, and whether it is a number. A penalty works as in transformers'
+        RepetitionPenaltyLogitsProcessor."""
+        logits = logits.float()
+        if said is not None and penalty is not None:
+            dimmed = self._torch.where(logits > 0, logits / penalty[:, None], logits * penalty[:, None])
+            logits = self._torch.where(said, dimmed, logits)
+        best, token = logits.max(dim=-1)
+        return token, best.isfinite()
+
+    @staticmethod
+    def _as_said(token: Tensor, sound: Tensor) -> list[Said]:
+        return [Said(*pair) for pair in zip(token.tolist(), sound.tolist(), strict=True)]

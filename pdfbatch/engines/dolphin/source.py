@@ -1,0 +1,122 @@
+"""Where a model's files come from: a local folder, a folder in S3, or the Hugging Face Hub at a pinned revision."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from pdfbatch.errors import NotFound, NotReady, PdfbatchError
+from pdfbatch.store import open_store
+
+DEFAULT_MODEL = "ByteDance/Dolphin-1.5"
+_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
+
+
+def pinned(name: str) -> str:
+    """The name as it is frozen into a manifest, so that every worker, today and next week, reads with the same weights:
+    a Hub id gets the commit it stands for now (`ID@COMMIT`), a folder its absolute path; `s3://` stays.
+
+    Raises:
+        NotReady: the Hub does not answer, or does not know the model.
+    """
+    if name.startswith("s3://"):
+        return name
+    if _is_folder(name):
+        return str(Path(name).expanduser().resolve())
+    model, _, revision = name.partition("@")
+    if _is_commit(revision):
+        return name
+    return f"{model}@{_commit_of(model, revision or 'main')}"
+
+
+def model_folder(name: str) -> Path:
+    """The folder that holds the model's files here, fetched first if need be.
+
+    Raises:
+        NotReady: it cannot be had; the hint says what else to try.
+    """
+    if name.startswith("s3://"):
+        return _from_store(name)
+    if _is_folder(name):
+        folder = Path(name).expanduser()
+        if not (folder / "config.json").is_file():
+            raise NotReady(f"There is no model in {folder}: it holds no config.json.", "Give the model's own folder.")
+        return folder
+    return _from_hub(name)
+
+
+def cache_folder() -> Path:
+    """Where models from S3 are kept between runs: `PDFBATCH_CACHE`, else the user's cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("PDFBATCH_CACHE") or f"{home}/pdfbatch").expanduser() / "models"
+
+
+def _is_folder(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or Path(name).is_dir()
+
+
+def _is_commit(revision: str) -> bool:
+    return len(revision) == 40 and all(digit in "0123456789abcdef" for digit in revision)
+
+
+def _from_store(url: str) -> Path:
+    """Kept under a name made of what lies there (keys, sizes, ETags): a changed model is another folder."""
+    try:
+        store = open_store(url)
+        entries = [entry for entry in store.list() if "/" not in entry.key]
+    except PdfbatchError as error:
+        raise NotReady(f"The model {url} cannot be read: {error.message}", error.hint) from error
+    if "config.json" not in {entry.key for entry in entries}:
+        raise NotReady(f"There is no model in {url}: it holds no config.json.", "Give the model's own folder.")
+    told = "\n".join(f"{entry.key} {entry.size} {entry.etag}" for entry in sorted(entries))
+    folder = cache_folder() / hashlib.sha256(f"{url}\n{told}".encode()).hexdigest()[:24]
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    coming = Path(tempfile.mkdtemp(dir=folder.parent, prefix="coming-"))
+    try:
+        for entry in entries:
+            fetched = store.fetch(entry.key, coming / entry.key)
+            if fetched != coming / entry.key:
+                shutil.copyfile(fetched, coming / entry.key)
+        coming.rename(folder)
+    except NotFound as error:
+        raise NotReady(f"The model {url} changed while it was fetched.", "Start the command again.") from error
+    except OSError:
+        if not folder.is_dir():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(coming, ignore_errors=True)
+    return folder
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    model, _, revision = name.partition("@")
+    try:
+        return Path(snapshot_download(model, revision=revision or None, allow_patterns=_FILES))
+    except Exception as error:
+        raise _no_model(name, error) from error
+
+
+def _commit_of(model: str, revision: str) -> str:
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        return str(HfApi().model_info(model, revision=revision).sha)
+    except Exception as error:
+        try:  # what is in the cache already is named by its commit
+            return Path(snapshot_download(model, revision=revision, local_files_only=True)).name
+        except Exception:
+            raise _no_model(f"{model}@{revision}", error) from error
+
+
+def _no_model(name: str, error: Exception) -> NotReady:
+    return NotReady(
+        f"The model {name} could not be had from the Hugging Face Hub ({type(error).__name__}).",
+        "Check the name and the network, or give --model a local folder or s3://bucket/folder/ with the model's files.",
+    )

@@ -1,0 +1,172 @@
+"""What the Dolphin engine asks of child processes: to draw a page, and to cut it up.
+
+The page's picture goes from one task to the other, which may run in another process, as a file of plain bytes: it is
+12 MB for A4 at 200 dpi, while what the model needs of it is small. Nothing heavy is imported but in the children, and
+there nothing of the model's libraries.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, Region, parse, prompt_for, regions
+from pdfbatch.records import PageResult, ReadOptions, Reason
+
+if TYPE_CHECKING:
+    from pdfbatch.engines.dolphin.images import Pixels
+
+MOST_PIECES = 2000
+MOST_BYTES = 400_000_000
+"""Of one page's pieces together, which go from process to process at once."""
+TINY = 3
+"""Pixels of a side up to which there is nothing to read."""
+
+
+class Prepared(NamedTuple):
+    """A page that was drawn. `file` holds its pixels, RGB, row by row; `layout` is its picture for the layout prompt,
+    not yet padded; `turned` is how far it was turned clockwise to stand upright, degrees."""
+
+    file: str
+    width: int
+    height: int
+    dpi: float
+    layout: Pixels
+    turned: int = 0
+
+
+class Piece(NamedTuple):
+    """One element. `image` is for the model, not yet padded, with `prompt`; figures have a `png` instead. `flag` says
+    why there is neither: `blank` or `tiny`."""
+
+    region: Region
+    prompt: str | None
+    image: Pixels | None
+    png: bytes | None
+    flag: str
+
+
+class Cut(NamedTuple):
+    """A page's elements in reading order. `flags`: `no_layout` (nothing was understood of the layout, so the page is
+    one element), `too_many_elements` (the last ones are missing), `turned` (as `Prepared.turned`)."""
+
+    pieces: list[Piece]
+    flags: list[str]
+
+
+def prepare_page(
+    path: str, number: int, options: ReadOptions, side: int, scratch: str, text_layer: bool
+) -> PageResult | Prepared:
+    """Draws page `number` (from 1) of the PDF at `path` into a file in the folder `scratch`, which `cut_page` deletes.
+
+    A result instead is final: the page is blank, or could not be drawn, or, with `text_layer`, its text layer was
+    healthy and is what was read. `side` is that of the model's pictures, pixels.
+    """
+    from pdfbatch.documents.picture import draw_page, draw_page_to_side
+    from pdfbatch.engines.dolphin.images import is_blank
+
+    if text_layer and (result := _by_layer(path, number, options)):
+        return result
+    if options.as_published:
+        drawn = draw_page_to_side(path, number, side)
+    else:
+        drawn = draw_page(path, number, options.dpi, side)
+    if isinstance(drawn, PageResult):
+        return drawn
+    if is_blank(drawn.pixels):
+        return PageResult(number=number, read_by="blank")
+    layout = _fitted(drawn.pixels, side, options)
+    height, width = drawn.pixels.shape[:2]
+    return Prepared(_written(drawn.pixels, scratch), width, height, drawn.dpi, layout, drawn.turned)
+
+
+def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: int) -> Cut:
+    """Cuts a prepared page up as the model's `layout_text` says. The page's file is deleted, whatever happens."""
+    from pdfbatch.engines.dolphin.images import opened
+
+    try:
+        page = opened(prepared.file, prepared.width, prepared.height)
+        layout = parse(layout_text)
+        found = _cut_as_published(layout, page) if options.as_published else _cut(layout, page)
+        flags = ["turned"] if prepared.turned else []
+        if not found:
+            whole = Region("para", Box(0, 0, prepared.width, prepared.height), 1)
+            return Cut([_piece(whole, TEXT_PROMPT, page, options, side)], [*flags, "no_layout"])
+        pieces = list(_bounded(_piece(r, prompt_for(r.label, layout.grammar), c, options, side) for r, c in found))
+        return Cut(pieces, flags if len(pieces) == len(found) else [*flags, "too_many_elements"])
+    finally:
+        Path(prepared.file).unlink(missing_ok=True)
+
+
+def _by_layer(path: str, number: int, options: ReadOptions) -> PageResult | None:
+    """None where the page's picture must be read."""
+    from pdfbatch.documents.reading import read_page
+
+    result = read_page(path, number, options, ocr=False)
+    return None if result.reason is Reason.NEEDS_OCR else result
+
+
+def _written(pixels: Pixels, scratch: str) -> str:
+    with tempfile.NamedTemporaryFile(dir=scratch, suffix=".rgb", delete=False) as file:
+        try:
+            file.write(pixels.data)
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+    return file.name
+
+
+def _cut(layout: Layout, page: Pixels) -> list[tuple[Region, Pixels]]:
+    """The elements, each with its part of the page's picture."""
+    from pdfbatch.engines.dolphin.images import crop, edge_widener
+
+    height, width = page.shape[:2]
+    widen = edge_widener(page) if layout.grammar == "1.0" else None
+    found = regions(layout, width, height, as_published=False, widen=widen)
+    return [(region, crop(page, region.box)) for region in found]
+
+
+def _cut_as_published(layout: Layout, page: Pixels) -> list[tuple[Region, Pixels]]:
+    """The same of the page in its black square: boxes may reach into the black, their regions are of the page again."""
+    from pdfbatch.engines.dolphin.images import crop, edge_widener, squared
+
+    square, left, top = squared(page)
+    widen = edge_widener(square) if layout.grammar == "1.0" else None
+    found = regions(layout, len(square), len(square), as_published=True, widen=widen)
+    height, width = page.shape[:2]
+    return [(r._replace(box=_moved(r.box, left, top, width, height)), crop(square, r.box)) for r in found]
+
+
+def _moved(box: Box, left: int, top: int, width: int, height: int) -> Box:
+    x0, y0 = min(max(0, box.x0 - left), width - 1), min(max(0, box.y0 - top), height - 1)
+    return Box(x0, y0, max(x0 + 1, min(width, box.x1 - left)), max(y0 + 1, min(height, box.y1 - top)))
+
+
+def _piece(region: Region, prompt: str | None, part: Pixels, options: ReadOptions, side: int) -> Piece:
+    from pdfbatch.engines.dolphin.images import is_blank, png
+
+    if min(part.shape[:2]) <= TINY:
+        return Piece(region, prompt, None, None, "tiny")
+    if is_blank(part):
+        return Piece(region, prompt, None, None, "blank")
+    if prompt is None:
+        return Piece(region, None, None, png(part), "")
+    return Piece(region, prompt, _fitted(part, side, options), None, "")
+
+
+def _fitted(pixels: Pixels, side: int, options: ReadOptions) -> Pixels:
+    from pdfbatch.engines.dolphin.images import fit, two_pass
+
+    return two_pass(pixels, side) if options.as_published else fit(pixels, side)
+
+
+def _bounded(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """As many from the first on as may be held."""
+    held = 0
+    for count, piece in enumerate(pieces, start=1):
+        held += (piece.image.nbytes if piece.image is not None else 0) + len(piece.png or b"")
+        if count > MOST_PIECES or held > MOST_BYTES:
+            return
+        yield piece

@@ -1,0 +1,72 @@
+"""Publish a document: figures as its pages are read, then its elements, its Markdown last."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+from pdfbatch.errors import AccessDenied, NotFound, PreconditionFailed, StoreError, StoreFull
+from pdfbatch.records import DocumentElements, Outcome, SourceDocument, elements_key, figures_prefix, output_key
+from pdfbatch.runs.markdown import assemble
+from pdfbatch.store import Store
+from pdfbatch.worker.checkpoint import Checkpoints
+from pdfbatch.worker.work import Work
+
+T = TypeVar("T")
+
+
+class Publisher:
+    """Writes to the output; several threads may use it, each for another document."""
+
+    def __init__(self, output: Store, checkpoints: Checkpoints, model: str, retries: int) -> None:
+        self._output = output
+        self._checkpoints = checkpoints
+        self._model = model
+        self._retries = retries
+
+    def figures(self, key: str, figures: Mapping[str, bytes]) -> None:
+        """PNG files by name; a page that is read twice writes the same names again."""
+        for name, data in figures.items():
+            patiently(partial(self._output.put, figures_prefix(key) + name, data), self._retries)
+
+    def document(self, work: Work, outcome: Outcome) -> None:
+        """What there is to publish of a document, and its checkpoints are dropped.
+
+        Raises:
+            StoreError: it could not be written after all retries.
+        """
+        if outcome.output is not None:
+            if pages := work.page_elements():
+                told = DocumentElements(
+                    key=work.key, etag=work.document.etag, engine=outcome.engine, model=self._model, pages=pages
+                )
+                data = told.model_dump_json(indent=1).encode("utf-8", "replace")
+                patiently(partial(self._output.put, elements_key(work.key), data), self._retries)
+            markdown = assemble(work.in_order()).encode("utf-8", "replace")
+            patiently(partial(self._put, work.document, markdown), self._retries)
+        with suppress(StoreError):  # what is left behind is in nobody's way
+            self._checkpoints.drop(work.document)
+
+    def _put(self, document: SourceDocument, data: bytes) -> None:
+        key = output_key(document.key)
+        try:
+            if document.output_etag is None or self._output.head(key) is None:
+                self._output.put_new(key, data)
+            else:
+                self._output.put_if(key, data, document.output_etag)
+        except PreconditionFailed:
+            # Somebody finished it first (a replacement worker, or this one before a lost answer): fine.
+            return
+
+
+def patiently(task: Callable[[], T], retries: int) -> T:
+    """Tries again after a store error that may pass; one that will not is raised at once."""
+    for attempt in range(retries):
+        try:
+            return task()
+        except (NotFound, AccessDenied, StoreFull):
+            raise
+        except StoreError:
+            time.sleep(2.0**attempt)
+    return task()
