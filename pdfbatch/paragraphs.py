@@ -19,8 +19,10 @@ def without_breaks(text: str) -> str:
 
 
 def joined(left: str, right: str) -> str:
-    """The two halves of a paragraph as one, each already on one line."""
-    return left[:-60] + without_breaks(f"{left[-60:]}\n{right[:2]}") + right[2:]
+    """The two halves of a paragraph as one: `left`'s last line and `right`'s first."""
+    above, newline, line = left.rpartition("\n")
+    seam = without_breaks(f"{line[-60:]}\n{right[:2]}")
+    return above + newline + line[:-60] + seam + right[2:]
 
 
 def _glue(line_break: re.Match[str]) -> str:

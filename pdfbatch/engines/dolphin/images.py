@@ -36,7 +36,7 @@ PIECE_PIXELS = 16_000_000
 REDUCING_GAP = 2.0
 
 PNG_EFFORT = 3
-"""Of 9. A page of 200 dpi takes 0.3 s, twice that with Pillow's own 6, for a few percent of the bytes."""
+"""Of 9. A scanned page of 200 dpi takes 0.6 s, and 1.5 s with Pillow's own 6, which makes it no smaller."""
 
 BLANK_SIDE = 1200
 """Blankness is looked for at this size at most, pixels of the longer side."""

@@ -65,8 +65,11 @@ class Eye:
 
         self._network = network
         self._torch = torch
-        self._mean = torch.tensor(mean, dtype=torch.float32, device=network.device).view(3, 1, 1)
-        self._std = torch.tensor(std, dtype=torch.float32, device=network.device).view(3, 1, 1)
+        # The published processor scales in float64 and normalises in float32; a device's own division may round
+        # otherwise, so the 256 values of each colour are looked up.
+        scaled = (np.arange(256) * (1 / 255)).astype(np.float32)
+        normal = (scaled - np.array(mean, np.float32)[:, None]) / np.array(std, np.float32)[:, None]
+        self._tables = torch.from_numpy(normal).to(network.device, network.dtype)
 
     def __call__(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
         """E pictures, each height x width x 3 and at most side x side → E x 3 x side x side, each in the middle of
@@ -77,8 +80,8 @@ class Eye:
             height, width = picture.shape[:2]
             top, left = (side - height) // 2, (side - width) // 2
             place[top : top + height, left : left + width] = picture
-        pixels = torch.from_numpy(canvas).to(self._network.device).permute(0, 3, 1, 2).float()
-        seen: Tensor = ((pixels * (1 / 255) - self._mean) / self._std).to(self._network.dtype)
+        pixels = torch.from_numpy(canvas).to(self._network.device).permute(0, 3, 1, 2)
+        seen: Tensor = torch.stack([table[pixels[:, colour].int()] for colour, table in enumerate(self._tables)], dim=1)
         return seen
 
 
@@ -90,6 +93,7 @@ def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
         NotReady: torch or transformers are not installed, or the folder holds no Dolphin 1.0 or 1.5.
     """
     torch = _torch()
+    _be_quiet()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     network = Network(_model(folder, dtype).to(device).eval())
@@ -121,6 +125,13 @@ def _torch() -> Any:
             "pip install 'pdfbatch[dolphin]' (README: Dolphin on your own GPU), or use --engine cpu.",
         ) from error
     return torch
+
+
+def _be_quiet() -> None:
+    """Its progress bar would write over ours."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _model(folder: Path, dtype: Any) -> Any:
