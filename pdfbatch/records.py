@@ -153,7 +153,7 @@ class PageResult(Record):
     markdown: str = ""
     reason: Reason | None = None
     read_by: str = ""
-    """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, or an engine's name."""
+    """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, `dolphin`."""
     flags: list[str] = []
     """What a person may want to check: `words_lost`, `words_doubled`, `ocr_turned`, …"""
     seconds: float = 0.0
@@ -241,6 +241,8 @@ class Counts(Record):
     """Of those read, the ones taken from checkpoints."""
     pages_here: int = 0
     """Pages that this process tried itself."""
+    read_by: dict[str, int] = {}
+    """Pages by what read them, as in `PageResult.read_by`."""
     reasons: dict[str, int] = {}
 
     @property

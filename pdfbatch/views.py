@@ -26,6 +26,7 @@ _STATE_STYLE = {
     "stale": "bold red",
     "failed": "bold red",
 }
+_READERS = {"text": "text layer", "plain": "text layer without layout", "ocr": "OCR", "blank": "blank"}
 _SHOWN_KEYS = 10
 _PLAIN_SECONDS = 5.0
 
@@ -166,6 +167,10 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
     facts.add_column()
     facts.add_column(overflow="fold")
     facts.add_row("pages", Text(figures))
+    if pages.read_by:
+        facts.add_row("read by", Text(readers(pages.read_by, status.engine)))
+    if status.model:
+        facts.add_row("model", Text(status.model))
     facts.add_row("Markdown", Text(status.output))
     if unread:
         facts.add_row("failures", Text(f"{status.output}{RunKeys(status.run).failures}"))
@@ -175,6 +180,15 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
     for step in next_steps:
         facts.add_row("next", Text(step, style="bold"))
     return Group(_title(status), table, Text(), facts)
+
+
+def readers(read_by: dict[str, int], engine: str) -> str:
+    """Pages by what read them; for `auto`, how many of them did not need the model."""
+    told = _reasons({_READERS.get(name, name): count for name, count in read_by.items()})
+    if engine != "auto":
+        return told
+    total, model = sum(read_by.values()), read_by.get("dolphin", 0)
+    return f"{told}; {100 * (total - model) / total:.0f} % of the pages did not need the model"
 
 
 def _title(status: RunStatus) -> Text:

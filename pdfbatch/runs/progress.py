@@ -33,6 +33,7 @@ class PageCounts(BaseModel):
     read: int = 0
     failed: int = 0
     resumed: int = 0
+    read_by: dict[str, int] = {}
 
 
 class WorkerStatus(BaseModel):
@@ -63,6 +64,7 @@ class RunStatus(BaseModel):
     input: str
     output: str
     engine: str = ""
+    model: str = ""
     state: RunState
     documents: DocumentCounts
     pages: PageCounts
@@ -102,14 +104,17 @@ def summarise(manifest: Manifest, beats: Sequence[Heartbeat], marks: Sequence[Do
     ]
     counts = [beat.counts for beat in beats]
     reasons: Counter[str] = Counter()
+    read_by: Counter[str] = Counter()
     for count in counts:
         reasons.update(count.reasons)
+        read_by.update(count.read_by)
     skipped = manifest.skipped + sum(count.skipped for count in counts)
     return RunStatus(
         run=manifest.run,
         input=manifest.input,
         output=manifest.output,
         engine=manifest.engine,
+        model=manifest.model,
         state=_run_state(workers),
         documents=DocumentCounts(
             total=manifest.skipped + len(manifest.documents),
@@ -123,6 +128,7 @@ def summarise(manifest: Manifest, beats: Sequence[Heartbeat], marks: Sequence[Do
             read=sum(count.pages_read for count in counts),
             failed=sum(count.pages_failed for count in counts),
             resumed=sum(count.pages_resumed for count in counts),
+            read_by=dict(read_by.most_common()),
         ),
         reasons=dict(reasons.most_common()),
         workers=workers,

@@ -19,6 +19,7 @@ class Tally:
         self._total = total
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
+        self._read_by: Counter[str] = Counter()
         self._pages_read = self._pages_failed = self._pages_resumed = self._pages_here = 0
         self._started = time.monotonic()
         self._recent: deque[float] = deque()
@@ -37,6 +38,7 @@ class Tally:
                 self._count(outcome)
                 self._pages_failed += len(outcome.failed_pages)
                 self._pages_read += outcome.pages - len(outcome.failed_pages) if outcome.outcome != "failed" else 0
+                self._read_by.update(outcome.read_by)
 
     def document(self, outcome: Outcome) -> None:
         with self._lock:
@@ -47,6 +49,8 @@ class Tally:
     def page(self, page: PageResult, share: float, resumed: bool) -> None:
         """`share` of the work is done; pages that were `resumed` from a checkpoint say nothing about the pace."""
         with self._lock:
+            if page.read_by:
+                self._read_by[page.read_by] += 1
             if page.reason is not None:
                 self._pages_failed += 1
             else:
@@ -80,6 +84,7 @@ class Tally:
                 pages_failed=self._pages_failed,
                 pages_resumed=self._pages_resumed,
                 pages_here=self._pages_here,
+                read_by=dict(self._read_by.most_common()),
                 reasons=dict(self._reasons.most_common()),
             )
 
