@@ -2,9 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
+# Tests need no GPU. On Linux plain PyPI brings 3 GB of CUDA with torch; for the CPU build alone:
+#   make test TORCH='torch==2.13.0+cpu --extra-index-url https://download.pytorch.org/whl/cpu'
+TORCH ?= torch==2.13.0
+IMAGE ?= pdfbatch
+typed = $(if $(findstring command line,$(origin $(1))),--build-arg $(1)='$($(1))')
+PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/excludes.txt --python-version 3.11 \
+  --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests bench clean
+.PHONY: help demo setup test lint types check-tests bench bench-gpu image check-image lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +28,8 @@ test: lint types check-tests ## Lint, types and tests, from nothing
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint docker/Dockerfile
+	$(BIN)/shellcheck tests/docker/bench.sh .ci/run
 
 types: .venv/.dev
 	$(BIN)/mypy
@@ -30,6 +39,22 @@ check-tests: .venv/.dev
 
 bench: .venv/.dev ## Measure speed, memory and words kept against a bare pymupdf loop
 	$(BIN)/python -m tests.bench
+
+bench-gpu: .venv/.dev ## Measure Dolphin on a CUDA device against the published way of running it
+	$(BIN)/python -m tests.bench gpu
+
+image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: with weights)
+	docker build --file docker/Dockerfile --tag $(IMAGE) \
+	  $(foreach name,BASE ENGINE TORCH TORCH_INDEX MODEL SOURCE,$(call typed,$(name))) \
+	  --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL --build-arg PIP_TRUSTED_HOST \
+	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
+
+check-image: .venv/.dev ## Test the image that was built, with the Docker daemon
+	PDFBATCH_IMAGE=$(IMAGE) $(BIN)/pytest tests/docker
+
+lock: .venv/.dev ## Renew the image's pins
+	$(PINS) --upgrade --extra dolphin -o docker/requirements/dolphin.txt
+	$(PINS) --upgrade -c docker/requirements/dolphin.txt -o docker/requirements/cpu.txt
 
 clean: ## Remove the environment, caches and the demo
 	rm -rf .venv $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -41,5 +66,6 @@ clean: ## Remove the environment, caches and the demo
 	@touch $@
 
 .venv/.dev: .venv/.user
-	$(BIN)/pip install --quiet --group dev
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet --editable '.[dolphin]' --group dev
 	@touch $@
