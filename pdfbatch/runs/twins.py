@@ -13,27 +13,39 @@ from pdfbatch.runs.progress import STALE_SECONDS, age_seconds, done_marks, has_e
 from pdfbatch.store import Store
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PID_SPACE = Path("/proc/self/ns/pid")
 
 
 def birth_of(pid: int) -> str:
-    """When a process of this machine began, in a form that no other process shares; "" if there is none or no /proc.
+    """Where and when a process began, `boot:space:ticks`, in a form that no other process shares; "" if there is none
+    to be seen, or no /proc. In each container pids count from 1: the space says in which one this pid is meant.
 
-    Source: proc_pid_stat(5), field 22, counted from behind the name, which may hold anything.
+    Source: proc_pid_stat(5), field 22, counted from behind the name, which may hold anything; pid_namespaces(7).
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return "" if fields[0] == "Z" else f"{_BOOT_ID.read_text().strip()}:{fields[19]}"
+        space = _PID_SPACE.readlink().name.strip("pid:[]")
+        return "" if fields[0] == "Z" else f"{_BOOT_ID.read_text().strip()}:{space}:{fields[19]}"
     except OSError:
         return ""
 
 
 def is_living(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> bool:
-    """Known for sure on the worker's own machine, however old its last sign; elsewhere told by the sign's age."""
+    """Known for sure in the worker's own machine or container, however old its last sign; elsewhere told by the sign's
+    age."""
     if has_ended(beat, mark):
         return False
-    if beat.host == socket.gethostname() and beat.born:
+    if beat.born and _place(beat.born) == _place(birth_of(os.getpid())):
         return birth_of(beat.pid) == beat.born
     return is_alive(beat, mark, now)
+
+
+def _place(born: str) -> str:
+    return born.rpartition(":")[0]
+
+
+def _is_this_process(beat: Heartbeat) -> bool:
+    return beat.host == socket.gethostname() and beat.pid == os.getpid() and beat.born == birth_of(beat.pid)
 
 
 def refuse_twin(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> None:
@@ -43,7 +55,7 @@ def refuse_twin(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> None:
             machine may be a Spot box that is gone: its replacement must not wait.
     """
     is_here = beat.host == socket.gethostname()
-    if is_here and beat.pid != os.getpid() and is_living(beat, mark, now):
+    if is_here and not _is_this_process(beat) and is_living(beat, mark, now):
         raise PdfbatchError(
             f"Worker {beat.worker} of this run is already at work here (process {beat.pid}).",
             "Wait for it, or stop it with Ctrl-C in its terminal; then start again to take up the rest.",
@@ -57,7 +69,7 @@ def somebody_lives(output: Store, manifest: Manifest, now: datetime) -> bool:
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
     if not beats:
         return age_seconds(manifest.created, now) < STALE_SECONDS
-    return any(beat.pid != os.getpid() and is_living(beat, marks.get(beat.worker), now) for beat in beats)
+    return any(not _is_this_process(beat) and is_living(beat, marks.get(beat.worker), now) for beat in beats)
 
 
 def last_sign(output: Store, keys: RunKeys, worker: int) -> tuple[Heartbeat | None, DoneMark | None]:

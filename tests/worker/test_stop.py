@@ -16,6 +16,7 @@ from tests.samples.many import long_pdf, many_pdfs
 from tests.worker.page_tasks import pages_read
 
 PAGES = 76
+OWN_PIDS = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
 
 def start(pdfs: Path, out: Path, task: str) -> subprocess.Popen[bytes]:
@@ -109,6 +110,20 @@ def test_of_two_that_start_at_once_one_is_refused_and_nothing_is_done_twice(pdfs
     twins = [start(pdfs, out, "note_slowly") for _ in range(2)]
     assert sorted(process.wait(60) for process in twins) == [0, 1]
     assert all(pages_read(pdf) == [1] for pdf in files)
+
+
+def test_a_twin_in_another_container_is_refused_though_both_have_the_same_pid(pdfs: Path, out: Path) -> None:
+    if os.geteuid() != 0 or subprocess.run([*OWN_PIDS, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to make a pid namespace")
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    command = [*OWN_PIDS, sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), "note_slowly"]
+    with subprocess.Popen(command) as first:
+        wait_for_pages(pdf, 1)
+        twin = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert twin.returncode == 1
+        assert "is already at work here" in twin.stderr
+        assert first.wait(60) == 0
+    assert sorted(pages_read(pdf)) == list(range(1, PAGES + 1))
 
 
 def test_a_frozen_twin_is_a_twin_however_long_it_was_silent(pdfs: Path, out: Path) -> None:
