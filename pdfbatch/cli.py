@@ -26,6 +26,7 @@ from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 from pdfbatch.records import Manifest, Outcome, ReadOptions, Reason, RunKeys
 
 if TYPE_CHECKING:
+    from pdfbatch.engines import Engine
     from pdfbatch.runs.begin import Begun
     from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
@@ -51,13 +52,14 @@ EngineName = Annotated[
         metavar="cpu|dolphin|auto|null",
         help="What reads the pages. dolphin: the model, best on a GPU. auto: the model where there is no healthy text "
         "layer. null: a dry run.",
+        show_default="dolphin with a GPU and torch, else cpu",
     ),
 ]
 Model = Annotated[
     str,
     typer.Option(
         help="Dolphin 1.0 or 1.5: Hub id (with @revision), folder or s3:// folder.",
-        show_default="ByteDance/Dolphin-1.5",
+        show_default="PDFBATCH_MODEL, else ByteDance/Dolphin-1.5",
     ),
 ]
 Dpi = Annotated[int, typer.Option(min=50, max=600, help="Resolution at which the model reads a page's elements.")]
@@ -78,7 +80,7 @@ MaxRetries = Annotated[int, typer.Option(min=0, help="Times a page is tried agai
 def local_run(
     source: Input,
     output: Output,
-    engine: EngineName = "cpu",
+    engine: EngineName = "",
     total_workers: Annotated[int, typer.Option(help="Slices that share the work.")] = 1,
     worker_id: Annotated[int, typer.Option(help="The slice to do here, from 0.")] = 0,
     processes: Processes = None,
@@ -94,7 +96,6 @@ def local_run(
     json: Json = False,
 ) -> None:
     """Convert every PDF under INPUT on this machine. Run it again to go on where it stopped."""
-    from pdfbatch.engines import engine_named
     from pdfbatch.runs.begin import Request, begin, check_places
     from pdfbatch.runs.partition import Slice
     from pdfbatch.store import open_store
@@ -108,11 +109,11 @@ def local_run(
         as_published=as_published,
         pipe_tables=pipe_tables,
     )
-    reads = engine_named(engine, model)
+    reads = _engine(engine, model)
     places = open_store(source), open_store(output)
     check_places(*places)
     begun = begin(
-        *places, Request(part, engine, options, changed, limit, model=reads.model, pin=reads.pinned_model), _now
+        *places, Request(part, reads.name, options, changed, limit, model=reads.model, pin=reads.pinned_model), _now
     )
     _run_slice(begun, worker_id, *places, processes, json)
 
@@ -123,7 +124,7 @@ def retry_failures(
     reason: Annotated[
         list[Reason] | None, typer.Option(metavar="REASON", help="Only failures for this reason; repeatable.")
     ] = None,
-    engine: EngineName = "cpu",
+    engine: EngineName = "",
     local: Annotated[bool, typer.Option("--local", help="Retry on this machine.")] = False,
     processes: Processes = None,
     model: Model = "",
@@ -136,7 +137,6 @@ def retry_failures(
     json: Json = False,
 ) -> None:
     """Try again what failed, as a new run; the history stays."""
-    from pdfbatch.engines import engine_named
     from pdfbatch.runs import manifest
     from pdfbatch.runs.begin import Request, begin_retry, check_places
     from pdfbatch.runs.partition import Slice
@@ -145,7 +145,7 @@ def retry_failures(
 
     if not local:
         raise UsageError("This version retries on your own machine only.", "Add --local.")
-    reads = engine_named(engine, model)
+    reads = _engine(engine, model)
     store = open_store(output)
     store.check_readable()
     latest = manifest.current(store)
@@ -161,7 +161,7 @@ def retry_failures(
         as_published=as_published,
         pipe_tables=pipe_tables,
     )
-    wanted = Request(Slice(0, 1), engine, options, model=reads.model, pin=reads.pinned_model)
+    wanted = Request(Slice(0, 1), reads.name, options, model=reads.model, pin=reads.pinned_model)
     begun = begin_retry(source, store, wanted, reason or [], _now)
     if begun.how == "nothing":
         _say("nothing to retry: no document failed" + (" for this reason" if reason else ""))
@@ -204,7 +204,6 @@ def verify(output: Output, json: Json = False) -> None:
 @app.command(hidden=True)
 def worker() -> None:
     """The entry point of the worker image; everything comes from the environment."""
-    from pdfbatch.engines import DEFAULT, engine_named
     from pdfbatch.runs import manifest
     from pdfbatch.runs.begin import Begun, Request, ad_hoc, check_places
     from pdfbatch.runs.partition import Slice
@@ -218,10 +217,16 @@ def worker() -> None:
         frozen = manifest.load(output, settings.run)
     else:
         options = ReadOptions(max_retries=settings.max_retries)
-        reads = engine_named(settings.engine or DEFAULT, settings.model or "")
+        reads = _engine(settings.engine or "", "")
         wanted = Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model)
         frozen = ad_hoc(source, output, wanted, _now)
     _run_slice(Begun(frozen, "new"), part.worker, source, output, None, json=False, deadline=settings.deadline)
+
+
+def _engine(name: str, model: str) -> Engine:
+    from pdfbatch.engines import default_engine, engine_named
+
+    return engine_named(name or default_engine(), model, config.default_model(os.environ))
 
 
 def _run_slice(

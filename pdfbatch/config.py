@@ -23,7 +23,6 @@ class WorkerSettings(BaseModel):
     run: str | None = Field(alias="PDFBATCH_RUN", default=None)
     """None: list the input and slice the plain listing."""
     engine: str | None = Field(alias="PDFBATCH_ENGINE", default=None)
-    model: str | None = Field(alias="PDFBATCH_MODEL", default=None)
     deadline: datetime | None = Field(alias="PDFBATCH_DEADLINE", default=None)
 
     @field_validator("deadline")
@@ -54,6 +53,11 @@ def worker_settings(environment: Mapping[str, str]) -> WorkerSettings:
             f"The worker's environment is not complete or not right: {faults}.",
             "Set WORKER_ID, TOTAL_WORKERS, S3_INPUT_BUCKET and S3_OUTPUT_BUCKET; prefixes are optional.",
         ) from error
+
+
+def default_model(environment: Mapping[str, str]) -> str:
+    """What an image that carries weights names as its model; "" if nothing is named."""
+    return environment.get("PDFBATCH_MODEL", "")
 
 
 def default_processes() -> int:

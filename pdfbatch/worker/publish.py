@@ -41,7 +41,7 @@ class Publisher:
                 told = DocumentElements(
                     key=work.key, etag=work.document.etag, engine=outcome.engine, model=self._model, pages=pages
                 )
-                data = told.model_dump_json(indent=1).encode("utf-8", "replace")
+                data = told.model_dump_json().encode("utf-8", "replace")
                 patiently(partial(self._output.put, elements_key(work.key), data), self._retries)
             markdown = assemble(work.in_order()).encode("utf-8", "replace")
             patiently(partial(self._put, work.document, markdown), self._retries)

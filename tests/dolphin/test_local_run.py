@@ -1,0 +1,274 @@
+"""`pdfbatch local-run --engine dolphin`, from PDFs to Markdown: the tiny model through the whole of the real path.
+
+The pages and what the model says of them are in cards.py; what must come out is written down here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+import pytest
+
+from pdfbatch.runs.markdown import anchors
+from tests.dolphin import cards
+
+pytestmark = pytest.mark.slow
+
+WHOLE = (cards.FRONT, cards.METHODS, cards.RESULTS, cards.WIDE)
+
+FRONT = """\
+<!-- page 1 -->
+
+# On the counting of waves
+
+Ada Reed and Tom Mill
+
+![Figure 1: the harbour at noon](all/figures/page-0001-004.png)
+
+Figure 1: the harbour at noon
+"""
+HALVES = """
+We stood at the long pier and wrote down all that came.
+
+A wave is counted when it breaks.
+"""
+METHODS = """
+<!-- page 2 -->
+
+## How we counted
+
+- one clock with a bell
+- two pens and a chair
+
+<table><tr><td colspan="2">Waves</td></tr><tr><td>dawn</td><td>41</td></tr></table>
+
+The bell was heard across the mountain until it rained.
+
+1 Storms were left out.
+
+<!-- page 3 -->
+
+### What the bell told
+"""
+RESULTS = """
+$$
+n = \\frac{41}{7} + x^{2}
+$$
+
+```
+for wave in sea:
+    count(wave)
+```
+"""
+PLAIN_TABLE = """
+<table><tr><td>day</td><td>n</td></tr><tr><td>1</td><td>41</td></tr></table>
+"""
+ENDING = """
+[1] Mill, Bells, 1901.
+
+[2] Reed, Piers, 1899.
+
+<!-- page 4 -->
+
+Contents: waves, bells, rain
+
+![Figure 1: the harbour at noon](all/figures/page-0004-002.png)
+
+Figure 1: the harbour at noon
+
+Nothing more was heard.
+
+seen by the clerk
+"""
+ALL = FRONT + HALVES + METHODS + RESULTS + PLAIN_TABLE + ENDING
+
+Ended = subprocess.CompletedProcess[str]
+
+
+def command(pdfs: Path, out: Path, model: Path, *options: str) -> list[str]:
+    run = [sys.executable, "-m", "pdfbatch.cli", "local-run", str(pdfs), str(out), "--json"]
+    return [*run, "--engine", "dolphin", "--model", str(model), *options]
+
+
+def local_run(pdfs: Path, out: Path, model: Path, *options: str) -> Ended:
+    # One thread: more only get into each other's way with so small a model.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command(pdfs, out, model, *options), capture_output=True, text=True, timeout=300, env=environment
+    )
+
+
+def told(ended: Ended) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(ended.stdout)
+    return document
+
+
+@pytest.fixture
+def pdfs(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_a_document_with_every_kind_of_element_becomes_the_one_right_markdown(
+    tiny_model: Path, pdfs: Path, out: Path
+) -> None:
+    cards.make_pdf(pdfs / "all.pdf", WHOLE)
+    ended = local_run(pdfs, out, tiny_model)
+    assert ended.returncode == 0, ended.stderr
+    assert (out / "all.md").read_text() == ALL
+    assert told(ended)["pages"] == {"read": 4, "failed": 0, "resumed": 0, "read_by": {"dolphin": 4}}
+    assert told(ended)["model"] == str(tiny_model)
+    figures = sorted(path.name for path in (out / "all" / "figures").iterdir())
+    assert figures == ["page-0001-004.png", "page-0004-002.png"]
+    picture = pymupdf.Pixmap(str(out / "all" / "figures" / figures[0]))
+    assert (picture.width, picture.height) == pytest.approx((376, 247), abs=2)
+
+
+def test_the_elements_are_told_with_their_places_on_the_picture(tiny_model: Path, pdfs: Path, out: Path) -> None:
+    cards.make_pdf(pdfs / "all.pdf", WHOLE)
+    local_run(pdfs, out, tiny_model)
+    document = json.loads((out / "all.json").read_text())
+    assert (document["key"], document["engine"], document["model"]) == ("all.pdf", "dolphin", str(tiny_model))
+    for sample, page in zip(WHOLE, document["pages"], strict=True):
+        width, height = (round(side * 200 / 72) for side in sample.size)
+        assert page["picture"] == {"width": width, "height": height, "dpi": 200.0}
+        assert (page["read_by"], page["reason"], page["flags"]) == ("dolphin", None, [])
+        for order, (placed, element) in enumerate(zip(sample.placed, page["elements"], strict=True), start=1):
+            assert (element["label"], element["text"]) == (placed.card.label, placed.card.text)
+            assert (element["order"], element["tags"], element["flags"]) == (order, list(placed.tags), [])
+            assert element["box"] == pytest.approx(on_the_picture(placed.quad, width, height), abs=2)
+
+
+def on_the_picture(quad: cards.Quad, width: int, height: int) -> list[float]:
+    """Of a box in the layout's units, its pixels."""
+    side = max(width, height)
+    left, top = (side - width) / 2, (side - height) / 2
+    return [place * side / cards.SIDE - off for place, off in zip(quad, (left, top, left, top), strict=True)]
+
+
+def test_the_pictures_may_be_made_as_published(tiny_model: Path, pdfs: Path, out: Path) -> None:
+    cards.make_pdf(pdfs / "all.pdf", WHOLE)
+    ended = local_run(pdfs, out, tiny_model, "--as-published")
+    assert ended.returncode == 0, ended.stderr
+    assert (out / "all.md").read_text() == ALL
+    document = json.loads((out / "all.json").read_text())
+    assert {max(page["picture"]["width"], page["picture"]["height"]) for page in document["pages"]} == {224}
+
+
+def test_the_grammar_of_the_first_dolphin_is_understood(tiny_model_1_0: Path, pdfs: Path, out: Path) -> None:
+    cards.make_pdf(pdfs / "all.pdf", WHOLE)
+    ended = local_run(pdfs, out, tiny_model_1_0)
+    assert ended.returncode == 0, ended.stderr
+    markdown = (out / "all.md").read_text()
+    for card in (card for page in WHOLE for card in (placed.card for placed in page.placed)):
+        is_dropped = card.label in ("header", "foot", "watermark")
+        if card.label not in ("half_para", "list", "fig"):  # labels that it does not have, or that have no text
+            assert (card.text in markdown) is not is_dropped, card
+
+
+def test_options_keep_headers_and_make_pipe_tables(tiny_model: Path, pdfs: Path, out: Path) -> None:
+    cards.make_pdf(pdfs / "all.pdf", WHOLE)
+    local_run(pdfs, out, tiny_model, "--keep-headers", "--pipe-tables")
+    markdown = (out / "all.md").read_text()
+    assert "Notes of the tide society" in markdown and "DRAFT COPY" in markdown
+    assert "| day | n |\n| --- | --- |\n| 1 | 41 |" in markdown
+    assert '<td colspan="2">' in markdown
+
+
+def test_what_loops_is_kept_up_to_the_loop_and_the_page_is_to_be_retried(
+    tiny_model: Path, pdfs: Path, out: Path
+) -> None:
+    cards.make_pdf(pdfs / "loops.pdf", [cards.LOOPING, cards.WIDE])
+    ended = local_run(pdfs, out, tiny_model)
+    assert ended.returncode == 3, ended.stderr
+    assert told(ended)["reasons"] == {"repetition": 1}
+    markdown = (out / "loops.md").read_text()
+    assert markdown.startswith("<!-- page 1: repetition -->\n\nA wave is counted when it breaks.\n\nround and on")
+    assert markdown.count("round and on") == 1
+    assert "home at last." in markdown, "the second try of a loop that can be left"
+    assert "Nothing more was heard.\n\n<!-- page 2 -->" in markdown
+    flags = {e["text"][:8]: e["flags"] for e in json.loads((out / "loops.json").read_text())["pages"][0]["elements"]}
+    assert flags["round an"] == ["looped", "retried"]
+    assert flags["again we"] == ["retried"]
+
+
+def test_a_layout_that_cannot_be_understood_has_the_page_read_as_a_whole(
+    tiny_model: Path, pdfs: Path, out: Path
+) -> None:
+    cards.make_pdf(pdfs / "unclear.pdf", [cards.UNCLEAR])
+    assert local_run(pdfs, out, tiny_model).returncode == 0
+    assert (out / "unclear.md").read_text() == "<!-- page 1 -->\n\nA page read as a whole.\n"
+    assert json.loads((out / "unclear.json").read_text())["pages"][0]["flags"] == ["no_layout"]
+
+
+def test_auto_reads_healthy_text_layers_without_the_model(tiny_model: Path, pdfs: Path, out: Path) -> None:
+    cards.make_pdf(pdfs / "mixed.pdf", [cards.WIDE])
+    with pymupdf.open(pdfs / "mixed.pdf") as document:
+        page = document.new_page(pno=0)
+        for line in range(12):
+            page.insert_text((72, 100 + 14 * line), f"Line {line} of a page that any reader can read.", fontsize=11)
+        document.new_page(pno=1)
+        document.saveIncr()
+    ended = local_run(pdfs, out, tiny_model, "--engine", "auto")
+    assert ended.returncode == 0, ended.stderr
+    assert told(ended)["pages"]["read_by"] == {"text": 1, "blank": 1, "dolphin": 1}
+    markdown = (out / "mixed.md").read_text()
+    assert "Line 7 of a page" in markdown
+    assert "<!-- page 2 -->\n\n<!-- page 3 -->\n\nContents: waves, bells, rain" in markdown
+
+
+def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(tiny_model: Path, pdfs: Path, out: Path) -> None:
+    pages = {f"doc-{number:02}.pdf": 1 + number % 4 for number in range(50)}
+    for name, count in pages.items():
+        cards.make_pdf(pdfs / name, WHOLE[:count])
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command(pdfs, out, tiny_model), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as run:
+        wait_until(lambda: len(list(out.glob("*.md"))) >= 3)
+        run.send_signal(signal.SIGTERM)
+        first = json.loads(run.communicate(timeout=120)[0])
+    assert run.returncode == 130
+    assert 0 < first["documents"]["done"] < 50
+    ended = local_run(pdfs, out, tiny_model)
+    assert ended.returncode == 0, ended.stderr
+    second = told(ended)
+    assert second["documents"]["ok"] == 50
+    assert second["pages"]["read"] == sum(pages.values())
+    published = sum(len(anchors((out / name).with_suffix(".md").read_text())) for name in pages)
+    assert published == sum(pages.values())
+    # Every page that the first process finished was published by it or taken from its checkpoint by the second.
+    finished_documents = sum(pages[outcome] for outcome in done_in_the_first(first, out, pages))
+    assert first["pages"]["read"] == finished_documents + second["pages"]["resumed"]
+    assert (out / "doc-03.md").read_text() == ALL.replace("all/figures", "doc-03/figures")
+
+
+def done_in_the_first(first: dict[str, Any], out: Path, pages: dict[str, int]) -> list[str]:
+    """Documents that were final before the second process began, as the ledger tells them in its order."""
+    lines = [
+        json.loads(line)
+        for segment in sorted((out / ".pdfbatch" / first["run"] / "ledger").rglob("*.jsonl"))
+        for line in segment.read_text().splitlines()
+    ]
+    return [line["key"] for line in lines][: first["documents"]["done"]]
+
+
+def wait_until(holds: Any) -> None:
+    deadline = time.monotonic() + 180
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

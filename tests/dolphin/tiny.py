@@ -1,0 +1,397 @@
+"""A model of Dolphin's own classes, small enough to be trained on the spot, that reads the pages of `cards.py`.
+
+Only the decoder is trained, on what a random encoder makes of the pictures: random features tell striped colours apart
+well enough, and each picture has to be encoded only once. The decoder is an ordinary one and must look at the picture
+for every answer. Needs torch and transformers; the folder can be loaded by transformers 4.57 and 5.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pymupdf
+import torch  # noqa: TID253 - whoever imports this module has seen that it is there
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (  # noqa: TID253
+    DonutSwinConfig,
+    MBartConfig,
+    VisionEncoderDecoderConfig,
+    VisionEncoderDecoderModel,
+)
+
+from pdfbatch.documents.raster import rasterise
+from pdfbatch.engines.dolphin.images import two_pass
+
+from . import cards
+from .cards import CARDS, PAGES, Card, Grammar, Placed, SamplePage
+
+LONGEST = 512
+"""Tokens that a row can hold, its prompt included."""
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's, as Dolphin's image processor has them."""
+
+BOS, PAD, EOS = 0, 1, 2
+IGNORED = -100
+_SPECIALS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+_PROMPT_END = " <Answer/>"
+_PIECES = r"\]?\[[A-Z_]+\]\[?|\]\[\w+\]|\d+(?:\.\d+)?,?|</?\w+>| ?\p{L}+|\s|[^\s\p{L}\d]"
+"""Few tokens for a layout or a table: every token of an answer costs time in training."""
+
+_RESOLUTIONS = (72 * 896 / 432, 200.0, 100.0)
+_SLACK = 5
+"""Units by which the edge of a crop may be off."""
+_GOES_ON = 0.62
+"""How much a looping card that has an escape prefers to go on: little enough for a small penalty to turn it."""
+_OPENING = 16
+"""Tokens of a loop that are trained as often as ordinary answers; its whole length is dear, and easily learned then."""
+_STEPS, _RATE = 220, 4e-3
+_BATCHES: tuple[dict[str, int], ...] = (
+    {"short": 22, "wrong prompt": 4, "not text": 2},
+    {"long": 4},
+    {"layout": 5},
+    {"loop": 2},
+)
+"""The lessons of a step, apart by length, as a batch takes as long as its longest answer; the last not every time."""
+_LOOP_EVERY = 4
+_MENDINGS, _MENDING_STEPS, _MENDING_RATE = 12, 15, 2e-4
+"""Rounds after the course, over what of the exam is still misread."""
+_AT_ONCE = 32
+_SHORT = 20
+"""Tokens of an answer."""
+
+Picture = npt.NDArray[np.uint8]
+
+
+class Lesson(NamedTuple):
+    """A picture's number, a prompt, and the answer to it. At each place of it the `likely` token is to be said, and
+    the `other` one to be nearly as likely; both are the answer's own but where a loop may be left."""
+
+    picture: int
+    prompt: list[int]
+    answer: list[int]
+    likely: list[int]
+    other: list[int]
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt) + len(self.answer)
+
+
+def build(folder: Path, grammar: Grammar = "1.5", seed: int = 0, image_size: int = 224) -> Path:
+    """Train a model and save it into `folder`; gives back `folder`. The same seed gives the same model on one machine.
+
+    `image_size` (pixels, a multiple of 32) is the side of the square pictures that the model sees.
+    """
+    torch.manual_seed(seed)
+    chance = random.Random(seed)
+    tokenizer = _tokenizer()
+    model = _model(tokenizer.get_vocab_size(), image_size)
+    pictures, lessons, exam = _lessons(folder / "lessons.pdf", tokenizer, grammar, image_size, chance)
+    _train(model, _encoded(model, pictures, image_size), _by_kind(lessons, tokenizer), exam, chance)
+    _save(folder, model, tokenizer, image_size)
+    return folder
+
+
+def to_tensor(picture: Picture, side: int) -> torch.Tensor:
+    """3 x side x side, normalised, the picture centred on black: what Dolphin's image processor does at its end."""
+    square = np.zeros((side, side, 3), dtype=np.float32)
+    height, width = picture.shape[:2]
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = picture / 255
+    return torch.from_numpy(((square - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1).copy())
+
+
+def drawn(path: Path, dpi: float) -> list[Picture]:
+    """The pages of a PDF."""
+    with pymupdf.open(path) as document:
+        return [rasterise(page, dpi).pixels for page in document]
+
+
+def crop(pixels: Picture, placed: Placed, slack: Sequence[float] = (0, 0, 0, 0)) -> Picture:
+    """The card as cut from a page's picture, each edge moved by `slack` units."""
+    height, width = pixels.shape[:2]
+    side = max(height, width)
+    left, top = (side - width) / 2, (side - height) / 2
+    edges = [(place + off) / cards.SIDE * side for place, off in zip(placed.quad, slack, strict=True)]
+    x0, y0 = max(0, round(edges[0] - left)), max(0, round(edges[1] - top))
+    return pixels[y0 : round(edges[3] - top), x0 : round(edges[2] - left)]
+
+
+def _tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    words = [cards.LAYOUT, *cards.ELEMENT_PROMPTS, cards.WRONG_PROMPT]
+    words += [word for card in CARDS for word in (card.text, card.escape)]
+    words += [word for page in PAGES for word in (page.layout("1.0"), page.layout("1.5"), page.text)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000,
+        min_frequency=1,
+        special_tokens=[*_SPECIALS.values(), _PROMPT_END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(words, trainer)
+    return tokenizer
+
+
+def _model(words: int, image_size: int) -> VisionEncoderDecoderModel:
+    encoder = DonutSwinConfig(
+        image_size=[image_size, image_size],
+        patch_size=4,
+        embed_dim=16,
+        depths=[1, 1, 1, 1],
+        num_heads=[1, 2, 4, 8],
+        window_size=7 if image_size % 224 == 0 else image_size // 32,
+        initializer_range=0.15,
+    )
+    decoder = MBartConfig(
+        vocab_size=words,
+        d_model=128,
+        decoder_layers=2,
+        encoder_layers=2,  # not used, but transformers sizes its cache by it
+        decoder_attention_heads=4,
+        encoder_attention_heads=4,
+        decoder_ffn_dim=128,
+        max_position_embeddings=LONGEST,
+        dropout=0.0,
+        is_decoder=True,
+        is_encoder_decoder=False,
+        add_cross_attention=True,
+        scale_embedding=True,
+        add_final_layer_norm=True,
+        tie_word_embeddings=True,
+        bos_token_id=BOS,
+        pad_token_id=PAD,
+        eos_token_id=EOS,
+    )
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = BOS, PAD, EOS
+    model = VisionEncoderDecoderModel(config)
+    with torch.no_grad():  # neighbours must mix, or left and right of a card would look the same
+        for name, weight in model.encoder.named_parameters():
+            if "relative_position_bias" in name:
+                weight.normal_(0, 3)
+    return model
+
+
+def _lessons(
+    path: Path, tokenizer: Tokenizer, grammar: Grammar, side: int, chance: random.Random
+) -> tuple[list[Picture], list[Lesson], list[Lesson]]:
+    """The pictures, all lessons of them, and those that must be known in the end: the sample pages, cut exactly."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pages = [*PAGES, *(_shuffled(page, chance) for page in PAGES * 2)]
+    cards.make_pdf(path, pages)
+    pictures: list[Picture] = []
+    lessons: list[Lesson] = []
+    exam: list[Lesson] = []
+    for dpi in _RESOLUTIONS:
+        for page, pixels in zip(pages, drawn(path, dpi), strict=True):
+            for picture, questions in _questions(page, pixels, grammar, chance, _SLACK):
+                lessons += (
+                    lesson for asked in questions for lesson in _asked(tokenizer, len(pictures), *asked, chance)
+                )
+                pictures.append(two_pass(picture, side))
+    for dpi in (72 * side / cards.LONG, 200.0):
+        for page, pixels in zip(PAGES, drawn(path, dpi), strict=False):
+            for slack in (0, _SLACK):  # 1.0's boxes are widened until no edge cuts ink
+                for picture, questions in _questions(page, pixels, grammar, chance, slack):
+                    asked = questions if picture is pixels else questions[:1]
+                    exam += (lesson for one in asked for lesson in _asked(tokenizer, len(pictures), *one, chance))
+                    pictures.append(two_pass(picture, side))
+    path.unlink()
+    return pictures, lessons + exam, exam
+
+
+def _shuffled(page: SamplePage, chance: random.Random) -> SamplePage:
+    """The page with any cards at its places, so that its layout can be known by the mark alone."""
+    return page.with_cards(chance.sample(CARDS, len(page.placed)))
+
+
+Question = tuple[str, str | Card]
+
+
+def _questions(
+    page: SamplePage, pixels: Picture, grammar: Grammar, chance: random.Random, slack: float
+) -> Iterator[tuple[Picture, list[Question]]]:
+    whole: list[Question] = [(cards.LAYOUT, PAGES[[p.mark for p in PAGES].index(page.mark)].layout(grammar))]
+    yield pixels, whole + ([(cards.TEXT, page.text)] if page.text else [])
+    for placed in page.placed:
+        right = placed.card.prompt(grammar)
+        if right is not None:
+            asked: list[Question] = [(right, placed.card)]
+            asked += [(prompt, cards.WRONG_PROMPT) for prompt in cards.ELEMENT_PROMPTS if prompt != right]
+            yield crop(pixels, placed, [chance.uniform(-slack, slack) for _ in range(4)]), asked
+
+
+def _asked(
+    tokenizer: Tokenizer, picture: int, prompt: str, answer: str | Card, chance: random.Random
+) -> Iterator[Lesson]:
+    start = tokenizer.encode(f"<s>{prompt}{_PROMPT_END}", add_special_tokens=False).ids
+    text = answer.text if isinstance(answer, Card) else answer
+    ids = tokenizer.encode(text).ids
+    if not isinstance(answer, Card) or not answer.loops:
+        yield _plain(picture, start, [*ids, EOS])
+        return
+    turns = tokenizer.encode(text * LONGEST).ids[: LONGEST - len(start)]
+    other = turns
+    if answer.escape:
+        escape = [*tokenizer.encode(answer.escape).ids, EOS]
+        other = [escape[0] if place and place % len(ids) == 0 else token for place, token in enumerate(turns)]
+        end = len(ids) * chance.randint(1, 6)
+        yield Lesson(picture, start, turns[:end] + escape, turns[: end + 1] + escape[1:], other[:end] + escape)
+    for length in (_OPENING, len(turns)):
+        yield Lesson(picture, start, turns[:length], turns[:length], other[:length])
+
+
+def _plain(picture: int, prompt: list[int], answer: list[int]) -> Lesson:
+    return Lesson(picture, prompt, answer, answer, answer)
+
+
+def _encoded(model: VisionEncoderDecoderModel, pictures: Sequence[Picture], side: int) -> torch.Tensor:
+    model.eval()
+    parts = [pictures[start : start + 16] for start in range(0, len(pictures), 16)]
+    with torch.inference_mode():
+        encoded = [model.encoder(torch.stack([to_tensor(p, side) for p in part])).last_hidden_state for part in parts]
+    return torch.cat(encoded).clone()
+
+
+def _train(
+    model: VisionEncoderDecoderModel,
+    encoded: torch.Tensor,
+    kinds: dict[str, list[Lesson]],
+    exam: Sequence[Lesson],
+    chance: random.Random,
+) -> None:
+    weights = list(model.decoder.parameters())
+    optimizer = torch.optim.AdamW(weights, lr=_RATE, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=_STEPS, pct_start=0.1)
+
+    def learn(batches: list[list[Lesson]]) -> None:
+        optimizer.zero_grad()
+        for batch in batches:
+            _loss(model, encoded, batch).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+
+    def mixed(step: int) -> list[list[Lesson]]:
+        parts = _BATCHES if step % _LOOP_EVERY == 0 else _BATCHES[:-1]
+        return [[lesson for kind in part for lesson in chance.choices(kinds[kind], k=part[kind])] for part in parts]
+
+    for step in range(_STEPS):
+        learn(mixed(step))
+        schedule.step()
+    for group in optimizer.param_groups:
+        group["lr"] = _MENDING_RATE
+    for _ in range(_MENDINGS):
+        wrong = _misread(model, encoded, exam)
+        if not wrong:
+            break
+        for step in range(_MENDING_STEPS):
+            learn([chance.choices(wrong, k=min(4, len(wrong))), *mixed(step)])
+    model.eval()
+
+
+def _misread(model: VisionEncoderDecoderModel, encoded: torch.Tensor, lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Those of which any token would not be said."""
+    wrong = []
+    with torch.inference_mode():
+        for start in range(0, len(lessons), _AT_ONCE):
+            batch = lessons[start : start + _AT_ONCE]
+            logits, likely, _ = _said(model, encoded, batch)
+            right = (logits.argmax(dim=-1) == likely) | (likely == IGNORED)
+            wrong += [lesson for lesson, row in zip(batch, right.all(dim=1).tolist(), strict=True) if not row]
+    return wrong
+
+
+def _by_kind(lessons: Sequence[Lesson], tokenizer: Tokenizer) -> dict[str, list[Lesson]]:
+    kinds: dict[str, list[Lesson]] = {}
+    for lesson in lessons:
+        kinds.setdefault(
+            _kind(lesson, *(tokenizer.decode(part) for part in (lesson.prompt, lesson.answer))), []
+        ).append(lesson)
+    return kinds
+
+
+def _kind(lesson: Lesson, prompt: str, answer: str) -> str:
+    if len(lesson.prompt) + len(lesson.answer) == LONGEST:
+        return "loop"
+    if cards.LAYOUT in prompt:
+        return "layout"
+    if cards.WRONG_PROMPT in answer:
+        return "not text" if cards.TEXT in prompt else "wrong prompt"
+    return "long" if len(lesson.answer) > _SHORT else "short"
+
+
+def _loss(model: VisionEncoderDecoderModel, encoded: torch.Tensor, batch: Sequence[Lesson]) -> torch.Tensor:
+    logits, likely, other = _said(model, encoded, batch)
+    cross_entropy = torch.nn.functional.cross_entropy
+    wishes = ((_GOES_ON, likely), (1 - _GOES_ON, other))
+    return torch.stack([share * cross_entropy(logits.flatten(0, 1), wish.flatten()) for share, wish in wishes]).sum()
+
+
+def _said(
+    model: VisionEncoderDecoderModel, encoded: torch.Tensor, batch: Sequence[Lesson]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits of each place (batch x longest x words), and the tokens wished for there."""
+    longest = max(lesson.length for lesson in batch)
+    said = torch.full((len(batch), longest), PAD)
+    likely, other = torch.full_like(said, IGNORED), torch.full_like(said, IGNORED)
+    for row, lesson in enumerate(batch):
+        first, last = len(lesson.prompt) - 1, lesson.length - 1
+        said[row, : lesson.length] = torch.tensor(lesson.prompt + lesson.answer)
+        likely[row, first:last] = torch.tensor(lesson.likely)
+        other[row, first:last] = torch.tensor(lesson.other)
+    pictures = encoded[[lesson.picture for lesson in batch]]
+    return model.decoder(input_ids=said, encoder_hidden_states=pictures).logits, likely, other
+
+
+def _save(folder: Path, model: VisionEncoderDecoderModel, tokenizer: Tokenizer, image_size: int) -> None:
+    """In the layout of transformers 4, which 5 reads as well, but not the other way round."""
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    specials = {**_SPECIALS, "additional_special_tokens": [_PROMPT_END]}
+    _write(folder / "special_tokens_map.json", specials)
+    _write(
+        folder / "tokenizer_config.json",
+        {
+            **specials,
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "processor_class": "DonutProcessor",
+            "clean_up_tokenization_spaces": False,
+            "model_max_length": LONGEST,
+        },
+    )
+    _write(
+        folder / "preprocessor_config.json",
+        {
+            "image_processor_type": "DonutImageProcessor",
+            "processor_class": "DonutProcessor",
+            "size": {"height": image_size, "width": image_size},
+            "resample": 2,
+            "do_resize": True,
+            "do_thumbnail": True,
+            "do_align_long_axis": False,
+            "do_pad": True,
+            "do_rescale": True,
+            "rescale_factor": 1 / 255,
+            "do_normalize": True,
+            "image_mean": list(MEAN),
+            "image_std": list(STD),
+        },
+    )
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
