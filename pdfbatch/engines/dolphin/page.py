@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from pdfbatch.engines.base import PageOrder, PageRead
-from pdfbatch.engines.dolphin.decode import Pixels, Read
+from pdfbatch.engines.dolphin.decode import Job, Pixels, Read
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT
 from pdfbatch.engines.dolphin.markdown import ReadElement, page_markdown
 from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared
@@ -34,7 +34,7 @@ class PageWork:
         self.order = order
         self.future: Future[PageRead] = Future()
         self.prepared: Prepared | None = None
-        self.is_laid_out = False
+        self.layout_job: Job | None = None
         self._began = time.perf_counter()
         self._flags: list[str] = []
         self._pieces: list[Piece] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from functools import partial
@@ -32,7 +33,10 @@ T = TypeVar("T")
 
 GENERATION = 16
 """Pages that share a turn in the pool."""
-_LAYOUT_FIRST = 1 << 20
+_LAYOUT = 1 << 20
+"""Tokens expected of a layout, so that it goes before any element."""
+_MOST_HELD = 1 << 30
+"""Bytes of elements' pictures that may wait to be read, before further pages are cut up."""
 _NOTHING = np.zeros((0, 0, 3), np.uint8)
 _CUDA_STRIDE = 4
 """Steps between two looks at what was said: a look waits for the GPU, a step too many is thrown away."""
@@ -63,6 +67,8 @@ class DolphinReader:
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._pages: dict[int, PageWork] = {}
         self._lock = threading.Lock()
+        self._laid: deque[tuple[PageWork, str]] = deque()
+        self._held = 0
         self._draining = self._closed = False
         self._error: PdfbatchError | None = None
         self._thread = threading.Thread(target=self._work, name="dolphin", daemon=True)
@@ -87,7 +93,7 @@ class DolphinReader:
         drawn = self._children.submit(
             seconds, prepare_page, order.path, order.number, self._options, self._side, scratch, self._with_layers
         )
-        drawn.add_done_callback(lambda done: self._events.put(partial(self._drawn, page, done)))
+        self._after(page, drawn, self._drawn)
         return page.future
 
     def drain(self) -> None:
@@ -124,11 +130,13 @@ class DolphinReader:
         self._closed = True
 
     def _drain(self) -> None:
-        """Pages whose layout is not read yet would take the longest: they are left to whoever comes next."""
+        """Pages whose layout nobody has begun to read would take the longest: whoever comes next reads them."""
         self._draining = True
-        self.decoder.discard(lambda job: job.expected == _LAYOUT_FIRST)
-        for page in [page for page in self._pages.values() if page.prepared is not None and not page.is_laid_out]:
-            self._leave(page)
+        discarded = self.decoder.discard(lambda job: job.expected == _LAYOUT)
+        self._held -= sum(job.picture.nbytes for job in discarded)
+        for page in list(self._pages.values()):
+            if page.layout_job in discarded:
+                self._leave(page)
 
     def _abandon(self, end: Callable[[PageWork], object]) -> None:
         with self._lock:
@@ -141,40 +149,57 @@ class DolphinReader:
 
     # ── a page's way ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _drawn(self, page: PageWork, done: Future[PageResult | Prepared]) -> None:
-        drawn = self._result(page, done)
+    def _go_on(self, page: PageWork, step: Callable[[PageWork, T], None], what: T) -> None:
+        """The next step on a page's way. What goes wrong in it costs this page alone."""
+        if page.number not in self._pages:
+            return  # it was left behind by a stop, or failed
+        try:
+            step(page, what)
+        except BaseException as error:  # a child that was killed ends its future with CancelledError
+            self._leave(page, error)
+
+    def _after(self, page: PageWork, done: Future[T], step: Callable[[PageWork, T], None]) -> None:
+        def follow(ended: Future[T]) -> None:
+            self._events.put(lambda: self._go_on(page, lambda page, ended: step(page, ended.result()), ended))
+
+        done.add_done_callback(follow)
+
+    def _drawn(self, page: PageWork, drawn: PageResult | Prepared) -> None:
         if isinstance(drawn, PageResult):
             self._leave(page, PageRead(drawn, {}))
-        elif drawn is not None:
-            page.prepared = drawn._replace(layout=_NOTHING)
-            if self._draining:
-                self._leave(page)
-            else:
-                self._decode(page, drawn.layout, LAYOUT_PROMPT, _LAYOUT_FIRST, partial(self._laid_out, page))
+            return
+        page.prepared = drawn._replace(layout=_NOTHING)
+        if self._draining:
+            self._leave(page)
+            return
+        page.layout_job = self._decode(page, drawn.layout, LAYOUT_PROMPT, _LAYOUT, self._laid_out)
 
     def _laid_out(self, page: PageWork, read: Read) -> None:
-        page.is_laid_out = True
-        assert page.prepared is not None
         if failure := page.layout_failure(read):
             self._leave(page, PageRead(failure, {}))
             return
-        text = self._dolphin.words.text(read.tokens)
-        cut = self._children.submit(
-            self._options.page_seconds, cut_page, page.prepared, text, self._options, self._side
-        )
-        cut.add_done_callback(lambda done: self._events.put(partial(self._cut_up, page, done)))
+        self._laid.append((page, self._dolphin.words.text(read.tokens)))
 
-    def _cut_up(self, page: PageWork, done: Future[Cut]) -> None:
-        cut = self._result(page, done)
-        if cut is None:
-            return
+    def _cut_next(self) -> None:
+        """Cuts up pages as long as the pictures that wait to be read are not too many."""
+        while self._laid and self._held < _MOST_HELD:
+            self._go_on(self._laid[0][0], self._cut, self._laid.popleft()[1])
+
+    def _cut(self, page: PageWork, layout: str) -> None:
+        assert page.prepared is not None
+        seconds = self._options.page_seconds
+        cut = self._children.submit(seconds, cut_page, page.prepared, layout, self._options, self._side)
+        self._after(page, cut, self._cut_up)
+
+    def _cut_up(self, page: PageWork, cut: Cut) -> None:
         for index, image, prompt in page.take_up(cut):
             span = TABLE_SPAN if prompt == TABLE_PROMPT else MIN_SPAN
-            self._decode(page, image, prompt, expected_tokens(image, prompt), partial(self._said, page, index), span)
+            said = partial(self._said, index=index)
+            self._decode(page, image, prompt, expected_tokens(image, prompt), said, span)
         if page.is_read:
             self._finish(page)
 
-    def _said(self, page: PageWork, index: int, read: Read) -> None:
+    def _said(self, page: PageWork, read: Read, index: int) -> None:
         page.hear(index, read, self._dolphin.words.text(read.tokens))
         if page.is_read:
             self._finish(page)
@@ -188,19 +213,19 @@ class DolphinReader:
         picture: Pixels,
         prompt: str,
         expected: int,
-        ended: Callable[[Read], None],
+        then: Callable[[PageWork, Read], None],
         span: int = MIN_SPAN,
-    ) -> None:
-        tokens = self._dolphin.words.prompt(prompt)
-        self.decoder.add(Job(picture, tokens, page.number // GENERATION, expected, ended, loop_span=span))
+    ) -> Job:
+        def ended(read: Read) -> None:
+            self._held -= picture.nbytes
+            self._go_on(page, then, read)
+            self._cut_next()
 
-    def _result(self, page: PageWork, done: Future[T]) -> T | None:
-        """What a child made; None, and the page leaves with the child's failure, where it made nothing."""
-        try:
-            return done.result()
-        except BaseException as error:  # a child that is killed ends its future with CancelledError
-            self._leave(page, error)
-            return None
+        tokens = self._dolphin.words.prompt(prompt)
+        self._held += picture.nbytes
+        job = Job(picture, tokens, page.number // GENERATION, expected, ended, loop_span=span)
+        self.decoder.add(job)
+        return job
 
     def _leave(self, page: PageWork, outcome: PageRead | BaseException | None = None) -> None:
         """The page is at its end here; None: it was not read, and whoever takes its document up reads it."""
