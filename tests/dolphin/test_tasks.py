@@ -212,14 +212,26 @@ def test_a_page_of_one_pixel_is_too_small_to_be_read(scratch):
     assert (piece.flag, piece.image) == ("tiny", None)
 
 
-def test_a_model_that_goes_round_in_circles_gets_no_more_pieces_than_can_be_held(tmp_path, scratch):
+def test_a_page_of_many_elements_is_cut_up_in_parts_that_lack_none(tmp_path, scratch):
     page = prepared(square_pdf(tmp_path / "a.pdf", (20, 20, 400, 430)), scratch)
     corners = [(100 + 30 * (n % 20), 100 + 30 * (n // 20)) for n in range(180)]
     text = "".join(f"[{x},{y},{x + 8},{y + 8}][para]" for x, y in corners)
-    cut = cut_page(page, text, PLAIN, SIDE)
-    assert 100 < len(cut.pieces) < 180
-    assert sum(piece.image.nbytes for piece in cut.pieces if piece.image is not None) <= tasks.MOST_BYTES
-    assert cut.flags == ["too_many_elements"]
+    orders, parts, left = [], 0, 180
+    while left:
+        cut = cut_page(page, text, PLAIN, SIDE, first=len(orders))
+        held = sum(piece.image.nbytes for piece in cut.pieces if piece.image is not None)
+        assert held <= tasks.MOST_BYTES + SIDE * SIDE * 3
+        orders += [piece.region.order for piece in cut.pieces]
+        parts, left = parts + 1, cut.left
+        assert Path(page.file).exists() is (left > 0)
+    assert parts > 1
+    assert orders == list(range(1, 181))
+
+
+def test_a_model_that_goes_round_in_circles_is_told(tmp_path, scratch):
+    page = prepared(square_pdf(tmp_path / "a.pdf", (20, 20, 400, 430)), scratch)
+    text = "".join(f"[{100 + n},{100 + n % 7},{160 + n % 600},160][para]" for n in range(tasks.MOST_PIECES + 1))
+    assert cut_page(page, text, PLAIN, SIDE, first=tasks.MOST_PIECES - 1).flags == ["too_many_elements"]
 
 
 def test_both_tasks_run_in_a_real_child(tmp_path, scratch):

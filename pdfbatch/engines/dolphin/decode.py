@@ -31,12 +31,13 @@ Ending = Literal["whole", "truncated", "looped", "nan", "memory"]
 
 PENALTY = 1.1
 """Of tokens already said, for the second try of a job that looped; Dolphin 1.0's own remedy for all (its demo page)."""
-MEMORY_TRIES = 3
-"""How often a job may run out of memory alone on the device before it is given up."""
+MEMORY_TRIES = 8
+"""How often a job may run out of memory alone on the device before it is given up; others may use the device too."""
 _FREE_SHARE = 8
 """Rows are refilled when one in so many is free: filling costs a pass of its own."""
 _CALM_TURNS = 256
 """After so many turns with memory enough a halved batch is doubled again."""
+_OUT_OF_MEMORY_WORDS = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
 
 
 @dataclass(eq=False)
@@ -60,6 +61,16 @@ class Job:
     memory_tries: int = 0
     """How often in turn memory was not enough for it alone, without a token more in between."""
     memory_tokens: int = 0
+
+    @property
+    def length(self) -> int:
+        """Tokens that it takes up in a row now."""
+        return len(self.prompt) + len(self.tokens)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a row has begun to read it, though it may be back in the pool."""
+        return bool(self.tokens) or self.first_try is not None
 
 
 @dataclass(frozen=True)
@@ -120,15 +131,23 @@ class Decoder:
     def add(self, job: Job) -> None:
         self._queue(job)
 
-    def discard(self, unwanted: Callable[[Job], bool]) -> None:
-        """Forgets jobs that no row has begun to read; they are not told."""
+    def discard(self, unwanted: Callable[[Job], bool]) -> list[Job]:
+        """Forgets jobs that no row has begun to read; they are not told, but given back."""
+        discarded: list[Job] = []
         for pool in (self._waiting, self._encoded):
-            pool[:] = [entry for entry in pool if not unwanted(entry[-1])]
+            discarded += [entry[-1] for entry in pool if not entry[-1].is_begun and unwanted(entry[-1])]
+            pool[:] = [entry for entry in pool if entry[-1] not in discarded]
             heapq.heapify(pool)
+        return discarded
 
     def turn(self) -> None:
         """One round of encoding, filling and stepping. Running out of memory halves the batch; nothing is lost."""
         began = time.perf_counter()
+        if self.busy and not self._has_memory_for_turn():
+            self._retreat()  # behind the handler: the error's traceback holds tensors
+        self.meter.computing += time.perf_counter() - began
+
+    def _has_memory_for_turn(self) -> bool:
         try:
             if self._wants_pictures():
                 self._encode()
@@ -142,14 +161,14 @@ class Decoder:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            self._retreat()
-        self.meter.computing += time.perf_counter() - began
+            return False
+        return True
 
     # ── the pool ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _queue(self, job: Job) -> None:
         # A job that was begun (put back for want of memory) goes before all others of its generation.
-        urgency = -float("inf") if job.tokens or job.penalty != 1.0 else -float(job.expected)
+        urgency = -float("inf") if job.is_begun else -float(job.expected)
         pool = self._waiting if job.hidden is None else self._encoded
         heapq.heappush(pool, (job.generation, urgency, next(self._order), job))
 
@@ -162,7 +181,10 @@ class Decoder:
         return self._capacity - sum(job is not None for job in self._rows)
 
     def _wants_pictures(self) -> bool:
-        """When a whole batch waits and rows will soon ask for it, or when rows stand empty."""
+        """When a whole batch waits and rows will soon ask for it, or when rows stand empty; but never beside the only
+        row that there is memory for."""
+        if self._plan.rows == 1 and any(self._rows):
+            return False
         if len(self._waiting) >= self._plan.pictures and len(self._encoded) < self._plan.pictures:
             return True
         return bool(self._waiting) and len(self._encoded) < self._free
@@ -182,18 +204,21 @@ class Decoder:
             raise
         self.meter.pictures += len(batch)
         for job, own in zip(batch, hidden, strict=True):
-            job.hidden = own
+            job.hidden = own.clone()  # a view would hold the whole batch until its last job has ended
             self._queue(job)
 
     def _fill(self) -> None:
+        self._shorten()
         count = min(self._free, len(self._encoded))
         batch = [heapq.heappop(self._encoded)[-1] for _ in range(count)]
         try:
-            slots = self._room_for(max(len(job.prompt) + len(job.tokens) for job in batch) + self._stride)
+            slots = self._room_for(max(job.length for job in batch) + self._stride)
             rows = [row for row, job in enumerate(self._rows) if job is None][: len(batch)]
             for job in batch[len(rows) :]:
                 self._queue(job)
             batch = batch[: len(rows)]
+            if not batch:  # longer rows are fewer: all that are left may be in use
+                return
             said = slots.admit(rows, [self._entry(job) for job in batch])
         except Exception as error:
             self._put_back(batch, error)
@@ -234,7 +259,7 @@ class Decoder:
                 self._hear(row, [step[row] for step in steps])
 
     def _longest(self) -> int:
-        return max((len(job.prompt) + len(job.tokens) for job in self._rows if job is not None), default=0)
+        return max((job.length for job in self._rows if job is not None), default=0)
 
     def _room_for(self, length: int) -> Slots:
         """The slots, made or grown to `length` tokens; rows that no longer fit are put back into the pool."""
@@ -247,6 +272,16 @@ class Decoder:
             size = _doubled(self._slots.length, length, self._network.longest)
             self._resize(self._slots, self._plan.rows_at(size), size)
         return self._slots
+
+    def _shorten(self) -> None:
+        """Where long rows left room for few, and have ended, there is room for more again."""
+        slots = self._slots
+        if slots is None or slots.rows >= self._plan.rows or slots.length <= FIRST_LENGTH:
+            return
+        needed = max(self._longest(), *(entry[-1].length for entry in self._encoded))
+        half = max(FIRST_LENGTH, slots.length // 2)
+        if 2 * needed <= half and self._plan.rows_at(half) > slots.rows:
+            self._resize(slots, self._plan.rows_at(half), half)
 
     def _resize(self, slots: Slots, rows: int, length: int) -> None:
         # The jobs that go back are those that have said least: it is the cheapest to say again.
@@ -279,7 +314,8 @@ class Decoder:
         for word in words:
             ending = self._ending_with(job, word)
             if ending is not None:
-                self._end_row(row, job, ending)
+                # Also what is said behind an end, up to the next look, leaves its traces in the row's cache.
+                self._end_row(row, job, ending, spoilt=not all(word.sound for word in words))
                 return
             job.tokens.append(word.token)
             self.meter.tokens += 1
@@ -293,7 +329,8 @@ class Decoder:
             return "whole"
         # The last place is for the end mark, as in transformers' generate.
         most = self._network.longest - len(job.prompt) - 1
-        return "truncated" if len(job.tokens) >= min(most, job.limit or most) else None
+        most = most if job.limit is None else min(most, job.limit)
+        return "truncated" if len(job.tokens) >= most else None
 
     def _look_for_loop(self, row: int, job: Job) -> None:
         start = loop_start(job.tokens, job.loop_span)
@@ -301,9 +338,9 @@ class Decoder:
             job.tokens = job.tokens[:start]
             self._end_row(row, job, "looped")
 
-    def _end_row(self, row: int, job: Job, ending: Ending) -> None:
+    def _end_row(self, row: int, job: Job, ending: Ending, spoilt: bool = False) -> None:
         assert self._slots is not None
-        self._slots.free(row, wipe=ending == "nan")
+        self._slots.free(row, wipe=spoilt)
         self._rows[row] = None
         retried = job.first_try is not None
         if ending == "looped" and not retried:
@@ -341,8 +378,10 @@ class Decoder:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA has a class for it; the CPU's allocator raises a RuntimeError that says so."""
-    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    """CUDA's allocator has a class for it and numpy another; the CPU's allocator and CUDA's libraries only say so."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return any(words in str(error) for words in _OUT_OF_MEMORY_WORDS)
 
 
 def empty_cache(device: object) -> None:

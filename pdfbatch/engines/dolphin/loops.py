@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 LONGEST_PERIOD = 512
 MIN_SPAN = 128
@@ -12,6 +14,8 @@ MIN_SPAN = 128
 TABLE_SPAN = 768
 """The same for tables, which may well hold many empty rows."""
 MIN_TURNS = 4
+_PROBE = 16
+"""Tokens at the end by which periods are ruled out at once: tables repeat single tokens at many distances."""
 LOOK_EVERY = 32
 """Tokens between two looks at a row."""
 
@@ -20,21 +24,30 @@ def loop_start(tokens: Sequence[int], min_span: int = MIN_SPAN) -> int | None:
     """Where the repetition at the end begins, its first turn left out; None if the end is no loop.
 
     A loop is a tail that equals itself shifted by a period of at most `LONGEST_PERIOD` tokens, over at least
-    `min_span` tokens and `MIN_TURNS` periods.
+    `min_span` tokens and `MIN_TURNS` periods. What is left before it is no loop either: loops within turns are loops.
     """
-    tail = np.asarray(tokens[-(LONGEST_PERIOD * (MIN_TURNS + 1)) :])
-    for period in range(1, min(LONGEST_PERIOD, len(tail) // MIN_TURNS) + 1):
+    whole = np.asarray(tokens)
+    start = len(whole)
+    while (period := _period(whole[:start], min_span)) is not None:
+        start = _first_turn(whole[:start], period)
+    return start if start < len(whole) else None
+
+
+def _period(whole: npt.NDArray[np.int_], min_span: int) -> int | None:
+    """The shortest with which the end repeats itself."""
+    longest = min(LONGEST_PERIOD, len(whole) // (MIN_TURNS + 1))
+    if longest == 0 or len(whole) <= min_span:
+        return None
+    probe = min(_PROBE, max(min_span, MIN_TURNS))
+    before = sliding_window_view(whole[-longest - probe : -1], probe)[::-1]
+    for period in (int(before_it) + 1 for before_it in np.flatnonzero((before == whole[-probe:]).all(axis=1))):
         span = max(min_span, MIN_TURNS * period)
-        if span + period > len(tail) or tail[-1] != tail[-1 - period]:
-            continue
-        same = tail[period:] == tail[:-period]
-        if same[-span:].all():
-            return _first_turn(tokens, period)
+        if span + period <= len(whole) and (whole[-span:] == whole[-span - period : -period]).all():
+            return period
     return None
 
 
-def _first_turn(tokens: Sequence[int], period: int) -> int:
+def _first_turn(whole: npt.NDArray[np.int_], period: int) -> int:
     """The first place from which on every token equals the one a period before."""
-    whole = np.asarray(tokens)
     differs = np.flatnonzero(whole[period:] != whole[:-period])
     return period + (int(differs[-1]) + 1 if len(differs) else 0)

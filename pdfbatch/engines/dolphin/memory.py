@@ -34,9 +34,10 @@ class Plan(NamedTuple):
         return max(1, min(self.rows, self.budget // (self.shape.picture_row + length * self.shape.row_token)))
 
     def halved(self) -> Plan:
-        """After the device ran out of memory all the same."""
-        rows = max(1, self.rows // 2)
-        return self._replace(rows=rows, budget=self.budget // 2, pictures=max(1, self.pictures // 2))
+        """After the device ran out of memory all the same. The last row is tried whatever the budget is, which
+        therefore stays then: else it would take many doublings to be of use again."""
+        budget = self.budget // 2 if self.rows > 1 else self.budget
+        return self._replace(rows=max(1, self.rows // 2), budget=budget, pictures=max(1, self.pictures // 2))
 
     def doubled(self, most: Plan) -> Plan:
         """Back towards the plan that was made first."""

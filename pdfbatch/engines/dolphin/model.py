@@ -97,7 +97,7 @@ def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     network = Network(_model(folder, dtype).to(device).eval())
-    tokenizer = _tokenizer(folder)
+    tokenizer = _tokenizer(folder, network.words)
     encoder = _config(folder, "config.json").get("encoder", {})
     shape = memory.shape_of(
         network.layers,
@@ -111,8 +111,8 @@ def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
     return Dolphin(network, Words(tokenizer), Eye(network, *_normalisation(folder)), plan, device.type == "cuda")
 
 
-_CPU_LIMITS = {"most_rows": 16, "most_pictures": 2}
-"""On a CPU larger batches save nothing more and only hold memory."""
+_CPU_LIMITS = {"most_rows": 32, "most_pictures": 2}
+"""On a CPU larger batches save little more and hold memory."""
 
 
 def _torch() -> Any:
@@ -138,6 +138,8 @@ def _model(folder: Path, dtype: Any) -> Any:
     from transformers import VisionEncoderDecoderModel
 
     config = _config(folder, "config.json")
+    if not config:
+        raise NotReady(f"There is no model in {folder}: it holds no config.json.", "Give the model's own folder.")
     kind = config.get("model_type")
     if kind != "vision-encoder-decoder":
         raise NotReady(
@@ -146,20 +148,32 @@ def _model(folder: Path, dtype: Any) -> Any:
         )
     try:
         # The dtype is always said: without it transformers 5 takes the file's, and loads fp16 onto CPUs.
-        return VisionEncoderDecoderModel.from_pretrained(folder, dtype=dtype, local_files_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
+        loaded: Any = VisionEncoderDecoderModel.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
+    except Exception as error:  # safetensors' own errors have no other class
         raise NotReady(f"The model in {folder} cannot be loaded: {error}", "Fetch its files again.") from error
+    model, told = loaded
+    # transformers fills in what a file lacks with random numbers, and only warns; or leaves it without any.
+    missing = set(told["missing_keys"])
+    if lacking := [name for name, weight in model.named_parameters() if name in missing or weight.is_meta]:
+        raise NotReady(f"The model in {folder} lacks weights: {lacking[0]} and others.", "Fetch its files again.")
+    return model
 
 
-def _tokenizer(folder: Path) -> Any:
+def _tokenizer(folder: Path, words: int) -> Any:
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # tokenizers' own errors have no other class
         raise NotReady(f"The tokenizer in {folder} cannot be loaded: {error}", "Fetch its files again.") from error
-    if len(tokenizer(ANSWER, add_special_tokens=False)["input_ids"]) != 1:
-        raise NotReady(f"The tokenizer in {folder} does not know {ANSWER!r}.", "Give a Dolphin 1.0 or 1.5.")
+    marks = tokenizer(ANSWER, add_special_tokens=False)["input_ids"]
+    if len(marks) != 1 or tokenizer.eos_token_id is None:
+        missing = repr(ANSWER) if len(marks) != 1 else "an end mark"
+        raise NotReady(f"The tokenizer in {folder} does not know {missing}.", "Give a Dolphin 1.0 or 1.5.")
+    if max(*marks, tokenizer.eos_token_id) >= words:
+        raise NotReady(f"Model and tokenizer in {folder} do not belong together.", "Fetch their files again.")
     return tokenizer
 
 
@@ -175,8 +189,8 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise NotReady(f"{path} is damaged: {error}", "Fetch the model's files again.") from error
     return found if isinstance(found, dict) else {}
 
@@ -190,4 +204,13 @@ def _free_bytes(device: Any, cap: float | None) -> int:
             torch.cuda.set_per_process_memory_fraction(min(1.0, cap * 2**30 / total), device)
             free = min(free, int(cap * 2**30) - torch.cuda.memory_allocated(device))
         return int(free)
-    return int(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * _CPU_SHARE)
+    return int(_available_bytes() * _CPU_SHARE)
+
+
+def _available_bytes() -> int:
+    """Linux says what programs can still have, its caches counted in; elsewhere half of all memory is taken for it."""
+    try:
+        told = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
+        return int(told["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

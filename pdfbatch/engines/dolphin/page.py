@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -35,15 +34,21 @@ class PageWork:
         self.future: Future[PageRead] = Future()
         self.prepared: Prepared | None = None
         self.layout_job: Job | None = None
+        self.layout = ""
         self._began = time.perf_counter()
         self._flags: list[str] = []
         self._pieces: list[Piece] = []
         self._read: dict[int, tuple[Read, str]] = {}
-        self._awaited = -1
+        self._awaited = 0
+        self._is_cut = False
+
+    @property
+    def pieces_cut(self) -> int:
+        return len(self._pieces)
 
     @property
     def is_read(self) -> bool:
-        return len(self._read) == self._awaited
+        return self._is_cut and len(self._read) == self._awaited
 
     def layout_failure(self, read: Read) -> PageResult | None:
         """None where there is a layout to go by, be it cut short."""
@@ -56,18 +61,19 @@ class PageWork:
             PageResult(number=self.order.number, reason=_REASONS[read.ending], detail=_DETAILS[read.ending])
         )
 
-    def take_up(self, cut: Cut) -> Iterator[tuple[int, Pixels, str]]:
-        """Index, picture and prompt of each element that the model is to read."""
-        self._flags += cut.flags
+    def take_up(self, cut: Cut) -> list[tuple[int, Pixels, str]]:
+        """A part of the page's elements, or all: index, picture and prompt of each that the model is to read."""
         wanted = [
             (index, piece.image, piece.prompt)
-            for index, piece in enumerate(cut.pieces)
+            for index, piece in enumerate(cut.pieces, start=self.pieces_cut)
             if piece.image is not None and piece.prompt is not None
         ]
+        self._flags += [flag for flag in cut.flags if flag not in self._flags]
         # The pictures are the decoder's now, and are let go of one by one as they are read.
-        self._pieces = [piece._replace(image=None) for piece in cut.pieces]
-        self._awaited = len(wanted)
-        yield from wanted
+        self._pieces += [piece._replace(image=None) for piece in cut.pieces]
+        self._awaited += len(wanted)
+        self._is_cut = not cut.left
+        return wanted
 
     def hear(self, index: int, read: Read, text: str) -> None:
         self._read[index] = (read, text)

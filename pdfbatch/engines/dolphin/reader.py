@@ -67,7 +67,7 @@ class DolphinReader:
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._pages: dict[int, PageWork] = {}
         self._lock = threading.Lock()
-        self._laid: deque[tuple[PageWork, str]] = deque()
+        self._laid: deque[PageWork] = deque()
         self._held = 0
         self._draining = self._closed = False
         self._error: PdfbatchError | None = None
@@ -137,6 +137,7 @@ class DolphinReader:
         for page in list(self._pages.values()):
             if page.layout_job in discarded:
                 self._leave(page)
+        self._cut_next()
 
     def _abandon(self, end: Callable[[PageWork], object]) -> None:
         with self._lock:
@@ -178,17 +179,20 @@ class DolphinReader:
         if failure := page.layout_failure(read):
             self._leave(page, PageRead(failure, {}))
             return
-        self._laid.append((page, self._dolphin.words.text(read.tokens)))
+        page.layout = self._dolphin.words.text(read.tokens)
+        self._laid.append(page)
 
     def _cut_next(self) -> None:
         """Cuts up pages as long as the pictures that wait to be read are not too many."""
         while self._laid and self._held < _MOST_HELD:
-            self._go_on(self._laid[0][0], self._cut, self._laid.popleft()[1])
+            page = self._laid.popleft()
+            self._go_on(page, self._cut, page.pieces_cut)
 
-    def _cut(self, page: PageWork, layout: str) -> None:
+    def _cut(self, page: PageWork, first: int) -> None:
         assert page.prepared is not None
-        seconds = self._options.page_seconds
-        cut = self._children.submit(seconds, cut_page, page.prepared, layout, self._options, self._side)
+        cut = self._children.submit(
+            self._options.page_seconds, cut_page, page.prepared, page.layout, self._options, self._side, first
+        )
         self._after(page, cut, self._cut_up)
 
     def _cut_up(self, page: PageWork, cut: Cut) -> None:
@@ -196,7 +200,10 @@ class DolphinReader:
             span = TABLE_SPAN if prompt == TABLE_PROMPT else MIN_SPAN
             said = partial(self._said, index=index)
             self._decode(page, image, prompt, expected_tokens(image, prompt), said, span)
-        if page.is_read:
+        if cut.left:
+            self._laid.appendleft(page)
+            self._cut_next()
+        elif page.is_read:
             self._finish(page)
 
     def _said(self, page: PageWork, read: Read, index: int) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch.cuda import CUDAGraph
 
 LENGTH_STEP = 64
-GRAPH_LENGTHS = (128, 256, 512, 1024, 2048, 4096)
+GRAPH_LENGTHS = (*range(128, 512, 64), 512, 640, 768, 1024, 1280, 1536, 2048, 2560, 3072, 4096)
 GRAPH_ROWS = (8, 16, 24, 32, 48, 64, 96, 128)
 
 
@@ -185,7 +185,8 @@ class Slots:
         graph.replay()
 
     def _record(self, rows: int, length: int) -> CUDAGraph:
-        """The step as a graph. The dry runs that recording needs write nothing: no row is active meanwhile."""
+        """The step as a graph. The dry runs that recording needs are taken back, but for the keys that they write:
+        the step itself writes these again."""
         torch = self._torch
         state = (self._tokens, self._places, self._active, self._sound)
         before = [tensor.clone() for tensor in state]

@@ -8,8 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pdfbatch.errors import NotFound, NotReady, PdfbatchError
-from pdfbatch.store import open_store
+from pdfbatch.errors import NotFound, NotReady, PdfbatchError, StoreError
+from pdfbatch.store import Entry, Store, open_store
 
 DEFAULT_MODEL = "ByteDance/Dolphin-1.5"
 _FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
@@ -25,7 +25,7 @@ def pinned(name: str) -> str:
     if name.startswith("s3://"):
         return name
     if _is_folder(name):
-        return str(Path(name).expanduser().resolve())
+        return str(_local(name).resolve())
     model, _, revision = name.partition("@")
     if _is_commit(revision):
         return name
@@ -41,7 +41,7 @@ def model_folder(name: str) -> Path:
     if name.startswith("s3://"):
         return _from_store(name)
     if _is_folder(name):
-        folder = Path(name).expanduser()
+        folder = _local(name)
         if not (folder / "config.json").is_file():
             raise NotReady(f"There is no model in {folder}: it holds no config.json.", "Give the model's own folder.")
         return folder
@@ -58,6 +58,13 @@ def _is_folder(name: str) -> bool:
     return name.startswith((".", "/", "~")) or Path(name).is_dir()
 
 
+def _local(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:  # "~somebody" whom this machine does not know
+        raise NotReady(f"There is no folder {name}: {error}", "Give the model's own folder.") from error
+
+
 def _is_commit(revision: str) -> bool:
     return len(revision) == 40 and all(digit in "0123456789abcdef" for digit in revision)
 
@@ -66,31 +73,44 @@ def _from_store(url: str) -> Path:
     """Kept under a name made of what lies there (keys, sizes, ETags): a changed model is another folder."""
     try:
         store = open_store(url)
-        entries = [entry for entry in store.list() if "/" not in entry.key]
+        entries = _entries(store)
     except PdfbatchError as error:
         raise NotReady(f"The model {url} cannot be read: {error.message}", error.hint) from error
     if "config.json" not in {entry.key for entry in entries}:
         raise NotReady(f"There is no model in {url}: it holds no config.json.", "Give the model's own folder.")
-    told = "\n".join(f"{entry.key} {entry.size} {entry.etag}" for entry in sorted(entries))
+    told = "\n".join(f"{entry.key} {entry.size} {entry.etag}" for entry in entries)
     folder = cache_folder() / hashlib.sha256(f"{url}\n{told}".encode()).hexdigest()[:24]
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    coming = Path(tempfile.mkdtemp(dir=folder.parent, prefix="coming-"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        coming = Path(tempfile.mkdtemp(dir=folder.parent, prefix="coming-"))
+    except OSError as error:
+        raise NotReady(f"There is no room for the model {url}: {error}", "Set PDFBATCH_CACHE to a folder.") from error
     try:
         for entry in entries:
-            fetched = store.fetch(entry.key, coming / entry.key)
-            if fetched != coming / entry.key:
-                shutil.copyfile(fetched, coming / entry.key)
+            store.fetch(entry.key, coming / entry.key)
+        if _entries(store) != entries:
+            raise _changed(url)
         coming.rename(folder)
     except NotFound as error:
-        raise NotReady(f"The model {url} changed while it was fetched.", "Start the command again.") from error
+        raise _changed(url) from error
+    except StoreError as error:
+        raise NotReady(f"The model {url} cannot be fetched: {error.message}", error.hint) from error
     except OSError:
         if not folder.is_dir():  # else another process was first
             raise
     finally:
         shutil.rmtree(coming, ignore_errors=True)
     return folder
+
+
+def _entries(store: Store) -> list[Entry]:
+    return sorted(entry for entry in store.list() if "/" not in entry.key)
+
+
+def _changed(url: str) -> NotReady:
+    return NotReady(f"The model {url} changed while it was fetched.", "Start the command again.")
 
 
 def _from_hub(name: str) -> Path:
@@ -110,7 +130,8 @@ def _commit_of(model: str, revision: str) -> str:
         return str(HfApi().model_info(model, revision=revision).sha)
     except Exception as error:
         try:  # what is in the cache already is named by its commit
-            return Path(snapshot_download(model, revision=revision, local_files_only=True)).name
+            kept = snapshot_download(model, revision=revision, allow_patterns=_FILES, local_files_only=True)
+            return Path(kept).name
         except Exception:
             raise _no_model(f"{model}@{revision}", error) from error
 

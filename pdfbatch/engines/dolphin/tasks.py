@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pdfbatch.engines.dolphin.images import Pixels
 
 MOST_PIECES = 2000
-MOST_BYTES = 400_000_000
-"""Of one page's pieces together, which go from process to process at once."""
+MOST_BYTES = 100_000_000
+"""Of the pieces that go from process to process at once; a page of many elements is cut up in several parts."""
 TINY = 3
 """Pixels of a side up to which there is nothing to read."""
 
@@ -49,11 +49,13 @@ class Piece(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """A page's elements in reading order. `flags`: `no_layout` (nothing was understood of the layout, so the page is
-    one element), `too_many_elements` (the last ones are missing), `turned` (as `Prepared.turned`)."""
+    """A page's elements in reading order, or a part of them; `left` are still to be cut. `flags`: `no_layout` (nothing
+    was understood of the layout, so the page is one element), `too_many_elements` (the last ones are missing), `turned`
+    (as `Prepared.turned`)."""
 
     pieces: list[Piece]
     flags: list[str]
+    left: int = 0
 
 
 def prepare_page(
@@ -82,10 +84,12 @@ def prepare_page(
     return Prepared(_written(drawn.pixels, scratch), width, height, drawn.dpi, layout, drawn.turned)
 
 
-def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: int) -> Cut:
-    """Cuts a prepared page up as the model's `layout_text` says. The page's file is deleted, whatever happens."""
+def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: int, first: int = 0) -> Cut:
+    """Cuts a prepared page up as the model's `layout_text` says, from the element number `first` (from 0) on. The
+    page's file is deleted with the last part, and when that fails."""
     from pdfbatch.engines.dolphin.images import opened
 
+    left = 0
     try:
         page = opened(prepared.file, prepared.width, prepared.height)
         layout = parse(layout_text)
@@ -94,10 +98,15 @@ def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: i
         if not found:
             whole = Region("para", Box(0, 0, prepared.width, prepared.height), 1)
             return Cut([_piece(whole, TEXT_PROMPT, page, options, side)], [*flags, "no_layout"])
-        pieces = list(_bounded(_piece(r, prompt_for(r.label, layout.grammar), c, options, side) for r, c in found))
-        return Cut(pieces, flags if len(pieces) == len(found) else [*flags, "too_many_elements"])
+        if len(found) > MOST_PIECES:
+            flags.append("too_many_elements")
+        asked = found[first:MOST_PIECES]
+        pieces = list(_bounded(_piece(r, prompt_for(r.label, layout.grammar), c, options, side) for r, c in asked))
+        left = len(asked) - len(pieces)
+        return Cut(pieces, flags, left)
     finally:
-        Path(prepared.file).unlink(missing_ok=True)
+        if not left:
+            Path(prepared.file).unlink(missing_ok=True)
 
 
 def _by_layer(path: str, number: int, options: ReadOptions) -> PageResult | None:
@@ -163,10 +172,10 @@ def _fitted(pixels: Pixels, side: int, options: ReadOptions) -> Pixels:
 
 
 def _bounded(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """As many from the first on as may be held."""
+    """As many from the first on as may go at once, one at least."""
     held = 0
-    for count, piece in enumerate(pieces, start=1):
+    for piece in pieces:
         held += (piece.image.nbytes if piece.image is not None else 0) + len(piece.png or b"")
-        if count > MOST_PIECES or held > MOST_BYTES:
-            return
         yield piece
+        if held > MOST_BYTES:
+            return

@@ -1,0 +1,101 @@
+"""What counts as saying the same over and over, and what does not."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pdfbatch.engines.dolphin.loops import LONGEST_PERIOD, MIN_SPAN, MIN_TURNS, TABLE_SPAN, loop_start
+
+few_words = st.lists(st.integers(0, 2), max_size=300)
+spans = st.sampled_from([1, 4, 20, MIN_SPAN])
+
+
+def begins_by_definition(tokens: list[int], min_span: int) -> int | None:
+    """The first cut, written as the definition says it."""
+    for period in range(1, LONGEST_PERIOD + 1):
+        span = max(min_span, MIN_TURNS * period)
+        if span + period <= len(tokens) and tokens[-span:] == tokens[-span - period : -period]:
+            place = len(tokens)
+            while place > period and tokens[place - 1] == tokens[place - 1 - period]:
+                place -= 1
+            return place
+    return None
+
+
+def planted(prologue: int, period: int, length: int, seed: int = 0) -> list[int]:
+    """A prologue of different words, and a loop of others, of so many tokens in all."""
+    turn = [10**6 + place for place in range(period)]
+    random.Random(seed).shuffle(turn)
+    return [*range(prologue), *(turn * (length // period + 1))[: length - prologue]]
+
+
+@settings(deadline=None)
+@given(few_words, st.lists(st.integers(0, 2), min_size=1, max_size=40), st.integers(0, 300), spans)
+def test_a_loop_is_found_where_the_definition_finds_one(
+    before: list[int], turn: list[int], length: int, span: int
+) -> None:
+    tokens = before + (turn * length)[:length]
+    expected = begins_by_definition(tokens, span)
+    while expected is not None and (earlier := begins_by_definition(tokens[:expected], span)) is not None:
+        expected = earlier
+    assert loop_start(tokens, span) == expected
+
+
+@settings(deadline=None)
+@given(few_words, few_words, st.integers(1, 60), spans)
+def test_what_is_left_of_a_loop_is_none(before: list[int], turn: list[int], turns: int, span: int) -> None:
+    tokens = before + turn * turns
+    start = loop_start(tokens, span)
+    if start is not None:
+        assert 0 < start < len(tokens)
+        assert loop_start(tokens[:start], span) is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 10**6), max_size=600, unique=True), spans)
+def test_words_that_do_not_repeat_are_never_cut(tokens: list[int], span: int) -> None:
+    assert loop_start(tokens, span) is None
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, 1500), st.integers(1, LONGEST_PERIOD))
+def test_a_planted_loop_of_any_period_is_cut_behind_its_first_turn(prologue: int, period: int) -> None:
+    span = max(MIN_SPAN, MIN_TURNS * period)
+    enough = prologue + period + span
+    assert loop_start(planted(prologue, period, enough)) == prologue + period
+    assert loop_start(planted(prologue, period, enough + 77)) == prologue + period
+    assert loop_start(planted(prologue, period, enough - 1)) is None
+
+
+def test_a_period_that_is_too_long_is_none() -> None:
+    assert loop_start(planted(0, LONGEST_PERIOD + 1, 4096)) is None
+
+
+def test_a_loop_that_was_left_again_is_none() -> None:
+    assert loop_start([*planted(5, 3, 1000), 7]) is None
+
+
+def test_a_loop_inside_the_turns_of_another_is_cut_too() -> None:
+    turn = [1, 2, 3, *[9] * 200]
+    assert loop_start([5, 6, *turn * 7]) == len([5, 6, 1, 2, 3, 9])
+
+
+@pytest.mark.parametrize(("rows", "cut"), [(76, False), (80, True)])
+def test_a_table_may_have_many_empty_rows(rows: int, cut: bool) -> None:
+    """Rows of ten tokens, behind a head of thirty."""
+    row = [40, 41, 42, 43, 42, 43, 42, 43, 44, 45]
+    tokens = [*range(30), *row * rows]
+    assert (loop_start(tokens, TABLE_SPAN) is not None) == cut
+    assert loop_start(tokens) == 40
+
+
+@pytest.mark.parametrize("words", [[5], [5, 5, 5, 6, 7], [5, 6], range(1000)])
+def test_the_longest_rows_are_looked_through(words: list[int]) -> None:
+    """Of empty cells, where nearly every distance meets the last token again, and of others."""
+    chance = random.Random(0)
+    tokens = [chance.choice(words) for _ in range(4096)]
+    assert loop_start(tokens) == (1 if words == [5] else None)

@@ -1,0 +1,139 @@
+"""Row for row, the pool says what transformers' `generate` says."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pdfbatch.engines.dolphin.decode import PENALTY, Decoder
+from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
+from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, Eye
+from pdfbatch.engines.dolphin.network import Network
+
+from .networks import (
+    END,
+    Reading,
+    plan,
+    random_model,
+    torch,
+)
+
+CROPS, LONGEST = 520, 112
+PROMPTS = [[0, 10, 4], [0, 20, 21, 22, 4], [0, 30, 31, 32, 33, 34, 35, 4], [0, *range(40, 51), 4]]
+"""Of four lengths, as Dolphin's own prompts are."""
+FEW_CROPS, MORE_THAN_FIRST = 48, FIRST_LENGTH + 40
+LONG_PROMPTS = [[0, 10, 4], [0, *[11, 12, 13, 14] * 60, 4]]
+"""Of which the second makes a cache grow soon."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+class Asked:
+    """Random crops, each with a prompt, and what `generate` says to them."""
+
+    def __init__(self, crops: int, prompts: list[list[int]], longest: int) -> None:
+        self.model = random_model(longest=longest)
+        self.network = Network(self.model)
+        self.eye = Eye(self.network, IMAGENET_MEAN, IMAGENET_STD)
+        chance = np.random.default_rng(0)
+        page = chance.integers(0, 256, (400, 400, 3)).astype(np.uint8)
+        sizes = [(1, 1), (1, 128), (128, 1), (128, 128), *chance.integers(1, 129, (crops - 4, 2)).tolist()]
+        corners = chance.integers(0, 400 - 128, (crops, 2)).tolist()
+        self.crops = [page[y : y + h, x : x + w] for (y, x), (h, w) in zip(corners, sizes, strict=True)]
+        self.prompts = [prompts[number % len(prompts)] for number in range(crops)]
+        self.full = [longest - len(prompt) - 1 for prompt in self.prompts]
+        """Tokens for which there is room, the last place being the end mark's."""
+        self.said = self.generated(range(crops))
+
+    def generated(self, numbers: Any, **how: Any) -> dict[int, list[int]]:
+        """All that follows the prompt, less the end mark and what fills up the batch."""
+        said = {}
+        for prompt in {tuple(self.prompts[number]) for number in numbers}:
+            batch = [number for number in numbers if tuple(self.prompts[number]) == prompt]
+            with torch.inference_mode():
+                rows = self.model.generate(
+                    pixel_values=self.eye([self.crops[number] for number in batch]),
+                    decoder_input_ids=torch.tensor([prompt] * len(batch)),
+                    max_length=self.network.longest,
+                    do_sample=False,
+                    **how,
+                )
+            for number, row in zip(batch, rows[:, len(prompt) :].tolist(), strict=True):
+                said[number] = row[: row.index(END)]
+        return said
+
+    def decoder(self, its_plan: Any, stride: int) -> Decoder:
+        return Decoder(self.network, its_plan, self.eye, END, stride=stride)
+
+
+@pytest.fixture(scope="module")
+def asked() -> Asked:
+    return Asked(CROPS, PROMPTS, LONGEST)
+
+
+@pytest.fixture(scope="module")
+def asked_at_length() -> Asked:
+    return Asked(FEW_CROPS, LONG_PROMPTS, MORE_THAN_FIRST)
+
+
+@pytest.mark.slow
+def test_the_random_model_is_worth_comparing_with(asked: Asked) -> None:
+    said = list(asked.said.values())
+    assert len({tuple(line) for line in said}) > CROPS * 3 // 4
+    assert len({len(line) for line in said}) > 40
+    assert CROPS // 20 < sum(len(asked.said[number]) == most for number, most in enumerate(asked.full)) < CROPS * 2 // 3
+
+
+def assert_same(asked: Asked, reading: Reading, crops: int) -> None:
+    """Reads them in a random order, of several generations, and compares token by token."""
+    numbers = list(range(crops))
+    random.Random(1).shuffle(numbers)
+    for number in numbers:
+        reading.add(number, asked.crops[number], asked.prompts[number], generation=number // 40, expected=number % 7)
+    read = reading.until_idle()
+    assert {number: read[number].tokens for number in numbers} == {number: asked.said[number] for number in numbers}
+    for number in numbers:
+        assert read[number].ending == "whole" or len(read[number].tokens) == asked.full[number]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("crops", "its_plan", "stride"),
+    [
+        pytest.param(CROPS, plan(rows=24, pictures=16), 4, id="all crops, 24 rows, a look at every 4th step"),
+        pytest.param(96, plan(rows=3, pictures=2), 1, id="3 rows, a look at every step"),
+    ],
+)
+def test_pooled_rows_say_what_generate_says(asked: Asked, crops: int, its_plan: Any, stride: int) -> None:
+    """Greedy, single precision, those cut at the last place included; run with transformers 4.57.6 and 5.23.0."""
+    assert_same(asked, Reading(asked.decoder(its_plan, stride)), crops)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stride", [1, 4])
+def test_rows_that_become_fewer_as_they_grow_say_what_generate_says(asked_at_length: Asked, stride: int) -> None:
+    """100 bytes are pretended to go for a picture and one for a token: of rows of full length there are 3 less."""
+    reading = Reading(asked_at_length.decoder(plan(rows=8, pictures=5, budget=8 * (100 + FIRST_LENGTH)), stride))
+    assert_same(asked_at_length, reading, FEW_CROPS)
+    assert asked_at_length.network.longest > FIRST_LENGTH
+
+
+@pytest.mark.slow
+def test_a_penalised_try_says_what_generate_says_with_that_penalty(asked: Asked) -> None:
+    numbers = range(24)
+    expected = asked.generated(numbers, repetition_penalty=PENALTY)
+    assert expected != {number: asked.said[number] for number in numbers}
+    reading = Reading(asked.decoder(plan(rows=5), 4))
+    for number in numbers:
+        job = reading.add(number, asked.crops[number], asked.prompts[number])
+        if number % 3:
+            job.penalty = PENALTY
+    read = reading.until_idle()
+    wanted = {number: expected[number] if number % 3 else asked.said[number] for number in numbers}
+    assert {number: read[number].tokens for number in numbers} == wanted

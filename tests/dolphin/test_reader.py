@@ -1,0 +1,330 @@
+"""Pages on their way through the reader, with real children and a network that says what a test has written down."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pymupdf
+import pytest
+
+from pdfbatch.documents.children import Children
+from pdfbatch.engines.base import PageOrder, PageRead
+from pdfbatch.engines.dolphin.decode import Pixels
+from pdfbatch.engines.dolphin.layout import CODE_PROMPT, FORMULA_PROMPT, LAYOUT_PROMPT, TABLE_PROMPT, TEXT_PROMPT
+from pdfbatch.engines.dolphin.model import Dolphin
+from pdfbatch.engines.dolphin.reader import DolphinReader
+from pdfbatch.errors import PdfbatchError
+from pdfbatch.records import PageResult, ReadOptions, Reason
+
+from .networks import Abacus, plan, torch
+
+pytestmark = pytest.mark.slow
+
+SIDE = 896
+GRID = 18
+"""Cells along each side of a page; cell (column, row) is painted in a shade of its own."""
+CELL = SIDE / GRID
+PROMPTS = (LAYOUT_PROMPT, TEXT_PROMPT, TABLE_PROMPT, FORMULA_PROMPT, CODE_PROMPT)
+FIRST_LETTER = 3
+Script = Callable[[str, int], str]
+"""What is said to a prompt and the shade of a picture."""
+
+
+class Letters:
+    """A tokenizer of one token a letter; a prompt is the start mark and one token."""
+
+    end = 2
+
+    def prompt(self, text: str) -> list[int]:
+        return [0, FIRST_LETTER + 128 + PROMPTS.index(text)]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        return "".join(chr(token - FIRST_LETTER) for token in tokens)
+
+
+class Scripted(Abacus):
+    """Says what the script has for the prompt and the shade; `poison` shades give NaN, `heavy` ones find no memory."""
+
+    words = FIRST_LETTER + 128 + len(PROMPTS)
+
+    def __init__(
+        self, script: Script, poison: Sequence[int] = (), heavy: Sequence[int] = (), chance: float = 0
+    ) -> None:
+        super().__init__(longest=4096)
+        self.script, self.poison, self.heavy, self.chance = script, set(poison), set(heavy), chance
+        self.seen: list[int] = []
+        self._dice = random.Random(1)
+
+    side = SIDE
+
+    def encode(self, pictures: Any) -> Any:
+        shades = [int(shade) for shade in pictures.tolist()]
+        if self.heavy & set(shades) or self._dice.random() < self.chance:
+            raise torch.OutOfMemoryError("no memory, says the test")
+        self.seen += shades
+        return super().encode(pictures)
+
+    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, mask: Any, last: Any) -> Any:
+        if self._dice.random() < self.chance:
+            raise torch.OutOfMemoryError("no memory, says the test")
+        rows = torch.arange(len(tokens))
+        keys, _ = own[0]
+        keys[rows[:, None], 0, places] = tokens[..., None].float()
+        scores = torch.zeros(len(tokens), self.words)
+        for row, (place, shade) in enumerate(
+            zip(places[rows, last].tolist(), pictures[0][0][:, 0, 0, 0].tolist(), strict=True)
+        ):
+            prompt = int(keys[row, 0, 1, 0]) - FIRST_LETTER - 128
+            text = self.script(PROMPTS[prompt], int(shade)) if prompt >= 0 else ""
+            said = place - 1
+            scores[row, FIRST_LETTER + ord(text[said]) if said < len(text) else Letters.end] = 1.0
+            if int(shade) in self.poison:
+                scores[row] = torch.nan
+        return scores
+
+
+def shades(pictures: Sequence[Pixels]) -> Any:
+    """What the reader prepares pictures with: the shade in the middle of each."""
+    return torch.tensor([shade_of(picture) for picture in pictures], dtype=torch.float32)
+
+
+def shade_of(picture: Pixels) -> int:
+    red, green = picture[picture.shape[0] // 2, picture.shape[1] // 2, :2].tolist()
+    return round(red / 12) * 20 + round(green / 12)
+
+
+def shade_at(column: int, row: int) -> int:
+    return column * 20 + row
+
+
+def boxes(cells: Sequence[tuple[int, int]], label: str = "para") -> str:
+    """The layout that a model says of cells, each with a margin."""
+    edges = [(column, row, column + 1, row + 1) for column, row in cells]
+    quads = [
+        [round(edge * CELL + inwards) for edge, inwards in zip(quad, (8, 8, -8, -8), strict=True)] for quad in edges
+    ]
+    return "[PAIR_SEP]".join(f"[{','.join(map(str, quad))}][{label}]" for quad in quads)
+
+
+@pytest.fixture
+def painted(tmp_path: Path) -> Callable[..., Path]:
+    """A PDF of square pages with painted cells; the middle of a page is always painted, which is the page's shade."""
+
+    def paint(pages: int = 1, blank: bool = False, name: str = "painted.pdf") -> Path:
+        document = pymupdf.open()
+        for _ in range(pages):
+            page = document.new_page(width=432, height=432)
+            unit = 432 / GRID
+            for column in range(GRID if not blank else 0):
+                for row in range(GRID):
+                    box = (column * unit, row * unit, (column + 1) * unit, (row + 1) * unit)
+                    page.draw_rect(pymupdf.Rect(*box), color=None, fill=(column * 12 / 255, row * 12 / 255, 0.9))
+                    # Something to see: a cell of one colour is a blank crop.
+                    x, y = box[0] + unit / 3, box[1] + unit / 3
+                    page.draw_rect(pymupdf.Rect(x, y, x + 2, y + unit / 3), color=None, fill=(1, 1, 0))
+        document.save(tmp_path / name)
+        document.close()
+        return tmp_path / name
+
+    return paint
+
+
+@contextmanager
+def reading(network: Scripted, tmp_path: Path, rows: int = 6) -> Iterator[DolphinReader]:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(exist_ok=True)
+    options = ReadOptions(page_seconds=60)
+    dolphin = Dolphin(network, Letters(), shades, plan(rows=rows), False)  # type: ignore[arg-type]
+    with (
+        Children(2, 2048) as children,
+        DolphinReader(dolphin, children, options, scratch, with_layers=False) as reader,
+    ):
+        yield reader
+        assert [*scratch.iterdir()] == [], "every page's file is deleted"
+
+
+def read(network: Scripted, pdf: Path, tmp_path: Path, pages: int = 1) -> list[PageResult]:
+    with reading(network, tmp_path) as reader:
+        futures = [reader.read(PageOrder(str(pdf), number, "f/")) for number in range(1, pages + 1)]
+        return [future.result(60).page for future in futures]
+
+
+def says(layout: str, texts: dict[int, str] | None = None) -> Script:
+    """The layout, and to every other picture the text of its shade."""
+    return lambda prompt, shade: layout if prompt == LAYOUT_PROMPT else (texts or {}).get(shade, f"Cell {shade}.")
+
+
+THREE = [(2, 2), (2, 4), (2, 6)]
+
+
+def test_three_hundred_elements_on_one_page_come_out_in_order(painted: Callable[..., Path], tmp_path: Path) -> None:
+    cells = [(column, row) for row in range(GRID) for column in range(GRID)][:300]
+    network = Scripted(says(boxes(cells)))
+    network.longest = 1 << 14  # a letter is a token here
+    [page] = read(network, painted(), tmp_path)
+    assert (page.reason, page.flags) == (None, [])
+    assert page.markdown == "\n\n".join(f"Cell {shade_at(*cell)}." for cell in cells)
+    assert [element.order for element in page.elements] == list(range(1, 301))
+
+
+def test_an_element_of_one_pixel_costs_itself_alone(painted: Callable[..., Path], tmp_path: Path) -> None:
+    layout = f"[100,100,100,100][para][PAIR_SEP]{boxes(THREE)}[PAIR_SEP][0,0,0,896][para]"
+    [page] = read(Scripted(says(layout)), painted(), tmp_path)
+    assert page.reason is None
+    assert page.markdown == "Cell 42.\n\nCell 44.\n\nCell 46."
+
+
+def test_blank_pages_and_blank_elements_are_not_shown_to_the_model(
+    painted: Callable[..., Path], tmp_path: Path
+) -> None:
+    network = Scripted(says(boxes(THREE)))
+    [page] = read(network, painted(blank=True), tmp_path)
+    assert (page.read_by, page.markdown, network.seen) == ("blank", "", [])
+
+
+def test_a_nan_costs_the_page_a_reason_and_nothing_that_was_read(painted: Callable[..., Path], tmp_path: Path) -> None:
+    [page] = read(Scripted(says(boxes(THREE)), poison=[44]), painted(), tmp_path)
+    assert page.reason is Reason.ENGINE_ERROR and "NaN" in page.detail
+    assert page.markdown == "Cell 42.\n\nCell 46."
+    assert [element.flags for element in page.elements] == [[], ["nan"], []]
+
+
+def test_a_nan_in_the_layout_fails_the_page(painted: Callable[..., Path], tmp_path: Path) -> None:
+    [page] = read(Scripted(says(boxes(THREE)), poison=[shade_at(9, 9)]), painted(), tmp_path)
+    assert (page.reason, page.flags) == (Reason.ENGINE_ERROR, [])
+
+
+def test_an_element_that_the_device_has_no_memory_for_leaves_the_others_be(
+    painted: Callable[..., Path], tmp_path: Path
+) -> None:
+    [page] = read(Scripted(says(boxes(THREE)), heavy=[44]), painted(), tmp_path)
+    assert page.reason is Reason.OUT_OF_MEMORY
+    assert page.markdown == "Cell 42.\n\nCell 46."
+
+
+def test_running_out_of_memory_at_random_changes_nothing(painted: Callable[..., Path], tmp_path: Path) -> None:
+    cells = [(column, row) for row in range(0, GRID, 2) for column in range(0, GRID, 3)]
+    texts = {shade_at(*cell): f"Text of {cell} " * (1 + cell[0] % 5) for cell in cells}
+    pages = read(Scripted(says(boxes(cells), texts), chance=0.1), painted(4), tmp_path, pages=4)
+    assert {page.markdown for page in pages} == {"\n\n".join(texts[shade_at(*cell)].strip() for cell in cells)}
+    assert {page.reason for page in pages} == {None}
+
+
+def test_a_loop_keeps_what_came_before_it(painted: Callable[..., Path], tmp_path: Path) -> None:
+    texts = {44: "It began well. " + "and on " * 600}
+    [page] = read(Scripted(says(boxes(THREE), texts)), painted(), tmp_path)
+    assert page.reason is Reason.REPETITION
+    assert page.markdown == "Cell 42.\n\nIt began well. and on\n\nCell 46."
+    assert page.elements[1].flags == ["looped", "retried"]
+
+
+def test_a_table_without_end_is_closed(painted: Callable[..., Path], tmp_path: Path) -> None:
+    texts = {44: "<table><tr><td>1</td></tr>" + "<tr><td>x</td></tr>" * 300}
+    [page] = read(Scripted(says(boxes(THREE, "tab"), texts)), painted(), tmp_path)
+    assert page.reason is Reason.REPETITION
+    table = next(block for block in page.markdown.split("\n\n") if block.startswith("<table><tr><td>1</td>"))
+    assert table.count("<tr>") == table.count("</tr>") and table.endswith("</table>")
+
+
+def test_a_text_up_to_the_last_place_is_told_as_truncated(painted: Callable[..., Path], tmp_path: Path) -> None:
+    digits = "".join(f"{number} " for number in range(2000))
+    [page] = read(Scripted(says(boxes(THREE), {44: digits})), painted(), tmp_path)
+    assert (page.reason, page.flags) == (None, ["truncated"])
+    assert page.elements[1].flags == ["truncated"] and len(page.elements[1].text) > 4000
+
+
+@pytest.mark.parametrize(
+    ("layout", "flags"),
+    [
+        ("nothing that could be a layout", ["no_layout"]),
+        ("", ["no_layout"]),
+        ("[1,2,3][para][PAIR_SEP]]]][[", ["no_layout"]),
+        ("[nan,nan,nan,nan][para]", ["no_layout"]),
+        (boxes(THREE[:1]) + "[PAIR_SEP]" + boxes(THREE[:1]) * 200, ["layout_looped"]),
+    ],
+)
+def test_a_layout_that_is_garbage_still_gives_the_page_s_text(
+    painted: Callable[..., Path], tmp_path: Path, layout: str, flags: list[str]
+) -> None:
+    [page] = read(Scripted(says(layout, {shade_at(9, 9): "The page as a whole."})), painted(), tmp_path)
+    assert page.flags == flags and page.reason is None
+    assert page.markdown == ("The page as a whole." if flags == ["no_layout"] else "Cell 42.")
+
+
+def test_children_that_are_killed_cost_no_page(painted: Callable[..., Path], tmp_path: Path) -> None:
+    pdf = painted(12)
+    with reading(Scripted(says(boxes(THREE))), tmp_path) as reader:
+        futures = [reader.read(PageOrder(str(pdf), number, "f/")) for number in range(1, 13)]
+        futures[0].result(60)
+        for process in psutil.Process().children(recursive=True):
+            if "forkserver" in " ".join(process.cmdline()) and process.ppid() != os.getpid():
+                process.send_signal(signal.SIGKILL)
+        ended = [outcome_of(future) for future in futures]
+        # Who was in a killed child is told apart from who was read; the pipeline asks for the former again.
+        again = [reader.read(PageOrder(str(pdf), n, "f/")) for n, page in enumerate(ended, start=1) if page is None]
+        pages = [page for page in ended if page] + [future.result(60).page for future in again]
+    assert {page.markdown for page in pages} == {"Cell 42.\n\nCell 44.\n\nCell 46."} and len(pages) == 12
+
+
+def outcome_of(future: Future[PageRead]) -> PageResult | None:
+    try:
+        return future.result(60).page
+    except (Exception, CancelledError):
+        return None
+
+
+def test_when_the_model_breaks_off_every_page_is_told_and_no_new_one_is_taken(
+    painted: Callable[..., Path], tmp_path: Path
+) -> None:
+    def break_off(prompt: str, shade: int) -> str:
+        if prompt != LAYOUT_PROMPT:
+            raise RuntimeError("device-side assert triggered")
+        return boxes(THREE)
+
+    pdf = painted(3)
+    with reading(Scripted(break_off), tmp_path) as reader:
+        futures = [reader.read(PageOrder(str(pdf), number, "f/")) for number in (1, 2, 3)]
+        for future in futures:
+            with pytest.raises(PdfbatchError, match="device-side assert"):
+                future.result(60)
+        with pytest.raises(PdfbatchError, match="broke off"):
+            reader.read(PageOrder(str(pdf), 1, "f/")).result(60)
+        for process in psutil.Process().children(recursive=True):
+            assert process.status() != psutil.STATUS_ZOMBIE
+        for file in (tmp_path / "scratch").iterdir():  # drawn by a child after the end; the run's scratch folder goes
+            file.unlink()
+
+
+class Held(Scripted):
+    """Computes nothing until it is let go."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(script)
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    def logits(self, *given: Any) -> Any:
+        self.asked.set()
+        assert self.let_go.wait(60)
+        return super().logits(*given)
+
+
+def test_a_drain_finishes_what_was_begun_and_leaves_the_rest(painted: Callable[..., Path], tmp_path: Path) -> None:
+    network, pdf = Held(says(boxes(THREE))), painted(8)
+    with reading(network, tmp_path, rows=2) as reader:
+        futures = [reader.read(PageOrder(str(pdf), number, "f/")) for number in range(1, 9)]
+        assert network.asked.wait(60)
+        reader.drain()
+        network.let_go.set()
+        pages = [outcome_of(future) for future in futures]
+    read_pages = [page for page in pages if page is not None]
+    assert 1 <= len(read_pages) <= 2, "as many as there are rows"
+    assert {page.markdown for page in read_pages} == {"Cell 42.\n\nCell 44.\n\nCell 46."}

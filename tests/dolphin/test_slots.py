@@ -1,0 +1,149 @@
+"""Rows of a cache: each says what it would say alone, wherever it lies and whatever lay there before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pdfbatch.engines.dolphin.slots import LENGTH_STEP, Entry, Slots
+
+from .networks import END, Abacus, Looping, torch
+
+LONGEST = 256
+
+
+class Rows:
+    """Slots, and what each row is to say."""
+
+    def __init__(self, network: Abacus, rows: int, length: int) -> None:
+        self.network = network
+        self.slots = Slots(network, rows, length, graphs=False)
+        self.told: dict[int, tuple[int, list[int], list[int]]] = {}
+
+    def admit(self, jobs: dict[int, tuple[int, list[int]]], penalty: float = 1.0) -> None:
+        entries = [Entry(torch.full((1, 1), float(shown)), prompt, penalty) for shown, prompt in jobs.values()]
+        said = self.slots.admit(list(jobs), entries)
+        for (row, (shown, prompt)), word in zip(jobs.items(), said, strict=True):
+            self.told[row] = (shown, prompt, [word.token])
+
+    def step(self, count: int) -> None:
+        rows = max(self.told) + 1
+        longest = max(len(prompt) + len(said) for _, prompt, said in self.told.values())
+        for step in self.slots.step(rows, longest + count, count):
+            for row, (_, _, said) in self.told.items():
+                said.append(step[row].token)
+
+    def move(self, source: int, target: int) -> None:
+        self.slots.move(source, target)
+        self.told[target] = self.told.pop(source)
+
+    def free(self, row: int) -> None:
+        self.slots.free(row)
+        del self.told[row]
+
+    def check(self) -> None:
+        for shown, prompt, said in self.told.values():
+            ours = said[: said.index(END)] if END in said else said
+            assert ours == self.network.following(shown, prompt)[: len(ours)]
+            assert END not in said or ours == self.network.following(shown, prompt)
+
+
+def never_ending() -> Abacus:
+    return Abacus(longest=LONGEST, mean_length=10**9)
+
+
+prompts = st.lists(st.integers(1, 200), min_size=1, max_size=40)
+deeds = st.lists(st.sampled_from(["admit", "free", "move", "step", "grow", "shrink", "wipe"]), max_size=25)
+
+
+@settings(deadline=None, max_examples=25)
+@given(deeds, st.data())
+def test_rows_say_the_same_whatever_is_done_around_them(deeds: list[str], data: Any) -> None:
+    """Admitted, freed, moved, stepped and resized in any order."""
+    rows = Rows(never_ending(), rows=5, length=64)
+
+    def chosen(things: Any) -> Any:
+        return data.draw(st.sampled_from(sorted(things)))
+
+    with torch.inference_mode():
+        for deed in deeds:
+            spare = set(range(rows.slots.rows)) - set(rows.told)
+            longest = max((len(prompt) + len(said) for _, prompt, said in rows.told.values()), default=0)
+            if deed == "admit" and spare:
+                few = data.draw(st.lists(st.sampled_from(sorted(spare)), min_size=1, unique=True))
+                rows.admit({row: (data.draw(st.integers(1, 500)), data.draw(prompts)) for row in few})
+            elif deed == "free" and rows.told:
+                rows.free(chosen(rows.told))
+            elif deed == "wipe" and rows.told:
+                row = chosen(rows.told)
+                del rows.told[row]
+                rows.slots.free(row, wipe=True)
+            elif deed == "move" and rows.told and spare:
+                rows.move(chosen(rows.told), chosen(spare))
+            elif deed == "grow":
+                rows.slots.resize(rows.slots.rows + 1, min(LONGEST, rows.slots.length + 64))
+            elif deed == "shrink" and longest <= rows.slots.length - 24:
+                rows.slots.resize(max(rows.told, default=0) + 1, rows.slots.length - 20)
+            elif deed == "step" and rows.told:
+                if longest + 3 > rows.slots.length:
+                    rows.slots.resize(rows.slots.rows, rows.slots.length + 64)
+                rows.step(3)
+            rows.check()
+
+
+def test_prompts_of_different_lengths_are_admitted_together() -> None:
+    rows = Rows(never_ending(), rows=4, length=64)
+    with torch.inference_mode():
+        rows.admit({2: (7, [1]), 0: (8, [1, 2, 3, 4, 5, 6, 7]), 3: (9, [1, 2])})
+        rows.step(5)
+    rows.check()
+
+
+def test_a_row_may_be_filled_to_its_last_place() -> None:
+    rows = Rows(never_ending(), rows=1, length=2 * LENGTH_STEP + 3)
+    with torch.inference_mode():
+        rows.admit({0: (7, [1, 2, 3])})
+        rows.step(2 * LENGTH_STEP + 3 - 4)
+    rows.check()
+
+
+def test_what_is_no_number_is_told_and_wiped_with_its_row() -> None:
+    network = never_ending()
+    slots = Slots(network, 2, 64, graphs=False)
+    with torch.inference_mode():
+        said = slots.admit([0, 1], [Entry(torch.full((1, 1), value), [1] * 30) for value in (torch.nan, 3.0)])
+        assert [word.sound for word in said] == [False, True]
+        assert [[word.sound for word in step] for step in slots.step(2, 33, 2)] == [[False, True]] * 2
+        slots.free(0, wipe=True)
+        [word] = slots.admit([0], [Entry(torch.full((1, 1), 4.0), [1, 2])])
+        assert word.sound
+        steps = slots.step(2, 35, 2)
+    assert [word.token] + [step[0].token for step in steps] == network.following(4, [1, 2])[:3]
+    assert all(one.sound for step in steps for one in step)
+
+
+def test_a_penalty_is_of_its_row_alone_and_moves_with_it() -> None:
+    """The moody network ends as soon as it is to say a word again under a penalty."""
+    network = Looping(moody=[1, 2], longest=LONGEST)
+    slots = Slots(network, 4, 64, graphs=False)
+    with torch.inference_mode():
+        slots.admit([0, 2], [Entry(torch.full((1, 1), 1.0), [0], 1.1), Entry(torch.full((1, 1), 2.0), [0], 1.0)])
+        slots.step(3, 4, 3)
+        slots.move(0, 1)
+        slots.resize(4, 128)
+        steps = slots.step(3, 20, 16)
+    assert END in [step[1].token for step in steps]
+    assert END not in [step[2].token for step in steps]
+
+
+@pytest.mark.parametrize("length", [1, 63, 64, 65, 100])
+def test_a_cache_may_have_any_length(length: int) -> None:
+    rows = Rows(never_ending(), rows=2, length=length)
+    with torch.inference_mode():
+        rows.admit({0: (5, [1] * min(length, 7))})
+        if length > 10:
+            rows.step(min(length, 90) - 10)
+    rows.check()
