@@ -11,13 +11,17 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -41,26 +45,60 @@ class Failure(NamedTuple):
 
 
 class Children:
-    """A pool of killable child processes; use as a context manager."""
+    """A pool of killable child processes; use as a context manager.
+
+    pebble's pool is at its end when a child dies while none is at work (the kernel's choice when memory is short): then
+    another takes its place, and what was under way ends as if its child had died.
+    """
 
     def __init__(self, processes: int, memory_mib: int) -> None:
         self.processes = processes
-        self._pool = ProcessPool(
-            max_workers=processes,
-            max_tasks=TASKS_PER_CHILD,
-            initializer=_become_child,
-            initargs=(memory_mib,),
-            context=_context(),
-        )
+        self._memory_mib = memory_mib
+        self._lock = threading.RLock()
+        self._pending: set[Future[Any]] = set()
+        self._pool = self._new_pool()
 
     def submit(self, seconds: float, task: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Runs `task` in a child, which is killed after `seconds` of work on it."""
-        return self._pool.submit(task, seconds, *args, **kwargs)
+        with self._lock:
+            pool = self._pool
+            try:
+                done = pool.submit(task, seconds, *args, **kwargs)
+            except RuntimeError:
+                self._replace(pool)
+                pool = self._pool
+                done = pool.submit(task, seconds, *args, **kwargs)
+            self._pending.add(done)
+        done.add_done_callback(partial(self._ended, pool))
+        return done
 
     def kill(self) -> None:
         """Ends all children at once; what they were doing is lost."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
+
+    def _new_pool(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self.processes,
+            max_tasks=TASKS_PER_CHILD,
+            initializer=_become_child,
+            initargs=(self._memory_mib,),
+            context=_context(),
+        )
+
+    def _ended(self, pool: ProcessPool, done: "Future[Any]") -> None:
+        self._pending.discard(done)
+        if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
+            self._replace(pool)
+
+    def _replace(self, broken: ProcessPool) -> None:
+        with self._lock:
+            if self._pool is not broken:
+                return
+            self._pool = self._new_pool()
+            orphans, self._pending = self._pending, set()
+        # Its own threads may have come here, and stopping it waits for them.
+        threading.Thread(target=_bury, args=[broken, orphans], daemon=True).start()
 
     def __enter__(self) -> "Children":
         return self
@@ -77,9 +115,21 @@ def failure_of(error: BaseException) -> Failure:
         code = error.exitcode or 0
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Failure(Reason.CRASHED, f"the reading process died ({name})", stopped=code == -signal.SIGTERM)
+    if isinstance(error, BrokenProcessPool):
+        return Failure(Reason.CRASHED, "the reading processes died together")
     if isinstance(error, MemoryError):
         return Failure(Reason.OUT_OF_MEMORY, "needs more memory than a child may have")
     return Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
+
+
+def _bury(pool: ProcessPool, orphans: "set[Future[Any]]") -> None:
+    """Ends what is left of a broken pool, and tells those whom it has not told itself."""
+    with suppress(Exception):  # it is broken
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+    for orphan in orphans:
+        with suppress(InvalidStateError):
+            orphan.set_exception(BrokenProcessPool("the pool of reading processes broke"))
 
 
 def _context() -> BaseContext:
