@@ -113,7 +113,7 @@ def machine() -> dict[str, str]:
         "load": f"{os.getloadavg()[0]:.2f} when it began",
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        **{name: _version(name) for name in ("pymupdf", "onnxruntime", "rapidocr")},
+        **{name: _version(name) for name in ("pymupdf", "onnxruntime", "rapidocr", "torch", "transformers")},
         "pdfbatch": f"{_version('pdfbatch')} at {_commit()}",
     }
 

@@ -1,0 +1,196 @@
+"""Work that can be counted instead of measured: operations and bytes of a Dolphin, and what a chip could do of it.
+
+FLOP are two for each multiplication with its addition. Norms, activations, softmax and the encoder's masks are left
+out of the operations; activations are left out of the bytes: next to weights and caches they are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pdfbatch.engines.dolphin import memory
+from pdfbatch.engines.dolphin.slots import GRAPH_LENGTHS, GRAPH_ROWS
+
+from .dolphin_ours import Look, Ours, Setting, drawn_page, read_pages, shape_of, watched
+from .dolphin_work import FEWEST_WORDS, FULL, Geometry, Page, Pixels, prompt
+
+WINDOW = 49
+"""Patches that attend to one another in the encoder."""
+HALF = 2
+"""Bytes of a number in fp16."""
+T4_MEMORY = 14.5
+"""GiB that a process can have of a T4's 16 GB."""
+
+
+class Chip(NamedTuple):
+    """`flop` a second in fp16 with fp32 sums, dense; `bandwidth` bytes a second; both as the maker says."""
+
+    flop: float
+    bandwidth: float
+
+
+CHIPS = {
+    "T4": Chip(65e12, 320e9),
+    "L4": Chip(121e12, 300e9),
+    "A10G": Chip(70e12, 600e9),
+    "A10": Chip(125e12, 600e9),
+    "L40S": Chip(362e12, 864e9),
+    "A100": Chip(312e12, 1.555e12),
+    "H100": Chip(989e12, 3.35e12),
+    "H200": Chip(989e12, 4.8e12),
+    "B200": Chip(2250e12, 8e12),
+}
+
+
+class Reached(NamedTuple):
+    """Shares of a chip's best that are reached."""
+
+    flop: float
+    bandwidth: float
+
+
+class Times(NamedTuple):
+    """Seconds."""
+
+    encoder: float
+    filling: float
+    steps: float
+
+    @property
+    def all(self) -> float:
+        return sum(self)
+
+
+BEST = Reached(1, 1)
+
+
+def encoder_flop(geometry: Geometry) -> float:
+    """Of one picture. For Dolphin's sizes 413.6e9, as torch's own counter says."""
+    patches, width = (geometry.side // 4) ** 2, geometry.embed
+    flop = 2.0 * 4 * 4 * 3 * width * patches
+    for stage, depth in enumerate(geometry.depths):
+        if stage:  # four neighbours become one of twice the width
+            flop += 2 * (4 * width) * (2 * width) * patches / 4
+            patches, width = patches // 4, width * 2
+        flop += depth * patches * (24 * width**2 + 4 * WINDOW * width)
+    return flop
+
+
+def keys_flop(geometry: Geometry) -> float:
+    """Of a picture's keys and values in all layers of the decoder, once for each row."""
+    return 4.0 * geometry.layers * geometry.picture_tokens * geometry.width**2
+
+
+def token_weights(geometry: Geometry) -> int:
+    """Numbers that a token is multiplied with: all of the decoder but the pictures' keys."""
+    layer = 6 * geometry.width**2 + 2 * geometry.width * geometry.ffn
+    return geometry.layers * layer + geometry.words * geometry.width
+
+
+def tokens_flop(geometry: Geometry, tokens: int, places: int) -> float:
+    """Of `tokens` said at once, of rows that hold `places` tokens together."""
+    seen = tokens * geometry.picture_tokens + places
+    return 2.0 * tokens * token_weights(geometry) + 4.0 * geometry.layers * geometry.width * seen
+
+
+def step_bytes(geometry: Geometry, rows: int, places: int, item: int = HALF) -> float:
+    """Read for one token of each of `rows` rows whose caches hold `places` tokens together."""
+    caches = 2 * geometry.layers * geometry.width * (rows * geometry.picture_tokens + places)
+    return float(item * (token_weights(geometry) + caches))
+
+
+def padded(look: Look) -> tuple[int, int]:
+    """Rows and places (all rows') that a step over CUDA graphs computes, be they in use or not."""
+    rows, longest = look.rows, look.longest + look.count
+    rows = min(look.room[0], next((size for size in GRAPH_ROWS if size >= rows), rows))
+    return rows, rows * min(look.room[1], next((size for size in GRAPH_LENGTHS if size >= longest), longest))
+
+
+def times(done: Ours, geometry: Geometry, chip: Chip, reached: Reached = BEST, *, exact: bool = True) -> Times:
+    """What the chip needs for it: each part is bound by operations or by bytes, whichever takes longer. `exact`: only
+    for rows in use and places written; otherwise for all that the padded steps compute."""
+    flop, bandwidth = chip.flop * reached.flop, chip.bandwidth * reached.bandwidth
+
+    def bound(operations: float, read: float) -> float:
+        return max(operations / flop, read / bandwidth)
+
+    def step(look: Look) -> float:
+        mean_places = look.places + look.live * (look.count + 1) // 2
+        rows, places = (look.live, mean_places) if exact else padded(look)
+        return look.count * bound(tokens_flop(geometry, rows, places), step_bytes(geometry, rows, places))
+
+    def fill(rows: int) -> float:
+        words = len(prompt("text", geometry)) * rows
+        operations = rows * keys_flop(geometry) + tokens_flop(geometry, words, 0)
+        # The pictures' keys are written, and read by the prompt; the weights that make them count too.
+        read = step_bytes(geometry, 2 * rows, 0) + 2 * HALF * geometry.layers * geometry.width**2
+        return bound(operations, read)
+
+    encoder = done.pictures * encoder_flop(geometry) / flop
+    return Times(encoder, sum(map(fill, done.fills)), sum(map(step, done.looks)))
+
+
+class _Here(Executor):
+    """Does at once what it is given."""
+
+    def submit(self, work: Any, /, *given: Any, **named: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(work(*given, **named))
+        return done
+
+
+class _Idle:
+    """A network that computes nothing and never says the end mark: for the decoder's order of work alone."""
+
+    def __init__(self, longest: int) -> None:
+        import torch
+
+        self.device, self.dtype = torch.device("cpu"), torch.float32
+        self.heads = self.width = self.layers = self.picture_tokens = 1
+        self.words, self.longest = FEWEST_WORDS, longest
+        self._last_word = torch.eye(self.words)[-1:]
+
+    def encode(self, pictures: Any) -> Any:
+        return pictures.new_zeros(len(pictures), 1, 1)
+
+    def picture_keys(self, layer: int, hidden: Any) -> tuple[Any, Any]:
+        return hidden[:, None], hidden[:, None]
+
+    def logits(self, tokens: Any, *_: Any) -> Any:
+        return self._last_word.expand(len(tokens), -1)
+
+
+class _Blank(_Here):
+    """Prepares nothing: each element's picture is as large as its text, so that the longest go first."""
+
+    def submit(self, work: Any, /, *given: Any, **named: Any) -> Future[Any]:
+        if work is drawn_page:
+            return super().submit(_empty, 1)
+        return super().submit(lambda elements, side: [_empty(one.tokens) for one in elements], *given, **named)
+
+
+def _empty(tokens: int) -> Pixels:
+    return np.zeros((30, 30 * tokens, 3), np.uint8)
+
+
+def simulated(pages: Sequence[Page], setting: Setting, geometry: Geometry = FULL) -> Ours:
+    """The order in which our decoder would encode, fill and step, without the arithmetic; children take no time."""
+    network = _Idle(geometry.places)
+
+    def prepare(pictures: Sequence[Pixels]) -> Any:
+        import torch
+
+        return torch.zeros(len(pictures), 1)
+
+    decoder = watched(network, prepare, setting)
+    return read_pages(decoder, geometry._replace(words=network.words), pages, _Blank())
+
+
+def plan_on(free_gib: float, rows: int = memory.MOST_ROWS, pictures: int = memory.MOST_PICTURES) -> memory.Plan:
+    """What the engine would plan for Dolphin in fp16 with so much memory, its weights included."""
+    weights = 322e6 * HALF
+    return memory.plan(shape_of(FULL, HALF), int(free_gib * 2**30 - weights), rows, pictures)

@@ -1,0 +1,249 @@
+"""Our decoder, driven as the reader drives it, and watched: where its time goes, and how full its rows are."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import cache, partial
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+from pdfbatch.engines.dolphin import memory
+from pdfbatch.engines.dolphin.decode import Decoder, Job, Meter, Read
+from pdfbatch.engines.dolphin.images import crop, fit, two_pass
+from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
+from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, Eye
+from pdfbatch.engines.dolphin.network import Network
+from pdfbatch.engines.dolphin.page import expected_tokens
+from pdfbatch.engines.dolphin.reader import GENERATION
+
+from .dolphin_work import EOS, PAGE_200_DPI, Element, Geometry, Page, Pixels, box_on, page_picture, prompt
+
+_NO_LOOPS = 1 << 30
+_LAYOUT_FIRST = 1 << 20
+
+
+class Setting(NamedTuple):
+    """How the decoder runs. `synchronise` waits for the device, so that the parts' seconds are theirs; it costs."""
+
+    plan: memory.Plan
+    stride: int = 1
+    graphs: bool = False
+    synchronise: Callable[[], object] | None = None
+
+
+class Look(NamedTuple):
+    """`count` steps between two looks at the tokens: over the first `rows` rows, `live` of them in use, with `places`
+    tokens in them together and `longest` in the longest; `room` is (rows, length) of the cache."""
+
+    rows: int
+    live: int
+    places: int
+    longest: int
+    count: int
+    room: tuple[int, int]
+
+
+class Ours(NamedTuple):
+    pages: int
+    seconds: float
+    cpu: float
+    """Seconds of a core that this process used, its children left out."""
+    tokens: int
+    pictures: int
+    steps: int
+    computing: float
+    parts: Counter[str]
+    """Seconds by part: encoder, filling, steps."""
+    looks: list[Look]
+    fills: list[int]
+    """Rows filled at once, each time."""
+    encoded: list[int]
+    """Pictures encoded at once, each time."""
+    lengths: list[list[int]]
+
+    @property
+    def occupancy(self) -> float:
+        """Tokens that were wanted, as a share of those that all the cache's rows could have said in these steps."""
+        return sum(look.live * look.count for look in self.looks) / max(
+            1, sum(look.room[0] * look.count for look in self.looks)
+        )
+
+    @property
+    def least_steps(self) -> float:
+        """With all rows full from the first step to the last."""
+        return self.tokens / max((look.room[0] for look in self.looks), default=1)
+
+
+class Watched(Decoder):
+    """Says of itself what it did."""
+
+    def __init__(self, *given: Any, synchronise: Callable[[], object] | None, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._synchronise = synchronise
+        self.ahead = max(GENERATION, self._plan.rows)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins to count anew."""
+        self.meter = Meter()
+        self.parts: Counter[str] = Counter()
+        self.looks: list[Look] = []
+        self.fills: list[int] = []
+        self.encoded: list[int] = []
+
+    def _encode(self) -> None:
+        before = self.meter.pictures
+        with self._timed("encoder"):
+            super()._encode()
+        self.encoded.append(self.meter.pictures - before)
+
+    def _fill(self) -> None:
+        before = len(self._encoded)
+        with self._timed("filling"):
+            super()._fill()
+        self.fills.append(before - len(self._encoded))
+
+    def _advance(self) -> None:
+        with self._timed("steps"):
+            super()._advance()
+
+    def _compact(self, slots: Any, always: bool = False) -> None:
+        super()._compact(slots, always)
+        if not always and any(self._rows):  # right before the steps are taken
+            jobs = [(row, job) for row, job in enumerate(self._rows) if job is not None]
+            places = [len(job.prompt) + len(job.tokens) for _, job in jobs]
+            count = min(self._stride, slots.length - max(places))
+            room = (slots.rows, slots.length)
+            self.looks.append(Look(jobs[-1][0] + 1, len(jobs), sum(places), max(places), count, room))
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        if self._synchronise is not None:
+            self._synchronise()
+        self.parts[part] += time.perf_counter() - began
+
+
+def ready(model: Any) -> tuple[Network, Eye]:
+    network = Network(model)
+    return network, Eye(network, IMAGENET_MEAN, IMAGENET_STD)
+
+
+def shape_of(geometry: Geometry, item_bytes: int) -> memory.Shape:
+    return memory.shape_of(
+        geometry.layers, geometry.width, geometry.picture_tokens, geometry.side, geometry.embed, item_bytes
+    )
+
+
+def children(processes: int) -> Executor:
+    """Child processes that prepare pictures, already started."""
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    for started in [pool.submit(_picture) for _ in range(processes)]:
+        started.result()
+    return pool
+
+
+def watched(network: Any, prepare: Callable[[Sequence[Pixels]], Any], setting: Setting) -> Watched:
+    return Watched(network, setting.plan, prepare, EOS, setting.graphs, setting.stride, synchronise=setting.synchronise)
+
+
+def read_pages(decoder: Watched, geometry: Geometry, pages: Sequence[Page], pool: Executor) -> Ours:
+    """Raises ValueError where an element did not end at its own length."""
+    import torch
+
+    decoder.forget()
+    reading = _Reading(decoder, geometry, pages, pool)
+    began, cpu_began = time.perf_counter(), time.process_time()
+    with torch.inference_mode():
+        reading.run(decoder.ahead)
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+    wanted = [[one.tokens for one in (page.layout, *page.elements)] for page in pages]
+    if reading.lengths != wanted:
+        raise ValueError("an element did not end at its length: the two sides would not do the same work")
+    meter = decoder.meter
+    return Ours(
+        len(pages), seconds, cpu, meter.tokens, meter.pictures, meter.steps, meter.computing,
+        decoder.parts, decoder.looks, decoder.fills, decoder.encoded, reading.lengths,
+    )  # fmt: skip
+
+
+class _Reading:
+    """As the reader does: so many pages ahead; a page's layout first, its elements once that is read and a child has
+    cut them."""
+
+    def __init__(self, decoder: Decoder, geometry: Geometry, pages: Sequence[Page], pool: Executor) -> None:
+        self.lengths = [[0] * (len(page.elements) + 1) for page in pages]
+        self._decoder = decoder
+        self._geometry = geometry
+        self._pages = pages
+        self._pool = pool
+        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._left = [len(page.elements) + 1 for page in pages]
+        self._begun = self._done = 0
+
+    def run(self, ahead: int) -> None:
+        for _ in range(min(ahead, len(self._pages))):
+            self._begin()
+        while self._done < len(self._pages):
+            if not self._decoder.busy:
+                self._events.get()()
+            while not self._events.empty():
+                self._events.get()()
+            if self._decoder.busy:
+                self._decoder.turn()
+
+    def _begin(self) -> None:
+        if self._begun < len(self._pages):
+            number, self._begun = self._begun, self._begun + 1
+            self._submit(partial(self._drawn, number), drawn_page, self._geometry.side)
+
+    def _submit(self, then: Callable[[Any], None], work: Callable[..., Any], *given: object) -> None:
+        def arrived(done: Future[Any]) -> None:
+            self._events.put(lambda: then(done.result()))
+
+        self._pool.submit(work, *given).add_done_callback(arrived)
+
+    def _drawn(self, number: int, picture: Pixels) -> None:
+        self._add(number, 0, self._pages[number].layout, picture, _LAYOUT_FIRST)
+
+    def _cut(self, number: int, pictures: Sequence[Pixels]) -> None:
+        for place, (element, picture) in enumerate(zip(self._pages[number].elements, pictures, strict=True), 1):
+            asked = TABLE_PROMPT if element.kind == "table" else TEXT_PROMPT
+            self._add(number, place, element, picture, expected_tokens(picture, asked))
+
+    def _add(self, number: int, place: int, element: Element, picture: Pixels, expected: int) -> None:
+        words = prompt(element.kind, self._geometry)
+        ended = partial(self._ended, number, place)
+        generation = number // GENERATION
+        job = Job(picture, words, generation, expected, ended, limit=element.tokens, loop_span=_NO_LOOPS)
+        self._decoder.add(job)
+
+    def _ended(self, number: int, place: int, read: Read) -> None:
+        self.lengths[number][place] = len(read.tokens)
+        if place == 0:
+            self._submit(partial(self._cut, number), cut_page, self._pages[number].elements, self._geometry.side)
+        self._left[number] -= 1
+        if not self._left[number]:
+            self._done += 1
+            self._begin()
+
+
+@cache
+def _picture() -> Pixels:
+    return page_picture(PAGE_200_DPI)
+
+
+def drawn_page(side: int) -> Pixels:
+    """Runs in a child. The drawing itself is left out, on both sides."""
+    return two_pass(_picture(), side)
+
+
+def cut_page(elements: Sequence[Element], side: int) -> list[Pixels]:
+    """Runs in a child."""
+    return [fit(crop(_picture(), box_on(element, _picture())), side) for element in elements]
