@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pdfbatch.engines.dolphin import memory
-from pdfbatch.engines.dolphin.slots import GRAPH_LENGTHS, GRAPH_ROWS
+from pdfbatch.engines.dolphin.slots import StepShape, rounded
 
 from .dolphin_ours import Look, Ours, Setting, drawn_page, read_pages, shape_of, watched
 from .dolphin_work import FEWEST_WORDS, FULL, Geometry, Page, Pixels, prompt
@@ -105,9 +105,10 @@ def step_bytes(geometry: Geometry, rows: int, places: int, item: int = HALF) -> 
 
 def padded(look: Look) -> tuple[int, int]:
     """Rows and places (all rows') that a step over CUDA graphs computes, be they in use or not."""
-    rows, longest = look.rows, look.longest + look.count
-    rows = min(look.room[0], next((size for size in GRAPH_ROWS if size >= rows), rows))
-    return rows, rows * min(look.room[1], next((size for size in GRAPH_LENGTHS if size >= longest), longest))
+    wanted = StepShape(look.rows, look.longest + look.count, look.split, look.short + look.count)
+    shape = rounded(wanted, *look.room, graphs=True)
+    split = shape.split or shape.rows
+    return shape.rows, split * shape.length + (shape.rows - split) * shape.short
 
 
 def times(done: Ours, geometry: Geometry, chip: Chip, reached: Reached = BEST, *, exact: bool = True) -> Times:

@@ -38,7 +38,8 @@ class Setting(NamedTuple):
 
 class Look(NamedTuple):
     """`count` steps between two looks at the tokens: over the first `rows` rows, `live` of them in use, with `places`
-    tokens in them together and `longest` in the longest; `room` is (rows, length) of the cache."""
+    tokens in them together and `longest` in the longest; from row `split` on (0: there are no such) `short` in the
+    longest. `room` is (rows, length) of the cache."""
 
     rows: int
     live: int
@@ -46,6 +47,8 @@ class Look(NamedTuple):
     longest: int
     count: int
     room: tuple[int, int]
+    split: int = 0
+    short: int = 0
 
 
 class Ours(NamedTuple):
@@ -120,6 +123,12 @@ class Watched(Decoder):
             count = min(self._stride, slots.length - max(places))
             room = (slots.rows, slots.length)
             self.looks.append(Look(jobs[-1][0] + 1, len(jobs), sum(places), max(places), count, room))
+
+    def _long_ones_first(self, slots: Any) -> int:
+        split = super()._long_ones_first(slots)
+        short = max((job.length for job in self._rows[split:] if job is not None), default=0)
+        self.looks[-1] = self.looks[-1]._replace(split=split, short=short)
+        return split
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:

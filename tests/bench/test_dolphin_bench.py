@@ -143,10 +143,11 @@ def test_a_row_costs_its_picture_and_its_places_and_all_rows_together_the_weight
 
 
 def test_graphs_compute_rows_and_places_up_to_the_next_size() -> None:
-    look = Look(rows=9, live=5, places=600, longest=253, count=4, room=(64, 1024))
-    assert padded(look) == (16, 16 * 512)
+    look = Look(rows=9, live=5, places=600, longest=270, count=4, room=(64, 1024))
+    assert padded(look) == (16, 16 * 320)
     assert padded(look._replace(longest=250)) == (16, 16 * 256)
-    assert padded(look._replace(rows=60, room=(61, 1024))) == (61, 61 * 512)
+    assert padded(look._replace(rows=60, room=(61, 1024))) == (61, 61 * 320)
+    assert padded(look._replace(longest=700, split=3, short=90)) == (16, 8 * 768 + 8 * 128)
 
 
 def test_time_is_bound_by_operations_or_by_bytes() -> None:

@@ -49,9 +49,14 @@ class Abacus:
     def picture_keys(self, layer: int, hidden: Any) -> tuple[Any, Any]:
         return hidden[:, None] * (layer + 1), hidden[:, None]
 
-    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, mask: Any, last: Any) -> Any:
+    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, bands: Any, last: Any) -> Any:
         rows = torch.arange(len(tokens))
-        ours = mask[rows, 0, last].float()
+        ours = torch.zeros(len(tokens), own[0][0].shape[2])
+        for band in bands:
+            of_band = torch.arange(band.last - band.first)
+            ours[band.first : band.last, : band.mask.shape[-1]] = band.mask[
+                of_band, 0, last[band.first : band.last]
+            ].float()
         seen = 0.0
         for layer, ((keys, values), (picture, _)) in enumerate(zip(own, pictures, strict=True)):
             nothing = 0 * picture[:, 0, 0]

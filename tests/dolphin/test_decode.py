@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -210,3 +211,32 @@ def test_discarding_spares_a_job_that_lost_its_row_for_want_of_memory() -> None:
     reading.add("waiting", picture(2))
     reading.decoder.discard(lambda job: True)
     assert tokens(reading.until_idle()) == {"begun": network.following(4, [0, 5])}
+
+
+class Banded(Abacus):
+    """Notes how many bands its rows are shared out to."""
+
+    def __init__(self) -> None:
+        super().__init__(longest=2048, mean_length=300)
+        self.bands: list[list[int]] = []
+
+    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, bands: Any, last: Any) -> Any:
+        self.bands.append([band.mask.shape[-1] for band in bands])
+        return super().logits(tokens, places, own, pictures, bands, last)
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_a_few_long_rows_do_not_make_the_short_ones_read_as_much(stride: int) -> None:
+    network = Banded()
+    reading = Reading(abacus_decoder(network, plan(rows=12), stride))
+    for number in range(60):
+        reading.add(number, picture(number))
+    reads = reading.until_idle()
+    assert {number: read.tokens for number, read in reads.items()} == {
+        number: network.following(number, [0, 5]) for number in range(60)
+    }
+    lengths = sorted(len(read.tokens) for read in reads.values())
+    assert lengths[5] < 100 and lengths[-5] > 600, "or it proves nothing"
+    parted = [lengths for lengths in network.bands if len(lengths) == 2]
+    assert len(parted) > len(network.bands) / 4
+    assert all(short < long and short <= 320 for long, short in parted)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pdfbatch.engines.dolphin.decode import Read, is_out_of_memory
+from pdfbatch.engines.dolphin.decode import Read
+from pdfbatch.engines.dolphin.device import is_out_of_memory
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
 
 from .networks import (

@@ -73,7 +73,7 @@ class Scripted(Abacus):
         self.seen += shades
         return super().encode(pictures)
 
-    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, mask: Any, last: Any) -> Any:
+    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, bands: Any, last: Any) -> Any:
         if self._dice.random() < self.chance:
             raise torch.OutOfMemoryError("no memory, says the test")
         rows = torch.arange(len(tokens))

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pdfbatch.engines.dolphin.device import empty_cache, is_out_of_memory
 from pdfbatch.engines.dolphin.loops import LOOK_EVERY, MIN_SPAN, loop_start
-from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, Plan
+from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, Plan, grown
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.slots import Entry, Said, Slots
 
@@ -35,9 +36,10 @@ MEMORY_TRIES = 8
 """How often a job may run out of memory alone on the device before it is given up; others may use the device too."""
 _FREE_SHARE = 8
 """Rows are refilled when one in so many is free: filling costs a pass of its own."""
+LONG = 256
+"""Tokens from which a row counts as long: most elements end before, tables go on for a thousand."""
 _CALM_TURNS = 256
 """After so many turns with memory enough a halved batch is doubled again."""
-_OUT_OF_MEMORY_WORDS = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
 
 
 @dataclass(eq=False)
@@ -66,6 +68,11 @@ class Job:
     def length(self) -> int:
         """Tokens that it takes up in a row now."""
         return len(self.prompt) + len(self.tokens)
+
+    @property
+    def kept(self) -> list[int]:
+        """The longer of two tries that did not come to their end."""
+        return max(self.first_try or [], self.tokens, key=len)
 
     @property
     def is_begun(self) -> bool:
@@ -238,7 +245,7 @@ class Decoder:
         job.memory_tries = 1 if len(job.tokens) > job.memory_tokens else job.memory_tries + 1
         job.memory_tokens = len(job.tokens)
         if job.memory_tries >= MEMORY_TRIES:
-            self._finish(job, Read(self._kept(job), "memory"))
+            self._finish(job, Read(job.kept, "memory"))
         return job.memory_tries >= MEMORY_TRIES
 
     def _entry(self, job: Job) -> Entry:
@@ -251,8 +258,11 @@ class Decoder:
         if not any(self._rows):
             return
         rows = 1 + max(row for row, job in enumerate(self._rows) if job is not None)
-        count = min(self._stride, slots.length - self._longest())
-        steps = slots.step(rows, self._longest() + count, count)
+        longest = self._longest()
+        count = min(self._stride, slots.length - longest)
+        split = self._long_ones_first(slots)
+        short = max((job.length for job in self._rows[split:] if job is not None), default=0)
+        steps = slots.step(rows, longest + count, count, split, short + count)
         self.meter.steps += count
         for row in range(rows):
             if self._rows[row] is not None:
@@ -265,11 +275,11 @@ class Decoder:
         """The slots, made or grown to `length` tokens; rows that no longer fit are put back into the pool."""
         length = min(length, self._network.longest)
         if self._slots is None:
-            size = _doubled(min(FIRST_LENGTH, self._network.longest), length, self._network.longest)
+            size = grown(min(FIRST_LENGTH, self._network.longest), length, self._network.longest)
             self._slots = Slots(self._network, self._plan.rows_at(size), size, self._graphs)
             self._rows = [None] * self._slots.rows
         if length > self._slots.length:
-            size = _doubled(self._slots.length, length, self._network.longest)
+            size = grown(self._slots.length, length, self._network.longest)
             self._resize(self._slots, self._plan.rows_at(size), size)
         return self._slots
 
@@ -304,6 +314,21 @@ class Decoder:
         for target, source in zip(free, reversed(used), strict=False):
             slots.move(source, target)
             self._rows[target], self._rows[source] = self._rows[source], None
+
+    def _long_ones_first(self, slots: Slots) -> int:
+        """Brings rows that have become long together at the beginning; how many these are."""
+        split = 0
+        for row, job in enumerate(self._rows):
+            if job is None or job.length <= LONG:
+                continue
+            other = self._rows[split]
+            if other is None:
+                slots.move(row, split)
+            elif row != split:
+                slots.swap(row, split)
+            self._rows[split], self._rows[row] = job, other
+            split += 1
+        return split
 
     # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -347,11 +372,7 @@ class Decoder:
             job.first_try, job.tokens, job.penalty = job.tokens, [], PENALTY
             self._queue(job)
             return
-        self._finish(job, Read(job.tokens if ending == "whole" else self._kept(job), ending, retried))
-
-    def _kept(self, job: Job) -> list[int]:
-        """The longer of two tries that did not come to their end."""
-        return max(job.first_try or [], job.tokens, key=len)
+        self._finish(job, Read(job.tokens if ending == "whole" else job.kept, ending, retried))
 
     def _finish(self, job: Job, read: Read) -> None:
         job.hidden = None
@@ -375,24 +396,3 @@ class Decoder:
         self._plan = self._plan.doubled(self._whole_plan)
         if self._slots is not None:
             self._resize(self._slots, self._plan.rows_at(self._slots.length), self._slots.length)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA's allocator has a class for it and numpy another; the CPU's allocator and CUDA's libraries only say so."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return any(words in str(error) for words in _OUT_OF_MEMORY_WORDS)
-
-
-def empty_cache(device: object) -> None:
-    """Gives unused blocks back to the device, so that they can be cut anew."""
-    import torch
-
-    if "cuda" in str(device):
-        torch.cuda.empty_cache()
-
-
-def _doubled(length: int, wanted: int, most: int) -> int:
-    while length < wanted:
-        length *= 2
-    return min(length, most)

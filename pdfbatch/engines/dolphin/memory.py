@@ -61,3 +61,10 @@ def plan(shape: Shape, free: int, most_rows: int = MOST_ROWS, most_pictures: int
     budget = max(0, usable - pictures * shape.encoding)
     rows = max(1, min(most_rows, budget // (shape.picture_row + FIRST_LENGTH * shape.row_token)))
     return Plan(shape, budget, rows, pictures)
+
+
+def grown(length: int, wanted: int, most: int) -> int:
+    """The cache's next length: doubled until it is as wanted, but not beyond what the model has places for."""
+    while length < wanted:
+        length *= 2
+    return min(length, most)

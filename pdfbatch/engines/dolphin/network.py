@@ -8,12 +8,22 @@ width, H heads of d, N tokens of a picture, L places of the cache, V words.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _POSITION_OFFSET = 2  # transformers, MBartLearnedPositionalEmbedding
+
+
+class Band(NamedTuple):
+    """Rows from `first` to `last` (exclusive) that read the same length of their cache: as much as the longest of them
+    needs, so few long rows had better not share one with many short ones. `mask` is rows x 1 x T x length."""
+
+    first: int
+    last: int
+    mask: Tensor
 
 
 class Network:
@@ -66,29 +76,32 @@ class Network:
         places: Tensor,
         own: list[tuple[Tensor, Tensor]],
         pictures: list[tuple[Tensor, Tensor]],
-        mask: Tensor,
+        bands: Sequence[Band],
         last: Tensor,
     ) -> Tensor:
         """R x T tokens at their `places` → R x V for the token at index `last` (R) of each row.
 
         `own` and `pictures` hold each layer's keys and values, R x H x L x d and R x H x N x d; the new tokens' are
-        written into `own` at their places before it is read. `mask` (R x 1 x T x L) says what may be read of it.
+        written into `own` at their places before it is read. `bands` share the rows out, and say what may be read.
         """
         torch = self._torch
-        rows = torch.arange(tokens.shape[0], device=self.device)
+        every = torch.arange(tokens.shape[0], device=self.device)
         hidden = self._embed(tokens) + self._places[places + _POSITION_OFFSET]
         hidden = self._first_norm(hidden)
         for layer, qkv, (keys, values), picture in zip(self._layers, self._qkv, own, pictures, strict=True):
             query, key, value = torch.nn.functional.linear(layer.self_attn_layer_norm(hidden), *qkv).chunk(3, dim=-1)
-            keys[rows[:, None], :, places] = self._heads_of(key)
-            values[rows[:, None], :, places] = self._heads_of(value)
-            seen = self._attend(self._split(query), keys, values, mask)
-            hidden = hidden + layer.self_attn.out_proj(seen)
+            keys[every[:, None], :, places] = self._heads_of(key)
+            values[every[:, None], :, places] = self._heads_of(value)
+            query = self._split(query)
+            seen = [
+                self._attend(query[rows], keys[rows, :, :length], values[rows, :, :length], mask)
+                for rows, length, mask in ((slice(b.first, b.last), b.mask.shape[-1], b.mask) for b in bands)
+            ]
+            hidden = hidden + layer.self_attn.out_proj(torch.cat(seen))
             query = layer.encoder_attn.q_proj(layer.encoder_attn_layer_norm(hidden))
-            seen = self._attend(self._split(query), *picture, None)
-            hidden = hidden + layer.encoder_attn.out_proj(seen)
+            hidden = hidden + layer.encoder_attn.out_proj(self._attend(self._split(query), *picture, None))
             hidden = hidden + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(hidden))))
-        return self._words(self._last_norm(hidden[rows, last]))  # type: ignore[no-any-return]
+        return self._words(self._last_norm(hidden[every, last]))  # type: ignore[no-any-return]
 
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         seen = self._torch.nn.functional.scaled_dot_product_attention(query, keys, values, mask, scale=self._scale)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdfbatch.engines.dolphin.network import Network
+from pdfbatch.engines.dolphin.network import Band, Network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,34 @@ if TYPE_CHECKING:
 
 LENGTH_STEP = 64
 GRAPH_LENGTHS = (*range(128, 512, 64), 512, 640, 768, 1024, 1280, 1536, 2048, 2560, 3072, 4096)
+GRAPH_SPLIT = 8
 GRAPH_ROWS = (8, 16, 24, 32, 48, 64, 96, 128)
+
+
+class StepShape(NamedTuple):
+    """Of a step: rows, and the length that they read; from row `split` on only the length `short`."""
+
+    rows: int
+    length: int
+    split: int = 0
+    short: int = 0
+
+
+def rounded(wanted: StepShape, rows: int, length: int, graphs: bool) -> StepShape:
+    """The shape that is computed for a wanted one, in a cache of `rows` x `length`: few sizes, so that there are few
+    graphs, and without graphs exact but for the lengths."""
+
+    def longer(size: int) -> int:
+        if not graphs:
+            return min(length, -(-size // LENGTH_STEP) * LENGTH_STEP)
+        return min(length, next((step for step in GRAPH_LENGTHS if step >= size), size))
+
+    used, split = wanted.rows, wanted.split
+    if graphs:
+        used = min(rows, next((step for step in GRAPH_ROWS if step >= used), used))
+        split = -(-split // GRAPH_SPLIT) * GRAPH_SPLIT
+    whole, short = longer(wanted.length), longer(wanted.short)
+    return StepShape(used, whole, split, short) if 0 < split < used and short < whole else StepShape(used, whole)
 
 
 class Entry(NamedTuple):
@@ -57,7 +84,7 @@ class Slots:
         Goes layer by layer, so that at no time more than one layer is held twice.
         """
         torch, network = self._torch, self._network
-        self._graphs: dict[tuple[int, int], CUDAGraph] = {}
+        self._graphs: dict[StepShape, CUDAGraph] = {}
         self._pool = torch.cuda.graph_pool_handle() if self._uses_graphs else None
         kept, places = min(rows, self.rows), min(length, self.length)
 
@@ -114,10 +141,10 @@ class Slots:
         tokens = torch.tensor([entry.tokens + [0] * (longest - len(entry.tokens)) for entry in entries])
         tokens = tokens.to(network.device)
         places = torch.arange(longest, device=network.device).expand(len(entries), -1)
-        mask = (torch.arange(longest, device=network.device) <= places[..., None])[:, None]
+        band = Band(0, len(entries), (torch.arange(longest, device=network.device) <= places[..., None])[:, None])
         own = [(keys[place, :, :longest], values[place, :, :longest]) for keys, values in self._own]
         pictures = [(keys[place], values[place]) for keys, values in self._pictures]
-        logits = network.logits(tokens, places, own, pictures, mask, lengths - 1)
+        logits = network.logits(tokens, places, own, pictures, [band], lengths - 1)
         for (keys, values), (new_keys, new_values) in zip(self._own, own, strict=True):
             keys[place, :, :longest], values[place, :, :longest] = new_keys, new_values
         self._begin(place, rows, entries, tokens)
@@ -134,17 +161,29 @@ class Slots:
         for row, entry, line in zip(rows, entries, tokens, strict=True):
             self._said[row, line[: len(entry.tokens)]] = True
 
-    def step(self, rows: int, length: int, count: int) -> list[list[Said]]:
-        """`count` tokens more for the first `rows` rows, none of which may be at place `length` - `count` or beyond:
-        for each of the tokens, what each row said."""
-        rows, length = self._rounded(rows, length)
+    def step(self, rows: int, length: int, count: int, split: int = 0, short: int = 0) -> list[list[Said]]:
+        """`count` tokens more for the first `rows` rows: for each of the tokens, what each row said.
+
+        None may be at place `length` - `count` or beyond; nor at `short` - `count` from row `split` on, if that is
+        given: those rows read no more of their cache than that.
+        """
+        shape = rounded(StepShape(rows, length, split, short), self.rows, self.length, self._uses_graphs)
+        rows = shape.rows
         steps = []
         for _ in range(count):
-            self._step(rows, length)
+            self._step(shape)
             steps.append((self._tokens[:rows].clone(), self._sound[:rows].clone()))
         tokens = self._torch.stack([token for token, _ in steps]).tolist()
         sounds = self._torch.stack([sound for _, sound in steps]).tolist()
         return [[Said(*said) for said in zip(*step, strict=True)] for step in zip(tokens, sounds, strict=True)]
+
+    def swap(self, one: int, other: int) -> None:
+        """Exchanges two rows in use."""
+        for keys, values in (*self._own, *self._pictures):
+            keys[[one, other]], values[[one, other]] = keys[[other, one]], values[[other, one]]
+        for state in (self._tokens, self._places, self._active, self._penalty, self._said):
+            state[[one, other]] = state[[other, one]]
+        self._penalised = {{one: other, other: one}.get(row, row) for row in self._penalised}
 
     def free(self, row: int, wipe: bool = False) -> None:
         """The row's tokens are of no interest any more. What is no number (NaN) must be wiped: even a masked one spoils
@@ -167,24 +206,16 @@ class Slots:
             self._penalised.add(target)
         self.free(source)
 
-    def _rounded(self, rows: int, length: int) -> tuple[int, int]:
-        if not self._uses_graphs:
-            return rows, min(self.length, -(-length // LENGTH_STEP) * LENGTH_STEP)
-        return (
-            min(self.rows, next((size for size in GRAPH_ROWS if size >= rows), rows)),
-            min(self.length, next((size for size in GRAPH_LENGTHS if size >= length), length)),
-        )
-
-    def _step(self, rows: int, length: int) -> None:
+    def _step(self, shape: StepShape) -> None:
         if not self._uses_graphs or self._penalised:
-            self._compute(rows, length, bool(self._penalised))
+            self._compute(shape, bool(self._penalised))
             return
-        graph = self._graphs.get((rows, length))
+        graph = self._graphs.get(shape)
         if graph is None:
-            graph = self._graphs[rows, length] = self._record(rows, length)
+            graph = self._graphs[shape] = self._record(shape)
         graph.replay()
 
-    def _record(self, rows: int, length: int) -> CUDAGraph:
+    def _record(self, shape: StepShape) -> CUDAGraph:
         """The step as a graph. The dry runs that recording needs are taken back, but for the keys that they write:
         the step itself writes these again."""
         torch = self._torch
@@ -194,25 +225,30 @@ class Slots:
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(2):
-                self._compute(rows, length, penalise=False)
+                self._compute(shape, penalise=False)
                 for tensor, old in zip(state, before, strict=True):
                     tensor.copy_(old)
         torch.cuda.current_stream().wait_stream(aside)
         graph: CUDAGraph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
-            self._compute(rows, length, penalise=False)
+            self._compute(shape, penalise=False)
         for tensor, old in zip(state, before, strict=True):
             tensor.copy_(old)
         return graph
 
-    def _compute(self, rows: int, length: int, penalise: bool) -> None:
+    def _compute(self, shape: StepShape, penalise: bool) -> None:
         torch, network = self._torch, self._network
+        rows, length = shape.rows, shape.length
         places = self._places[:rows]
-        mask = (torch.arange(length, device=network.device) <= places[:, None])[:, None, None]
+        may_read = (torch.arange(length, device=network.device) <= places[:, None])[:, None, None]
+        split = shape.split or rows
+        bands = [Band(0, split, may_read[:split])]
+        if split < rows:
+            bands.append(Band(split, rows, may_read[split:, ..., : shape.short]))
         own = [(keys[:rows, :, :length], values[:rows, :, :length]) for keys, values in self._own]
         pictures = [(keys[:rows], values[:rows]) for keys, values in self._pictures]
         last = torch.zeros(rows, dtype=torch.long, device=network.device)
-        logits = network.logits(self._tokens[:rows, None], places[:, None], own, pictures, mask, last)
+        logits = network.logits(self._tokens[:rows, None], places[:, None], own, pictures, bands, last)
         said = (self._said[:rows], self._penalty[:rows]) if penalise else ()
         token, sound = self._chosen(logits, *said)
         self._tokens[:rows] = token
