@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -68,8 +69,8 @@ class Asked:
                 said[number] = row[: row.index(END)]
         return said
 
-    def decoder(self, its_plan: Any, stride: int) -> Decoder:
-        return Decoder(self.network, its_plan, self.eye, END, stride=stride)
+    def decoder(self, its_plan: Any, stride: int, never: int | None = None) -> Decoder:
+        return Decoder(self.network, its_plan, self.eye, END, stride=stride, never=never)
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +138,15 @@ def test_a_penalised_try_says_what_generate_says_with_that_penalty(asked: Asked)
     read = reading.until_idle()
     wanted = {number: expected[number] if number % 3 else asked.said[number] for number in numbers}
     assert {number: read[number].tokens for number in numbers} == wanted
+
+
+@pytest.mark.slow
+def test_a_word_that_is_not_to_be_said_gives_way_to_the_next_as_in_generate(asked: Asked) -> None:
+    numbers = range(24)
+    (never, _), *_ = Counter(word for number in numbers for word in asked.said[number]).most_common(1)
+    expected = asked.generated(numbers, bad_words_ids=[[never]])
+    assert expected != {number: asked.said[number] for number in numbers}
+    reading = Reading(asked.decoder(plan(rows=5), 4, never))
+    for number in numbers:
+        reading.add(number, asked.crops[number], asked.prompts[number])
+    assert {number: read.tokens for number, read in reading.until_idle().items()} == expected

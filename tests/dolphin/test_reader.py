@@ -43,6 +43,7 @@ class Letters:
     """A tokenizer of one token a letter; a prompt is the start mark and one token."""
 
     end = 2
+    unknown = None
 
     def prompt(self, text: str) -> list[int]:
         return [0, FIRST_LETTER + 128 + PROMPTS.index(text)]

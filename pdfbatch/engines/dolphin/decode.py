@@ -105,7 +105,7 @@ class Decoder:
     """Drives one network. Not thread-safe; `turn` does the work.
 
     `prepare` makes the encoder's input (E x 3 x side x side) of pictures; `stride` is how many steps are taken between
-    two looks at the tokens (a look waits for the device).
+    two looks at the tokens (a look waits for the device); the token `never` is not said.
     """
 
     def __init__(
@@ -116,6 +116,7 @@ class Decoder:
         end_token: int,
         graphs: bool = False,
         stride: int = 1,
+        never: int | None = None,
     ) -> None:
         self.meter = Meter()
         self._network = network
@@ -125,6 +126,7 @@ class Decoder:
         self._end = end_token
         self._graphs = graphs
         self._stride = stride
+        self._never = never
         self._order = itertools.count()
         self._waiting: list[tuple[int, float, int, Job]] = []
         self._encoded: list[tuple[int, float, int, Job]] = []
@@ -276,7 +278,7 @@ class Decoder:
         length = min(length, self._network.longest)
         if self._slots is None:
             size = grown(min(FIRST_LENGTH, self._network.longest), length, self._network.longest)
-            self._slots = Slots(self._network, self._plan.rows_at(size), size, self._graphs)
+            self._slots = Slots(self._network, self._plan.rows_at(size), size, self._graphs, self._never)
             self._rows = [None] * self._slots.rows
         if length > self._slots.length:
             size = grown(self._slots.length, length, self._network.longest)

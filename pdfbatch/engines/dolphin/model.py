@@ -41,6 +41,8 @@ class Words:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self.end = int(tokenizer.eos_token_id)
+        self.unknown: int | None = tokenizer.unk_token_id
+        """Never said, as in Dolphin's demo (its `bad_words_ids`)."""
         self._known: dict[str, list[int]] = {}
 
     def prompt(self, text: str) -> list[int]:

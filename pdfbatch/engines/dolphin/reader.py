@@ -61,6 +61,7 @@ class DolphinReader:
             dolphin.words.end,
             graphs=dolphin.is_cuda,
             stride=_CUDA_STRIDE if dolphin.is_cuda else 1,
+            never=dolphin.words.unknown,
         )
         self.pages_ahead = max(GENERATION, 2 * children.processes, dolphin.plan.rows)
         self._numbers = itertools.count()

@@ -65,10 +65,12 @@ class Said(NamedTuple):
 
 
 class Slots:
-    """`rows` rows of at most `length` tokens each, on the network's device."""
+    """`rows` rows of at most `length` tokens each, on the network's device. The token `never` is not said."""
 
-    def __init__(self, network: Network, rows: int, length: int, graphs: bool) -> None:
+    def __init__(self, network: Network, rows: int, length: int, graphs: bool, never: int | None = None) -> None:
         import torch
+
+        self._never = never
 
         self._torch = torch
         self._network = network
@@ -263,6 +265,8 @@ class Slots:
         """The likeliest token of each row, and whether it is a number. A penalty works as in transformers'
         RepetitionPenaltyLogitsProcessor."""
         logits = logits.float()
+        if self._never is not None:
+            logits[:, self._never] = -float("inf")
         if said is not None and penalty is not None:
             dimmed = self._torch.where(logits > 0, logits / penalty[:, None], logits * penalty[:, None])
             logits = self._torch.where(said, dimmed, logits)
