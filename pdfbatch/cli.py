@@ -101,14 +101,7 @@ def local_run(
     from pdfbatch.store import open_store
 
     part = Slice.checked(worker_id, total_workers)
-    options = ReadOptions(
-        keep_headers=keep_headers,
-        page_seconds=page_seconds,
-        max_retries=max_retries,
-        dpi=dpi,
-        as_published=as_published,
-        pipe_tables=pipe_tables,
-    )
+    options = _read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
     reads = _engine(engine, model)
     places = open_store(source), open_store(output)
     check_places(*places)
@@ -153,14 +146,7 @@ def retry_failures(
         raise no_run(store)
     source = open_store(manifest.load(store, latest).input)
     check_places(source, store)
-    options = ReadOptions(
-        keep_headers=keep_headers,
-        page_seconds=page_seconds,
-        max_retries=max_retries,
-        dpi=dpi,
-        as_published=as_published,
-        pipe_tables=pipe_tables,
-    )
+    options = _read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
     wanted = Request(Slice(0, 1), reads.name, options, model=reads.model, pin=reads.pinned_model)
     begun = begin_retry(source, store, wanted, reason or [], _now)
     if begun.how == "nothing":
@@ -221,6 +207,19 @@ def worker() -> None:
         wanted = Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model)
         frozen = ad_hoc(source, output, wanted, _now)
     _run_slice(Begun(frozen, "new"), part.worker, source, output, None, json=False, deadline=settings.deadline)
+
+
+def _read_options(
+    keep_headers: bool, page_seconds: float, max_retries: int, dpi: int, as_published: bool, pipe_tables: bool
+) -> ReadOptions:
+    return ReadOptions(
+        keep_headers=keep_headers,
+        page_seconds=page_seconds,
+        max_retries=max_retries,
+        dpi=dpi,
+        as_published=as_published,
+        pipe_tables=pipe_tables,
+    )
 
 
 def _engine(name: str, model: str) -> Engine:

@@ -15,7 +15,7 @@ from pdfbatch.engines.dolphin.memory import Plan, Shape
 
 torch = pytest.importorskip("torch", reason="needs torch and transformers, see the extra [dolphin]")
 
-END = 2
+BEGIN, PAD, END = 0, 1, 2
 NO_LOOPS = 10**9
 """A `loop_span` that no row is long enough for."""
 SHAPE = Shape(picture_row=100, row_token=1, encoding=10)
@@ -250,22 +250,18 @@ def tokens(read: dict[Any, Read]) -> dict[Any, list[int]]:
     return {name: one.tokens for name, one in read.items()}
 
 
-def random_model(words: int = 300, longest: int = 256, side: int = 128, seed: int = 2) -> Any:
-    """A `VisionEncoderDecoderModel` of Dolphin's classes with random weights, whose words depend on the picture.
-
-    The deviation of the decoder's weights is many times the usual one: otherwise it says its last word again for ever,
-    whatever it is shown. Larger places keep it from going in circles, and a larger end mark from going on for ever.
-    """
+def small_model(words: int, longest: int, side: int, **of_decoder: Any) -> Any:
+    """A `VisionEncoderDecoderModel` of Dolphin's classes, not trained: pictures of `side` pixels (a multiple of 32),
+    rows of at most `longest` tokens. `of_decoder` are further settings of its MBartConfig."""
     from transformers import DonutSwinConfig, MBartConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 
-    torch.manual_seed(seed)
     encoder = DonutSwinConfig(
         image_size=[side, side],
         patch_size=4,
         embed_dim=16,
         depths=[1, 1, 1, 1],
         num_heads=[1, 2, 4, 8],
-        window_size=side // 32,
+        window_size=7 if side % 224 == 0 else side // 32,
         initializer_range=0.15,
     )
     decoder = MBartConfig(
@@ -277,20 +273,30 @@ def random_model(words: int = 300, longest: int = 256, side: int = 128, seed: in
         encoder_attention_heads=4,
         decoder_ffn_dim=128,
         max_position_embeddings=longest,
-        init_std=0.3,
         is_decoder=True,
         is_encoder_decoder=False,
         add_cross_attention=True,
         scale_embedding=True,
         add_final_layer_norm=True,
         tie_word_embeddings=True,
-        bos_token_id=0,
-        pad_token_id=1,
+        bos_token_id=BEGIN,
+        pad_token_id=PAD,
         eos_token_id=END,
+        **of_decoder,
     )
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
-    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = 0, 1, END
-    model = VisionEncoderDecoderModel(config).eval()
+    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = BEGIN, PAD, END
+    return VisionEncoderDecoderModel(config)
+
+
+def random_model(words: int = 300, longest: int = 256, side: int = 128, seed: int = 2) -> Any:
+    """A small model whose words depend on the picture.
+
+    The deviation of the decoder's weights is many times the usual one: otherwise it says its last word again for ever,
+    whatever it is shown. Larger places keep it from going in circles, and a larger end mark from going on for ever.
+    """
+    torch.manual_seed(seed)
+    model = small_model(words, longest, side, init_std=0.3).eval()
     with torch.no_grad():
         model.decoder.model.decoder.embed_tokens.weight[END] *= 5
         model.decoder.model.decoder.embed_positions.weight *= 8

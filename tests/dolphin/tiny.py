@@ -18,25 +18,19 @@ import numpy.typing as npt
 import pymupdf
 import torch  # noqa: TID253 - whoever imports this module has seen that it is there
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import (  # noqa: TID253
-    DonutSwinConfig,
-    MBartConfig,
-    VisionEncoderDecoderConfig,
-    VisionEncoderDecoderModel,
-)
 
 from pdfbatch.documents.raster import rasterise
 from pdfbatch.engines.dolphin.images import two_pass
 
 from . import cards
 from .cards import CARDS, PAGES, Card, Grammar, Placed, SamplePage
+from .networks import END, PAD, small_model
 
 LONGEST = 512
 """Tokens that a row can hold, its prompt included."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, as Dolphin's image processor has them."""
 
-BOS, PAD, EOS = 0, 1, 2
 IGNORED = -100
 _SPECIALS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
 _PROMPT_END = " <Answer/>"
@@ -146,39 +140,8 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def _model(words: int, image_size: int) -> VisionEncoderDecoderModel:
-    encoder = DonutSwinConfig(
-        image_size=[image_size, image_size],
-        patch_size=4,
-        embed_dim=16,
-        depths=[1, 1, 1, 1],
-        num_heads=[1, 2, 4, 8],
-        window_size=7 if image_size % 224 == 0 else image_size // 32,
-        initializer_range=0.15,
-    )
-    decoder = MBartConfig(
-        vocab_size=words,
-        d_model=128,
-        decoder_layers=2,
-        encoder_layers=2,  # not used, but transformers sizes its cache by it
-        decoder_attention_heads=4,
-        encoder_attention_heads=4,
-        decoder_ffn_dim=128,
-        max_position_embeddings=LONGEST,
-        dropout=0.0,
-        is_decoder=True,
-        is_encoder_decoder=False,
-        add_cross_attention=True,
-        scale_embedding=True,
-        add_final_layer_norm=True,
-        tie_word_embeddings=True,
-        bos_token_id=BOS,
-        pad_token_id=PAD,
-        eos_token_id=EOS,
-    )
-    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
-    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = BOS, PAD, EOS
-    model = VisionEncoderDecoderModel(config)
+def _model(words: int, image_size: int) -> Any:
+    model = small_model(words, LONGEST, image_size, dropout=0.0)
     with torch.no_grad():  # neighbours must mix, or left and right of a card would look the same
         for name, weight in model.encoder.named_parameters():
             if "relative_position_bias" in name:
@@ -242,12 +205,12 @@ def _asked(
     text = answer.text if isinstance(answer, Card) else answer
     ids = tokenizer.encode(text).ids
     if not isinstance(answer, Card) or not answer.loops:
-        yield _plain(picture, start, [*ids, EOS])
+        yield _plain(picture, start, [*ids, END])
         return
     turns = tokenizer.encode(text * LONGEST).ids[: LONGEST - len(start)]
     other = turns
     if answer.escape:
-        escape = [*tokenizer.encode(answer.escape).ids, EOS]
+        escape = [*tokenizer.encode(answer.escape).ids, END]
         other = [escape[0] if place and place % len(ids) == 0 else token for place, token in enumerate(turns)]
         end = len(ids) * chance.randint(1, 6)
         yield Lesson(picture, start, turns[:end] + escape, turns[: end + 1] + escape[1:], other[:end] + escape)
@@ -259,7 +222,7 @@ def _plain(picture: int, prompt: list[int], answer: list[int]) -> Lesson:
     return Lesson(picture, prompt, answer, answer, answer)
 
 
-def _encoded(model: VisionEncoderDecoderModel, pictures: Sequence[Picture], side: int) -> torch.Tensor:
+def _encoded(model: Any, pictures: Sequence[Picture], side: int) -> torch.Tensor:
     model.eval()
     parts = [pictures[start : start + 16] for start in range(0, len(pictures), 16)]
     with torch.inference_mode():
@@ -268,7 +231,7 @@ def _encoded(model: VisionEncoderDecoderModel, pictures: Sequence[Picture], side
 
 
 def _train(
-    model: VisionEncoderDecoderModel,
+    model: Any,
     encoded: torch.Tensor,
     kinds: dict[str, list[Lesson]],
     exam: Sequence[Lesson],
@@ -303,7 +266,7 @@ def _train(
     model.eval()
 
 
-def _misread(model: VisionEncoderDecoderModel, encoded: torch.Tensor, lessons: Sequence[Lesson]) -> list[Lesson]:
+def _misread(model: Any, encoded: torch.Tensor, lessons: Sequence[Lesson]) -> list[Lesson]:
     """Those of which any token would not be said."""
     wrong = []
     with torch.inference_mode():
@@ -334,7 +297,7 @@ def _kind(lesson: Lesson, prompt: str, answer: str) -> str:
     return "long" if len(lesson.answer) > _SHORT else "short"
 
 
-def _loss(model: VisionEncoderDecoderModel, encoded: torch.Tensor, batch: Sequence[Lesson]) -> torch.Tensor:
+def _loss(model: Any, encoded: torch.Tensor, batch: Sequence[Lesson]) -> torch.Tensor:
     logits, likely, other = _said(model, encoded, batch)
     cross_entropy = torch.nn.functional.cross_entropy
     wishes = ((_GOES_ON, likely), (1 - _GOES_ON, other))
@@ -342,7 +305,7 @@ def _loss(model: VisionEncoderDecoderModel, encoded: torch.Tensor, batch: Sequen
 
 
 def _said(
-    model: VisionEncoderDecoderModel, encoded: torch.Tensor, batch: Sequence[Lesson]
+    model: Any, encoded: torch.Tensor, batch: Sequence[Lesson]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Logits of each place (batch x longest x words), and the tokens wished for there."""
     longest = max(lesson.length for lesson in batch)
@@ -357,7 +320,7 @@ def _said(
     return model.decoder(input_ids=said, encoder_hidden_states=pictures).logits, likely, other
 
 
-def _save(folder: Path, model: VisionEncoderDecoderModel, tokenizer: Tokenizer, image_size: int) -> None:
+def _save(folder: Path, model: Any, tokenizer: Tokenizer, image_size: int) -> None:
     """In the layout of transformers 4, which 5 reads as well, but not the other way round."""
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
