@@ -250,7 +250,6 @@ def test_a_text_up_to_the_last_place_is_told_as_truncated(painted: Callable[...,
         ("", ["no_layout"]),
         ("[1,2,3][para][PAIR_SEP]]]][[", ["no_layout"]),
         ("[nan,nan,nan,nan][para]", ["no_layout"]),
-        (boxes(THREE[:1]) + "[PAIR_SEP]" + boxes(THREE[:1]) * 200, ["layout_looped"]),
     ],
 )
 def test_a_layout_that_is_garbage_still_gives_the_page_s_text(
@@ -258,7 +257,21 @@ def test_a_layout_that_is_garbage_still_gives_the_page_s_text(
 ) -> None:
     [page] = read(Scripted(says(layout, {shade_at(9, 9): "The page as a whole."})), painted(), tmp_path)
     assert page.flags == flags and page.reason is None
-    assert page.markdown == ("The page as a whole." if flags == ["no_layout"] else "Cell 42.")
+    assert page.markdown == "The page as a whole."
+
+
+def test_a_layout_that_loops_is_read_up_to_the_loop_and_told(painted: Callable[..., Path], tmp_path: Path) -> None:
+    layout = boxes(THREE[:2]) + ("[PAIR_SEP]" + boxes(THREE[:1])) * 200
+    [page] = read(Scripted(says(layout)), painted(), tmp_path)
+    assert (page.reason, page.flags) == (Reason.REPETITION, ["layout_looped"])
+    assert page.markdown == "Cell 42.\n\nCell 44."
+
+
+def test_a_layout_up_to_the_last_place_is_told_too(painted: Callable[..., Path], tmp_path: Path) -> None:
+    cells = [(column, row) for row in range(GRID) for column in range(GRID)]
+    [page] = read(Scripted(says(boxes(cells))), painted(), tmp_path)
+    assert (page.reason, page.flags) == (None, ["layout_truncated"])
+    assert 50 < len(page.elements) < len(cells)
 
 
 def test_children_that_are_killed_cost_no_page(painted: Callable[..., Path], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from pdfbatch.engines.base import PageOrder, PageRead
-from pdfbatch.engines.dolphin.decode import Job, Pixels, Read
+from pdfbatch.engines.dolphin.decode import Ending, Job, Pixels, Read
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT
 from pdfbatch.engines.dolphin.markdown import ReadElement, page_markdown
 from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared
@@ -35,6 +35,7 @@ class PageWork:
         self.prepared: Prepared | None = None
         self.layout_job: Job | None = None
         self.layout = ""
+        self._layout_ending: Ending = "whole"
         self._began = time.perf_counter()
         self._flags: list[str] = []
         self._pieces: list[Piece] = []
@@ -54,6 +55,7 @@ class PageWork:
         """None where there is a layout to go by, be it cut short."""
         if read.ending == "whole":
             return None
+        self._layout_ending = read.ending
         self._flags.append(f"layout_{read.ending}")
         if read.ending not in ("nan", "memory"):
             return None
@@ -96,7 +98,7 @@ class PageWork:
             options.keep_headers,
             options.pipe_tables,
         )
-        endings = [read.ending for read, _ in self._read.values()]
+        endings = [self._layout_ending, *(read.ending for read, _ in self._read.values())]
         worst = next((ending for ending in _REASONS if ending in endings), None)
         page = PageResult(
             number=self.order.number,
@@ -107,7 +109,7 @@ class PageWork:
             reason=_REASONS[worst] if worst else None,
             detail=_DETAILS[worst] if worst else "",
             read_by=READ_BY,
-            flags=self._flags + (["truncated"] if "truncated" in endings else []),
+            flags=self._flags + (["truncated"] if "truncated" in endings[1:] else []),
             elements=elements,
             picture=Picture(width=self.prepared.width, height=self.prepared.height, dpi=round(self.prepared.dpi, 2)),
         )
