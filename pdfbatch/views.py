@@ -185,9 +185,9 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
 def readers(read_by: dict[str, int], engine: str) -> str:
     """Pages by what read them; for `auto`, how many of them did not need the model."""
     told = _reasons({_READERS.get(name, name): count for name, count in read_by.items()})
-    if engine != "auto":
-        return told
     total, model = sum(read_by.values()), read_by.get("dolphin", 0)
+    if engine != "auto" or model == total:
+        return told
     return f"{told}; {100 * (total - model) / total:.0f} % of the pages did not need the model"
 
 

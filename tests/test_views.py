@@ -135,3 +135,19 @@ def test_an_error_is_its_message_and_the_next_step() -> None:
 )
 def test_durations_are_read_at_a_glance(seconds: float | None, shown: str) -> None:
     assert views.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("engine", "read_by", "told"),
+    [
+        ("cpu", {"text": 120, "ocr": 14}, "text layer 120, OCR 14"),
+        ("dolphin", {"dolphin": 9, "blank": 1}, "dolphin 9, blank 1"),
+        ("auto", {"text": 7, "blank": 1, "dolphin": 2}, "text layer 7, blank 1, dolphin 2; 80 % of the pages did not"),
+        ("auto", {"dolphin": 2}, "dolphin 2"),
+    ],
+)
+def test_the_closing_table_tells_who_read_the_pages_and_what_that_saved(
+    engine: str, read_by: dict[str, int], told: str
+) -> None:
+    shown = views.readers(read_by, engine)
+    assert shown.startswith(told) and ("need the model" in shown) == ("%" in told)
