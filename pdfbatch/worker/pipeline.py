@@ -256,7 +256,13 @@ class Pipeline:
 
     def _figures_saved(self, work: Work, page: PageResult, done: "Future[None]") -> None:
         """A page counts as read when its figures are safe: its checkpoint and its Markdown link to them."""
-        self._stored(done)
+        try:
+            done.result()
+        except (StoreFull, AccessDenied, NotReady) as error:
+            self._error = error
+            return
+        except StoreError as error:
+            page = PageResult(number=page.number, reason=Reason.STORE_ERROR, detail=error.message)
         self._page_read(work, page)
 
     def _may_try_again(self, work: Work, number: int, failure: Failure) -> bool:

@@ -6,6 +6,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from pdfbatch.errors import AccessDenied, NotFound, PreconditionFailed, StoreError, StoreFull
 from pdfbatch.records import DocumentElements, Outcome, SourceDocument, elements_key, figures_prefix, output_key
 from pdfbatch.runs.markdown import assemble
@@ -41,12 +43,28 @@ class Publisher:
                 told = DocumentElements(
                     key=work.key, etag=work.document.etag, engine=outcome.engine, model=self._model, pages=pages
                 )
-                data = told.model_dump_json().encode("utf-8", "replace")
-                patiently(partial(self._output.put, elements_key(work.key), data), self._retries)
+                patiently(partial(self._put_elements, told), self._retries)
             markdown = assemble(work.in_order()).encode("utf-8", "replace")
             patiently(partial(self._put, work.document, markdown), self._retries)
         with suppress(StoreError):  # what is left behind is in nobody's way
             self._checkpoints.drop(work.document)
+
+    def _put_elements(self, told: DocumentElements) -> None:
+        """Replaces what an earlier run told of the same document, and nobody else's file."""
+        key, data = elements_key(told.key), told.model_dump_json().encode("utf-8", "replace")
+        try:
+            self._output.put_new(key, data)
+        except PreconditionFailed:
+            try:
+                is_ours = DocumentElements.model_validate_json(self._output.get(key)).key == told.key
+            except ValidationError:
+                is_ours = False
+            if not is_ours:
+                raise StoreError(
+                    f"{self._output.url}{key} is there already, and it is not pdfbatch's.",
+                    "Move it, or give another output.",
+                ) from None
+            self._output.put(key, data)
 
     def _put(self, document: SourceDocument, data: bytes) -> None:
         key = output_key(document.key)

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,6 +12,9 @@ from typing import Literal
 from pdfbatch.errors import ExitCode
 
 Why = Literal["interrupted", "deadline"]
+
+
+ECHO_SECONDS = 0.3
 
 
 class Stop:
@@ -32,14 +36,22 @@ class Stop:
 
 @contextmanager
 def on_signals(stop: Stop, end_at_once: Callable[[], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM ask for a stop; the second one calls `end_at_once` and ends the process with 130.
+    """SIGINT and SIGTERM ask for a stop; a second one calls `end_at_once` and ends the process with 130, unless it is
+    the first one's echo: GNU timeout, for one, signals the process and then its group.
 
     Children die with the process (children.py), and what was published or checkpointed is whole.
     """
 
+    first = -ECHO_SECONDS
+
     def handle(_number: int, _frame: FrameType | None) -> None:
+        nonlocal first
+        now = time.monotonic()
         if not stop.asked:
+            first = now
             stop.ask("interrupted")
+            return
+        if now - first < ECHO_SECONDS:
             return
         end_at_once()
         os._exit(ExitCode.INTERRUPTED)

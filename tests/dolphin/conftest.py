@@ -28,9 +28,9 @@ def _built(config: pytest.Config, grammar: Grammar) -> Path:
     reason = "needs torch and transformers, see the extra [dolphin]"
     torch = pytest.importorskip("torch", reason=reason)
     transformers = pytest.importorskip("transformers", reason=reason)
-    from . import cards, tiny
+    from . import cards, networks, tiny
 
-    sources = "".join(Path(str(module.__file__)).read_text() for module in (cards, tiny))
+    sources = "".join(Path(str(module.__file__)).read_text() for module in (cards, networks, tiny))
     told = f"{sources}{torch.__version__}{transformers.__version__}{grammar}"
     folder = Path(config.cache.mkdir("tiny-dolphin")) / hashlib.sha256(told.encode()).hexdigest()[:16]
     if not folder.is_dir():

@@ -160,6 +160,20 @@ def on_the_picture(quad: cards.Quad, width: int, height: int) -> list[float]:
     return [place * side / cards.SIDE - off for place, off in zip(quad, (left, top, left, top), strict=True)]
 
 
+def test_what_cannot_be_written_costs_its_document_alone_and_replaces_nobody_s_file(
+    tiny_model: Path, pdfs: Path, out: Path
+) -> None:
+    for name in ("fine", "folder", "foreign"):
+        cards.make_pdf(pdfs / f"{name}.pdf", [cards.WIDE])
+    (out / "folder" / "figures" / "page-0001-002.png").mkdir(parents=True)
+    (out / "foreign.json").write_text('{"mine": 1}')
+    ended = local_run(pdfs, out, tiny_model)
+    assert ended.returncode == 3, ended.stderr
+    assert told(ended)["reasons"] == {"store_error": 2}
+    assert (out / "foreign.json").read_text() == '{"mine": 1}'
+    assert "Nothing more was heard." in (out / "fine.md").read_text()
+
+
 def test_the_pictures_may_be_made_as_published(tiny_model: Path, pdfs: Path, out: Path) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     ended = local_run(pdfs, out, tiny_model, "--as-published")

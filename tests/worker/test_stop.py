@@ -91,6 +91,17 @@ def test_a_second_signal_ends_at_once_even_if_a_page_hangs(pdfs: Path, out: Path
     assert process.wait(10) == 130
 
 
+def test_the_echo_of_a_signal_is_not_a_second_one(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 5)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    assert list(out.glob(".pdfbatch/*/done/worker-0.json")) != [], "it drained"
+
+
 def test_a_twin_of_a_living_worker_is_refused(pdfs: Path, out: Path) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
