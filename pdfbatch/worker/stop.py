@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Literal
 
@@ -53,7 +53,8 @@ def on_signals(stop: Stop, end_at_once: Callable[[], None]) -> Iterator[None]:
             return
         if now - first < ECHO_SECONDS:
             return
-        end_at_once()
+        with suppress(Exception):  # the pool may be ending already; children die with this process in any case
+            end_at_once()
         os._exit(ExitCode.INTERRUPTED)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
