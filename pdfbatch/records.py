@@ -133,7 +133,7 @@ class Element(Record):
     """As the model wrote it, before the rules of Markdown."""
     tags: list[str] = []
     flags: list[str] = []
-    """`truncated`, `looped`, `nan`, `blank`, `tiny`."""
+    """`truncated`, `looped`, `nan`, `memory`, `retried`, `blank`, `tiny`."""
     figure: str | None = None
     """File name under the document's figures."""
 
@@ -155,7 +155,7 @@ class PageResult(Record):
     read_by: str = ""
     """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, `dolphin`."""
     flags: list[str] = []
-    """What a person may want to check: `words_lost`, `words_doubled`, `ocr_turned`, …"""
+    """What a person may want to check: `words_lost`, `ocr_turned`, `truncated`, `no_layout`, `layout_truncated`, …"""
     seconds: float = 0.0
     detail: str = ""
     """For an unread page: one sentence for a person."""

@@ -90,6 +90,13 @@ seen by the clerk
 """
 ALL = FRONT + HALVES + METHODS + RESULTS + PLAIN_TABLE + ENDING
 
+# The first Dolphin has no label for a paragraph that goes on elsewhere, so its halves stay apart.
+ALL_1_0 = (
+    ALL.replace("pier and wrote", "pier and\n\nwrote")
+    .replace("across the mountain until it rained.", "across the moun-")
+    .replace("<!-- page 3 -->\n", "<!-- page 3 -->\n\ntain until it rained.\n")
+)
+
 Ended = subprocess.CompletedProcess[str]
 
 
@@ -187,11 +194,7 @@ def test_the_grammar_of_the_first_dolphin_is_understood(tiny_model_1_0: Path, pd
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     ended = local_run(pdfs, out, tiny_model_1_0)
     assert ended.returncode == 0, ended.stderr
-    markdown = (out / "all.md").read_text()
-    for card in (card for page in WHOLE for card in (placed.card for placed in page.placed)):
-        is_dropped = card.label in ("header", "foot", "watermark")
-        if card.label not in ("half_para", "list", "fig"):  # labels that it does not have, or that have no text
-            assert (card.text in markdown) is not is_dropped, card
+    assert (out / "all.md").read_text() == ALL_1_0
 
 
 def test_options_keep_headers_and_make_pipe_tables(tiny_model: Path, pdfs: Path, out: Path) -> None:

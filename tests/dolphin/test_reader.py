@@ -279,9 +279,11 @@ def test_children_that_are_killed_cost_no_page(painted: Callable[..., Path], tmp
     with reading(Scripted(says(boxes(THREE))), tmp_path) as reader:
         futures = [reader.read(PageOrder(str(pdf), number, "f/")) for number in range(1, 13)]
         futures[0].result(60)
-        for process in psutil.Process().children(recursive=True):
-            if "forkserver" in " ".join(process.cmdline()) and process.ppid() != os.getpid():
-                process.send_signal(signal.SIGKILL)
+        family = psutil.Process().children(recursive=True)
+        readers = [one for one in family if "forkserver" in " ".join(one.cmdline()) and one.ppid() != os.getpid()]
+        assert readers, "nobody to kill"
+        for process in readers:
+            process.send_signal(signal.SIGKILL)
         ended = [outcome_of(future) for future in futures]
         # Who was in a killed child is told apart from who was read; the pipeline asks for the former again.
         again = [reader.read(PageOrder(str(pdf), n, "f/")) for n, page in enumerate(ended, start=1) if page is None]
@@ -312,8 +314,6 @@ def test_when_the_model_breaks_off_every_page_is_told_and_no_new_one_is_taken(
                 future.result(60)
         with pytest.raises(PdfbatchError, match="broke off"):
             reader.read(PageOrder(str(pdf), 1, "f/")).result(60)
-        for process in psutil.Process().children(recursive=True):
-            assert process.status() != psutil.STATUS_ZOMBIE
         for file in (tmp_path / "scratch").iterdir():  # drawn by a child after the end; the run's scratch folder goes
             file.unlink()
 

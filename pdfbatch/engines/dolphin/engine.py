@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from pdfbatch.documents.children import Children
@@ -35,11 +35,8 @@ class DolphinEngine:
     def pinned_model(self) -> str:
         return pinned(self.model)
 
-    def reader(self, children: Children, options: ReadOptions, scratch: Path) -> AbstractContextManager[Reader]:
-        return self._reader(children, options, scratch)
-
     @contextmanager
-    def _reader(self, children: Children, options: ReadOptions, scratch: Path) -> Iterator[Reader]:
+    def reader(self, children: Children, options: ReadOptions, scratch: Path) -> Iterator[Reader]:
         from pdfbatch.engines.dolphin.model import load
         from pdfbatch.engines.dolphin.reader import DolphinReader
 

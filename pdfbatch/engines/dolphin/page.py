@@ -20,7 +20,7 @@ _DETAILS = {
     "memory": "the device has too little memory for one element",
     "looped": "the model repeated itself without end, twice",
 }
-_PIXELS_PER_TOKEN = {True: 450, False: 900}
+_PIXELS_PER_TOKEN, _PIXELS_PER_TABLE_TOKEN = 900, 450
 """Of an element's picture at the model's size; tables' marks are many tokens on little room. Rough: it only decides
 the order."""
 
@@ -148,4 +148,4 @@ class PageWork:
 def expected_tokens(picture: Pixels, prompt: str) -> int:
     """A guess from the element's size at the model's scale, so that the longest begin first."""
     height, width = (int(side) for side in picture.shape[:2])
-    return 1 + height * width // _PIXELS_PER_TOKEN[prompt == TABLE_PROMPT]
+    return 1 + height * width // (_PIXELS_PER_TABLE_TOKEN if prompt == TABLE_PROMPT else _PIXELS_PER_TOKEN)

@@ -20,9 +20,10 @@ def pinned(name: str) -> str:
     a Hub id gets the commit it stands for now (`ID@COMMIT`), a folder its absolute path; `s3://` stays.
 
     Raises:
-        NotReady: the Hub does not answer, or does not know the model.
+        NotReady: there is no model, or the Hub does not answer.
     """
     if name.startswith("s3://"):
+        _listed(name)
         return name
     if _is_folder(name):
         return str(_local(name).resolve())
@@ -40,12 +41,7 @@ def model_folder(name: str) -> Path:
     """
     if name.startswith("s3://"):
         return _from_store(name)
-    if _is_folder(name):
-        folder = _local(name)
-        if not (folder / "config.json").is_file():
-            raise NotReady(f"There is no model in {folder}: it holds no config.json.", "Give the model's own folder.")
-        return folder
-    return _from_hub(name)
+    return _local(name) if _is_folder(name) else _from_hub(name)
 
 
 def cache_folder() -> Path:
@@ -60,9 +56,12 @@ def _is_folder(name: str) -> bool:
 
 def _local(name: str) -> Path:
     try:
-        return Path(name).expanduser()
+        folder = Path(name).expanduser()
     except RuntimeError as error:  # "~somebody" whom this machine does not know
         raise NotReady(f"There is no folder {name}: {error}", "Give the model's own folder.") from error
+    if not (folder / "config.json").is_file():
+        raise _no_config(str(folder))
+    return folder
 
 
 def _is_commit(revision: str) -> bool:
@@ -71,13 +70,7 @@ def _is_commit(revision: str) -> bool:
 
 def _from_store(url: str) -> Path:
     """Kept under a name made of what lies there (keys, sizes, ETags): a changed model is another folder."""
-    try:
-        store = open_store(url)
-        entries = _entries(store)
-    except PdfbatchError as error:
-        raise NotReady(f"The model {url} cannot be read: {error.message}", error.hint) from error
-    if "config.json" not in {entry.key for entry in entries}:
-        raise NotReady(f"There is no model in {url}: it holds no config.json.", "Give the model's own folder.")
+    store, entries = _listed(url)
     told = "\n".join(f"{entry.key} {entry.size} {entry.etag}" for entry in entries)
     folder = cache_folder() / hashlib.sha256(f"{url}\n{told}".encode()).hexdigest()[:24]
     if folder.is_dir():
@@ -103,6 +96,21 @@ def _from_store(url: str) -> Path:
     finally:
         shutil.rmtree(coming, ignore_errors=True)
     return folder
+
+
+def _listed(url: str) -> tuple[Store, list[Entry]]:
+    try:
+        store = open_store(url)
+        entries = _entries(store)
+    except PdfbatchError as error:
+        raise NotReady(f"The model {url} cannot be read: {error.message}", error.hint) from error
+    if "config.json" not in {entry.key for entry in entries}:
+        raise _no_config(url)
+    return store, entries
+
+
+def _no_config(place: str) -> NotReady:
+    return NotReady(f"There is no model in {place}: it holds no config.json.", "Give the model's own folder.")
 
 
 def _entries(store: Store) -> list[Entry]:
