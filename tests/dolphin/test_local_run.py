@@ -248,6 +248,14 @@ def test_auto_reads_healthy_text_layers_without_the_model(tiny_model: Path, pdfs
     assert "<!-- page 2 -->\n\n<!-- page 3 -->\n\nContents: waves, bells, rain" in markdown
 
 
+def test_a_model_that_is_not_there_is_told_before_anything_is_made(pdfs: Path, out: Path) -> None:
+    cards.make_pdf(pdfs / "all.pdf", WHOLE)
+    ended = local_run(pdfs, out, pdfs)
+    assert ended.returncode == 4
+    assert "config.json" in json.loads(ended.stdout)["error"]["message"]
+    assert not out.exists()
+
+
 def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(tiny_model: Path, pdfs: Path, out: Path) -> None:
     pages = {f"doc-{number:02}.pdf": 1 + number % 4 for number in range(50)}
     for name, count in pages.items():
