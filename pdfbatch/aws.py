@@ -28,6 +28,7 @@ from pdfbatch.errors import (
 )
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_s3 import S3Client
 
 MAX_ATTEMPTS = 12
@@ -42,6 +43,8 @@ _making_a_client = threading.Lock()
 
 @overload
 def client(service: Literal["s3"], attempts: int = MAX_ATTEMPTS) -> S3Client: ...
+@overload
+def client(service: Literal["ec2"], attempts: int = MAX_ATTEMPTS) -> EC2Client: ...
 @overload
 def client(service: str, attempts: int = MAX_ATTEMPTS) -> Any: ...
 def client(service: str, attempts: int = MAX_ATTEMPTS) -> Any:
@@ -68,6 +71,21 @@ def client(service: str, attempts: int = MAX_ATTEMPTS) -> Any:
             return session.client(service, config=config)  # type: ignore[call-overload]  # `service` is any of boto3's names
         except ValueError as error:
             raise _error(_BAD_ENDPOINT, f"use {service}") from error
+
+
+def region() -> str:
+    """The region that boto3's variables and files name.
+
+    Raises:
+        NotReady: they name none.
+    """
+    import boto3
+
+    with translating("find out the region"), _making_a_client:
+        found = boto3.session.Session().region_name
+    if not found:
+        raise _error(_NO_REGION, "find out the region")
+    return found
 
 
 @contextmanager

@@ -24,8 +24,15 @@ class WorkerSettings(BaseModel):
     """None: list the input and slice the plain listing."""
     engine: str | None = Field(alias="PDFBATCH_ENGINE", default=None)
     deadline: datetime | None = Field(alias="PDFBATCH_DEADLINE", default=None)
+    topic: str = Field(alias="PDFBATCH_TOPIC", default="")
+    """SNS topic that is told when the whole run is done."""
+    instance: str = Field(alias="PDFBATCH_INSTANCE", default="")
+    """The fleet's boot script says which machine this is; "" on any other."""
+    instance_type: str = Field(alias="PDFBATCH_INSTANCE_TYPE", default="")
+    zone: str = Field(alias="PDFBATCH_ZONE", default="")
+    booted: datetime | None = Field(alias="PDFBATCH_BOOTED", default=None)
 
-    @field_validator("deadline")
+    @field_validator("deadline", "booted")
     @classmethod
     def _as_utc(cls, value: datetime | None) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
@@ -53,6 +60,13 @@ def worker_settings(environment: Mapping[str, str]) -> WorkerSettings:
             f"The worker's environment is not complete or not right: {faults}.",
             "Set WORKER_ID, TOTAL_WORKERS, S3_INPUT_BUCKET and S3_OUTPUT_BUCKET; prefixes are optional.",
         ) from error
+
+
+def metadata_endpoint(environment: Mapping[str, str]) -> str | None:
+    """Where EC2's metadata service answers, ending with "/"; None where boto3's variable switches it off."""
+    if environment.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        return None
+    return environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254").rstrip("/") + "/"
 
 
 def default_model(environment: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -107,9 +108,15 @@ class Manifest(Record):
     engine: str
     model: str = ""
     """What the engine reads with, pinned: a Hub id with its commit, a folder, an s3:// URL; "" where it has none."""
+    image: str = ""
+    """The worker image of a fleet, by digest; "" for a run on machines of one's own."""
+    ami: str = ""
+    """What the fleet's machines boot from."""
     options: ReadOptions = ReadOptions()
     retry_of: str | None = None
     """The run whose failures this run retries."""
+    follows: str | None = None
+    """The run before this one: pages that it read of documents it did not finish are taken from its checkpoints."""
     skipped: int = 0
     """Documents of the input that needed nothing when the manifest was frozen."""
     documents: list[SourceDocument]
@@ -224,6 +231,14 @@ class Outcome(Record):
     """One sentence for a person: what the library said."""
 
 
+def _is_stamp(value: str) -> str:
+    datetime.fromisoformat(value)
+    return value
+
+
+Stamp = Annotated[str, AfterValidator(_is_stamp)]
+
+
 WorkerState = Literal["starting", "running", "draining", "done", "interrupted", "failed"]
 
 
@@ -250,12 +265,25 @@ class Counts(Record):
         return self.ok + self.partial + self.failed + self.skipped
 
 
-def _is_stamp(value: str) -> str:
-    datetime.fromisoformat(value)
-    return value
+class Machine(Record):
+    """The EC2 instance a fleet's worker is on, as its boot script tells it."""
+
+    instance: str
+    type: str = ""
+    zone: str = ""
+    booted: Stamp
 
 
-Stamp = Annotated[str, AfterValidator(_is_stamp)]
+class Life(Record):
+    """What one machine gave a slice: from its boot by its first sign of life to its last one."""
+
+    machine: Machine
+    started: Stamp
+    until: Stamp
+    pages: int = 0
+    """Pages it tried itself."""
+    notice: Stamp | None = None
+    """When AWS announced that it would take the machine, if it did."""
 
 
 class Heartbeat(Record):
@@ -276,9 +304,17 @@ class Heartbeat(Record):
     """When that process began, as its kernel tells it: another process with the same pid has another."""
     reading: list[str] = []
     """What each child is reading now, for people."""
+    machine: Machine | None = None
+    """None on machines of one's own."""
+    notice: Stamp | None = None
+    """When AWS announced that it will take this machine."""
+    past: list[Life] = []
+    """The machines that had this slice before, oldest first."""
 
 
-Ending = Literal["done", "interrupted", "deadline", "failed"]
+Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up"]
+FINAL_ENDINGS = frozenset[Ending]({"done", "deadline", "gave_up"})
+"""After these no other machine takes the slice up in this run; `gave_up` is said by the boot script, not the worker."""
 
 
 class DoneMark(Record):
@@ -287,7 +323,57 @@ class DoneMark(Record):
     worker: int
     why: Ending
     at: Stamp
-    counts: Counts
+    counts: Counts = Counts()
+    detail: str = ""
+    """For `gave_up`: one sentence for a person."""
+
+
+class Boot(NamedTuple):
+    """A machine of the fleet has begun to boot for a slice. All is in the key, so that one LIST tells every boot:
+    `boots/worker-I/STAMP_INSTANCE_TYPE_ZONE`, the stamp like `20261125T194500Z`."""
+
+    worker: int
+    machine: Machine
+
+
+_BOOT_KEY = re.compile(r"boots/worker-(\d+)/(\d{8}T\d{6}Z)_([^_/]+)_([^_/]*)_([^_/]*)$")
+
+
+def boot_of(key: str) -> Boot | None:
+    """The boot that a key tells, None if it is not one."""
+    if not (found := _BOOT_KEY.search(key)):
+        return None
+    worker, stamp, instance, kind, zone = found.groups()
+    return Boot(int(worker), Machine(instance=instance, type=kind, zone=zone, booted=stamp))
+
+
+class FleetRecord(Record):
+    """`fleet.json`: what was launched for a run, where, until when and at what price."""
+
+    version: Literal[1] = 1
+    run: str
+    region: str
+    launched: Stamp
+    deadline: Stamp
+    """Workers drain now."""
+    end: Stamp
+    """Machines end themselves now, whatever they do."""
+    expiry: Stamp
+    """AWS ends the fleets now."""
+    instance_types: list[str]
+    prices: dict[str, float] = {}
+    """Dollars an hour, all in, at launch: by `TYPE@ZONE`, zone as `us-east-1a`."""
+    worst_price: float
+    """Dollars an hour of one machine where `prices` does not tell."""
+    image: str
+    ami: str
+    log_group: str
+    topic: str = ""
+    ended: Stamp | None = None
+    """When `down` took it all away."""
+
+    def price(self, machine: Machine) -> float:
+        return self.prices.get(f"{machine.type}@{machine.zone}", self.worst_price)
 
 
 class FailureList(Record):
@@ -335,9 +421,21 @@ class RunKeys:
         self.failures = self.prefix + "failures/"
         self.checkpoints = self.prefix + "checkpoints/"
         self.done = self.prefix + "done/"
+        self.fleet = self.prefix + "fleet.json"
+        self.boots = self.prefix + "boots/"
+        self.completed = self.prefix + "completed.json"
 
     def heartbeat(self, worker: int) -> str:
         return f"{self.workers}worker-{worker}.json"
+
+    def strikes_of(self, worker: int) -> str:
+        """Prefix of the boots of a worker that have brought nothing yet: its boot script adds one and counts them, the
+        worker removes them when it has got something done."""
+        return f"{self.prefix}strikes/worker-{worker}/"
+
+    def boot_logs_of(self, worker: int) -> str:
+        """Prefix of what the boot scripts of a worker's machines said, one file for each."""
+        return f"{self.prefix}logs/worker-{worker}/"
 
     def ledger_of(self, worker: int) -> str:
         return f"{self.ledger}worker-{worker}/"

@@ -39,6 +39,21 @@ class Begun(NamedTuple):
     """Inputs that changed since their Markdown was made and that are left alone."""
 
 
+class Prepared(NamedTuple):
+    """A run that could begin: frozen, and not yet claimed."""
+
+    manifest: Manifest
+    latest: str | None
+    """The run that was current when this one was frozen; `manifest.claim` wants it."""
+    changed: Sequence[str] = ()
+    """As in `Begun`."""
+
+    @property
+    def inputs(self) -> int:
+        """Documents in the input, as far as this run looks at them."""
+        return self.manifest.skipped + len(self.manifest.documents)
+
+
 def check_places(source: Store, output: Store) -> None:
     """Ends early, before anything is made, if the places make no sense."""
     source.check_readable()
@@ -73,14 +88,41 @@ def begin_retry(
     Raises:
         PdfbatchError: a run on this output is alive.
     """
-    latest = manifest.current(output)
-    if latest is not None and somebody_lives(output, manifest.load(output, latest), clock()):
-        raise _alive_error(latest, output)
-    selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons))
-    fresh = _freeze(source, output, wanted, selection, clock()).model_copy(update={"retry_of": latest})
+    fresh, latest, _ = prepare_retry(source, output, wanted, reasons, clock())
     if not fresh.documents:
         return Begun(fresh, "nothing")
     return _claim(output, fresh, latest, wanted, [], clock)
+
+
+def prepare(source: Store, output: Store, wanted: Request, now: datetime) -> Prepared:
+    """What is left as a new run of its own, whatever became of the run before. Writes nothing.
+
+    Raises:
+        PdfbatchError: a run on this output is alive.
+    """
+    latest = manifest.current(output)
+    if latest is not None:
+        before = manifest.load(output, latest)
+        _refuse_other_input(before, source.url, output)
+        if somebody_lives(output, before, now):
+            raise _alive_error(latest, output)
+    selection = _what_is_left(source, output, wanted)
+    fresh = _freeze(source, output, wanted, selection, now).model_copy(update={"follows": latest})
+    return Prepared(fresh, latest, selection.changed)
+
+
+def prepare_retry(source: Store, output: Store, wanted: Request, reasons: Iterable[Reason], now: datetime) -> Prepared:
+    """What failed in all runs so far as a new run. Writes nothing.
+
+    Raises:
+        PdfbatchError: a run on this output is alive.
+    """
+    latest = manifest.current(output)
+    if latest is not None and somebody_lives(output, manifest.load(output, latest), now):
+        raise _alive_error(latest, output)
+    selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons))
+    fresh = _freeze(source, output, wanted, selection, now).model_copy(update={"retry_of": latest})
+    return Prepared(fresh, latest)
 
 
 def ad_hoc(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Manifest:
@@ -111,11 +153,7 @@ def _claim(
 def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: datetime) -> Begun | None:
     """The run, if it is what was asked for and this worker has not ended it; None if a new one may begin."""
     found = manifest.load(output, run)
-    if found.input != source_url:
-        raise UsageError(
-            f"{output.url} holds the Markdown of another input, {found.input}.",
-            f"Give an output of its own. If the input only moved, delete {output.url}{CURRENT_RUN_KEY} first.",
-        )
+    _refuse_other_input(found, source_url, output)
     asked_for = (wanted.engine, wanted.options, wanted.part.total, None)
     same = (found.engine, found.options, found.total_workers, found.retry_of) == asked_for
     same = same and is_model(wanted.model, found.model)
@@ -132,6 +170,14 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
     raise _alive_error(run, output)
 
 
+def _refuse_other_input(found: Manifest, source_url: str, output: Store) -> None:
+    if found.input != source_url:
+        raise UsageError(
+            f"{output.url} holds the Markdown of another input, {found.input}.",
+            f"Give an output of its own. If the input only moved, delete {output.url}{CURRENT_RUN_KEY} first.",
+        )
+
+
 def is_model(named: str, frozen: str) -> bool:
     """Whether a model as a person names it is the one that was frozen; without a commit, any commit of it is."""
     return frozen == named or frozen.startswith(f"{named}@") or (frozen != "" and str(Path(named).resolve()) == frozen)
@@ -140,8 +186,8 @@ def is_model(named: str, frozen: str) -> bool:
 def _alive_error(run: str, output: Store) -> PdfbatchError:
     return PdfbatchError(
         f"Run {run} on this output is still alive, and it is not the run you ask for.",
-        f"See it with `pdfbatch status {output.url}`; wait for its end or stop it, then start again. "
-        "If it was killed in its first moments, wait a minute.",
+        f"See it with `pdfbatch status {output.url}`; wait for its end, or stop it (a fleet with "
+        f"`pdfbatch down {output.url}`), then start again. If it was killed in its first moments, wait a minute.",
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError, PreconditionFailed
-from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, Manifest, RunKeys
+from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, FleetRecord, Manifest, RunKeys
 from pdfbatch.store import Store
 
 
@@ -75,6 +75,29 @@ def claim(store: Store, manifest: Manifest, instead_of: str | None) -> str:
             f"The current run of {store.url} vanished while a new one was being made.", "Start the command again."
         )
     return winner[0]
+
+
+def disclaim(store: Store, manifest: Manifest, instead_of: str | None) -> None:
+    """Takes a claimed run back that nobody works on: what was current before is so again."""
+    known = _pointer(store)
+    if known is not None and known[0] == manifest.run:
+        if instead_of is None:
+            store.delete([CURRENT_RUN_KEY])
+        else:
+            store.put_if(CURRENT_RUN_KEY, CurrentRun(run=instead_of).model_dump_json().encode(), known[1])
+    store.delete([RunKeys(manifest.run).fleet, RunKeys(manifest.run).manifest])
+
+
+def save_fleet(store: Store, record: FleetRecord) -> None:
+    store.put(RunKeys(record.run).fleet, record.model_dump_json(indent=2).encode())
+
+
+def load_fleet(store: Store, run: str) -> FleetRecord | None:
+    """What was launched for a run; None for a run on machines of one's own."""
+    try:
+        return FleetRecord.model_validate_json(store.get(RunKeys(run).fleet))
+    except (NotFound, ValidationError):
+        return None
 
 
 def _pointer(store: Store) -> tuple[str, str] | None:

@@ -1,21 +1,27 @@
-"""How far a run is, told from its manifest, heartbeats and done marks. The arithmetic is pure."""
+"""How far a run is, told from its manifest, heartbeats, done marks and, on a fleet, boots. The arithmetic is pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pdfbatch.errors import NotFound
-from pdfbatch.records import DoneMark, Heartbeat, Manifest, Record, RunKeys
-from pdfbatch.runs.partition import Slice, slice_of
+from pdfbatch.records import Boot, Counts, DoneMark, FleetRecord, Heartbeat, Machine, Manifest, Record, RunKeys, boot_of
+from pdfbatch.runs import stays
+from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.signs import age_seconds, has_ended, is_alive, moment
+from pdfbatch.runs.stays import History
 from pdfbatch.store import Store
 
-STALE_SECONDS = 60.0
-"""A heartbeat comes every 15 s; four missed ones mean that nobody is there."""
+_READERS = 16
+_LIVING = frozenset({"booting", "starting", "running", "draining"})
 
-RunState = Literal["waiting", "running", "interrupted", "stale", "failed", "done"]
+RunState = Literal["waiting", "running", "interrupted", "stale", "failed", "expired", "ended", "done"]
+OVER = frozenset[RunState]({"done", "failed", "expired", "ended"})
+"""On a fleet, nothing happens any more in a run in one of these states."""
 
 
 class DocumentCounts(BaseModel):
@@ -37,7 +43,10 @@ class PageCounts(BaseModel):
 
 
 class WorkerStatus(BaseModel):
-    """One worker as its last heartbeat and done mark tell it; `stale`: it should be alive and is silent."""
+    """One worker as its records tell it; `stale`: it should be alive and is silent.
+
+    On a fleet `state` is one of those of `stays.standing`, and `final` that nobody takes the slice up again.
+    """
 
     model_config = ConfigDict(frozen=True)
     id: int
@@ -54,6 +63,19 @@ class WorkerStatus(BaseModel):
     stale: bool = False
     host: str = ""
     reading: list[str] = []
+    final: bool = False
+    instance: str = ""
+    """The newest machine of its slice, as are `type` and `zone`; all "" on machines of one's own."""
+    type: str = ""
+    zone: str = ""
+    respawns: int = 0
+    """Machines after the first one."""
+    notice: str | None = None
+    """When AWS announced that it will take the newest machine."""
+    dollars: float | None = None
+    """What its machines cost so far; see `stays`."""
+    detail: str = ""
+    """Why it gave up, one sentence."""
 
 
 class RunStatus(BaseModel):
@@ -71,58 +93,67 @@ class RunStatus(BaseModel):
     reasons: dict[str, int]
     workers: list[WorkerStatus]
     seconds: float
+    """Wall time: on a fleet from its launch to now, or to the last sign of a run that is over; else of the longest
+    process."""
     dollars: float | None = None
-    """What the fleet cost; None for a run on machines of one's own."""
+    """What the fleet cost so far; None, as the next three, for a run on machines of one's own."""
+    worst_dollars: float | None = None
+    """All machines at the highest price from launch to expiry."""
+    launched: str | None = None
+    expires: str | None = None
+    """When AWS ends the fleet, whatever happens."""
+
+
+class Records(NamedTuple):
+    """What a store tells of a run beside its manifest, in O(workers) reads."""
+
+    beats: Sequence[Heartbeat]
+    marks: Sequence[DoneMark]
+    fleet: FleetRecord | None = None
+    boots: Sequence[Boot] = ()
 
 
 def timestamp(now: datetime) -> str:
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def age_seconds(stamp: str, now: datetime) -> float:
-    """Seconds since a record's time; never negative, clocks differ."""
-    return max(0.0, (now - datetime.fromisoformat(stamp)).total_seconds())
-
-
-def is_alive(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> bool:
-    """Whether a worker seems to be at work: fresh heartbeat, and no done mark since it started."""
-    return not has_ended(beat, mark) and age_seconds(beat.at, now) < STALE_SECONDS
-
-
-def has_ended(beat: Heartbeat, mark: DoneMark | None) -> bool:
-    """Whether the done mark is of this life of the worker, not of an earlier one."""
-    return mark is not None and mark.at >= beat.started
-
-
-def summarise(manifest: Manifest, beats: Sequence[Heartbeat], marks: Sequence[DoneMark], now: datetime) -> RunStatus:
+def summarise(
+    manifest: Manifest,
+    beats: Sequence[Heartbeat],
+    marks: Sequence[DoneMark],
+    now: datetime,
+    fleet: FleetRecord | None = None,
+    boots: Sequence[Boot] = (),
+) -> RunStatus:
     """The run as one value. Workers that never gave a sign are `waiting`."""
-    beat_of = {beat.worker: beat for beat in beats}
-    mark_of = {mark.worker: mark for mark in marks}
+    past = histories(manifest.total_workers, Records(beats, marks, fleet, boots))
     workers = [
-        _worker_status(manifest, worker, beat_of.get(worker), mark_of.get(worker), now)
-        for worker in range(manifest.total_workers)
+        _worker_status(share_of(manifest, worker), worker, history, now)
+        if fleet is None
+        else _fleet_worker_status(share_of(manifest, worker), worker, history, fleet, now)
+        for worker, history in enumerate(past)
     ]
-    counts = [beat.counts for beat in beats]
+    counts = [_counts(history) for history in past]
     reasons: Counter[str] = Counter()
     read_by: Counter[str] = Counter()
     for count in counts:
         reasons.update(count.reasons)
         read_by.update(count.read_by)
-    skipped = manifest.skipped + sum(count.skipped for count in counts)
+    state = _run_state(workers) if fleet is None else _fleet_state(workers)
     return RunStatus(
         run=manifest.run,
         input=manifest.input,
         output=manifest.output,
         engine=manifest.engine,
         model=manifest.model,
-        state=_run_state(workers),
+        state=state,
         documents=DocumentCounts(
             total=manifest.skipped + len(manifest.documents),
             done=manifest.skipped + sum(count.done for count in counts),
             ok=sum(count.ok for count in counts),
             partial=sum(count.partial for count in counts),
             failed=sum(count.failed for count in counts),
-            skipped=skipped,
+            skipped=manifest.skipped + sum(count.skipped for count in counts),
         ),
         pages=PageCounts(
             read=sum(count.pages_read for count in counts),
@@ -132,32 +163,92 @@ def summarise(manifest: Manifest, beats: Sequence[Heartbeat], marks: Sequence[Do
         ),
         reasons=dict(reasons.most_common()),
         workers=workers,
-        seconds=round(max((beat.seconds for beat in beats), default=0.0), 3),
+        seconds=round(_wall_seconds(past, fleet, state, now), 3),
+        dollars=None if fleet is None else round(sum(worker.dollars or 0.0 for worker in workers), 4),
+        worst_dollars=None if fleet is None else round(_worst_dollars(manifest.total_workers, fleet), 4),
+        launched=fleet.launched if fleet else None,
+        expires=fleet.expiry if fleet else None,
     )
 
 
-def _worker_status(
-    manifest: Manifest, worker: int, beat: Heartbeat | None, mark: DoneMark | None, now: datetime
-) -> WorkerStatus:
+def histories(workers: int, records: Records) -> list[History]:
+    """The records by slice, for each of so many workers."""
+    beat_of = {beat.worker: beat for beat in records.beats}
+    mark_of = {mark.worker: mark for mark in records.marks}
+    booted: dict[int, list[Machine]] = {}
+    for boot in records.boots:
+        booted.setdefault(boot.worker, []).append(boot.machine)
+    return [History(booted.get(worker, ()), beat_of.get(worker), mark_of.get(worker)) for worker in range(workers)]
+
+
+def share_of(manifest: Manifest, worker: int) -> int:
+    """How many documents a worker's slice has."""
+    return len(range(worker, len(manifest.documents), manifest.total_workers))
+
+
+def last_sign(past: Iterable[History]) -> datetime | None:
+    """The last time that any worker gave a sign."""
+    stamps = [record.at for history in past for record in (history.beat, history.mark) if record is not None]
+    return max(map(moment, stamps), default=None)
+
+
+def _counts(history: History) -> Counts:
+    """A replacement that still looks for where it stands counts from nothing: until then its predecessor's word."""
+    beat, mark = history.beat, history.mark
     if beat is None:
-        total = len(slice_of(manifest.documents, Slice(worker, manifest.total_workers)))
-        return WorkerStatus(id=worker, state="waiting", done=0, total=total)
+        return mark.counts if mark is not None else Counts()
+    is_behind = mark is not None and beat.state == "starting" and mark.counts.done > beat.counts.done
+    return mark.counts if mark is not None and is_behind else beat.counts
+
+
+def _worker_status(share: int, worker: int, history: History, now: datetime) -> WorkerStatus:
+    beat, mark = history.beat, history.mark
+    if beat is None:
+        return WorkerStatus(id=worker, state="waiting", done=0, total=share)
     ended = has_ended(beat, mark)
     alive = is_alive(beat, mark, now)
+    counts = _counts(history)
     return WorkerStatus(
         id=worker,
         state=mark.why if mark and ended else beat.state,
-        done=beat.counts.done,
+        done=counts.done,
         total=beat.counts.total,
-        failed=beat.counts.failed,
-        partial=beat.counts.partial,
-        pages=beat.counts.pages_read,
+        failed=counts.failed,
+        partial=counts.partial,
+        pages=counts.pages_read,
         pages_per_second=round(_pace(beat) if ended else beat.pages_per_second, 3),
         eta_seconds=beat.eta_seconds if alive else None,
         heartbeat_age_seconds=round(age_seconds(beat.at, now), 1),
         stale=not ended and not alive,
         host=beat.host,
         reading=beat.reading if alive else [],
+    )
+
+
+def _fleet_worker_status(share: int, worker: int, history: History, fleet: FleetRecord, now: datetime) -> WorkerStatus:
+    """As its own records tell it, and then what its machines do."""
+    seen = _worker_status(share, worker, history, now)
+    told = stays.standing(history, fleet, now)
+    had = stays.machines(history)
+    newest = had[-1] if had else Machine(instance="", booted=fleet.launched)
+    beat, mark = history.beat, history.mark
+    is_at_work = told.state in _LIVING and told.state != "booting" and not told.stale
+    return seen.model_copy(
+        update={
+            "state": told.state,
+            "stale": told.stale,
+            "final": told.final,
+            "pages_per_second": seen.pages_per_second if is_at_work or told.final else 0.0,
+            "eta_seconds": seen.eta_seconds if is_at_work else None,
+            "reading": seen.reading if is_at_work else [],
+            "instance": newest.instance,
+            "type": newest.type,
+            "zone": newest.zone,
+            "respawns": max(0, len(had) - 1),
+            "notice": beat.notice if beat and beat.machine and beat.machine.instance == newest.instance else None,
+            "dollars": round(stays.dollars(history, fleet, now), 4),
+            "detail": mark.detail if mark and history.is_final else "",
+        }
     )
 
 
@@ -177,6 +268,31 @@ def _run_state(workers: Iterable[WorkerStatus]) -> RunState:
     return "waiting"
 
 
+def _fleet_state(workers: Iterable[WorkerStatus]) -> RunState:
+    """A fleet that heals itself goes on until the last worker has come to an end; then the worst end counts."""
+    left = [worker for worker in workers if not worker.final]
+    ends: list[RunState] = ["failed", "expired", "ended"]
+    if not left:
+        return next((end for end in ends if any(worker.state == end for worker in workers)), "done")
+    if any(worker.state in _LIVING and not worker.stale for worker in left):
+        return "running"
+    if any(worker.stale for worker in left):
+        return "stale"
+    return "interrupted" if any(worker.state == "interrupted" for worker in left) else "waiting"
+
+
+def _wall_seconds(past: Sequence[History], fleet: FleetRecord | None, state: RunState, now: datetime) -> float:
+    if fleet is None:
+        return max((history.beat.seconds for history in past if history.beat), default=0.0)
+    end = (last_sign(past) or now) if state in OVER else now
+    return max(0.0, (end - moment(fleet.launched)).total_seconds())
+
+
+def _worst_dollars(workers: int, fleet: FleetRecord) -> float:
+    hours = (moment(fleet.expiry) - moment(fleet.launched)).total_seconds() / 3600
+    return workers * fleet.worst_price * hours
+
+
 def weight(size: int) -> float:
     """What a document of so many bytes counts for in an ETA: long ones take longer, and none takes no time."""
     return size + 65536.0
@@ -190,8 +306,15 @@ def eta_seconds(left: float, done: float, seconds: float) -> float | None:
 
 
 def read_status(store: Store, manifest: Manifest, now: datetime) -> RunStatus:
-    keys = RunKeys(manifest.run)
-    return summarise(manifest, heartbeats(store, keys), done_marks(store, keys), now)
+    """In O(workers) reads, however many documents there are."""
+    records = read_records(store, manifest.run)
+    return summarise(manifest, records.beats, records.marks, now, records.fleet, records.boots)
+
+
+def read_records(store: Store, run: str) -> Records:
+    keys = RunKeys(run)
+    fleet = load_fleet(store, run)
+    return Records(heartbeats(store, keys), done_marks(store, keys), fleet, boots(store, keys) if fleet else ())
 
 
 def heartbeats(store: Store, keys: RunKeys) -> list[Heartbeat]:
@@ -202,14 +325,23 @@ def done_marks(store: Store, keys: RunKeys) -> list[DoneMark]:
     return _read_all(store, keys.done, DoneMark)
 
 
+def boots(store: Store, keys: RunKeys) -> list[Boot]:
+    """One LIST: all is in the keys."""
+    return [boot for entry in store.list(keys.boots) if (boot := boot_of(entry.key))]
+
+
 R = TypeVar("R", bound=Record)
 
 
 def _read_all(store: Store, prefix: str, shape: type[R]) -> list[R]:
-    records = []
-    for entry in list(store.list(prefix)):
-        try:
-            records.append(shape.model_validate_json(store.get(entry.key)))
-        except (NotFound, ValidationError):
-            continue  # removed or replaced by a newer version's shape between LIST and GET: the next poll sees it
-    return records
+    keys = [entry.key for entry in store.list(prefix)]
+    with ThreadPoolExecutor(_READERS) as pool:
+        return [record for record in pool.map(lambda key: _read(store, key, shape), keys) if record is not None]
+
+
+def _read(store: Store, key: str, shape: type[R]) -> R | None:
+    """None if it was removed or replaced by a newer version's shape between LIST and GET: the next poll sees it."""
+    try:
+        return shape.model_validate_json(store.get(key))
+    except (NotFound, ValidationError):
+        return None

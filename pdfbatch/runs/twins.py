@@ -8,8 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError
-from pdfbatch.records import DoneMark, Heartbeat, Manifest, RunKeys
-from pdfbatch.runs.progress import STALE_SECONDS, age_seconds, done_marks, has_ended, heartbeats, is_alive
+from pdfbatch.records import FINAL_ENDINGS, DoneMark, Heartbeat, Manifest, RunKeys
+from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.progress import done_marks, heartbeats
+from pdfbatch.runs.signs import STALE_SECONDS, age_seconds, has_ended, is_alive
 from pdfbatch.store import Store
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -63,10 +65,15 @@ def refuse_twin(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> None:
 
 
 def somebody_lives(output: Store, manifest: Manifest, now: datetime) -> bool:
-    """Whether a worker of the run is at work, or is about to be: a run that has just begun has no signs yet."""
+    """Whether a worker of the run is at work, or is about to be: a run that has just begun has no signs yet, and a
+    fleet replaces its machines until each of its workers has come to an end of its own, or all was ended."""
     keys = RunKeys(manifest.run)
     beats = heartbeats(output, keys)
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
+    if (fleet := load_fleet(output, manifest.run)) is not None:
+        ended = sum(mark.why in FINAL_ENDINGS for mark in marks.values())
+        is_over = fleet.ended is not None or now >= datetime.fromisoformat(fleet.expiry)
+        return not is_over and ended < manifest.total_workers
     if not beats:
         return age_seconds(manifest.created, now) < STALE_SECONDS
     return any(not _is_this_process(beat) and is_living(beat, marks.get(beat.worker), now) for beat in beats)

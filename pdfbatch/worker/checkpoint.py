@@ -13,19 +13,22 @@ EVERY_PAGES = 32
 
 
 class Checkpoints:
-    """The checkpoints of one run. Several threads may use it, each for another document."""
+    """The checkpoints of one run, and those of the run `before` it, which are taken up and dropped but not added to.
+    Several threads may use it, each for another document."""
 
-    def __init__(self, store: Store, keys: RunKeys) -> None:
+    def __init__(self, store: Store, keys: RunKeys, before: RunKeys | None = None) -> None:
         self._store = store
         self._keys = keys
+        self._runs = [keys] if before is None else [before, keys]
         self._found: dict[str, list[str]] = defaultdict(list)
-        for entry in store.list(keys.checkpoints):
-            self._found[entry.key.rsplit("/", 1)[0] + "/"].append(entry.key)
+        for run in self._runs:
+            for entry in store.list(run.checkpoints):
+                self._found[entry.key.rsplit("/", 1)[0] + "/"].append(entry.key)
 
     def load(self, document: SourceDocument) -> list[PageResult]:
         """Pages of this very version of the PDF that need not be read again; unread ones get another chance."""
         pages: dict[int, PageResult] = {}
-        for key in list(self._found.get(self._keys.checkpoints_of(document.key), ())):
+        for key in self._keys_of(document):
             try:
                 saved = Checkpoint.model_validate_json(self._store.get(key))
             except (NotFound, ValidationError):
@@ -49,6 +52,11 @@ class Checkpoints:
 
     def drop(self, document: SourceDocument) -> None:
         """Call when the document is published: nobody needs its pages any more."""
-        keys = self._found.pop(self._keys.checkpoints_of(document.key), None)
+        keys = self._keys_of(document)
+        for run in self._runs:
+            self._found.pop(run.checkpoints_of(document.key), None)
         if keys:
             self._store.delete(keys)
+
+    def _keys_of(self, document: SourceDocument) -> list[str]:
+        return [key for run in self._runs for key in self._found.get(run.checkpoints_of(document.key), ())]

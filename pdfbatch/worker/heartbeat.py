@@ -13,7 +13,10 @@ _TRIES = 5
 
 
 class Heart:
-    """Overwrites one key with what `beat` returns, every `seconds`; ends last, with a last beat."""
+    """Overwrites one key with what `beat` returns, every `seconds`; ends last, with a last beat.
+
+    Before the first beat `inherit` is told the last one of whoever had the slice before.
+    """
 
     def __init__(
         self,
@@ -22,6 +25,7 @@ class Heart:
         worker: int,
         seconds: float,
         beat: Callable[[], Heartbeat],
+        inherit: Callable[[Heartbeat], None],
         clock: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -29,6 +33,7 @@ class Heart:
         self._worker = worker
         self._seconds = seconds
         self._beat = beat
+        self._inherit = inherit
         self._clock = clock
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -63,6 +68,7 @@ class Heart:
         known, mark = last_sign(self._store, self._keys, self._worker)
         if known is not None:
             refuse_twin(known, mark, self._clock())
+            self._inherit(known)
         data = self._beat().model_dump_json().encode()
         if entry is None:
             self._store.put_new(key, data)

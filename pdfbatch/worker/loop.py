@@ -4,9 +4,10 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pdfbatch.documents.children import Children
 from pdfbatch.engines import Engine
@@ -15,8 +16,11 @@ from pdfbatch.records import (
     DoneMark,
     Ending,
     Heartbeat,
+    Life,
+    Machine,
     Manifest,
     Outcome,
+    PageResult,
     RunKeys,
     SourceDocument,
     WorkerState,
@@ -28,9 +32,11 @@ from pdfbatch.store import Store
 from pdfbatch.worker.book import Book
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.heartbeat import Heart
+from pdfbatch.worker.lives import lives
 from pdfbatch.worker.pipeline import Pipeline, Places
 from pdfbatch.worker.scratch import scratch_folder
-from pdfbatch.worker.stop import Stop
+from pdfbatch.worker.spot import Notice
+from pdfbatch.worker.stop import Stop, Why
 from pdfbatch.worker.takeup import outcome_from_output, standing
 from pdfbatch.worker.tally import Tally
 from pdfbatch.worker.work import MadeBy
@@ -47,10 +53,13 @@ class Job(NamedTuple):
     processes: int
     heartbeat_seconds: float
     clock: Callable[[], datetime]
+    machine: Machine | None = None
+    """The fleet's machine that this is; None on one's own."""
 
 
 class SliceRun:
-    """One slice at work. `run` blocks until its end; `heartbeat` may be asked from other threads meanwhile."""
+    """One slice at work. `run` blocks until its end; `heartbeat`, `noticed` and `save_pages` may be called from other
+    threads meanwhile."""
 
     def __init__(self, job: Job, stop: Stop) -> None:
         self._job = job
@@ -62,6 +71,10 @@ class SliceRun:
         self._started = self._stamp()
         self._pipeline: Pipeline | None = None
         self._children: Children | None = None
+        self._past: list[Life] = []
+        self._notice: str | None = None
+        self._has_strikes = job.machine is not None
+        self._got_something = False
 
     def run(self) -> DoneMark:
         """
@@ -69,9 +82,10 @@ class SliceRun:
             PdfbatchError: the output cannot be read or written any more; what was published stays.
         """
         job = self._job
-        heart = Heart(job.output, self._keys, job.worker, job.heartbeat_seconds, self.heartbeat, job.clock)
+        beats = job.heartbeat_seconds
+        heart = Heart(job.output, self._keys, job.worker, beats, self.heartbeat, self._inherit, job.clock)
         heart.start()
-        why: Ending = "failed"
+        why: Why | Literal["done", "failed"] = "failed"
         try:
             book, left = self._take_up()
             self._tally.expect(sum(weight(document.size) for document in left))
@@ -98,11 +112,27 @@ class SliceRun:
             pid=os.getpid(),
             born=birth_of(os.getpid()),
             reading=self._pipeline.reading() if self._pipeline else [],
+            machine=self._job.machine,
+            notice=self._notice,
+            past=self._past,
         )
+
+    def noticed(self, _notice: Notice) -> None:
+        """AWS takes the machine: the heartbeat tells it, and the work drains."""
+        self._notice = self._stamp()
+        self._stop.ask("interrupted")
+
+    def save_pages(self) -> None:
+        """Checkpoints what is read of the open documents, for the day that no notice comes in time."""
+        if self._pipeline is not None:
+            self._pipeline.save_pages()
 
     def kill_children(self) -> None:
         if self._children is not None:
             self._children.kill()
+
+    def _inherit(self, last: Heartbeat) -> None:
+        self._past = lives(last)
 
     def _take_up(self) -> tuple[Book, list[SourceDocument]]:
         job = self._job
@@ -122,6 +152,8 @@ class SliceRun:
                     if outcome is not None:
                         book.enter(outcome)
                         self._tally.document(outcome)
+                        self._got_something = True
+                    self._clear_strikes()
                     book.keep(time.monotonic())
         finally:
             book.close()
@@ -130,7 +162,8 @@ class SliceRun:
         if not left:
             return
         job = self._job
-        places = Places(job.source, job.output, Checkpoints(job.output, self._keys), scratch)
+        before = RunKeys(job.manifest.follows) if job.manifest.follows else None
+        places = Places(job.source, job.output, Checkpoints(job.output, self._keys, before), scratch)
         options = job.manifest.options
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
         with (
@@ -138,9 +171,22 @@ class SliceRun:
             job.engine.reader(self._children, options, scratch) as reader,
         ):
             self._pipeline = Pipeline(
-                places, self._children, reader, made_by, options, self._stop, self._stamp, self._tally.page
+                places, self._children, reader, made_by, options, self._stop, self._stamp, self._page_done
             )
             yield from self._pipeline.run(left)
+
+    def _page_done(self, page: PageResult, share: float, resumed: bool) -> None:
+        self._tally.page(page, share, resumed)
+        self._got_something |= not resumed
+
+    def _clear_strikes(self) -> None:
+        """A machine that got something done is no broken one: its boots are not held against it."""
+        if not self._has_strikes or not self._got_something:
+            return
+        self._has_strikes = False
+        output, prefix = self._job.output, self._keys.strikes_of(self._job.worker)
+        with suppress(PdfbatchError):
+            output.delete([entry.key for entry in output.list(prefix)])
 
     def _all_done(self) -> bool:
         counts = self._tally.counts()

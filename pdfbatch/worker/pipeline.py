@@ -32,6 +32,7 @@ from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import EVERY_PAGES, Checkpoints
 from pdfbatch.worker.publish import Publisher, patiently
 from pdfbatch.worker.stop import Stop
+from pdfbatch.worker.threads import LooseThreads
 from pdfbatch.worker.work import MadeBy, Work
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ T = TypeVar("T")
 JUDGE_SECONDS = 30.0
 DRAIN_SECONDS = 90.0
 """How long pages that are being read may go on after a stop; a Spot notice leaves 120 s for everything."""
+SAVE_SECONDS = 10.0
+"""How long what is to be written may take after that: a store that answers needs a second, no other is waited for."""
 _TICK_SECONDS = 0.25
 _STORE_THREADS = 8
 _DOCUMENTS_AHEAD = 4
@@ -93,6 +96,7 @@ class Pipeline:
         self._pages_running: dict[tuple[str, int], None] = {}
         self._outcomes: deque[Outcome] = deque()
         self._storing = 0
+        self._is_late = False
         self._error: PdfbatchError | None = None
 
     def run(self, documents: Iterable[SourceDocument]) -> Iterator[Outcome | None]:
@@ -105,6 +109,7 @@ class Pipeline:
         """
         todo = iter(documents)
         self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
+        self._fetchers = LooseThreads(_STORE_THREADS, "fetch")
         try:
             while self._admit(todo) or self._open:
                 self._next_event()
@@ -114,7 +119,13 @@ class Pipeline:
                     yield from self._drain()
                     return
         finally:
-            self._threads.shutdown(wait=True, cancel_futures=True)
+            self._fetchers.end()
+            self._threads.shutdown(wait=not self._is_late, cancel_futures=True)
+
+    def save_pages(self) -> None:
+        """Checkpoints the finished pages of all open documents soon; the work goes on. May be called from any
+        thread."""
+        self._events.put(self._checkpoint_all)
 
     def reading(self) -> list[str]:
         """What the children are reading now, for people; may be called from any thread."""
@@ -159,7 +170,7 @@ class Pipeline:
                 return False
             work = Work(document, started=time.monotonic())
             self._open[work.key] = work
-            self._in_thread(partial(self._fetch, document), partial(self._fetched, work))
+            self._when_done(self._fetchers.submit(partial(self._fetch, document)), partial(self._fetched, work))
         return True
 
     def _fetch(self, document: SourceDocument) -> Fetched:
@@ -288,6 +299,11 @@ class Pipeline:
             work.saved.update(page.number for page in pages)
             self._in_thread(partial(self._places.checkpoints.save, work.document, pages), self._stored)
 
+    def _checkpoint_all(self) -> None:
+        for work in self._open.values():
+            if not work.is_read:
+                self._checkpoint(work)
+
     def _stored(self, done: "Future[None]") -> None:
         error = done.exception()
         if isinstance(error, PdfbatchError):
@@ -331,9 +347,9 @@ class Pipeline:
             self._next_event()
             yield from self._take_outcomes()
         self._children.kill()
-        for work in self._open.values():
-            if not work.is_read:
-                self._checkpoint(work)
-        while self._storing:
+        self._checkpoint_all()
+        deadline = time.monotonic() + SAVE_SECONDS
+        while self._storing and time.monotonic() < deadline:
             self._next_event()
             yield from self._take_outcomes()
+        self._is_late = self._storing > 0

@@ -1,9 +1,15 @@
+import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from pdfbatch.records import Counts, DoneMark, Ending, Heartbeat, Manifest, SourceDocument
-from pdfbatch.runs.progress import eta_seconds, summarise, timestamp, weight
+from pdfbatch.records import Counts, DoneMark, Ending, Heartbeat, Manifest, RunKeys, SourceDocument
+from pdfbatch.runs.progress import RunState, eta_seconds, read_status, summarise, timestamp, weight
+from pdfbatch.store import Entry, Store, open_store
+from pdfbatch.store.local import LocalStore
+from tests.runs.fleets import RUN, Story, fleet, minute, stamp
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -77,3 +83,159 @@ def test_the_eta_goes_by_the_pace_of_this_process(left: float, done: float, seco
 
 def test_a_long_document_weighs_more_than_an_empty_one_and_none_weighs_nothing() -> None:
     assert weight(10_000_000) > 50 * weight(0) > 0
+
+
+def test_a_done_mark_as_a_shell_writes_it_is_of_the_life_that_began_in_the_same_second() -> None:
+    at = NOW - timedelta(seconds=90)
+    beat_of_it = beat(0, Counts(total=10), age=90).model_copy(update={"started": f"{at:%Y-%m-%dT%H:%M:%S}.000Z"})
+    shell = mark(0).model_copy(update={"at": f"{at:%Y-%m-%dT%H:%M:%SZ}"})
+    assert summarise(manifest(workers=1), [beat_of_it], [shell], NOW).state == "done"
+
+
+# ── a fleet ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CountingStore(LocalStore):
+    """Counts what is asked of it."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.gets: list[str] = []
+        self.lists: list[str] = []
+
+    def get(self, key: str) -> bytes:
+        self.gets.append(key)
+        return super().get(key)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        self.lists.append(prefix)
+        return super().list(prefix)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    found = open_store(str(tmp_path / "out"), create=True)
+    found.put(RunKeys(RUN).fleet, fleet().model_dump_json().encode())
+    return found
+
+
+def fleet_manifest(workers: int) -> Manifest:
+    return manifest(documents=300, workers=workers).model_copy(update={"run": RUN})
+
+
+def working(worker: int) -> Story:
+    return Story(worker).boots_at(3).beats(6, 20, done=40)
+
+
+def done(worker: int) -> Story:
+    return Story(worker).boots_at(3).beats(6, 20, "done", done=100).marks(20, "done")
+
+
+def given_up(worker: int) -> Story:
+    return Story(worker).boots_at(3).marks(4, "gave_up", "The image cannot be pulled.")
+
+
+def test_a_fleet_is_read_from_its_store_with_its_machines_and_dollars(store: Store) -> None:
+    second = (
+        Story(1).boots_at(3).beats(6, 11, notice=10, done=30).boots_at(15, zone="us-east-1b").beats(18, 20, done=35)
+    )
+    for story in (working(0), second, given_up(2)):
+        story.write(store)
+    status = read_status(store, fleet_manifest(3), minute(20))
+    assert [(one.state, one.respawns, one.instance, one.zone) for one in status.workers] == [
+        ("running", 0, "i-0", "us-east-1a"),
+        ("running", 1, "i-1", "us-east-1b"),
+        ("failed", 0, "i-0", "us-east-1a"),
+    ]
+    assert [one.dollars for one in status.workers] == [0.3, round((10 + 2 * 6) / 60, 4), 0.05]
+    assert status.workers[2].detail == "The image cannot be pulled."
+    assert status.dollars == pytest.approx(0.7167)
+    assert status.worst_dollars == 3 * 3.0 * 2
+    assert (status.launched, status.expires, status.seconds) == (stamp(0), stamp(120), 1200)
+    assert status.documents.done == 75
+    assert status.state == "running"
+
+
+def test_a_poll_reads_a_few_small_things_per_worker_and_never_lists_the_outputs(store: Store, tmp_path: Path) -> None:
+    for worker in range(40):
+        done(worker).write(store)
+    counting = CountingStore(tmp_path / "out")
+    read_status(counting, fleet_manifest(40), minute(20))
+    keys = RunKeys(RUN)
+    assert sorted(counting.lists) == sorted([keys.workers, keys.done, keys.boots])
+    assert len(counting.gets) == 2 * 40 + 1
+
+
+def test_a_million_documents_are_not_sliced_to_be_counted(store: Store) -> None:
+    class Documents(list[SourceDocument]):
+        def __getitem__(self, *_: object) -> SourceDocument:  # type: ignore[override]
+            raise AssertionError("somebody looked at the documents")
+
+        __iter__ = None  # type: ignore[assignment]
+
+    frozen = fleet_manifest(3)
+    many = frozen.model_copy(update={"documents": Documents(frozen.documents)})
+    assert [worker.total for worker in read_status(store, many, minute(1)).workers] == [100, 100, 100]
+
+
+def test_a_notice_is_told_of_the_machine_that_got_it_alone(store: Store) -> None:
+    noticed = Story().boots_at(3).beats(6, 21, notice=20)
+    noticed.write(store)
+    assert read_status(store, fleet_manifest(1), minute(21)).workers[0].notice == stamp(20)
+    noticed.boots_at(25).write(store)
+    assert read_status(store, fleet_manifest(1), minute(26)).workers[0].notice is None
+
+
+def test_a_replacement_that_looks_where_it_stands_does_not_make_the_work_vanish(store: Store) -> None:
+    story = Story().boots_at(3).beats(6, 21, "interrupted", notice=20, done=40).marks(21, "interrupted")
+    story.boots_at(25).beats(28, 28, "starting").write(store)
+    status = read_status(store, fleet_manifest(1), minute(28))
+    assert (status.workers[0].state, status.workers[0].done, status.documents.ok) == ("starting", 40, 40)
+
+
+def test_a_silent_worker_has_no_pace_and_no_eta_any_more(store: Store) -> None:
+    working(0).write(store)
+    worker = read_status(store, fleet_manifest(1), minute(30)).workers[0]
+    assert (worker.state, worker.stale, worker.pages_per_second, worker.eta_seconds) == ("waiting", True, 0.0, None)
+
+
+RUNS: dict[str, tuple[list[Story], float, RunState]] = {
+    "nothing has booted": ([], 1, "waiting"),
+    "one boots": ([Story().boots_at(3)], 4, "running"),
+    "one works, one is done": ([working(0), done(1)], 20, "running"),
+    "one works, one gave up": ([working(0), given_up(1)], 20, "running"),
+    "one failed and is tried again, one is done": ([working(0).marks(20, "failed"), done(1)], 20.5, "waiting"),
+    "all are done": ([done(0), done(1)], 25, "done"),
+    "all are done, the expiry has passed": ([done(0), done(1)], 500, "done"),
+    "one gave up, one is done": ([given_up(0), done(1)], 25, "failed"),
+    "one hit the deadline, one is done": ([working(0).marks(20, "deadline"), done(1)], 25, "expired"),
+    "the fleet expired": ([working(0), working(1)], 120, "expired"),
+    "one is silent": ([working(0), done(1)], 22, "stale"),
+    "one is being taken": (
+        [working(0).beats(6, 20.5, notice=20).marks(20.5, "interrupted"), done(1)],
+        21,
+        "interrupted",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RUNS)
+def test_the_state_of_a_fleets_run(store: Store, what: str) -> None:
+    stories, at, state = RUNS[what]
+    for story in stories:
+        story.write(store)
+    assert read_status(store, fleet_manifest(2), minute(at)).state == state
+
+
+def test_a_run_taken_down_is_ended_and_its_clock_stands(store: Store) -> None:
+    working(0).write(store)
+    store.put(RunKeys(RUN).fleet, fleet(ended=30).model_dump_json().encode())
+    status = read_status(store, fleet_manifest(2), minute(500))
+    assert (status.state, status.seconds) == ("ended", 1200)
+    assert [worker.state for worker in status.workers] == ["ended", "ended"]
+
+
+def test_of_a_run_on_ones_own_machines_nothing_about_a_fleet_is_told(tmp_path: Path) -> None:
+    own = open_store(str(tmp_path / "own"), create=True)
+    status = json.loads(read_status(own, fleet_manifest(1), minute(1)).model_dump_json())
+    assert {status[name] for name in ("dollars", "worst_dollars", "launched", "expires")} == {None}

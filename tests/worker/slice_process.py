@@ -1,14 +1,19 @@
 """A slice in a process of its own, for tests that kill it: python -m tests.worker.slice_process IN OUT TASK [OF WORKER]
 
-Ends with 0 when the slice is done, 130 when it was stopped.
+Ends with 0 when the slice is done, 130 when it was stopped. With PDFBATCH_INSTANCE it is a machine of a fleet; where
+the environment names a metadata service, it is asked ten times a second.
 """
 
+import os
 import sys
+from contextlib import ExitStack
 
-from pdfbatch.records import ReadOptions
+from pdfbatch.config import metadata_endpoint
+from pdfbatch.records import Machine, ReadOptions
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
 from pdfbatch.worker.loop import Job, SliceRun
+from pdfbatch.worker.spot import SpotWatch
 from pdfbatch.worker.stop import Stop, on_signals
 from tests.worker import page_tasks
 from tests.worker.conftest import begin_at, now
@@ -22,8 +27,13 @@ def main(pdfs: str, out: str, task: str, total: str = "1", worker: str = "0") ->
     if begun.how == "nothing":
         return 0
     stop = Stop()
-    run = SliceRun(Job(begun.manifest, part.worker, source, output, engine, 2, 1.0, now), stop)
-    with on_signals(stop, run.kill_children):
+    instance = os.environ.get("PDFBATCH_INSTANCE")
+    machine = Machine(instance=instance, booted="2026-01-01T00:00:00Z") if instance else None
+    run = SliceRun(Job(begun.manifest, part.worker, source, output, engine, 2, 1.0, now, machine), stop)
+    with ExitStack() as watches:
+        watches.enter_context(on_signals(stop, run.kill_children))
+        if endpoint := metadata_endpoint(os.environ):
+            watches.enter_context(SpotWatch(endpoint, run.noticed, run.save_pages, 0.1))
         mark = run.run()
     return 0 if mark.why == "done" else 130
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from pdfbatch.documents.children import Children
 from pdfbatch.engines.base import Reader
+from pdfbatch.engines.dolphin.late import LateReader
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, model_folder, pinned
 from pdfbatch.errors import NotReady
 from pdfbatch.records import ReadOptions
@@ -35,14 +36,14 @@ class DolphinEngine:
     def pinned_model(self) -> str:
         return pinned(self.model)
 
-    @contextmanager
-    def reader(self, children: Children, options: ReadOptions, scratch: Path) -> Iterator[Reader]:
-        from pdfbatch.engines.dolphin.model import load
-        from pdfbatch.engines.dolphin.reader import DolphinReader
+    def reader(self, children: Children, options: ReadOptions, scratch: Path) -> AbstractContextManager[Reader]:
+        def load_reader(folder: Path) -> AbstractContextManager[Reader]:
+            from pdfbatch.engines.dolphin.model import load
+            from pdfbatch.engines.dolphin.reader import DolphinReader
 
-        dolphin = load(model_folder(self.model))
-        with DolphinReader(dolphin, children, options, scratch, self._reads_layers) as reader:
-            yield reader
+            return DolphinReader(load(folder), children, options, scratch, self._reads_layers)
+
+        return LateReader(partial(model_folder, self.model), load_reader, 2 * children.processes)
 
 
 class AutoEngine(DolphinEngine):

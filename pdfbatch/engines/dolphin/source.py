@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
+import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 from pdfbatch.errors import NotFound, NotReady, PdfbatchError, StoreError
 from pdfbatch.store import Entry, Store, open_store
 
 DEFAULT_MODEL = "ByteDance/Dolphin-1.5"
+_HUB_SECONDS = 10.0
 _FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
 
 
@@ -132,8 +136,10 @@ def _from_hub(name: str) -> Path:
 
 
 def _commit_of(model: str, revision: str) -> str:
-    from huggingface_hub import HfApi, snapshot_download
-
+    try:
+        from huggingface_hub import HfApi, snapshot_download
+    except ModuleNotFoundError:
+        return _commit_by_web(model, revision)
     try:
         return str(HfApi().model_info(model, revision=revision).sha)
     except Exception as error:
@@ -142,6 +148,17 @@ def _commit_of(model: str, revision: str) -> str:
             return Path(kept).name
         except Exception:
             raise _no_model(f"{model}@{revision}", error) from error
+
+
+def _commit_by_web(model: str, revision: str) -> str:
+    """For a laptop that only launches, without huggingface_hub. Source: Hub API, `/api/models/ID/revision/REVISION`."""
+    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    address = f"{hub}/api/models/{quote(model)}/revision/{quote(revision, safe='')}"
+    try:
+        with urllib.request.urlopen(address, timeout=_HUB_SECONDS) as answer:
+            return str(json.load(answer)["sha"])
+    except (OSError, ValueError, KeyError) as error:
+        raise _no_model(f"{model}@{revision}", error) from error
 
 
 def _no_model(name: str, error: Exception) -> NotReady:

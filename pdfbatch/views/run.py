@@ -1,69 +1,22 @@
-"""Values → what a person or a program sees. Nothing else formats."""
+"""One slice while it runs, and how it ended."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 
-from pydantic import BaseModel
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import Heartbeat, Outcome, RunKeys
-from pdfbatch.runs.progress import RunStatus, WorkerStatus
+from pdfbatch.runs.progress import RunStatus
 from pdfbatch.runs.verify import Verdict
+from pdfbatch.views.words import SHOWN_KEYS, duration, plural, readers, reasons, some
 
-_STATE_STYLE = {
-    "running": "green",
-    "done": "bold green",
-    "draining": "yellow",
-    "interrupted": "yellow",
-    "stale": "bold red",
-    "failed": "bold red",
-}
-_READERS = {"text": "text layer", "plain": "text layer without layout", "ocr": "OCR", "blank": "blank"}
-_SHOWN_KEYS = 10
 _PLAIN_SECONDS = 5.0
-
-
-def as_json(value: BaseModel) -> str:
-    return value.model_dump_json(indent=2)
-
-
-def error_json(error: PdfbatchError) -> str:
-    document = {"error": {"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}}
-    return json.dumps(document, indent=2)
-
-
-def error_text(error: PdfbatchError) -> Text:
-    return Text.assemble(("error: ", "bold red"), error.message, "\n", ("  try: ", "bold"), error.hint)
-
-
-def duration(seconds: float | None) -> str:
-    """3725 → "1:02:05"; None → "–"."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def some(keys: Sequence[str]) -> str:
-    """The first few keys, and how many more there are."""
-    more = f", … {len(keys) - _SHOWN_KEYS:,} more" if len(keys) > _SHOWN_KEYS else ""
-    return ", ".join(keys[:_SHOWN_KEYS]) + more
-
-
-# ── while a slice runs ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def live(beat: Heartbeat) -> RenderableType:
@@ -80,7 +33,7 @@ def live(beat: Heartbeat) -> RenderableType:
     )
     lines: list[RenderableType] = [bar, Text(_figures(beat), no_wrap=True, overflow="ellipsis")]
     if counts.reasons:
-        lines.append(Text("failures  " + _reasons(counts.reasons), style="yellow", no_wrap=True, overflow="ellipsis"))
+        lines.append(Text("failures  " + reasons(counts.reasons), style="yellow", no_wrap=True, overflow="ellipsis"))
     lines += [Text(f"  reading  {what}", style="dim", no_wrap=True, overflow="ellipsis") for what in beat.reading]
     return Group(*lines)
 
@@ -88,7 +41,7 @@ def live(beat: Heartbeat) -> RenderableType:
 def plain_line(beat: Heartbeat) -> str:
     """One line of progress for logs and pipes."""
     counts = beat.counts
-    failures = f" | {_reasons(counts.reasons)}" if counts.reasons else ""
+    failures = f" | {reasons(counts.reasons)}" if counts.reasons else ""
     return (
         f"{duration(beat.seconds)} | {counts.done}/{counts.total} documents | {_figures(beat)}"
         f" | ETA {duration(beat.eta_seconds)}{failures}"
@@ -129,13 +82,6 @@ def _figures(beat: Heartbeat) -> str:
     return f"{plural(beat.counts.pages_read, 'page')} | {beat.pages_per_second:.1f} pages/s{state}"
 
 
-def _reasons(reasons: dict[str, int]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in reasons.items())
-
-
-# ── results ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence[str]) -> RenderableType:
     """The table at the end of a run, its first failures, where the Markdown lies, and what to type next."""
     documents = status.documents
@@ -151,10 +97,10 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
         table.add_row(
             Text("partial", style="yellow"),
             f"{documents.partial:,}",
-            "" if documents.failed else _reasons(status.reasons),
+            "" if documents.failed else reasons(status.reasons),
         )
     if documents.failed:
-        table.add_row(Text("failed", style="red"), f"{documents.failed:,}", _reasons(status.reasons))
+        table.add_row(Text("failed", style="red"), f"{documents.failed:,}", reasons(status.reasons))
     if waiting := documents.total - documents.done:
         table.add_row("not yet", f"{waiting:,}", "")
     pages = status.pages
@@ -174,24 +120,15 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
     facts.add_row("Markdown", Text(status.output))
     if unread:
         facts.add_row("failures", Text(f"{status.output}{RunKeys(status.run).failures}"))
-        facts.add_row("", Group(*map(_failure, failures[:_SHOWN_KEYS])))
-        if (more := len(failures) - _SHOWN_KEYS) > 0:
+        facts.add_row("", Group(*map(_failure, failures[:SHOWN_KEYS])))
+        if (more := len(failures) - SHOWN_KEYS) > 0:
             facts.add_row("", f"… {more:,} more")
     for step in next_steps:
         facts.add_row("next", Text(step, style="bold"))
-    return Group(_title(status), table, Text(), facts)
+    return Group(title(status), table, Text(), facts)
 
 
-def readers(read_by: dict[str, int], engine: str) -> str:
-    """Pages by what read them; for `auto`, how many of them did not need the model."""
-    told = _reasons({_READERS.get(name, name): count for name, count in read_by.items()})
-    total, model = sum(read_by.values()), read_by.get("dolphin", 0)
-    if engine != "auto" or model == total:
-        return told
-    return f"{told}; {100 * (total - model) / total:.0f} % of the pages did not need the model"
-
-
-def _title(status: RunStatus) -> Text:
+def title(status: RunStatus) -> Text:
     return Text(f"Run {status.run}: {status.state}", style="italic")
 
 
@@ -199,47 +136,6 @@ def _failure(outcome: Outcome) -> Text:
     why = f"{outcome.reason}: {outcome.detail}" if outcome.detail else str(outcome.reason)
     pages = f", {len(outcome.failed_pages)} of {plural(outcome.pages, 'page')}" if outcome.outcome == "partial" else ""
     return Text.assemble((outcome.key, "yellow"), f"  {why}{pages}")
-
-
-def status_screen(status: RunStatus) -> RenderableType:
-    """The table of `status`: a line per worker and a line of totals."""
-    table = Table(show_edge=False, pad_edge=False)
-    for name in ("worker", "state", "progress"):
-        table.add_column(name, no_wrap=True)
-    for name in ("failed", "pages", "pages/s", "ETA", "heartbeat"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for worker in status.workers:
-        table.add_row(*_worker_row(worker))
-    documents = status.documents
-    total = Text.assemble(
-        (f"{documents.done:,}/{plural(documents.total, 'document')}", "bold"),
-        f": {documents.ok:,} ok, {documents.partial:,} partial, "
-        f"{documents.failed:,} failed, {documents.skipped:,} skipped",
-    )
-    lines: list[RenderableType] = [_title(status), table, Text(), total]
-    if status.reasons:
-        lines.append(Text("failures by reason: " + _reasons(status.reasons), style="yellow"))
-    for worker in status.workers:
-        lines += [
-            Text(f"worker {worker.id} reads {what}", style="dim", no_wrap=True, overflow="ellipsis")
-            for what in worker.reading
-        ]
-    return Group(*lines)
-
-
-def _worker_row(worker: WorkerStatus) -> list[RenderableType]:
-    state = "stale" if worker.stale else worker.state
-    age = worker.heartbeat_age_seconds
-    return [
-        str(worker.id),
-        Text(state, style=_STATE_STYLE.get(state, "")),
-        Text(f"{worker.done:,}/{worker.total:,}"),
-        f"{worker.failed + worker.partial:,}",
-        f"{worker.pages:,}",
-        f"{worker.pages_per_second:.1f}",
-        duration(worker.eta_seconds),
-        Text("–" if age is None else f"{duration(age)} ago", style="red" if worker.stale else ""),
-    ]
 
 
 def verdict_screen(verdict: Verdict) -> RenderableType:

@@ -1,0 +1,5 @@
+"""`python -m pdfbatch.cli`."""
+
+from pdfbatch.cli import main
+
+main()

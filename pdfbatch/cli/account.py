@@ -1,0 +1,105 @@
+"""The account's commands: `doctor` looks, `setup` makes what is missing or takes it all away."""
+
+from __future__ import annotations
+
+import json as encoding
+from typing import Annotated
+
+import typer
+
+from pdfbatch import views
+from pdfbatch.cli import options as o
+from pdfbatch.cli.outside import agreed, finish, say, show
+from pdfbatch.errors import ExitCode
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="S3URL", help="A prefix that the machines may read PDFs from; repeatable."),
+]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option("--output", metavar="S3URL", help="A prefix that they may write Markdown to; repeatable."),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", metavar="S3URL", help="A folder that they may fetch weights from; repeatable."),
+]
+
+
+def doctor(
+    inputs: Inputs = None,
+    outputs: Outputs = None,
+    workers: o.Workers = 5,
+    instance_type: o.InstanceTypes = None,
+    image: o.Image = "",
+    stack: o.Stack = "pdfbatch",
+    policy: Annotated[
+        bool, typer.Option("--policy", help="Print the least IAM policy for whoever launches, and end.")
+    ] = False,
+    json: o.Json = False,
+) -> None:
+    """Check everything a launch needs, and tell the cure of what is missing."""
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.doctor import diagnose
+    from pdfbatch.fleet.names import Names
+    from pdfbatch.fleet.policies import launcher_policy
+    from pdfbatch.fleet.values import DEFAULT_TYPE
+    from pdfbatch.views import account as screens
+
+    clients, names = Clients(), Names.checked(stack)
+    if policy:
+        allowed = launcher_policy(clients.region, clients.account, names, inputs or [], outputs or [])
+        finish(encoding.dumps(allowed, indent=2))
+    diagnosis = diagnose(clients, names, inputs or [], outputs or [], workers, instance_type or [DEFAULT_TYPE], image)
+    finish(
+        views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
+        ExitCode.DONE if diagnosis.ready else ExitCode.NOT_READY,
+    )
+
+
+def setup(
+    inputs: Inputs = None,
+    outputs: Outputs = None,
+    models: Models = None,
+    email: Annotated[str, typer.Option(help="Who is told when a run is over, and of the budget.")] = "",
+    budget: Annotated[
+        float, typer.Option(metavar="DOLLARS", min=0, help="Warn by mail at 50 and 90 % of this in a month.")
+    ] = 0.0,
+    vpc: Annotated[str, typer.Option(help="A VPC of your own.", show_default="the default VPC")] = "",
+    stack: o.Stack = "pdfbatch",
+    delete: Annotated[bool, typer.Option("--delete", help="Take away all that setup made.")] = False,
+    yes: o.Yes = False,
+    json: o.Json = False,
+) -> None:
+    """Make what a launch needs in the account, as one CloudFormation stack; shown first. Again to add places.
+
+    Role and profile of the machines, security group without inbound, log group, SNS topic, image repository, budget.
+    Nothing in it costs while it is idle, but for images that are stored.
+    """
+    from pdfbatch.fleet import setup as stacks
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.names import Names
+    from pdfbatch.fleet.template import SetupWish
+    from pdfbatch.views import account as screens
+
+    clients, names = Clients(), Names.checked(stack)
+    if delete:
+        if not agreed(f"Delete the stack {stack} with its logs and images?", yes):
+            raise typer.Exit(ExitCode.INTERRUPTED)
+        was_there = stacks.delete(clients, names)
+        finish(encoding.dumps({"deleted": was_there}) if json else screens.deleted_screen(stack, was_there))
+    wish = SetupWish(names, tuple(inputs or ()), tuple(outputs or ()), tuple(models or ()), email, budget, vpc)
+    proposal = stacks.propose(clients, wish)
+    if proposal.kind == "nothing":
+        finish(views.as_json(proposal) if json else screens.proposal_screen(proposal))
+    say(screens.proposal_screen(proposal))
+    try:
+        go_on = agreed("Make it so?", yes)
+    except BaseException:
+        stacks.abandon(clients, proposal)
+        raise
+    if not go_on:
+        stacks.abandon(clients, proposal)
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    stacks.carry_out(clients, proposal)
+    show(views.as_json(proposal) if json else screens.set_up_screen())

@@ -1,0 +1,321 @@
+"""The fleet's commands: `plan`, `launch`, `down`, `ls`, `logs`."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pdfbatch import config, views
+from pdfbatch.cli import options as o
+from pdfbatch.cli.outside import agreed, finish, now, say, show
+from pdfbatch.errors import ExitCode, UsageError
+from pdfbatch.views import fleet as screens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.ec2 import Found
+    from pdfbatch.fleet.plan import Decided
+    from pdfbatch.fleet.propose import Proposal, Reading
+    from pdfbatch.fleet.values import Wish
+    from pdfbatch.records import ReadOptions
+    from pdfbatch.store import Store
+
+
+def plan(
+    source: o.Input,
+    output: o.Output,
+    workers: o.Workers = 5,
+    instance_type: o.InstanceTypes = None,
+    max_hours: o.MaxHours = 48.0,
+    max_cost: o.MaxCost = None,
+    engine: o.FleetEngineName = "",
+    model: o.FleetModel = "",
+    image: o.Image = "",
+    ami: o.AmiName = "",
+    subnet: o.Subnets = None,
+    key_name: o.KeyName = "",
+    tag: o.Tags = None,
+    stack: o.Stack = "pdfbatch",
+    pages_per_second: o.Pace = None,
+    limit: o.Limit = None,
+    changed: o.Changed = False,
+    dpi: o.Dpi = 200,
+    as_published: o.AsPublished = False,
+    pipe_tables: o.PipeTables = False,
+    keep_headers: o.KeepHeaders = False,
+    page_seconds: o.PageSeconds = 120.0,
+    max_retries: o.MaxRetries = 2,
+    json: o.Json = False,
+) -> None:
+    """Tell what a launch would do, how long it would take and what it would cost. Changes nothing."""
+    options = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
+    wish = wish_of(
+        workers, instance_type, max_hours, max_cost, image, ami, subnet, key_name, tag, stack, pages_per_second
+    )
+    places = _places(source, output)
+    go(*places, wish, reading_of(engine, model, options, changed, limit), dry_run=True, json=json)
+
+
+def launch(
+    source: o.Input,
+    output: o.Output,
+    workers: o.Workers = 5,
+    instance_type: o.InstanceTypes = None,
+    max_hours: o.MaxHours = 48.0,
+    max_cost: o.MaxCost = None,
+    engine: o.FleetEngineName = "",
+    model: o.FleetModel = "",
+    image: o.Image = "",
+    ami: o.AmiName = "",
+    subnet: o.Subnets = None,
+    key_name: o.KeyName = "",
+    tag: o.Tags = None,
+    stack: o.Stack = "pdfbatch",
+    pages_per_second: o.Pace = None,
+    limit: o.Limit = None,
+    changed: o.Changed = False,
+    dpi: o.Dpi = 200,
+    as_published: o.AsPublished = False,
+    pipe_tables: o.PipeTables = False,
+    keep_headers: o.KeepHeaders = False,
+    page_seconds: o.PageSeconds = 120.0,
+    max_retries: o.MaxRetries = 2,
+    keep_partial: o.KeepPartial = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end, as `pdfbatch plan` does.")] = False,
+    yes: o.Yes = False,
+    json: o.Json = False,
+) -> None:
+    """Convert every PDF under INPUT on a fleet of EC2 Spot machines: the plan, a question, then the fleet.
+
+    The machines end themselves when all is done, and AWS ends them after --max-hours whatever happens. Launch again to
+    take up what is left.
+    """
+    options = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
+    wish = wish_of(
+        workers, instance_type, max_hours, max_cost, image, ami, subnet, key_name, tag, stack, pages_per_second
+    )
+    places = _places(source, output)
+    reading = reading_of(engine, model, options, changed, limit)
+    go(*places, wish, reading, dry_run=dry_run, keep_partial=keep_partial, yes=yes, json=json)
+
+
+def down(
+    output: o.OptionalOutput = "",
+    run: Annotated[str, typer.Option(help="End this run alone, also where its OUTPUT is gone.")] = "",
+    yes: o.Yes = False,
+    json: o.Json = False,
+) -> None:
+    """End the fleets of OUTPUT with their machines, and see that nothing is left. What was converted stays."""
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.down import end, look
+    from pdfbatch.fleet.plan import output_digest
+    from pdfbatch.store import open_store
+
+    if not output and not run:
+        raise UsageError("What shall be ended?", "Give OUTPUT or --run; `pdfbatch ls` lists what there is.")
+    digest = output_digest(open_store(output).url) if output else ""
+
+    def is_wanted(found: Found) -> bool:
+        return (not run or found.run == run) and (not digest or found.output == digest)
+
+    clients = Clients()
+    found = look(clients).only(is_wanted)
+    if not found.is_nothing:
+        say(screens.remains_screen(found))
+        if not agreed("End all of this?", yes):
+            raise typer.Exit(ExitCode.INTERRUPTED)
+    ended = end(clients, is_wanted, time.sleep)
+    if output:
+        _tell_store(output, run, ended.runs)
+    finish(views.as_json(ended) if json else screens.ended_screen(ended))
+
+
+def ls(json: o.Json = False) -> None:
+    """List every run with machines in this region, and whatever was left behind."""
+    from datetime import timedelta
+
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.inventory import take
+
+    listed = take(Clients(), now() - timedelta(hours=1))
+    show(views.as_json(listed) if json else screens.inventory_screen(listed))
+
+
+def logs(
+    output: o.Output,
+    worker: Annotated[int | None, typer.Argument(metavar="[WORKER]", help="This worker alone.", min=0)] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    boot: Annotated[bool, typer.Option("--boot", help="What the machines said while they booted and ended.")] = False,
+    run: o.Run = None,
+) -> None:
+    """Show what the workers say, from CloudWatch."""
+    from datetime import datetime
+
+    from pdfbatch.fleet import logs as cloudwatch
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.runs import manifest
+    from pdfbatch.runs.verify import no_run
+    from pdfbatch.store import open_store
+
+    store = open_store(output)
+    store.check_readable()
+    wanted = run or manifest.current(store)
+    if wanted is None:
+        raise no_run(store)
+    record = manifest.load_fleet(store, wanted)
+    if record is None:
+        raise UsageError(f"Run {wanted} was not on a fleet, so it has no logs.", "Its failures: `pdfbatch report`.")
+    if boot:
+        _show_boots(store, wanted, worker)
+        return
+    since = datetime.fromisoformat(record.launched)
+    clients = Clients()
+    lines = (
+        cloudwatch.follow(clients, record.log_group, wanted, worker, since, time.sleep)
+        if follow
+        else cloudwatch.lines(clients, record.log_group, wanted, worker, since)
+    )
+    for line in lines:
+        show(screens.log_line(line))
+
+
+def go(
+    source: Store,
+    output: Store,
+    wish: Wish,
+    reading: Reading,
+    *,
+    dry_run: bool = False,
+    keep_partial: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """The plan, the question and the launch; `retry-failures` ends here too."""
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.propose import propose
+    from pdfbatch.fleet.sample import look
+
+    clients = Clients()
+    counting = partial(look, processes=config.default_processes())
+    proposal = propose(clients, source, output, wish, reading, now(), os.environ, counting)
+    if proposal.prepared.changed:
+        say(
+            "changed since converted, left alone (--changed converts them again): "
+            + views.some(proposal.prepared.changed)
+        )
+    if proposal.decided is None:
+        _nothing_to_do(proposal, reading, json)
+        return
+    if dry_run:
+        finish(views.as_json(proposal.decided.plan) if json else screens.plan_screen(proposal.decided.plan))
+    say(screens.plan_screen(proposal.decided.plan))
+    if not agreed("Launch it?", yes):
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    _carry_out(proposal.decided, clients, output, keep_partial, json)
+
+
+def _carry_out(decided: Decided, clients: Clients, output: Store, keep_partial: bool, json: bool) -> None:
+    from pdfbatch.fleet.launch import Outside, launch
+
+    launched = launch(decided, Outside(clients, output, os.environ, say, time.sleep), keep_partial)
+    finish(
+        views.as_json(launched) if json else screens.launched_screen(launched),
+        ExitCode.FAILED if launched.missing else ExitCode.DONE,
+    )
+
+
+def _nothing_to_do(proposal: Proposal, reading: Reading, json: bool) -> None:
+    from pdfbatch.cli.local import status_of_nothing
+
+    nothing = status_of_nothing(proposal.prepared.manifest)
+    if reading.retry is not None:
+        say("nothing to retry: no document failed" + (" for this reason" if reading.retry else ""))
+    show(views.as_json(nothing) if json else views.closing(nothing, [], []))
+
+
+def _places(source: str, output: str) -> tuple[Store, Store]:
+    from pdfbatch.runs.begin import check_places
+    from pdfbatch.store import open_store
+
+    places = open_store(source), open_store(output)
+    check_places(*places)
+    return places
+
+
+def wish_of(
+    workers: int,
+    instance_types: Sequence[str] | None,
+    max_hours: float,
+    max_cost: float | None,
+    image: str,
+    ami: str,
+    subnets: Sequence[str] | None,
+    key_name: str,
+    tags: Iterable[str] | None,
+    stack: str,
+    pages_per_second: float | None = None,
+) -> Wish:
+    from pdfbatch.fleet.names import Names
+    from pdfbatch.fleet.values import DEFAULT_TYPE, Wish
+
+    return Wish(
+        names=Names.checked(stack),
+        workers=workers,
+        instance_types=tuple(dict.fromkeys(instance_types or [DEFAULT_TYPE])),
+        max_hours=max_hours,
+        max_cost=max_cost,
+        image=image,
+        ami=ami,
+        subnets=tuple(subnets or ()),
+        key_name=key_name,
+        tags=tuple(_tag(each) for each in tags or ()),
+        pages_per_second=pages_per_second,
+    )
+
+
+def _tag(given: str) -> tuple[str, str]:
+    key, equals, value = given.partition("=")
+    if not key or not equals:
+        raise UsageError(f"{given!r} is no tag.", "Write --tag KEY=VALUE.")
+    return key, value
+
+
+def reading_of(engine: str, model: str, options: ReadOptions, changed: bool, limit: int | None) -> Reading:
+    from pdfbatch.fleet.propose import Reading
+
+    return Reading(engine, model, options, changed, limit)
+
+
+def _tell_store(output: str, run: str, ended: Sequence[str]) -> None:
+    """The store may be gone: then there is nobody to tell."""
+    from pdfbatch.errors import PdfbatchError
+    from pdfbatch.fleet.down import tell_store
+    from pdfbatch.runs import manifest
+    from pdfbatch.store import open_store
+
+    try:
+        store = open_store(output)
+        store.check_readable()
+        latest = manifest.current(store)
+        tell_store(store, {*ended, *([run] if run else []), *([latest] if latest and not run else [])}, now())
+    except PdfbatchError as error:
+        say(f"not noted in {output}: {error.message}")
+
+
+def _show_boots(store: Store, run: str, worker: int | None) -> None:
+    from pdfbatch.records import RunKeys
+
+    keys = RunKeys(run)
+    prefix = f"{keys.prefix}logs/" if worker is None else keys.boot_logs_of(worker)
+    entries = list(store.list(prefix))
+    for entry in entries:
+        show(screens.heading(entry.key.removeprefix(keys.prefix)))
+        show(store.get(entry.key).decode("utf-8", "replace"))
+    if not entries:
+        say("no machine has ended yet: each leaves its log when it ends")

@@ -1,0 +1,125 @@
+"""`local-run`: one slice, or all, on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from pdfbatch import config, views
+from pdfbatch.cli import options as o
+from pdfbatch.cli.outside import finish, now, say, stderr
+from pdfbatch.errors import ExitCode
+from pdfbatch.records import DoneMark, Manifest, Outcome, RunKeys
+
+if TYPE_CHECKING:
+    from pdfbatch.engines import Engine
+    from pdfbatch.runs.begin import Begun
+    from pdfbatch.runs.progress import RunStatus
+    from pdfbatch.store import Store
+
+S3_HEARTBEAT_SECONDS = 15.0
+LOCAL_HEARTBEAT_SECONDS = 2.0
+
+
+def local_run(
+    source: o.Input,
+    output: o.Output,
+    engine: o.EngineName = "",
+    total_workers: Annotated[int, typer.Option(help="Slices that share the work.")] = 1,
+    worker_id: Annotated[int, typer.Option(help="The slice to do here, from 0.")] = 0,
+    processes: o.Processes = None,
+    limit: o.Limit = None,
+    changed: o.Changed = False,
+    model: o.Model = "",
+    dpi: o.Dpi = 200,
+    as_published: o.AsPublished = False,
+    pipe_tables: o.PipeTables = False,
+    keep_headers: o.KeepHeaders = False,
+    page_seconds: o.PageSeconds = 120.0,
+    max_retries: o.MaxRetries = 2,
+    json: o.Json = False,
+) -> None:
+    """Convert every PDF under INPUT on this machine. Run it again to go on where it stopped."""
+    from pdfbatch.runs.begin import Request, begin, check_places
+    from pdfbatch.runs.partition import Slice
+    from pdfbatch.store import open_store
+
+    part = Slice.checked(worker_id, total_workers)
+    read = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
+    reads = pinned(engine, model)
+    places = open_store(source), open_store(output)
+    check_places(*places)
+    wanted = Request(part, reads.name, read, changed, limit, model=reads.model, pin=reads.pinned_model)
+    run_slice(begin(*places, wanted, now), worker_id, *places, processes, json)
+
+
+def pinned(engine: str, model: str) -> Engine:
+    """The engine that a person named, or the one for this machine."""
+    from pdfbatch.engines import default_engine, engine_named
+
+    return engine_named(engine or default_engine(), model, config.default_model(os.environ))
+
+
+def run_slice(
+    begun: Begun, worker_id: int, source: Store, output: Store, processes: int | None, json: bool
+) -> NoReturn:
+    """Works on one slice with live progress, shows how it ended, and exits with the code for that."""
+    from pdfbatch.engines import engine_named
+    from pdfbatch.runs.ledger import load_failures
+    from pdfbatch.runs.progress import read_status
+    from pdfbatch.worker.loop import Job, SliceRun
+    from pdfbatch.worker.stop import Stop, on_signals
+
+    frozen = begun.manifest
+    if begun.changed:
+        say(f"changed since converted, left alone (--changed converts them again): {views.some(begun.changed)}")
+    if begun.how == "nothing":
+        nothing = status_of_nothing(frozen)
+        finish(views.as_json(nothing) if json else views.closing(nothing, [], []))
+    if begun.how == "finished":
+        say(f"slice {worker_id} of this run is done; others are still at work")
+        found = read_status(output, frozen, now())
+        finish(views.as_json(found) if json else views.status_screen(found))
+    if begun.how == "resumed":
+        say(f"taking up run {frozen.run}")
+    children = processes or config.default_processes()
+    engine = engine_named(frozen.engine, frozen.model)
+    stop = Stop()
+    run = SliceRun(Job(frozen, worker_id, source, output, engine, children, heartbeat_seconds(output), now), stop)
+    with on_signals(stop, run.kill_children), views.Progress(run.heartbeat, stderr):
+        code = exit_code(run.run())
+    found = read_status(output, frozen, now())
+    if json:
+        finish(views.as_json(found), code)
+    failures = load_failures(output, RunKeys(found.run), worker_id)
+    finish(views.closing(found, failures, _next_steps(found, failures, code, begun.how == "resumed")), code)
+
+
+def heartbeat_seconds(output: Store) -> float:
+    return S3_HEARTBEAT_SECONDS if output.url.startswith("s3://") else LOCAL_HEARTBEAT_SECONDS
+
+
+def exit_code(mark: DoneMark) -> ExitCode:
+    if mark.why != "done":
+        return ExitCode.INTERRUPTED
+    return ExitCode.SOME_DOCUMENTS_FAILED if mark.counts.failed or mark.counts.partial else ExitCode.DONE
+
+
+def status_of_nothing(frozen: Manifest) -> RunStatus:
+    from pdfbatch.runs import progress
+
+    return progress.summarise(frozen, [], [], now()).model_copy(update={"state": "done", "workers": []})
+
+
+def _next_steps(found: RunStatus, failures: Sequence[Outcome], code: ExitCode, resumed: bool) -> list[str]:
+    if code is ExitCode.INTERRUPTED:
+        return ["the same command again takes up the rest; finished pages are kept"]
+    steps = [f"pdfbatch verify {found.output}"]
+    if any(failure.reason is not None and failure.reason.retryable for failure in failures):
+        steps.insert(0, f"pdfbatch retry-failures {found.output} --local")
+    if resumed:
+        steps.append("the same command again, for PDFs added since this run was frozen")
+    return steps

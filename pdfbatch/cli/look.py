@@ -1,0 +1,72 @@
+"""Commands that only look at a run: `status`, `verify`, `report`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pdfbatch import views
+from pdfbatch.cli.options import Json, Output, Run
+from pdfbatch.cli.outside import finish, now, show, stdout
+from pdfbatch.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from pdfbatch.records import Manifest
+    from pdfbatch.store import Store
+
+
+def status(
+    output: Output,
+    run: Run = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until the run is over.")] = False,
+    seconds: Annotated[float, typer.Option("--every", min=1, help="With --watch: seconds between two looks.")] = 10.0,
+    json: Json = False,
+) -> None:
+    """Show how far a run is, from any terminal that can read OUTPUT."""
+    from pdfbatch.runs import progress
+
+    if watch and json:
+        raise UsageError("--watch and --json do not go together.", "Call `status --json` as often as you need it.")
+    store, frozen = _run_of(output, run)
+    if watch:
+        views.watch(lambda: progress.read_status(store, frozen, now()), stdout, seconds)
+        return
+    found = progress.read_status(store, frozen, now())
+    show(views.as_json(found) if json else views.status_screen(found))
+
+
+def verify(output: Output, json: Json = False) -> None:
+    """Check that every input has exactly one outcome and every Markdown all its pages."""
+    from pdfbatch.runs.verify import verify as judge_output
+    from pdfbatch.store import open_store
+
+    store = open_store(output)
+    store.check_readable()
+    verdict = judge_output(store)
+    finish(
+        views.as_json(verdict) if json else views.verdict_screen(verdict),
+        ExitCode.DONE if verdict.sound else ExitCode.FAILED,
+    )
+
+
+def report(output: Output, run: Run = None, json: Json = False) -> None:
+    """Tell what a run brought and what it cost: pages, failures, dollars, waste."""
+    from pdfbatch.runs.report import read_report
+
+    store, frozen = _run_of(output, run)
+    told = read_report(store, frozen.run, now())
+    show(views.as_json(told) if json else views.report_screen(told))
+
+
+def _run_of(output: str, run: str | None) -> tuple[Store, Manifest]:
+    from pdfbatch.runs import manifest
+    from pdfbatch.runs.verify import no_run
+    from pdfbatch.store import open_store
+
+    store = open_store(output)
+    store.check_readable()
+    wanted = run or manifest.current(store)
+    if wanted is None:
+        raise no_run(store)
+    return store, manifest.load(store, wanted)

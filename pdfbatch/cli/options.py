@@ -1,0 +1,118 @@
+"""The arguments and options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+from pdfbatch.records import ReadOptions, Reason
+
+Input = Annotated[str, typer.Argument(metavar="INPUT", help="Folder or s3://bucket/prefix/ with the PDFs.")]
+Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder or s3://bucket/prefix/ for the Markdown.")]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="cpu|dolphin|auto|null",
+        help="What reads the pages. dolphin: the model, best on a GPU. auto: the model where there is no healthy text "
+        "layer. null: a dry run.",
+        show_default="dolphin with a GPU and torch, else cpu",
+    ),
+]
+FleetEngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="cpu|dolphin|auto|null",
+        help="What reads the pages. dolphin: the model. auto: the model where no text layer is healthy. cpu: text "
+        "layers and OCR, for instances without a GPU. null: a dry run.",
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="Dolphin 1.0 or 1.5: Hub id (with @revision), folder or s3:// folder.",
+        show_default="PDFBATCH_MODEL, else ByteDance/Dolphin-1.5",
+    ),
+]
+Dpi = Annotated[int, typer.Option(min=50, max=600, help="Resolution at which the model reads a page's elements.")]
+AsPublished = Annotated[
+    bool, typer.Option("--as-published", help="Give the model its pictures as its authors' programs do.")
+]
+PipeTables = Annotated[
+    bool, typer.Option("--pipe-tables", help="The model's tables as pipe tables where no cell spans, else HTML.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+Processes = Annotated[int | None, typer.Option(min=1, help="Child processes that read.", show_default="one per core")]
+KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
+PageSeconds = Annotated[float, typer.Option(min=1, help="A page that takes longer is given up.")]
+MaxRetries = Annotated[int, typer.Option(min=0, help="Times a page is tried again when its reader died or ran late.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.")]
+Changed = Annotated[bool, typer.Option("--changed", help="Convert again what changed since.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Run = Annotated[str | None, typer.Option(help="The run that is meant.", show_default="the latest")]
+Reasons = Annotated[
+    list[Reason] | None, typer.Option("--reason", metavar="REASON", help="Only failures for this reason; repeatable.")
+]
+Workers = Annotated[int, typer.Option(min=1, max=1000, help="Machines, each with a slice of its own.")]
+InstanceTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--instance-type",
+        metavar="TYPE",
+        help="EC2 type; give it several times to let AWS choose.",
+        show_default="g4dn.xlarge",
+    ),
+]
+FleetModel = Annotated[
+    str,
+    typer.Option(
+        help="Dolphin 1.0 or 1.5: Hub id (with @revision), s3:// folder, or /model for the weights in the image.",
+        show_default="ByteDance/Dolphin-1.5",
+    ),
+]
+AmiName = Annotated[
+    str,
+    typer.Option(
+        "--ami",
+        metavar="ID",
+        help="Machine image with NVIDIA's driver, Docker and aws: id or SSM parameter.",
+        show_default="AWS's newest Deep Learning Base image",
+    ),
+]
+KeyName = Annotated[str, typer.Option(help="EC2 key pair for SSH.", show_default="none")]
+Stack = Annotated[str, typer.Option(help="Name of the CloudFormation stack that `setup` made.")]
+OptionalOutput = Annotated[str, typer.Argument(metavar="[OUTPUT]", help="Where the runs write their Markdown.")]
+MaxHours = Annotated[float, typer.Option(min=0.5, max=720, help="All machines are ended after so many hours.")]
+MaxCost = Annotated[
+    float | None, typer.Option(min=0.01, metavar="DOLLARS", help="Ends the machines before they can cost more.")
+]
+Image = Annotated[str, typer.Option(help="The worker image.", show_default="the newest one in your ECR repository")]
+Subnets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subnet", metavar="ID", help="Use this subnet; repeatable.", show_default="those of the default VPC"
+    ),
+]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag on everything made; repeatable.")
+]
+Pace = Annotated[
+    float | None,
+    typer.Option("--pages-per-second", min=0.001, help="What one worker does, if you know better than the estimate."),
+]
+KeepPartial = Annotated[
+    bool, typer.Option("--keep-partial", help="Keep what was launched if not every worker could be.")
+]
+
+
+def read_options(
+    keep_headers: bool, page_seconds: float, max_retries: int, dpi: int, as_published: bool, pipe_tables: bool
+) -> ReadOptions:
+    return ReadOptions(
+        keep_headers=keep_headers,
+        page_seconds=page_seconds,
+        max_retries=max_retries,
+        dpi=dpi,
+        as_published=as_published,
+        pipe_tables=pipe_tables,
+    )

@@ -1,0 +1,54 @@
+"""What the commands touch of the world: the clock, stdout for results, stderr for everything else, questions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import typer
+from rich.console import Console, RenderableType
+
+from pdfbatch.errors import ExitCode, UsageError
+
+stdout = Console()
+stderr = Console(stderr=True)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def show(what: str | RenderableType) -> None:
+    """To stdout. Whoever reads it may leave early; the work is done and its exit code stands."""
+    with stdout.capture() as shown:
+        stdout.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str))
+    try:
+        print(shown.get(), end="", flush=True)  # noqa: T201  # the one place that does
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        say(f"the result could not be written to stdout: {error.strerror}")
+
+
+def say(text: str | RenderableType) -> None:
+    stderr.print(text, markup=False, highlight=False)
+
+
+def finish(result: str | RenderableType, code: ExitCode = ExitCode.DONE) -> NoReturn:
+    show(result)
+    raise typer.Exit(code)
+
+
+def agreed(question: str, yes: bool) -> bool:
+    """Asks on the terminal; `yes` is the answer given beforehand.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} There is no terminal to ask on.", "Add --yes to go on without the question.")
+    return typer.confirm(question, default=False, err=True)

@@ -1,0 +1,68 @@
+"""`retry-failures`: a new run over what failed, here or on a fleet."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pdfbatch.cli import options as o
+from pdfbatch.cli.fleet import go, wish_of
+from pdfbatch.cli.local import pinned, run_slice
+from pdfbatch.cli.outside import now, say
+
+
+def retry_failures(
+    output: o.Output,
+    reason: o.Reasons = None,
+    engine: o.EngineName = "",
+    local: Annotated[bool, typer.Option("--local", help="Retry on this machine, not on a fleet.")] = False,
+    workers: o.Workers = 1,
+    instance_type: o.InstanceTypes = None,
+    max_hours: o.MaxHours = 12.0,
+    max_cost: o.MaxCost = None,
+    image: o.Image = "",
+    ami: o.AmiName = "",
+    subnet: o.Subnets = None,
+    key_name: o.KeyName = "",
+    tag: o.Tags = None,
+    stack: o.Stack = "pdfbatch",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the fleet's plan and end.")] = False,
+    yes: o.Yes = False,
+    processes: o.Processes = None,
+    model: o.Model = "",
+    dpi: o.Dpi = 200,
+    as_published: o.AsPublished = False,
+    pipe_tables: o.PipeTables = False,
+    keep_headers: o.KeepHeaders = False,
+    page_seconds: o.PageSeconds = 120.0,
+    max_retries: o.MaxRetries = 2,
+    json: o.Json = False,
+) -> None:
+    """Try again what failed, as a new run on a small fleet, or here with --local; the history stays."""
+    from pdfbatch.runs import manifest
+    from pdfbatch.runs.begin import Request, begin_retry, check_places
+    from pdfbatch.runs.partition import Slice
+    from pdfbatch.runs.verify import no_run
+    from pdfbatch.store import open_store
+
+    store = open_store(output)
+    store.check_readable()
+    latest = manifest.current(store)
+    if latest is None:
+        raise no_run(store)
+    read = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
+    source = open_store(manifest.load(store, latest).input)
+    check_places(source, store)
+    if not local:
+        from pdfbatch.fleet.propose import Reading
+
+        wish = wish_of(workers, instance_type, max_hours, max_cost, image, ami, subnet, key_name, tag, stack)
+        go(source, store, wish, Reading(engine, model, read, retry=reason or ()), dry_run=dry_run, yes=yes, json=json)
+        return
+    reads = pinned(engine, model)
+    wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model)
+    begun = begin_retry(source, store, wanted, reason or [], now)
+    if begun.how == "nothing":
+        say("nothing to retry: no document failed" + (" for this reason" if reason else ""))
+    run_slice(begun, 0, source, store, processes, json)

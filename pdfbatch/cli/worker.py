@@ -1,0 +1,94 @@
+"""`worker`: the entry point of the worker image, with everything from the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import typer
+
+from pdfbatch import config, views
+from pdfbatch.cli.local import exit_code, heartbeat_seconds, pinned
+from pdfbatch.cli.outside import now, say, stderr
+from pdfbatch.records import Machine, Manifest, ReadOptions
+
+if TYPE_CHECKING:
+    from pdfbatch.config import WorkerSettings
+    from pdfbatch.store import Store
+    from pdfbatch.worker.loop import SliceRun
+    from pdfbatch.worker.stop import Stop
+
+
+def worker() -> None:
+    """The entry point of the worker image; everything comes from the environment."""
+    from pdfbatch.engines import engine_named
+    from pdfbatch.runs.begin import check_places
+    from pdfbatch.store import open_store
+    from pdfbatch.worker.completion import complete, sns_publisher
+    from pdfbatch.worker.loop import Job, SliceRun
+    from pdfbatch.worker.stop import Stop
+
+    settings = config.worker_settings(os.environ)
+    source, output = open_store(settings.source), open_store(settings.output)
+    check_places(source, output)
+    frozen = _manifest(settings, source, output)
+    engine = engine_named(frozen.engine, frozen.model)
+    beats = heartbeat_seconds(output)
+    job = Job(
+        frozen, settings.worker, source, output, engine, config.default_processes(), beats, now, _machine(settings)
+    )
+    stop = Stop()
+    run = SliceRun(job, stop)
+    with _watched(run, stop, settings, frozen.run):
+        mark = run.run()
+    say(views.plain_line(run.heartbeat()))
+    if settings.run is not None:
+        complete(output, frozen, sns_publisher(settings.topic), now, say)
+    raise typer.Exit(exit_code(mark))
+
+
+def _manifest(settings: WorkerSettings, source: Store, output: Store) -> Manifest:
+    from pdfbatch.runs import manifest
+    from pdfbatch.runs.begin import Request, ad_hoc
+    from pdfbatch.runs.partition import Slice
+
+    part = Slice.checked(settings.worker, settings.total_workers)
+    if settings.run is not None:
+        return manifest.load(output, settings.run)
+    reads = pinned(settings.engine or "", "")
+    options = ReadOptions(max_retries=settings.max_retries)
+    return ad_hoc(source, output, Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model), now)
+
+
+def _machine(settings: WorkerSettings) -> Machine | None:
+    if not settings.instance or settings.booted is None:
+        return None
+    from pdfbatch.runs.progress import timestamp
+
+    return Machine(
+        instance=settings.instance,
+        type=settings.instance_type,
+        zone=settings.zone,
+        booted=timestamp(settings.booted),
+    )
+
+
+def _watched(run: SliceRun, stop: Stop, settings: WorkerSettings, name: str) -> ExitStack:
+    """Everything that looks on while a slice is at work: signals, the deadline, Spot notices, progress, metrics."""
+    from pdfbatch.worker.metrics import Metrics
+    from pdfbatch.worker.spot import SpotWatch
+    from pdfbatch.worker.stop import at_deadline, on_signals
+
+    stack = ExitStack()
+    stack.enter_context(on_signals(stop, run.kill_children))
+    left = None if settings.deadline is None else (settings.deadline - now()).total_seconds()
+    stack.enter_context(at_deadline(stop, left))
+    endpoint = config.metadata_endpoint(os.environ)
+    if endpoint is not None:
+        stack.enter_context(SpotWatch(endpoint, run.noticed, run.save_pages))
+    if settings.instance:
+        stack.enter_context(Metrics(name, settings.worker, run.heartbeat, now, sys.stdout.write))
+    stack.enter_context(views.Progress(run.heartbeat, stderr))
+    return stack

@@ -1,0 +1,119 @@
+"""A reader that takes pages while its model is still on its way: documents are fetched and judged meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+from pdfbatch.engines.base import PageOrder, PageRead, Reader
+from pdfbatch.errors import PdfbatchError
+
+
+class LateReader:
+    """Use as a context manager. `fetch` gets the model's folder, `load` makes the reader of it, in a thread; pages that
+    are asked for before wait. If either fails, every page ends with the PdfbatchError that says why.
+
+    The end does not wait for `fetch`, which may take minutes, but for `load`: torch must not be cut off.
+    """
+
+    def __init__(
+        self, fetch: Callable[[], Path], load: Callable[[Path], AbstractContextManager[Reader]], pages_ahead: int
+    ) -> None:
+        self._fetch = fetch
+        self._load = load
+        self._pages_ahead = pages_ahead
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[PageOrder, Future[PageRead]]] = []
+        self._reader: Reader | None = None
+        self._opened = ExitStack()
+        self._error: PdfbatchError | None = None
+        self._is_loading = self._ended = False
+        self._thread = threading.Thread(target=self._come, name="model", daemon=True)
+
+    def __enter__(self) -> LateReader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._ended = True
+            is_loading = self._is_loading
+        if is_loading:
+            self._thread.join()
+        self._opened.close()
+        self._cancel()
+
+    @property
+    def pages_ahead(self) -> int:
+        return self._reader.pages_ahead if self._reader is not None else self._pages_ahead
+
+    def read(self, order: PageOrder) -> Future[PageRead]:
+        with self._lock:
+            reader = self._reader
+            if reader is None:
+                future: Future[PageRead] = Future()
+                if self._error is None:
+                    self._waiting.append((order, future))
+                else:
+                    future.set_exception(self._error)
+                return future
+        return reader.read(order)
+
+    def drain(self) -> None:
+        self._cancel()
+        if self._reader is not None:
+            self._reader.drain()
+
+    def _cancel(self) -> None:
+        for _, future in self._take_waiting():
+            future.cancel()
+
+    def _take_waiting(self) -> list[tuple[PageOrder, Future[PageRead]]]:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        return waiting
+
+    # ── the thread that gets the model ───────────────────────────────────────────────────────────────────────────
+
+    def _come(self) -> None:
+        try:
+            folder = self._fetch()
+            with self._lock:
+                if self._ended:
+                    return
+                self._is_loading = True
+            reader = self._opened.enter_context(self._load(folder))
+        except BaseException as error:  # no page can be read: whoever waits is told, whatever it was
+            self._fail(error)
+            return
+        with self._lock:
+            self._reader = reader
+        for order, future in self._take_waiting():
+            reader.read(order).add_done_callback(lambda read, future=future: _pass_on(read, future))  # type: ignore[misc]
+
+    def _fail(self, error: BaseException) -> None:
+        failed = error
+        if not isinstance(failed, PdfbatchError):
+            failed = PdfbatchError(
+                f"The model could not be loaded: {type(error).__name__}: {error}",
+                "Start the same command again. If it happens again, report it.",
+            )
+            failed.__cause__ = error
+        with self._lock:
+            self._error = failed
+        for _, future in self._take_waiting():
+            future.set_exception(failed)
+
+
+def _pass_on(read: Future[PageRead], future: Future[PageRead]) -> None:
+    try:
+        result = read.result()
+    except CancelledError:
+        future.cancel()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

@@ -1,0 +1,87 @@
+"""All that a launch wants to know of the account, asked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pdfbatch.errors import NotReady, PdfbatchError
+from pdfbatch.fleet import survey
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.survey import asked
+from pdfbatch.fleet.values import Account, Quota, Subnet, Wish, Zone
+
+
+def ask(clients: Clients, wish: Wish, now: datetime) -> Account:
+    """
+    Raises:
+        NotReady: the account lacks what no launch can do without; `pdfbatch doctor` tells all at once.
+        UsageError: an image, type or subnet that was named does not exist.
+    """
+    types, names, warnings = list(wish.instance_types), wish.names, list[str]()
+    facts = survey.vcpus_of(clients, types)
+    code, family = survey.family_of(types)
+    subnets = survey.subnets(clients, wish.subnets)
+    if asked(lambda: survey.has_profile(clients, names), warnings, otherwise=True) is False:
+        raise NotReady(f"There is no instance profile {names.role}.", _SETUP)
+    topic = names.topic_arn(clients.region, clients.account)
+    return Account(
+        region=clients.region,
+        zones=_zones(clients, wish, subnets, now, warnings),
+        vcpus={kind: each.vcpus for kind, each in facts.items()},
+        gpus={kind: each.gpu for kind, each in facts.items()},
+        quota=asked(lambda: survey.spot_quota(clients, types), warnings, Quota(code=code, name=family, limit=None)),
+        ami=survey.ami(clients, wish.ami),
+        image=_image(clients, wish, warnings),
+        profile=names.role,
+        security_groups=[survey.security_group(clients, names, subnets[0].id)],
+        log_group=names.log_group,
+        topic=topic if asked(lambda: survey.has_topic(clients, topic), warnings, otherwise=False) else "",
+        warnings=warnings,
+    )
+
+
+_SETUP = "Run `pdfbatch setup`, or see all that is missing with `pdfbatch doctor`."
+
+
+def _zones(clients: Clients, wish: Wish, subnets: Sequence[Subnet], now: datetime, warnings: list[str]) -> list[Zone]:
+    types = list(wish.instance_types)
+    offered = asked(lambda: survey.offerings(clients, types), warnings, dict[str, set[str]]())
+    prices = asked(lambda: survey.prices(clients, types, now), warnings, dict[tuple[str, str], float]())
+    scores = asked(lambda: survey.scores(clients, types, wish.workers), warnings, dict[str, int]())
+    ids = asked(lambda: survey.zone_ids(clients), warnings, dict[str, str]()) if scores else {}
+    zones = [
+        Zone(
+            name=subnet.zone,
+            subnet=subnet.id,
+            prices={
+                kind: prices[kind, subnet.zone]
+                for kind in types
+                if (kind, subnet.zone) in prices and subnet.zone in offered.get(kind, {subnet.zone})
+            },
+            score=scores.get(ids.get(subnet.zone, "")),
+        )
+        for subnet in subnets
+        if not offered or any(subnet.zone in offered.get(kind, ()) for kind in types)
+    ]
+    if not zones:
+        raise NotReady(
+            f"None of the zones {', '.join(subnet.zone for subnet in subnets)} offers {' or '.join(types)}.",
+            "Choose another type, a subnet in another zone, or another region with AWS_DEFAULT_REGION.",
+        )
+    return zones
+
+
+def _image(clients: Clients, wish: Wish, warnings: list[str]) -> str:
+    if not wish.image:
+        return survey.newest_image(clients, wish.names)
+    try:
+        image = survey.pinned_image(clients, wish.image)
+    except PdfbatchError as error:
+        if not error.message.startswith("Cannot"):
+            raise
+        image = wish.image
+        warnings.append(f"not checked: {error.message}")
+    if not survey.is_pinned(image):
+        warnings.append(f"the image {image} is not named by digest: a replacement may run another one than the first")
+    return image

@@ -1,0 +1,68 @@
+"""The AWS services that the fleet speaks to, a client for each, made when it is first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pdfbatch import aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+ATTEMPTS = 5
+"""A person waits for these calls: some 8 s of retries at most."""
+
+
+class Clients:
+    """All of one region, with the credentials that boto3 finds."""
+
+    @cached_property
+    def region(self) -> str:
+        return aws.region()
+
+    @cached_property
+    def account(self) -> str:
+        """The account's twelve digits."""
+        with aws.translating("ask AWS who you are"):
+            return str(self.sts.get_caller_identity()["Account"])
+
+    @cached_property
+    def ec2(self) -> EC2Client:
+        return aws.client("ec2", ATTEMPTS)
+
+    @cached_property
+    def sts(self) -> Any:
+        return aws.client("sts", ATTEMPTS)
+
+    @cached_property
+    def ssm(self) -> Any:
+        return aws.client("ssm", ATTEMPTS)
+
+    @cached_property
+    def iam(self) -> Any:
+        return aws.client("iam", ATTEMPTS)
+
+    @cached_property
+    def ecr(self) -> Any:
+        return aws.client("ecr", ATTEMPTS)
+
+    @cached_property
+    def logs(self) -> Any:
+        return aws.client("logs", ATTEMPTS)
+
+    @cached_property
+    def sns(self) -> Any:
+        return aws.client("sns", ATTEMPTS)
+
+    @cached_property
+    def budgets(self) -> Any:
+        return aws.client("budgets", ATTEMPTS)
+
+    @cached_property
+    def quotas(self) -> Any:
+        return aws.client("service-quotas", ATTEMPTS)
+
+    @cached_property
+    def cloudformation(self) -> Any:
+        return aws.client("cloudformation", ATTEMPTS)

@@ -1,0 +1,273 @@
+"""Launch templates, fleets and their instances: the calls to EC2 that make and end machines, and what they find."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from pdfbatch import aws
+from pdfbatch.errors import PdfbatchError
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.names import TAG_OUTPUT, TAG_PLACE, TAG_RUN, TAG_STACK, TAG_WORKER
+from pdfbatch.fleet.pricing import ROOT_MBPS
+from pdfbatch.fleet.values import Plan, Zone
+
+_ENDED = ("deleted", "deleted_running", "deleted_terminating", "failed")
+"""States of a fleet that launches nothing any more."""
+_LIVING = ["pending", "running", "shutting-down", "stopping", "stopped"]
+_DELETE_AT_ONCE = 25
+"""AWS's limit of fleets in one DeleteFleets with termination."""
+
+
+class Found(NamedTuple):
+    """Something in EC2 that carries pdfbatch's tags."""
+
+    id: str
+    tags: dict[str, str]
+    created: datetime | None
+    state: str = ""
+
+    @property
+    def run(self) -> str:
+        return self.tags.get(TAG_RUN, "")
+
+    @property
+    def output(self) -> str:
+        return self.tags.get(TAG_OUTPUT, "")
+
+    @property
+    def place(self) -> str:
+        return self.tags.get(TAG_PLACE, "")
+
+    @property
+    def worker(self) -> int:
+        return int(self.tags.get(TAG_WORKER, "-1"))
+
+
+# ── make ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def create_template(clients: Clients, plan: Plan, worker: int, name: str, user_data: str) -> None:
+    """One worker's launch template: its user-data lives in it, so that each replacement boots with the same."""
+    account, tags = plan.account, _tags(plan, worker)
+    data: dict[str, Any] = {
+        "ImageId": account.ami.id,
+        "InstanceType": plan.instance_types[0],
+        "IamInstanceProfile": {"Name": account.profile},
+        "SecurityGroupIds": account.security_groups,
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "MetadataOptions": {
+            "HttpEndpoint": "enabled",
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": 2,
+            "InstanceMetadataTags": "enabled",
+        },
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": account.ami.root_device,
+                "Ebs": {
+                    "VolumeSize": account.ami.root_gib,
+                    "VolumeType": "gp3",
+                    "Throughput": ROOT_MBPS,
+                    "Encrypted": True,
+                    "DeleteOnTermination": True,
+                },
+            }
+        ],
+        "UserData": base64.b64encode(user_data.encode()).decode(),
+        "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
+    }
+    if plan.key_name:
+        data["KeyName"] = plan.key_name
+    with aws.translating(f"make the launch template of worker {worker}"):
+        clients.ec2.create_launch_template(
+            LaunchTemplateName=name,
+            ClientToken=f"{plan.run}-{worker}-template",
+            LaunchTemplateData=data,  # type: ignore[arg-type]  # a plain dict
+            TagSpecifications=[{"ResourceType": "launch-template", "Tags": tags}],
+        )
+
+
+def try_template(clients: Clients, name: str, zone: Zone) -> None:
+    """Has AWS check what making a template does not check: image, profile, groups, rights. Starts nothing."""
+    try:
+        with aws.translating("launch a machine (a trial that starts none)"):
+            clients.ec2.run_instances(
+                DryRun=True,
+                MinCount=1,
+                MaxCount=1,
+                LaunchTemplate={"LaunchTemplateName": name, "Version": "1"},
+                SubnetId=zone.subnet,
+                InstanceMarketOptions={"MarketType": "spot"},
+            )
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) != "DryRunOperation":
+            raise
+
+
+class Made(NamedTuple):
+    fleet: str
+    troubles: list[str]
+    """What AWS says it could not do at once; a maintain fleet goes on trying."""
+
+
+def create_fleet(clients: Clients, plan: Plan, worker: int, template: str, zones: Sequence[Zone]) -> Made:
+    """A fleet that keeps one machine alive for this worker until it is deleted or the plan's expiry has come."""
+    overrides: list[Any] = [
+        {"InstanceType": kind, "SubnetId": zone.subnet}
+        for zone in zones
+        for kind in plan.instance_types
+        if kind in zone.prices or not zone.prices
+    ]
+    with aws.translating(f"make the fleet of worker {worker}"):
+        answer = clients.ec2.create_fleet(
+            Type="maintain",
+            ClientToken=f"{plan.run}-{worker}-{len(zones)}",
+            LaunchTemplateConfigs=[
+                {
+                    "LaunchTemplateSpecification": {"LaunchTemplateName": template, "Version": "1"},
+                    "Overrides": overrides,
+                }
+            ],
+            TargetCapacitySpecification={
+                "TotalTargetCapacity": 1,
+                "SpotTargetCapacity": 1,
+                "OnDemandTargetCapacity": 0,
+                "DefaultTargetCapacityType": "spot",
+            },
+            SpotOptions={
+                "AllocationStrategy": "price-capacity-optimized",
+                "InstanceInterruptionBehavior": "terminate",
+            },
+            ExcessCapacityTerminationPolicy="termination",
+            ReplaceUnhealthyInstances=True,
+            ValidUntil=plan.expiry,
+            TerminateInstancesWithExpiration=True,
+            TagSpecifications=[{"ResourceType": "fleet", "Tags": _tags(plan, worker)}],
+        )
+    troubles = {f"{error.get('ErrorCode')}: {error.get('ErrorMessage')}" for error in answer.get("Errors", [])}
+    return Made(answer["FleetId"], sorted(troubles))
+
+
+def _tags(plan: Plan, worker: int) -> list[Any]:
+    return [{"Key": key, "Value": value} for key, value in (plan.tags | {TAG_WORKER: str(worker)}).items()]
+
+
+def rotated(zones: Sequence[Zone], worker: int) -> list[Zone]:
+    """The zones, each worker beginning with another one."""
+    start = worker % len(zones)
+    return [*zones[start:], *zones[:start]]
+
+
+# ── find ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fleets(clients: Clients) -> list[Found]:
+    """Every fleet of pdfbatch's in the region that has not been ended. EC2 cannot be asked for fleets by tag."""
+    with aws.translating("list the fleets"):
+        pages = clients.ec2.get_paginator("describe_fleets").paginate()
+        found = [
+            Found(each["FleetId"], _tags_of(each), each.get("CreateTime"), each["FleetState"])
+            for page in pages
+            for each in page["Fleets"]
+        ]
+    return [each for each in found if TAG_STACK in each.tags and each.state not in _ENDED]
+
+
+def instances(clients: Clients) -> list[Found]:
+    """Every instance of pdfbatch's that has not ended yet."""
+    filters: list[Any] = [
+        {"Name": "instance-state-name", "Values": _LIVING},
+        {"Name": "tag-key", "Values": [TAG_STACK]},
+    ]
+    with aws.translating("list the instances"):
+        return [
+            Found(each["InstanceId"], _tags_of(each), each.get("LaunchTime"), each["State"]["Name"])
+            for page in clients.ec2.get_paginator("describe_instances").paginate(Filters=filters)
+            for group in page["Reservations"]
+            for each in group["Instances"]
+        ]
+
+
+def templates(clients: Clients) -> list[Found]:
+    """Every launch template of pdfbatch's; `id` is its name."""
+    filters: list[Any] = [{"Name": "tag-key", "Values": [TAG_STACK]}]
+    with aws.translating("list the launch templates"):
+        return [
+            Found(each["LaunchTemplateName"], _tags_of(each), each.get("CreateTime"))
+            for page in clients.ec2.get_paginator("describe_launch_templates").paginate(Filters=filters)
+            for each in page["LaunchTemplates"]
+        ]
+
+
+def trouble_of(clients: Clients, fleet: str, since: datetime) -> str:
+    """The last error a fleet had in launching, "" if it had none since then."""
+    with aws.translating(f"read the history of {fleet}"):
+        records: list[Any] = list(clients.ec2.describe_fleet_history(FleetId=fleet, StartTime=since)["HistoryRecords"])
+    errors = [record for record in records if record.get("EventType") == "error"]
+    if not errors:
+        return ""
+    told = errors[-1].get("EventInformation", {})
+    return f"{told.get('EventSubType', 'error')}: {told.get('EventDescription', '')}".rstrip(": ")
+
+
+def _tags_of(found: Any) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
+
+
+# ── end ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def delete_fleets(clients: Clients, ids: Sequence[str]) -> list[str]:
+    """Ends fleets with their instances; what AWS says of those it could not end."""
+    refused = []
+    for start in range(0, len(ids), _DELETE_AT_ONCE):
+        with aws.translating("end the fleets"):
+            answer = clients.ec2.delete_fleets(
+                FleetIds=list(ids[start : start + _DELETE_AT_ONCE]), TerminateInstances=True
+            )
+        for each in answer.get("UnsuccessfulFleetDeletions", []):
+            error = each.get("Error", {})
+            if error.get("Code") != "fleetIdDoesNotExist":
+                refused.append(f"{each.get('FleetId')}: {error.get('Message', error.get('Code'))}")
+    return refused
+
+
+def terminate(clients: Clients, ids: Sequence[str]) -> None:
+    """Ends instances. One that is gone already answers 403 or that it is not there: whoever cares looks again."""
+    if not ids:
+        return
+    try:
+        with aws.translating("end the instances"):
+            clients.ec2.terminate_instances(InstanceIds=list(ids))
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) not in ("UnauthorizedOperation", "InvalidInstanceID.NotFound"):
+            raise
+
+
+def delete_templates(clients: Clients, names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            with aws.translating(f"remove the launch template {name}"):
+                clients.ec2.delete_launch_template(LaunchTemplateName=name)
+        except PdfbatchError as error:
+            if not aws.error_code(error.__cause__).startswith("InvalidLaunchTemplateName.NotFound"):
+                raise
+
+
+def decoded(clients: Clients, error: PdfbatchError) -> str:
+    """What an encoded refusal of EC2's says was missing; "" where it may not be decoded."""
+    said = str(getattr(error.__cause__, "response", {}).get("Error", {}).get("Message", ""))
+    _, mark, secret = said.partition("Encoded authorization failure message: ")
+    if not mark:
+        return ""
+    try:
+        with aws.translating("decode the refusal"):
+            answer = clients.sts.decode_authorization_message(EncodedMessage=secret.split()[0])
+        context = json.loads(answer["DecodedMessage"])["context"]
+        return f"not allowed: {context['action']} on {context['resource']}"
+    except (PdfbatchError, KeyError, ValueError):
+        return ""

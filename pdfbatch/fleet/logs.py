@@ -1,0 +1,86 @@
+"""What the workers said, from CloudWatch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from pdfbatch import aws
+from pdfbatch.errors import NotFound, PdfbatchError
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.names import log_stream
+
+POLL_SECONDS = 3.0
+LATE = timedelta(seconds=30)
+"""Machines send in batches, so events come out of order: each poll looks back so far."""
+_METRICS = '"_aws"'
+
+
+class Line(NamedTuple):
+    at: datetime
+    worker: str
+    instance: str
+    text: str
+
+
+def lines(clients: Clients, group: str, run: str, worker: int | None, since: datetime) -> Iterator[Line]:
+    """Everything so far, oldest first; None: of all workers. Lines that only carry metrics are left out.
+
+    Raises:
+        NotFound: there is no such log group.
+    """
+    for event in _events(clients, group, run, worker, since):
+        if (line := _line(event, run)) is not None:
+            yield line
+
+
+def follow(
+    clients: Clients, group: str, run: str, worker: int | None, since: datetime, sleep: Callable[[float], None]
+) -> Iterator[Line]:
+    """The same, and then whatever comes, without end; a network that fails for a while is waited for."""
+    seen: dict[str, datetime] = {}
+    while True:
+        newest = max(seen.values(), default=since)
+        try:
+            for event in list(_events(clients, group, run, worker, max(since, newest - LATE))):
+                if event["eventId"] not in seen:
+                    seen[event["eventId"]] = _time(event)
+                    if (line := _line(event, run)) is not None:
+                        yield line
+        except NotFound:
+            raise
+        except PdfbatchError:
+            pass
+        seen = {event: at for event, at in seen.items() if at >= newest - 2 * LATE}
+        sleep(POLL_SECONDS)
+
+
+def _events(clients: Clients, group: str, run: str, worker: int | None, since: datetime) -> Iterator[Any]:
+    prefix = f"{run}/" if worker is None else log_stream(run, worker)
+    pages = clients.logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, logStreamNamePrefix=prefix, startTime=int(since.timestamp() * 1000)
+    )
+    try:
+        with aws.translating(f"read the logs in {group}"):
+            for page in pages:
+                yield from page["events"]
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) != "ResourceNotFoundException":
+            raise
+        raise NotFound(
+            f"There is no log group {group} in {clients.region}.",
+            "Check AWS_DEFAULT_REGION and --stack; what a machine said while it booted: `pdfbatch logs … --boot`.",
+        ) from error
+
+
+def _line(event: Any, run: str) -> Line | None:
+    text = str(event["message"]).rstrip()
+    if _METRICS in text:
+        return None
+    worker, _, instance = str(event["logStreamName"]).removeprefix(f"{run}/").partition("/")
+    return Line(_time(event), worker, instance, text)
+
+
+def _time(event: Any) -> datetime:
+    return datetime.fromtimestamp(event["timestamp"] / 1000, UTC)

@@ -1,0 +1,232 @@
+"""From what was asked for and what AWS answered to what will be done. Pure: decide first, do after."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from pdfbatch.errors import NotReady, UsageError
+from pdfbatch.fleet import names as tags
+from pdfbatch.fleet import pricing
+from pdfbatch.fleet.userdata import render, values_of
+from pdfbatch.fleet.values import Account, Pace, Plan, Range, Wish, Work
+from pdfbatch.records import FleetRecord, Manifest
+from pdfbatch.runs.progress import timestamp
+
+DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
+"""Workers drain so long before AWS ends their fleets: 2 minutes are needed, the rest is for clocks that differ."""
+END_BEFORE_EXPIRY = timedelta(minutes=5)
+"""Machines end themselves so long before it, whatever their worker does."""
+LEAST_HOURS = 0.5
+_TAG_KEY = re.compile(r"[A-Za-z0-9+\-=.,_:@]{1,128}")
+"""Tags are switched on in the metadata service, and then no key may hold a space or a slash. Source: EC2 guide."""
+_NO_TAG_VALUE = re.compile(r"[^\w \-+=._:/@]|^.{257,}$")
+_MOST_TAGS = 45
+"""EC2 takes 50 tags on a resource; AWS and pdfbatch put theirs beside a person's."""
+
+
+class Decided(NamedTuple):
+    """A plan, and the run and the record that belong to it: what `launch` carries out."""
+
+    plan: Plan
+    manifest: Manifest
+    record: FleetRecord
+    latest: str | None
+    """As in `Prepared`."""
+
+
+def decide(
+    wish: Wish,
+    frozen: Manifest,
+    latest: str | None,
+    work: Work,
+    account: Account,
+    measured: Pace | None,
+    now: datetime,
+    environment: Mapping[str, str],
+) -> Decided:
+    """
+    Raises:
+        NotReady: the quota has no room for one machine.
+        UsageError: so little money or time that nothing would be done.
+    """
+    workers, notes = _workers(wish, len(frozen.documents), account)
+    options = pricing.machines(account, wish.instance_types)
+    warnings = [*account.warnings, *_price_warnings(account, wish)]
+    price = _price_range(options)
+    max_hours = _max_hours(wish, workers, price, notes)
+    expiry = now + timedelta(hours=max_hours)
+    pages, pace = pricing.pages_left(work), _pace(wish, frozen.engine, account, measured)
+    hours = pricing.hours_of(pages, pace, workers)
+    if hours is not None and hours.high > max_hours:
+        notes.append(
+            f"may not be done within {max_hours:g} hours; what is left then, a second launch takes up"
+            if hours.low <= max_hours
+            else f"cannot be done within {max_hours:g} hours; give more --workers or --max-hours, or launch again then"
+        )
+    if pages is None:
+        warnings.append("not known how many pages there are: none of the sampled documents could be opened")
+    worst_price = price.high if options else 0.0
+    record = FleetRecord(
+        run=frozen.run,
+        region=account.region,
+        launched=timestamp(now),
+        deadline=timestamp(expiry - DRAIN_BEFORE_EXPIRY),
+        end=timestamp(expiry - END_BEFORE_EXPIRY),
+        expiry=timestamp(expiry),
+        instance_types=list(wish.instance_types),
+        prices={f"{each.kind}@{each.zone}": each.price for each in options},
+        worst_price=worst_price,
+        image=account.image,
+        ami=account.ami.id,
+        log_group=account.log_group,
+        topic=account.topic,
+    )
+    manifest = frozen.model_copy(update={"total_workers": workers, "image": account.image, "ami": account.ami.id})
+    plan = Plan(
+        run=frozen.run,
+        input=frozen.input,
+        output=frozen.output,
+        engine=frozen.engine,
+        model=frozen.model,
+        work=work,
+        account=account,
+        asked_workers=wish.workers,
+        workers=workers,
+        instance_types=list(wish.instance_types),
+        pages=pages,
+        pace=pace,
+        hours=hours,
+        price=price,
+        cost=pricing.cost_of(hours, price, workers, max_hours) if options else None,
+        max_hours=max_hours,
+        worst_cost=workers * worst_price * max_hours,
+        deadline=expiry - DRAIN_BEFORE_EXPIRY,
+        end=expiry - END_BEFORE_EXPIRY,
+        expiry=expiry,
+        user_data_bytes=max(
+            len(user_data(manifest, record, worker, account, environment).encode()) for worker in _ends(workers)
+        ),
+        key_name=wish.key_name,
+        stack=wish.names.stack,
+        tags=_tags(wish, manifest),
+        notes=notes,
+        warnings=warnings,
+    )
+    return Decided(plan, manifest, record, latest)
+
+
+def user_data(
+    manifest: Manifest, record: FleetRecord, worker: int, account: Account, environment: Mapping[str, str]
+) -> str:
+    """What a worker's machines run when they boot."""
+    has_gpu = all(account.gpus.values())
+    return render(values_of(manifest, record, worker, has_gpu, environment))
+
+
+def _ends(workers: int) -> tuple[int, int]:
+    """The workers with the shortest and the longest number: no other's user-data is longer."""
+    return 0, workers - 1
+
+
+def _workers(wish: Wish, documents: int, account: Account) -> tuple[int, list[str]]:
+    workers, notes = wish.workers, list[str]()
+    if workers > documents:
+        workers = documents
+        notes.append(f"{workers} instead of {wish.workers} workers: there are no more documents")
+    quota, most_vcpus = account.quota, max(account.vcpus.values())
+    if quota.limit is None:
+        return workers, notes
+    free = max(0.0, quota.limit - quota.used)
+    room = int(free // most_vcpus)
+    if room == 0:
+        raise NotReady(
+            f"The quota {quota.name!r} ({quota.code}) leaves no room: {quota.limit:g} vCPUs, {quota.used:g} in use, "
+            f"{most_vcpus} needed for one machine.",
+            quota_request(quota.code, quota.used + workers * most_vcpus, account.region),
+        )
+    if workers > room:
+        notes.append(
+            f"{room} instead of {workers} workers: the quota {quota.code} has {quota.limit:g} vCPUs, {quota.used:g} in "
+            f"use, {most_vcpus} for each machine. For more: "
+            + quota_request(quota.code, quota.used + workers * most_vcpus, account.region)
+        )
+        workers = room
+    return workers, notes
+
+
+def quota_request(code: str, vcpus: float, region: str) -> str:
+    """The command that asks AWS for a higher limit."""
+    return (
+        f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code} "
+        f"--desired-value {vcpus:g} --region {region}"
+    )
+
+
+def _price_warnings(account: Account, wish: Wish) -> list[str]:
+    if any(zone.prices for zone in account.zones):
+        return []
+    return [
+        f"no Spot price is known for {', '.join(wish.instance_types)}: no cost can be told, only the time is limited"
+    ]
+
+
+def _price_range(options: list[pricing.Machine]) -> Range:
+    known = [each.price for each in options]
+    return Range(low=min(known, default=0.0), high=max(known, default=0.0))
+
+
+def _max_hours(wish: Wish, workers: int, price: Range, notes: list[str]) -> float:
+    if wish.max_cost is None:
+        return wish.max_hours
+    if not price.high:
+        raise NotReady("No Spot price is known, so --max-cost cannot be kept.", "Leave it out and give --max-hours.")
+    hours = pricing.affordable_hours(wish.max_cost, workers, price)
+    if hours >= wish.max_hours:
+        return wish.max_hours
+    if hours < LEAST_HOURS:
+        raise UsageError(
+            f"${wish.max_cost:g} end {workers} machines after {hours * 60:.0f} minutes, before they have done much.",
+            f"Give --max-cost {workers * price.high * LEAST_HOURS * 2:.2f} or more, or fewer --workers.",
+        )
+    notes.append(f"ends after {hours:.1f} hours, not {wish.max_hours:g}: by then ${wish.max_cost:g} may be spent")
+    return round(hours - 0.005, 2)
+
+
+def _pace(wish: Wish, engine: str, account: Account, measured: Pace | None) -> Pace:
+    if wish.pages_per_second is not None:
+        return Pace(low=wish.pages_per_second, high=wish.pages_per_second, source="as you said")
+    if measured is not None:
+        return measured
+    guesses = [pricing.estimated_pace(engine, account.gpus[kind], account.vcpus[kind]) for kind in wish.instance_types]
+    return Pace(
+        low=min(each.low for each in guesses), high=max(each.high for each in guesses), source=guesses[0].source
+    )
+
+
+def _tags(wish: Wish, manifest: Manifest) -> dict[str, str]:
+    own = dict(wish.tags)
+    for key, value in own.items():
+        if not _TAG_KEY.fullmatch(key) or _NO_TAG_VALUE.search(value) or key.startswith(("aws:", "pdfbatch:")):
+            raise UsageError(
+                f"The tag {key}={value} is not allowed.",
+                "Keys hold letters, digits and + - = . , _ : @, and do not begin with aws: or pdfbatch:; values may "
+                "also hold spaces and slashes, 256 characters at most.",
+            )
+    if len(own) > _MOST_TAGS:
+        raise UsageError(f"{len(own)} tags are too many.", f"EC2 takes 50; give {_MOST_TAGS} at most.")
+    return own | {
+        "Name": own.get("Name", f"{wish.names.stack} {manifest.run}"),
+        tags.TAG_STACK: wish.names.stack,
+        tags.TAG_RUN: manifest.run,
+        tags.TAG_OUTPUT: output_digest(manifest.output),
+        tags.TAG_PLACE: _NO_TAG_VALUE.sub("_", manifest.output)[:256],
+    }
+
+
+def output_digest(url: str) -> str:
+    """A tag's value may not hold every character that a key of S3 may."""
+    return hashlib.sha256(url.encode()).hexdigest()[:32]

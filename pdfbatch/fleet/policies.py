@@ -1,0 +1,228 @@
+"""What the fleet's machines may do in an account, and what the person who launches them must be allowed to. Pure.
+
+Statements follow the service authorization reference ("Actions, resources, and condition keys for AWS services").
+Both policies name one stack: whatever is not tagged with it, or not under its places, is out of reach.
+
+S3 answers 404 for a missing object, rather than 403, only to whoever may list the bucket; there it holds the object's
+key against `s3:prefix` (as Ceph found when it copied that, ceph/ceph#68577), so one condition on it serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from pdfbatch.errors import UsageError
+from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.store import S3Store, open_store
+
+Policy = dict[str, Any]
+Statement = dict[str, Any]
+
+MANAGED_POLICY_CHARACTERS = 6144
+"""IAM's limit for a managed policy, white space not counted."""
+ROLE_POLICY_CHARACTERS = 10_240
+"""IAM's limit for all inline policies of a role together, white space not counted."""
+SERVICE_ROLES = {
+    "AWSServiceRoleForEC2Spot": "spot.amazonaws.com",
+    "AWSServiceRoleForEC2Fleet": "ec2fleet.amazonaws.com",
+}
+"""Roles that AWS itself acts by for any Spot fleet; one of each for an account, and the service that has it."""
+READ_IMAGE = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+WRITE_OBJECTS = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+
+
+class Place(NamedTuple):
+    """A folder in S3: `prefix` is "" or ends with "/"."""
+
+    bucket: str
+    prefix: str
+
+    def covers(self, other: Place) -> bool:
+        return self.bucket == other.bucket and other.prefix.startswith(self.prefix)
+
+
+def place(url: str) -> Place:
+    """
+    Raises:
+        UsageError: not `s3://bucket/prefix/`.
+    """
+    store = open_store(url)
+    if not isinstance(store, S3Store):
+        raise UsageError(f"{url!r} is a folder of this machine; a fleet cannot reach it.", "Give s3://bucket/prefix/ .")
+    return Place(store.bucket, store.prefix)
+
+
+def worker_policy(
+    region: str, account: str, names: Names, inputs: Sequence[str], outputs: Sequence[str], models: Sequence[str] = ()
+) -> Policy:
+    """The instance role's: read `inputs` and `models`, work in `outputs` (all URLs), end the stack's own fleets."""
+    sources, targets = _places([*inputs, *models]), _places(outputs)
+    ec2, logs = f"arn:aws:ec2:{region}:{account}", f"arn:aws:logs:{region}:{account}:log-group:{names.log_group}"
+    return _policy(
+        [
+            *_objects("ReadInput", ["s3:GetObject"], sources),
+            *_objects("WriteOutput", WRITE_OBJECTS, targets),
+            *_listings(_places([*inputs, *models, *outputs])),
+            _allow("EndFleet", ["ec2:DeleteFleets", "ec2:ModifyFleet"], f"{ec2}:fleet/*", _of_stack(names)),
+            _allow("EndMachine", ["ec2:TerminateInstances"], f"{ec2}:instance/*", _of_stack(names)),
+            _allow("FindFleet", ["ec2:DescribeFleets", "ec2:DescribeInstances", "ec2:DescribeTags"], "*"),
+            _allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [logs, f"{logs}:*"]),
+            _allow("LogInToImages", ["ecr:GetAuthorizationToken"], "*"),
+            _allow("PullImage", READ_IMAGE, _repository(region, account, names)),
+            _allow("TellPeople", ["sns:Publish"], names.topic_arn(region, account)),
+        ]
+    )
+
+
+def launcher_policy(
+    region: str, account: str, names: Names, inputs: Sequence[str], outputs: Sequence[str], models: Sequence[str] = ()
+) -> Policy:
+    """What a person needs for plan, launch, status, logs, ls, down and doctor, once somebody else has run setup."""
+    return _policy(
+        [
+            *_objects("ReadInput", ["s3:GetObject"], _places([*inputs, *models])),
+            *_objects("WriteOutput", WRITE_OBJECTS, _places(outputs)),
+            *_listings(_places([*inputs, *models, *outputs])),
+            *_launching(f"arn:aws:ec2:{region}:{account}", region, names),
+            *_roles(account, names),
+            *_looking(region, account, names, _places([*inputs, *models, *outputs])),
+        ]
+    )
+
+
+def _launching(ec2: str, region: str, names: Names) -> list[Statement]:
+    """A fleet of the type `maintain` takes its machines' tags from the launch template: at CreateFleet no tag of
+    theirs can be asked for. What comes to be is limited by the template, which must be the stack's."""
+    parts = ["instance", "network-interface", "security-group", "spot-instances-request", "subnet", "volume"]
+    wishes = {"StringEquals": {f"aws:RequestTag/{TAG_STACK}": names.stack}}
+    made = {"ec2:CreateAction": ["CreateFleet", "CreateLaunchTemplate", "RunInstances"]}
+    return [
+        _allow("MakeTemplate", ["ec2:CreateLaunchTemplate"], f"{ec2}:launch-template/*", wishes),
+        _allow("MakeFleet", ["ec2:CreateFleet"], f"{ec2}:fleet/*", wishes),
+        _allow("UseTemplate", ["ec2:CreateFleet", "ec2:RunInstances"], f"{ec2}:launch-template/*", _of_stack(names)),
+        _allow(
+            "MakeMachines",
+            ["ec2:CreateFleet", "ec2:RunInstances"],
+            [f"arn:aws:ec2:{region}::{part}/*" for part in ("image", "snapshot")] + [f"{ec2}:{p}/*" for p in parts],
+        ),
+        _allow("TagWhatIsMade", ["ec2:CreateTags"], f"{ec2}:*/*", {"StringEquals": {**wishes["StringEquals"], **made}}),
+        _allow(
+            "EndWhatIsMade",
+            ["ec2:DeleteFleets", "ec2:DeleteLaunchTemplate", "ec2:ModifyFleet", "ec2:TerminateInstances"],
+            [f"{ec2}:{part}/*" for part in ("fleet", "instance", "launch-template")],
+            _of_stack(names),
+        ),
+    ]
+
+
+def _roles(account: str, names: Names) -> list[Statement]:
+    iam = f"arn:aws:iam::{account}"
+    service_roles = f"{iam}:role/aws-service-role"
+    return [
+        _allow(
+            "GiveRole",
+            ["iam:PassRole"],
+            f"{iam}:role/{names.role}",
+            {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
+        ),
+        _allow(
+            "MakeServiceRoles",
+            ["iam:CreateServiceLinkedRole"],
+            [f"{service_roles}/{service}/*" for service in SERVICE_ROLES.values()],
+            {"StringEquals": {"iam:AWSServiceName": list(SERVICE_ROLES.values())}},
+        ),
+        _allow(
+            "SeeRoles",
+            ["iam:GetInstanceProfile", "iam:GetRole"],
+            [
+                f"{iam}:instance-profile/{names.role}",
+                f"{iam}:role/{names.role}",
+                *(f"{service_roles}/{service}/{role}" for role, service in SERVICE_ROLES.items()),
+            ],
+        ),
+    ]
+
+
+def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -> list[Statement]:
+    here = f"{region}:{account}"
+    group = f"arn:aws:logs:{here}:log-group:{names.log_group}"
+    anywhere = [
+        *("ec2:Describe*", "ec2:GetSpotPlacementScores", "logs:DescribeLogGroups"),
+        *("servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"),
+        "sts:DecodeAuthorizationMessage",
+    ]
+    return [
+        _allow("Look", anywhere, "*"),
+        _allow("FindMachineImage", ["ssm:GetParameter"], f"arn:aws:ssm:{region}::parameter/aws/service/*"),
+        _allow(
+            "FindImage",
+            ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:DescribeRepositories"],
+            _repository(region, account, names),
+        ),
+        _allow(
+            "ReadLogs",
+            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
+            [group, f"{group}:*"],
+        ),
+        _allow(
+            "SeeStack",
+            ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"],
+            f"arn:aws:cloudformation:{here}:stack/{names.stack}/*",
+        ),
+        _allow("TellPeople", ["sns:GetTopicAttributes", "sns:Publish"], names.topic_arn(region, account)),
+        _allow("SeeBudget", ["budgets:ViewBudget"], f"arn:aws:budgets::{account}:budget/{names.budget}"),
+        *_buckets(places),
+    ]
+
+
+def _places(urls: Iterable[str]) -> list[Place]:
+    """In order, without those that lie in another one."""
+    places = sorted({place(url) for url in urls})
+    return [here for here in places if not any(other != here and other.covers(here) for other in places)]
+
+
+def _objects(sid: str, actions: Sequence[str], places: Sequence[Place]) -> list[Statement]:
+    resources = [f"arn:aws:s3:::{here.bucket}/{_literally(here.prefix)}*" for here in places]
+    return [_allow(sid, actions, resources)] if resources else []
+
+
+def _buckets(places: Iterable[Place]) -> list[Statement]:
+    """A bucket in another region costs; HeadBucket would need to list it without a prefix."""
+    resources = sorted({f"arn:aws:s3:::{here.bucket}" for here in places})
+    return [_allow("SeeBuckets", ["s3:GetBucketLocation"], resources)] if resources else []
+
+
+def _listings(places: Sequence[Place]) -> list[Statement]:
+    """One statement for each bucket, because a condition holds for the whole statement."""
+    statements = []
+    for number, bucket in enumerate(sorted({here.bucket for here in places})):
+        prefixes = [_literally(here.prefix) + "*" for here in places if here.bucket == bucket]
+        within = None if prefixes == ["*"] else {"StringLike": {"s3:prefix": prefixes}}
+        statements.append(_allow(f"List{number}", ["s3:ListBucket"], f"arn:aws:s3:::{bucket}", within))
+    return statements
+
+
+def _literally(prefix: str) -> str:
+    """With IAM's own signs as its reserved variables, so that they mean themselves."""
+    return "".join(f"${{{sign}}}" if sign in "*?$" else sign for sign in prefix)
+
+
+def _repository(region: str, account: str, names: Names) -> str:
+    return f"arn:aws:ecr:{region}:{account}:repository/{names.repository}"
+
+
+def _of_stack(names: Names) -> Statement:
+    return {"StringEquals": {f"aws:ResourceTag/{TAG_STACK}": names.stack}}
+
+
+def _allow(
+    sid: str, actions: Sequence[str], resources: str | Sequence[str], condition: Statement | None = None
+) -> Statement:
+    resource = resources if isinstance(resources, str) else list(resources)
+    statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def _policy(statements: list[Statement]) -> Policy:
+    return {"Version": "2012-10-17", "Statement": statements}

@@ -1,0 +1,136 @@
+"""From a person's wish to a decision: look at the input, ask the account, then decide (plan.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from pdfbatch.engines import ENGINES
+from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, pinned
+from pdfbatch.errors import NotReady, UsageError
+from pdfbatch.fleet import account as accounts
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.plan import Decided, decide
+from pdfbatch.fleet.values import Pace, Wish, Work
+from pdfbatch.records import ReadOptions, Reason, RunKeys, SourceDocument
+from pdfbatch.runs import manifest
+from pdfbatch.runs.begin import Prepared, Request, prepare, prepare_retry
+from pdfbatch.runs.partition import Slice
+from pdfbatch.runs.progress import heartbeats
+from pdfbatch.store import S3Store, Store
+
+_WITH_MODEL = ("dolphin", "auto")
+_LEAST_PAGES = 50
+"""So few say nothing about a pace."""
+
+
+Look = Callable[[Store, Sequence[SourceDocument], int], Work]
+"""(input, documents left, documents in the input) → what there is to read; `sample.look` is one."""
+
+
+class Reading(NamedTuple):
+    """How the documents are to be read."""
+
+    engine: str
+    """"" for the model where there is a GPU, else the CPU."""
+    model: str
+    options: ReadOptions
+    redo_changed: bool = False
+    limit: int | None = None
+    retry: Sequence[Reason] | None = None
+    """A run over what failed, for these reasons (none given: for any); None: over what is left."""
+
+
+class Proposal(NamedTuple):
+    decided: Decided | None
+    """None: there is nothing to do."""
+    prepared: Prepared
+
+
+def propose(
+    clients: Clients,
+    source: Store,
+    output: Store,
+    wish: Wish,
+    reading: Reading,
+    now: datetime,
+    environment: Mapping[str, str],
+    look: Look,
+) -> Proposal:
+    """Changes nothing, neither in the store nor in the account. `look` counts the pages.
+
+    Raises:
+        PdfbatchError: it cannot be launched; the hint says what to do first.
+    """
+    for place in (source, output):
+        if not isinstance(place, S3Store):
+            raise UsageError(
+                f"A fleet cannot reach {place.url}: its machines read and write S3.",
+                "Give s3://bucket/prefix/ for both, or use `pdfbatch local-run`.",
+            )
+    prepared = _prepared(source, output, wish, reading, now)
+    if not prepared.manifest.documents:
+        return Proposal(None, prepared)
+    found = accounts.ask(clients, wish, now)
+    engine = reading.engine or ("dolphin" if all(found.gpus.values()) else "cpu")
+    _check_engine(engine, reading.model, found.gpus)
+    warnings: list[str] = []
+    frozen = prepared.manifest.model_copy(update={"engine": engine, "model": _model(engine, reading.model, warnings)})
+    found = found.model_copy(update={"warnings": [*found.warnings, *warnings]})
+    work = look(source, frozen.documents, prepared.inputs)
+    measured = measured_pace(output, prepared.latest, engine, wish.instance_types)
+    return Proposal(decide(wish, frozen, prepared.latest, work, found, measured, now, environment), prepared)
+
+
+def _prepared(source: Store, output: Store, wish: Wish, reading: Reading, now: datetime) -> Prepared:
+    wanted = Request(Slice(0, wish.workers), reading.engine, reading.options, reading.redo_changed, reading.limit)
+    if reading.retry is None:
+        return prepare(source, output, wanted, now)
+    return prepare_retry(source, output, wanted, reading.retry, now)
+
+
+def _check_engine(engine: str, model: str, gpus: Mapping[str, str]) -> None:
+    if engine not in ENGINES:
+        raise UsageError(f"There is no engine {engine!r}.", f"Engines: {', '.join(ENGINES)}.")
+    if model and engine not in _WITH_MODEL:
+        raise UsageError(
+            f"The engine {engine!r} has no model to choose.", "--model goes with --engine dolphin or auto."
+        )
+    without = [kind for kind, gpu in gpus.items() if not gpu]
+    if engine in _WITH_MODEL and without:
+        raise UsageError(
+            f"{', '.join(without)} has no NVIDIA GPU, and the engine {engine!r} would take minutes a page there.",
+            "Choose a type with a GPU, as g4dn.xlarge, or --engine cpu.",
+        )
+
+
+def _model(engine: str, wanted: str, warnings: list[str]) -> str:
+    """The model as it is frozen. A path is one inside the image, and stays as it is."""
+    if engine not in _WITH_MODEL:
+        return ""
+    name = wanted or DEFAULT_MODEL
+    if name.startswith("/"):
+        return name
+    try:
+        return pinned(name)
+    except NotReady as error:
+        if name.startswith("s3://"):
+            raise
+        warnings.append(f"not checked: {error.message} A replacement may read with another version than the first")
+        return name
+
+
+def measured_pace(output: Store, run: str | None, engine: str, types: Sequence[str]) -> Pace | None:
+    """What a worker did in the last run on this output, if it was read in the same way on machines of these types."""
+    if run is None or manifest.load_fleet(output, run) is None or manifest.load(output, run).engine != engine:
+        return None
+    beats = [
+        beat
+        for beat in heartbeats(output, RunKeys(run))
+        if beat.machine is not None and beat.machine.type in types and beat.counts.pages_here >= _LEAST_PAGES
+    ]
+    if not beats:
+        return None
+    paces = [beat.counts.pages_here / beat.seconds for beat in beats if beat.seconds > 0]
+    return Pace(low=min(paces), high=max(paces), source=f"measured in run {run}") if paces else None

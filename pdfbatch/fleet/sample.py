@@ -1,0 +1,75 @@
+"""How many pages there are, told by opening a few of the documents."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from pdfbatch.documents.children import Children
+from pdfbatch.documents.tasks import Judgement, judge_file
+from pdfbatch.errors import PdfbatchError
+from pdfbatch.fleet.values import Work
+from pdfbatch.records import SourceDocument
+from pdfbatch.store import Store
+
+DOCUMENTS = 24
+"""Enough for an average within some 20 % where lengths differ as those of papers do."""
+MOST_BYTES = 50 * 2**20
+"""A larger one is not fetched for a guess."""
+SECONDS = 20.0
+"""For one document to be opened."""
+_THREADS = 8
+_MEMORY_MIB = 1024
+
+
+def look(source: Store, documents: Sequence[SourceDocument], in_input: int, processes: int) -> Work:
+    """Counts the pages of a random few; the same few each time, so that a plan does not change by itself."""
+    few = [document for document in documents if document.size <= MOST_BYTES]
+    few = random.Random(len(few)).sample(few, min(DOCUMENTS, len(few)))
+    counted = _pages(source, few, processes)
+    many = len(counted) > 1
+    return Work(
+        documents=in_input,
+        left=len(documents),
+        bytes_left=sum(document.size for document in documents),
+        sampled=len(counted),
+        pages_each=statistics.fmean(counted) if counted else None,
+        pages_each_error=statistics.stdev(counted) / len(counted) ** 0.5
+        if many and len(counted) < len(documents)
+        else 0,
+    )
+
+
+def _pages(source: Store, few: Sequence[SourceDocument], processes: int) -> list[int]:
+    """Pages of those that can be opened; the others will be failures and take no time."""
+    if not few:
+        return []
+    with tempfile.TemporaryDirectory(prefix="pdfbatch-plan-") as folder, ThreadPoolExecutor(_THREADS) as threads:
+        targets = [Path(folder) / f"{number}.pdf" for number in range(len(few))]
+        fetched = [
+            path
+            for path in threads.map(lambda each: _fetched(source, *each), zip(few, targets, strict=True))
+            if path is not None
+        ]
+        with Children(processes, _MEMORY_MIB) as children:
+            judged = [children.submit(SECONDS, judge_file, str(path)) for path in fetched]
+            return [pages for each in judged if (pages := _count(each))]
+
+
+def _fetched(source: Store, document: SourceDocument, target: Path) -> Path | None:
+    try:
+        return source.fetch(document.key, target)
+    except PdfbatchError:
+        return None
+
+
+def _count(judged: Future[Judgement]) -> int:
+    try:
+        verdict = judged.result()
+    except Exception:  # a child that died or ran late: this document tells nothing
+        return 0
+    return verdict.pages if verdict.reason is None else 0

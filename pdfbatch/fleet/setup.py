@@ -1,0 +1,374 @@
+"""Makes ready what a launch needs in an account, and takes it away again: one CloudFormation stack.
+
+A change is first proposed (a change set, which changes nothing), shown, and then carried out or abandoned.
+The two roles by which AWS itself acts for Spot fleets belong to the account and not to a stack, because a second stack
+could not be made beside the first: they are made when missing, and they stay.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pdfbatch import aws
+from pdfbatch.errors import NotFound, NotReady, PdfbatchError, UsageError
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.policies import SERVICE_ROLES
+from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
+
+Sleep = Callable[[float], object]
+POLL_SECONDS = 3.0
+BROKEN_STATES = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
+"""Of a stack that takes no change any more: it can only be deleted."""
+NOT_BEGUN = "REVIEW_IN_PROGRESS"
+"""Of a stack that a change set would create."""
+ENDED_FLEETS = ("deleted", "deleted_terminating", "failed")
+GONE_MACHINES = ("shutting-down", "terminated")
+
+
+class Change(BaseModel):
+    """One thing in the account that a proposal touches."""
+
+    model_config = ConfigDict(frozen=True)
+    action: str
+    """CloudFormation's word: `Add`, `Modify`, `Remove`, `Dynamic`, `Import`."""
+    name: str
+    type: str
+    """As `AWS::IAM::Role`."""
+
+
+class Proposal(BaseModel):
+    """What a setup would do; nothing of it is done yet."""
+
+    model_config = ConfigDict(frozen=True)
+    stack: str
+    kind: Literal["create", "update", "nothing"]
+    template: str
+    """The JSON text that CloudFormation got."""
+    changes: list[Change]
+    change_set: str = ""
+    """Its ARN; "" where the stack stays as it is."""
+    stack_id: str = ""
+    service_roles: list[str] = []
+    """Those of AWS's own roles that are to be made; `changes` has them too."""
+
+
+def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Proposal:
+    """What it would take to have the account ready for `wish`, and for all that earlier setups of its stack asked for.
+
+    Raises:
+        UsageError: no input or output in S3; a budget without an e-mail address; somebody else's stack.
+        NotReady: it is broken, or being changed by somebody else.
+    """
+    found = _stack(clients, wish.names.stack)
+    is_new = found is None or found["StackStatus"] == NOT_BEGUN
+    if not is_new:
+        _check_ours(found, wish.names)
+        _check_changeable(found)
+        wish = merged(current_wish(clients, wish.names), wish)
+    _check_complete(wish)
+    text = json.dumps(template(wish, clients.region, clients.account), indent=2)
+    missing = _missing_service_roles(clients)
+    made = _change_set(clients, wish.names, text, is_new)
+    answer = _when_made(clients, made, sleep)
+    service_changes = [Change(action="Add", name=role, type="AWS::IAM::ServiceLinkedRole") for role in missing]
+    if answer is None:
+        kind: Literal["update", "nothing"] = "update" if missing else "nothing"
+        return Proposal(
+            stack=wish.names.stack, kind=kind, template=text, changes=service_changes, service_roles=missing
+        )
+    return Proposal(
+        stack=wish.names.stack,
+        kind="create" if is_new else "update",
+        template=text,
+        changes=[*_changes(clients, made["Id"], answer), *service_changes],
+        change_set=made["Id"],
+        stack_id=made["StackId"],
+        service_roles=missing,
+    )
+
+
+def carry_out(clients: Clients, proposal: Proposal, sleep: Sleep = time.sleep) -> None:
+    """Does what was proposed and waits until it is done, about a minute.
+
+    Raises:
+        PdfbatchError: AWS could not; it says what failed first. Nothing is left of a stack that could not be made.
+    """
+    if proposal.change_set:
+        with aws.translating(f"change the stack {proposal.stack}"):
+            clients.cloudformation.execute_change_set(ChangeSetName=proposal.change_set)
+        stack = _when_still(clients, proposal.stack_id, sleep)
+        if stack is None or stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            begun = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+            raise _failure(clients, f"set up the stack {proposal.stack}", proposal.stack_id, begun)
+    for role in proposal.service_roles:
+        _make_service_role(clients, role)
+
+
+def abandon(clients: Clients, proposal: Proposal) -> None:
+    """Takes a proposal back; the account is as it was before. Idempotent."""
+    if proposal.change_set:
+        _take_back(clients, proposal.change_set, proposal.stack_id)
+
+
+def delete(clients: Clients, names: Names, sleep: Sleep = time.sleep) -> bool:
+    """Takes the stack away with all that is in it: logs and worker images too. False: there was none.
+
+    Raises:
+        NotReady: fleets or machines of the stack live; without their role they could not end themselves.
+        PdfbatchError: AWS could not; it says what failed first.
+    """
+    found = _stack(clients, names.stack)
+    if found is None:
+        return False
+    _check_ours(found, names)
+    _check_nothing_runs(clients, names)
+    stack_id = found["StackId"]
+    with aws.translating(f"delete the stack {names.stack}"):
+        clients.cloudformation.delete_stack(StackName=stack_id)
+    if _when_still(clients, stack_id, sleep) is not None or _stack(clients, names.stack) is not None:
+        raise _failure(clients, f"delete the stack {names.stack}", stack_id, ("DELETE_IN_PROGRESS",))
+    return True
+
+
+def current_wish(clients: Clients, names: Names) -> SetupWish:
+    """What the stack was made for; an empty wish if there is none, or if it is not one of pdfbatch's."""
+    try:
+        with aws.translating(f"read the template of the stack {names.stack}"):
+            body = clients.cloudformation.get_template(StackName=names.stack)["TemplateBody"]
+    except PdfbatchError as error:
+        if not _does_not_exist(error):
+            raise
+        return SetupWish(names=names)
+    try:
+        return wish_in(body if isinstance(body, dict) else json.loads(body), names)
+    except ValueError:  # YAML: not ours
+        return SetupWish(names=names)
+
+
+def _stack(clients: Clients, name: str) -> Any:
+    """CloudFormation's description of a stack by name or id, None if there is none (any more)."""
+    try:
+        with aws.translating(f"look up the stack {name}"):
+            found = clients.cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except PdfbatchError as error:
+        if not _does_not_exist(error):
+            raise
+        return None
+    return found[0] if found and found[0]["StackStatus"] != "DELETE_COMPLETE" else None
+
+
+def _does_not_exist(error: PdfbatchError) -> bool:
+    """CloudFormation has no code of its own for it."""
+    return isinstance(error, NotFound) or (
+        aws.error_code(error.__cause__) == "ValidationError" and "does not exist" in error.message
+    )
+
+
+def _check_complete(wish: SetupWish) -> None:
+    if not wish.inputs or not wish.outputs:
+        raise UsageError(
+            "The machines' role would have nothing to read or nowhere to write.",
+            "Name the places with --input s3://bucket/pdfs/ and --output s3://bucket/markdown/ .",
+        )
+    if wish.budget_dollars and not wish.email:
+        raise UsageError("A budget without an e-mail address tells nobody.", "Add --email, or leave out --budget.")
+
+
+def _check_ours(stack: Any, names: Names) -> None:
+    if stack["StackStatus"] != NOT_BEGUN and not _is_of(names, stack.get("Tags", [])):
+        raise UsageError(
+            f"The CloudFormation stack {names.stack} was not made by pdfbatch.", "Choose another name with --stack."
+        )
+
+
+def _check_changeable(stack: Any) -> None:
+    name, status = stack["StackName"], stack["StackStatus"]
+    if status in BROKEN_STATES:
+        raise NotReady(
+            f"The stack {name} is broken by an earlier attempt ({status}).",
+            f"Take it away with `pdfbatch setup --delete{_of(name)}` and run the same command again.",
+        )
+    if status.endswith("IN_PROGRESS"):
+        raise NotReady(
+            f"The stack {name} is being changed by somebody ({status}).", "Run the same command again in a minute."
+        )
+
+
+def _of(stack: str) -> str:
+    return "" if stack == Names().stack else f" --stack {stack}"
+
+
+def _change_set(clients: Clients, names: Names, text: str, is_new: bool) -> Any:
+    """The named role needs CAPABILITY_NAMED_IAM; a stack that cannot be made goes away by itself, its events stay."""
+    options = {"ChangeSetType": "CREATE", "OnStackFailure": "DELETE"} if is_new else {"ChangeSetType": "UPDATE"}
+    with aws.translating(f"propose a change of the stack {names.stack}"):
+        return clients.cloudformation.create_change_set(
+            StackName=names.stack,
+            ChangeSetName=f"setup-{uuid.uuid4().hex[:12]}",
+            TemplateBody=text,
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            Tags=[{"Key": TAG_STACK, "Value": names.stack}],
+            **options,
+        )
+
+
+def _when_made(clients: Clients, made: Any, sleep: Sleep) -> Any:
+    """The description of a change set once AWS has worked it out; None, and nothing left, if it is empty."""
+    while (found := _described(clients, made["Id"]))["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+        sleep(POLL_SECONDS)
+    if found["Status"] == "CREATE_COMPLETE":
+        return found
+    reason = str(found.get("StatusReason", found["Status"]))
+    _take_back(clients, made["Id"], made["StackId"])
+    if "didn't contain changes" in reason or "No updates are to be performed" in reason:
+        return None
+    raise PdfbatchError(
+        f"CloudFormation does not accept the change: {reason.rstrip('.')}.",
+        "Give your user the permission it names, or correct the place or address it names, and run it again.",
+    )
+
+
+def _described(clients: Clients, change_set: str, **page: str) -> Any:
+    with aws.translating("look at the proposed change"):
+        return clients.cloudformation.describe_change_set(ChangeSetName=change_set, **page)
+
+
+def _take_back(clients: Clients, change_set: str, stack_id: str) -> None:
+    try:
+        with aws.translating("take the proposed change back"):
+            clients.cloudformation.delete_change_set(ChangeSetName=change_set)
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) != "ChangeSetNotFound":
+            raise
+    found = _stack(clients, stack_id)
+    if found is not None and found["StackStatus"] == NOT_BEGUN:
+        with aws.translating("remove the stack that was not begun"):
+            clients.cloudformation.delete_stack(StackName=stack_id)
+
+
+def _changes(clients: Clients, change_set: str, first_page: Any) -> list[Change]:
+    changes, page = list(first_page.get("Changes", [])), first_page
+    while token := page.get("NextToken"):
+        page = _described(clients, change_set, NextToken=token)
+        changes += page.get("Changes", [])
+    touched = [each["ResourceChange"] for each in changes if "ResourceChange" in each]
+    return [
+        Change(action=each["Action"], name=each["LogicalResourceId"], type=each["ResourceType"]) for each in touched
+    ]
+
+
+def _when_still(clients: Clients, stack_id: str, sleep: Sleep) -> Any:
+    """The stack when nothing moves in it any more; None if it is gone."""
+    while True:
+        sleep(POLL_SECONDS)  # first of all: CloudFormation takes a moment to begin
+        found = _stack(clients, stack_id)
+        if found is None or not found["StackStatus"].endswith("IN_PROGRESS"):
+            return found
+
+
+def _failure(clients: Clients, what: str, stack_id: str, begun: Sequence[str]) -> PdfbatchError:
+    """What failed first since the stack was last in one of the states `begun`."""
+    failed = None
+    for event in _last_events(clients, stack_id, begun):
+        if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
+            failed = event
+    if failed is None:
+        return PdfbatchError(f"Cannot {what}: AWS does not say why.", "Look at its events in CloudFormation's console.")
+    reason = str(failed.get("ResourceStatusReason", "no reason given")).rstrip(". ")
+    return PdfbatchError(
+        f"Cannot {what}: {failed['LogicalResourceId']} ({failed['ResourceType']}): {reason}.", _cure(reason)
+    )
+
+
+def _last_events(clients: Clients, stack_id: str, begun: Sequence[str]) -> Iterator[Any]:
+    """Newest first, as CloudFormation lists them; those of a deleted stack can be asked for by its id."""
+    with aws.translating("read the stack's events"):
+        for page in clients.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+            for event in page["StackEvents"]:
+                yield event
+                if event["ResourceType"] == "AWS::CloudFormation::Stack" and event["ResourceStatus"] in begun:
+                    return
+
+
+def _cure(reason: str) -> str:
+    said = reason.lower()
+    if "already exists" in said:
+        return "It was not made by this stack: remove or rename it, or choose another stack with --stack."
+    if "not authorized" in said or "accessdenied" in said:
+        return (
+            "Give your user the permission it names, or choose others with AWS_PROFILE, and run the same command again."
+        )
+    if "default vpc" in said or "no vpc" in said:
+        return "Make one with `aws ec2 create-default-vpc`, or name yours with --vpc, and run it again."
+    if "dependent object" in said or "in use" in said:
+        return "End what uses it (`pdfbatch ls`, `pdfbatch down`) and run the same command again."
+    return "Put that right and run the same command again; the account is as it was before."
+
+
+def _check_nothing_runs(clients: Clients, names: Names) -> None:
+    if not (living := [*_living_fleets(clients, names), *_living_machines(clients, names)]):
+        return
+    raise NotReady(
+        f"Fleets or machines of the stack {names.stack} still run: {', '.join(living[:5])}.",
+        "See them with `pdfbatch ls`, end them with `pdfbatch down`, and run the same command again.",
+    )
+
+
+def _living_fleets(clients: Clients, names: Names) -> Iterator[str]:
+    with aws.translating("look for living fleets"):
+        for page in clients.ec2.get_paginator("describe_fleets").paginate():
+            for fleet in page["Fleets"]:
+                if fleet.get("FleetState") not in ENDED_FLEETS and _is_of(names, fleet.get("Tags", [])):
+                    yield fleet["FleetId"]
+
+
+def _is_of(names: Names, tags: Any) -> bool:
+    """DescribeFleets has no filter by tag."""
+    return {"Key": TAG_STACK, "Value": names.stack} in [{"Key": tag["Key"], "Value": tag["Value"]} for tag in tags]
+
+
+def _living_machines(clients: Clients, names: Names) -> Iterator[str]:
+    pages = clients.ec2.get_paginator("describe_instances")
+    with aws.translating("look for living machines"):
+        for page in pages.paginate(Filters=[{"Name": f"tag:{TAG_STACK}", "Values": [names.stack]}]):
+            for group in page["Reservations"]:
+                yield from (
+                    machine["InstanceId"]
+                    for machine in group["Instances"]
+                    if machine["State"]["Name"] not in GONE_MACHINES
+                )
+
+
+def has_service_role(clients: Clients, role: str) -> bool:
+    """
+    Raises:
+        PdfbatchError: it may not be asked.
+    """
+    try:
+        with aws.translating(f"look up the role {role}"):
+            clients.iam.get_role(RoleName=role)
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) != "NoSuchEntity":
+            raise
+        return False
+    return True
+
+
+def _missing_service_roles(clients: Clients) -> list[str]:
+    return [role for role in SERVICE_ROLES if not has_service_role(clients, role)]
+
+
+def _make_service_role(clients: Clients, role: str) -> None:
+    try:
+        with aws.translating(f"make the role {role}"):
+            clients.iam.create_service_linked_role(AWSServiceName=SERVICE_ROLES[role])
+    except PdfbatchError as error:
+        if "has been taken" not in error.message:  # somebody was faster
+            raise

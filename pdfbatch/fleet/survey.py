@@ -1,0 +1,344 @@
+"""What AWS answers before a launch: each question a function of its own. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pdfbatch import aws
+from pdfbatch.errors import NotReady, PdfbatchError, UsageError
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.names import Names
+from pdfbatch.fleet.values import Ami, Quota, Subnet, TypeFacts
+
+T = TypeVar("T")
+
+GPU_AMI = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
+"""SSM parameter of AWS's base image with driver, Docker, its NVIDIA runtime and the aws command; it boots on types
+without a GPU too. Source: AWS, Deep Learning AMI release notes."""
+ROOT_GIB = 100
+_FAMILIES = [  # EC2 guide, "Spot Instance quotas": vCPUs by first letters, narrow ones first
+    (re.compile(r"inf\d"), "L-B5D1601B", "All Inf Spot Instance Requests"),
+    (re.compile(r"trn\d"), "L-6B0D517C", "All Trn Spot Instance Requests"),
+    (re.compile(r"dl\d"), "L-85EED4F7", "All DL Spot Instance Requests"),
+    (re.compile(r"(g|gr|vt)\d"), "L-3819A6DF", "All G and VT Spot Instance Requests"),
+    (re.compile(r"p\d"), "L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests"),
+    (re.compile(r"x\d"), "L-E3A00192", "All X Spot Instance Requests"),
+    (re.compile(r"f\d"), "L-88CF9481", "All F Spot Instance Requests"),
+    (re.compile(r""), "L-34B43A08", "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests"),
+]
+
+
+def vcpus_of(clients: Clients, types: Sequence[str]) -> dict[str, TypeFacts]:
+    """
+    Raises:
+        UsageError: there is no such type in this region, or the worker image does not run on it.
+    """
+    try:
+        with aws.translating("look up the instance types"):
+            found = clients.ec2.describe_instance_types(InstanceTypes=list(types))["InstanceTypes"]  # type: ignore[arg-type]
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) not in ("InvalidInstanceType", "InvalidParameterValue"):
+            raise
+        raise _no_such_type(clients, types) from error
+    if len(found) < len(set(types)):
+        raise _no_such_type(clients, types)
+    return {str(each["InstanceType"]): _facts(each) for each in found}
+
+
+def _facts(found: Any) -> TypeFacts:
+    if "x86_64" not in found.get("ProcessorInfo", {}).get("SupportedArchitectures", ["x86_64"]):
+        raise UsageError(
+            f"{found['InstanceType']} has an ARM processor, and the worker image is for x86.",
+            "Choose a type without a g behind its number, as g4dn.xlarge.",
+        )
+    gpus = found.get("GpuInfo", {}).get("Gpus", [])
+    nvidia = [str(gpu.get("Name", "GPU")) for gpu in gpus if gpu.get("Manufacturer", "NVIDIA") == "NVIDIA"]
+    return TypeFacts(int(found["VCpuInfo"]["DefaultVCpus"]), nvidia[0] if nvidia else "")
+
+
+def _no_such_type(clients: Clients, types: Sequence[str]) -> UsageError:
+    return UsageError(
+        f"{clients.region} does not know every one of these instance types: {', '.join(types)}.",
+        "Check the spelling, or choose another region with AWS_DEFAULT_REGION.",
+    )
+
+
+def offerings(clients: Clients, types: Sequence[str]) -> dict[str, set[str]]:
+    """The zones, by name, that offer each type at all."""
+    pages = clients.ec2.get_paginator("describe_instance_type_offerings")
+    wanted: dict[str, set[str]] = {kind: set() for kind in types}
+    with aws.translating("look up which zones offer the instance types"):
+        for page in pages.paginate(
+            LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(types)}]
+        ):
+            for found in page["InstanceTypeOfferings"]:
+                wanted.setdefault(str(found["InstanceType"]), set()).add(found["Location"])
+    return wanted
+
+
+def subnets(clients: Clients, wanted: Sequence[str]) -> list[Subnet]:
+    """One subnet of each zone, sorted by zone: a fleet takes no two of one zone. `wanted` empty: the default VPC's.
+
+    Raises:
+        NotReady: there is none.
+    """
+    chosen: Any = (
+        {"SubnetIds": list(wanted)} if wanted else {"Filters": [{"Name": "default-for-az", "Values": ["true"]}]}
+    )
+    try:
+        with aws.translating("look up the subnets"):
+            found = clients.ec2.describe_subnets(**chosen)["Subnets"]
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__).startswith("InvalidSubnet"):
+            raise UsageError(
+                f"{clients.region} has not all of these subnets: {', '.join(wanted)}.",
+                "List them with `aws ec2 describe-subnets`; they must be of this region.",
+            ) from error
+        raise
+    of_zone: dict[str, Subnet] = {}
+    for each in sorted(found, key=lambda each: -each.get("AvailableIpAddressCount", 0)):
+        of_zone.setdefault(each["AvailabilityZone"], Subnet(each["SubnetId"], each["AvailabilityZone"]))
+    if not of_zone:
+        raise NotReady(
+            f"There is no default VPC with subnets in {clients.region}.",
+            "Make it with `aws ec2 create-default-vpc`, or name subnets of yours with --subnet.",
+        )
+    return [of_zone[zone] for zone in sorted(of_zone)]
+
+
+def prices(clients: Clients, types: Sequence[str], now: datetime) -> dict[tuple[str, str], float]:
+    """The Spot price now, dollars an hour, by type and zone name."""
+    pages = clients.ec2.get_paginator("describe_spot_price_history")
+    newest: dict[tuple[str, str], tuple[datetime, float]] = {}
+    with aws.translating("ask for Spot prices"):
+        for page in pages.paginate(InstanceTypes=list(types), ProductDescriptions=["Linux/UNIX"], StartTime=now):  # type: ignore[arg-type]
+            for row in page["SpotPriceHistory"]:
+                key = str(row["InstanceType"]), row["AvailabilityZone"]
+                at = row["Timestamp"].astimezone(UTC)
+                if key not in newest or at > newest[key][0]:
+                    newest[key] = at, float(row["SpotPrice"])
+    return {key: price for key, (_, price) in newest.items()}
+
+
+def scores(clients: Clients, types: Sequence[str], workers: int) -> dict[str, int]:
+    """AWS's guess from 1 to 10 by zone id; it counts machines, and is a hint, not a promise."""
+    with aws.translating("ask for Spot placement scores"):
+        found = clients.ec2.get_spot_placement_scores(
+            InstanceTypes=list(types),
+            TargetCapacity=workers,
+            TargetCapacityUnitType="units",
+            SingleAvailabilityZone=True,
+            RegionNames=[clients.region],
+        )["SpotPlacementScores"]
+    return {row["AvailabilityZoneId"]: row["Score"] for row in found if "AvailabilityZoneId" in row}
+
+
+def zone_ids(clients: Clients) -> dict[str, str]:
+    """A zone's id, the same in every account, by its name in this one."""
+    with aws.translating("look up the zones"):
+        found = clients.ec2.describe_availability_zones()["AvailabilityZones"]
+    return {zone["ZoneName"]: zone["ZoneId"] for zone in found}
+
+
+def family_of(types: Sequence[str]) -> tuple[str, str]:
+    """Code and name of the Spot quota that counts the first of these types.
+
+    Raises:
+        UsageError: they are counted by different quotas.
+    """
+    found = {kind: next((code, name) for family, code, name in _FAMILIES if family.match(kind)) for kind in types}
+    if len(set(found.values())) > 1:
+        raise UsageError(
+            f"{', '.join(types)} are counted by different Spot quotas.", "Give types of one family, as g4dn and g5."
+        )
+    return found[types[0]]
+
+
+def spot_quota(clients: Clients, types: Sequence[str]) -> Quota:
+    """The limit that counts these types, and the vCPUs that run under it. `limit` None: it may not be asked."""
+    code, name = family_of(types)
+    return Quota(code=code, name=name, limit=_limit(clients, code), used=_spot_vcpus(clients, code))
+
+
+def _limit(clients: Clients, code: str) -> float | None:
+    for ask in (clients.quotas.get_service_quota, clients.quotas.get_aws_default_service_quota):
+        try:
+            with aws.translating("ask for the Spot quota"):
+                return float(ask(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"])
+        except PdfbatchError:
+            continue  # never changed in this account: the default counts; not allowed: unknown
+    return None
+
+
+def _spot_vcpus(clients: Clients, code: str) -> float:
+    living = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    running: Counter[str] = Counter()
+    with aws.translating("count the Spot instances that run"):
+        for page in clients.ec2.get_paginator("describe_instances").paginate(Filters=living):  # type: ignore[arg-type]
+            for group in page["Reservations"]:
+                for each in group["Instances"]:
+                    if each.get("InstanceLifecycle") == "spot" and family_of([str(each["InstanceType"])])[0] == code:
+                        running[str(each["InstanceType"])] += 1
+    sizes = vcpus_of(clients, list(running)) if running else {}
+    return float(sum(sizes[kind].vcpus * number for kind, number in running.items()))
+
+
+def ami(clients: Clients, wanted: str) -> Ami:
+    """The image the machines boot from: its id now, so that a replacement in a week boots from the same.
+
+    Raises:
+        UsageError: there is no such image here.
+    """
+    found = wanted if wanted.startswith("ami-") else _parameter(clients, wanted or GPU_AMI)
+    try:
+        with aws.translating(f"look up the machine image {found}"):
+            images = clients.ec2.describe_images(ImageIds=[found])["Images"]
+    except PdfbatchError as error:
+        if not aws.error_code(error.__cause__).startswith("InvalidAMIID"):
+            raise
+        images = []
+    if not images:
+        raise UsageError(
+            f"There is no machine image {found} in {clients.region}.",
+            "Give --ami an image of this region with Docker and the aws command, or leave it out.",
+        )
+    image = images[0]
+    root = image.get("RootDeviceName", "/dev/sda1")
+    sizes = [
+        device.get("Ebs", {}).get("VolumeSize", 0)
+        for device in image.get("BlockDeviceMappings", [])
+        if device.get("DeviceName") == root
+    ]
+    return Ami(id=found, root_device=root, root_gib=max([ROOT_GIB, *sizes]))
+
+
+def _parameter(clients: Clients, name: str) -> str:
+    try:
+        with aws.translating(f"look up the machine image {name}"):
+            return str(clients.ssm.get_parameter(Name=name)["Parameter"]["Value"])
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) != "ParameterNotFound":
+            raise
+        raise UsageError(
+            f"{clients.region} has no SSM parameter {name}.", "Give --ami the id of an image with Docker and aws."
+        ) from error
+
+
+def newest_image(clients: Clients, names: Names) -> str:
+    """The image pushed last to the stack's own repository, by digest.
+
+    Raises:
+        NotReady: there is no repository, or no image in it.
+    """
+    try:
+        with aws.translating(f"look into the image repository {names.repository}"):
+            pages = clients.ecr.get_paginator("describe_images").paginate(repositoryName=names.repository)
+            found = [image for page in pages for image in page["imageDetails"]]
+            where = clients.ecr.describe_repositories(repositoryNames=[names.repository])["repositories"][0]
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) != "RepositoryNotFoundException":
+            raise
+        raise NotReady(
+            f"There is no image repository {names.repository} in {clients.region}.",
+            "Make it with `pdfbatch setup`, fill it with `make image push`; or name an image with --image.",
+        ) from error
+    if not found:
+        raise NotReady(
+            f"The image repository {names.repository} is empty.",
+            "Fill it with `make image push`, or name an image with --image.",
+        )
+    newest = max(found, key=lambda image: image.get("imagePushedAt", datetime.min.replace(tzinfo=UTC)))
+    return f"{where['repositoryUri']}@{newest['imageDigest']}"
+
+
+_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[^.]+)\.[^/]+/(?P<name>[^:@]+)(:(?P<tag>[^@]+))?$")
+
+
+def pinned_image(clients: Clients, reference: str) -> str:
+    """An image by digest: an ECR reference of this region is looked up, one of another registry stays as it is.
+
+    Raises:
+        UsageError: ECR has no such image.
+    """
+    found = _ECR.match(reference)
+    if found is None or found["region"] != clients.region:
+        return reference
+    try:
+        with aws.translating(f"look up the image {reference}"):
+            details = clients.ecr.describe_images(
+                registryId=found["account"],
+                repositoryName=found["name"],
+                imageIds=[{"imageTag": found["tag"] or "latest"}],
+            )["imageDetails"]
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) not in ("ImageNotFoundException", "RepositoryNotFoundException"):
+            raise
+        raise UsageError(f"There is no image {reference}.", "Check its name and tag, or push it first.") from error
+    return f"{reference.split('/')[0]}/{found['name']}@{details[0]['imageDigest']}"
+
+
+def is_pinned(reference: str) -> bool:
+    return "@sha256:" in reference
+
+
+def security_group(clients: Clients, names: Names, subnet: str) -> str:
+    """The id of the stack's security group in the VPC of a subnet.
+
+    Raises:
+        NotReady: there is none.
+    """
+    with aws.translating("look up the security group"):
+        vpc = clients.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+        found = clients.ec2.describe_security_groups(
+            Filters=[
+                {"Name": "vpc-id", "Values": [vpc]},
+                {"Name": "group-name", "Values": [names.security_group]},
+            ]
+        )["SecurityGroups"]
+    if not found:
+        raise NotReady(
+            f"There is no security group {names.security_group} in {vpc}.",
+            f"Make it with `pdfbatch setup`; for a VPC of your own with `pdfbatch setup --vpc {vpc}`.",
+        )
+    return found[0]["GroupId"]
+
+
+def has_profile(clients: Clients, names: Names) -> bool:
+    """
+    Raises:
+        PdfbatchError: it may not be asked.
+    """
+    try:
+        with aws.translating("look up the instance profile"):
+            found = clients.iam.get_instance_profile(InstanceProfileName=names.role)["InstanceProfile"]
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) != "NoSuchEntity":
+            raise
+        return False
+    return bool(found["Roles"])
+
+
+def has_topic(clients: Clients, arn: str) -> bool:
+    try:
+        with aws.translating("look up the SNS topic"):
+            clients.sns.get_topic_attributes(TopicArn=arn)
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) not in ("NotFound", "NotFoundException"):
+            raise
+        return False
+    return True
+
+
+def asked(question: Callable[[], T], warnings: list[str], otherwise: T) -> T:
+    """The answer, or `otherwise` and a warning where AWS gives none: what cannot be checked is no refusal."""
+    try:
+        return question()
+    except (UsageError, NotReady):
+        raise
+    except PdfbatchError as error:
+        warnings.append(f"not checked: {error.message}")
+        return otherwise

@@ -1,0 +1,207 @@
+"""The one CloudFormation template of an account: all that a launch finds there, nothing that costs while idle. Pure.
+
+The wish it was rendered from is kept in its metadata, so that a later setup can add to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.policies import worker_policy
+
+Template = dict[str, Any]
+METADATA = "pdfbatch"
+LOG_DAYS = 7
+KEPT_IMAGES = 5
+ALERT_PERCENT = (50, 90)
+
+
+class SetupWish(NamedTuple):
+    """What an account is to be ready for."""
+
+    names: Names = Names()
+    inputs: tuple[str, ...] = ()
+    """URLs as `s3://bucket/prefix/`, like the next two."""
+    outputs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    email: str = ""
+    """Who hears of finished runs and of the budget; "" for nobody."""
+    budget_dollars: float = 0.0
+    """A month's spending on EC2 machines in this account; 0 for no budget. It needs `email`."""
+    vpc: str = ""
+    """"" for the default VPC."""
+
+
+def merged(old: SetupWish, new: SetupWish) -> SetupWish:
+    """Both: the places of either, and of what can only be one thing the newer, where it names one."""
+    return SetupWish(
+        names=new.names,
+        inputs=tuple(dict.fromkeys([*old.inputs, *new.inputs])),
+        outputs=tuple(dict.fromkeys([*old.outputs, *new.outputs])),
+        models=tuple(dict.fromkeys([*old.models, *new.models])),
+        email=new.email or old.email,
+        budget_dollars=new.budget_dollars or old.budget_dollars,
+        vpc=new.vpc or old.vpc,
+    )
+
+
+def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
+    """The wish that a template of ours was rendered from; an empty one for any other template."""
+    kept = template.get("Metadata", {}).get(METADATA, {})
+    return SetupWish(
+        names=names,
+        inputs=tuple(kept.get("inputs", ())),
+        outputs=tuple(kept.get("outputs", ())),
+        models=tuple(kept.get("models", ())),
+        email=kept.get("email", ""),
+        budget_dollars=float(kept.get("budget_dollars", 0)),
+        vpc=kept.get("vpc", ""),
+    )
+
+
+def template(wish: SetupWish, region: str, account: str) -> Template:
+    """
+    Raises:
+        UsageError: a place that is not in S3.
+    """
+    names = wish.names
+    people = {"Subscription": _subscription(wish.email)} if wish.email else {}
+    budget = {"Budget": _budget(wish)} if wish.email and wish.budget_dollars else {}
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"pdfbatch: what a fleet of the stack {names.stack} needs. Nothing costs while it is idle.",
+        "Metadata": {METADATA: {key: value for key, value in wish._asdict().items() if key != "names"}},
+        "Resources": {
+            "Role": _role(wish, region, account),
+            "Profile": {
+                "Type": "AWS::IAM::InstanceProfile",
+                "Properties": {"InstanceProfileName": names.role, "Roles": [{"Ref": "Role"}]},
+            },
+            "SecurityGroup": _security_group(wish),
+            "LogGroup": {
+                "Type": "AWS::Logs::LogGroup",
+                "DeletionPolicy": "Delete",
+                "UpdateReplacePolicy": "Delete",
+                "Properties": {
+                    "LogGroupName": names.log_group,
+                    "RetentionInDays": LOG_DAYS,
+                    "Tags": _tags(names),
+                },
+            },
+            "Topic": {
+                "Type": "AWS::SNS::Topic",
+                "Properties": {"TopicName": names.topic, "DisplayName": "pdfbatch", "Tags": _tags(names)},
+            },
+            **people,
+            "Repository": _repository(names),
+            **budget,
+        },
+        "Outputs": {
+            "Repository": {
+                "Description": "Where the worker image goes.",
+                "Value": {"Fn::GetAtt": ["Repository", "RepositoryUri"]},
+            }
+        },
+    }
+
+
+def _tags(names: Names) -> list[dict[str, str]]:
+    return [{"Key": TAG_STACK, "Value": names.stack}]
+
+
+def _role(wish: SetupWish, region: str, account: str) -> Template:
+    places = (wish.inputs, wish.outputs, wish.models)
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": wish.names.role,
+            "Description": "pdfbatch: the workers of a fleet.",
+            "AssumeRolePolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+                ],
+            },
+            "Policies": [
+                {"PolicyName": "worker", "PolicyDocument": worker_policy(region, account, wish.names, *places)}
+            ],
+            "Tags": _tags(wish.names),
+        },
+    }
+
+
+def _security_group(wish: SetupWish) -> Template:
+    properties = {
+        "GroupName": wish.names.security_group,
+        "GroupDescription": "pdfbatch: workers of a fleet. Nothing comes in.",
+        "Tags": _tags(wish.names),
+    }
+    return {
+        "Type": "AWS::EC2::SecurityGroup",
+        "Properties": {**properties, "VpcId": wish.vpc} if wish.vpc else properties,
+    }
+
+
+def _subscription(email: str) -> Template:
+    """Apart from the topic, because a subscription named inside one outlives it."""
+    return {
+        "Type": "AWS::SNS::Subscription",
+        "Properties": {"Protocol": "email", "Endpoint": email, "TopicArn": {"Ref": "Topic"}},
+    }
+
+
+def _repository(names: Names) -> Template:
+    rule = {
+        "rulePriority": 1,
+        "description": f"Keep the last {KEPT_IMAGES}.",
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
+        "action": {"type": "expire"},
+    }
+    return {
+        "Type": "AWS::ECR::Repository",
+        "DeletionPolicy": "Delete",
+        "UpdateReplacePolicy": "Delete",
+        "Properties": {
+            "RepositoryName": names.repository,
+            "EmptyOnDelete": True,
+            "ImageScanningConfiguration": {"ScanOnPush": True},
+            "LifecyclePolicy": {"LifecyclePolicyText": json.dumps({"rules": [rule]})},
+            "Tags": _tags(names),
+        },
+    }
+
+
+def _budget(wish: SetupWish) -> Template:
+    """Of all EC2 machines in the account: a filter by our tag would see nothing until it is activated for billing.
+
+    Mail goes straight from Budgets, which needs no confirmation, unlike the topic.
+    """
+    subscribers = [{"SubscriptionType": "EMAIL", "Address": wish.email}]
+    return {
+        "Type": "AWS::Budgets::Budget",
+        "Properties": {
+            "Budget": {
+                "BudgetName": wish.names.budget,
+                "BudgetType": "COST",
+                "TimeUnit": "MONTHLY",
+                "BudgetLimit": {"Amount": wish.budget_dollars, "Unit": "USD"},
+                "CostFilters": {"Service": ["Amazon Elastic Compute Cloud - Compute"]},
+            },
+            "NotificationsWithSubscribers": [
+                {
+                    "Notification": {
+                        "NotificationType": "ACTUAL",
+                        "ComparisonOperator": "GREATER_THAN",
+                        "Threshold": percent,
+                        "ThresholdType": "PERCENTAGE",
+                    },
+                    "Subscribers": subscribers,
+                }
+                for percent in ALERT_PERCENT
+            ],
+            "ResourceTags": _tags(wish.names),
+        },
+    }

@@ -1,0 +1,31 @@
+"""What the machines of one slice gave it, as its last heartbeat tells. Pure."""
+
+from pdfbatch.records import Heartbeat, Life
+from pdfbatch.runs.signs import moment
+
+
+def lives(beat: Heartbeat) -> list[Life]:
+    """The life of the machine that the beat is of, behind those before it; oldest first.
+
+    A worker that was started again on its machine has one life there. On machines of one's own there are none.
+    """
+    told = list(beat.past)
+    if beat.machine is not None:
+        here = beat.counts.pages_here
+        told.append(Life(machine=beat.machine, started=beat.started, until=beat.at, pages=here, notice=beat.notice))
+    found: dict[str, Life] = {}
+    for life in told:
+        known = found.get(life.machine.instance)
+        found[life.machine.instance] = _joined(known, life) if known else life
+    return list(found.values())
+
+
+def _joined(first: Life, second: Life) -> Life:
+    return second.model_copy(
+        update={
+            "started": min(first.started, second.started, key=moment),
+            "until": max(first.until, second.until, key=moment),
+            "pages": first.pages + second.pages,
+            "notice": first.notice or second.notice,
+        }
+    )

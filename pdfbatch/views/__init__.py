@@ -1,0 +1,26 @@
+"""Values → what a person or a program sees. Nothing else formats."""
+
+from pdfbatch.views.report import report_screen
+from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_screen
+from pdfbatch.views.status import status_screen
+from pdfbatch.views.watch import watch
+from pdfbatch.views.words import as_json, duration, error_json, error_text, money, plural, readers, some
+
+__all__ = [
+    "Progress",
+    "as_json",
+    "closing",
+    "duration",
+    "error_json",
+    "error_text",
+    "live",
+    "money",
+    "plain_line",
+    "plural",
+    "readers",
+    "report_screen",
+    "some",
+    "status_screen",
+    "verdict_screen",
+    "watch",
+]

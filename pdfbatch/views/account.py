@@ -1,0 +1,58 @@
+"""What `doctor` and `setup` show."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pdfbatch.fleet.doctor import Diagnosis
+from pdfbatch.fleet.setup import Proposal
+from pdfbatch.views.words import plural
+
+_STYLE = {"ok": "green", "missing": "bold red", "warning": "yellow", "unknown": "yellow"}
+_ACTION_STYLE = {"Add": "green", "Modify": "yellow", "Remove": "red"}
+
+
+def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
+    """A line for each requirement; under those that are not met, the cure."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in diagnosis.checks:
+        table.add_row(Text(check.state, style=_STYLE[check.state]), check.name, Text(check.found))
+        if check.state != "ok" and check.cure:
+            table.add_row("", "", Text(check.cure, style="bold"))
+    missing = sum(check.state == "missing" for check in diagnosis.checks)
+    last = (
+        Text("ready to launch", style="bold green")
+        if diagnosis.ready
+        else Text(f"not ready: {plural(missing, 'thing')} missing", style="bold red")
+    )
+    return Group(table, Text(), last)
+
+
+def proposal_screen(proposal: Proposal) -> RenderableType:
+    """The template and what it would change."""
+    if proposal.kind == "nothing":
+        return Text(f"The stack {proposal.stack} is as it should be; nothing to change.")
+    table = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for change in proposal.changes:
+        table.add_row(Text(change.action, style=_ACTION_STYLE.get(change.action, "")), change.name, change.type)
+    head = Text(f"CloudFormation stack {proposal.stack}, to {proposal.kind}:", style="bold")
+    return Group(Text(proposal.template, style="dim"), Text(), head, table)
+
+
+def set_up_screen() -> RenderableType:
+    return Text.assemble(
+        ("The account is set up. ", "bold green"),
+        "Next: `make image push` fills the image repository, `pdfbatch doctor` checks everything, "
+        "`pdfbatch launch INPUT OUTPUT` starts.",
+    )
+
+
+def deleted_screen(stack: str, was_there: bool) -> RenderableType:
+    return Text(f"The stack {stack} is gone." if was_there else f"There is no stack {stack}; nothing to delete.")

@@ -1,0 +1,214 @@
+"""Plans, launches and what there is in the account."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pdfbatch.fleet.down import Ended, Remains
+from pdfbatch.fleet.inventory import Inventory, RunThere
+from pdfbatch.fleet.logs import Line
+from pdfbatch.fleet.userdata import LIMIT
+from pdfbatch.fleet.values import Launched, Plan, Range, Zone
+from pdfbatch.views.words import duration, money, plural
+
+_MIB = 2**20
+
+
+def plan_screen(plan: Plan) -> RenderableType:
+    """What will be done, in what time, for what money; the last lines are what a person must know before saying yes."""
+    facts = _facts()
+    work, done = plan.work, plan.work.documents - plan.work.left
+    facts.add_row(
+        "documents",
+        Text(f"{work.documents:,} found, {done:,} done, {work.left:,} left, {_size(work.bytes_left)}"),
+    )
+    facts.add_row("pages", Text(_pages(plan)))
+    facts.add_row("engine", Text(plan.engine + (f", {plan.model}" if plan.model else "")))
+    facts.add_row("workers", Text(_workers(plan)))
+    facts.add_row("pace", Text(f"{_between(plan.pace.low, plan.pace.high)} pages/s a worker, {plan.pace.source}"))
+    facts.add_row("quota", Text(_quota(plan)))
+    facts.add_row("boots", Text(f"{plan.account.ami.id}, user-data {plan.user_data_bytes:,} of {LIMIT:,} bytes"))
+    facts.add_row("image", Text(plan.account.image))
+    money_lines = _facts()
+    money_lines.add_row("time", Text(_time(plan), style="bold"))
+    money_lines.add_row("cost", Text(_cost(plan), style="bold"))
+    money_lines.add_row("worst case", Text(_worst(plan), style="bold"))
+    for note in plan.notes:
+        money_lines.add_row(Text("note", style="yellow"), Text(note))
+    for warning in plan.warnings:
+        money_lines.add_row(Text("warning", style="yellow"), Text(warning))
+    title = Text.assemble(("Plan  ", "italic"), plan.input, " → ", plan.output)
+    return Group(title, facts, Text(), _zones(plan), Text(), money_lines)
+
+
+def _facts() -> Table:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
+    return facts
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / _MIB:,.1f} MiB"
+
+
+def _between(low: float, high: float) -> str:
+    """Two numbers as a range, one where they are the same."""
+    shown = [f"{number:.2f}" if number < 10 else f"{number:,.0f}" for number in (low, high)]
+    return shown[0] if shown[0] == shown[1] else " to ".join(shown)
+
+
+def _pages(plan: Plan) -> str:
+    if plan.pages is None or plan.work.pages_each is None:
+        return "not known"
+    mean = plan.work.pages_each * plan.work.left
+    counted = f"counted in {plural(plan.work.sampled, 'document')}"
+    if plan.pages.low == plan.pages.high:
+        return f"{mean:,.0f}, {counted}"
+    return f"about {mean:,.0f} ({plan.pages.low:,.0f} to {plan.pages.high:,.0f}), {counted}"
+
+
+def _workers(plan: Plan) -> str:
+    kinds = " or ".join(
+        kind + (f" ({gpu})" if (gpu := plan.account.gpus.get(kind)) else "") for kind in plan.instance_types
+    )
+    return f"{plan.workers} × {kinds}, one Spot fleet each"
+
+
+def _quota(plan: Plan) -> str:
+    quota = plan.account.quota
+    needed = plan.workers * max(plan.account.vcpus.values())
+    limit = "not known" if quota.limit is None else f"{quota.limit:,.0f} vCPUs"
+    return f"{needed} vCPUs needed; {quota.code}: {limit}, {quota.used:,.0f} in use"
+
+
+def _zones(plan: Plan) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
+    table.add_column("zone", no_wrap=True)
+    for kind in plan.instance_types:
+        table.add_column(f"{kind} $/h", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("subnet", no_wrap=True)
+    for zone in plan.account.zones:
+        table.add_row(zone.name, *_zone_prices(zone, plan), "–" if zone.score is None else str(zone.score), zone.subnet)
+    return table
+
+
+def _zone_prices(zone: Zone, plan: Plan) -> list[str]:
+    return [f"{zone.prices[kind]:.4f}" if kind in zone.prices else "–" for kind in plan.instance_types]
+
+
+def _time(plan: Plan) -> str:
+    if plan.hours is None:
+        return "not known"
+    return f"{_hours(plan.hours)}, with boots and a few interruptions at the long end"
+
+
+def _hours(hours: Range) -> str:
+    low, high = (duration(round(end * 60) * 60)[:-3] for end in (hours.low, hours.high))
+    return f"{low} hours" if low == high else f"{low} to {high} hours"
+
+
+def _cost(plan: Plan) -> str:
+    if plan.cost is None:
+        return "not known"
+    price = f"{_dollars(plan.price)} a machine and hour with its disk and address"
+    return f"{money(plan.cost.low)} to {money(plan.cost.high)}, at {price}"
+
+
+def _dollars(price: Range) -> str:
+    low, high = f"${price.low:.3f}", f"${price.high:.3f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _worst(plan: Plan) -> str:
+    price = f" × ${plan.price.high:.3f}" if plan.price.high else ""
+    return (
+        f"{money(plan.worst_cost)}: {plural(plan.workers, 'machine')}{price} × {plan.max_hours:g} hours; "
+        f"AWS ends them at {_moment(plan.expiry)}, whatever happens"
+    )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def launched_screen(launched: Launched) -> RenderableType:
+    """What was made, and what to type next."""
+    head = Text.assemble(
+        (f"Launched run {launched.run}: ", "bold green"),
+        f"{plural(len(launched.fleets), 'fleet')} of one machine each, at most {money(launched.worst_cost)}, "
+        f"until {_moment(launched.expiry)}",
+    )
+    facts = _facts()
+    for worker, why in launched.missing.items():
+        facts.add_row(Text("missing", style="red"), Text(f"worker {worker}: {why}"))
+    for what, command in (
+        ("watch", f"pdfbatch status {launched.output} --watch"),
+        ("logs", f"pdfbatch logs {launched.output} --follow"),
+        ("stop", f"pdfbatch down {launched.output}"),
+    ):
+        facts.add_row(what, Text(command, style="bold"))
+    return Group(head, facts)
+
+
+def remains_screen(remains: Remains) -> RenderableType:
+    """What `down` is about to end."""
+    return Text(
+        f"{', '.join(remains.runs())}: {plural(len(remains.fleets), 'fleet')}, "
+        f"{plural(len(remains.instances), 'instance')}, {plural(len(remains.templates), 'launch template')}"
+    )
+
+
+def ended_screen(ended: Ended) -> RenderableType:
+    if not ended.runs:
+        return Text("Nothing is running here, and nothing was left behind.")
+    return Text.assemble(
+        ("Ended: ", "bold"),
+        f"{plural(ended.fleets, 'fleet')}, {plural(ended.instances, 'instance')}, "
+        f"{plural(ended.templates, 'launch template')} of {', '.join(ended.runs)}. Nothing of it is left; "
+        "what was converted stays.",
+    )
+
+
+def inventory_screen(inventory: Inventory) -> RenderableType:
+    """The table of `ls`, and how to end what is an orphan."""
+    if not inventory.runs:
+        return Text(f"Nothing of pdfbatch's runs in {inventory.region}.")
+    table = Table(show_edge=False, pad_edge=False)
+    for name in ("run", "launched"):
+        table.add_column(name, no_wrap=True)
+    for name in ("fleets", "instances", "templates"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("output", overflow="fold")
+    for run in inventory.runs:
+        table.add_row(
+            run.run,
+            "–" if run.launched is None else f"{run.launched.astimezone(UTC):%m-%d %H:%M}",
+            str(run.fleets),
+            str(run.instances),
+            str(run.templates),
+            Text(run.output),
+        )
+    return Group(table, *(line for run in inventory.runs for line in _remarks(run)))
+
+
+def _remarks(run: RunThere) -> list[Text]:
+    lines = []
+    if run.trouble:
+        lines.append(Text(f"{run.run} waits for a machine: {run.trouble}", style="yellow"))
+    if run.is_orphan:
+        lines.append(Text(f"{run.run} is left over; take it away: pdfbatch down --run {run.run}", style="yellow"))
+    return lines
+
+
+def log_line(line: Line) -> Text:
+    return Text.assemble((f"{line.at:%H:%M:%S} ", "dim"), (f"{line.worker} {line.instance[-8:]} ", "cyan"), line.text)
+
+
+def heading(text: str) -> Text:
+    return Text(f"── {text}", style="bold")

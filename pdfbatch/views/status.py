@@ -1,0 +1,267 @@
+"""How far a run is: a line per worker and what they add up to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
+from pdfbatch.views.run import title
+from pdfbatch.views.words import SHOWN_KEYS, STATE_STYLE, at, duration, money, plural, reasons
+
+_SHOWN_NOTES = 3
+"""Of sentences about single workers, where the rows are limited."""
+_PRESSING = ("failed", "expired", "ended", "interrupted", "waiting", "booting", "draining", "starting", "running")
+
+
+def status_screen(status: RunStatus, rows: int | None = None) -> RenderableType:
+    """The table of `status`. On a fleet at most so many `rows` of workers, the most pressing ones; None: all."""
+    if status.launched is None:
+        return _local_screen(status)
+    shown = _pressing(status.workers, rows)
+    lines: list[RenderableType] = [title(status), FleetTable(shown)]
+    if hidden := len(status.workers) - len(shown):
+        lines.append(Text(f"… and {plural(hidden, 'more worker')}", style="dim"))
+    lines += [Text(), _documents(status), _pages(status), _states(status)]
+    if machines := _machines(status.workers):
+        lines.append(Text(machines))
+    lines.append(_dollars(status))
+    if status.reasons:
+        lines.append(Text("failures by reason: " + reasons(status.reasons), style="yellow"))
+    return Group(*lines, *_notes(status.workers)[: SHOWN_KEYS if rows is None else _SHOWN_NOTES])
+
+
+# ── a run on machines of one's own ───────────────────────────────────────────────────────────────────────────────
+
+
+def _local_screen(status: RunStatus) -> RenderableType:
+    table = Table(show_edge=False, pad_edge=False)
+    for name in ("worker", "state", "progress"):
+        table.add_column(name, no_wrap=True)
+    for name in ("failed", "pages", "pages/s", "ETA", "heartbeat"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for worker in status.workers:
+        table.add_row(*_local_row(worker))
+    lines: list[RenderableType] = [title(status), table, Text(), _documents(status)]
+    if status.reasons:
+        lines.append(Text("failures by reason: " + reasons(status.reasons), style="yellow"))
+    for worker in status.workers:
+        lines += [
+            Text(f"worker {worker.id} reads {what}", style="dim", no_wrap=True, overflow="ellipsis")
+            for what in worker.reading
+        ]
+    return Group(*lines)
+
+
+def _local_row(worker: WorkerStatus) -> list[RenderableType]:
+    state = "stale" if worker.stale else worker.state
+    return [
+        str(worker.id),
+        Text(state, style=STATE_STYLE.get(state, "")),
+        Text(f"{worker.done:,}/{worker.total:,}"),
+        f"{worker.failed + worker.partial:,}",
+        f"{worker.pages:,}",
+        f"{worker.pages_per_second:.1f}",
+        duration(worker.eta_seconds),
+        Text(_ago(worker), style="red" if worker.stale else ""),
+    ]
+
+
+def _ago(worker: WorkerStatus) -> str:
+    age = worker.heartbeat_age_seconds
+    return "–" if age is None else f"{duration(age)} ago"
+
+
+def _documents(status: RunStatus) -> Text:
+    documents = status.documents
+    return Text.assemble(
+        (f"{documents.done:,}/{plural(documents.total, 'document')}", "bold"),
+        f": {documents.ok:,} ok, {documents.partial:,} partial, "
+        f"{documents.failed:,} failed, {documents.skipped:,} skipped",
+    )
+
+
+# ── a fleet: as much of each worker as the width holds ───────────────────────────────────────────────────────────
+
+
+class _Column(NamedTuple):
+    header: str
+    cell: Callable[[WorkerStatus], str]
+    right: bool = False
+
+
+def _progress(bar: int) -> _Column:
+    return _Column("progress", lambda worker: _bar(worker, bar) + f"{worker.done:,}/{worker.total:,}")
+
+
+def _bar(worker: WorkerStatus, width: int) -> str:
+    if not width:
+        return ""
+    full = width * worker.done // worker.total if worker.total else width
+    return "━" * full + "─" * (width - full) + " "
+
+
+_WIDEST = {
+    "id": _Column("worker", lambda worker: str(worker.id)),
+    "state": _Column("state", lambda worker: _state(worker)),
+    "progress": _progress(12),
+    "failed": _Column("failed", lambda worker: f"{worker.failed + worker.partial:,}", right=True),
+    "pace": _Column("pages/s", lambda worker: f"{worker.pages_per_second:.1f}", right=True),
+    "eta": _Column("ETA", lambda worker: duration(worker.eta_seconds), right=True),
+    "respawns": _Column("respawns", lambda worker: f"{worker.respawns}", right=True),
+    "instance": _Column("instance", lambda worker: worker.instance or "–"),
+    "zone": _Column("zone", lambda worker: worker.zone or "–"),
+    "type": _Column("type", lambda worker: worker.type or "–"),
+    "dollars": _Column("dollars", lambda worker: f"${worker.dollars or 0.0:,.2f}", right=True),
+    "seen": _Column("heartbeat", lambda worker: _seen(worker), right=True),
+}
+_NARROWER: list[tuple[str, _Column | None]] = [
+    ("progress", _progress(8)),
+    ("id", _Column("#", _WIDEST["id"].cell)),
+    ("seen", _Column("seen", lambda worker: _seen(worker).removesuffix(" ago"), right=True)),
+    ("respawns", _Column("resp.", _WIDEST["respawns"].cell, right=True)),
+    ("dollars", _Column("cost", _WIDEST["dollars"].cell, right=True)),
+    ("gap", None),
+    ("type", None),
+    ("zone", _Column("zone", lambda worker: worker.zone.rpartition("-")[2] or "–")),
+    ("instance", _Column("inst.", lambda worker: f"…{worker.instance[-5:]}" if worker.instance else "–")),
+    ("progress", _progress(5)),
+    ("zone", None),
+    ("instance", None),
+    ("progress", _progress(0)),
+    ("respawns", None),
+    ("failed", None),
+]
+"""What is given up for the sake of the width, in this order; None: the column itself, or one blank between columns."""
+
+
+class FleetTable:
+    """Draws itself with the columns, and in the forms of them, that the console has room for; a row is one line."""
+
+    def __init__(self, workers: Sequence[WorkerStatus]) -> None:
+        self._workers = workers
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns, gap = self._fitting(options.max_width)
+        table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
+        for column in columns.values():
+            table.add_column(column.header, justify="right" if column.right else "left", no_wrap=True)
+        for worker in self._workers:
+            cells = {name: column.cell(worker) for name, column in columns.items()}
+            if options.ascii_only:
+                cells["progress"] = cells["progress"].replace("━", "#").replace("─", "-")
+            table.add_row(*(Text(cell, style=_style(name, worker)) for name, cell in cells.items()))
+        yield table
+
+    def _fitting(self, width: int) -> tuple[dict[str, _Column], int]:
+        columns, gap = dict(_WIDEST), 2
+        for name, narrower in _NARROWER:
+            if self._width(columns, gap) <= width:
+                break
+            if name == "gap":
+                gap = 1
+            elif narrower is None:
+                columns.pop(name, None)
+            else:
+                columns[name] = narrower
+        return columns, gap
+
+    def _width(self, columns: dict[str, _Column], gap: int) -> int:
+        cells = [max((len(column.cell(worker)) for worker in self._workers), default=0) for column in columns.values()]
+        headers = [len(column.header) for column in columns.values()]
+        return sum(map(max, cells, headers)) + gap * (len(columns) - 1)
+
+
+def _state(worker: WorkerStatus) -> str:
+    """A worker without a machine waits; one that should speak is stale."""
+    return "stale" if worker.stale and worker.state != "waiting" else worker.state
+
+
+def _seen(worker: WorkerStatus) -> str:
+    """A machine that boots has not spoken; how long its predecessor is silent helps nobody."""
+    return "–" if worker.state == "booting" else _ago(worker)
+
+
+def _style(column: str, worker: WorkerStatus) -> str:
+    if column == "state":
+        return STATE_STYLE["stale"] if worker.stale else STATE_STYLE.get(worker.state, "")
+    if column == "seen":
+        return "red" if worker.stale else ""
+    if column in ("instance", "zone", "type"):
+        return "dim" if worker.final or worker.state == "waiting" else ""
+    return ""
+
+
+def _pressing(workers: Sequence[WorkerStatus], rows: int | None) -> Sequence[WorkerStatus]:
+    """The workers a person should see first, in the order of their numbers."""
+    if rows is None or len(workers) <= rows:
+        return workers
+
+    def rank(worker: WorkerStatus) -> tuple[bool, int]:
+        return not worker.stale, _PRESSING.index(worker.state) if worker.state in _PRESSING else len(_PRESSING)
+
+    return sorted(sorted(workers, key=rank)[:rows], key=lambda worker: worker.id)
+
+
+# ── what they add up to ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pages(status: RunStatus) -> Text:
+    pages = plural(status.pages.read, "page")
+    left = [worker for worker in status.workers if not worker.final]
+    if not left:
+        return Text(f"{pages} in {duration(status.seconds)}")
+    pace = sum(worker.pages_per_second for worker in left)
+    return Text(f"{pages}, {pace:.1f} pages/s, ETA {_slowest(left)}")
+
+
+def _states(status: RunStatus) -> Text:
+    states = Counter(map(_state, status.workers))
+    told = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
+    return Text(f"{plural(len(status.workers), 'worker')}: {told}")
+
+
+def _slowest(left: Sequence[WorkerStatus]) -> str:
+    """The run ends with its slowest worker; one that has no pace yet may be that."""
+    known = [worker.eta_seconds for worker in left if worker.eta_seconds is not None]
+    if not known:
+        return "–"
+    return duration(max(known)) if len(known) == len(left) else f"{duration(max(known))} or more"
+
+
+def _machines(workers: Sequence[WorkerStatus]) -> str:
+    """What runs where now."""
+    there = [worker for worker in workers if worker.instance and not worker.final and worker.state != "waiting"]
+    if not there:
+        return ""
+    types = ", ".join(f"{count} {kind}" for kind, count in Counter(one.type or "?" for one in there).most_common())
+    zones = ", ".join(f"{count} in {zone}" for zone, count in sorted(Counter(one.zone or "?" for one in there).items()))
+    return f"{plural(len(there), 'machine')}: {types}; {zones}"
+
+
+def _dollars(status: RunStatus) -> Text:
+    if status.state in OVER:
+        return Text.assemble((money(status.dollars), "bold"), " in all, as far as the records tell")
+    ends = f"; AWS ends it all by {at(status.expires)}" if status.expires else ""
+    return Text.assemble((money(status.dollars), "bold"), f" so far, {money(status.worst_dollars)} at worst{ends}")
+
+
+def _notes(workers: Sequence[WorkerStatus]) -> list[Text]:
+    """What a person may want to know of single workers, one sentence each."""
+    notes = []
+    for worker in workers:
+        if worker.detail:
+            notes.append(Text(f"worker {worker.id} gave up: {worker.detail}", style="red"))
+        elif worker.notice and not worker.final and worker.state != "waiting":
+            notes.append(Text(f"worker {worker.id}: AWS takes its machine, another will go on", style="yellow"))
+        elif worker.stale and worker.state == "booting":
+            notes.append(Text(f"worker {worker.id} takes long to boot: see `pdfbatch logs`", style="red"))
+        elif worker.stale:
+            silence = duration(worker.heartbeat_age_seconds)
+            notes.append(Text(f"worker {worker.id} is silent for {silence}, without a notice", style="red"))
+    return notes

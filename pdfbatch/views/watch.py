@@ -1,0 +1,71 @@
+"""Looks at a run again and again until it is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from pdfbatch.errors import StoreError
+from pdfbatch.runs.progress import OVER, RunStatus
+from pdfbatch.views.status import status_screen
+
+_OTHER_LINES = 14
+"""What a screen has beside the rows of its workers."""
+
+
+def watch(
+    read: Callable[[], RunStatus], console: Console, seconds: float, sleep: Callable[[float], None] = time.sleep
+) -> RunStatus | None:
+    """Shows a run every so many seconds until it is over or Ctrl-C; what was seen last, None if nothing was.
+
+    On a terminal it is redrawn in place, elsewhere printed again. A store that cannot be reached is asked again.
+
+    Raises:
+        StoreError: the very first look failed: that is rather a mistake than bad luck.
+    """
+    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    screen: AbstractContextManager[object] = live or nullcontext()
+    last: RunStatus | None = None
+    with screen:
+        try:
+            while True:
+                trouble = None
+                try:
+                    last = read()
+                except StoreError as error:
+                    if last is None:
+                        raise
+                    trouble = error
+                _show(_frame(last, trouble, console), console, live)
+                if trouble is None and is_over(last):
+                    return last
+                sleep(seconds)
+        except KeyboardInterrupt:
+            return last
+
+
+def is_over(status: RunStatus) -> bool:
+    """Whether nothing more will happen by itself: a fleet heals itself, on one's own machines nobody does."""
+    return status.state in OVER or (status.launched is None and status.state == "interrupted")
+
+
+def _frame(status: RunStatus, trouble: StoreError | None, console: Console) -> RenderableType:
+    rows = max(3, console.height - _OTHER_LINES) if console.is_terminal else None
+    shown = status_screen(status, rows)
+    if trouble is None:
+        return shown
+    message = trouble.message.rstrip(".")
+    return Group(shown, Text(f"cannot reach the store: {message}, trying again", style="bold red"))
+
+
+def _show(what: RenderableType, console: Console, live: Live | None) -> None:
+    if live is not None:
+        live.update(what, refresh=True)
+    else:
+        console.print(what)
+        console.print()

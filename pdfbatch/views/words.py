@@ -1,0 +1,87 @@
+"""Small words for people, and values as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC
+
+from pydantic import BaseModel
+from rich.text import Text
+
+from pdfbatch.errors import PdfbatchError
+from pdfbatch.runs.signs import moment
+
+SHOWN_KEYS = 10
+
+STATE_STYLE = {
+    "booting": "cyan",
+    "running": "green",
+    "done": "bold green",
+    "draining": "yellow",
+    "interrupted": "yellow",
+    "expired": "bold red",
+    "ended": "yellow",
+    "stale": "bold red",
+    "failed": "bold red",
+}
+_READERS = {"text": "text layer", "plain": "text layer without layout", "ocr": "OCR", "blank": "blank"}
+
+
+def as_json(value: BaseModel) -> str:
+    return value.model_dump_json(indent=2)
+
+
+def error_json(error: PdfbatchError) -> str:
+    document = {"error": {"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}}
+    return json.dumps(document, indent=2)
+
+
+def error_text(error: PdfbatchError) -> Text:
+    return Text.assemble(("error: ", "bold red"), error.message, "\n", ("  try: ", "bold"), error.hint)
+
+
+def duration(seconds: float | None) -> str:
+    """3725 → "1:02:05"; None → "–"."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def some(keys: Sequence[str], total: int | None = None) -> str:
+    """The first few keys, and how many more there are; `total` where the keys are not all."""
+    more = (total or len(keys)) - min(len(keys), SHOWN_KEYS)
+    return ", ".join(keys[:SHOWN_KEYS]) + (f", … {more:,} more" if more else "")
+
+
+def money(dollars: float | None) -> str:
+    """1234.5 → "$1,234.50"; below ten cents to a tenth of a cent; None → "–"."""
+    if dollars is None:
+        return "–"
+    if 0 < dollars < 0.0005:
+        return "<$0.001"
+    return f"${dollars:.3f}" if 0 < dollars < 0.0995 else f"${dollars:,.2f}"
+
+
+def at(stamp: str) -> str:
+    """A record's time for people, UTC: "2026-11-25 19:45 UTC"."""
+    return f"{moment(stamp).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def reasons(counts: dict[str, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in counts.items())
+
+
+def readers(read_by: dict[str, int], engine: str) -> str:
+    """Pages by what read them; for `auto`, how many of them did not need the model."""
+    told = reasons({_READERS.get(name, name): count for name, count in read_by.items()})
+    total, model = sum(read_by.values()), read_by.get("dolphin", 0)
+    if engine != "auto" or model == total:
+        return told
+    return f"{told}; {100 * (total - model) / total:.0f} % of the pages did not need the model"

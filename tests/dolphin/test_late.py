@@ -1,0 +1,99 @@
+"""Pages that are asked for before the model is there."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from pdfbatch.engines.base import PageOrder, PageRead, Reader
+from pdfbatch.engines.dolphin.late import LateReader
+from pdfbatch.errors import NotReady, PdfbatchError
+from pdfbatch.records import PageResult
+
+FOLDER = Path("model")
+
+
+class Echo:
+    """Reads every page at once."""
+
+    pages_ahead = 99
+
+    def __init__(self) -> None:
+        self.drained = self.closed = False
+
+    def read(self, order: PageOrder) -> Future[PageRead]:
+        done: Future[PageRead] = Future()
+        done.set_result(PageRead(PageResult(number=order.number, markdown=order.path), {}))
+        return done
+
+    def drain(self) -> None:
+        self.drained = True
+
+    @contextmanager
+    def loaded_from(self, folder: Path) -> Iterator[Reader]:
+        assert folder == FOLDER
+        yield self
+        self.closed = True
+
+
+def order(number: int) -> PageOrder:
+    return PageOrder("a.pdf", number, "f/")
+
+
+def test_pages_wait_until_the_model_is_there() -> None:
+    echo, come = Echo(), threading.Event()
+
+    def fetch() -> Path:
+        come.wait()
+        return FOLDER
+
+    with LateReader(fetch, echo.loaded_from, 4) as reader:
+        early = [reader.read(order(number)) for number in (1, 2, 3)]
+        assert reader.pages_ahead == 4 and not any(future.done() for future in early)
+        come.set()
+        assert [future.result(60).page.number for future in early] == [1, 2, 3]
+        assert reader.read(order(4)).result(60).page.number == 4
+        assert reader.pages_ahead == 99
+        reader.drain()
+    assert echo.drained and echo.closed
+
+
+def test_a_stop_waits_for_no_download() -> None:
+    echo, come = Echo(), threading.Event()
+
+    def fetch() -> Path:
+        come.wait()
+        return FOLDER
+
+    with LateReader(fetch, echo.loaded_from, 4) as reader:
+        early = reader.read(order(1))
+        reader.drain()
+        with pytest.raises(CancelledError):
+            early.result(60)
+    come.set()
+
+
+def test_a_model_that_cannot_be_had_ends_every_page_with_that_error() -> None:
+    come = threading.Event()
+
+    def fetch() -> Path:
+        come.wait()
+        raise NotReady("There is no model.", "Name one.")
+
+    with LateReader(fetch, Echo().loaded_from, 4) as reader:
+        early = reader.read(order(1))
+        come.set()
+        for future in (early, reader.read(order(2))):
+            with pytest.raises(NotReady, match="There is no model"):
+                future.result(60)
+
+
+def test_whatever_goes_wrong_while_loading_is_an_error_of_the_run_and_not_of_the_page() -> None:
+    def load(folder: Path) -> AbstractContextManager[Reader]:
+        raise RuntimeError("CUDA error: says the test")
+
+    with LateReader(lambda: FOLDER, load, 4) as reader, pytest.raises(PdfbatchError, match="says the test"):
+        reader.read(order(1)).result(60)

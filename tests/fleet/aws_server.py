@@ -1,0 +1,326 @@
+"""An AWS over HTTP for tests: moto in a process of its own, with what moto cannot do and with faults to order.
+
+Run as `python -m tests.fleet.aws_server [HOST PORT]` in the repository's root; prints its port, ends with its stdin.
+Every request holds one lock (see tests/s3_server.py, whose faults on S3 work here as well).
+
+It answers itself, from simulated_fleets.py and moto_cloud.py where the sources stand:
+  CreateFleet, DescribeFleets, DescribeFleetInstances, DescribeFleetHistory, ModifyFleet, DeleteFleets;
+  DescribeSpotPriceHistory, GetSpotPlacementScores; GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`.
+All else is moto's, and where moto is laxer than AWS this stands before it: a ClientToken is honoured (the first answer
+again, or IdempotentParameterMismatch); user data of more than 16,384 bytes is refused; what a RunInstances is to launch
+from is checked, in a dry run too; the public parameters of Deep Learning and Ubuntu images exist, and so do the images.
+Requests are read and answers written by moto's parsers and serializers after botocore's models.
+
+Orders for tests are PUTs of JSON:
+  `/_tick`: AWS goes one step further at once (a thread does so every 0.3 s unless `/_ticking` was set to false);
+  `/_clock` {"forward_seconds": n}: for fleets and prices it is later from now on;
+  `/_interrupt` {"instance"}: AWS takes it back; `/_shutdown` {"instance"}: it shut itself down;
+  `/_capacity` {"zone", "available": bool}; `/_scores` {zone: 1 to 10}; `/_prices` {type: {zone: dollars an hour}};
+  `/_quota` {"code", "value", "default"}: vCPUs, null for none; a fleet launches nothing beyond `value`;
+  `/_faults` [fault, …]: those of tests/s3_server.py, and {"action", "code", "message", "status"} to answer a call with
+      an error; "nth": n spares the n - 1 calls before; "times": n, default 1; "lose": true does the call first.
+GETs: `/_calls`: [{"service", "action", "parameters", "error"}, …] in order, error "" for one that went well;
+  `/_instances`: the living instances of fleets, with their user data.
+A POST to `/moto-api/reset` makes everything new, orders too.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs
+
+from moto.core.exceptions import ServiceException
+from moto.core.model import OperationModel, ServiceModel
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import determine_request_protocol
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.datastructures import MultiDict
+from werkzeug.serving import make_server
+
+from tests.fleet.moto_cloud import QUOTA_NAMES, Market, MotoCloud
+from tests.fleet.simulated_fleets import Fleets, Json, Refused
+from tests.s3_server import FaultyS3, Quiet
+
+Environ = dict[str, Any]
+Respond = Callable[..., Any]
+TICK_SECONDS = 0.3
+USER_DATA_LIMIT = 16_384
+NAMES = {"servicequotas": "service-quotas", "monitoring": "cloudwatch"}
+"""botocore's names of the services that sign with another one."""
+
+
+class Call:
+    """A request of the query or JSON protocols."""
+
+    def __init__(self, environ: Environ, service: str, region: str, body: bytes) -> None:
+        self.service, self.region = NAMES.get(service, service), region
+        self.form = {name: values[-1] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
+        target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+        self.action = target or self.form.get("Action", "")
+        model = _service(self.service)
+        self.operation: OperationModel = model.operation_model(self.action)
+        self.protocol = determine_request_protocol(model, environ.get("CONTENT_TYPE", ""))
+        request: Any = {"method": "POST", "values": MultiDict(self.form), "body": body}
+        request |= {"headers": {}, "url_path": "/", "url_params": {}}
+        self.parameters: Json = PROTOCOL_PARSERS[self.protocol](self.operation).parse(request)
+
+    def answer(self, result: Any, status: int = 0) -> Answer:
+        serializer = get_serializer_class(self.service, self.protocol)(operation_model=self.operation)
+        done = serializer.serialize(result)
+        return Answer(status or int(done["status_code"]), dict(done["headers"]), str(done["body"]).encode())
+
+    def refuse(self, code: str, message: str, status: int = 400) -> Answer:
+        answer = self.answer(Refused(code, message), status)
+        return Answer(answer.status, answer.headers, answer.body, code)
+
+
+class Answer:
+    def __init__(self, status: int, headers: dict[str, str], body: bytes, error: str = "") -> None:
+        self.status, self.headers, self.body, self.error = status, headers, body, error
+
+    def send(self, respond: Respond) -> list[bytes]:
+        sized = self.headers | {"Content-Length": str(len(self.body))}
+        respond(f"{self.status} Told", [(name, str(value)) for name, value in sized.items()])
+        return [self.body]
+
+
+@cache
+def _service(name: str) -> ServiceModel:
+    return get_service_model(name)
+
+
+class Aws:
+    def __init__(self, moto: Callable[[Environ, Respond], Iterable[bytes]]) -> None:
+        self.moto = moto
+        self.s3 = FaultyS3(moto)
+        self.lock = threading.RLock()
+        self.reset()
+
+    def reset(self) -> None:
+        self.later = timedelta()
+        self.ticking = True
+        self.faults: list[Json] = []
+        self.s3.faults = []
+        self.calls: list[Json] = []
+        self.tokens: dict[tuple[str, str, str], tuple[Json, Answer]] = {}
+        self.market = Market()
+        self.regions: dict[str, tuple[MotoCloud, Fleets]] = {}
+
+    def now(self) -> datetime:
+        """UTC without saying so, as moto has it."""
+        return datetime.now(UTC).replace(tzinfo=None) + self.later
+
+    def tick(self) -> None:
+        for _, fleets in self.regions.values():
+            fleets.tick()
+
+    def region(self, name: str) -> tuple[MotoCloud, Fleets]:
+        if name not in self.regions:
+            cloud = MotoCloud(name, self.market, self.now)
+            self.regions[name] = cloud, Fleets(cloud, self.now)
+        return self.regions[name]
+
+    def __call__(self, environ: Environ, respond: Respond) -> Iterable[bytes]:
+        with self.lock:
+            path = environ["PATH_INFO"]
+            if path.startswith("/_"):
+                return self._ordered(path[2:], _body(environ), environ["REQUEST_METHOD"]).send(respond)
+            if path == "/moto-api/reset":
+                self.reset()
+            service, region = _signed_for(environ)
+            is_form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+            if service and (is_form or "HTTP_X_AMZ_TARGET" in environ):
+                return self._called(environ, Call(environ, service, region, _body(environ))).send(respond)
+            return (self.s3 if service in ("", "s3") else self.moto)(environ, respond)
+
+    def _called(self, environ: Environ, call: Call) -> Answer:
+        record = {"service": call.service, "action": call.action, "parameters": call.parameters, "error": ""}
+        self.calls.append(record)
+        fault = self._take_fault(call.action)
+        answer = self._answer(environ, call) if not fault or fault.get("lose") else None
+        if fault:
+            message = fault.get("message", "ordered by the test")
+            answer = call.refuse(fault["code"], message, fault.get("status", 400))
+        assert answer is not None
+        record["error"] = answer.error
+        return answer
+
+    def _take_fault(self, action: str) -> Json | None:
+        for fault in self.faults:
+            if fault["action"] == action:
+                fault["nth"] = fault.get("nth", 1) - 1
+                if fault["nth"] <= 0:
+                    fault["times"] = fault.get("times", 1) - 1
+                    if fault["times"] <= 0:
+                        self.faults.remove(fault)
+                    return fault
+        return None
+
+    def _answer(self, environ: Environ, call: Call) -> Answer:
+        """The answer of a call that is not refused by order."""
+        key = (call.region, call.action, call.parameters.get("ClientToken", ""))
+        asked, before = self.tokens.get(key, ({}, None))
+        if before and asked == call.parameters:
+            return before
+        try:
+            if before:
+                raise Refused("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent.")
+            answer = self._answer_new(environ, call)
+        except (Refused, ServiceException) as error:
+            answer = call.refuse(error.code, error.message, getattr(error, "status", 400))
+        if key[2] and answer.status < 300:
+            self.tokens[key] = call.parameters, answer
+        return answer
+
+    def _answer_new(self, environ: Environ, call: Call) -> Answer:
+        cloud, fleets = self.region(call.region)
+        ours: dict[str, Callable[[Json], Json]] = {
+            "CreateFleet": fleets.create,
+            "DescribeFleets": fleets.describe,
+            "DescribeFleetInstances": fleets.active_instances,
+            "DescribeFleetHistory": fleets.told,
+            "ModifyFleet": fleets.modify,
+            "DeleteFleets": fleets.delete,
+            "DescribeSpotPriceHistory": cloud.price_history,
+            "GetSpotPlacementScores": cloud.placement_scores,
+        }
+        if call.service == "ec2":
+            self._check_ec2(cloud, call)
+            if call.action in ours:
+                if call.parameters.get("DryRun"):
+                    raise Refused("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+                return call.answer(ours[call.action](call.parameters))
+        if call.service == "service-quotas" and call.parameters.get("ServiceCode") == "ec2":
+            return call.answer({"Quota": self._quota(call)})
+        return self._pass_on(environ)
+
+    def _check_ec2(self, cloud: MotoCloud, call: Call) -> None:
+        wish = call.parameters
+        data = (wish.get("LaunchTemplateData") or wish).get("UserData") or ""
+        if call.action in ("CreateLaunchTemplate", "CreateLaunchTemplateVersion", "RunInstances"):
+            size = len(data if isinstance(data, bytes) else base64.b64decode(data))
+            if size > USER_DATA_LIMIT:
+                raise Refused("InvalidUserData.Malformed", f"User data is limited to {USER_DATA_LIMIT} bytes")
+        if call.action == "RunInstances" and wish.get("LaunchTemplate"):
+            cloud.check(wish["LaunchTemplate"])
+
+    def _quota(self, call: Call) -> Json:
+        code = call.parameters["QuotaCode"]
+        known = self.market.quotas if call.action == "GetServiceQuota" else self.market.default_quotas
+        if code not in known:
+            raise Refused("NoSuchResourceException", "The request failed because the specified quota does not exist.")
+        about = {"ServiceCode": "ec2", "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)", "Unit": "None"}
+        return about | {"QuotaCode": code, "QuotaName": QUOTA_NAMES.get(code, code), "Value": known[code]}
+
+    def _pass_on(self, environ: Environ) -> Answer:
+        told: list[Any] = []
+        body = b"".join(self.moto(environ, lambda status, headers, *_: told.extend((status, headers))))
+        status = int(told[0].split()[0])
+        error = "" if status < 300 else _code_in(body) or str(status)
+        return Answer(status, {k: v for k, v in told[1] if k.lower() != "content-length"}, body, error)
+
+    def _ordered(self, what: str, body: bytes, method: str) -> Answer:
+        wish = json.loads(body or b"null")
+        told: Any = None
+        if method == "GET":
+            living = (row for cloud, _ in self.regions.values() for row in cloud.listed())
+            told = self.calls if what == "calls" else list(living)
+        else:
+            getattr(self, f"order_{what}")(wish)
+        return Answer(200, {"Content-Type": "application/json"}, json.dumps(told, default=_plain).encode())
+
+    def order_tick(self, wish: Any) -> None:
+        self.tick()
+
+    def order_ticking(self, wish: bool) -> None:
+        self.ticking = wish
+
+    def order_clock(self, wish: Json) -> None:
+        self.later += timedelta(seconds=wish["forward_seconds"])
+
+    def order_interrupt(self, wish: Json) -> None:
+        self._cloud_with(wish["instance"]).interrupt(wish["instance"])
+
+    def order_shutdown(self, wish: Json) -> None:
+        self._cloud_with(wish["instance"]).shut_down(wish["instance"])
+
+    def _cloud_with(self, instance: str) -> MotoCloud:
+        return next(c for c, _ in self.regions.values() if any(i.id == instance for i in c.ec2.all_instances()))
+
+    def order_capacity(self, wish: Json) -> None:
+        (self.market.closed.discard if wish["available"] else self.market.closed.add)(wish["zone"])
+
+    def order_scores(self, wish: dict[str, int]) -> None:
+        self.market.scores = wish
+
+    def order_prices(self, wish: dict[str, dict[str, float]]) -> None:
+        self.market.prices.update(wish)
+
+    def order_quota(self, wish: Json) -> None:
+        for quotas, name in ((self.market.quotas, "value"), (self.market.default_quotas, "default")):
+            quotas.pop(wish["code"], None)
+            if wish.get(name) is not None:
+                quotas[wish["code"]] = wish[name]
+
+    def order_faults(self, wish: list[Json]) -> None:
+        self.faults = [fault for fault in wish if "action" in fault]
+        self.s3.faults = [fault for fault in wish if "action" not in fault]
+
+    def order_seed(self, wish: Json) -> None:
+        self.s3._obey("/_seed", wish)
+
+
+def _body(environ: Environ) -> bytes:
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def _signed_for(environ: Environ) -> tuple[str, str]:
+    """Service and region in the signature's scope, empty for an unsigned request."""
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0].split("/")
+    return (scope[3], scope[2]) if len(scope) >= 5 else ("", "")
+
+
+def _code_in(body: bytes) -> str:
+    text = body.decode(errors="replace")
+    if text.startswith("{"):
+        return str(json.loads(text).get("__type", "")).rpartition("#")[2]
+    return text.partition("<Code>")[2].partition("</Code>")[0]
+
+
+def _plain(value: Any) -> Any:
+    return f"{value.isoformat()}Z" if isinstance(value, datetime) else str(value)
+
+
+def keep_ticking(aws: Aws) -> None:
+    while True:
+        time.sleep(TICK_SECONDS)
+        with aws.lock:
+            try:
+                if aws.ticking:
+                    aws.tick()
+            except Exception:  # the next tick may fare better, and whoever runs the test sees this one
+                traceback.print_exc()
+
+
+if __name__ == "__main__":
+    host, port = sys.argv[1:3] or ("127.0.0.1", 0)
+    aws = Aws(DomainDispatcherApplication(create_backend_app))
+    server = make_server(host, int(port), aws, threaded=True, request_handler=Quiet)
+    print(server.port, flush=True)
+    threading.Thread(target=keep_ticking, args=[aws], daemon=True).start()
+    threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()  # ends with its parent
+    server.serve_forever()

@@ -1,0 +1,357 @@
+"""What simulated fleets act upon: moto's own EC2 in this process, and a Spot market that moto lacks.
+
+Instances are made in moto's backend with everything their launch template says (moto's own fleets drop the profile,
+the metadata options, the volumes and the shutdown behaviour), so that DescribeInstances, DescribeTags and
+TerminateInstances of moto see them. The prices are of the order of those in the project's facts on Spot (section 2.7),
+the names of the public parameters from its section 2.3.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.exceptions import ServiceException
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.amis import Ami
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+from moto.ec2.models.instances import StateReason
+from moto.ec2.utils import convert_tag_spec, filter_dict_attribute_mapping, filter_iam_instance_profiles
+from moto.ssm.models import Parameter, ssm_backends
+
+from tests.fleet.simulated_fleets import NO_CAPACITY, Json, NotLaunched, Refused, page
+
+BASE_PRICES = {
+    "g4dn.xlarge": 0.19,
+    "g4dn.2xlarge": 0.29,
+    "g4dn.4xlarge": 0.39,
+    "g5.xlarge": 0.41,
+    "g5.2xlarge": 0.51,
+    "g6.xlarge": 0.41,
+    "g6.2xlarge": 0.41,
+}
+DOLLARS_A_VCPU = 0.03
+"""Of types that have no base price."""
+ZONE_FACTORS = {"a": 1.0, "b": 1.06, "c": 0.97, "d": 1.12, "e": 1.2, "f": 1.03}
+QUOTA_CODES = {"g": "L-3819A6DF", "vt": "L-3819A6DF", "p": "L-7212CCBC"}
+STANDARD_QUOTA = "L-34B43A08"
+QUOTA_NAMES = {
+    "L-3819A6DF": "All G and VT Spot Instance Requests",
+    "L-7212CCBC": "All P4, P3 and P2 Spot Instance Requests",
+    STANDARD_QUOTA: "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
+}
+PUBLIC_IMAGES = {
+    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id": (
+        "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) 20261120"
+    ),
+    "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id": (
+        "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 22.04) 20261120"
+    ),
+    "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id": (
+        "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20261120"
+    ),
+}
+IMAGE_GIB = 75
+"""Root volume that the public images need at least."""
+PRICE_CHANGES = timedelta(hours=6)
+PRICES_KEPT = 12
+
+filter_dict_attribute_mapping["instance-lifecycle"] = "lifecycle"  # AWS has this filter of DescribeInstances
+
+
+class Market:
+    """What tests may order of Spot, by the names of zones and types."""
+
+    def __init__(self) -> None:
+        self.prices: dict[str, dict[str, float]] = {}
+        """By type and zone; a type that is here is offered in these zones only."""
+        self.scores: dict[str, int] = {}
+        self.closed: set[str] = set()
+        """Zones without capacity."""
+        self.quotas: dict[str, float] = {}
+        self.default_quotas: dict[str, float] = {}
+
+    def price(self, type_: str, zone: str) -> float | None:
+        if type_ in self.prices:
+            return self.prices[type_].get(zone)
+        offered = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(zone[:-1], [])
+        if not any(offer["InstanceType"] == type_ and offer["Location"] == zone for offer in offered):
+            return None
+        base = BASE_PRICES.get(type_, DOLLARS_A_VCPU * vcpus(type_))
+        return round(base * ZONE_FACTORS.get(zone[-1], 1.0), 4)
+
+
+def vcpus(type_: str) -> int:
+    return int(INSTANCE_TYPES[type_]["VCpuInfo"]["DefaultVCpus"])
+
+
+def quota_code(type_: str) -> str:
+    family = re.match(r"[a-z]+", type_)
+    return QUOTA_CODES.get(family.group() if family else "", STANDARD_QUOTA)
+
+
+class PublicImage(Ami):
+    @property
+    def block_device_mappings(self) -> list[dict[str, Any]]:
+        root = {"SnapshotId": self.ebs_snapshot.id, "VolumeSize": IMAGE_GIB, "VolumeType": "gp3", "Encrypted": False}
+        return [{"DeviceName": self.root_device_name, "Ebs": root | {"DeleteOnTermination": True}}]
+
+
+class MotoCloud:
+    """One region of moto's."""
+
+    def __init__(self, region: str, market: Market, now: Callable[[], datetime]) -> None:
+        self.region = region
+        self.market = market
+        self.now = now
+        self.ec2: Any = ec2_backends[DEFAULT_ACCOUNT_ID][region]
+        for name, image in PUBLIC_IMAGES.items():
+            self._publish(name, image)
+
+    def _publish(self, name: str, image: str) -> None:
+        ami = PublicImage(
+            self.ec2,
+            ami_id=f"ami-{uuid.uuid5(uuid.NAMESPACE_URL, name).hex[:17]}",
+            name=image,
+            owner_alias="amazon",
+            public=True,
+            virtualization_type="hvm",
+            architecture="x86_64",
+            root_device_type="ebs",
+            root_device_name="/dev/sda1",
+        )
+        self.ec2.amis[ami.id] = ami
+        about: Any = {"parameter_type": "String", "description": None, "allowed_pattern": None, "keyid": None}
+        versions = ssm_backends[DEFAULT_ACCOUNT_ID][self.region]._parameters[name]
+        versions.append(
+            Parameter(
+                DEFAULT_ACCOUNT_ID,
+                name,
+                ami.id,
+                **about,
+                last_modified_date=self.now(),
+                version=1,
+                data_type="aws:ec2:image",
+            )
+        )
+
+    def zone_of(self, override: Json) -> str:
+        if override.get("SubnetId"):
+            return str(self.ec2.get_subnet(override["SubnetId"]).availability_zone)
+        return str(override.get("AvailabilityZone") or f"{self.region}a")
+
+    def check(self, template: Json) -> None:
+        data = self._data(template)
+        image = next(iter(self.ec2.describe_images(ami_ids=[data["ImageId"]])))  # moto refuses an unknown one
+        for mapping in data.get("BlockDeviceMappings") or []:
+            size = int((mapping.get("Ebs") or {}).get("VolumeSize") or IMAGE_GIB)
+            if mapping["DeviceName"] == image.root_device_name and size < IMAGE_GIB and isinstance(image, PublicImage):
+                text = f"Volume of size {size}GB is smaller than snapshot '{image.ebs_snapshot.id}', expect size >="
+                raise Refused("InvalidBlockDeviceMapping", f"{text} {IMAGE_GIB}GB")
+        self._check_profile(data.get("IamInstanceProfile") or {})
+        for group in _groups(data):
+            if self.ec2.get_security_group_from_id(group) is None:
+                raise Refused("InvalidGroup.NotFound", f"The security group '{group}' does not exist")
+
+    def _check_profile(self, profile: Json) -> None:
+        name, arn = profile.get("Name"), profile.get("Arn")
+        try:
+            if name or arn:
+                filter_iam_instance_profiles(DEFAULT_ACCOUNT_ID, "aws", arn, name)
+        except ServiceException:
+            kind = "name" if name else "arn"
+            text = f"Value ({name or arn}) for parameter iamInstanceProfile.{kind} is invalid."
+            raise Refused("InvalidParameterValue", f"{text} Invalid IAM Instance Profile {kind}") from None
+
+    def price(self, instance_type: str, zone: str) -> float | None:
+        return self.market.price(instance_type, zone)
+
+    def launch(self, fleet: str, template: Json, instance_type: str, zone: str, subnet: str | None) -> str:
+        try:
+            self._may_launch(template, instance_type, zone)
+            instance = self._run(template, instance_type, zone, subnet)
+        except (Refused, ServiceException) as error:
+            why = f"{instance_type}, Linux/UNIX: {error.message}"
+            raise NotLaunched("spotFleetRequestConfigurationInvalid", why) from None
+        instance.add_tags({"aws:ec2:fleet-id": fleet})
+        return str(instance.id)
+
+    def _may_launch(self, template: Json, instance_type: str, zone: str) -> None:
+        self.check(template)
+        pool = f"{instance_type}, {self.image_of(template)}, Linux/UNIX"
+        if self.market.price(instance_type, zone) is None:
+            why = f"{pool}, {zone}, requested instance type is not supported in the requested Availability Zone"
+            raise NotLaunched("launchSpecUnusable", why, kind="information")
+        if zone in self.market.closed:
+            raise NotLaunched("spotFleetRequestConfigurationInvalid", f"{pool}: {NO_CAPACITY}")
+        limit = self.market.quotas.get(quota_code(instance_type))
+        if limit is not None and self._spot_vcpus(quota_code(instance_type)) + vcpus(instance_type) > limit:
+            raise NotLaunched("spotInstanceCountLimitExceeded", "Max spot instance count exceeded", final=True)
+
+    def _spot_vcpus(self, code: str) -> int:
+        return sum(
+            vcpus(instance.instance_type)
+            for instance in self.ec2.all_instances()
+            if instance.lifecycle == "spot"
+            and instance.state in ("pending", "running")
+            and quota_code(instance.instance_type) == code
+        )
+
+    def _run(self, template: Json, instance_type: str, zone: str, subnet: str | None) -> Any:
+        data = self._data(template)
+        tags = convert_tag_spec(data.get("TagSpecifications") or [])
+        if (data.get("MetadataOptions") or {}).get("InstanceMetadataTags") == "enabled":
+            for key in tags.get("instance", {}):
+                if not re.fullmatch(r"[\w\-+=,.@:]{1,255}", key, re.ASCII):
+                    raise Refused("InvalidParameterValue", f"'{key}' is not a valid tag key.")
+        optional = {"block_device_mappings": data["BlockDeviceMappings"]} if data.get("BlockDeviceMappings") else {}
+        reservation = self.ec2.run_instances(
+            data["ImageId"],
+            1,
+            data.get("UserData"),
+            list(data.get("SecurityGroups") or []),
+            instance_type=instance_type,
+            is_instance_type_default=False,
+            placement=zone,
+            region_name=self.region,
+            subnet_id=subnet,
+            key_name=data.get("KeyName"),
+            security_group_ids=list(data.get("SecurityGroupIds") or []),
+            nics=data.get("NetworkInterfaces") or [],
+            associate_public_ip=None,
+            tags=tags,
+            ebs_optimized=bool(data.get("EbsOptimized")),
+            instance_market_options="spot",
+            instance_initiated_shutdown_behavior=data.get("InstanceInitiatedShutdownBehavior"),
+            launch_template={name: value for name, value in template.items() if value},
+            metadata_options=data.get("MetadataOptions") or {},
+            **optional,
+        )
+        instance = reservation.instances[0]
+        instance.launch_time = self.now()
+        instance.spot_instance_request_id = f"sir-{uuid.uuid4().hex[:8]}"
+        profile = data.get("IamInstanceProfile") or {}
+        if profile:
+            self.ec2.associate_iam_instance_profile(instance.id, profile.get("Name"), profile.get("Arn"))
+        return instance
+
+    def _data(self, template: Json) -> Json:
+        """The launch template's contents; raises Refused or moto's ServiceException where there is none."""
+        try:
+            found = self.ec2._get_template_from_args({name: value for name, value in template.items() if value})
+        except IndexError:
+            by = "Id" if template.get("LaunchTemplateId") else "Name"
+            code = f"InvalidLaunchTemplate{by}.NotFound{'Exception' if by == 'Name' else ''}"
+            raise Refused(code, "The specified launch template does not exist.") from None
+        return dict(found.data)
+
+    def type_of(self, template: Json) -> str:
+        return str(self._data(template).get("InstanceType", "m1.small"))
+
+    def image_of(self, template: Json) -> str:
+        return str(self._data(template)["ImageId"])
+
+    def is_living(self, instance: str) -> bool:
+        return self.ec2.get_instance(instance).state in ("pending", "running")
+
+    def terminate(self, instance: str) -> None:
+        self.ec2.get_instance(instance).terminate()
+
+    def interrupt(self, instance: str) -> None:
+        """AWS takes the machine back."""
+        self._ended(instance, "Server.SpotInstanceTermination", "Spot instance termination")
+
+    def shut_down(self, instance: str) -> None:
+        """The machine's own `shutdown -h`."""
+        if self.ec2.get_instance(instance).instance_initiated_shutdown_behavior == "terminate":
+            self._ended(instance, "Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
+        else:
+            self.ec2.get_instance(instance).stop()
+
+    def _ended(self, instance: str, code: str, text: str) -> None:
+        found = self.ec2.get_instance(instance)
+        found.terminate()
+        found._reason = code
+        found.state_reason = StateReason(f"{code}: {text}", code)
+
+    def tag(self, resource: str, tags: list[Json]) -> None:
+        if tags:
+            self.ec2.create_tags([resource], {tag["Key"]: tag["Value"] for tag in tags})
+
+    def tags(self, resource: str) -> list[Json]:
+        found = self.ec2.describe_tags(filters={"resource-id": [resource]})
+        return [{"Key": tag["key"], "Value": tag["value"]} for tag in found]
+
+    def about(self, instance: str) -> Json:
+        found = self.ec2.get_instance(instance)
+        return {"InstanceType": found.instance_type, "SpotInstanceRequestId": found.spot_instance_request_id}
+
+    def listed(self) -> list[Json]:
+        """The living instances of fleets, for whoever boots them."""
+        rows = []
+        for instance in self.ec2.all_instances():
+            tags = {tag["Key"]: tag["Value"] for tag in self.tags(instance.id)}
+            if self.is_living(instance.id) and "aws:ec2:fleet-id" in tags:
+                data = base64.b64decode(str(instance.user_data or "")).decode()
+                about = {"instance": instance.id, "fleet": tags["aws:ec2:fleet-id"], "tags": tags, "user_data": data}
+                about |= {"type": instance.instance_type, "zone": instance.placement.zone, "region": self.region}
+                rows.append(about | {"image": instance.image_id, "launched": f"{instance.launch_time.isoformat()}Z"})
+        return rows
+
+    def price_history(self, wish: Json) -> Json:
+        """DescribeSpotPriceHistory: newest first; with a StartTime also the price that was in force then."""
+        zones = [zone.name for zone in self.ec2.describe_availability_zones()]
+        if wish.get("AvailabilityZone"):
+            zones = [zone for zone in zones if zone == wish["AvailabilityZone"]]
+        types = wish.get("InstanceTypes") or list(self.market.prices) or list(BASE_PRICES)
+        for filter in wish.get("Filters", []):
+            if filter["Name"] == "availability-zone":
+                zones = [zone for zone in zones if zone in filter["Values"]]
+            elif filter["Name"] == "instance-type":
+                types = filter["Values"]
+        if "Linux/UNIX" not in (wish.get("ProductDescriptions") or ["Linux/UNIX"]):
+            zones = []
+        rows = [row for type_ in types for zone in zones for row in self._prices(type_, zone, wish)]
+        return page("SpotPriceHistory", rows, wish)
+
+    def _prices(self, type_: str, zone: str, wish: Json) -> list[Json]:
+        price, changed, rows = self.market.price(type_, zone), self.now() - PRICE_CHANGES / 2, list[Json]()
+        if price is None:
+            return rows
+        for number in range(PRICES_KEPT):
+            if changed <= (wish.get("EndTime") or self.now()):
+                now = f"{price * (1 + 0.02 * (number % 3)):.6f}"
+                about = {"InstanceType": type_, "AvailabilityZone": zone, "ProductDescription": "Linux/UNIX"}
+                rows.append(about | {"SpotPrice": now, "Timestamp": changed})
+            if wish.get("StartTime") and changed <= wish["StartTime"]:
+                break
+            changed -= PRICE_CHANGES
+        return rows
+
+    def placement_scores(self, wish: Json) -> Json:
+        """GetSpotPlacementScores; tests order the scores."""
+        if self.region not in wish.get("RegionNames", [self.region]):
+            return {"SpotPlacementScores": []}
+        scores = [
+            SimpleNamespace(id=zone.zone_id, score=1 if zone.name in self.market.closed else self._score(zone.name))
+            for zone in self.ec2.describe_availability_zones()
+        ]
+        if not wish.get("SingleAvailabilityZone"):
+            best = max((zone.score for zone in scores), default=1)
+            return {"SpotPlacementScores": [{"Region": self.region, "Score": best}]}
+        rows = [{"Region": self.region, "AvailabilityZoneId": zone.id, "Score": zone.score} for zone in scores]
+        return page("SpotPlacementScores", rows, wish)
+
+    def _score(self, zone: str) -> int:
+        return self.market.scores.get(zone, 9 - ord(zone[-1]) % 3)
+
+
+def _groups(data: Json) -> list[str]:
+    nics = data.get("NetworkInterfaces") or []
+    return [*(data.get("SecurityGroupIds") or []), *(group for nic in nics for group in nic.get("Groups") or [])]

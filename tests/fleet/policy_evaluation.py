@@ -1,0 +1,62 @@
+"""IAM's evaluation of one identity policy, for tests: an explicit Deny wins, an Allow is needed, the rest is denied.
+
+After the IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: condition operators". It knows what
+our policies use and refuses anything else, so that nothing passes by being overlooked: Action and Resource with `*` and
+`?`, the reserved variables `${*}`, `${?}`, `${$}`, StringEquals and StringLike. A condition on a key that the request
+does not carry does not hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_SIGN = re.compile(r"\$\{(?P<literal>[*?$])\}|(?P<any>\*)|(?P<one>\?)|(?P<variable>\$\{)")
+
+
+def allows(
+    policy: Mapping[str, Any], action: str, resource: str = "*", context: Mapping[str, str] | None = None
+) -> bool:
+    """Whether the policy lets its bearer do this. `context`: the request's condition keys, as `s3:prefix`."""
+    effects = {
+        statement["Effect"] for statement in policy["Statement"] if _applies(statement, action, resource, context or {})
+    }
+    return effects == {"Allow"}
+
+
+def _applies(statement: Mapping[str, Any], action: str, resource: str, context: Mapping[str, str]) -> bool:
+    unknown = statement.keys() - {"Sid", "Effect", "Action", "Resource", "Condition"}
+    assert not unknown, f"a policy element this evaluation does not know: {unknown}"
+    return (
+        any(_matches(pattern.lower(), action.lower()) for pattern in _list(statement["Action"]))
+        and any(_matches(pattern, resource) for pattern in _list(statement["Resource"]))
+        and all(
+            _holds(operator, key, _list(values), context)
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, values in keys.items()
+        )
+    )
+
+
+def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
+    if key not in context:
+        return False
+    if operator == "StringEquals":
+        return context[key] in values
+    assert operator == "StringLike", f"a condition operator this evaluation does not know: {operator}"
+    return any(_matches(value, context[key]) for value in values)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    expression, end = "", 0
+    for sign in _SIGN.finditer(pattern):
+        assert not sign["variable"], f"a policy variable this evaluation does not know: {pattern}"
+        expression += re.escape(pattern[end : sign.start()])
+        expression += re.escape(sign["literal"]) if sign["literal"] else ".*" if sign["any"] else "."
+        end = sign.end()
+    return re.fullmatch(expression + re.escape(pattern[end:]), text, re.DOTALL) is not None
+
+
+def _list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

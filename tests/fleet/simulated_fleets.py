@@ -1,0 +1,332 @@
+"""EC2 Fleets of type `maintain` as a state machine: what moto has no behaviour for. No HTTP and no moto in here.
+
+The wishes and answers are in the shapes of the EC2 API (2016-11-15), as boto3 shows them. A fleet does something only
+when `tick` is called, as AWS does its work some time after it answered.
+
+Where the behaviour is known from:
+- states, activity, event types and sub-types: botocore's model (FleetData, EventInformation) and awscli's examples;
+- duplicate pools → InvalidFleetConfig: aws-plugin-for-slurm #19, terraform-aws-github-runner #2904 and #5297;
+- a launch that failed → `error` / `spotFleetRequestConfigurationInvalid` and its text: terraform-provider-aws #26493,
+  npk #70; all of them → `allLaunchSpecsTemporarilyBlacklisted`: ecs-selenium #12;
+- replacement of whatever ended, expiry, lingering deleted fleets, price-capacity-optimized and its heedlessness of the
+  order of overrides: the project's facts on Spot fleets and the EC2 guide.
+Assumed, because no source says it: the error of a ValidUntil in the past; that an expired fleet stays `active` (the
+API has no state `expired`); that deleting a deleted fleet again is `fleetNotInDeletableState`. Other than in AWS, a
+fleet is checked before it is made and not soon after, and its history is not late. Left out: weights, on-demand,
+`request` and `instant`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+Json = dict[str, Any]
+EVENT_TYPES = {"instance-change": "instanceChange", "fleet-change": "fleetRequestChange", "service-error": "error"}
+STRATEGIES = ("lowest-price", "diversified", "capacity-optimized", "capacity-optimized-prioritized")
+LAUNCHING = ("submitted", "active", "modifying")
+DEFAULT_LIFE = timedelta(days=7)
+NO_CAPACITY = "There is no Spot capacity available that matches your request."
+ALL_FAILED = (
+    "Several attempts to launch instances have failed. Either the request could not be satisfied or the configuration"
+    " is not valid. We will retry the request again later. For more information, see the description of the event."
+)
+
+
+class Refused(Exception):
+    """AWS answers a call with this error."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code, self.message, self.status = code, message, status
+
+
+class NotLaunched(Exception):
+    """A launch that came to nothing, as a fleet's history tells it; the fleet tries again."""
+
+    def __init__(self, sub_type: str, description: str, kind: str = "error", final: bool = False) -> None:
+        super().__init__(description)
+        self.sub_type, self.description, self.kind, self.final = sub_type, description, kind, final
+        """`final`: the other pools need not be tried."""
+
+
+class Cloud(Protocol):
+    """What fleets act upon."""
+
+    def zone_of(self, override: Json) -> str: ...
+    def check(self, template: Json) -> None:
+        """Raises Refused for a launch template that nothing can be launched from."""
+
+    def price(self, instance_type: str, zone: str) -> float | None:
+        """Dollars an hour; None where the type is not offered."""
+
+    def launch(self, fleet: str, template: Json, instance_type: str, zone: str, subnet: str | None) -> str:
+        """The new instance's id; raises NotLaunched."""
+
+    def type_of(self, template: Json) -> str: ...
+    def image_of(self, template: Json) -> str: ...
+    def is_living(self, instance: str) -> bool: ...
+    def terminate(self, instance: str) -> None: ...
+    def tag(self, resource: str, tags: list[Json]) -> None: ...
+    def tags(self, resource: str) -> list[Json]: ...
+    def about(self, instance: str) -> Json:
+        """InstanceType and SpotInstanceRequestId."""
+
+
+@dataclass
+class Fleet:
+    id: str
+    wish: Json
+    """The parameters of CreateFleet."""
+    created: datetime
+    valid_until: datetime
+    target: int
+    policy: str
+    state: str = "submitted"
+    expired: bool = False
+    instances: list[str] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    """Since the last launch: sub-type and description, each once."""
+    history: list[Json] = field(default_factory=list)
+
+    @property
+    def ends_with_expiry(self) -> bool:
+        return bool(self.wish.get("TerminateInstancesWithExpiration", False))
+
+    @property
+    def activity(self) -> str:
+        if len(self.instances) > self.target or (self.instances and self.state == "deleted_terminating"):
+            return "pending_termination"
+        if len(self.instances) >= self.target:
+            return "fulfilled"
+        return "error" if self.failures else "pending_fulfillment"
+
+
+class Fleets:
+    """All fleets of one region."""
+
+    def __init__(self, cloud: Cloud, now: Callable[[], datetime]) -> None:
+        self.cloud = cloud
+        self.now = now
+        self.fleets: dict[str, Fleet] = {}
+
+    def create(self, wish: Json) -> Json:
+        self._check(wish)
+        capacity = wish["TargetCapacitySpecification"]
+        fleet = Fleet(
+            id=f"fleet-{uuid.uuid4()}",
+            wish=wish,
+            created=self.now(),
+            valid_until=wish.get("ValidUntil") or self.now() + DEFAULT_LIFE,
+            target=int(capacity["TotalTargetCapacity"]),
+            policy=wish.get("ExcessCapacityTerminationPolicy", "termination"),
+        )
+        self.fleets[fleet.id] = fleet
+        self.cloud.tag(fleet.id, [tag for spec in wish.get("TagSpecifications", []) for tag in spec["Tags"]])
+        self._note(fleet, "fleetRequestChange", "submitted")
+        return {"FleetId": fleet.id}
+
+    def describe(self, wish: Json) -> Json:
+        chosen = [self._get(id) for id in wish["FleetIds"]] if wish.get("FleetIds") else list(self.fleets.values())
+        described = [self._described(fleet) for fleet in chosen]
+        names = {"fleet-state": "FleetState", "activity-status": "ActivityStatus", "type": "Type"}
+        for filter in wish.get("Filters", []):
+            if filter["Name"] not in names:
+                raise Refused("InvalidParameterValue", f"The filter '{filter['Name']}' is invalid")
+            described = [fleet for fleet in described if fleet[names[filter["Name"]]] in filter["Values"]]
+        return page("Fleets", described, wish)
+
+    def active_instances(self, wish: Json) -> Json:
+        fleet = self._get(wish["FleetId"])
+        active = [
+            {"InstanceId": id, "InstanceHealth": "healthy", **self.cloud.about(id)}
+            for id in fleet.instances
+            if self.cloud.is_living(id)
+        ]
+        return page("ActiveInstances", active, wish) | {"FleetId": fleet.id}
+
+    def told(self, wish: Json) -> Json:
+        """DescribeFleetHistory."""
+        fleet = self._get(wish["FleetId"])
+        kind = EVENT_TYPES.get(wish.get("EventType", ""))
+        records = [
+            record
+            for record in fleet.history
+            if record["Timestamp"] >= wish["StartTime"] and kind in (None, record["EventType"])
+        ]
+        rest = {"LastEvaluatedTime": self.now(), "FleetId": fleet.id, "StartTime": wish["StartTime"]}
+        return page("HistoryRecords", records, wish) | rest
+
+    def delete(self, wish: Json) -> Json:
+        deleted, refused = [], []
+        for id in wish["FleetIds"]:
+            fleet = self.fleets.get(id)
+            if not re.fullmatch(r"fleet-[0-9a-f-]{36}", id):
+                refused.append((id, "fleetIdMalformed", f"Fleet request id {id} is malformed."))
+            elif fleet is None:
+                refused.append((id, "fleetIdDoesNotExist", f"Fleet request {id} does not exist."))
+            elif fleet.state in ("deleted", "deleted_terminating"):
+                refused.append((id, "fleetNotInDeletableState", f"Fleet request {id} is in state {fleet.state}."))
+            else:
+                before = fleet.state
+                fleet.state = "deleted_terminating" if wish["TerminateInstances"] else "deleted_running"
+                self._note(fleet, "fleetRequestChange", fleet.state)
+                deleted.append({"FleetId": id, "CurrentFleetState": fleet.state, "PreviousFleetState": before})
+        errors = [{"FleetId": id, "Error": {"Code": code, "Message": text}} for id, code, text in refused]
+        return {"SuccessfulFleetDeletions": deleted, "UnsuccessfulFleetDeletions": errors}
+
+    def modify(self, wish: Json) -> Json:
+        fleet = self._get(wish["FleetId"])
+        if fleet.state not in LAUNCHING or fleet.expired:
+            raise Refused("FleetNotInModifiableState", f"Fleet Request: {fleet.id} is not in a modifiable state.")
+        fleet.target = int(wish.get("TargetCapacitySpecification", {}).get("TotalTargetCapacity", fleet.target))
+        fleet.policy = wish.get("ExcessCapacityTerminationPolicy", fleet.policy)
+        fleet.state = "modifying"
+        self._note(fleet, "fleetRequestChange", "modify_in_progress")
+        return {"Return": True}
+
+    def tick(self) -> None:
+        """AWS goes one step further with every fleet."""
+        for fleet in self.fleets.values():
+            self._notice_ends(fleet)
+            self._change(fleet)
+            self._fit(fleet)
+
+    def _check(self, wish: Json) -> None:
+        if wish.get("Type", "maintain") != "maintain":
+            raise Refused("InvalidParameterValue", "Fleets of type maintain alone are simulated.")
+        strategy = wish.get("SpotOptions", {}).get("AllocationStrategy", "lowest-price")
+        if strategy not in (*STRATEGIES, "price-capacity-optimized"):
+            raise Refused("InvalidParameterValue", f"The allocation strategy {strategy} is not valid.")
+        if any(spec["ResourceType"] != "fleet" for spec in wish.get("TagSpecifications", [])):
+            raise Refused("InvalidParameterValue", "Tag specification resource type must be 'fleet'.")
+        if wish.get("ValidUntil") and wish["ValidUntil"] <= self.now():
+            raise Refused("InvalidParameterValue", "The value for ValidUntil must be in the future.")
+        if not wish.get("LaunchTemplateConfigs"):
+            raise Refused("MissingParameter", "The request must contain the parameter LaunchTemplateConfigs")
+        for config in wish["LaunchTemplateConfigs"]:
+            self.cloud.check(config["LaunchTemplateSpecification"])
+        pools = [pool[1:3] for pool in self._pools(wish)]
+        if len(set(pools)) < len(pools):
+            raise Refused("InvalidFleetConfig", "The fleet configuration contains duplicate instance pools.")
+
+    def _pools(self, wish: Json) -> list[tuple[Json, str, str, str | None]]:
+        """Launch template, type, zone and subnet of every override, in the order AWS tries them."""
+        found = []
+        for config in wish["LaunchTemplateConfigs"]:
+            template = config["LaunchTemplateSpecification"]
+            for override in config.get("Overrides") or [{}]:
+                type_ = override.get("InstanceType") or self.cloud.type_of(template)
+                zone = self.cloud.zone_of(override)
+                rank = self.cloud.price(type_, zone) or float("inf")
+                if wish.get("SpotOptions", {}).get("AllocationStrategy") == "capacity-optimized-prioritized":
+                    rank = float(override.get("Priority", "inf"))
+                found.append((rank, (template, type_, zone, override.get("SubnetId"))))
+        return [pool for _, pool in sorted(found, key=lambda ranked: ranked[0])]
+
+    def _notice_ends(self, fleet: Fleet) -> None:
+        for id in [id for id in fleet.instances if not self.cloud.is_living(id)]:
+            fleet.instances.remove(id)
+            self._note(fleet, "instanceChange", "terminated", instance=id)
+
+    def _change(self, fleet: Fleet) -> None:
+        """Its state, and whether its time is over."""
+        if fleet.state == "submitted":
+            fleet.state = "active"
+            self._note(fleet, "fleetRequestChange", "active")
+        elif fleet.state == "modifying":
+            fleet.state = "active"
+            self._note(fleet, "fleetRequestChange", "modify_succeeded")
+        elif fleet.state.startswith("deleted_") and not fleet.instances:
+            fleet.state = "deleted"
+            self._note(fleet, "fleetRequestChange", "deleted")
+        if not fleet.expired and self.now() >= fleet.valid_until:
+            fleet.expired = True
+            self._note(fleet, "fleetRequestChange", "expired")
+
+    def _fit(self, fleet: Fleet) -> None:
+        """Ends or starts instances until there are as many as there should be."""
+        if fleet.state == "deleted_terminating" or (fleet.expired and fleet.ends_with_expiry):
+            self._end(fleet, fleet.instances[:])
+        elif fleet.state == "active" and not fleet.expired:
+            if fleet.policy == "termination":
+                self._end(fleet, fleet.instances[fleet.target :])
+            while len(fleet.instances) < fleet.target and self._launch_one(fleet):
+                pass
+
+    def _end(self, fleet: Fleet, instances: Iterable[str]) -> None:
+        for id in instances:
+            self.cloud.terminate(id)
+            fleet.instances.remove(id)
+            self._note(fleet, "instanceChange", "terminated", instance=id)
+
+    def _launch_one(self, fleet: Fleet) -> bool:
+        try:
+            pools = self._pools(fleet.wish)
+        except Refused as refusal:
+            self._note_failure(fleet, NotLaunched("spotFleetRequestConfigurationInvalid", refusal.message))
+            return False
+        for template, type_, zone, subnet in pools:
+            try:
+                id = self.cloud.launch(fleet.id, template, type_, zone, subnet)
+            except NotLaunched as failure:
+                self._note_failure(fleet, failure)
+                if failure.final:
+                    return False
+                continue
+            fleet.instances.append(id)
+            fleet.failures.clear()
+            about = {"instanceType": type_, "image": self.cloud.image_of(template)}
+            about |= {"productDescription": "Linux/UNIX", "availabilityZone": zone}
+            self._note(fleet, "instanceChange", "launched", json.dumps(about), id)
+            return True
+        self._note_failure(fleet, NotLaunched("allLaunchSpecsTemporarilyBlacklisted", ALL_FAILED))
+        return False
+
+    def _note_failure(self, fleet: Fleet, failure: NotLaunched) -> None:
+        told = (failure.sub_type, failure.description)
+        if told not in fleet.failures:
+            fleet.failures.append(told)
+            self._note(fleet, failure.kind, *told)
+
+    def _note(
+        self, fleet: Fleet, kind: str, sub_type: str, description: str | None = None, instance: str | None = None
+    ) -> None:
+        about = {"EventSubType": sub_type, "EventDescription": description, "InstanceId": instance}
+        about = {name: value for name, value in about.items() if value is not None}
+        fleet.history.append({"EventInformation": about, "EventType": kind, "Timestamp": self.now()})
+
+    def _get(self, id: str) -> Fleet:
+        if id not in self.fleets:
+            raise Refused("InvalidFleetId.NotFound", f"The fleet ID '{id}' does not exist")
+        return self.fleets[id]
+
+    def _described(self, fleet: Fleet) -> Json:
+        capacity = fleet.wish["TargetCapacitySpecification"]
+        copied = ("ClientToken", "LaunchTemplateConfigs", "SpotOptions", "OnDemandOptions", "ValidFrom", "ValidUntil")
+        return {name: fleet.wish[name] for name in copied if name in fleet.wish} | {
+            "FleetId": fleet.id,
+            "FleetState": fleet.state,
+            "ActivityStatus": fleet.activity,
+            "CreateTime": fleet.created,
+            "Type": "maintain",
+            "ExcessCapacityTerminationPolicy": fleet.policy,
+            "FulfilledCapacity": float(len(fleet.instances)),
+            "FulfilledOnDemandCapacity": 0.0,
+            "TargetCapacitySpecification": {**capacity, "TotalTargetCapacity": fleet.target},
+            "TerminateInstancesWithExpiration": fleet.ends_with_expiry,
+            "ReplaceUnhealthyInstances": bool(fleet.wish.get("ReplaceUnhealthyInstances", False)),
+            "Tags": self.cloud.tags(fleet.id),
+        }
+
+
+def page(name: str, rows: list[Json], wish: Json) -> Json:
+    """The part of `rows` that MaxResults and NextToken ask for."""
+    start = int(wish.get("NextToken") or 0)
+    end = start + int(wish.get("MaxResults") or 1000)
+    return {name: rows[start:end]} | ({"NextToken": str(end)} if end < len(rows) else {})

@@ -1,0 +1,223 @@
+"""That the simulated account does what aws_server.py says, asked by boto3 and by the awscli; for fleets see
+test_simulated_fleets.py."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.fleet.conftest import SPOT_G_QUOTA, Account
+from tests.fleet.wishes import DEEP_LEARNING, fleet, refused, template, wish
+
+
+@pytest.mark.parametrize(
+    ("code", "data"),
+    [
+        ("InvalidParameterValue", {"IamInstanceProfile": {"Name": "nobody"}}),
+        ("InvalidAMIID.NotFound", {"ImageId": "ami-0123456789abcdef0"}),
+        ("InvalidBlockDeviceMapping", {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 8}}]}),
+    ],
+)
+def test_a_template_nothing_can_be_launched_from_fails_in_a_dry_run_already(
+    still_account: Account, code: str, data: dict[str, Any]
+) -> None:
+    made = template(still_account, **data)
+    spec = {"LaunchTemplateId": made, "Version": "1"}
+    with refused(code):
+        still_account.client("ec2").run_instances(DryRun=True, MinCount=1, MaxCount=1, LaunchTemplate=spec)
+    with refused(code):
+        still_account.client("ec2").create_fleet(**wish(still_account, made))
+
+
+def test_a_good_dry_run_is_told_so_and_too_much_user_data_is_refused(still_account: Account) -> None:
+    spec = {"LaunchTemplateId": template(still_account), "Version": "1"}
+    with refused("DryRunOperation"):
+        still_account.client("ec2").run_instances(DryRun=True, MinCount=1, MaxCount=1, LaunchTemplate=spec)
+    with refused("InvalidUserData.Malformed"):
+        template(still_account, UserData=base64.b64encode(b"x" * 16_385).decode())
+
+
+def test_prices_differ_by_zone_and_type_and_can_be_ordered(still_account: Account) -> None:
+    def prices() -> dict[tuple[str, str], float]:
+        told = still_account.client("ec2").describe_spot_price_history(
+            InstanceTypes=["g4dn.xlarge", "g6.xlarge"],
+            ProductDescriptions=["Linux/UNIX"],
+            StartTime=datetime.now(UTC),
+        )["SpotPriceHistory"]
+        return {(row["InstanceType"], row["AvailabilityZone"]): float(row["SpotPrice"]) for row in told}
+
+    assert prices()["g4dn.xlarge", "us-east-1c"] == 0.18
+    assert ("g4dn.xlarge", "us-east-1e") not in prices()
+    assert prices()["g6.xlarge", "us-east-1b"] > prices()["g6.xlarge", "us-east-1a"] > 0.3
+    still_account.order("prices", {"g4dn.xlarge": {"us-east-1b": 0.5}})
+    assert prices()["g4dn.xlarge", "us-east-1b"] == 0.5
+
+
+def test_older_prices_are_told_back_to_the_one_in_force_at_the_start(still_account: Account) -> None:
+    start = datetime.now(UTC) - timedelta(days=1)
+    told = still_account.client("ec2").get_paginator("describe_spot_price_history")
+    pages = told.paginate(
+        InstanceTypes=["g4dn.xlarge"], AvailabilityZone="us-east-1a", StartTime=start, PaginationConfig={"PageSize": 2}
+    )
+    times = [row["Timestamp"] for told_page in pages for row in told_page["SpotPriceHistory"]]
+    assert len(times) == 5
+    assert times == sorted(times, reverse=True)
+    assert times[-1] <= start < times[-2]
+
+
+def test_placement_scores_are_told_by_zone_id(still_account: Account) -> None:
+    still_account.order("scores", {"us-east-1a": 3})
+    ec2 = still_account.client("ec2")
+    ids = {zone["ZoneName"]: zone["ZoneId"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
+    told = ec2.get_spot_placement_scores(
+        InstanceTypes=["g4dn.xlarge"], TargetCapacity=5, SingleAvailabilityZone=True, RegionNames=["us-east-1"]
+    )["SpotPlacementScores"]
+    assert {row["AvailabilityZoneId"]: row["Score"] for row in told}[ids["us-east-1a"]] == 3
+
+
+def test_quotas_are_what_was_ordered_and_else_unknown(account: Account) -> None:
+    quotas = account.client("service-quotas")
+    for ask in (quotas.get_service_quota, quotas.get_aws_default_service_quota):
+        with pytest.raises(quotas.exceptions.NoSuchResourceException):
+            ask(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)
+    account.order("quota", {"code": SPOT_G_QUOTA, "value": None, "default": 8})
+    told = quotas.get_aws_default_service_quota(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)["Quota"]
+    assert (told["Value"], told["QuotaName"]) == (8.0, "All G and VT Spot Instance Requests")
+    with pytest.raises(quotas.exceptions.NoSuchResourceException):
+        quotas.get_service_quota(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)
+
+
+def test_the_public_image_exists_with_its_root_device(account: Account) -> None:
+    image = account.client("ssm").get_parameter(Name=DEEP_LEARNING)["Parameter"]["Value"]
+    [told] = account.client("ec2").describe_images(ImageIds=[image])["Images"]
+    [root] = [disk for disk in told["BlockDeviceMappings"] if disk["DeviceName"] == told["RootDeviceName"]]
+    assert (told["RootDeviceName"], root["Ebs"]["VolumeSize"]) == ("/dev/sda1", 75)
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "ask"),
+    [
+        ("ec2", "DescribeFleets", {}),
+        ("ec2", "DescribeVpcs", {}),
+        ("service-quotas", "GetServiceQuota", {"ServiceCode": "ec2", "QuotaCode": "L-1"}),
+        ("ssm", "GetParameter", {"Name": DEEP_LEARNING}),
+        ("iam", "ListRoles", {}),
+        ("sns", "ListTopics", {}),
+        ("logs", "DescribeLogGroups", {}),
+        ("cloudformation", "DescribeStacks", {}),
+        ("sts", "GetCallerIdentity", {}),
+    ],
+)
+def test_an_ordered_error_comes_in_the_words_of_each_service(
+    account: Account, service: str, action: str, ask: dict[str, Any]
+) -> None:
+    client = account.client(service)
+    call = {client.meta.method_to_api_mapping[name]: name for name in client.meta.method_to_api_mapping}[action]
+    account.order("faults", [{"action": action, "code": "AccessDenied", "message": "not you", "status": 403}])
+    with pytest.raises(ClientError) as error:
+        getattr(client, call)(**ask)
+    assert error.value.response["Error"]["Code"] == "AccessDenied"
+    assert error.value.response["Error"]["Message"] == "not you"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+def test_a_fault_can_wait_for_the_nth_call_and_last_for_several(still_account: Account) -> None:
+    still_account.order(
+        "faults", [{"action": "CreateFleet", "nth": 2, "times": 2, "code": "MaxSpotInstanceCountExceeded"}]
+    )
+    made = template(still_account)
+    codes = []
+    for _ in range(4):
+        try:
+            still_account.client("ec2").create_fleet(**wish(still_account, made))
+        except ClientError as error:
+            codes.append(error.response["Error"]["Code"])
+        else:
+            codes.append("")
+    assert codes == ["", "MaxSpotInstanceCountExceeded", "MaxSpotInstanceCountExceeded", ""]
+    assert [call["error"] for call in still_account.calls("CreateFleet")] == codes
+
+
+def test_after_a_lost_answer_the_retry_finds_the_one_fleet(still_account: Account) -> None:
+    still_account.order("faults", [{"action": "CreateFleet", "lose": True, "code": "InternalError", "status": 500}])
+    made = fleet(still_account)
+    assert [told["FleetId"] for told in still_account.client("ec2").describe_fleets()["Fleets"]] == [made]
+    assert [call["error"] for call in still_account.calls("CreateFleet")] == ["InternalError", ""]
+
+
+def test_faults_on_s3_work_as_with_the_s3_server(account: Account) -> None:
+    bucket, s3 = account.bucket(), account.client("s3")
+    account.order("faults", [{"method": "PUT", "key": "notes", "status": 403, "code": "AccessDenied"}])
+    with refused("AccessDenied"):
+        s3.put_object(Bucket=bucket, Key="notes", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="notes", Body=b"x", IfNoneMatch="*")
+    with refused("PreconditionFailed"):
+        s3.put_object(Bucket=bucket, Key="notes", Body=b"y", IfNoneMatch="*")
+
+
+def test_calls_are_told_in_order_with_their_parameters(account: Account) -> None:
+    account.client("ec2").describe_vpcs(VpcIds=[])
+    account.client("sns").create_topic(Name="t")
+    assert [(call["service"], call["action"]) for call in account.calls()] == [
+        ("ec2", "DescribeVpcs"),
+        ("sns", "CreateTopic"),
+    ]
+    assert account.calls("CreateTopic")[0]["parameters"]["Name"] == "t"
+
+
+def test_what_is_published_to_the_topic_can_be_read(still_account: Account) -> None:
+    topic = still_account.client("sns").list_topics()["Topics"][0]["TopicArn"]
+    still_account.client("sns").publish(TopicArn=topic, Subject="done", Message="40 documents")
+    assert [(told["Subject"], told["Message"]) for told in still_account.messages()] == [("done", "40 documents")]
+    assert still_account.messages() == []
+
+
+def test_the_image_in_the_repository_is_told_by_digest(still_account: Account) -> None:
+    [told] = still_account.client("ecr").describe_images(repositoryName="pdfbatch")["imageDetails"]
+    assert told["imageDigest"].startswith("sha256:")
+    again = still_account.client("ecr").batch_get_image(
+        repositoryName="pdfbatch", imageIds=[{"imageDigest": told["imageDigest"]}]
+    )
+    assert again["failures"] == []
+
+
+def test_spot_machines_can_be_counted(still_account: Account) -> None:
+    fleet(still_account)
+    filters = [
+        {"Name": "instance-lifecycle", "Values": ["spot"]},
+        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+    ]
+    assert len(still_account.client("ec2").describe_instances(Filters=filters)["Reservations"]) == 1
+
+
+def test_an_account_is_empty_after_a_reset(still_account: Account) -> None:
+    fleet(still_account)
+    still_account.reset()
+    assert still_account.instances() == []
+    assert still_account.calls() == []
+    assert still_account.client("ec2").describe_fleets()["Fleets"] == []
+    assert still_account.client("iam").list_roles()["Roles"] == []
+
+
+def test_the_awscli_understands_the_answers_too(still_account: Account) -> None:
+    made = fleet(still_account)
+
+    def aws(*arguments: str) -> Any:
+        command = [sys.executable, "-m", "awscli", "ec2", *arguments]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    told = aws("describe-fleets", "--fleet-ids", made)["Fleets"][0]
+    assert (told["FleetState"], told["Tags"]) == ("active", [{"Key": "pdfbatch:run", "Value": "R"}])
+    machine = still_account.instances()[0]["instance"]
+    tag = "Name=key,Values=aws:ec2:fleet-id"
+    assert aws("describe-tags", "--filters", f"Name=resource-id,Values={machine}", tag)["Tags"][0]["Value"] == made
+    deletion = aws("delete-fleets", "--fleet-ids", made, "--terminate-instances")
+    assert deletion["SuccessfulFleetDeletions"][0]["FleetId"] == made
+    assert deletion["UnsuccessfulFleetDeletions"] == []

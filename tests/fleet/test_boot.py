@@ -1,0 +1,304 @@
+"""userdata/boot.sh, really run: what becomes of a machine, whatever its image, its worker and AWS do.
+
+What is real and what is a stub: see machine/box.py. The real `aws` and a whole fleet: test_end_to_end.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pdfbatch.config import worker_settings
+from pdfbatch.records import DoneMark, boot_of
+from tests.fleet.machine.box import FLEET, IMAGE, INSTANCE, Box, in_seconds
+from tests.imds import Imds
+
+pytestmark = pytest.mark.slow
+MARK = "done/worker-1.json"
+LOG = f"logs/worker-1/{INSTANCE}.log"
+MARKS = "$STUBS/store/papers/out/.pdfbatch/run-1/done"
+NOW = "shutdown -h now"
+
+
+@pytest.fixture
+def imds() -> Iterator[Imds]:
+    with Imds() as running:
+        yield running
+
+
+@pytest.fixture
+def box(tmp_path: Path, imds: Imds) -> Box:
+    return Box(tmp_path, imds)
+
+
+def worker_ends(code: int, mark: str = "") -> str:
+    """What `docker` does when the worker ends with `code` and leaves a done mark that says `mark`."""
+    leave = f"mkdir -p {MARKS}; echo '{mark_of(mark)}' >{MARKS}/worker-1.json; " if mark else ""
+    return f"[[ $1 != run ]] || {{ {leave}exit {code}; }}"
+
+
+def mark_of(why: str, worker: int = 1) -> str:
+    return json.dumps({"worker": worker, "why": why, "at": "2026-11-25T19:45:00Z"})
+
+
+def which(calls: list[str], *words: str) -> list[str]:
+    """The calls in which each of these words is found."""
+    return [call for call in calls if all(word in call for word in words)]
+
+
+def ended_its_fleet(calls: list[str]) -> bool:
+    return which(calls, "aws ec2 delete-fleets", FLEET, "--terminate-instances") != []
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_machine_whose_slice_is_finished_ends_its_fleet_and_then_itself(box: Box, code: int) -> None:
+    calls = box.boot(worker_ends(code))
+    assert len(which(calls, "docker run")) == 1
+    assert ended_its_fleet(calls)
+    assert calls[-1] == NOW
+    assert "this slice is finished" in box.stored()[LOG]
+
+
+def test_the_deadline_timer_starts_before_anything_that_could_hang(box: Box) -> None:
+    calls = box.boot(worker_ends(0))
+    plain = next(call for call in calls if call.startswith("shutdown -h +"))
+    minutes = int(plain.removeprefix("shutdown -h +"))
+    assert 5 < minutes - 6000 <= 8, "a little after END, and earlier than AWS itself ends the fleet"
+    timer = next(call for call in calls if re.fullmatch(r"sleep 36\d{4}", call))
+    first_of_aws, pull = (
+        next(i for i, call in enumerate(calls) if call.startswith(word)) for word in ("aws", "docker")
+    )
+    assert calls.index(plain) < first_of_aws
+    assert calls.index(timer) < pull
+
+
+def test_the_container_gets_what_the_worker_reads_and_leaves_room_for_its_drain(box: Box) -> None:
+    calls = box.boot('[[ $1 != run ]] || { env -0 >"$STUBS/environment"; exit 0; }', {"AWS_ENDPOINT_URL": "http://aws"})
+    [run] = which(calls, "docker run")
+    assert run.endswith(f"{IMAGE} worker")
+    for option in (
+        "--gpus all",
+        "--network host",
+        "--stop-timeout 110",
+        "--log-driver awslogs",
+        "mode=non-blocking",
+        "awslogs-group=/aws/ec2/pdf-workers/pdfbatch",
+        f"awslogs-stream=run-1/worker-1/{INSTANCE}",
+        "awslogs-endpoint=http://aws",
+    ):
+        assert option in run
+    assert re.search(r"--volume \S+/scratch:/scratch --volume \S+/cache:/cache", run)
+    there = dict(line.split("=", 1) for line in (box.stubs / "environment").read_text().split("\0") if line)
+    passed = re.findall(r"--env (\S+)", run)
+    settings = worker_settings({name: there[name] for name in passed if name in there})
+    assert (settings.worker, settings.source, settings.output) == (1, "s3://papers/in/", "s3://papers/out/")
+    assert (settings.instance, settings.instance_type, settings.zone) == (INSTANCE, "g4dn.xlarge", "us-east-1a")
+    assert settings.run == "run-1" and settings.topic.startswith("arn:aws:sns")
+    assert settings.deadline is not None and settings.booted is not None
+    assert "AWS_ENDPOINT_URL" in passed
+
+
+def test_a_machine_without_gpus_asks_docker_for_none(box: Box) -> None:
+    [run] = which(box.boot(worker_ends(0), {"PDFBATCH_GPUS": ""}), "docker run")
+    assert "--gpus" not in run and "awslogs-endpoint" not in run
+
+
+def test_a_boot_is_told_in_the_store_first_of_all(box: Box) -> None:
+    calls = box.boot(worker_ends(0))
+    boot = boot_of(next(key for key in box.stored() if key.startswith("boots/")))
+    assert boot is not None and boot.worker == 1
+    assert (boot.machine.instance, boot.machine.type, boot.machine.zone) == (INSTANCE, "g4dn.xlarge", "us-east-1a")
+    assert "boots/worker-1/" in next(call for call in calls if call.startswith("aws"))
+
+
+@pytest.mark.parametrize("why", ["done", "deadline", "gave_up"])
+def test_a_machine_that_follows_a_finished_one_ends_its_fleet_at_once(box: Box, why: str) -> None:
+    box.put(MARK, mark_of(why))
+    calls = box.boot()
+    assert which(calls, "docker") == []
+    assert ended_its_fleet(calls)
+    assert calls[-1] == NOW
+
+
+@pytest.mark.parametrize("why", ["interrupted", "failed"])
+def test_a_machine_that_follows_a_lost_one_takes_its_slice_up(box: Box, why: str) -> None:
+    box.put(MARK, mark_of(why))
+    assert len(which(box.boot(worker_ends(0)), "docker run")) == 1
+
+
+def test_a_machine_that_boots_after_the_end_ends_its_fleet_at_once(box: Box) -> None:
+    calls = box.boot(values={"PDFBATCH_END": in_seconds(-5)})
+    assert which(calls, "docker") == []
+    assert ended_its_fleet(calls)
+
+
+def test_a_container_that_hangs_is_ended_by_the_deadline_timer(box: Box) -> None:
+    calls = box.boot("[[ $1 != run ]] || exec /bin/sleep 50", {"PDFBATCH_END": in_seconds(4000)})
+    assert len(which(calls, "docker run")) == 1
+    assert ended_its_fleet(calls)
+    assert calls[-1] == NOW
+    assert "the time of this run is over" in box.stored()[LOG]
+
+
+def test_a_pull_that_hangs_is_ended_by_the_deadline_timer(box: Box) -> None:
+    calls = box.boot("exec /bin/sleep 50", {"PDFBATCH_END": in_seconds(4000)})
+    assert which(calls, "docker run") == []
+    assert ended_its_fleet(calls)
+
+
+def test_a_worker_that_drained_at_its_deadline_ends_its_fleet(box: Box) -> None:
+    calls = box.boot(worker_ends(130, "deadline"))
+    assert len(which(calls, "docker run")) == 1
+    assert ended_its_fleet(calls)
+
+
+def test_an_interrupted_machine_waits_for_aws_to_take_it_and_leaves_its_fleet_alone(box: Box) -> None:
+    calls = box.boot(worker_ends(130, "interrupted"))
+    assert len(which(calls, "docker run")) == 1
+    assert not ended_its_fleet(calls)
+    assert calls.index("sleep 600") < calls.index(NOW)
+    assert "interrupted" in box.stored()[LOG]
+
+
+@pytest.mark.parametrize("code", [1, 4, 125, 137])
+def test_a_worker_that_fails_is_tried_three_times_and_then_aws_may_replace_the_machine(box: Box, code: int) -> None:
+    calls = box.boot(worker_ends(code))
+    assert len(which(calls, "docker run")) == 3
+    assert not ended_its_fleet(calls)
+    assert calls[-1] == NOW
+    assert f"ended with {code}" in box.stored()[LOG]
+
+
+def test_a_worker_that_fails_once_goes_on(box: Box) -> None:
+    calls = box.boot('[[ $1 != run || -e $STUBS/tried ]] || { touch "$STUBS/tried"; exit 1; }')
+    assert len(which(calls, "docker run")) == 2
+    assert ended_its_fleet(calls)
+
+
+def test_a_pull_that_fails_is_tried_again(box: Box) -> None:
+    calls = box.boot('[[ $1 != pull || -e $STUBS/tried ]] || { touch "$STUBS/tried"; exit 1; }')
+    assert len(which(calls, "docker pull")) == 2
+    assert len(which(calls, "docker run")) == 1
+
+
+def test_an_image_in_ecr_is_pulled_with_a_token_that_no_log_shows(box: Box) -> None:
+    registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    calls = box.boot('[[ $1 != login ]] || cat >"$STUBS/password"', {"PDFBATCH_IMAGE": f"{registry}/pdfbatch@sha256:0"})
+    assert which(calls, "ecr get-login-password", "eu-west-1") != []
+    assert which(calls, "docker login", registry) != []
+    assert (box.stubs / "password").read_text() == "the registry's password\n"
+    assert "password\n" not in box.output
+
+
+def test_a_broken_image_gives_up_after_its_boot_limit(box: Box) -> None:
+    broken = "[[ $1 != pull ]]"
+    for boots in range(5):
+        calls = box.boot(broken)
+        assert not ended_its_fleet(calls)
+        assert len([key for key in box.stored() if key.startswith("strikes/")]) == boots + 1
+        box.imds.values["instance-id"] = f"i-{boots:017x}"
+    calls = box.boot(broken)
+    assert which(calls, "docker") == []
+    assert ended_its_fleet(calls)
+    mark = DoneMark.model_validate_json(box.stored()[MARK])
+    assert (mark.worker, mark.why) == (1, "gave_up")
+    assert mark.detail == "5 machines in a row got nothing done; the last was i-00000000000000004."
+    [mail] = which(calls, "aws sns publish")
+    assert "worker-1 gave up" in mail and "s3://papers/out/.pdfbatch/run-1/logs/worker-1/" in mail
+
+
+def strike_five_times(box: Box) -> None:
+    for number in range(5):
+        box.put(f"strikes/worker-1/2026112{number}T000000Z_i-{number}")
+
+
+def test_whoever_gives_up_last_says_that_the_run_is_over(box: Box) -> None:
+    strike_five_times(box)
+    box.put("done/worker-0.json", mark_of("done", 0))
+    box.put("done/worker-2.json", mark_of("deadline", 2))
+    calls = box.boot()
+    assert json.loads(box.stored()["completed.json"])["worker"] == 1
+    assert [
+        found for mail in which(calls, "sns publish") for found in re.findall(r"--subject (.*) --message", mail)
+    ] == [
+        "pdfbatch run-1: worker-1 gave up",
+        "pdfbatch run-1: no worker is left",
+    ]
+
+
+def test_that_the_run_is_over_is_said_once(box: Box) -> None:
+    strike_five_times(box)
+    box.put("done/worker-0.json", mark_of("done", 0))
+    box.put("done/worker-2.json", mark_of("done", 2))
+    box.put("completed.json", "somebody else's")
+    calls = box.boot()
+    assert box.stored()["completed.json"] == "somebody else's"
+    assert len(which(calls, "sns publish")) == 1
+    assert ended_its_fleet(calls)
+
+
+@pytest.mark.parametrize("other", ["", "interrupted"])
+def test_whoever_gives_up_while_others_are_at_work_says_only_that(box: Box, other: str) -> None:
+    strike_five_times(box)
+    box.put("done/worker-0.json", mark_of("done", 0))
+    if other:
+        box.put("done/worker-2.json", mark_of(other, 2))
+    calls = box.boot()
+    assert "completed.json" not in box.stored()
+    assert len(which(calls, "sns publish")) == 1
+
+
+def test_without_a_topic_nobody_is_told(box: Box) -> None:
+    strike_five_times(box)
+    assert which(box.boot(values={"PDFBATCH_TOPIC": ""}), "sns") == []
+
+
+@pytest.mark.parametrize(
+    ("stub", "text"), [("refused", "delete-fleets"), ("undeletable", "unexpectedError")], ids=["refused", "undeletable"]
+)
+def test_a_fleet_that_cannot_be_deleted_is_set_to_no_machines(box: Box, stub: str, text: str) -> None:
+    box.tell(stub, text)
+    calls = box.boot(worker_ends(0))
+    [modified] = which(calls, "aws ec2 modify-fleet", FLEET)
+    assert "--excess-capacity-termination-policy termination" in modified
+    assert "TotalTargetCapacity=0" in modified
+    assert calls[-1] == NOW
+
+
+def test_if_aws_refuses_everything_the_machine_shuts_down_all_the_same(box: Box) -> None:
+    box.tell("refused", ".")
+    calls = box.boot(worker_ends(0))
+    assert len(which(calls, "docker run")) == 1
+    assert calls[-1] == NOW
+
+
+def test_a_fleet_is_found_by_the_machines_tags_where_the_metadata_have_none(box: Box) -> None:
+    del box.imds.values["tags/instance/aws:ec2:fleet-id"]
+    calls = box.boot(worker_ends(0))
+    assert which(calls, "describe-tags", f"Values={INSTANCE}") != []
+    assert which(calls, "delete-fleets", "fleet-of-the-tags") != []
+
+
+def test_a_machine_that_knows_nothing_of_itself_does_its_work(box: Box) -> None:
+    box.imds.fault = "refuse-tokens"
+    calls = box.boot(worker_ends(0))
+    assert len(which(calls, "docker run")) == 1
+    assert "logs/worker-1/unknown.log" in box.stored()
+    assert calls[-1] == NOW
+
+
+def test_a_killed_script_shuts_the_machine_down(box: Box) -> None:
+    calls = box.boot('[[ $1 != run ]] || { kill -TERM "$PPID"; exec /bin/sleep 20; }')
+    assert calls[-1] == NOW
+    assert LOG in box.stored()
+
+
+def test_prefixes_may_hold_anything(box: Box) -> None:
+    calls = box.boot(worker_ends(0), {"S3_OUTPUT_PREFIX": 'it\'s $(here) "é"/'})
+    root = box.stubs / "store" / "papers" / 'it\'s $(here) "é"' / ".pdfbatch" / "run-1"
+    assert (root / LOG).exists()
+    assert ended_its_fleet(calls)

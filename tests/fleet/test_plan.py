@@ -1,0 +1,219 @@
+"""The decision before a launch: pure, from made-up answers of AWS."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from pdfbatch.errors import NotReady, UsageError
+from pdfbatch.fleet import pricing
+from pdfbatch.fleet.plan import Decided, decide
+from pdfbatch.fleet.survey import family_of
+from pdfbatch.fleet.values import Account, Ami, Pace, Plan, Quota, Range, Wish, Work, Zone
+from pdfbatch.records import Manifest, SourceDocument
+from pdfbatch.views.fleet import plan_screen
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+PRICES = {"us-east-1a": 0.19, "us-east-1b": 0.21}
+SEED = Work(documents=4000, left=4000, bytes_left=4 * 2**30, sampled=24, pages_each=18)
+
+
+def account(limit: float | None = 64, used: float = 0, prices: dict[str, float] = PRICES, gpu: str = "T4") -> Account:
+    return Account(
+        region="us-east-1",
+        zones=[
+            Zone(
+                name=zone,
+                subnet=f"subnet-{zone[-1]}",
+                prices={"g4dn.xlarge": prices[zone]} if zone in prices else {},
+                score=9,
+            )
+            for zone in ("us-east-1a", "us-east-1b")
+        ],
+        vcpus={"g4dn.xlarge": 4},
+        gpus={"g4dn.xlarge": gpu},
+        quota=Quota(code="L-3819A6DF", name="All G and VT Spot Instance Requests", limit=limit, used=used),
+        ami=Ami(id="ami-1"),
+        image="123456789012.dkr.ecr.us-east-1.amazonaws.com/pdfbatch@sha256:" + "a" * 64,
+        profile="pdfbatch-worker",
+        security_groups=["sg-1"],
+        log_group="/aws/ec2/pdf-workers/pdfbatch",
+    )
+
+
+def decision(
+    wish: Wish | None = None, work: Work = SEED, found: Account | None = None, measured: Pace | None = None
+) -> Decided:
+    frozen = Manifest(
+        run="20261125T120000.000Z-beef",
+        created="2026-11-25T12:00:00Z",
+        input="s3://bucket/papers/",
+        output="s3://bucket/markdown/",
+        total_workers=5,
+        engine="dolphin",
+        model="ByteDance/Dolphin-1.5@" + "c" * 40,
+        documents=[SourceDocument(f"{number:05}.pdf", 1000, "e") for number in range(work.left)],
+    )
+    return decide(wish or Wish(), frozen, None, work, found or account(), measured, NOW, {})
+
+
+def plan(wish: Wish | None = None, work: Work = SEED, found: Account | None = None) -> Plan:
+    return decision(wish, work, found).plan
+
+
+def hour(spot: float) -> float:
+    return pricing.machine_hour(spot, 100)
+
+
+def shown(plan: Plan, width: int) -> str:
+    console = Console(width=width, file=StringIO(), color_system=None)
+    console.print(plan_screen(plan))
+    file = console.file
+    assert isinstance(file, StringIO)
+    return file.getvalue()
+
+
+# ── the seed example: 4,000 PDFs of 18 pages, 5 machines ─────────────────────────────────────────────────────────
+
+
+def test_at_the_pace_of_the_seed_example_the_plan_tells_its_hours_and_dollars() -> None:
+    found = plan(Wish(pages_per_second=72_000 / 5 / 33 / 3600))
+    assert found.pages == Range(low=72_000, high=72_000)
+    assert found.hours is not None and found.cost is not None
+    assert found.hours.low == pytest.approx(33 + pricing.BOOT_HOURS)
+    assert found.hours.high == pytest.approx((33 + pricing.BOOT_HOURS) * pricing.UNLUCKY)
+    assert found.cost.low == pytest.approx(found.hours.low * 5 * hour(0.19))
+    assert found.cost.high == pytest.approx(found.hours.high * 5 * hour(0.21))
+    assert found.worst_cost == pytest.approx(5 * hour(0.21) * 48)
+    assert found.cost.high < found.worst_cost < 100
+
+
+def test_the_worst_case_is_workers_times_price_times_hours_whatever_the_pages() -> None:
+    assert plan(Wish(workers=3, max_hours=10)).worst_cost == pytest.approx(3 * hour(0.21) * 10)
+
+
+def test_the_pace_is_an_estimate_until_something_was_measured_or_said() -> None:
+    assert "not measured" in plan().pace.source
+    measured = Pace(low=0.7, high=0.9, source="measured in run x")
+    assert decision(measured=measured).plan.pace == measured
+    assert decision(Wish(pages_per_second=2), measured=measured).plan.pace.low == 2
+
+
+def test_a_plan_that_cannot_be_done_in_time_says_so() -> None:
+    assert any("cannot be done within 2 hours" in note for note in plan(Wish(max_hours=2)).notes)
+    assert not any("within" in note for note in plan(Wish(max_hours=700)).notes)
+
+
+@given(max_cost=st.floats(1, 1000), workers=st.integers(1, 16), spot=st.floats(0.05, 3), max_hours=st.floats(0.5, 720))
+def test_max_cost_bounds_the_worst_case(max_cost: float, workers: int, spot: float, max_hours: float) -> None:
+    prices = {"us-east-1a": spot, "us-east-1b": spot / 2}
+    try:
+        found = plan(Wish(workers=workers, max_cost=max_cost, max_hours=max_hours), found=account(prices=prices))
+    except UsageError as refusal:
+        assert max_cost < workers * hour(spot) * 0.5 and "--max-cost" in refusal.hint
+        return
+    assert found.worst_cost <= max_cost + 1e-6 or found.max_hours == max_hours
+    assert found.worst_cost <= workers * hour(spot) * max_hours + 1e-6
+    assert found.expiry - NOW == timedelta(hours=found.max_hours)
+
+
+def test_max_cost_needs_a_price() -> None:
+    with pytest.raises(NotReady, match="No Spot price is known"):
+        plan(Wish(max_cost=10), found=account(prices={}))
+
+
+def test_without_any_price_the_time_is_still_told_and_limited() -> None:
+    found = plan(found=account(prices={}))
+    assert found.cost is None and found.hours is not None
+    assert any("no Spot price" in warning for warning in found.warnings)
+
+
+@given(documents=st.integers(1, 30), wanted=st.integers(1, 30), limit=st.integers(0, 200), used=st.integers(0, 200))
+def test_workers_are_capped_to_documents_and_quota_and_every_cap_is_told(
+    documents: int, wanted: int, limit: int, used: int
+) -> None:
+    work = Work(documents=documents, left=documents, sampled=1, pages_each=3)
+    room = max(0, limit - used) // 4
+    if room == 0:
+        with pytest.raises(NotReady, match="leaves no room"):
+            plan(Wish(workers=wanted), work, account(limit, used))
+        return
+    found = plan(Wish(workers=wanted), work, account(limit, used))
+    assert found.workers == min(documents, wanted, room)
+    assert bool([note for note in found.notes if "instead of" in note]) == (found.workers < wanted)
+
+
+def test_a_quota_that_may_not_be_asked_caps_nothing() -> None:
+    assert plan(Wish(workers=40), found=account(limit=None)).workers == 40
+
+
+def test_a_sample_that_varies_gives_a_range_and_one_that_counts_all_gives_a_number() -> None:
+    some = Work(documents=1000, left=1000, sampled=24, pages_each=10, pages_each_error=1.5)
+    assert pricing.pages_left(some) == Range(low=7000, high=13_000)
+    every = Work(documents=3, left=3, sampled=3, pages_each=2)
+    assert pricing.pages_left(every) == Range(low=6, high=6)
+    assert pricing.pages_left(Work(documents=3, left=3)) is None
+
+
+@pytest.mark.parametrize(
+    ("types", "code"),
+    [
+        (["g4dn.xlarge", "g5.xlarge", "gr6.4xlarge", "g6f.xlarge"], "L-3819A6DF"),
+        (["vt1.3xlarge"], "L-3819A6DF"),
+        (["p3.2xlarge"], "L-7212CCBC"),
+        (["c7i.xlarge", "m5.large", "t3.micro", "inferno"], "L-34B43A08"),
+        (["inf2.xlarge"], "L-B5D1601B"),
+    ],
+)
+def test_each_family_has_its_quota(types: list[str], code: str) -> None:
+    assert family_of(types)[0] == code
+
+
+def test_types_of_two_quotas_are_refused() -> None:
+    with pytest.raises(UsageError, match="different Spot quotas"):
+        family_of(["g4dn.xlarge", "c7i.xlarge"])
+
+
+@pytest.mark.parametrize(
+    "tag", [("a b", "x"), ("a/b", "x"), ("aws:x", "y"), ("pdfbatch:run", "y"), ("", "x"), ("a", "ü😀")]
+)
+def test_a_tag_that_ec2_would_refuse_is_refused_first(tag: tuple[str, str]) -> None:
+    with pytest.raises(UsageError, match="is not allowed"):
+        plan(Wish(tags=(tag,)))
+
+
+def test_the_record_knows_the_price_of_every_type_and_zone() -> None:
+    record = decision().record
+    assert record.prices == {
+        "g4dn.xlarge@us-east-1a": pytest.approx(hour(0.19)),
+        "g4dn.xlarge@us-east-1b": pytest.approx(hour(0.21)),
+    }
+    assert record.worst_price == pytest.approx(hour(0.21))
+
+
+# ── the screen ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_screen_tells_everything_a_person_must_know_before_saying_yes(width: int) -> None:
+    text = " ".join(shown(plan(Wish(pages_per_second=0.12)), width).split())
+    for fact in (
+        "4,000 found, 0 done, 4,000 left",
+        "72,000",
+        "5 × g4dn.xlarge (T4)",
+        "0.12 pages/s a worker, as you said",
+        "20 vCPUs needed; L-3819A6DF: 64 vCPUs, 0 in use",
+        "us-east-1a",
+        "0.1900",
+        "of 16,384 bytes",
+        "worst case $",
+        "whatever happens",
+        "2026-11-27 12:00 UTC",
+    ):
+        assert fact in text, fact
+    assert max(map(len, shown(plan(), width).splitlines())) <= width

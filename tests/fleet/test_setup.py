@@ -1,0 +1,420 @@
+"""The stack: proposed, carried out, abandoned, added to and taken away, against CloudFormation over HTTP.
+
+moto makes the resources for real, all but the SNS subscription and the budget, which it leaves out without a word. It
+does everything at once, never fails, does not know EmptyOnDelete, keeps a role's first policy for ever, and calls
+service-linked roles by other names than AWS. What CloudFormation says when it fails is told by hand here (`Answers`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from pdfbatch.errors import AccessDenied, NotReady, PdfbatchError, UsageError
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.policies import SERVICE_ROLES
+from pdfbatch.fleet.setup import Proposal, abandon, carry_out, current_wish, delete, propose
+from pdfbatch.fleet.survey import GPU_AMI
+from pdfbatch.fleet.template import SetupWish
+from tests.fleet.conftest import TRUST, Account
+from tests.fleet.policy_evaluation import allows
+
+WISH = SetupWish(inputs=("s3://docs/in/",), outputs=("s3://docs/out/",))
+NAMES = WISH.names
+MADE = {"Role", "Profile", "SecurityGroup", "LogGroup", "Topic", "Repository"}
+
+
+@cache
+def clients_at(endpoint: str) -> Clients:
+    """Making clients takes longer than using them."""
+    return Clients()
+
+
+@pytest.fixture
+def clients(account: Account) -> Clients:
+    return clients_at(account.endpoint)
+
+
+def at_once(_: float) -> None:
+    """No pause."""
+
+
+def set_up(account: Account, wish: SetupWish = WISH) -> None:
+    clients = clients_at(account.endpoint)
+    carry_out(clients, propose(clients, wish, at_once), at_once)
+
+
+def with_service_roles(account: Account) -> None:
+    """As an account has them in which Spot was used before."""
+    for role, service in SERVICE_ROLES.items():
+        account.client("iam").create_role(
+            RoleName=role, Path=f"/aws-service-role/{service}/", AssumeRolePolicyDocument=json.dumps(TRUST)
+        )
+
+
+def stacks(account: Account) -> list[str]:
+    found = account.client("cloudformation").describe_stacks()["Stacks"]
+    return [stack["StackName"] for stack in found]
+
+
+def left(account: Account, names: Names = NAMES) -> set[str]:
+    """What of the stack's things is in the account."""
+    ask: dict[str, Callable[[], Any]] = {
+        "Role": lambda: account.client("iam").get_role(RoleName=names.role),
+        "Profile": lambda: account.client("iam").get_instance_profile(InstanceProfileName=names.role),
+        "SecurityGroup": lambda: account.client("ec2").describe_security_groups(GroupNames=[names.security_group]),
+        "LogGroup": lambda: account.client("logs").list_tags_log_group(logGroupName=names.log_group),
+        "Topic": lambda: account.client("sns").get_topic_attributes(
+            TopicArn=names.topic_arn("us-east-1", "123456789012")
+        ),
+        "Repository": lambda: account.client("ecr").describe_repositories(repositoryNames=[names.repository]),
+    }
+    found = set()
+    for name, question in ask.items():
+        try:
+            question()
+            found.add(name)
+        except Exception as error:
+            assert "NotFound" in str(error) or "NoSuch" in str(error) or "does not exist" in str(error), error
+    return found
+
+
+def test_a_proposal_tells_the_changes_and_makes_none(account: Account, clients: Clients) -> None:
+    proposal = propose(clients, WISH, at_once)
+    assert proposal.kind == "create"
+    assert {change.name for change in proposal.changes} == MADE | set(SERVICE_ROLES)
+    assert {change.action for change in proposal.changes} == {"Add"}
+    assert "AWS::IAM::Role" in {change.type for change in proposal.changes}
+    assert '"RoleName": "pdfbatch-worker"' in proposal.template
+    assert left(account) == set()
+
+
+def test_carried_out_everything_is_there(account: Account, clients: Clients) -> None:
+    set_up(account)
+    assert left(account) == MADE
+    assert stacks(account) == ["pdfbatch"]
+    asked = [call["parameters"]["AWSServiceName"] for call in account.calls("CreateServiceLinkedRole")]
+    assert asked == ["spot.amazonaws.com", "ec2fleet.amazonaws.com"]
+    assert current_wish(clients, NAMES) == WISH
+
+
+def test_abandoned_nothing_is_there_and_once_more_does_no_harm(account: Account, clients: Clients) -> None:
+    proposal = propose(clients, WISH, at_once)
+    abandon(clients, proposal)
+    assert left(account) == set()
+    assert stacks(account) == []
+    account.order("faults", [{"action": "DeleteChangeSet", "code": "ChangeSetNotFound", "message": "gone"}])
+    abandon(clients, proposal)
+
+
+def test_the_same_again_changes_nothing(account: Account, clients: Clients) -> None:
+    with_service_roles(account)
+    set_up(account)
+    proposal = propose(clients, WISH, at_once)
+    assert (proposal.kind, proposal.changes, proposal.change_set) == ("nothing", [], "")
+    carry_out(clients, proposal, at_once)
+    abandon(clients, proposal)
+    assert left(account) == MADE
+    assert account.client("cloudformation").list_change_sets(StackName="pdfbatch")["Summaries"][1:] == []
+
+
+def test_a_second_setup_with_other_places_adds_them(account: Account, clients: Clients) -> None:
+    with_service_roles(account)
+    set_up(account)
+    second = SetupWish(inputs=("s3://more/in/",), outputs=("s3://more/out/",))
+    proposal = propose(clients, second, at_once)
+    assert proposal.kind == "update"
+    assert {change.action for change in proposal.changes} == {"Modify"}
+    assert "Role" in {change.name for change in proposal.changes}
+    carry_out(clients, proposal, at_once)
+    wish = current_wish(clients, NAMES)
+    assert wish.inputs == ("s3://docs/in/", "s3://more/in/")
+    stack = account.client("cloudformation").get_template(StackName="pdfbatch")["TemplateBody"]
+    policy = stack["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+    assert allows(policy, "s3:PutObject", "arn:aws:s3:::docs/out/a.md")
+    assert allows(policy, "s3:PutObject", "arn:aws:s3:::more/out/a.md")
+
+
+def test_an_abandoned_update_leaves_the_stack_as_it_was(account: Account, clients: Clients) -> None:
+    with_service_roles(account)
+    set_up(account)
+    abandon(clients, propose(clients, WISH._replace(inputs=("s3://more/in/",)), at_once))
+    assert current_wish(clients, NAMES) == WISH
+    assert left(account) == MADE
+
+
+def test_two_stacks_share_nothing(account: Account, clients: Clients) -> None:
+    with_service_roles(account)
+    set_up(account)
+    other = Names("scans")
+    set_up(account, WISH._replace(names=other))
+    assert delete(clients, NAMES, at_once)
+    assert left(account) == set()
+    assert left(account, other) == MADE
+
+
+def test_deleted_nothing_is_left_of_it_and_once_more_says_so(account: Account, clients: Clients) -> None:
+    set_up(account)
+    assert delete(clients, NAMES, at_once) is True
+    assert left(account) == set()
+    assert stacks(account) == []
+    assert delete(clients, NAMES, at_once) is False
+
+
+def test_the_roles_of_aws_alone_are_made_too(account: Account, clients: Clients) -> None:
+    set_up(account)
+    proposal = propose(clients, WISH, at_once)
+    assert proposal.service_roles == list(SERVICE_ROLES)
+    assert (proposal.kind, proposal.change_set) == ("update", "")
+    account.order("faults", [fault("CreateServiceLinkedRole", "InvalidInput", TAKEN, times=2)])  # somebody was faster
+    carry_out(clients, proposal, at_once)
+
+
+TAKEN = "Service role name AWSServiceRoleForEC2Spot has been taken in this account, please try a different suffix."
+
+
+def fault(action: str, code: str, message: str = "no", **more: Any) -> dict[str, Any]:
+    return {"action": action, "code": code, "message": message, **more}
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (SetupWish(outputs=("s3://docs/out/",)), "nothing to read"),
+        (SetupWish(inputs=("s3://docs/in/",)), "nowhere to write"),
+        (WISH._replace(budget_dollars=50.0), "without an e-mail address"),
+        (WISH._replace(inputs=("/home/me/pdfs",)), "a fleet cannot reach it"),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
+    account: Account, clients: Clients, wish: SetupWish, said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        propose(clients, wish, at_once)
+    assert stacks(account) == []
+
+
+def test_a_second_wish_need_not_name_places_again(account: Account, clients: Clients) -> None:
+    with_service_roles(account)
+    set_up(account)
+    proposal = propose(clients, SetupWish(email="me@example.org", budget_dollars=50.0), at_once)
+    assert {"Subscription", "Budget"} <= {change.name for change in proposal.changes}
+
+
+def test_somebody_elses_stack_of_that_name_is_left_alone(account: Account, clients: Clients) -> None:
+    topic = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "theirs"}}}}
+    account.client("cloudformation").create_stack(StackName="pdfbatch", TemplateBody=json.dumps(topic))
+    with pytest.raises(UsageError, match="was not made by pdfbatch"):
+        propose(clients, WISH, at_once)
+    with pytest.raises(UsageError, match="was not made by pdfbatch"):
+        delete(clients, NAMES, at_once)
+    assert stacks(account) == ["pdfbatch"]
+    assert current_wish(clients, NAMES) == SetupWish()
+
+
+def test_nothing_is_deleted_while_machines_run(account: Account, clients: Clients) -> None:
+    set_up(account)
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": TAG_STACK, "Value": "pdfbatch"}]}]
+    image = account.client("ssm").get_parameter(Name=GPU_AMI)["Parameter"]["Value"]
+    run = account.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tags)
+    machine = run["Instances"][0]["InstanceId"]
+    with pytest.raises(NotReady, match=machine) as refusal:
+        delete(clients, NAMES, at_once)
+    assert "pdfbatch down" in refusal.value.hint
+    assert left(account) == MADE
+    account.client("ec2").terminate_instances(InstanceIds=[machine])
+    assert delete(clients, NAMES, at_once) is True
+
+
+def test_a_refusal_by_aws_says_what_to_ask_for(account: Account, clients: Clients) -> None:
+    said = "User: me is not authorized to perform: cloudformation:CreateChangeSet"
+    account.order("faults", [fault("CreateChangeSet", "AccessDenied", said)])
+    with pytest.raises(AccessDenied, match="cloudformation:CreateChangeSet"):
+        propose(clients, WISH, at_once)
+
+
+class Answers:
+    """A CloudFormation that answers from lists, one answer a call, the last one again and again."""
+
+    def __init__(self, **answers: list[Any]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def answer(**parameters: Any) -> Any:
+            self.asked.append((method, parameters))
+            left = self.answers[method]
+            return left.pop(0) if len(left) > 1 else left[0]
+
+        return answer
+
+    def get_paginator(self, method: str) -> Answers:
+        return Answers(paginate=[[page] for page in self.answers[method]])
+
+    def methods(self) -> list[str]:
+        return [method for method, _ in self.asked]
+
+
+class ClientsWith(Clients):
+    """Clients of the account, but for this CloudFormation."""
+
+    def __init__(self, cloudformation: Any) -> None:
+        self.__dict__["cloudformation"] = cloudformation
+
+
+STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/pdfbatch/1"
+CHANGE_SET = "arn:aws:cloudformation:us-east-1:123456789012:changeSet/setup-1/1"
+PROPOSAL = Proposal(
+    stack="pdfbatch", kind="create", template="{}", changes=[], change_set=CHANGE_SET, stack_id=STACK_ID
+)
+
+
+def stack(status: str) -> dict[str, Any]:
+    about = {"StackName": "pdfbatch", "StackId": STACK_ID, "Tags": [{"Key": TAG_STACK, "Value": "pdfbatch"}]}
+    return {"Stacks": [{**about, "StackStatus": status}]}
+
+
+def event(name: str, status: str, reason: str = "") -> dict[str, str]:
+    kind = "AWS::CloudFormation::Stack" if name == "pdfbatch" else f"AWS::IAM::{name}"
+    return {"LogicalResourceId": name, "ResourceType": kind, "ResourceStatus": status, "ResourceStatusReason": reason}
+
+
+FAILED_CREATION = [
+    event("pdfbatch", "DELETE_COMPLETE"),
+    event("pdfbatch", "DELETE_IN_PROGRESS", "The following resource(s) failed to create: [Profile, Role]."),
+    event("Profile", "CREATE_FAILED", "Resource creation cancelled"),
+    event("Role", "CREATE_FAILED", "Role with name pdfbatch-worker already exists."),
+    event("Role", "CREATE_IN_PROGRESS"),
+    event("pdfbatch", "CREATE_IN_PROGRESS", "User Initiated"),
+    event("Profile", "CREATE_FAILED", "of an earlier attempt"),
+]
+
+
+def test_a_failed_creation_tells_what_failed_first() -> None:
+    formation = Answers(
+        execute_change_set=[{}],
+        describe_stacks=[
+            stack("REVIEW_IN_PROGRESS"),
+            stack("CREATE_IN_PROGRESS"),
+            stack("DELETE_IN_PROGRESS"),
+            stack("DELETE_COMPLETE"),
+        ],
+        describe_stack_events=[{"StackEvents": FAILED_CREATION}],
+    )
+    pauses: list[float] = []
+    with pytest.raises(PdfbatchError) as failure:
+        carry_out(ClientsWith(formation), PROPOSAL, pauses.append)
+    assert failure.value.message == (
+        "Cannot set up the stack pdfbatch: Role (AWS::IAM::Role): Role with name pdfbatch-worker already exists."
+    )
+    assert "choose another stack with --stack" in failure.value.hint
+    assert len(pauses) == 4
+
+
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [
+        ("User: me is not authorized to perform: iam:CreateRole (AccessDenied)", "Give your user the permission"),
+        ("No default VPC for this user", "aws ec2 create-default-vpc"),
+        ("resource sg-1 has a dependent object", "pdfbatch down"),
+        ("Rate exceeded", "run the same command again"),
+    ],
+)
+def test_each_failure_has_its_cure(reason: str, cure: str) -> None:
+    formation = Answers(
+        execute_change_set=[{}],
+        describe_stacks=[stack("UPDATE_IN_PROGRESS"), stack("UPDATE_ROLLBACK_COMPLETE")],
+        describe_stack_events=[
+            {"StackEvents": [event("Role", "UPDATE_FAILED", reason), event("pdfbatch", "UPDATE_IN_PROGRESS")]}
+        ],
+    )
+    with pytest.raises(PdfbatchError) as failure:
+        carry_out(ClientsWith(formation), PROPOSAL, at_once)
+    assert reason in failure.value.message
+    assert cure in failure.value.hint
+
+
+def test_a_deletion_that_fails_tells_what_holds_it() -> None:
+    formation = Answers(
+        delete_stack=[{}],
+        describe_stacks=[stack("CREATE_COMPLETE"), stack("DELETE_IN_PROGRESS"), stack("DELETE_FAILED")],
+        describe_stack_events=[
+            {
+                "StackEvents": [
+                    event("SecurityGroup", "DELETE_FAILED", "resource sg-1 has a dependent object"),
+                    event("pdfbatch", "DELETE_IN_PROGRESS", "User Initiated"),
+                ]
+            }
+        ],
+    )
+    clients = ClientsWith(formation)
+    clients.__dict__["ec2"] = Answers(describe_fleets=[{"Fleets": []}], describe_instances=[{"Reservations": []}])
+    with pytest.raises(PdfbatchError, match="has a dependent object"):
+        delete(clients, NAMES, at_once)
+
+
+def test_a_change_that_aws_does_not_accept_leaves_no_stack_behind(account: Account, clients: Clients) -> None:
+    formation = Answers(
+        describe_stacks=[stack("REVIEW_IN_PROGRESS")],
+        create_change_set=[{"Id": CHANGE_SET, "StackId": STACK_ID}],
+        describe_change_set=[
+            {"Status": "CREATE_PENDING"},
+            {"Status": "CREATE_IN_PROGRESS"},
+            {"Status": "FAILED", "StatusReason": "You do not have permission iam:GetRole."},
+        ],
+        delete_change_set=[{}],
+        delete_stack=[{}],
+    )
+    with pytest.raises(PdfbatchError, match="does not accept the change: You do not have permission"):
+        propose(ClientsWith(formation), WISH, at_once)
+    assert formation.methods()[-3:] == ["delete_change_set", "describe_stacks", "delete_stack"]
+
+
+def test_the_change_set_names_its_capability_and_leaves_nothing_when_it_fails(
+    account: Account, clients: Clients
+) -> None:
+    propose(clients, WISH, at_once)
+    (call,) = account.calls("CreateChangeSet")
+    wanted = call["parameters"]
+    assert wanted["ChangeSetType"] == "CREATE"
+    assert wanted["Capabilities"] == ["CAPABILITY_NAMED_IAM"]
+    assert wanted["OnStackFailure"] == "DELETE"
+    assert wanted["Tags"] == [{"Key": TAG_STACK, "Value": "pdfbatch"}]
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        ("ROLLBACK_COMPLETE", "pdfbatch setup --delete"),
+        ("DELETE_FAILED", "pdfbatch setup --delete"),
+        ("UPDATE_IN_PROGRESS", "in a minute"),
+    ],
+)
+def test_a_stack_that_takes_no_change_is_told_with_its_cure(status: str, hint: str) -> None:
+    with pytest.raises(NotReady, match=status) as refusal:
+        propose(ClientsWith(Answers(describe_stacks=[stack(status)])), WISH, at_once)
+    assert hint in refusal.value.hint
+
+
+def test_changes_on_many_pages_are_all_told(account: Account, clients: Clients) -> None:
+    with_service_roles(account)
+    pages = [
+        {"Status": "CREATE_COMPLETE", "Changes": [change("Role")], "NextToken": "2"},
+        {"Status": "CREATE_COMPLETE", "Changes": [change("Topic")]},
+    ]
+    formation = Answers(
+        describe_stacks=[{"Stacks": []}],
+        create_change_set=[{"Id": CHANGE_SET, "StackId": STACK_ID}],
+        describe_change_set=pages,
+    )
+    proposal = propose(ClientsWith(formation), WISH, at_once)
+    assert [change.name for change in proposal.changes] == ["Role", "Topic"]
+
+
+def change(name: str) -> dict[str, Any]:
+    return {"ResourceChange": {"Action": "Add", "LogicalResourceId": name, "ResourceType": f"AWS::X::{name}"}}

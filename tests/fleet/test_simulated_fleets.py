@@ -1,0 +1,208 @@
+"""That simulated fleets do what simulated_fleets.py says of AWS's."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.fleet.conftest import SPOT_G_QUOTA, Account
+from tests.fleet.wishes import THE_PAST, USER_DATA, fleet, refused, template, wish
+
+
+def described(account: Account, id: str) -> dict[str, Any]:
+    found: dict[str, Any] = account.client("ec2").describe_fleets(FleetIds=[id])["Fleets"][0]
+    return found
+
+
+def events(account: Account, id: str) -> list[str]:
+    history = account.client("ec2").describe_fleet_history(FleetId=id, StartTime=THE_PAST)["HistoryRecords"]
+    return [record["EventInformation"]["EventSubType"] for record in history]
+
+
+def instance(account: Account, id: str) -> dict[str, Any]:
+    found: dict[str, Any] = account.client("ec2").describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][
+        0
+    ]
+    return found
+
+
+def test_a_fleet_launches_what_its_template_says_some_time_after_it_was_made(still_account: Account) -> None:
+    made = still_account.client("ec2").create_fleet(**wish(still_account, template(still_account)))["FleetId"]
+    assert described(still_account, made)["FleetState"] == "submitted"
+    assert still_account.instances() == []
+    still_account.order("tick")
+    told = described(still_account, made)
+    assert (told["FleetState"], told["ActivityStatus"], told["FulfilledCapacity"]) == ("active", "fulfilled", 1.0)
+    assert told["Tags"] == [{"Key": "pdfbatch:run", "Value": "R"}]
+    [living] = still_account.instances()
+    assert (living["fleet"], living["user_data"], living["zone"]) == (made, USER_DATA, "us-east-1a")
+    machine = instance(still_account, living["instance"])
+    assert machine["InstanceLifecycle"] == "spot"
+    assert machine["IamInstanceProfile"]["Arn"].endswith("/pdfbatch-worker")
+    assert machine["MetadataOptions"]["HttpTokens"] == "required"
+    assert {"Key": "aws:ec2:fleet-id", "Value": made} in machine["Tags"]
+    assert events(still_account, made) == ["submitted", "active", "launched"]
+
+
+def test_time_goes_on_by_itself_too(account: Account) -> None:
+    account.ready().client("ec2").create_fleet(**wish(account, template(account)))
+    while not account.instances():
+        time.sleep(0.05)
+
+
+def test_the_same_client_token_makes_one_fleet_and_another_wish_with_it_is_refused(still_account: Account) -> None:
+    ec2, asked = still_account.client("ec2"), wish(still_account, template(still_account), ClientToken="run-0")
+    assert ec2.create_fleet(**asked)["FleetId"] == ec2.create_fleet(**asked)["FleetId"]
+    with refused("IdempotentParameterMismatch"):
+        ec2.create_fleet(**asked | {"TerminateInstancesWithExpiration": False})
+    assert len(ec2.describe_fleets()["Fleets"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "more"),
+    [
+        ("InvalidFleetConfig", {"zones": "aba"}),
+        ("InvalidParameterValue", {"ValidUntil": THE_PAST}),
+        ("InvalidLaunchTemplateId.NotFound", {"launch_template": "lt-0123456789abcdef0"}),
+        ("InvalidParameterValue", {"TagSpecifications": [{"ResourceType": "instance", "Tags": []}]}),
+    ],
+)
+def test_what_aws_would_refuse_makes_no_fleet(still_account: Account, code: str, more: dict[str, Any]) -> None:
+    asked = {"launch_template": template(still_account)} | more
+    with refused(code):
+        still_account.client("ec2").create_fleet(**wish(still_account, **asked))
+    assert still_account.client("ec2").describe_fleets()["Fleets"] == []
+
+
+@pytest.mark.parametrize("end", ["terminate", "interrupt", "shutdown"])
+def test_an_instance_that_ends_is_replaced_with_the_same_user_data(still_account: Account, end: str) -> None:
+    made = fleet(still_account)
+    [first] = still_account.instances()
+    if end == "terminate":
+        still_account.client("ec2").terminate_instances(InstanceIds=[first["instance"]])
+    else:
+        still_account.order(end, {"instance": first["instance"]})
+    still_account.order("tick")
+    [second] = still_account.instances()
+    assert second["instance"] != first["instance"]
+    assert (second["user_data"], second["fleet"]) == (USER_DATA, made)
+    assert events(still_account, made)[2:] == ["launched", "terminated", "launched"]
+    reason = {"interrupt": "Server.SpotInstanceTermination", "shutdown": "Client.InstanceInitiatedShutdown"}
+    gone = instance(still_account, first["instance"])
+    assert gone["State"]["Name"] == "terminated"
+    assert gone["StateReason"]["Code"] == reason.get(end, "Client.UserInitiatedShutdown")
+
+
+def test_a_deleted_fleet_ends_its_instance_and_lingers(still_account: Account) -> None:
+    made = fleet(still_account)
+    told = still_account.client("ec2").delete_fleets(
+        FleetIds=[made, "fleet-1", f"{made[:-1]}{0}"], TerminateInstances=True
+    )
+    [deletion] = told["SuccessfulFleetDeletions"]
+    assert (deletion["CurrentFleetState"], deletion["PreviousFleetState"]) == ("deleted_terminating", "active")
+    errors = [failure["Error"]["Code"] for failure in told["UnsuccessfulFleetDeletions"]]
+    assert errors == ["fleetIdMalformed", "fleetIdDoesNotExist"]
+    for _ in range(3):
+        still_account.order("tick")
+    assert still_account.instances() == []
+    assert described(still_account, made)["FleetState"] == "deleted"
+
+
+def test_a_fleet_without_a_living_instance_can_be_deleted(still_account: Account) -> None:
+    made = still_account.client("ec2").create_fleet(**wish(still_account, template(still_account)))["FleetId"]
+    told = still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)
+    assert [deletion["FleetId"] for deletion in told["SuccessfulFleetDeletions"]] == [made]
+    still_account.order("tick")
+    assert still_account.instances() == []
+
+
+def test_a_fleet_deleted_without_its_instance_does_not_replace_it(still_account: Account) -> None:
+    made = fleet(still_account)
+    still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=False)
+    still_account.order("tick")
+    [left] = still_account.instances()
+    still_account.client("ec2").terminate_instances(InstanceIds=[left["instance"]])
+    still_account.order("tick")
+    assert still_account.instances() == []
+    assert described(still_account, made)["FleetState"] == "deleted"
+
+
+def test_target_zero_ends_the_instance_for_good(still_account: Account) -> None:
+    made = fleet(still_account)
+    capacity = {"TotalTargetCapacity": 0}
+    still_account.client("ec2").modify_fleet(
+        FleetId=made, TargetCapacitySpecification=capacity, ExcessCapacityTerminationPolicy="termination"
+    )
+    assert described(still_account, made)["FleetState"] == "modifying"
+    still_account.order("tick")
+    still_account.order("tick")
+    assert still_account.instances() == []
+    assert described(still_account, made)["TargetCapacitySpecification"]["TotalTargetCapacity"] == 0
+
+
+@pytest.mark.parametrize("terminate", [True, False])
+def test_at_its_expiry_a_fleet_launches_nothing_more_and_ends_what_it_has_if_told_so(
+    still_account: Account, terminate: bool
+) -> None:
+    made = fleet(still_account, TerminateInstancesWithExpiration=terminate)
+    still_account.order("clock", {"forward_seconds": 7_190})
+    still_account.order("tick")
+    assert len(still_account.instances()) == 1
+    still_account.order("clock", {"forward_seconds": 20})
+    still_account.order("tick")
+    assert len(still_account.instances()) == (0 if terminate else 1)
+    still_account.order("tick")
+    assert "expired" in events(still_account, made)
+    assert events(still_account, made).count("launched") == 1
+
+
+def test_the_cheapest_zone_with_capacity_is_taken_whatever_the_order_of_overrides(still_account: Account) -> None:
+    made = fleet(still_account, zones="bca")
+    assert still_account.instances()[0]["zone"] == "us-east-1c"
+    still_account.order("capacity", {"zone": "us-east-1c", "available": False})
+    still_account.order("interrupt", {"instance": still_account.instances()[0]["instance"]})
+    still_account.order("tick")
+    assert still_account.instances()[0]["zone"] == "us-east-1a"
+    assert "spotFleetRequestConfigurationInvalid" in events(still_account, made)
+
+
+def test_without_capacity_a_fleet_goes_on_trying_and_its_history_says_why(still_account: Account) -> None:
+    for zone in ("us-east-1a", "us-east-1b"):
+        still_account.order("capacity", {"zone": zone, "available": False})
+    made = fleet(still_account)
+    still_account.order("tick")
+    assert described(still_account, made)["ActivityStatus"] == "error"
+    history = still_account.client("ec2").describe_fleet_history(
+        FleetId=made, StartTime=THE_PAST, EventType="service-error"
+    )
+    first, last = history["HistoryRecords"]
+    assert first["EventType"] == "error"
+    assert "There is no Spot capacity available" in first["EventInformation"]["EventDescription"]
+    assert last["EventInformation"]["EventSubType"] == "allLaunchSpecsTemporarilyBlacklisted"
+    still_account.order("capacity", {"zone": "us-east-1b", "available": True})
+    still_account.order("tick")
+    assert still_account.instances()[0]["zone"] == "us-east-1b"
+
+
+def test_a_zone_that_has_not_the_type_launches_nothing(still_account: Account) -> None:
+    assert events(still_account, fleet(still_account, zones="e"))[2] == "launchSpecUnusable"
+
+
+def test_a_fleet_launches_nothing_beyond_the_quota(still_account: Account) -> None:
+    still_account.order("quota", {"code": SPOT_G_QUOTA, "value": 4})
+    ec2, asked = still_account.client("ec2"), wish(still_account, template(still_account))
+    made = [ec2.create_fleet(**asked)["FleetId"] for _ in range(2)]
+    still_account.order("tick")
+    assert len(still_account.instances()) == 1
+    assert "spotInstanceCountLimitExceeded" in events(still_account, made[1])
+
+
+def test_after_its_template_was_deleted_a_fleet_replaces_nothing(still_account: Account) -> None:
+    made = fleet(still_account)
+    still_account.client("ec2").delete_launch_template(LaunchTemplateName="worker")
+    still_account.order("interrupt", {"instance": still_account.instances()[0]["instance"]})
+    still_account.order("tick")
+    assert still_account.instances() == []
+    assert described(still_account, made)["ActivityStatus"] == "error"

@@ -1,0 +1,141 @@
+"""The CloudFormation template, as text: cfn-lint, what is in it, and how a second wish is added to the first."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.policies import worker_policy
+from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
+from tests.fleet.policy_evaluation import allows
+
+REGION, NUMBER = "us-east-1", "123456789012"
+INLINE_BYTES = 51_200
+"""CloudFormation's limit for a template that is sent along."""
+LEAST = SetupWish(inputs=("s3://docs/in/",), outputs=("s3://docs/out/",))
+FULL = LEAST._replace(
+    names=Names("scans"),
+    models=("s3://docs/dolphin/",),
+    email="me@example.org",
+    budget_dollars=50.0,
+    vpc="vpc-1234abcd",
+)
+
+
+def resources(wish: SetupWish) -> dict[str, Any]:
+    found: dict[str, Any] = template(wish, REGION, NUMBER)["Resources"]
+    return found
+
+
+@pytest.mark.parametrize("wish", [LEAST, FULL], ids=["least", "full"])
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_cfn_lint_has_nothing_to_say(tmp_path: Path, wish: SetupWish, region: str) -> None:
+    file = tmp_path / "template.json"
+    file.write_text(json.dumps(template(wish, region, NUMBER), indent=2))
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", region, "--", str(file)]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_it_is_small_enough_to_be_sent_along() -> None:
+    many = FULL._replace(inputs=tuple(f"s3://a-bucket-of-documents-{i}/a/folder/in/it/" for i in range(50)))
+    assert len(json.dumps(template(many, REGION, NUMBER), indent=2)) < INLINE_BYTES
+
+
+def test_a_least_wish_has_nothing_that_costs_or_tells_anybody() -> None:
+    kinds = sorted(resource["Type"] for resource in resources(LEAST).values())
+    assert kinds == [
+        "AWS::EC2::SecurityGroup",
+        "AWS::ECR::Repository",
+        "AWS::IAM::InstanceProfile",
+        "AWS::IAM::Role",
+        "AWS::Logs::LogGroup",
+        "AWS::SNS::Topic",
+    ]
+
+
+def test_everything_is_called_as_the_fleet_will_look_for_it() -> None:
+    found, names = resources(FULL), FULL.names
+    assert found["Role"]["Properties"]["RoleName"] == names.role == "scans-worker"
+    assert found["Profile"]["Properties"]["InstanceProfileName"] == names.role
+    assert found["SecurityGroup"]["Properties"]["GroupName"] == names.security_group
+    assert found["LogGroup"]["Properties"]["LogGroupName"] == names.log_group
+    assert found["Topic"]["Properties"]["TopicName"] == names.topic
+    assert found["Repository"]["Properties"]["RepositoryName"] == names.repository
+    assert found["Budget"]["Properties"]["Budget"]["BudgetName"] == names.budget
+
+
+def test_everything_that_can_carry_a_tag_carries_the_stacks() -> None:
+    tag = [{"Key": TAG_STACK, "Value": "scans"}]
+    for name, resource in resources(FULL).items():
+        if resource["Type"] not in ("AWS::IAM::InstanceProfile", "AWS::SNS::Subscription"):
+            properties = resource["Properties"]
+            assert (properties.get("Tags") or properties.get("ResourceTags")) == tag, name
+
+
+def test_nothing_comes_in_through_the_security_group() -> None:
+    assert "SecurityGroupIngress" not in resources(FULL)["SecurityGroup"]["Properties"]
+    assert resources(FULL)["SecurityGroup"]["Properties"]["VpcId"] == "vpc-1234abcd"
+    assert "VpcId" not in resources(LEAST)["SecurityGroup"]["Properties"]
+
+
+def test_the_role_has_the_workers_policy_and_only_machines_may_take_it() -> None:
+    role = resources(FULL)["Role"]["Properties"]
+    (policy,) = role["Policies"]
+    places = FULL.inputs, FULL.outputs, FULL.models
+    assert policy["PolicyDocument"] == worker_policy(REGION, NUMBER, FULL.names, *places)
+    assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "ec2.amazonaws.com"}
+    assert "ManagedPolicyArns" not in role
+
+
+def test_logs_are_kept_for_a_week_and_images_go_with_their_repository() -> None:
+    found = resources(LEAST)
+    assert found["LogGroup"]["Properties"]["RetentionInDays"] == 7
+    repository = found["Repository"]["Properties"]
+    assert repository["EmptyOnDelete"] is True
+    assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
+    (rule,) = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+    assert (rule["selection"]["countNumber"], rule["action"]["type"]) == (5, "expire")
+
+
+def test_a_budget_warns_by_mail_at_half_and_at_nine_tenths() -> None:
+    budget = resources(FULL)["Budget"]["Properties"]
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": 50.0, "Unit": "USD"}
+    alerts = budget["NotificationsWithSubscribers"]
+    assert [alert["Notification"]["Threshold"] for alert in alerts] == [50, 90]
+    for alert in alerts:
+        assert alert["Subscribers"] == [{"SubscriptionType": "EMAIL", "Address": "me@example.org"}]
+
+
+def test_no_budget_without_somebody_to_tell() -> None:
+    assert "Budget" not in resources(FULL._replace(email=""))
+    assert "Budget" not in resources(FULL._replace(budget_dollars=0.0))
+
+
+def test_a_template_tells_the_wish_it_was_made_from() -> None:
+    text = json.dumps(template(FULL, REGION, NUMBER))
+    assert wish_in(json.loads(text), FULL.names) == FULL
+    assert wish_in({"Resources": {}}, LEAST.names) == SetupWish()
+
+
+def test_a_second_wish_adds_its_places_to_the_first() -> None:
+    second = SetupWish(names=FULL.names, inputs=("s3://more/in/", "s3://docs/in/"), outputs=("s3://more/out/",))
+    both = merged(FULL, second)
+    assert both == FULL._replace(
+        inputs=("s3://docs/in/", "s3://more/in/"), outputs=("s3://docs/out/", "s3://more/out/")
+    )
+    policy = resources(both)["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+    for bucket in ("docs", "more"):
+        assert allows(policy, "s3:GetObject", f"arn:aws:s3:::{bucket}/in/a.pdf")
+        assert allows(policy, "s3:PutObject", f"arn:aws:s3:::{bucket}/out/a.md")
+
+
+def test_what_can_only_be_one_thing_is_the_newer_one() -> None:
+    newer = merged(FULL, SetupWish(email="you@example.org", budget_dollars=80.0))
+    assert (newer.email, newer.budget_dollars, newer.vpc) == ("you@example.org", 80.0, FULL.vpc)

@@ -1,0 +1,140 @@
+"""The end of a run: one message, whoever comes last and however many come at once."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, get_args
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pdfbatch.errors import NotReady, StoreError
+from pdfbatch.records import Counts, DoneMark, Ending, Heartbeat, Manifest, RunKeys, SourceDocument
+from pdfbatch.runs.progress import timestamp
+from pdfbatch.store import LocalStore
+from pdfbatch.worker.completion import complete, sns_publisher
+from tests.worker.conftest import now
+
+KEYS = RunKeys("r")
+AT = "2026-11-25T19:45:00Z"
+
+
+def manifest(workers: int) -> Manifest:
+    return Manifest(
+        run="r",
+        created=timestamp(now()),
+        input="s3://in/",
+        output="s3://out/",
+        total_workers=workers,
+        engine="null",
+        documents=[SourceDocument(f"{number}.pdf", 1, "e") for number in range(4 * workers)],
+    )
+
+
+def mark(store: LocalStore, worker: int, why: Ending) -> None:
+    counts = Counts(total=4, ok=2, partial=1, failed=1, pages_read=11, pages_failed=2, reasons={"timeout": 2})
+    beat = Heartbeat(worker=worker, state="done", counts=counts, started=AT, at=AT, seconds=60)
+    store.put(KEYS.heartbeat(worker), beat.model_dump_json().encode())
+    store.put(KEYS.done_mark(worker), DoneMark(worker=worker, why=why, at=AT, counts=counts).model_dump_json().encode())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    found = LocalStore(tmp_path / "out")
+    found.check_writable()
+    return found
+
+
+def test_the_message_tells_the_run_s_numbers_and_what_to_do_next(store: LocalStore) -> None:
+    for worker in range(2):
+        mark(store, worker, "done")
+    sent: list[tuple[str, str]] = []
+    assert complete(store, manifest(2), lambda *mail: sent.append(mail), now, pytest.fail)
+    [(subject, message)] = sent
+    assert subject == "pdfbatch r: 8 of 8 documents done, 2 failed"
+    assert "documents: 8 in all, 4 ok, 2 partial, 2 failed, 0 done before, 0 left\n" in message
+    assert "reasons: timeout 4\npages: 22 read, 4 failed\n" in message
+    assert message.endswith("pdfbatch report s3://out/\npdfbatch retry-failures s3://out/")
+    assert json.loads(store.get(KEYS.completed))["run"] == "r"
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(endings=st.lists(st.sampled_from([None, *get_args(Ending)]), min_size=1, max_size=5))
+def test_a_run_is_over_when_nobody_comes_back(tmp_path_factory: pytest.TempPathFactory, endings: list[Any]) -> None:
+    store = LocalStore(tmp_path_factory.mktemp("out"))
+    store.check_writable()
+    for worker, why in enumerate(endings):
+        if why is not None:
+            mark(store, worker, why)
+    sent: list[tuple[str, str]] = []
+    told = [complete(store, manifest(len(endings)), lambda *mail: sent.append(mail), now, pytest.fail) for _ in "ab"]
+    is_over = all(why in ("done", "deadline", "gave_up") for why in endings)
+    assert told == [is_over, False]
+    assert len(sent) == is_over
+
+
+@pytest.mark.parametrize("round_number", range(10))
+def test_of_many_workers_that_end_at_once_one_publishes(store: LocalStore, round_number: int) -> None:
+    workers = 8
+    sent: list[tuple[str, str]] = []
+    together = threading.Barrier(workers)
+
+    def end(worker: int) -> bool:
+        together.wait()
+        mark(store, worker, "done")
+        return complete(store, manifest(workers), lambda *mail: sent.append(mail), now, pytest.fail)
+
+    with ThreadPoolExecutor(workers) as threads:
+        told = [*threads.map(end, range(workers))]
+    assert told.count(True) == len(sent) == 1
+
+
+@pytest.mark.parametrize("error", [NotReady("The topic is gone.", "Make it."), RuntimeError("says the test")])
+def test_a_message_that_cannot_be_sent_is_told_to_the_log_and_fails_nobody(store: LocalStore, error: Exception) -> None:
+    mark(store, 0, "done")
+    said: list[str] = []
+
+    def publish(_subject: str, _message: str) -> None:
+        raise error
+
+    assert not complete(store, manifest(1), publish, now, said.append)
+    assert len(said) == 1 and str(error) in said[0]
+
+
+class Unreadable(LocalStore):
+    """A folder that has gone."""
+
+    def get(self, key: str) -> bytes:
+        raise StoreError("Cannot read.", "Try later.")
+
+
+def test_a_store_that_has_gone_fails_nobody(store: LocalStore, tmp_path: Path) -> None:
+    mark(store, 0, "done")
+    said: list[str] = []
+    assert not complete(Unreadable(tmp_path / "out"), manifest(1), pytest.fail, now, said.append)
+    assert said == ["the end of the run could not be told: Cannot read. Try later."]
+
+
+def test_no_topic_is_no_message() -> None:
+    sns_publisher("")("subject", "message")
+
+
+def test_a_topic_gets_a_subject_that_sns_takes_and_the_whole_message(s3_endpoint: str) -> None:
+    sns, sqs = (boto3.client(name, endpoint_url=s3_endpoint) for name in ("sns", "sqs"))
+    topic = sns.create_topic(Name="pdfbatch")["TopicArn"]
+    queue = sqs.create_queue(QueueName="mails")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    sns_publisher(topic)("run é " + "x" * 200 + "\n", "line 1\nline é")
+    [received] = sqs.receive_message(QueueUrl=queue)["Messages"]
+    mail = json.loads(received["Body"])
+    assert mail["Message"] == "line 1\nline é"
+    assert mail["Subject"] == ("run ? " + "x" * 200)[:99]
+
+
+def test_a_topic_that_is_gone_is_an_error_of_ours(s3_endpoint: str) -> None:
+    with pytest.raises(Exception, match="Cannot publish to arn:aws:sns:us-east-1:123456789012:gone"):
+        sns_publisher("arn:aws:sns:us-east-1:123456789012:gone")("subject", "message")

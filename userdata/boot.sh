@@ -1,0 +1,237 @@
+#!/bin/bash
+# One machine of a fleet, from its boot to its end. Launch puts `export` lines under the first line (userdata.py);
+# cloud-init runs the whole, once, as root. README, "What stops it", tells people the same story.
+#
+# There is one way out, `leave`: it shuts the machine down, which terminates it. AWS then boots another one for the same
+# slice, unless the fleet was ended before. Strikes bound that: boots since something was last finished.
+# shellcheck shell=bash
+set -u
+export LC_ALL=C.UTF-8 AWS_PAGER='' AWS_RETRY_MODE=standard AWS_MAX_ATTEMPTS=8
+export AWS_METADATA_SERVICE_NUM_ATTEMPTS=5 AWS_METADATA_SERVICE_TIMEOUT=5
+
+worker=worker-$WORKER_ID
+state=$S3_OUTPUT_PREFIX.pdfbatch/$PDFBATCH_RUN
+folder=$(mktemp -d "${TMPDIR:-/var/tmp}/pdfbatch.XXXXXX")
+log=$folder/boot.log
+PDFBATCH_BOOTED=$(date -u +%FT%TZ)
+PDFBATCH_INSTANCE='' PDFBATCH_INSTANCE_TYPE='' PDFBATCH_ZONE=''
+export PDFBATCH_BOOTED PDFBATCH_INSTANCE PDFBATCH_INSTANCE_TYPE PDFBATCH_ZONE
+export DOCKER_CONFIG=$folder/docker # cloud-init gives no HOME to keep the registry's token in
+
+say() { echo "$(date -u +%FT%TZ) $*"; }
+
+seconds_left() { echo $(($(date -ud "$PDFBATCH_END" +%s) - $(date +%s))); }
+
+metadata() { # PATH: what EC2 says of this machine; fails where it says nothing
+  local ask=(curl -sf --noproxy '*' --max-time 5 --retry 4 --retry-connrefused) token
+  local service=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
+  token=$("${ask[@]}" -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "${service%/}/latest/api/token") &&
+    "${ask[@]}" -H "X-aws-ec2-metadata-token: $token" "${service%/}/latest/meta-data/$1"
+}
+
+put() { # KEY FILE [OPTION…]: into the run's state
+  aws s3api put-object --bucket "$S3_OUTPUT_BUCKET" --key "$state/$1" --body "$2" "${@:3}" >"$folder/answer"
+}
+
+this_instance() { metadata instance-id || echo unknown; }
+
+copy_log() {
+  cp "$log" "$log.copy" # it grows while it is sent
+  put "logs/$worker/$PDFBATCH_INSTANCE.log" "$log.copy"
+}
+
+leave() {
+  copy_log
+  shutdown -h now
+}
+
+tell() { # SUBJECT TEXT: by mail to whoever asked for it
+  [[ -z $PDFBATCH_TOPIC ]] ||
+    aws sns publish --topic-arn "$PDFBATCH_TOPIC" --subject "$1" --message "$2" >"$folder/answer"
+}
+
+own_fleet() {
+  local id
+  id=$(metadata tags/instance/aws:ec2:fleet-id) || id=$(
+    aws ec2 describe-tags --query 'Tags[0].Value' --output text \
+      --filters "Name=resource-id,Values=$PDFBATCH_INSTANCE" Name=key,Values=aws:ec2:fleet-id
+  )
+  [[ $id == fleet-* ]] && echo "$id"
+}
+
+end_fleet() { # so that no other machine follows this one
+  local fleet refused
+  fleet=$(own_fleet) || {
+    say "no fleet found to end"
+    return
+  }
+  refused=$(aws ec2 delete-fleets --fleet-ids "$fleet" --terminate-instances --output text \
+    --query 'UnsuccessfulFleetDeletions[0].Error.Code') && [[ $refused == None ]] && say "ended $fleet" && return
+  say "cannot delete $fleet (${refused:-no answer}): setting it to no machines"
+  aws ec2 modify-fleet --fleet-id "$fleet" --excess-capacity-termination-policy termination \
+    --target-capacity-specification TotalTargetCapacity=0
+}
+
+end() { # WHY: this slice needs no machine any more
+  say "$1"
+  copy_log # deleting the fleet may take the machine within seconds
+  end_fleet
+  exit
+}
+
+watch_the_time() { # comes first: whatever hangs later does not outlive it
+  local left
+  left=$(seconds_left)
+  ((left > 0)) || left=60 # the orderly way below is quicker
+  shutdown -h "+$((left / 60 + 3))" # should this script be killed
+  {
+    sleep "$left"
+    PDFBATCH_INSTANCE=$(this_instance)
+    say "the time of this run is over"
+    copy_log
+    end_fleet
+    leave
+  } &
+}
+
+shut_down_after_a_reboot() { # cloud-init runs user data once: a machine that comes up again would idle
+  [[ $0 == /var/lib/cloud/* ]] || return 0
+  printf '#!/bin/sh\nshutdown -h now\n' >/var/lib/cloud/scripts/per-boot/pdfbatch
+  chmod +x /var/lib/cloud/scripts/per-boot/pdfbatch
+}
+
+introduce() {
+  local stamp=${PDFBATCH_BOOTED//[-:]/}
+  PDFBATCH_INSTANCE=$(this_instance)
+  PDFBATCH_INSTANCE_TYPE=$(metadata instance-type)
+  PDFBATCH_ZONE=$(metadata placement/availability-zone)
+  boot=${stamp}_$PDFBATCH_INSTANCE
+  say "$worker of $PDFBATCH_RUN on $PDFBATCH_INSTANCE, $PDFBATCH_INSTANCE_TYPE in $PDFBATCH_ZONE, until $PDFBATCH_END"
+  put "boots/$worker/${boot}_${PDFBATCH_INSTANCE_TYPE}_$PDFBATCH_ZONE" /dev/null
+}
+
+ending() { # FILE: why a done mark says its worker ended; nothing without one
+  grep -o '"why": *"[a-z_]*"' "$1" 2>/dev/null | cut -d '"' -f 4
+}
+
+own_ending() {
+  rm -f "$folder/mark"
+  aws s3api get-object --bucket "$S3_OUTPUT_BUCKET" --key "$state/done/$worker.json" "$folder/mark" >"$folder/answer"
+  ending "$folder/mark"
+}
+
+is_final() { [[ $1 =~ ^(done|deadline|gave_up)$ ]]; }
+
+boots_in_vain() { # counts this one
+  put "strikes/$worker/$boot" /dev/null
+  aws s3api list-objects-v2 --bucket "$S3_OUTPUT_BUCKET" --prefix "$state/strikes/$worker/" --no-paginate \
+    --query KeyCount --output text
+}
+
+all_have_ended() {
+  local number=0
+  aws s3 cp --recursive --quiet "s3://$S3_OUTPUT_BUCKET/$state/done/" "$folder/done" || return
+  while ((number < TOTAL_WORKERS)); do
+    is_final "$(ending "$folder/done/worker-$number.json")" || return
+    number=$((number + 1))
+  done
+}
+
+give_up() { # BOOTS
+  local now detail
+  now=$(date -u +%FT%TZ)
+  detail="$1 machines in a row got nothing done; the last was $PDFBATCH_INSTANCE."
+  printf '{"worker":%d,"why":"gave_up","at":"%s","detail":"%s"}' "$WORKER_ID" "$now" "$detail" >"$folder/mark"
+  put "done/$worker.json" "$folder/mark" || exit # else nobody would know why
+  tell "pdfbatch $PDFBATCH_RUN: $worker gave up" "$detail
+Why: s3://$S3_OUTPUT_BUCKET/$state/logs/$worker/ and log group $PDFBATCH_LOG_GROUP
+pdfbatch status s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX"
+  printf '{"run":"%s","worker":%d,"at":"%s"}' "$PDFBATCH_RUN" "$WORKER_ID" "$now" >"$folder/completed"
+  all_have_ended && put completed.json "$folder/completed" --if-none-match '*' &&
+    tell "pdfbatch $PDFBATCH_RUN: no worker is left" "$worker gave up, the others have ended.
+pdfbatch report s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX"
+  end "$detail"
+}
+
+fast_disk() { # a folder on the instance's own NVMe if it has one
+  local device mounted=/opt/dlami/nvme
+  if ! mountpoint -q "$mounted"; then
+    mounted=$folder/nvme
+    device=$(lsblk -dpno NAME,MODEL | awk '/EC2 NVMe Instance Storage/ {print $1; exit}')
+    mkdir "$mounted"
+    [[ -z $device ]] || mount "$device" "$mounted" ||
+      { mkfs.ext4 -q -E nodiscard "$device" </dev/null && mount "$device" "$mounted"; }
+  fi
+  mkdir -p "$mounted/scratch" "$mounted/cache"
+  chmod 1777 "$mounted/scratch" "$mounted/cache"
+  echo "$mounted"
+}
+
+pull() {
+  local registry=${PDFBATCH_IMAGE%%/*} region pause
+  for pause in 5 15 45 90 0; do
+    if [[ $registry =~ \.dkr\.ecr\.([a-z0-9-]+)\. ]]; then
+      region=${BASH_REMATCH[1]}
+      aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "$registry"
+    fi
+    docker pull --quiet "$PDFBATCH_IMAGE" && return
+    say "pulling $PDFBATCH_IMAGE failed"
+    sleep "$pause"
+  done
+  return 1
+}
+
+run_worker() { # DISK
+  local options=(--rm --network host --stop-timeout 110 --volume "$1/scratch:/scratch" --volume "$1/cache:/cache") name
+  [[ -z $PDFBATCH_GPUS ]] || options+=(--gpus "$PDFBATCH_GPUS")
+  options+=(--log-driver awslogs --log-opt mode=non-blocking --log-opt max-buffer-size=8m
+    --log-opt "awslogs-region=$AWS_DEFAULT_REGION" --log-opt "awslogs-group=$PDFBATCH_LOG_GROUP"
+    --log-opt "awslogs-stream=$PDFBATCH_RUN/$worker/$PDFBATCH_INSTANCE"
+    ${AWS_ENDPOINT_URL:+--log-opt "awslogs-endpoint=$AWS_ENDPOINT_URL"})
+  for name in WORKER_ID TOTAL_WORKERS S3_INPUT_BUCKET S3_INPUT_PREFIX S3_OUTPUT_BUCKET S3_OUTPUT_PREFIX \
+    AWS_DEFAULT_REGION AWS_ENDPOINT_URL PDFBATCH_RUN PDFBATCH_DEADLINE PDFBATCH_TOPIC \
+    PDFBATCH_INSTANCE PDFBATCH_INSTANCE_TYPE PDFBATCH_ZONE PDFBATCH_BOOTED; do
+    options+=(--env "$name") # one that is not set stays so
+  done
+  docker run "${options[@]}" "$PDFBATCH_IMAGE" worker 2>&1 | tail -n 40 # all of it is in the log group
+  return "${PIPESTATUS[0]}"
+}
+
+after_a_stop() {
+  is_final "$(own_ending)" && end "the worker drained at its deadline"
+  say "interrupted: waiting for AWS to take this machine"
+  copy_log
+  sleep 600
+  exit
+}
+
+work() {
+  local disk pause code
+  disk=$(fast_disk)
+  pull || exit
+  for pause in 20 60 0; do
+    run_worker "$disk"
+    code=$?
+    say "the worker's container ended with $code"
+    [[ $code != [03] ]] || end "this slice is finished"
+    [[ $code != 130 ]] || after_a_stop
+    sleep "$pause"
+  done
+  say "three failures in a row: AWS may try another machine"
+}
+
+main() {
+  local boots
+  trap leave EXIT
+  watch_the_time
+  shut_down_after_a_reboot
+  introduce
+  ! is_final "$(own_ending)" || end "this slice has ended already"
+  (($(seconds_left) > 0)) || end "the time of this run is over"
+  boots=$(boots_in_vain) || boots=0 # the worker will tell what is wrong with the store
+  ((boots <= PDFBATCH_MAX_BOOTS)) || give_up "$((boots - 1))"
+  work
+}
+
+exec > >(tee "$log") 2>&1
+main
