@@ -12,7 +12,8 @@ export AWS_METADATA_SERVICE_NUM_ATTEMPTS=5 AWS_METADATA_SERVICE_TIMEOUT=5
 worker=worker-$WORKER_ID
 state=$S3_OUTPUT_PREFIX.pdfbatch/$PDFBATCH_RUN
 folder=$(mktemp -d "${TMPDIR:-/var/tmp}/pdfbatch.XXXXXX")
-log=$folder/boot.log
+log=$folder/boot.log empty=$folder/empty
+touch "$log" "$empty"
 PDFBATCH_BOOTED=$(date -u +%FT%TZ)
 PDFBATCH_INSTANCE='' PDFBATCH_INSTANCE_TYPE='' PDFBATCH_ZONE=''
 export PDFBATCH_BOOTED PDFBATCH_INSTANCE PDFBATCH_INSTANCE_TYPE PDFBATCH_ZONE
@@ -107,7 +108,7 @@ introduce() {
   PDFBATCH_ZONE=$(metadata placement/availability-zone)
   boot=${stamp}_$PDFBATCH_INSTANCE
   say "$worker of $PDFBATCH_RUN on $PDFBATCH_INSTANCE, $PDFBATCH_INSTANCE_TYPE in $PDFBATCH_ZONE, until $PDFBATCH_END"
-  put "boots/$worker/${boot}_${PDFBATCH_INSTANCE_TYPE}_$PDFBATCH_ZONE" /dev/null
+  put "boots/$worker/${boot}_${PDFBATCH_INSTANCE_TYPE}_$PDFBATCH_ZONE" "$empty"
 }
 
 ending() { # FILE: why a done mark says its worker ended; nothing without one
@@ -123,7 +124,7 @@ own_ending() {
 is_final() { [[ $1 =~ ^(done|deadline|gave_up)$ ]]; }
 
 boots_in_vain() { # counts this one
-  put "strikes/$worker/$boot" /dev/null
+  put "strikes/$worker/$boot" "$empty"
   aws s3api list-objects-v2 --bucket "$S3_OUTPUT_BUCKET" --prefix "$state/strikes/$worker/" --no-paginate \
     --query KeyCount --output text
 }
@@ -233,5 +234,6 @@ main() {
   work
 }
 
-exec > >(tee "$log") 2>&1
+exec 3>&1 >>"$log" 2>&1
+tail -n +1 -f --pid $$ "$log" >&3 & # for cloud-init's own log; tee would write ours too late for its copies
 main

@@ -181,8 +181,12 @@ def logs(
         if follow
         else cloudwatch.lines(clients, record.log_group, wanted, worker, since)
     )
+    silent = True
     for line in lines:
+        silent = False
         show(screens.log_line(line))
+    if silent:
+        say("no worker has said anything yet; `pdfbatch status` tells whether its machine has booted")
 
 
 def go(

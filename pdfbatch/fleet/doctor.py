@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,7 +21,10 @@ from pdfbatch.fleet.plan import quota_request
 from pdfbatch.fleet.policies import SERVICE_ROLES, Place, place
 from pdfbatch.fleet.setup import current_wish, has_service_role
 from pdfbatch.fleet.values import Subnet
-from pdfbatch.store import open_store
+from pdfbatch.store import S3Store
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 State = Literal["ok", "missing", "warning", "unknown"]
 """`missing`: a launch would fail. `warning`: it would go, with less comfort or fewer machines."""
@@ -259,14 +262,14 @@ def _topic(patient: Patient) -> Finding:
     cure = f"{patient.setup()} --email ADDRESS"
     try:
         with aws.translating(f"look up the SNS topic {arn}"):
-            about = patient.clients.sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+            found = patient.clients.sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
     except NotFound:
         return Finding("warning", f"no SNS topic {patient.names.topic}: nobody hears when a run ends", cure)
-    if int(about.get("SubscriptionsConfirmed", 0)):
-        return Finding("ok", f"{patient.names.topic}, {about['SubscriptionsConfirmed']} subscribed")
-    if int(about.get("SubscriptionsPending", 0)):
-        return Finding("warning", "the e-mail address is not confirmed", "Follow the link in the mail that AWS sent.")
-    return Finding("warning", f"nobody is subscribed to the topic {patient.names.topic}", cure)
+    if not found:
+        return Finding("warning", f"nobody is subscribed to the topic {patient.names.topic}", cure)
+    if waiting := [each["Endpoint"] for each in found if not each["SubscriptionArn"].startswith("arn:")]:
+        return Finding("warning", f"not confirmed: {', '.join(waiting)}", "Follow the link in the mail that AWS sent.")
+    return Finding("ok", f"tells {', '.join(each['Endpoint'] for each in found)}")
 
 
 def _budget(patient: Patient) -> Finding:
@@ -275,7 +278,9 @@ def _budget(patient: Patient) -> Finding:
     try:
         with aws.translating(f"look up the budget {name}"):
             asked: Any = patient.clients.budgets.describe_budget(AccountId=patient.clients.account, BudgetName=name)
-    except NotFound:
+    except PdfbatchError as error:
+        if aws.error_code(error.__cause__) != "NotFoundException":
+            raise
         return Finding("warning", "no budget: nobody is told of a month that gets dear", cure)
     limit = asked["Budget"]["BudgetLimit"]
     return Finding("ok", f"{limit['Amount']} {limit['Unit']} a month")
@@ -314,13 +319,14 @@ def _places(patient: Patient, urls: Sequence[str]) -> Finding:
     """Data that crosses regions is slower and costs by the gigabyte."""
     if not urls:
         return Finding("unknown", "no place is named", "pdfbatch doctor --input S3URL --output S3URL")
-    abroad = []
+    s3, abroad = aws.client("s3", ATTEMPTS), []
     for url in urls:
+        here = place(url)
         try:
-            open_store(url).check_readable()
+            S3Store(here.bucket, here.prefix, s3).check_readable()
         except NotFound as error:
-            return Finding("missing", error.message, f"aws s3 mb s3://{place(url).bucket}")
-        region = _region_of(place(url).bucket)
+            return Finding("missing", error.message, f"aws s3 mb s3://{here.bucket}")
+        region = _region_of(here.bucket, s3)
         if region != patient.clients.region:
             abroad.append(f"{url} is in {region}")
     if abroad:
@@ -329,11 +335,11 @@ def _places(patient: Patient, urls: Sequence[str]) -> Finding:
     return Finding("ok", f"{', '.join(urls)} in {patient.clients.region}")
 
 
-def _region_of(bucket: str) -> str:
+def _region_of(bucket: str, s3: S3Client) -> str:
     """S3's own names for its two oldest regions are older than regions."""
     with aws.translating(f"ask for the region of s3://{bucket}"):
-        told = aws.client("s3", ATTEMPTS).get_bucket_location(Bucket=bucket).get("LocationConstraint")
-    return {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(told, str(told))
+        told = s3.get_bucket_location(Bucket=bucket).get("LocationConstraint")
+    return {None: "us-east-1", "EU": "eu-west-1"}.get(told, str(told))
 
 
 FIRST = [Requirement("region", _region), Requirement("credentials", _credentials)]

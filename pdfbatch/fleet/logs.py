@@ -64,7 +64,7 @@ def _events(clients: Clients, group: str, run: str, worker: int | None, since: d
     try:
         with aws.translating(f"read the logs in {group}"):
             for page in pages:
-                yield from page["events"]
+                yield from (event for event in page["events"] if event["logStreamName"].startswith(prefix))
     except PdfbatchError as error:
         if aws.error_code(error.__cause__) != "ResourceNotFoundException":
             raise

@@ -68,7 +68,7 @@ def decide(
             else f"cannot be done within {max_hours:g} hours; give more --workers or --max-hours, or launch again then"
         )
     if pages is None:
-        warnings.append("not known how many pages there are: none of the sampled documents could be opened")
+        warnings.append("not known how many pages there are: none of the sampled documents could be fetched")
     worst_price = price.high if options else 0.0
     record = FleetRecord(
         run=frozen.run,

@@ -170,7 +170,11 @@ def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -
             ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"],
             f"arn:aws:cloudformation:{here}:stack/{names.stack}/*",
         ),
-        _allow("TellPeople", ["sns:GetTopicAttributes", "sns:Publish"], names.topic_arn(region, account)),
+        _allow(
+            "TellPeople",
+            ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Publish"],
+            names.topic_arn(region, account),
+        ),
         _allow("SeeBudget", ["budgets:ViewBudget"], f"arn:aws:budgets::{account}:budget/{names.budget}"),
         *_buckets(places),
     ]

@@ -42,7 +42,7 @@ def machine_hour(spot: float, root_gib: int) -> float:
 def machines(account: Account, types: Sequence[str]) -> list[Machine]:
     """Every type in every zone that offers it."""
     return [
-        Machine(kind, zone.name, round(machine_hour(zone.prices[kind], account.ami.root_gib), 6))
+        Machine(kind, zone.name, machine_hour(zone.prices[kind], account.ami.root_gib))
         for zone in account.zones
         for kind in types
         if kind in zone.prices

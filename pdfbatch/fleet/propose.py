@@ -15,7 +15,7 @@ from pdfbatch.fleet.plan import Decided, decide
 from pdfbatch.fleet.values import Pace, Wish, Work
 from pdfbatch.records import ReadOptions, Reason, RunKeys, SourceDocument
 from pdfbatch.runs import manifest
-from pdfbatch.runs.begin import Prepared, Request, prepare, prepare_retry
+from pdfbatch.runs.begin import Prepared, Request, following, prepare, prepare_retry
 from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.progress import heartbeats
 from pdfbatch.store import S3Store, Store
@@ -77,6 +77,7 @@ def propose(
     _check_engine(engine, reading.model, found.gpus)
     warnings: list[str] = []
     frozen = prepared.manifest.model_copy(update={"engine": engine, "model": _model(engine, reading.model, warnings)})
+    frozen = following(frozen, prepared.before)
     found = found.model_copy(update={"warnings": [*found.warnings, *warnings]})
     work = look(source, frozen.documents, prepared.inputs)
     measured = measured_pace(output, prepared.latest, engine, wish.instance_types)

@@ -31,21 +31,19 @@ def look(source: Store, documents: Sequence[SourceDocument], in_input: int, proc
     few = [document for document in documents if document.size <= MOST_BYTES]
     few = random.Random(len(few)).sample(few, min(DOCUMENTS, len(few)))
     counted = _pages(source, few, processes)
-    many = len(counted) > 1
+    spread = statistics.stdev(counted) / len(counted) ** 0.5 if len(counted) > 1 else 0.0
     return Work(
         documents=in_input,
         left=len(documents),
         bytes_left=sum(document.size for document in documents),
         sampled=len(counted),
         pages_each=statistics.fmean(counted) if counted else None,
-        pages_each_error=statistics.stdev(counted) / len(counted) ** 0.5
-        if many and len(counted) < len(documents)
-        else 0,
+        pages_each_error=spread * (1 - len(counted) / len(documents)) ** 0.5 if documents else 0.0,
     )
 
 
 def _pages(source: Store, few: Sequence[SourceDocument], processes: int) -> list[int]:
-    """Pages of those that can be opened; the others will be failures and take no time."""
+    """Pages of those that could be fetched; 0 of one that cannot be opened: it will be a failure and take no time."""
     if not few:
         return []
     with tempfile.TemporaryDirectory(prefix="pdfbatch-plan-") as folder, ThreadPoolExecutor(_THREADS) as threads:
@@ -57,7 +55,7 @@ def _pages(source: Store, few: Sequence[SourceDocument], processes: int) -> list
         ]
         with Children(processes, _MEMORY_MIB) as children:
             judged = [children.submit(SECONDS, judge_file, str(path)) for path in fetched]
-            return [pages for each in judged if (pages := _count(each))]
+            return [_count(each) for each in judged]
 
 
 def _fetched(source: Store, document: SourceDocument, target: Path) -> Path | None:

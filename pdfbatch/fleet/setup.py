@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pdfbatch import aws
 from pdfbatch.errors import NotFound, NotReady, PdfbatchError, UsageError
+from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_STACK, Names
 from pdfbatch.fleet.policies import SERVICE_ROLES
@@ -28,8 +29,6 @@ BROKEN_STATES = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELET
 """Of a stack that takes no change any more: it can only be deleted."""
 NOT_BEGUN = "REVIEW_IN_PROGRESS"
 """Of a stack that a change set would create."""
-ENDED_FLEETS = ("deleted", "deleted_terminating", "failed")
-GONE_MACHINES = ("shutting-down", "terminated")
 
 
 class Change(BaseModel):
@@ -313,7 +312,9 @@ def _cure(reason: str) -> str:
 
 
 def _check_nothing_runs(clients: Clients, names: Names) -> None:
-    if not (living := [*_living_fleets(clients, names), *_living_machines(clients, names)]):
+    everything = [*ec2.fleets(clients), *ec2.instances(clients)]
+    living = [each.id for each in everything if each.tags[TAG_STACK] == names.stack]
+    if not living:
         return
     raise NotReady(
         f"Fleets or machines of the stack {names.stack} still run: {', '.join(living[:5])}.",
@@ -321,29 +322,8 @@ def _check_nothing_runs(clients: Clients, names: Names) -> None:
     )
 
 
-def _living_fleets(clients: Clients, names: Names) -> Iterator[str]:
-    with aws.translating("look for living fleets"):
-        for page in clients.ec2.get_paginator("describe_fleets").paginate():
-            for fleet in page["Fleets"]:
-                if fleet.get("FleetState") not in ENDED_FLEETS and _is_of(names, fleet.get("Tags", [])):
-                    yield fleet["FleetId"]
-
-
 def _is_of(names: Names, tags: Any) -> bool:
-    """DescribeFleets has no filter by tag."""
     return {"Key": TAG_STACK, "Value": names.stack} in [{"Key": tag["Key"], "Value": tag["Value"]} for tag in tags]
-
-
-def _living_machines(clients: Clients, names: Names) -> Iterator[str]:
-    pages = clients.ec2.get_paginator("describe_instances")
-    with aws.translating("look for living machines"):
-        for page in pages.paginate(Filters=[{"Name": f"tag:{TAG_STACK}", "Values": [names.stack]}]):
-            for group in page["Reservations"]:
-                yield from (
-                    machine["InstanceId"]
-                    for machine in group["Instances"]
-                    if machine["State"]["Name"] not in GONE_MACHINES
-                )
 
 
 def has_service_role(clients: Clients, role: str) -> bool:

@@ -43,10 +43,15 @@ class Prepared(NamedTuple):
     """A run that could begin: frozen, and not yet claimed."""
 
     manifest: Manifest
-    latest: str | None
-    """The run that was current when this one was frozen; `manifest.claim` wants it."""
+    before: Manifest | None
+    """The run that was current when this one was frozen."""
     changed: Sequence[str] = ()
     """As in `Begun`."""
+
+    @property
+    def latest(self) -> str | None:
+        """Its name; `manifest.claim` wants it."""
+        return self.before.run if self.before else None
 
     @property
     def inputs(self) -> int:
@@ -88,10 +93,10 @@ def begin_retry(
     Raises:
         PdfbatchError: a run on this output is alive.
     """
-    fresh, latest, _ = prepare_retry(source, output, wanted, reasons, clock())
-    if not fresh.documents:
-        return Begun(fresh, "nothing")
-    return _claim(output, fresh, latest, wanted, [], clock)
+    prepared = prepare_retry(source, output, wanted, reasons, clock())
+    if not prepared.manifest.documents:
+        return Begun(prepared.manifest, "nothing")
+    return _claim(output, prepared.manifest, prepared.latest, wanted, [], clock)
 
 
 def prepare(source: Store, output: Store, wanted: Request, now: datetime) -> Prepared:
@@ -100,15 +105,11 @@ def prepare(source: Store, output: Store, wanted: Request, now: datetime) -> Pre
     Raises:
         PdfbatchError: a run on this output is alive.
     """
-    latest = manifest.current(output)
-    if latest is not None:
-        before = manifest.load(output, latest)
+    before = _ended_run(output, now)
+    if before is not None:
         _refuse_other_input(before, source.url, output)
-        if somebody_lives(output, before, now):
-            raise _alive_error(latest, output)
     selection = _what_is_left(source, output, wanted)
-    fresh = _freeze(source, output, wanted, selection, now).model_copy(update={"follows": latest})
-    return Prepared(fresh, latest, selection.changed)
+    return Prepared(_freeze(source, output, wanted, selection, now), before, selection.changed)
 
 
 def prepare_retry(source: Store, output: Store, wanted: Request, reasons: Iterable[Reason], now: datetime) -> Prepared:
@@ -117,12 +118,34 @@ def prepare_retry(source: Store, output: Store, wanted: Request, reasons: Iterab
     Raises:
         PdfbatchError: a run on this output is alive.
     """
-    latest = manifest.current(output)
-    if latest is not None and somebody_lives(output, manifest.load(output, latest), now):
-        raise _alive_error(latest, output)
+    before = _ended_run(output, now)
     selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons))
-    fresh = _freeze(source, output, wanted, selection, now).model_copy(update={"retry_of": latest})
-    return Prepared(fresh, latest)
+    fresh = _freeze(source, output, wanted, selection, now)
+    return Prepared(fresh.model_copy(update={"retry_of": before.run if before else None}), before)
+
+
+def following(fresh: Manifest, before: Manifest | None) -> Manifest:
+    """The same run, taking up the pages that the run before it left in checkpoints, if those were read in the same way.
+    A retry reads again what it retries."""
+    reads = (fresh.engine, fresh.model, fresh.options)
+    if before is None or fresh.retry_of is not None or reads != (before.engine, before.model, before.options):
+        return fresh
+    return fresh.model_copy(update={"follows": before.run})
+
+
+def _ended_run(output: Store, now: datetime) -> Manifest | None:
+    """The current run, None if there never was one.
+
+    Raises:
+        PdfbatchError: it is alive.
+    """
+    latest = manifest.current(output)
+    if latest is None:
+        return None
+    found = manifest.load(output, latest)
+    if somebody_lives(output, found, now):
+        raise _alive_error(latest, output)
+    return found
 
 
 def ad_hoc(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Manifest:

@@ -13,7 +13,7 @@ from pdfbatch.fleet.inventory import Inventory, RunThere
 from pdfbatch.fleet.logs import Line
 from pdfbatch.fleet.userdata import LIMIT
 from pdfbatch.fleet.values import Launched, Plan, Range, Zone
-from pdfbatch.views.words import duration, money, plural
+from pdfbatch.views.words import money, plural
 
 _MIB = 2**20
 
@@ -109,7 +109,7 @@ def _time(plan: Plan) -> str:
 
 
 def _hours(hours: Range) -> str:
-    low, high = (duration(round(end * 60) * 60)[:-3] for end in (hours.low, hours.high))
+    low, high = ("{}:{:02}".format(*divmod(round(end * 60), 60)) for end in (hours.low, hours.high))
     return f"{low} hours" if low == high else f"{low} to {high} hours"
 
 
@@ -184,7 +184,6 @@ def inventory_screen(inventory: Inventory) -> RenderableType:
         table.add_column(name, no_wrap=True)
     for name in ("fleets", "instances", "templates"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("output", overflow="fold")
     for run in inventory.runs:
         table.add_row(
             run.run,
@@ -192,13 +191,12 @@ def inventory_screen(inventory: Inventory) -> RenderableType:
             str(run.fleets),
             str(run.instances),
             str(run.templates),
-            Text(run.output),
         )
     return Group(table, *(line for run in inventory.runs for line in _remarks(run)))
 
 
 def _remarks(run: RunThere) -> list[Text]:
-    lines = []
+    lines = [Text(f"{run.run} writes to {run.output}")]
     if run.trouble:
         lines.append(Text(f"{run.run} waits for a machine: {run.trouble}", style="yellow"))
     if run.is_orphan:

@@ -148,20 +148,18 @@ class FleetTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         columns, gap = self._fitting(options.max_width)
-        table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
-        for column in columns.values():
-            table.add_column(column.header, justify="right" if column.right else "left", no_wrap=True)
+        widths = self._widths(columns)
+        yield _line(columns, widths, gap, {name: (column.header, "bold") for name, column in columns.items()})
         for worker in self._workers:
             cells = {name: column.cell(worker) for name, column in columns.items()}
             if options.ascii_only:
                 cells["progress"] = cells["progress"].replace("━", "#").replace("─", "-")
-            table.add_row(*(Text(cell, style=_style(name, worker)) for name, cell in cells.items()))
-        yield table
+            yield _line(columns, widths, gap, {name: (cell, _style(name, worker)) for name, cell in cells.items()})
 
     def _fitting(self, width: int) -> tuple[dict[str, _Column], int]:
         columns, gap = dict(_WIDEST), 2
         for name, narrower in _NARROWER:
-            if self._width(columns, gap) <= width:
+            if sum(self._widths(columns)) + gap * (len(columns) - 1) <= width:
                 break
             if name == "gap":
                 gap = 1
@@ -171,10 +169,24 @@ class FleetTable:
                 columns[name] = narrower
         return columns, gap
 
-    def _width(self, columns: dict[str, _Column], gap: int) -> int:
-        cells = [max((len(column.cell(worker)) for worker in self._workers), default=0) for column in columns.values()]
-        headers = [len(column.header) for column in columns.values()]
-        return sum(map(max, cells, headers)) + gap * (len(columns) - 1)
+    def _widths(self, columns: dict[str, _Column]) -> list[int]:
+        return [
+            max(len(column.header), *(len(column.cell(worker)) for worker in self._workers))
+            if self._workers
+            else len(column.header)
+            for column in columns.values()
+        ]
+
+
+def _line(columns: dict[str, _Column], widths: Sequence[int], gap: int, cells: dict[str, tuple[str, str]]) -> Text:
+    """One row; by hand, because a fleet may have a thousand of them, and a table of Rich's takes seconds for that."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for (name, column), width in zip(columns.items(), widths, strict=True):
+        cell, style = cells[name]
+        line.append(" " * gap if line else "")
+        blank = " " * (width - len(cell))
+        line.append(blank if column.right else "").append(cell, style).append("" if column.right else blank)
+    return line
 
 
 def _state(worker: WorkerStatus) -> str:

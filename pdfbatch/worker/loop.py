@@ -25,6 +25,7 @@ from pdfbatch.records import (
     SourceDocument,
     WorkerState,
 )
+from pdfbatch.runs.lives import lives
 from pdfbatch.runs.partition import Slice, slice_of
 from pdfbatch.runs.progress import timestamp, weight
 from pdfbatch.runs.twins import birth_of
@@ -32,7 +33,6 @@ from pdfbatch.store import Store
 from pdfbatch.worker.book import Book
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.heartbeat import Heart
-from pdfbatch.worker.lives import lives
 from pdfbatch.worker.pipeline import Pipeline, Places
 from pdfbatch.worker.scratch import scratch_folder
 from pdfbatch.worker.spot import Notice

@@ -8,6 +8,8 @@ write; metadata services with their notices. Simulated: AWS (aws_server.py), con
 from __future__ import annotations
 
 import random
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +21,22 @@ from tests.fleet.machine.story import Story
 
 pytestmark = pytest.mark.slow
 PAGES = 4
+STRIKES = 5
 SECONDS = 180
 
 
-def test_forty_documents_survive_two_interruptions_and_the_fleet_ends_itself(account: Account, tmp_path: Path) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path: sockets of the workers' children lie below it, and their addresses are limited."""
+    with tempfile.TemporaryDirectory(prefix="fleet") as path:
+        yield Path(path)
+
+
+def test_forty_documents_survive_two_interruptions_and_the_fleet_ends_itself(
+    account: Account, folder: Path, tmp_path: Path
+) -> None:
     account.ready()
-    with Region(account, lambda row: ProcessMachine(row, tmp_path / row["instance"])) as region:
+    with Region(account, lambda row: ProcessMachine(row, folder / row["instance"])) as region:
         story = Story(region, tmp_path, SECONDS)
         story.upload(tmp_path / "pdfs", PAGES)
         story.launch()
@@ -34,3 +46,38 @@ def test_forty_documents_survive_two_interruptions_and_the_fleet_ends_itself(acc
     story.check_documents(PAGES)
     story.check_machines(losses)
     story.check_end()
+
+
+def one_that_gives_up(account: Account, folder: Path, tmp_path: Path) -> Story:
+    """What becomes of a fleet of one whose machines got nothing done five times, and now the sixth boots."""
+    region = Region(account, lambda row: ProcessMachine(row, folder / row["instance"]))
+    story = Story(region, tmp_path, SECONDS)
+    story.upload(tmp_path / "pdfs", 1)
+    story.launch(workers=1)
+    for number in range(STRIKES):
+        story.store.put(f"{story.keys.strikes_of(0)}20261125T19450{number}Z_i-{number}", b"")
+    with region:
+        story.wait_for("the end of the machine", lambda: region.machines != {} and account.instances() == [])
+    return story
+
+
+def test_a_fleet_whose_machines_get_nothing_done_gives_up(account: Account, folder: Path, tmp_path: Path) -> None:
+    story = one_that_gives_up(account.ready(), folder, tmp_path)
+    assert set(story.fleet_states()) <= {"deleted_terminating", "deleted"}
+    first, last = account.messages()
+    assert first["Subject"].endswith("worker-0 gave up")
+    assert last["Subject"].endswith("no worker is left")
+    status = story.look("the end")
+    assert (status.state, status.workers[0].state) == ("failed", "failed")
+    assert "5 machines in a row got nothing done" in status.workers[0].detail
+
+
+def test_a_fleet_that_its_machine_may_not_delete_is_left_without_machines(
+    account: Account, folder: Path, tmp_path: Path
+) -> None:
+    account.ready()
+    account.order("faults", [{"action": "DeleteFleets", "code": "UnauthorizedOperation", "status": 403, "times": 99}])
+    story = one_that_gives_up(account, folder, tmp_path)
+    assert len(story.region.machines) == 1
+    [fleet] = account.client("ec2").describe_fleets()["Fleets"]
+    assert fleet["TargetCapacitySpecification"]["TotalTargetCapacity"] == 0

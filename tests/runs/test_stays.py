@@ -19,7 +19,7 @@ class Moment(NamedTuple):
     state: str
     stale: bool = False
     final: bool = False
-    fleet: FleetRecord = fleet()
+    record: FleetRecord = fleet()
 
 
 def first_machine() -> Story:
@@ -73,16 +73,18 @@ MOMENTS = {
     "it gave up and no worker ever spoke": Moment(first_machine().marks(4, "gave_up"), 27, "failed", final=True),
     "AWS ended the fleet before the worker could": Moment(working(), 120, "expired", final=True),
     "AWS ended the fleet while it waited": Moment(Story(), 121, "expired", final=True),
-    "`down` ended it": Moment(working(), 31, "ended", final=True, fleet=fleet(ended=30)),
-    "`down` ended it, a while ago": Moment(working(), 999, "ended", final=True, fleet=fleet(ended=30)),
-    "`down` came after it was done": Moment(working().marks(20, "done"), 31, "done", final=True, fleet=fleet(ended=30)),
+    "`down` ended it": Moment(working(), 31, "ended", final=True, record=fleet(ended=30)),
+    "`down` ended it, a while ago": Moment(working(), 999, "ended", final=True, record=fleet(ended=30)),
+    "`down` came after it was done": Moment(
+        working().marks(20, "done"), 31, "done", final=True, record=fleet(ended=30)
+    ),
 }
 
 
 @pytest.mark.parametrize("what", MOMENTS)
 def test_at_each_moment_of_its_life_a_worker_is_told_as_it_is(what: str) -> None:
     then = MOMENTS[what]
-    told = standing(then.story.history, then.fleet, minute(then.at))
+    told = standing(then.story.history, then.record, minute(then.at))
     assert told == Standing(then.state, then.stale, then.final)
 
 
@@ -91,7 +93,7 @@ class Bill(NamedTuple):
     at: float
     minutes: list[float]
     """What each machine counts."""
-    fleet: FleetRecord = fleet()
+    record: FleetRecord = fleet()
 
 
 BILLS = {
@@ -137,7 +139,7 @@ BILLS = {
 @pytest.mark.parametrize("what", BILLS)
 def test_what_each_machine_counts(what: str) -> None:
     bill = BILLS[what]
-    found = stays(bill.story.history, bill.fleet, minute(bill.at))
+    found = stays(bill.story.history, bill.record, minute(bill.at))
     assert [round(60 * stay.hours, 6) for stay in found] == bill.minutes
 
 

@@ -11,9 +11,9 @@ import pytest
 from pdfbatch.engines.base import PageTask
 from pdfbatch.errors import StoreError
 from pdfbatch.records import Counts, DoneMark, Heartbeat, Life, Machine, Manifest, RunKeys, SourceDocument
+from pdfbatch.runs.lives import lives
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import LocalStore, Store, open_store
-from pdfbatch.worker.lives import lives
 from pdfbatch.worker.loop import Job, SliceRun
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop

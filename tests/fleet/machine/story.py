@@ -50,7 +50,8 @@ class Story:
         self.seen: list[tuple[str, RunStatus]] = []
         self._folder = folder
         self._columns = columns
-        self._until = time.monotonic() + seconds
+        self._began = time.monotonic()
+        self._until = self._began + seconds
 
     def pdfbatch(self, *words: str, columns: int = 100) -> str:
         done = subprocess.run(
@@ -66,9 +67,9 @@ class Story:
         for path in many_pdfs(folder, DOCUMENTS, pages=pages, lines=20):
             self.account.client("s3").upload_file(str(path), self.bucket, f"in/{path.name}")
 
-    def launch(self, *options: str) -> str:
+    def launch(self, *options: str, workers: int = WORKERS) -> str:
         """The run."""
-        command = ("launch", self.source, self.output, "--workers", str(WORKERS), "--engine", "cpu")
+        command = ("launch", self.source, self.output, "--workers", str(workers), "--engine", "cpu")
         run: str = json.loads(self.pdfbatch(*command, *options, "--yes", "--json"))["run"]
         self.keys = RunKeys(run)
         return run
@@ -76,6 +77,7 @@ class Story:
     def look(self, stage: str) -> RunStatus:
         """What `status` tells now; it may tell of nothing that is not yet so."""
         status = RunStatus.model_validate_json(self.pdfbatch("status", self.output, "--json"))
+        print(f"{time.monotonic() - self._began:5.1f} s {stage}: " + ", ".join(w.state for w in status.workers))
         assert status.documents.done <= len(self.published())
         for columns in self._columns:
             screen = self.pdfbatch("status", self.output, columns=columns)

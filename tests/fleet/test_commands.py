@@ -1,0 +1,222 @@
+"""The fleet's commands as a person types them, against an AWS over HTTP; once each in a process of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from pdfbatch.cli import main
+from pdfbatch.records import DoneMark, Outcome, RunKeys
+from pdfbatch.runs import manifest
+from pdfbatch.runs.ledger import LedgerWriter
+from pdfbatch.store import Store, open_store
+from tests.fleet.conftest import Account
+from tests.samples import odd
+
+DOCUMENTS = 3
+
+
+class Ended(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Type = Callable[..., Ended]
+
+
+@pytest.fixture
+def pdfbatch(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
+    """The whole program within this process: what was typed, to what was printed and the exit code."""
+
+    def type_in(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["pdfbatch", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ended(int(ended.value.code or 0), *capsys.readouterr())
+
+    return type_in
+
+
+def process(*arguments: str) -> Ended:
+    command = [sys.executable, "-m", "pdfbatch.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+class Places:
+    def __init__(self, account: Account) -> None:
+        self.account = account.ready()
+        bucket = account.bucket()
+        self.input, self.output = f"s3://{bucket}/in/", f"s3://{bucket}/out/"
+        self.store: Store = open_store(self.output)
+        source = open_store(self.input)
+        for number in range(DOCUMENTS):
+            source.put(f"{number}.pdf", odd.text_page())
+
+    @property
+    def launch(self) -> list[str]:
+        return ["launch", self.input, self.output, "--engine", "null", "--yes"]
+
+    def finish(self, run: str) -> None:
+        """Does in the store what the workers would do: one document fails, the others are published."""
+        frozen = manifest.load(self.store, run)
+        ledger = LedgerWriter(self.store, RunKeys(run), 0, 1)
+        for number, document in enumerate(frozen.documents):
+            kind = "failed" if number == 0 else "ok"
+            reason = "timeout" if number == 0 else None
+            ledger.add(
+                Outcome.model_validate({"key": document.key, "outcome": kind, "reason": reason, "etag": document.etag})
+            )
+            if number:
+                self.store.put(document.key.replace(".pdf", ".md"), b"<!-- page 1 -->\n")
+        ledger.flush()
+        for worker in range(frozen.total_workers):
+            mark = DoneMark(worker=worker, why="done", at="2026-11-25T12:00:00Z")
+            self.store.put(RunKeys(run).done_mark(worker), mark.model_dump_json().encode())
+
+
+@pytest.fixture
+def places(account: Account) -> Places:
+    return Places(account)
+
+
+def test_from_plan_to_down(places: Places) -> None:
+    planned = process("plan", places.input, places.output, "--engine", "null", "--json")
+    assert planned.returncode == 0, planned.stderr
+    plan = json.loads(planned.stdout)
+    assert plan["workers"] == DOCUMENTS and plan["pages"] == {"low": 3.0, "high": 3.0}
+    assert places.account.calls("CreateFleet") == []
+
+    launched = process(*places.launch)
+    assert launched.returncode == 0, launched.stderr
+    assert f"pdfbatch status {places.output} --watch" in launched.stdout and "worst case" in launched.stderr
+    assert len(places.account.calls("CreateFleet")) == DOCUMENTS
+
+    again = process(*places.launch)
+    assert again.returncode == 1 and "still alive" in again.stderr and "pdfbatch down" in again.stderr
+
+    seen = json.loads(process("status", places.output, "--json").stdout)
+    assert seen["documents"]["total"] == DOCUMENTS and seen["worst_dollars"] > 0
+
+    listed = json.loads(process("ls", "--json").stdout)["runs"]
+    assert [(run["run"], run["fleets"], run["templates"]) for run in listed] == [(seen["run"], DOCUMENTS, DOCUMENTS)]
+
+    ended = process("down", places.output, "--yes")
+    assert ended.returncode == 0 and "3 fleets" in ended.stdout, ended.stderr
+    assert json.loads(process("ls", "--json").stdout)["runs"] == []
+    assert json.loads(process("status", places.output, "--json").stdout)["state"] == "ended"
+    assert "Nothing is running" in process("down", places.output, "--yes").stdout
+    assert process(*places.launch).returncode == 0, "after down the next launch takes up what is left"
+
+
+def test_what_failed_is_retried_on_a_small_fleet(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    first = manifest.current(places.store) or ""
+    pdfbatch("down", places.output, "--yes")
+    places.finish(first)
+    retried = pdfbatch("retry-failures", places.output, "--engine", "null", "--reason", "timeout", "--yes", "--json")
+    assert retried.returncode == 0, retried.stderr
+    frozen = manifest.load(places.store, json.loads(retried.stdout)["run"])
+    assert [document.key for document in frozen.documents] == ["0.pdf"]
+    assert (frozen.total_workers, frozen.retry_of, frozen.documents[0].attempt) == (1, first, 2)
+    nothing = pdfbatch("retry-failures", places.output, "--reason", "crashed", "--yes")
+    assert nothing.returncode == 1 and "still alive" in nothing.stderr
+
+
+def test_a_run_whose_workers_all_came_to_an_end_is_no_longer_alive(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    places.finish(manifest.current(places.store) or "")
+    again = pdfbatch(*places.launch)
+    assert again.returncode == 0, again.stderr
+    assert len(manifest.load(places.store, manifest.current(places.store) or "").documents) == 1
+
+
+def test_a_no_launches_nothing_and_without_a_terminal_it_asks_for_yes(places: Places, pdfbatch: Type) -> None:
+    refused = pdfbatch(*places.launch[:-1])
+    assert refused.returncode == 2 and "--yes" in refused.stderr
+    answered = subprocess.run(
+        [
+            "script",
+            "-qec",
+            f"{sys.executable} -m pdfbatch.cli launch {places.input} {places.output} --engine null",
+            "/dev/null",
+        ],
+        input="n\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert answered.returncode == 130, answered.stdout
+    assert places.account.calls("CreateFleet") == [] and manifest.current(places.store) is None
+
+
+def test_down_by_run_needs_no_output(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    run = manifest.current(places.store) or ""
+    places.store.delete(entry.key for entry in list(places.store.list()))
+    assert pdfbatch("down", "--run", run, "--yes", "--json").returncode == 0
+    assert json.loads(pdfbatch("ls", "--json").stdout)["runs"] == []
+
+
+def test_logs_are_read_by_worker_and_followed(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    run = manifest.current(places.store) or ""
+    logs, group = places.account.client("logs"), places.account.names.log_group
+    now = int(time.time() * 1000)
+    for worker in range(2):
+        stream = f"{run}/worker-{worker}/i-0abc"
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        texts = [f"worker {worker} says hello", '{"_aws":{"Timestamp":1},"Pages":3}']
+        events = [{"timestamp": now + number, "message": text} for number, text in enumerate(texts)]
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    every, one = pdfbatch("logs", places.output), pdfbatch("logs", places.output, "1")
+    assert every.returncode == one.returncode == 0, every.stderr
+    assert every.stdout.count("hello") == 2 and "_aws" not in every.stdout
+    assert "worker 1 says hello" in one.stdout and one.stdout.count("hello") == 1
+    command = [sys.executable, "-m", "pdfbatch.cli", "logs", places.output, "0", "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        assert "worker 0 says hello" in following.stdout.readline()
+        event = [{"timestamp": now + 50, "message": "and goodbye"}]
+        logs.put_log_events(logGroupName=group, logStreamName=f"{run}/worker-0/i-0abc", logEvents=event)
+        assert "and goodbye" in following.stdout.readline()
+        following.terminate()
+
+
+FAULTS = {
+    "a folder as output": ("launch {input} /tmp/x --yes", 2),
+    "a model for an engine without": ("plan {input} {output} --engine cpu --model a/b", 2),
+    "the model on a type without a GPU": ("plan {input} {output} --engine dolphin --instance-type c7i.xlarge", 2),
+    "an unknown type": ("plan {input} {output} --instance-type g9.huge", 2),
+    "an ARM type": ("plan {input} {output} --instance-type g5g.xlarge", 2),
+    "types of two quotas": ("plan {input} {output} --instance-type g4dn.xlarge --instance-type c7i.xlarge", 2),
+    "an unknown engine": ("plan {input} {output} --engine magic", 2),
+    "an unknown subnet": ("plan {input} {output} --engine null --subnet subnet-nowhere", 2),
+    "an unknown machine image": ("plan {input} {output} --engine null --ami ami-0123456789abcdef0", 2),
+    "an unknown parameter": ("plan {input} {output} --engine null --ami /my/ami", 2),
+    "a bad stack name": ("plan {input} {output} --stack My_Stack", 2),
+    "a stack that was never set up": ("plan {input} {output} --stack other", 4),
+    "a tag without a value": ("plan {input} {output} --tag team", 2),
+    "too little money": ("plan {input} {output} --engine null --max-cost 0.01", 2),
+    "down without anything": ("down", 2),
+    "logs of no run": ("logs {output}", 1),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_bad_input_is_one_clear_line_and_the_next_step(places: Places, pdfbatch: Type, fault: str) -> None:
+    typed, code = FAULTS[fault]
+    ended = pdfbatch(*typed.format(input=places.input, output=places.output).split())
+    assert ended.returncode == code, ended.stderr
+    assert ended.stderr.startswith("error: ") and "\n  try: " in ended.stderr and ended.stdout == ""
+    assert places.account.calls("CreateFleet") == [] and places.account.calls("CreateLaunchTemplate") == []

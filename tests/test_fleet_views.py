@@ -1,0 +1,290 @@
+"""A fleet's run as people see it: the table at its widths, watching it, and the report."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pdfbatch import views
+from pdfbatch.errors import StoreError
+from pdfbatch.records import Manifest, RunKeys, SourceDocument
+from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, read_status
+from pdfbatch.runs.report import Report, Retried, Spent, Waste
+from pdfbatch.store import Entry
+from pdfbatch.store.local import LocalStore
+from tests.runs.fleets import RUN, Story, fleet, minute
+from tests.test_views import STATUS, text
+
+
+def manifest(workers: int) -> Manifest:
+    documents = [SourceDocument(f"{number}.pdf", 1, "e") for number in range(100 * workers)]
+    return Manifest(
+        run=RUN, created="", input="in/", output="out/", total_workers=workers, engine="dolphin", documents=documents
+    )
+
+
+def five_workers(store: LocalStore) -> RunStatus:
+    """One works, one on its second machine, one drains, one waits for its replacement, one gave up."""
+    store.put(RunKeys(RUN).fleet, fleet(hours=48).model_dump_json().encode())
+    stories = [
+        Story(0).boots_at(3, "i-0a1b2c3d4e5f60718").beats(6, 100, done=60),
+        Story(1)
+        .boots_at(3, "i-0bbbbbbbbbbbbb111")
+        .beats(6, 51, "interrupted", notice=50, done=30)
+        .marks(51, "interrupted")
+        .boots_at(54, "i-0123456789abcdef0", zone="us-east-1b")
+        .beats(57, 100, done=55),
+        Story(2).boots_at(3, "i-0ccccccccccccc222").beats(6, 99.7, "draining", notice=99.5, done=57),
+        Story(3).boots_at(3, "i-0ddddddddddddd333").beats(6, 95, done=50).boots_at(99, "i-0eeeeeeeeeeeee444"),
+        Story(4).boots_at(3, "i-0fffffffffffff555").marks(5, "gave_up", "The image cannot be pulled."),
+    ]
+    for story in stories:
+        story.write(store)
+    return read_status(store, manifest(5), minute(100.1))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+AT_80 = """\
+Run 20260101T120000.000Z-abcd: running
+# state    progress        failed pages/s   ETA resp. inst.  zone  cost seen
+0 running  ━━━━──── 60/100      0     2.0 10:00     0 …60718 1a   $1.64 0:06
+1 running  ━━━━──── 55/100      0     2.0 10:00     1 …cdef0 1b   $2.40 0:06
+2 draining ━━━━──── 57/100      0     2.0 10:00     0 …cc222 1a   $1.64 0:24
+3 booting  ━━━━──── 50/100      0     0.0     –     1 …ee444 1a   $1.64    –
+4 failed   ──────── 0/100       0     0.0     –     0 …ff555 1a   $0.07    –
+
+222/500 documents: 222 ok, 0 partial, 0 failed, 0 skipped
+2,220 pages, 6.0 pages/s, ETA 10:00 or more
+5 workers: 2 running, 1 draining, 1 booting, 1 failed
+4 machines: 4 g4dn.xlarge; 3 in us-east-1a, 1 in us-east-1b
+$7.38 so far, $720.00 at worst; AWS ends it all by 2026-01-03 12:00 UTC
+worker 2: AWS takes its machine, another will go on
+worker 4 gave up: The image cannot be pulled.
+"""
+AT_120 = """\
+Run 20260101T120000.000Z-abcd: running
+#  state     progress         failed  pages/s    ETA  resp.  instance             zone        type         dollars  seen
+0  running   ━━━━──── 60/100       0      2.0  10:00      0  i-0a1b2c3d4e5f60718  us-east-1a  g4dn.xlarge    $1.64  0:06
+1  running   ━━━━──── 55/100       0      2.0  10:00      1  i-0123456789abcdef0  us-east-1b  g4dn.xlarge    $2.40  0:06
+2  draining  ━━━━──── 57/100       0      2.0  10:00      0  i-0ccccccccccccc222  us-east-1a  g4dn.xlarge    $1.64  0:24
+3  booting   ━━━━──── 50/100       0      0.0      –      1  i-0eeeeeeeeeeeee444  us-east-1a  g4dn.xlarge    $1.64     –
+4  failed    ──────── 0/100        0      0.0      –      0  i-0fffffffffffff555  us-east-1a  g4dn.xlarge    $0.07     –
+
+222/500 documents: 222 ok, 0 partial, 0 failed, 0 skipped
+2,220 pages, 6.0 pages/s, ETA 10:00 or more
+5 workers: 2 running, 1 draining, 1 booting, 1 failed
+4 machines: 4 g4dn.xlarge; 3 in us-east-1a, 1 in us-east-1b
+$7.38 so far, $720.00 at worst; AWS ends it all by 2026-01-03 12:00 UTC
+worker 2: AWS takes its machine, another will go on
+worker 4 gave up: The image cannot be pulled.
+"""
+
+
+@pytest.mark.parametrize(("width", "wanted"), [(80, AT_80), (120, AT_120)])
+def test_a_fleet_as_it_is_seen(store: LocalStore, width: int, wanted: str) -> None:
+    assert trimmed(text(views.status_screen(five_workers(store)), width)) == wanted
+
+
+def trimmed(screen: str) -> str:
+    return "".join(line.rstrip() + "\n" for line in screen.splitlines())
+
+
+@pytest.mark.parametrize("width", range(60, 170, 5))
+def test_at_every_width_a_worker_is_one_line_and_its_first_columns_are_whole(store: LocalStore, width: int) -> None:
+    lines = text(views.status_screen(five_workers(store)), width).splitlines()
+    assert all(len(line) <= width for line in lines)
+    rows = [line for line in lines if line[:1].isdigit() and "/100" in line]
+    assert [row.split()[:2] for row in rows] == [
+        ["0", "running"],
+        ["1", "running"],
+        ["2", "draining"],
+        ["3", "booting"],
+        ["4", "failed"],
+    ]
+    assert not any("…" in row and "inst." not in lines[1] for row in rows), "something was cut"
+
+
+def test_a_fleet_with_large_numbers_fits_80_columns(store: LocalStore) -> None:
+    status = five_workers(store)
+    large = {"done": 123_456, "total": 800_000, "failed": 1_234, "eta_seconds": 360_000.0, "dollars": 1_234.5}
+    workers = [worker.model_copy(update=large | {"id": 100 + worker.id}) for worker in status.workers]
+    lines = text(views.status_screen(status.model_copy(update={"workers": workers})), 80).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert sum("123,456/800,000" in line for line in lines) == 5
+
+
+def test_a_terminal_that_knows_only_ascii_has_an_ascii_bar(store: LocalStore) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="replace")
+    Console(file=stream, width=80).print(views.status_screen(five_workers(store)))
+    stream.seek(0)
+    assert "####---- 60/100" in stream.read()
+
+
+def test_what_a_run_cost_is_told_without_a_worst_case_when_it_is_over(store: LocalStore) -> None:
+    store.put(RunKeys(RUN).fleet, fleet().model_dump_json().encode())
+    Story().boots_at(3).beats(6, 63, "done", done=100).marks(63, "done").write(store)
+    screen = text(views.status_screen(read_status(store, manifest(1), minute(90))), 80)
+    assert "$1.03 in all" in screen and "1,000 pages in 1:03:00" in screen and "at worst" not in screen
+
+
+# ── watching ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class FlakyStore(LocalStore):
+    """Cannot be reached at its second and third look."""
+
+    looks = 0
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        if prefix.endswith("/workers/"):
+            self.looks += 1
+            if self.looks in (2, 3):
+                raise StoreError("The network is down.", "Wait.")
+        return super().list(prefix)
+
+
+class Life:
+    """Sleeps by letting the worker go on: after so many looks its slice is done."""
+
+    def __init__(self, store: LocalStore, looks: int) -> None:
+        self.store = store
+        self.looks = looks
+        self.slept: list[float] = []
+        self.story = Story().boots_at(3).beats(6, 20, done=10)
+        store.put(RunKeys(RUN).fleet, fleet().model_dump_json().encode())
+        self.story.write(store)
+
+    def read(self) -> RunStatus:
+        return read_status(self.store, manifest(1), minute(20.1))
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if len(self.slept) == self.looks:
+            self.story.beats(6, 20, "done", done=100).marks(20, "done").write(self.store)
+
+
+def console(*, terminal: bool) -> Console:
+    return Console(file=io.StringIO(), width=80, height=24, force_terminal=terminal, color_system=None)
+
+
+def printed(on: Console) -> str:
+    assert isinstance(on.file, io.StringIO)
+    return on.file.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_watching_survives_a_store_that_cannot_be_reached_and_ends_with_the_run(tmp_path: Path, terminal: bool) -> None:
+    life, seen = Life(FlakyStore(tmp_path), 4), console(terminal=terminal)
+    last = views.watch(life.read, seen, 10.0, life.sleep)
+    assert last is not None and last.state == "done"
+    assert life.slept == [10.0] * 4
+    told = printed(seen)
+    assert told.count("cannot reach the store: The network is down, trying again") == 2
+    assert told.count("10/100 documents") == 4, "the last table stays while the store is away"
+    assert told.count("100/100 documents") == 1 + terminal  # a terminal is drawn once more when it is left
+
+
+def test_a_pipe_gets_no_control_characters(store: LocalStore) -> None:
+    life, seen = Life(store, 1), console(terminal=False)
+    views.watch(life.read, seen, 10.0, life.sleep)
+    assert "\x1b" not in printed(seen)
+
+
+def test_ctrl_c_ends_watching_cleanly(store: LocalStore) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    last = views.watch(Life(store, 9).read, console(terminal=True), 10.0, interrupted)
+    assert last is not None and last.state == "running"
+
+
+def test_a_store_that_cannot_be_reached_at_first_is_an_error(store: LocalStore) -> None:
+    def fails() -> RunStatus:
+        raise StoreError("No such bucket.", "Check its name.")
+
+    with pytest.raises(StoreError, match="No such bucket"):
+        views.watch(fails, console(terminal=False), 10.0)
+
+
+def test_a_run_on_ones_own_machine_is_watched_until_it_is_interrupted(store: LocalStore) -> None:
+    def stopped() -> RunStatus:
+        return STATUS.model_copy(update={"state": "interrupted"})
+
+    assert views.watch(stopped, console(terminal=False), 10.0, lambda _: pytest.fail("it went on")) is not None
+
+
+def test_a_low_terminal_shows_the_workers_that_need_to_be_seen(store: LocalStore) -> None:
+    status = five_workers(store)
+    running = [status.workers[0].model_copy(update={"id": number}) for number in range(5, 200)]
+    many = status.model_copy(update={"workers": [*status.workers, *running]})
+    seen = console(terminal=True)  # it is drawn once more when it is left
+    views.watch(lambda: many.model_copy(update={"state": "done"}), seen, 10.0)
+    told = printed(seen)
+    shown = [line.split()[:2] for line in told.splitlines() if "/100" in line]
+    assert shown[1:5] == [["1", "running"], ["2", "draining"], ["3", "booting"], ["4", "failed"]]
+    assert len(shown) == 2 * 10 and "190 more workers" in told and "200 workers: 197 running" in told
+
+
+# ── report ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+REPORT = Report(
+    run=RUN,
+    input="in/",
+    output="out/",
+    engine="auto",
+    model="",
+    state="done",
+    documents=DocumentCounts(total=4000, done=4000, ok=3990, partial=4, failed=6),
+    pages=PageCounts(read=72000, failed=12, read_by={"dolphin": 54000, "text": 18000}),
+    reasons={"encrypted": 6, "timeout": 4},
+    began="2026-01-01T12:00:00Z",
+    ended="2026-01-01T20:30:00Z",
+    seconds=30600,
+    workers=5,
+    machines=7,
+    interrupted=2,
+    machine_hours=40.5,
+    pages_per_machine_hour=1777.8,
+    dollars=8.1,
+    dollars_per_1000_pages=0.1125,
+    worst_dollars=50.4,
+    waste=Waste(
+        boot=Spent(hours=0.5, dollars=0.1), interruptions=Spent(hours=0.1, dollars=0.02), idle=Spent(dollars=0.0)
+    ),
+)
+TOLD = """\
+Run 20260101T120000.000Z-abcd: done
+documents  4,000 of 4,000: 3,990 ok, 4 partial, 6 failed, 0 skipped
+pages      72,000 read, 12 unread
+read by    dolphin 54000, text layer 18000; 25 % of the pages did not need the
+           model
+failures   encrypted 6, timeout 4
+time       8:30:00, from 2026-01-01 12:00 UTC to 2026-01-01 20:30 UTC
+machines   7 machines for 5 workers, 2 of them lost on the way: 40.50 hours,
+           1,778 pages an hour
+cost       $8.10, $0.11 per 1,000 pages (worst case $50.40)
+of that    booting: 30:00, $0.10, 1 %
+           interruptions: 6:00, $0.020, 0 %
+           idle at the end: 0:00, $0.00
+"""
+
+
+def test_a_report_tells_what_it_brought_and_what_it_cost(store: LocalStore) -> None:
+    assert trimmed(text(views.report_screen(REPORT), 80)) == TOLD
+
+
+def test_a_report_of_a_retry_names_what_it_mended(store: LocalStore) -> None:
+    retried = Retried(
+        of="r0", fixed=1, broken=300, not_yet=2, reasons={"corrupt": 300}, fixed_keys=["a.pdf"], broken_keys=["b.pdf"]
+    )
+    own = {"retried": retried, "dollars": None, "waste": None}
+    screen = text(views.report_screen(REPORT.model_copy(update=own)), 120)
+    assert "r0: 1 fixed, 300 still broken, 2 not yet tried" in screen
+    assert "b.pdf, … 299 more" in screen and "corrupt 300" in screen
+    assert "cost" not in screen and "idle" not in screen
