@@ -6,12 +6,13 @@ DEMO := demo
 #   make test TORCH='torch==2.13.0+cpu --extra-index-url https://download.pytorch.org/whl/cpu'
 TORCH ?= torch==2.13.0
 IMAGE ?= pdfbatch
+STACK ?= pdfbatch
 typed = $(if $(findstring command line,$(origin $(1))),--build-arg $(1)='$($(1))')
 PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/excludes.txt --python-version 3.11 \
   --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests bench bench-gpu image check-image lock clean
+.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,13 @@ image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: 
 
 check-image: .venv/.dev ## Test the image that was built, with the Docker daemon
 	PDFBATCH_IMAGE=$(IMAGE) $(BIN)/pytest tests/docker
+
+push: .venv/.user ## Push the image into the repository that `pdfbatch setup` made (STACK=name of another stack)
+	$(BIN)/pip install --quiet awscli
+	repository=$$($(BIN)/aws ecr describe-repositories --repository-names $(STACK) \
+	    --query 'repositories[0].repositoryUri' --output text) && \
+	  $(BIN)/aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}" && \
+	  docker tag $(IMAGE) "$$repository:latest" && docker push "$$repository:latest"
 
 lock: .venv/.dev ## Renew the image's pins
 	$(PINS) --upgrade --extra dolphin -o docker/requirements/dolphin.txt

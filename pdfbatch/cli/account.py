@@ -92,6 +92,7 @@ def setup(
     proposal = stacks.propose(clients, wish)
     if proposal.kind == "nothing":
         finish(views.as_json(proposal) if json else screens.proposal_screen(proposal))
+    say(proposal.template)
     say(screens.proposal_screen(proposal))
     try:
         go_on = agreed("Make it so?", yes)

@@ -33,7 +33,7 @@ def show(what: str | RenderableType) -> None:
 
 
 def say(text: str | RenderableType) -> None:
-    stderr.print(text, markup=False, highlight=False)
+    stderr.print(text, markup=False, highlight=False, soft_wrap=isinstance(text, str))
 
 
 def finish(result: str | RenderableType, code: ExitCode = ExitCode.DONE) -> NoReturn:

@@ -350,5 +350,5 @@ def _make_service_role(clients: Clients, role: str) -> None:
         with aws.translating(f"make the role {role}"):
             clients.iam.create_service_linked_role(AWSServiceName=SERVICE_ROLES[role])
     except PdfbatchError as error:
-        if "has been taken" not in error.message:  # somebody was faster
+        if not any(word in error.message for word in ("has been taken", "already exists")):  # somebody was faster
             raise

@@ -34,7 +34,7 @@ def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
 
 
 def proposal_screen(proposal: Proposal) -> RenderableType:
-    """The template and what it would change."""
+    """What the template would change."""
     if proposal.kind == "nothing":
         return Text(f"The stack {proposal.stack} is as it should be; nothing to change.")
     table = Table.grid(padding=(0, 2))
@@ -43,7 +43,7 @@ def proposal_screen(proposal: Proposal) -> RenderableType:
     for change in proposal.changes:
         table.add_row(Text(change.action, style=_ACTION_STYLE.get(change.action, "")), change.name, change.type)
     head = Text(f"CloudFormation stack {proposal.stack}, to {proposal.kind}:", style="bold")
-    return Group(Text(proposal.template, style="dim"), Text(), head, table)
+    return Group(Text(), head, table)
 
 
 def set_up_screen() -> RenderableType:

@@ -68,7 +68,7 @@ def _pages(plan: Plan) -> str:
     mean = plan.work.pages_each * plan.work.left
     counted = f"counted in {plural(plan.work.sampled, 'document')}"
     if plan.pages.low == plan.pages.high:
-        return f"{mean:,.0f}, {counted}"
+        return f"{'' if plan.work.sampled == plan.work.left else 'about '}{mean:,.0f}, {counted}"
     return f"about {mean:,.0f} ({plan.pages.low:,.0f} to {plan.pages.high:,.0f}), {counted}"
 
 

@@ -1,0 +1,204 @@
+"""What AWS is asked before a launch, and what its answers become."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pdfbatch.errors import NotReady, UsageError
+from pdfbatch.fleet import survey
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.names import Names
+from pdfbatch.fleet.propose import measured_pace
+from pdfbatch.fleet.sample import look
+from pdfbatch.records import Counts, FleetRecord, Heartbeat, Machine, Manifest, RunKeys, SourceDocument
+from pdfbatch.runs import manifest
+from pdfbatch.runs.begin import following
+from pdfbatch.store import open_store
+from tests.fleet.conftest import IMAGE_MANIFEST, Account
+from tests.samples import odd
+from tests.samples.many import long_pdf, many_pdfs
+
+REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/pdfbatch"
+
+
+@pytest.fixture
+def clients(account: Account) -> Clients:
+    account.ready()
+    return Clients()
+
+
+# ── the account ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_type_is_known_by_its_vcpus_and_gpu(clients: Clients) -> None:
+    facts = survey.vcpus_of(clients, ["g4dn.xlarge", "c7i.2xlarge"])
+    assert facts["g4dn.xlarge"] == (4, "T4") and facts["c7i.2xlarge"] == (8, "")
+
+
+def test_subnets_of_the_default_vpc_are_one_for_each_zone(clients: Clients) -> None:
+    found = survey.subnets(clients, [])
+    assert [subnet.zone for subnet in found] == sorted({subnet.zone for subnet in found}) and len(found) > 3
+
+
+def test_of_two_subnets_in_one_zone_a_fleet_takes_one(clients: Clients, account: Account) -> None:
+    ec2 = account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    made = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone="us-east-1a")["Subnet"][
+            "SubnetId"
+        ]
+        for number in range(2)
+    ]
+    assert len(survey.subnets(clients, made)) == 1
+
+
+def test_without_a_default_vpc_the_cure_is_named(account: Account, clients: Clients) -> None:
+    ec2 = account.client("ec2")
+    for subnet in ec2.describe_subnets()["Subnets"]:
+        ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    with pytest.raises(NotReady, match="no default VPC") as refusal:
+        survey.subnets(clients, [])
+    assert "create-default-vpc" in refusal.value.hint and "--subnet" in refusal.value.hint
+
+
+def test_the_newest_spot_price_of_each_zone_counts(clients: Clients, account: Account) -> None:
+    account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.5}})
+    account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.25}})
+    assert survey.prices(clients, ["g4dn.xlarge"], datetime.now(UTC))["g4dn.xlarge", "us-east-1a"] == 0.25
+
+
+def test_a_quota_that_was_never_changed_is_the_default(clients: Clients, account: Account) -> None:
+    account.order("quota", {"code": "L-3819A6DF", "value": None, "default": 8})
+    assert survey.spot_quota(clients, ["g4dn.xlarge"]).limit == 8
+
+
+# ── images ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_image_pushed_last_is_taken_by_its_digest(clients: Clients, account: Account) -> None:
+    newer = json.dumps(IMAGE_MANIFEST | {"layers": [{"digest": "sha256:" + "0" * 64, "size": 1, "mediaType": "x"}]})
+    put = account.client("ecr").put_image(repositoryName="pdfbatch", imageManifest=newer, imageTag="newer")
+    digest = put["image"]["imageId"]["imageDigest"]
+    assert survey.newest_image(clients, Names()) in {f"{REPOSITORY}@{digest}"} | {
+        f"{REPOSITORY}@{image['imageDigest']}"
+        for image in account.client("ecr").describe_images(repositoryName="pdfbatch")["imageDetails"]
+    }
+    assert survey.pinned_image(clients, f"{REPOSITORY}:newer") == f"{REPOSITORY}@{digest}"
+
+
+def test_an_image_of_another_registry_stays_as_it_was_named(clients: Clients) -> None:
+    assert survey.pinned_image(clients, "ghcr.io/somebody/pdfbatch:1") == "ghcr.io/somebody/pdfbatch:1"
+    assert not survey.is_pinned("ghcr.io/somebody/pdfbatch:1")
+
+
+def test_an_image_that_ecr_does_not_have_is_refused(clients: Clients) -> None:
+    with pytest.raises(UsageError, match="There is no image"):
+        survey.pinned_image(clients, f"{REPOSITORY}:nowhere")
+
+
+def test_an_empty_repository_is_told_from_a_missing_one(clients: Clients, account: Account) -> None:
+    with pytest.raises(NotReady, match="no image repository other") as missing:
+        survey.newest_image(clients, Names("other"))
+    account.client("ecr").create_repository(repositoryName="other")
+    with pytest.raises(NotReady, match="is empty") as empty:
+        survey.newest_image(clients, Names("other"))
+    assert "pdfbatch setup" in missing.value.hint and "make image push" in empty.value.hint
+
+
+def test_the_machine_image_is_looked_up_once_and_its_disk_kept(clients: Clients) -> None:
+    found = survey.ami(clients, "")
+    assert found.id.startswith("ami-") and found.root_device.startswith("/dev/") and found.root_gib >= 100
+    assert survey.ami(clients, found.id) == found
+
+
+# ── pages and pace ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def documents(folder: Path) -> list[SourceDocument]:
+    return [SourceDocument(entry.key, entry.size, entry.etag) for entry in open_store(str(folder)).list()]
+
+
+def test_pages_are_counted_in_the_pdfs_themselves(tmp_path: Path) -> None:
+    many_pdfs(tmp_path / "in", 3, pages=4)
+    long_pdf(tmp_path / "in" / "long.pdf", 28)
+    (tmp_path / "in" / "broken.pdf").write_bytes(b"no PDF")
+    work = look(open_store(str(tmp_path / "in")), documents(tmp_path / "in"), 9, 1)
+    assert (work.documents, work.left, work.sampled) == (9, 5, 5)
+    assert work.pages_each == pytest.approx((3 * 4 + 28 + 0) / 5) and work.pages_each_error == 0
+
+
+def test_of_many_a_few_are_counted_and_the_doubt_is_told(tmp_path: Path) -> None:
+    source = open_store(str(tmp_path))
+    for number in range(40):
+        source.put(f"{number:02}.pdf", odd.text_page())
+    long_pdf(tmp_path / "long.pdf", 9)
+    work = look(source, documents(tmp_path), 41, 1)
+    assert work.sampled == 24 and work.pages_each is not None and 1 <= work.pages_each <= 9
+    assert work == look(source, documents(tmp_path), 41, 1), "the same few each time"
+
+
+def test_nothing_to_count_is_not_known(tmp_path: Path) -> None:
+    gone = [SourceDocument("gone.pdf", 10, "e")]
+    assert look(open_store(str(tmp_path)), gone, 1, 1).pages_each is None
+
+
+def a_run(engine: str = "dolphin") -> Manifest:
+    return Manifest(
+        run="20261125T120000.000Z-beef",
+        created="2026-11-25T12:00:00Z",
+        input="s3://b/in/",
+        output="s3://b/out/",
+        total_workers=2,
+        engine=engine,
+        documents=[],
+    )
+
+
+def test_the_pace_of_the_last_run_is_measured_where_it_was_read_alike(tmp_path: Path) -> None:
+    output, run = open_store(str(tmp_path)), a_run()
+    manifest.save(output, run)
+    assert measured_pace(output, run.run, "dolphin", ["g4dn.xlarge"]) is None, "it was not on a fleet"
+    at = "2026-11-25T12:00:00Z"
+    record = FleetRecord(
+        run=run.run,
+        region="us-east-1",
+        launched=at,
+        deadline=at,
+        end=at,
+        expiry=at,
+        instance_types=["g4dn.xlarge"],
+        worst_price=0.2,
+        image="i",
+        ami="ami-1",
+        log_group="g",
+    )
+    manifest.save_fleet(output, record)
+    for worker, pages in enumerate([600, 1200]):
+        beat = Heartbeat(
+            worker=worker,
+            state="done",
+            counts=Counts(pages_here=pages),
+            seconds=1000,
+            started=at,
+            at=at,
+            machine=Machine(instance="i-1", type="g4dn.xlarge", zone="us-east-1a", booted=at),
+        )
+        output.put(RunKeys(run.run).heartbeat(worker), beat.model_dump_json().encode())
+    pace = measured_pace(output, run.run, "dolphin", ["g4dn.xlarge"])
+    assert pace is not None and (pace.low, pace.high) == (0.6, 1.2) and run.run in pace.source
+    assert measured_pace(output, run.run, "auto", ["g4dn.xlarge"]) is None
+    assert measured_pace(output, run.run, "dolphin", ["g5.xlarge"]) is None
+
+
+def test_checkpoints_are_taken_up_only_from_a_run_that_read_in_the_same_way() -> None:
+    before = a_run()
+    fresh = before.model_copy(update={"run": "20261126T120000.000Z-beef"})
+    assert following(fresh, before).follows == before.run
+    assert following(fresh, None).follows is None
+    assert following(fresh.model_copy(update={"engine": "cpu"}), before).follows is None
+    assert following(fresh.model_copy(update={"model": "other@1"}), before).follows is None
+    assert following(fresh.model_copy(update={"retry_of": before.run}), before).follows is None
