@@ -6,13 +6,15 @@ DEMO := demo
 #   make test TORCH='torch==2.13.0+cpu --extra-index-url https://download.pytorch.org/whl/cpu'
 TORCH ?= torch==2.13.0
 IMAGE ?= pdfbatch
+FOLDER ?= /var/tmp/pdfbatch-fleet
 STACK ?= pdfbatch
 typed = $(if $(findstring command line,$(origin $(1))),--build-arg $(1)='$($(1))')
+STUBS := $(filter-out %/aws,$(shell find tests/fleet/machine/stubs tests/fleet/machine/shims -type f)) # aws is Python
 PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/excludes.txt --python-version 3.11 \
   --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image lock clean
+.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image check-fleet lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +32,7 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/hadolint docker/Dockerfile
-	$(BIN)/shellcheck tests/docker/bench.sh .ci/run
+	$(BIN)/shellcheck userdata/*.sh tests/docker/bench.sh .ci/run tests/fleet/machine/*.sh $(STUBS)
 
 types: .venv/.dev
 	$(BIN)/mypy
@@ -52,6 +54,9 @@ image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: 
 
 check-image: .venv/.dev ## Test the image that was built, with the Docker daemon
 	PDFBATCH_IMAGE=$(IMAGE) $(BIN)/pytest tests/docker
+
+check-fleet: .venv/.dev ## Run a fleet on this machine, with Docker and without AWS (root, Debian; FOLDER keeps its images)
+	PYTHON=$(BIN)/python tests/fleet/machine/bench.sh $(FOLDER)
 
 push: .venv/.user ## Push the image into the repository that `pdfbatch setup` made (STACK=name of another stack)
 	$(BIN)/pip install --quiet awscli

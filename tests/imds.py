@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 
+TOKEN_SECONDS = "X-aws-ec2-metadata-token-ttl-seconds"
 META_DATA = "/latest/meta-data/"
 FAULTS = ("503", "hang", "refuse-tokens", "forget-tokens", "garbage")
 ROLE = {
@@ -113,8 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif imds.fault == "503":
             self._send(503, "")
         elif self.command == "PUT" and self.path == "/latest/api/token":
-            seconds = headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
-            self._send(*imds.new_token(seconds, "X-Forwarded-For" in headers))
+            seconds = headers.get(TOKEN_SECONDS, "")
+            status, token = imds.new_token(seconds, "X-Forwarded-For" in headers)
+            self._send(status, token, {TOKEN_SECONDS: seconds})  # Docker's aws-sdk-go uses no token without it
         elif imds.fault == "garbage":
             self._send(200, "<html>not what you think")
         else:
@@ -122,8 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_DELETE = _answer
 
-    def _send(self, status: int, body: str) -> None:
+    def _send(self, status: int, body: str, headers: Mapping[str, str] = {}) -> None:
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body.encode())))
         self.end_headers()
         self.wfile.write(body.encode())

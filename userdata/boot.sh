@@ -117,7 +117,8 @@ ending() { # FILE: why a done mark says its worker ended; nothing without one
 
 own_ending() {
   rm -f "$folder/mark"
-  aws s3api get-object --bucket "$S3_OUTPUT_BUCKET" --key "$state/done/$worker.json" "$folder/mark" >"$folder/answer"
+  aws s3api get-object --bucket "$S3_OUTPUT_BUCKET" --key "$state/done/$worker.json" "$folder/mark" \
+    >"$folder/answer" 2>"$folder/refusal" || grep -v -e '^$' -e NoSuchKey "$folder/refusal" >&2
   ending "$folder/mark"
 }
 

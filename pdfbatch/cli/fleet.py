@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pdfbatch import config, views
 from pdfbatch.cli import options as o
+from pdfbatch.cli.options import with_options_of
 from pdfbatch.cli.outside import agreed, finish, now, say, show
 from pdfbatch.errors import ExitCode, UsageError
 from pdfbatch.views import fleet as screens
@@ -25,41 +26,6 @@ if TYPE_CHECKING:
     from pdfbatch.fleet.values import Wish
     from pdfbatch.records import ReadOptions
     from pdfbatch.store import Store
-
-
-def plan(
-    source: o.Input,
-    output: o.Output,
-    workers: o.Workers = 5,
-    instance_type: o.InstanceTypes = None,
-    max_hours: o.MaxHours = 48.0,
-    max_cost: o.MaxCost = None,
-    engine: o.FleetEngineName = "",
-    model: o.FleetModel = "",
-    image: o.Image = "",
-    ami: o.AmiName = "",
-    subnet: o.Subnets = None,
-    key_name: o.KeyName = "",
-    tag: o.Tags = None,
-    stack: o.Stack = "pdfbatch",
-    pages_per_second: o.Pace = None,
-    limit: o.Limit = None,
-    changed: o.Changed = False,
-    dpi: o.Dpi = 200,
-    as_published: o.AsPublished = False,
-    pipe_tables: o.PipeTables = False,
-    keep_headers: o.KeepHeaders = False,
-    page_seconds: o.PageSeconds = 120.0,
-    max_retries: o.MaxRetries = 2,
-    json: o.Json = False,
-) -> None:
-    """Tell what a launch would do, how long it would take and what it would cost. Changes nothing."""
-    options = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
-    wish = wish_of(
-        workers, instance_type, max_hours, max_cost, image, ami, subnet, key_name, tag, stack, pages_per_second
-    )
-    places = _places(source, output)
-    go(*places, wish, reading_of(engine, model, options, changed, limit), dry_run=True, json=json)
 
 
 def launch(
@@ -103,6 +69,18 @@ def launch(
     places = _places(source, output)
     reading = reading_of(engine, model, options, changed, limit)
     go(*places, wish, reading, dry_run=dry_run, keep_partial=keep_partial, yes=yes, json=json)
+
+
+def _dry(**options: Any) -> None:
+    launch(dry_run=True, **options)
+
+
+plan = with_options_of(
+    launch,
+    _dry,
+    "Tell what a launch would do, how long it would take and what it would cost. Changes nothing.",
+    without={"dry_run", "yes", "keep_partial"},
+)
 
 
 def down(

@@ -1,5 +1,7 @@
 """The arguments and options that several commands share."""
 
+import inspect
+from collections.abc import Callable, Set
 from typing import Annotated
 
 import typer
@@ -103,6 +105,18 @@ Pace = Annotated[
 KeepPartial = Annotated[
     bool, typer.Option("--keep-partial", help="Keep what was launched if not every worker could be.")
 ]
+
+
+def with_options_of(
+    model: Callable[..., None], command: Callable[..., None], help_text: str, without: Set[str]
+) -> Callable[..., None]:
+    """`command` with the arguments and options of `model`, but for some: Typer reads them off a signature."""
+    signature = inspect.signature(model, eval_str=True)
+    kept = [parameter for name, parameter in signature.parameters.items() if name not in without]
+    command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]  # PEP 362
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in kept}
+    command.__doc__ = help_text
+    return command
 
 
 def read_options(

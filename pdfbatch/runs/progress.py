@@ -217,7 +217,7 @@ def _worker_status(share: int, worker: int, history: History, now: datetime) -> 
         partial=counts.partial,
         pages=counts.pages_read,
         pages_per_second=round(_pace(beat) if ended else beat.pages_per_second, 3),
-        eta_seconds=beat.eta_seconds if alive else None,
+        eta_seconds=beat.eta_seconds if alive and beat.state != "starting" else None,
         heartbeat_age_seconds=round(age_seconds(beat.at, now), 1),
         stale=not ended and not alive,
         host=beat.host,

@@ -107,6 +107,25 @@ def test_a_machine_without_gpus_asks_docker_for_none(box: Box) -> None:
     assert "--gpus" not in run and "awslogs-endpoint" not in run
 
 
+DISKS = "/dev/nvme0n1 Amazon Elastic Block Store\n/dev/nvme1n1 Amazon EC2 NVMe Instance Storage\n"
+
+
+def test_work_goes_to_the_machines_own_nvme_which_is_formatted_if_need_be(box: Box) -> None:
+    box.tell("disks", DISKS)
+    calls = box.boot(worker_ends(0))
+    assert len(which(calls, "mkfs.ext4", "/dev/nvme1n1")) == len(which(calls, "mkfs.ext4")) == 1
+    mounted = which(calls, "mount /dev/nvme1n1")[-1].split()[-1]
+    assert f"--volume {mounted}/scratch:/scratch" in which(calls, "docker run")[0]
+
+
+def test_an_nvme_that_has_a_file_system_keeps_it(box: Box) -> None:
+    box.tell("disks", DISKS)
+    box.tell("formatted", "")
+    calls = box.boot(worker_ends(0))
+    assert len(which(calls, "mount /dev/nvme1n1")) == 1
+    assert which(calls, "mkfs.ext4") == []
+
+
 def test_a_boot_is_told_in_the_store_first_of_all(box: Box) -> None:
     calls = box.boot(worker_ends(0))
     boot = boot_of(next(key for key in box.stored() if key.startswith("boots/")))

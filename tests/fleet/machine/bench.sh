@@ -25,7 +25,11 @@ registry=
 
 tidy() {
   [[ -z $registry ]] || kill "$registry" || true
-  ip netns delete "$network" 2>/dev/null || true
+  local net
+  for net in $(ip netns list | cut -d ' ' -f 1 | grep '^pdfbatch-'); do # machines too, if the tests were killed
+    ip netns pids "$net" | xargs -r kill -KILL || true
+    ip netns delete "$net"
+  done
   [[ ! -e $state/pid ]] || kill "$(<"$state/pid")" || true
 }
 
