@@ -12,7 +12,14 @@ from pdfbatch.records import Reason
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMMANDS = sorted(set(re.findall(r"pdfbatch (local-run|status|verify|retry-failures|worker|plan|launch|down|ls|logs|doctor|setup|report)\b", README)))
+COMMANDS = sorted(
+    set(
+        re.findall(
+            r"pdfbatch (local-run|status|verify|retry-failures|worker|plan|launch|down|ls|logs|doctor|setup|report)\b",
+            README,
+        )
+    )
+)
 
 
 def shown_help(command: str) -> str:
