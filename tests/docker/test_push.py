@@ -1,4 +1,4 @@
-"""`make push` puts the image where `launch` looks for it. Docker is a stub that notes what it is told, AWS simulated."""
+"""`make push` puts the image where `launch` looks for it. Docker is a stub that notes what it hears; AWS is simulated."""
 
 from __future__ import annotations
 
