@@ -1,4 +1,4 @@
-"""`make push` puts the image where `launch` looks for it. Docker is a stub that notes what it hears; AWS is simulated."""
+"""`make push` puts the image where `launch` looks for it. Docker is a stub that notes what it hears."""
 
 from __future__ import annotations
 

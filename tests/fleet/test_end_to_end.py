@@ -52,7 +52,7 @@ def one_that_gives_up(account: Account, folder: Path, tmp_path: Path) -> Story:
     """What becomes of a fleet of one whose machines got nothing done five times, and now the sixth boots."""
     region = Region(account, lambda row: ProcessMachine(row, folder / row["instance"]))
     story = Story(region, tmp_path, SECONDS)
-    story.upload(tmp_path / "pdfs", 1)
+    story.upload(tmp_path / "pdfs", 1, documents=1)
     story.launch(workers=1)
     for number in range(STRIKES):
         story.store.put(f"{story.keys.strikes_of(0)}20261125T19450{number}Z_i-{number}", b"")

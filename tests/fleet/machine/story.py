@@ -63,8 +63,8 @@ class Story:
         assert done.returncode == 0, f"pdfbatch {' '.join(words)} ended with {done.returncode}:\n{done.stderr}"
         return done.stdout
 
-    def upload(self, folder: Path, pages: int) -> None:
-        for path in many_pdfs(folder, DOCUMENTS, pages=pages, lines=20):
+    def upload(self, folder: Path, pages: int, documents: int = DOCUMENTS) -> None:
+        for path in many_pdfs(folder, documents, pages=pages, lines=20):
             self.account.client("s3").upload_file(str(path), self.bucket, f"in/{path.name}")
 
     def launch(self, *options: str, workers: int = WORKERS) -> str:
