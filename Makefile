@@ -59,6 +59,8 @@ check-fleet: .venv/.dev ## Run a fleet on this machine, with Docker and without 
 	PYTHON=$(BIN)/python tests/fleet/machine/bench.sh $(FOLDER)
 
 push: .venv/.user ## Push the image into the repository that `pdfbatch setup` made (STACK=name of another stack)
+	@test "$$(docker image inspect --format '{{.Architecture}}' $(IMAGE))" = amd64 \
+	  || { echo "$(IMAGE) is not for amd64: DOCKER_DEFAULT_PLATFORM=linux/amd64 make image"; exit 1; }
 	$(BIN)/pip install --quiet awscli
 	repository=$$($(BIN)/aws ecr describe-repositories --repository-names $(STACK) \
 	    --query 'repositories[0].repositoryUri' --output text) && \

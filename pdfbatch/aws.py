@@ -42,13 +42,13 @@ _making_a_client = threading.Lock()
 
 
 @overload
-def client(service: Literal["s3"], attempts: int = MAX_ATTEMPTS) -> S3Client: ...
+def client(service: Literal["s3"], attempts: int = MAX_ATTEMPTS, region: str = "") -> S3Client: ...
 @overload
-def client(service: Literal["ec2"], attempts: int = MAX_ATTEMPTS) -> EC2Client: ...
+def client(service: Literal["ec2"], attempts: int = MAX_ATTEMPTS, region: str = "") -> EC2Client: ...
 @overload
-def client(service: str, attempts: int = MAX_ATTEMPTS) -> Any: ...
-def client(service: str, attempts: int = MAX_ATTEMPTS) -> Any:
-    """A new client, safe to share among threads, not to be carried over a fork.
+def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any: ...
+def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
+    """A new client, safe to share among threads, not to be carried over a fork; `region` "": as boto3's settings say.
 
     The default `attempts` outlast a short outage, which is right for work under way and long for a person who waits.
 
@@ -68,7 +68,7 @@ def client(service: str, attempts: int = MAX_ATTEMPTS) -> Any:
     with translating(f"use {service}"), _making_a_client:
         session = boto3.session.Session()
         try:
-            return session.client(service, config=config)  # type: ignore[call-overload]  # `service` is any of boto3's names
+            return session.client(service, region_name=region or None, config=config)  # type: ignore[call-overload]  # `service` is any of boto3's names
         except ValueError as error:
             raise _error(_BAD_ENDPOINT, f"use {service}") from error
 

@@ -352,6 +352,8 @@ class FleetRecord(Record):
 
     version: Literal[1] = 1
     run: str
+    account: str = ""
+    """The AWS account's number; with `region` it says where `down` has to look."""
     region: str
     launched: Stamp
     deadline: Stamp

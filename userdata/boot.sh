@@ -19,6 +19,8 @@ PDFBATCH_INSTANCE='' PDFBATCH_INSTANCE_TYPE='' PDFBATCH_ZONE=''
 export PDFBATCH_BOOTED PDFBATCH_INSTANCE PDFBATCH_INSTANCE_TYPE PDFBATCH_ZONE
 export DOCKER_CONFIG=$folder/docker # cloud-init gives no HOME to keep the registry's token in
 
+aws() { timeout 120 aws "$@"; } # however long its retries would take
+
 say() { echo "$(date -u +%FT%TZ) $*"; }
 
 seconds_left() { echo $(($(date -ud "$PDFBATCH_END" +%s) - $(date +%s))); }
@@ -108,7 +110,24 @@ introduce() {
   PDFBATCH_ZONE=$(metadata placement/availability-zone)
   boot=${stamp}_$PDFBATCH_INSTANCE
   say "$worker of $PDFBATCH_RUN on $PDFBATCH_INSTANCE, $PDFBATCH_INSTANCE_TYPE in $PDFBATCH_ZONE, until $PDFBATCH_END"
-  put "boots/$worker/${boot}_${PDFBATCH_INSTANCE_TYPE}_$PDFBATCH_ZONE" "$empty"
+  write_or_end "boots/$worker/${boot}_${PDFBATCH_INSTANCE_TYPE}_$PDFBATCH_ZONE"
+}
+
+write_or_end() { # KEY: what S3 forbids this machine it forbids the next: booting others would only cost money
+  local pause
+  for pause in 20 40 0; do # a role that was made a moment ago may not be known everywhere
+    put "$1" "$empty" 2>"$folder/refusal" && return
+    cat "$folder/refusal"
+    grep -qE 'AccessDenied|NoSuchBucket|KMS' "$folder/refusal" || return
+    sleep "$pause"
+  done
+  tell "pdfbatch $PDFBATCH_RUN: $worker may not write" "$(<"$folder/refusal")
+Place: s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX. Try: pdfbatch doctor --output s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX"
+  end "this machine may not write to the store"
+}
+
+is_taken_back() { # a launch that failed takes its run away; so may a person
+  [[ $(aws s3api head-object --bucket "$S3_OUTPUT_BUCKET" --key "$state/manifest.json.gz" 2>&1) == *'(404)'* ]]
 }
 
 ending() { # FILE: why a done mark says its worker ended; nothing without one
@@ -144,7 +163,7 @@ give_up() { # BOOTS
   now=$(date -u +%FT%TZ)
   detail="$1 machines in a row got nothing done; the last was $PDFBATCH_INSTANCE."
   printf '{"worker":%d,"why":"gave_up","at":"%s","detail":"%s"}' "$WORKER_ID" "$now" "$detail" >"$folder/mark"
-  put "done/$worker.json" "$folder/mark" || exit # else nobody would know why
+  put "done/$worker.json" "$folder/mark"
   tell "pdfbatch $PDFBATCH_RUN: $worker gave up" "$detail
 Why: s3://$S3_OUTPUT_BUCKET/$state/logs/$worker/ and log group $PDFBATCH_LOG_GROUP
 pdfbatch status s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX"
@@ -174,9 +193,10 @@ pull() {
   for pause in 5 15 45 90 0; do
     if [[ $registry =~ \.dkr\.ecr\.([a-z0-9-]+)\. ]]; then
       region=${BASH_REMATCH[1]}
-      aws ecr get-login-password --region "$region" | docker login --username AWS --password-stdin "$registry"
+      aws ecr get-login-password --region "$region" |
+        timeout 60 docker login --username AWS --password-stdin "$registry"
     fi
-    docker pull --quiet "$PDFBATCH_IMAGE" && return
+    timeout 1800 docker pull --quiet "$PDFBATCH_IMAGE" && return
     say "pulling $PDFBATCH_IMAGE failed"
     sleep "$pause"
   done
@@ -208,16 +228,19 @@ after_a_stop() {
 }
 
 work() {
-  local disk pause code
+  local disk failures=0 code
   disk=$(fast_disk)
   pull || exit
-  for pause in 20 60 0; do
+  while ((failures < 3)); do
+    SECONDS=0
     run_worker "$disk"
     code=$?
     say "the worker's container ended with $code"
     [[ $code != [03] ]] || end "this slice is finished"
     [[ $code != 130 ]] || after_a_stop
-    sleep "$pause"
+    ((SECONDS < 3600)) || failures=0 # what works for an hour is worth another try
+    failures=$((failures + 1))
+    sleep $((failures * 20))
   done
   say "three failures in a row: AWS may try another machine"
 }
@@ -228,9 +251,11 @@ main() {
   watch_the_time
   shut_down_after_a_reboot
   introduce
+  ! is_taken_back || end "there is no such run any more"
   ! is_final "$(own_ending)" || end "this slice has ended already"
   (($(seconds_left) > 0)) || end "the time of this run is over"
-  boots=$(boots_in_vain) || boots=0 # the worker will tell what is wrong with the store
+  boots=$(boots_in_vain)
+  [[ $boots =~ ^[0-9]+$ ]] || boots=0 # the worker will tell what is wrong with the store
   ((boots <= PDFBATCH_MAX_BOOTS)) || give_up "$((boots - 1))"
   work
 }

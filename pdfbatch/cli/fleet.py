@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,18 +15,18 @@ from pdfbatch import config, views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.options import with_options_of
 from pdfbatch.cli.outside import agreed, finish, now, say, show
-from pdfbatch.errors import ExitCode, UsageError
+from pdfbatch.errors import ExitCode, NotReady, UsageError
 from pdfbatch.views import fleet as screens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.ec2 import Found
     from pdfbatch.fleet.plan import Decided
     from pdfbatch.fleet.propose import Proposal, Reading
     from pdfbatch.fleet.values import Wish
-    from pdfbatch.records import ReadOptions
+    from pdfbatch.records import FleetRecord, ReadOptions
     from pdfbatch.store import Store
 
 
@@ -90,28 +92,45 @@ def down(
     json: o.Json = False,
 ) -> None:
     """End the fleets of OUTPUT with their machines, and see that nothing is left. What was converted stays."""
-    from pdfbatch.fleet.clients import Clients
-    from pdfbatch.fleet.down import end, look
-    from pdfbatch.fleet.plan import output_digest
+    from pdfbatch.fleet.down import end, look, note_ended, record_of
+    from pdfbatch.fleet.names import output_digest
     from pdfbatch.store import open_store
 
     if not output and not run:
         raise UsageError("What shall be ended?", "Give OUTPUT or --run; `pdfbatch ls` lists what there is.")
-    digest = output_digest(open_store(output).url) if output else ""
+    store = open_store(output) if output else None
+    record = record_of(store, run, say) if store else None
+    clients = _clients_of(record)
+    digest = output_digest(store.url) if store else ""
 
     def is_wanted(found: Found) -> bool:
         return (not run or found.run == run) and (not digest or found.output == digest)
 
-    clients = Clients()
     found = look(clients).only(is_wanted)
     if not found.is_nothing:
         say(screens.remains_screen(found))
         if not agreed("End all of this?", yes):
             raise typer.Exit(ExitCode.INTERRUPTED)
+    note_ended(found, store, record, now(), say)
     ended = end(clients, is_wanted, time.sleep)
-    if output:
-        _tell_store(output, run, ended.runs)
     finish(views.as_json(ended) if json else screens.ended_screen(ended))
+
+
+def _clients_of(record: FleetRecord | None) -> Clients:
+    """Where the fleet is, whatever region is set here.
+
+    Raises:
+        NotReady: it is another account's.
+    """
+    from pdfbatch.fleet.clients import Clients
+
+    clients = Clients(record.region if record else "")
+    if record and record.account and record.account != clients.account:
+        raise NotReady(
+            f"Run {record.run} is in the account {record.account}; these credentials are of {clients.account}.",
+            "Choose the right ones with AWS_PROFILE.",
+        )
+    return clients
 
 
 def ls(json: o.Json = False) -> None:
@@ -136,7 +155,6 @@ def logs(
     from datetime import datetime
 
     from pdfbatch.fleet import logs as cloudwatch
-    from pdfbatch.fleet.clients import Clients
     from pdfbatch.runs import manifest
     from pdfbatch.runs.verify import no_run
     from pdfbatch.store import open_store
@@ -153,7 +171,7 @@ def logs(
         _show_boots(store, wanted, worker)
         return
     since = datetime.fromisoformat(record.launched)
-    clients = Clients()
+    clients = _clients_of(record)
     lines = (
         cloudwatch.follow(clients, record.log_group, wanted, worker, since, time.sleep)
         if follow
@@ -205,11 +223,27 @@ def go(
 def _carry_out(decided: Decided, clients: Clients, output: Store, keep_partial: bool, json: bool) -> None:
     from pdfbatch.fleet.launch import Outside, launch
 
-    launched = launch(decided, Outside(clients, output, os.environ, say, time.sleep), keep_partial)
+    with _ctrl_c_for_every_signal():
+        launched = launch(decided, Outside(clients, output, os.environ, say, time.sleep, now), keep_partial)
     finish(
         views.as_json(launched) if json else screens.launched_screen(launched),
         ExitCode.FAILED if launched.missing else ExitCode.DONE,
     )
+
+
+@contextmanager
+def _ctrl_c_for_every_signal() -> Iterator[None]:
+    """A closed terminal or a `kill` must not leave half a fleet: they end a launch as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _nothing_to_do(proposal: Proposal, reading: Reading, json: bool) -> None:
@@ -272,22 +306,6 @@ def reading_of(engine: str, model: str, options: ReadOptions, changed: bool, lim
     from pdfbatch.fleet.propose import Reading
 
     return Reading(engine, model, options, changed, limit)
-
-
-def _tell_store(output: str, run: str, ended: Sequence[str]) -> None:
-    """The store may be gone: then there is nobody to tell."""
-    from pdfbatch.errors import PdfbatchError
-    from pdfbatch.fleet.down import tell_store
-    from pdfbatch.runs import manifest
-    from pdfbatch.store import open_store
-
-    try:
-        store = open_store(output)
-        store.check_readable()
-        latest = manifest.current(store)
-        tell_store(store, {*ended, *([run] if run else []), *([latest] if latest and not run else [])}, now())
-    except PdfbatchError as error:
-        say(f"not noted in {output}: {error.message}")
 
 
 def _show_boots(store: Store, run: str, worker: int | None) -> None:

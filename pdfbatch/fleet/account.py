@@ -8,12 +8,18 @@ from datetime import datetime
 from pdfbatch.errors import NotReady, PdfbatchError
 from pdfbatch.fleet import survey
 from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.names import Names
+from pdfbatch.fleet.setup import current_wish
 from pdfbatch.fleet.survey import asked
+from pdfbatch.fleet.template import SetupWish, out_of_reach
 from pdfbatch.fleet.values import Account, Quota, Subnet, Wish, Zone
 
+_SETUP = "Run `pdfbatch setup`, or see all that is missing with `pdfbatch doctor`."
 
-def ask(clients: Clients, wish: Wish, now: datetime) -> Account:
-    """
+
+def ask(clients: Clients, wish: Wish, source: str, output: str, now: datetime) -> Account:
+    """`source` and `output` are URLs: whether the machines may use them.
+
     Raises:
         NotReady: the account lacks what no launch can do without; `pdfbatch doctor` tells all at once.
         UsageError: an image, type or subnet that was named does not exist.
@@ -21,11 +27,15 @@ def ask(clients: Clients, wish: Wish, now: datetime) -> Account:
     types, names, warnings = list(wish.instance_types), wish.names, list[str]()
     facts = survey.vcpus_of(clients, types)
     code, family = survey.family_of(types)
-    subnets = survey.subnets(clients, wish.subnets)
-    if asked(lambda: survey.has_profile(clients, names), warnings, otherwise=True) is False:
-        raise NotReady(f"There is no instance profile {names.role}.", _SETUP)
+    made_for = asked(lambda: current_wish(clients, names), warnings, SetupWish(names))
+    subnets = survey.subnets(clients, wish.subnets, made_for.vpc)
+    private = [subnet.id for subnet in subnets if not subnet.is_public]
+    if private:
+        warnings.append(f"no public address in {', '.join(private)}: they need NAT, or endpoints for S3 and ECR")
+    _check_made(clients, names, made_for, source, output, warnings)
     topic = names.topic_arn(clients.region, clients.account)
     return Account(
+        number=clients.account,
         region=clients.region,
         zones=_zones(clients, wish, subnets, now, warnings),
         vcpus={kind: each.vcpus for kind, each in facts.items()},
@@ -34,14 +44,26 @@ def ask(clients: Clients, wish: Wish, now: datetime) -> Account:
         ami=survey.ami(clients, wish.ami),
         image=_image(clients, wish, warnings),
         profile=names.role,
-        security_groups=[survey.security_group(clients, names, subnets[0].id)],
+        security_groups=[survey.security_group(clients, names, subnets[0].vpc)],
         log_group=names.log_group,
         topic=topic if asked(lambda: survey.has_topic(clients, topic), warnings, otherwise=False) else "",
         warnings=warnings,
     )
 
 
-_SETUP = "Run `pdfbatch setup`, or see all that is missing with `pdfbatch doctor`."
+def _check_made(
+    clients: Clients, names: Names, made_for: SetupWish, source: str, output: str, warnings: list[str]
+) -> None:
+    """What machines would boot in vain without. A stack that is not one of pdfbatch's is not judged."""
+    if asked(lambda: survey.has_profile(clients, names), warnings, otherwise=True) is False:
+        raise NotReady(f"There is no instance profile {names.role}.", _SETUP)
+    if asked(lambda: survey.has_log_group(clients, names.log_group), warnings, otherwise=True) is False:
+        raise NotReady(f"There is no log group {names.log_group}.", _SETUP)
+    if outside := out_of_reach(made_for, [source], [output]):
+        raise NotReady(
+            f"The machines' role may not use {', '.join(outside)}.",
+            f"Allow it with `pdfbatch setup --input {source} --output {output}`: it adds to what was set up before.",
+        )
 
 
 def _zones(clients: Clients, wish: Wish, subnets: Sequence[Subnet], now: datetime, warnings: list[str]) -> list[Zone]:

@@ -15,11 +15,14 @@ ATTEMPTS = 5
 
 
 class Clients:
-    """All of one region, with the credentials that boto3 finds."""
+    """All of one region ("": the one that boto3's settings name), with the credentials that boto3 finds."""
+
+    def __init__(self, region: str = "") -> None:
+        self._region = region
 
     @cached_property
     def region(self) -> str:
-        return aws.region()
+        return self._region or aws.region()
 
     @cached_property
     def account(self) -> str:
@@ -29,40 +32,40 @@ class Clients:
 
     @cached_property
     def ec2(self) -> EC2Client:
-        return aws.client("ec2", ATTEMPTS)
+        return aws.client("ec2", ATTEMPTS, self._region)
 
     @cached_property
     def sts(self) -> Any:
-        return aws.client("sts", ATTEMPTS)
+        return aws.client("sts", ATTEMPTS, self._region)
 
     @cached_property
     def ssm(self) -> Any:
-        return aws.client("ssm", ATTEMPTS)
+        return aws.client("ssm", ATTEMPTS, self._region)
 
     @cached_property
     def iam(self) -> Any:
-        return aws.client("iam", ATTEMPTS)
+        return aws.client("iam", ATTEMPTS, self._region)
 
     @cached_property
     def ecr(self) -> Any:
-        return aws.client("ecr", ATTEMPTS)
+        return aws.client("ecr", ATTEMPTS, self._region)
 
     @cached_property
     def logs(self) -> Any:
-        return aws.client("logs", ATTEMPTS)
+        return aws.client("logs", ATTEMPTS, self._region)
 
     @cached_property
     def sns(self) -> Any:
-        return aws.client("sns", ATTEMPTS)
+        return aws.client("sns", ATTEMPTS, self._region)
 
     @cached_property
     def budgets(self) -> Any:
-        return aws.client("budgets", ATTEMPTS)
+        return aws.client("budgets", ATTEMPTS, self._region)
 
     @cached_property
     def quotas(self) -> Any:
-        return aws.client("service-quotas", ATTEMPTS)
+        return aws.client("service-quotas", ATTEMPTS, self._region)
 
     @cached_property
     def cloudformation(self) -> Any:
-        return aws.client("cloudformation", ATTEMPTS)
+        return aws.client("cloudformation", ATTEMPTS, self._region)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -18,8 +18,9 @@ from pdfbatch.fleet import survey
 from pdfbatch.fleet.clients import ATTEMPTS, Clients
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.plan import quota_request
-from pdfbatch.fleet.policies import SERVICE_ROLES, Place, place
+from pdfbatch.fleet.policies import SERVICE_ROLES, place
 from pdfbatch.fleet.setup import current_wish, has_service_role
+from pdfbatch.fleet.template import SetupWish, out_of_reach
 from pdfbatch.fleet.values import Subnet
 from pdfbatch.store import S3Store
 
@@ -76,11 +77,7 @@ class Patient(NamedTuple):
         Raises:
             NotReady: there is none.
         """
-        if not (vpc := current_wish(self.clients, self.names).vpc):
-            return survey.subnets(self.clients, ())
-        with aws.translating(f"look up the subnets of {vpc}"):
-            found = self.clients.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"]
-        return survey.subnets(self.clients, [subnet["SubnetId"] for subnet in found])
+        return survey.subnets(self.clients, (), current_wish(self.clients, self.names).vpc)
 
 
 class Finding(NamedTuple):
@@ -205,23 +202,15 @@ def _policy(patient: Patient) -> Finding:
     if not survey.has_profile(patient.clients, patient.names):
         return Finding("missing", "no role yet", patient.setup())
     wish = current_wish(patient.clients, patient.names)
-    writable = [place(url) for url in wish.outputs]
-    readable = [*(place(url) for url in [*wish.inputs, *wish.models]), *writable]
-    if not readable:
+    if wish == SetupWish(patient.names):
         return Finding(
             "unknown",
             f"the role {patient.names.role} is not from `pdfbatch setup`",
             "Compare `pdfbatch doctor --policy`.",
         )
-    outside = [url for url in patient.inputs if not _is_in(url, readable)]
-    outside += [url for url in patient.outputs if not _is_in(url, writable)]
-    if outside:
+    if outside := out_of_reach(wish, patient.inputs, patient.outputs):
         return Finding("missing", f"the role may not use {', '.join(outside)}", patient.setup())
     return Finding("ok", f"reads {', '.join([*wish.inputs, *wish.models])}; writes {', '.join(wish.outputs)}")
-
-
-def _is_in(url: str, places: Iterable[Place]) -> bool:
-    return any(here.covers(place(url)) for here in places)
 
 
 def _service_roles(patient: Patient) -> Finding:

@@ -12,9 +12,11 @@ from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.ec2 import Found
-from pdfbatch.runs.manifest import load_fleet, save_fleet
+from pdfbatch.fleet.names import output_digest
+from pdfbatch.records import FleetRecord
+from pdfbatch.runs import manifest
 from pdfbatch.runs.progress import timestamp
-from pdfbatch.store import Store
+from pdfbatch.store import Store, open_store
 
 POLL_SECONDS = 5.0
 VERIFY_SECONDS = 300.0
@@ -59,37 +61,44 @@ def end(
     wanted: Callable[[Found], bool],
     sleep: Callable[[float], None],
     known_fleets: Iterable[str] = (),
+    settle_seconds: float = 0.0,
 ) -> Ended:
     """Ends everything that is wanted and waits until it is gone; to call it again does no harm.
 
-    `known_fleets` are ended even if EC2's lists do not show them yet.
+    `known_fleets` are ended even if EC2's lists do not show them yet; for `settle_seconds` nothing more may show.
 
     Raises:
         PdfbatchError: something is left; the message names it.
     """
-    found = look(clients).only(wanted)
-    refused = ec2.delete_fleets(clients, sorted({each.id for each in found.fleets} | set(known_fleets)))
-    ec2.terminate(clients, [each.id for each in found.instances if each.state != "shutting-down"])
-    left = _wait(clients, wanted, sleep)
-    ec2.delete_templates(clients, (each.id for each in left.templates))
-    if left.fleets or left.instances:
-        raise _left(left, refused)
+    known, seen = set(known_fleets), Remains([], [], [])
+    refused: list[str] = []
+    waited = quiet = 0.0
+    while True:
+        found = look(clients).only(wanted)
+        seen = Remains(*(_together(before, now) for before, now in zip(seen, found, strict=True)))
+        ids = known | {each.id for each in found.fleets}
+        refused = ec2.delete_fleets(clients, sorted(ids))
+        known = {fleet for fleet in ids if any(fleet in line for line in refused)}
+        ec2.terminate(clients, [each.id for each in found.instances if each.state != "shutting-down"])
+        is_quiet = not (found.fleets or found.instances or known)
+        if (is_quiet and quiet >= settle_seconds) or waited >= VERIFY_SECONDS:
+            break
+        quiet = quiet + POLL_SECONDS if is_quiet else 0.0
+        sleep(POLL_SECONDS)
+        waited += POLL_SECONDS
+    if found.fleets or found.instances or known:
+        raise _left(found, refused)
+    ec2.delete_templates(clients, (each.id for each in seen.templates))
     return Ended(
-        runs=found.runs(),
-        fleets=len(found.fleets),
-        instances=len(found.instances),
-        templates=len(left.templates),
+        runs=seen.runs(),
+        fleets=len(seen.fleets),
+        instances=len(seen.instances),
+        templates=len(seen.templates),
     )
 
 
-def _wait(clients: Clients, wanted: Callable[[Found], bool], sleep: Callable[[float], None]) -> Remains:
-    waited = 0.0
-    while True:
-        left = look(clients).only(wanted)
-        if not (left.fleets or left.instances) or waited >= VERIFY_SECONDS:
-            return left
-        sleep(POLL_SECONDS)
-        waited += POLL_SECONDS
+def _together(before: list[Found], now: list[Found]) -> list[Found]:
+    return list({each.id: each for each in [*before, *now]}.values())
 
 
 def _left(left: Remains, refused: list[str]) -> PdfbatchError:
@@ -101,9 +110,36 @@ def _left(left: Remains, refused: list[str]) -> PdfbatchError:
     )
 
 
-def tell_store(output: Store, runs: Iterable[str], now: datetime) -> None:
-    """Writes into the runs' own records that they were ended, so that `status` and the next launch know."""
-    for run in runs:
-        record = load_fleet(output, run)
+def record_of(output: Store, run: str, say: Callable[[str], None]) -> FleetRecord | None:
+    """What the store tells of the fleet of a run ("": the current one); None if it was none or the store is gone."""
+    try:
+        output.check_readable()
+        wanted = run or manifest.current(output)
+        return manifest.load_fleet(output, wanted) if wanted else None
+    except PdfbatchError as error:
+        say(f"looking for tags alone: {error.message}")
+        return None
+
+
+def note_ended(
+    found: Remains, output: Store | None, record: FleetRecord | None, now: datetime, say: Callable[[str], None]
+) -> None:
+    """Writes into the runs' own records that they are ended, before they are: a launch that is still under way reads
+    it, and `status` and the next launch will. Without a store at hand it is looked for by the tags."""
+    if output is not None and record is not None:
+        _note(output, record.run, now, say)
+    for run in found.runs():
+        if record is None or run != record.run:
+            place = next((each.place for group in found for each in group if each.run == run), "")
+            digest = next((each.output for group in found for each in group if each.run == run), "")
+            if place and output_digest(place) == digest:
+                _note(open_store(place), run, now, say)
+
+
+def _note(output: Store, run: str, now: datetime, say: Callable[[str], None]) -> None:
+    try:
+        record = manifest.load_fleet(output, run)
         if record is not None and record.ended is None:
-            save_fleet(output, record.model_copy(update={"ended": timestamp(now)}))
+            manifest.save_fleet(output, record.model_copy(update={"ended": timestamp(now)}))
+    except PdfbatchError as error:
+        say(f"not noted in {output.url}: {error.message}")

@@ -231,13 +231,15 @@ def delete_fleets(clients: Clients, ids: Sequence[str]) -> list[str]:
             )
         for each in answer.get("UnsuccessfulFleetDeletions", []):
             error = each.get("Error", {})
-            if error.get("Code") != "fleetIdDoesNotExist":
-                refused.append(f"{each.get('FleetId')}: {error.get('Message', error.get('Code'))}")
+            if error.get("Code") == "fleetNotInDeletableState":
+                continue  # it was deleted before
+            refused.append(f"{each.get('FleetId')}: {error.get('Message', error.get('Code'))}")
     return refused
 
 
 def terminate(clients: Clients, ids: Sequence[str]) -> None:
-    """Ends instances. One that is gone already answers 403 or that it is not there: whoever cares looks again."""
+    """Ends instances. One that is gone already answers 403 or that it is not there, and then so does the whole batch:
+    each is ended alone, and whoever cares looks again."""
     if not ids:
         return
     try:
@@ -246,6 +248,9 @@ def terminate(clients: Clients, ids: Sequence[str]) -> None:
     except PdfbatchError as error:
         if aws.error_code(error.__cause__) not in ("UnauthorizedOperation", "InvalidInstanceID.NotFound"):
             raise
+        if len(ids) > 1:
+            for each in ids:
+                terminate(clients, [each])
 
 
 def delete_templates(clients: Clients, names: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -19,11 +20,17 @@ from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.plan import Decided, user_data
 from pdfbatch.fleet.refusals import action_for, explained
 from pdfbatch.fleet.values import Launched, Plan, Zone
+from pdfbatch.records import DoneMark, RunKeys
 from pdfbatch.runs import manifest
+from pdfbatch.runs.progress import timestamp
+from pdfbatch.runs.twins import somebody_lives
 from pdfbatch.store import Store
 
 T = TypeVar("T")
 
+PLAN_LASTS = timedelta(minutes=30)
+SETTLE_SECONDS = 15.0
+"""EC2's lists lag behind: a fleet whose making was broken off may show only now."""
 PAUSES = (2.0, 5.0, 12.0, 30.0)
 """Seconds to wait before a call is tried again that AWS was too busy for, each up to half as long again by chance."""
 
@@ -37,6 +44,7 @@ class Outside(NamedTuple):
     tell: Callable[[str], None]
     """Told one line for each thing that is made or is not as it should be."""
     sleep: Callable[[float], None]
+    clock: Callable[[], datetime]
 
 
 def launch(decided: Decided, outside: Outside, keep_partial: bool = False) -> Launched:
@@ -45,6 +53,7 @@ def launch(decided: Decided, outside: Outside, keep_partial: bool = False) -> La
         PdfbatchError: not every worker could be launched, and nothing of it is left; or something is, and it is named.
     """
     plan, output = decided.plan, outside.output
+    _check_still_right(decided, outside)
     output.check_writable()
     winner = manifest.claim(output, decided.manifest, decided.latest)
     if winner != plan.run:
@@ -71,6 +80,16 @@ def launch(decided: Decided, outside: Outside, keep_partial: bool = False) -> La
     )
 
 
+def _check_still_right(decided: Decided, outside: Outside) -> None:
+    """A person may have thought it over for long: whether a run has come to life meanwhile, or the plan has aged."""
+    again = "Run the same command again for a new plan."
+    now, output = outside.clock(), outside.output
+    if now - datetime.fromisoformat(decided.record.launched) > PLAN_LASTS:
+        raise PdfbatchError("The plan is too old: its prices and its end are of another hour.", again)
+    if decided.latest and somebody_lives(output, manifest.load(output, decided.latest), now):
+        raise PdfbatchError(f"Run {decided.latest} has come to life while this one was planned.", again)
+
+
 class _Making:
     """A launch under way: what it has made so far."""
 
@@ -83,25 +102,44 @@ class _Making:
 
     def all_workers(self, keep_partial: bool) -> None:
         for worker in range(self._plan.workers):
+            self._check_not_ended()
             try:
                 self._worker(worker)
             except PdfbatchError as error:
                 if not (keep_partial and self.fleets):
                     raise
-                self.missing[worker] = explained(error, self._plan).message
-                self._outside.tell(f"worker {worker}: {self.missing[worker]}")
+                self._go_without(worker, explained(error, self._plan).message)
+        self._check_not_ended()
+
+    def _check_not_ended(self) -> None:
+        """`down` writes first, then ends what it sees: what it cannot see yet must not be made, or be taken away."""
+        record = manifest.load_fleet(self._outside.output, self._plan.run)
+        if record is None or record.ended is not None:
+            raise PdfbatchError("The run was ended by `pdfbatch down` while it was being launched.", "Launch it again.")
+
+    def _go_without(self, worker: int, why: str) -> None:
+        """Its slice has come to an end before it began: else the run would wait for it for ever."""
+        self.missing[worker] = why
+        self._outside.tell(f"worker {worker}: {why}")
+        mark = DoneMark(
+            worker=worker, why="gave_up", at=timestamp(self._outside.clock()), detail=f"Not launched: {why}"
+        )
+        self._outside.output.put(RunKeys(self._plan.run).done_mark(worker), mark.model_dump_json().encode())
 
     def undo(self, error: BaseException) -> None:
         """Takes away what was made; if that fails too, says what to type, and `error` goes on its way."""
         outside, run = self._outside, self._plan.run
         outside.tell("the launch failed; taking away what was made")
         try:
-            end(outside.clients, lambda found: found.run == run, outside.sleep, self.fleets.values())
+            end(outside.clients, lambda found: found.run == run, outside.sleep, self.fleets.values(), SETTLE_SECONDS)
             manifest.disclaim(outside.output, self._decided.manifest, self._decided.latest)
-        except PdfbatchError as trouble:
+        except BaseException as trouble:
             outside.tell(
-                f"{trouble.message} Run `pdfbatch down {self._plan.output}` until it says that nothing is left."
+                f"NOT all is taken away: run `pdfbatch down {self._plan.output}` until it says that nothing is left"
             )
+            if not isinstance(trouble, PdfbatchError):
+                raise
+            outside.tell(trouble.message)
             error.add_note(trouble.message)
 
     def _worker(self, worker: int) -> None:

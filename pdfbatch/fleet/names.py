@@ -1,5 +1,6 @@
 """What everything that pdfbatch makes in an account is called, and the tags it carries. Pure."""
 
+import hashlib
 import re
 from typing import NamedTuple
 
@@ -63,6 +64,16 @@ class Names(NamedTuple):
     def template(self, run: str, worker: int) -> str:
         """Of a worker's launch template."""
         return f"{self.stack}-{run}-{worker}"
+
+
+def place_tag(url: str) -> str:
+    """A URL as a tag's value may hold it: `_` for other characters, and cut. Source: EC2 guide, tag restrictions."""
+    return re.sub(r"[^\w \-+=.:/@]", "_", url)[:256]
+
+
+def output_digest(url: str) -> str:
+    """What `TAG_OUTPUT` holds: a tag's value may not hold every character that a key of S3 may."""
+    return hashlib.sha256(url.encode()).hexdigest()[:32]
 
 
 def log_stream(run: str, worker: int, instance: str = "") -> str:

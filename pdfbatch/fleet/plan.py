@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -21,9 +20,8 @@ DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
 END_BEFORE_EXPIRY = timedelta(minutes=5)
 """Machines end themselves so long before it, whatever their worker does."""
 LEAST_HOURS = 0.5
-_TAG_KEY = re.compile(r"[A-Za-z0-9+\-=.,_:@]{1,128}")
+_TAG_KEY = re.compile(r"(?!\.{1,2}$|_index$)[A-Za-z0-9+\-=.,_:@]{1,128}")
 """Tags are switched on in the metadata service, and then no key may hold a space or a slash. Source: EC2 guide."""
-_NO_TAG_VALUE = re.compile(r"[^\w \-+=._:/@]|^.{257,}$")
 _MOST_TAGS = 45
 """EC2 takes 50 tags on a resource; AWS and pdfbatch put theirs beside a person's."""
 
@@ -58,7 +56,7 @@ def decide(
     warnings = [*account.warnings, *_price_warnings(account, wish)]
     price = _price_range(options)
     max_hours = _max_hours(wish, workers, price, notes)
-    expiry = now + timedelta(hours=max_hours)
+    expiry = (now + timedelta(hours=max_hours)).replace(microsecond=0)
     pages, pace = pricing.pages_left(work), _pace(wish, frozen.engine, account, measured)
     hours = pricing.hours_of(pages, pace, workers)
     if hours is not None and hours.high > max_hours:
@@ -72,6 +70,7 @@ def decide(
     worst_price = price.high if options else 0.0
     record = FleetRecord(
         run=frozen.run,
+        account=account.number,
         region=account.region,
         launched=timestamp(now),
         deadline=timestamp(expiry - DRAIN_BEFORE_EXPIRY),
@@ -210,7 +209,12 @@ def _pace(wish: Wish, engine: str, account: Account, measured: Pace | None) -> P
 def _tags(wish: Wish, manifest: Manifest) -> dict[str, str]:
     own = dict(wish.tags)
     for key, value in own.items():
-        if not _TAG_KEY.fullmatch(key) or _NO_TAG_VALUE.search(value) or key.startswith(("aws:", "pdfbatch:")):
+        if (
+            not _TAG_KEY.fullmatch(key)
+            or len(value) > 256
+            or tags.place_tag(value) != value
+            or key.startswith(("aws:", "pdfbatch:"))
+        ):
             raise UsageError(
                 f"The tag {key}={value} is not allowed.",
                 "Keys hold letters, digits and + - = . , _ : @, and do not begin with aws: or pdfbatch:; values may "
@@ -222,11 +226,6 @@ def _tags(wish: Wish, manifest: Manifest) -> dict[str, str]:
         "Name": own.get("Name", f"{wish.names.stack} {manifest.run}"),
         tags.TAG_STACK: wish.names.stack,
         tags.TAG_RUN: manifest.run,
-        tags.TAG_OUTPUT: output_digest(manifest.output),
-        tags.TAG_PLACE: _NO_TAG_VALUE.sub("_", manifest.output)[:256],
+        tags.TAG_OUTPUT: tags.output_digest(manifest.output),
+        tags.TAG_PLACE: tags.place_tag(manifest.output),
     }
-
-
-def output_digest(url: str) -> str:
-    """A tag's value may not hold every character that a key of S3 may."""
-    return hashlib.sha256(url.encode()).hexdigest()[:32]

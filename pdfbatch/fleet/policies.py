@@ -94,7 +94,15 @@ def launcher_policy(
 def _launching(ec2: str, region: str, names: Names) -> list[Statement]:
     """A fleet of the type `maintain` takes its machines' tags from the launch template: at CreateFleet no tag of
     theirs can be asked for. What comes to be is limited by the template, which must be the stack's."""
-    parts = ["instance", "network-interface", "security-group", "spot-instances-request", "subnet", "volume"]
+    parts = [
+        "instance",
+        "key-pair",
+        "network-interface",
+        "security-group",
+        "spot-instances-request",
+        "subnet",
+        "volume",
+    ]
     wishes = {"StringEquals": {f"aws:RequestTag/{TAG_STACK}": names.stack}}
     made = {"ec2:CreateAction": ["CreateFleet", "CreateLaunchTemplate", "RunInstances"]}
     return [
@@ -109,7 +117,7 @@ def _launching(ec2: str, region: str, names: Names) -> list[Statement]:
         _allow("TagWhatIsMade", ["ec2:CreateTags"], f"{ec2}:*/*", {"StringEquals": {**wishes["StringEquals"], **made}}),
         _allow(
             "EndWhatIsMade",
-            ["ec2:DeleteFleets", "ec2:DeleteLaunchTemplate", "ec2:ModifyFleet", "ec2:TerminateInstances"],
+            ["ec2:DeleteFleets", "ec2:DeleteLaunchTemplate", "ec2:TerminateInstances"],
             [f"{ec2}:{part}/*" for part in ("fleet", "instance", "launch-template")],
             _of_stack(names),
         ),
@@ -157,12 +165,12 @@ def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -
         _allow("FindMachineImage", ["ssm:GetParameter"], f"arn:aws:ssm:{region}::parameter/aws/service/*"),
         _allow(
             "FindImage",
-            ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:DescribeRepositories"],
+            ["ecr:DescribeImages", "ecr:DescribeRepositories"],
             _repository(region, account, names),
         ),
         _allow(
             "ReadLogs",
-            ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
+            ["logs:FilterLogEvents"],
             [group, f"{group}:*"],
         ),
         _allow(
@@ -171,8 +179,8 @@ def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -
             f"arn:aws:cloudformation:{here}:stack/{names.stack}/*",
         ),
         _allow(
-            "TellPeople",
-            ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Publish"],
+            "SeeTopic",
+            ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"],
             names.topic_arn(region, account),
         ),
         _allow("SeeBudget", ["budgets:ViewBudget"], f"arn:aws:budgets::{account}:budget/{names.budget}"),

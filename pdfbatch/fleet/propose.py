@@ -72,7 +72,7 @@ def propose(
     prepared = _prepared(source, output, wish, reading, now)
     if not prepared.manifest.documents:
         return Proposal(None, prepared)
-    found = accounts.ask(clients, wish, now)
+    found = accounts.ask(clients, wish, source.url, output.url, now)
     engine = reading.engine or ("dolphin" if all(found.gpus.values()) else "cpu")
     _check_engine(engine, reading.model, found.gpus)
     warnings: list[str] = []

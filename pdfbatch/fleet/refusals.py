@@ -19,6 +19,8 @@ _QUOTA = ("MaxSpotInstanceCountExceeded", "VcpuLimitExceeded")
 _CAPACITY = ("InsufficientInstanceCapacity", "UnfulfillableCapacity", "Unsupported", "InsufficientCapacity")
 _ADDRESSES = ("InsufficientFreeAddressesInSubnet",)
 _BUSY = ("MaxFleetCountExceeded", "RequestLimitExceeded")
+_NOT_YET = ("InvalidLaunchTemplateName.NotFoundException", "InvalidLaunchTemplateId.NotFound")
+"""A template that was made a moment ago may not be seen everywhere yet."""
 _SERVICE_ROLE = ("AuthFailure.ServiceLinkedRoleCreationNotPermitted", "ServiceLinkedRoleCreationNotPermitted")
 _DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 
@@ -31,7 +33,7 @@ def action_for(error: PdfbatchError) -> Action:
     code = code_of(error)
     if code in _CAPACITY + _ADDRESSES:
         return "elsewhere"
-    return "later" if code in _BUSY else "stop"
+    return "later" if code in _BUSY + _NOT_YET else "stop"
 
 
 def explained(error: PdfbatchError, plan: Plan, decoded: str = "") -> PdfbatchError:

@@ -80,15 +80,16 @@ def offerings(clients: Clients, types: Sequence[str]) -> dict[str, set[str]]:
     return wanted
 
 
-def subnets(clients: Clients, wanted: Sequence[str]) -> list[Subnet]:
-    """One subnet of each zone, sorted by zone: a fleet takes no two of one zone. `wanted` empty: the default VPC's.
+def subnets(clients: Clients, wanted: Sequence[str], vpc: str = "") -> list[Subnet]:
+    """One subnet of each zone, sorted by zone: a fleet takes no two of one zone. `wanted` empty: those of `vpc`, or of
+    the default VPC.
 
     Raises:
         NotReady: there is none.
+        UsageError: they are of several VPCs, or not there.
     """
-    chosen: Any = (
-        {"SubnetIds": list(wanted)} if wanted else {"Filters": [{"Name": "default-for-az", "Values": ["true"]}]}
-    )
+    in_vpc = {"Name": "vpc-id", "Values": [vpc]} if vpc else {"Name": "default-for-az", "Values": ["true"]}
+    chosen: Any = {"SubnetIds": list(wanted)} if wanted else {"Filters": [in_vpc]}
     try:
         with aws.translating("look up the subnets"):
             found = clients.ec2.describe_subnets(**chosen)["Subnets"]
@@ -99,12 +100,22 @@ def subnets(clients: Clients, wanted: Sequence[str]) -> list[Subnet]:
                 "List them with `aws ec2 describe-subnets`; they must be of this region.",
             ) from error
         raise
+    if len({each["VpcId"] for each in found}) > 1:
+        raise UsageError(
+            f"The subnets {', '.join(wanted)} are of several VPCs.",
+            "Give those of one; so is the security group.",
+        )
     of_zone: dict[str, Subnet] = {}
     for each in sorted(found, key=lambda each: -each.get("AvailableIpAddressCount", 0)):
-        of_zone.setdefault(each["AvailabilityZone"], Subnet(each["SubnetId"], each["AvailabilityZone"]))
+        subnet = Subnet(
+            each["SubnetId"], each["AvailabilityZone"], each["VpcId"], bool(each.get("MapPublicIpOnLaunch", False))
+        )
+        of_zone.setdefault(subnet.zone, subnet)
     if not of_zone:
         raise NotReady(
-            f"There is no default VPC with subnets in {clients.region}.",
+            f"There is no VPC {vpc} with subnets in {clients.region}."
+            if vpc
+            else f"There is no default VPC with subnets in {clients.region}.",
             "Make it with `aws ec2 create-default-vpc`, or name subnets of yours with --subnet.",
         )
     return [of_zone[zone] for zone in sorted(of_zone)]
@@ -229,30 +240,34 @@ def _parameter(clients: Clients, name: str) -> str:
 
 
 def newest_image(clients: Clients, names: Names) -> str:
-    """The image pushed last to the stack's own repository, by digest.
+    """What `make push` put into the stack's own repository last, under the tag `latest`, by digest.
+
+    Not simply what was pushed last: Docker may push an index and its parts, and an older image that is pushed again
+    keeps its time.
 
     Raises:
-        NotReady: there is no repository, or no image in it.
+        NotReady: there is no repository, or no such image in it.
     """
     try:
         with aws.translating(f"look into the image repository {names.repository}"):
-            pages = clients.ecr.get_paginator("describe_images").paginate(repositoryName=names.repository)
-            found = [image for page in pages for image in page["imageDetails"]]
             where = clients.ecr.describe_repositories(repositoryNames=[names.repository])["repositories"][0]
+            found = clients.ecr.describe_images(repositoryName=names.repository, imageIds=[{"imageTag": "latest"}])[
+                "imageDetails"
+            ]
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) != "RepositoryNotFoundException":
-            raise
-        raise NotReady(
-            f"There is no image repository {names.repository} in {clients.region}.",
-            "Make it with `pdfbatch setup`, fill it with `make image push`; or name an image with --image.",
-        ) from error
-    if not found:
-        raise NotReady(
-            f"The image repository {names.repository} is empty.",
-            "Fill it with `make image push`, or name an image with --image.",
-        )
-    newest = max(found, key=lambda image: image.get("imagePushedAt", datetime.min.replace(tzinfo=UTC)))
-    return f"{where['repositoryUri']}@{newest['imageDigest']}"
+        code = aws.error_code(error.__cause__)
+        if code == "RepositoryNotFoundException":
+            raise NotReady(
+                f"There is no image repository {names.repository} in {clients.region}.",
+                "Make it with `pdfbatch setup`, fill it with `make image push`; or name an image with --image.",
+            ) from error
+        if code == "ImageNotFoundException":
+            raise NotReady(
+                f"The image repository {names.repository} has no image tagged latest.",
+                "Fill it with `make image push`, or name an image with --image.",
+            ) from error
+        raise
+    return f"{where['repositoryUri']}@{found[0]['imageDigest']}"
 
 
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[^.]+)\.[^/]+/(?P<name>[^:@]+)(:(?P<tag>[^@]+))?$")
@@ -285,14 +300,13 @@ def is_pinned(reference: str) -> bool:
     return "@sha256:" in reference
 
 
-def security_group(clients: Clients, names: Names, subnet: str) -> str:
-    """The id of the stack's security group in the VPC of a subnet.
+def security_group(clients: Clients, names: Names, vpc: str) -> str:
+    """The id of the stack's security group in a VPC.
 
     Raises:
         NotReady: there is none.
     """
     with aws.translating("look up the security group"):
-        vpc = clients.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
         found = clients.ec2.describe_security_groups(
             Filters=[
                 {"Name": "vpc-id", "Values": [vpc]},
@@ -320,6 +334,13 @@ def has_profile(clients: Clients, names: Names) -> bool:
             raise
         return False
     return bool(found["Roles"])
+
+
+def has_log_group(clients: Clients, group: str) -> bool:
+    """Without it Docker starts no container that is to log there."""
+    with aws.translating(f"look up the log group {group}"):
+        found = clients.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    return any(each["logGroupName"] == group for each in found)
 
 
 def has_topic(clients: Clients, arn: str) -> bool:

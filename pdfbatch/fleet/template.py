@@ -6,11 +6,11 @@ The wish it was rendered from is kept in its metadata, so that a later setup can
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pdfbatch.fleet.names import TAG_STACK, Names
-from pdfbatch.fleet.policies import worker_policy
+from pdfbatch.fleet.policies import place, worker_policy
 
 Template = dict[str, Any]
 METADATA = "pdfbatch"
@@ -46,6 +46,17 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         budget_dollars=new.budget_dollars or old.budget_dollars,
         vpc=new.vpc or old.vpc,
     )
+
+
+def out_of_reach(wish: SetupWish, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+    """The places (URLs) that the role of a stack may not use; none where the wish is empty: another maker's role cannot
+    be judged by it."""
+    writable = [place(url) for url in wish.outputs]
+    readable = [*(place(url) for url in [*wish.inputs, *wish.models]), *writable]
+    if not readable:
+        return []
+    wanted = [*((url, readable) for url in inputs), *((url, writable) for url in outputs)]
+    return [url for url, places in wanted if not any(here.covers(place(url)) for here in places)]
 
 
 def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:

@@ -46,6 +46,9 @@ class Subnet(NamedTuple):
     id: str
     zone: str
     """Its name in this account, as `us-east-1a`."""
+    vpc: str = ""
+    is_public: bool = True
+    """Whether it gives machines a public address; else they need a NAT route or endpoints."""
 
 
 class Work(BaseModel):
@@ -101,6 +104,8 @@ class Account(BaseModel):
     """What AWS answered before a launch. What could not be asked is None or empty and has its line in `warnings`."""
 
     model_config = ConfigDict(frozen=True)
+    number: str
+    """Its twelve digits."""
     region: str
     zones: list[Zone]
     vcpus: dict[str, int]

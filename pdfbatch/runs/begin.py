@@ -180,6 +180,10 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
     asked_for = (wanted.engine, wanted.options, wanted.part.total, None)
     same = (found.engine, found.options, found.total_workers, found.retry_of) == asked_for
     same = same and is_model(wanted.model, found.model)
+    if manifest.load_fleet(output, run) is not None:
+        if somebody_lives(output, found, now):
+            raise _alive_error(run, output)
+        return None  # a fleet's run is not taken up on other machines; what it left is frozen as a new one
     beat, mark = last_sign(output, RunKeys(run), wanted.part.worker)
     finished = mark is not None and mark.why == "done"
     if same and not finished:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError
-from pdfbatch.records import FINAL_ENDINGS, DoneMark, Heartbeat, Manifest, RunKeys
+from pdfbatch.records import FINAL_ENDINGS, DoneMark, Heartbeat, Machine, Manifest, RunKeys
 from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.progress import done_marks, heartbeats
 from pdfbatch.runs.signs import STALE_SECONDS, age_seconds, has_ended, is_alive
@@ -50,12 +50,16 @@ def _is_this_process(beat: Heartbeat) -> bool:
     return beat.host == socket.gethostname() and beat.pid == os.getpid() and beat.born == birth_of(beat.pid)
 
 
-def refuse_twin(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> None:
-    """
+def refuse_twin(beat: Heartbeat, mark: DoneMark | None, now: datetime, machine: Machine | None = None) -> None:
+    """`machine`: the fleet's machine that this process is on. Its boot script runs one worker after the other, so that
+    one of the same machine is dead.
+
     Raises:
         PdfbatchError: the worker of this beat lives, and it is not this process. One that went silent on another
             machine may be a Spot box that is gone: its replacement must not wait.
     """
+    if machine is not None and beat.machine is not None and beat.machine.instance == machine.instance:
+        return
     is_here = beat.host == socket.gethostname()
     if is_here and not _is_this_process(beat) and is_living(beat, mark, now):
         raise PdfbatchError(

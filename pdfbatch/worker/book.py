@@ -30,18 +30,24 @@ class Book:
             self._failures[outcome.key] = outcome
             self._new_failures = True
 
-    def keep(self, now: float) -> None:
-        """Writes what is due at `now`, seconds on the monotonic clock."""
+    def keep(self, now: float) -> bool:
+        """Writes what is due at `now`, seconds on the monotonic clock; whether outcomes were written to the ledger."""
+        has_written = False
         if self._ledger.pending >= FLUSH_LINES or now - self._flushed > FLUSH_SECONDS:
+            has_written = self._ledger.pending > 0
             self._ledger.flush()
             self._flushed = now
         if self._new_failures and now - self._listed > FAILURES_SECONDS:
             self._list_failures()
             self._listed = now
+        return has_written
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """Writes everything; whether outcomes were written to the ledger."""
+        has_written = self._ledger.pending > 0
         self._ledger.flush()
         self._list_failures()
+        return has_written
 
     def _list_failures(self) -> None:
         data = dump_failures(self._worker, self._keys.run, self._failures.values())

@@ -10,7 +10,9 @@ from functools import partial
 from pdfbatch import aws
 from pdfbatch.errors import PdfbatchError, PreconditionFailed
 from pdfbatch.records import FINAL_ENDINGS, Manifest, RunKeys
-from pdfbatch.runs.progress import RunStatus, done_marks, read_status
+from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.progress import RunStatus, done_marks, heartbeats, read_status
+from pdfbatch.runs.signs import is_alive, moment
 from pdfbatch.store import Store
 
 Publish = Callable[[str, str], None]
@@ -30,8 +32,7 @@ def complete(
     """
     try:
         keys = RunKeys(manifest.run)
-        final = {mark.worker for mark in done_marks(output, keys) if mark.why in FINAL_ENDINGS}
-        if not final.issuperset(range(manifest.total_workers)) or not _is_first(output, keys, clock()):
+        if not _all_have_ended(output, manifest, clock()) or not _is_first(output, keys, clock()):
             return False
         status = read_status(output, manifest, clock())
         publish(subject(status), message(status))
@@ -40,6 +41,21 @@ def complete(
         say(f"the end of the run could not be told: {told}")
         return False
     return True
+
+
+def _all_have_ended(output: Store, manifest: Manifest, now: datetime) -> bool:
+    """At the deadline a slice may have no machine that could say so: then silence counts."""
+    keys, fleet = RunKeys(manifest.run), load_fleet(output, manifest.run)
+    marks = {mark.worker: mark for mark in done_marks(output, keys)}
+    open_slices = {
+        worker
+        for worker in range(manifest.total_workers)
+        if worker not in marks or marks[worker].why not in FINAL_ENDINGS
+    }
+    if open_slices and fleet is not None and now >= moment(fleet.deadline):
+        beats = heartbeats(output, keys)
+        open_slices &= {beat.worker for beat in beats if is_alive(beat, marks.get(beat.worker), now)}
+    return not open_slices
 
 
 def _is_first(output: Store, keys: RunKeys, now: datetime) -> bool:

@@ -66,10 +66,12 @@ class Heart:
         key = self._keys.heartbeat(self._worker)
         entry = self._store.head(key)
         known, mark = last_sign(self._store, self._keys, self._worker)
+        first = self._beat()
         if known is not None:
-            refuse_twin(known, mark, self._clock())
+            refuse_twin(known, mark, self._clock(), first.machine)
             self._inherit(known)
-        data = self._beat().model_dump_json().encode()
+            first = self._beat()
+        data = first.model_dump_json().encode()
         if entry is None:
             self._store.put_new(key, data)
         else:

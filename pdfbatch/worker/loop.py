@@ -20,7 +20,6 @@ from pdfbatch.records import (
     Machine,
     Manifest,
     Outcome,
-    PageResult,
     RunKeys,
     SourceDocument,
     WorkerState,
@@ -74,7 +73,6 @@ class SliceRun:
         self._past: list[Life] = []
         self._notice: str | None = None
         self._has_strikes = job.machine is not None
-        self._got_something = False
 
     def run(self) -> DoneMark:
         """
@@ -152,11 +150,14 @@ class SliceRun:
                     if outcome is not None:
                         book.enter(outcome)
                         self._tally.document(outcome)
-                        self._got_something = True
-                    self._clear_strikes()
-                    book.keep(time.monotonic())
+                    if book.keep(time.monotonic()) or self._has_saved():
+                        self._clear_strikes()
         finally:
-            book.close()
+            if book.close() or self._has_saved():
+                self._clear_strikes()
+
+    def _has_saved(self) -> bool:
+        return self._pipeline is not None and self._pipeline.has_saved
 
     def _outcomes(self, left: Sequence[SourceDocument], scratch: Path) -> Iterator[Outcome | None]:
         if not left:
@@ -171,17 +172,14 @@ class SliceRun:
             job.engine.reader(self._children, options, scratch) as reader,
         ):
             self._pipeline = Pipeline(
-                places, self._children, reader, made_by, options, self._stop, self._stamp, self._page_done
+                places, self._children, reader, made_by, options, self._stop, self._stamp, self._tally.page
             )
             yield from self._pipeline.run(left)
 
-    def _page_done(self, page: PageResult, share: float, resumed: bool) -> None:
-        self._tally.page(page, share, resumed)
-        self._got_something |= not resumed
-
     def _clear_strikes(self) -> None:
-        """A machine that got something done is no broken one: its boots are not held against it."""
-        if not self._has_strikes or not self._got_something:
+        """A machine that got something done which lasts is no broken one: its boots are not held against it. Pages that
+        are read and lost with the next crash do not count."""
+        if not self._has_strikes:
             return
         self._has_strikes = False
         output, prefix = self._job.output, self._keys.strikes_of(self._job.worker)

@@ -96,6 +96,8 @@ class Pipeline:
         self._pages_running: dict[tuple[str, int], None] = {}
         self._outcomes: deque[Outcome] = deque()
         self._storing = 0
+        self.has_saved = False
+        """Whether pages are in a checkpoint that were read here."""
         self._is_late = False
         self._error: PdfbatchError | None = None
 
@@ -310,6 +312,8 @@ class Pipeline:
             self._error = error
         elif error is not None:
             raise error
+        else:
+            self.has_saved = True
 
     # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -21,7 +21,13 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("make") is None, reason="no make here"),
     pytest.mark.skipif(not (ROOT / ".venv" / ".user").exists(), reason="the Makefile's environment is not there"),
 ]
-DOCKER = '#!/bin/sh\necho "$@" >>"$NOTES"\n[ "$1" != login ] || cat >>"$NOTES"\n'
+DOCKER = """#!/bin/sh
+case $1 in
+  image) echo "${ARCHITECTURE:-amd64}" ;;
+  login) echo "$@" >>"$NOTES"; cat >>"$NOTES" ;;
+  *) echo "$@" >>"$NOTES" ;;
+esac
+"""
 
 
 def push(tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
@@ -41,6 +47,16 @@ def test_the_image_goes_where_launch_looks_for_it(account: Account, tmp_path: Pa
     notes = (tmp_path / "notes").read_text().splitlines()
     assert notes[0] == f"login --username AWS --password-stdin {repository.partition('/')[0]}"
     assert f"tag mine {repository}:latest" in notes and notes[-1] == f"push {repository}:latest"
+
+
+def test_an_image_for_another_processor_is_not_pushed(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.ready()
+    monkeypatch.setenv("ARCHITECTURE", "arm64")
+    pushed = push(tmp_path)
+    assert pushed.returncode != 0 and "DOCKER_DEFAULT_PLATFORM=linux/amd64" in pushed.stdout
+    assert not (tmp_path / "notes").exists()
 
 
 def test_without_a_repository_nothing_is_pushed(account: Account, tmp_path: Path) -> None:

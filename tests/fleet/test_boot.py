@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,10 @@ from pdfbatch.records import DoneMark, boot_of
 from tests.fleet.machine.box import FLEET, IMAGE, INSTANCE, Box, in_seconds
 from tests.imds import Imds
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="machines of the fleet run Linux"),
+]
 MARK = "done/worker-1.json"
 LOG = f"logs/worker-1/{INSTANCE}.log"
 MARKS = "$STUBS/store/papers/out/.pdfbatch/run-1/done"
@@ -293,6 +297,31 @@ def test_if_aws_refuses_everything_the_machine_shuts_down_all_the_same(box: Box)
     calls = box.boot(worker_ends(0))
     assert len(which(calls, "docker run")) == 1
     assert calls[-1] == NOW
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "KMS.DisabledException"])
+def test_a_machine_that_may_not_write_ends_its_fleet_and_tells_somebody(box: Box, code: str) -> None:
+    box.tell("refused", "put-object")
+    box.tell("refusal", code)
+    calls = box.boot()
+    assert ended_its_fleet(calls) and calls[-1] == NOW
+    assert which(calls, "docker") == [], "the next machine would fare no better"
+    assert len(which(calls, "put-object", "boots/worker-1")) == 3, "a new role may not be known everywhere yet"
+    [mail] = which(calls, "sns publish")
+    assert "worker-1 may not write" in mail and "pdfbatch doctor" in mail
+
+
+def test_a_machine_whose_run_was_taken_back_ends_its_fleet(box: Box) -> None:
+    box.tell("taken_back", "")
+    calls = box.boot()
+    assert ended_its_fleet(calls) and calls[-1] == NOW
+    assert which(calls, "docker") == []
+
+
+def test_a_mark_that_cannot_be_written_keeps_no_fleet_alive(box: Box) -> None:
+    strike_five_times(box)
+    box.tell("refused", "done/worker-1.json")
+    assert ended_its_fleet(box.boot())
 
 
 def test_a_fleet_is_found_by_the_machines_tags_where_the_metadata_have_none(box: Box) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -166,6 +167,60 @@ def test_down_by_run_needs_no_output(places: Places, pdfbatch: Type) -> None:
     places.store.delete(entry.key for entry in list(places.store.list()))
     assert pdfbatch("down", "--run", run, "--yes", "--json").returncode == 0
     assert json.loads(pdfbatch("ls", "--json").stdout)["runs"] == []
+
+
+def test_down_by_run_tells_the_store_that_the_tags_name(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    pdfbatch("down", "--run", manifest.current(places.store) or "", "--yes")
+    assert json.loads(pdfbatch("status", places.output, "--json").stdout)["state"] == "ended"
+    assert pdfbatch(*places.launch).returncode == 0
+
+
+def test_down_looks_where_the_fleet_is_whatever_region_is_set(
+    places: Places, pdfbatch: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pdfbatch(*places.launch)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    ended = pdfbatch("down", places.output, "--yes")
+    assert ended.returncode == 0 and "3 fleets" in ended.stdout
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert json.loads(pdfbatch("ls", "--json").stdout)["runs"] == []
+
+
+def test_another_accounts_credentials_mark_nothing_as_ended(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    run = manifest.current(places.store) or ""
+    record = manifest.load_fleet(places.store, run)
+    assert record is not None
+    manifest.save_fleet(places.store, record.model_copy(update={"account": "999999999999"}))
+    refused = pdfbatch("down", places.output, "--yes")
+    assert refused.returncode == 4 and "999999999999" in refused.stderr and "AWS_PROFILE" in refused.stderr
+    assert json.loads(pdfbatch("status", places.output, "--json").stdout)["state"] != "ended"
+
+
+def test_a_local_run_does_not_work_beside_a_living_fleet(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch, "--workers", "1")
+    beside = pdfbatch("local-run", places.input, places.output, "--engine", "null")
+    assert beside.returncode == 1 and "pdfbatch down" in beside.stderr
+    pdfbatch("down", places.output, "--yes")
+    assert pdfbatch("local-run", places.input, places.output, "--engine", "null").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_launch_whose_terminal_is_closed_takes_away_what_it_made(places: Places) -> None:
+    busy = {"action": "CreateFleet", "nth": 3, "code": "MaxFleetCountExceeded", "message": "busy", "status": 400}
+    places.account.order("faults", [busy])
+    command = [sys.executable, "-m", "pdfbatch.cli", *places.launch]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as launching:
+        while len(places.account.calls("CreateFleet")) < 3:
+            assert launching.poll() is None
+            time.sleep(0.05)
+        launching.send_signal(signal.SIGHUP)
+        said = launching.communicate(timeout=120)[1]
+    assert launching.returncode == 130 and "taking away" in said
+    fleets = places.account.client("ec2").describe_fleets()["Fleets"]
+    assert [fleet for fleet in fleets if fleet["FleetState"] == "active"] == []
+    assert manifest.current(places.store) is None
 
 
 def test_logs_are_read_by_worker_and_followed(places: Places, pdfbatch: Type) -> None:

@@ -8,6 +8,7 @@ write; metadata services with their notices. Simulated: AWS (aws_server.py), con
 from __future__ import annotations
 
 import random
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,11 @@ from tests.fleet.machine.processes import ProcessMachine
 from tests.fleet.machine.region import Region
 from tests.fleet.machine.story import Story
 
-pytestmark = pytest.mark.slow
-PAGES = 4
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="machines of the fleet run Linux"),
+]
+PAGES = 3
 STRIKES = 5
 SECONDS = 180
 

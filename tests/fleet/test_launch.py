@@ -14,13 +14,16 @@ import pytest
 
 from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.down import Remains, end, look, tell_store
+from pdfbatch.fleet.down import Remains, end, look, note_ended
 from pdfbatch.fleet.launch import Outside, launch
-from pdfbatch.fleet.plan import Decided, output_digest
+from pdfbatch.fleet.names import output_digest
+from pdfbatch.fleet.plan import Decided
 from pdfbatch.fleet.propose import Proposal, Reading, propose
+from pdfbatch.fleet.template import SetupWish, template
 from pdfbatch.fleet.values import Launched, Wish, Work
 from pdfbatch.records import CURRENT_RUN_KEY, ReadOptions, SourceDocument
 from pdfbatch.runs import manifest
+from pdfbatch.runs.progress import read_status
 from pdfbatch.store import Store, open_store
 from tests.fleet.conftest import Account
 from tests.samples import odd
@@ -70,8 +73,21 @@ class Bench:
         return decided
 
     def launch(self, wish: Wish | None = None, keep_partial: bool = False) -> Launched:
-        outside = Outside(self.clients, self.output, {}, self.told.append, self.sleep)
-        return launch(self.decide(wish), outside, keep_partial)
+        return launch(self.decide(wish), self.outside(), keep_partial)
+
+    def set_up_for(self, source: str, output: str) -> None:
+        """A stack whose template remembers these places, and nothing else of it."""
+        wish = SetupWish(inputs=(source,), outputs=(output,))
+        body = {
+            "Metadata": template(wish, "us-east-1", "123456789012")["Metadata"],
+            "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+        }
+        stacks = self.account.client("cloudformation")
+        stacks.delete_stack(StackName=wish.names.stack)
+        stacks.create_stack(StackName=wish.names.stack, TemplateBody=json.dumps(body))
+
+    def outside(self) -> Outside:
+        return Outside(self.clients, self.output, {}, self.told.append, self.sleep, self.now)
 
     def left(self) -> Remains:
         return look(self.clients)
@@ -269,8 +285,8 @@ def test_a_second_launch_while_a_run_is_alive_names_how_to_see_and_end_it(bench:
 
 def test_after_its_end_a_second_launch_takes_up_what_is_left(bench: Bench) -> None:
     first = bench.launch()
+    note_ended(bench.left(), None, None, bench.now(), bench.told.append)
     end(bench.clients, lambda found: found.run == first.run, bench.sleep)
-    tell_store(bench.output, [first.run], bench.now())
     bench.output.put("000.md", b"<!-- page 1 -->\n")
     second = bench.launch()
     frozen = manifest.load(bench.output, second.run)
@@ -342,7 +358,7 @@ def test_a_failure_at_any_call_of_a_launch_leaves_nothing(bench: Bench, action: 
     decided = bench.decide()
     bench.account.order("faults", [fault])
     with pytest.raises(PdfbatchError):
-        launch(decided, Outside(bench.clients, bench.output, {}, bench.told.append, bench.sleep))
+        launch(decided, bench.outside())
     assert bench.left().is_nothing
     assert bench.state() == []
     bench.account.order("faults", [])
@@ -356,7 +372,7 @@ def test_a_store_that_fails_during_a_launch_leaves_no_machine(bench: Bench, key:
     fault = {"method": "PUT", "key": key, "status": 403, "code": "AccessDenied"}
     bench.account.order("faults", [fault])
     with pytest.raises(PdfbatchError):
-        launch(decided, Outside(bench.clients, bench.output, {}, bench.told.append, bench.sleep))
+        launch(decided, bench.outside())
     assert bench.left().is_nothing
 
 
@@ -364,7 +380,7 @@ def test_a_fleet_whose_answer_was_lost_is_made_once(bench: Bench) -> None:
     decided = bench.decide()
     lost = {"action": "CreateFleet", "nth": 2, "code": "InternalError", "message": "", "status": 500, "lose": True}
     bench.account.order("faults", [lost])
-    launched = launch(decided, Outside(bench.clients, bench.output, {}, bench.told.append, bench.sleep))
+    launched = launch(decided, bench.outside())
     assert sorted(found.id for found in bench.left().fleets) == sorted(launched.fleets.values())
 
 
@@ -381,7 +397,7 @@ def test_ctrl_c_in_the_middle_of_a_launch_leaves_nothing(bench: Bench) -> None:
     busy = {"action": "CreateFleet", "nth": 3, "code": "MaxFleetCountExceeded", "message": "busy", "status": 400}
     bench.account.order("faults", [busy])
     with pytest.raises(KeyboardInterrupt):
-        launch(decided, Outside(bench.clients, bench.output, {}, bench.told.append, interrupt))
+        launch(decided, bench.outside()._replace(sleep=interrupt))
     assert bench.left().is_nothing and bench.state() == []
 
 
@@ -389,17 +405,113 @@ def test_on_request_what_could_be_made_is_kept(bench: Bench) -> None:
     decided = bench.decide()
     fault = {"action": "CreateFleet", "nth": 4, "code": "MaxSpotInstanceCountExceeded", "message": "x", "status": 400}
     bench.account.order("faults", [fault])
-    launched = launch(
-        decided, Outside(bench.clients, bench.output, {}, bench.told.append, bench.sleep), keep_partial=True
-    )
+    launched = launch(decided, bench.outside(), keep_partial=True)
     assert sorted(launched.fleets) == [0, 1, 2, 4] and list(launched.missing) == [3]
     assert "L-3819A6DF" in launched.missing[3]
 
 
 def test_of_two_launches_at_once_one_is_refused_and_makes_nothing(bench: Bench) -> None:
     first, second = bench.decide(), bench.decide()
-    outside = Outside(bench.clients, bench.output, {}, bench.told.append, bench.sleep)
+    outside = bench.outside()
     launch(first, outside)
     with pytest.raises(PdfbatchError, match="at the same moment"):
         launch(second, outside)
     assert {found.run for found in bench.left().fleets} == {first.plan.run}
+
+
+def test_a_fleet_whose_making_was_broken_off_is_found_and_ended(bench: Bench) -> None:
+    """AWS made it and the answer never came, not even to botocore's retries."""
+    decided = bench.decide()
+    lost = {"action": "CreateFleet", "code": "InternalError", "message": "", "status": 500, "lose": True, "times": 9}
+    bench.account.order("faults", [lost])
+    with pytest.raises(PdfbatchError):
+        launch(decided, bench.outside())
+    assert bench.left().is_nothing and bench.state() == []
+
+
+def test_a_template_that_is_not_seen_everywhere_yet_is_waited_for(bench: Bench) -> None:
+    decided = bench.decide()
+    code = "InvalidLaunchTemplateName.NotFoundException"
+    late = {"action": "CreateFleet", "code": code, "message": "does not exist", "status": 400, "times": 2}
+    bench.account.order("faults", [late])
+    assert len(launch(decided, bench.outside()).fleets) == 5
+
+
+def test_a_plan_that_a_person_thought_over_for_long_is_made_anew(bench: Bench) -> None:
+    decided = bench.decide()
+    later = bench.now() + timedelta(hours=1)
+    with pytest.raises(PdfbatchError, match="too old"):
+        launch(decided, bench.outside()._replace(clock=lambda: later))
+    assert bench.left().is_nothing and bench.state() == []
+
+
+def test_a_run_that_came_to_life_while_a_person_thought_is_not_launched_beside(bench: Bench) -> None:
+    first = bench.launch()
+    record = manifest.load_fleet(bench.output, first.run)
+    assert record is not None
+    manifest.save_fleet(bench.output, record.model_copy(update={"ended": record.launched}))
+    decided = bench.decide()
+    manifest.save_fleet(bench.output, record)
+    with pytest.raises(PdfbatchError, match="has come to life"):
+        launch(decided, bench.outside())
+    assert len(bench.left().fleets) == 5
+
+
+def test_down_in_the_middle_of_a_launch_ends_the_launch_too(bench: Bench) -> None:
+    decided = bench.decide()
+    busy = {"action": "CreateFleet", "nth": 3, "code": "MaxFleetCountExceeded", "message": "busy", "status": 400}
+    bench.account.order("faults", [busy])
+
+    def somebody_calls_down(_: float) -> None:
+        record = manifest.load_fleet(bench.output, decided.plan.run)
+        if record is not None and record.ended is None:
+            note_ended(bench.left(), bench.output, record, bench.now(), bench.told.append)
+        bench.account.order("tick")
+
+    with pytest.raises(PdfbatchError, match="was ended by `pdfbatch down`"):
+        launch(decided, bench.outside()._replace(sleep=somebody_calls_down))
+    assert bench.left().is_nothing
+
+
+def test_a_slice_that_was_not_launched_does_not_keep_the_run_alive(bench: Bench) -> None:
+    decided = bench.decide()
+    fault = {"action": "CreateFleet", "nth": 2, "code": "MaxSpotInstanceCountExceeded", "message": "x", "status": 400}
+    bench.account.order("faults", [fault])
+    launched = launch(decided, bench.outside(), keep_partial=True)
+    (missing,) = launched.missing
+    status = read_status(bench.output, manifest.load(bench.output, launched.run), bench.now())
+    assert status.workers[missing].state == "failed" and "Not launched" in status.workers[missing].detail
+
+
+# ── what machines would boot in vain without ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_place_outside_the_roles_reach_is_refused_before_anything_is_made(bench: Bench) -> None:
+    bench.set_up_for("s3://another/in/", "s3://another/out/")
+    with pytest.raises(PdfbatchError, match="role may not use") as refusal:
+        bench.decide()
+    assert f"pdfbatch setup --input {bench.source.url} --output {bench.output.url}" in refusal.value.hint
+    bench.set_up_for(bench.source.url, bench.output.url)
+    assert bench.decide().plan.workers == 5
+
+
+def test_a_missing_log_group_is_told_before_containers_fail_to_start(bench: Bench) -> None:
+    bench.account.client("logs").delete_log_group(logGroupName=bench.account.names.log_group)
+    with pytest.raises(PdfbatchError, match="no log group") as refusal:
+        bench.decide()
+    assert refusal.value.exit_code == ExitCode.NOT_READY
+
+
+def test_subnets_without_public_addresses_are_warned_of(bench: Bench) -> None:
+    ec2 = bench.account.client("ec2")
+    zone = bench.decide().plan.account.zones[0]
+    ec2.modify_subnet_attribute(SubnetId=zone.subnet, MapPublicIpOnLaunch={"Value": False})
+    assert any(zone.subnet in warning and "NAT" in warning for warning in bench.decide().plan.warnings)
+
+
+def test_subnets_of_several_vpcs_are_refused(bench: Bench) -> None:
+    ec2 = bench.account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    other = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    with pytest.raises(PdfbatchError, match="several VPCs"):
+        bench.decide(Wish(subnets=(other, bench.decide().plan.account.zones[0].subnet)))

@@ -45,6 +45,7 @@ Call = tuple[str, str, dict[str, str]]
 BOOT_CALLS: dict[str, list[Call]] = {
     "s3api put-object": [("s3:PutObject", f"{STATE}boots/worker-0/20261125T194500Z_i-1_g4dn.xlarge_us-east-1a", {})],
     "s3api get-object": [("s3:GetObject", f"{STATE}done/worker-0.json", {})],
+    "s3api head-object": [("s3:GetObject", f"{STATE}manifest.json.gz", {})],
     "s3api list-objects-v2": [
         ("s3:ListBucket", "arn:aws:s3:::docs", {"s3:prefix": "out/.pdfbatch/R/strikes/worker-0/"})
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.fleet.down import look
-from pdfbatch.fleet.launch import Outside, launch
+from pdfbatch.fleet.launch import launch
 from tests.fleet.conftest import Account
 from tests.fleet.test_launch import Bench
 
@@ -160,7 +160,7 @@ def refused(bench: Bench, faults: list[dict[str, Any]]) -> PdfbatchError:
     decided = bench.decide()
     bench.account.order("faults", faults)
     with pytest.raises(PdfbatchError) as refusal:
-        launch(decided, Outside(bench.clients, bench.output, {}, bench.told.append, bench.sleep))
+        launch(decided, bench.outside())
     return refusal.value
 
 
@@ -180,7 +180,7 @@ def test_a_zone_without_capacity_is_left_out_and_the_fleet_made_in_the_others(be
     said = f"You cannot request g4dn.xlarge in your requested Availability Zone ({zone.name})."
     fault = {"action": "CreateFleet", "nth": 2, "code": "InsufficientInstanceCapacity", "message": said, "status": 400}
     bench.account.order("faults", [fault])
-    launched = launch(decided, Outside(bench.clients, bench.output, {}, bench.told.append, bench.sleep))
+    launched = launch(decided, bench.outside())
     assert len(launched.fleets) == 5
     again = bench.account.calls("CreateFleet")[2]["parameters"]["LaunchTemplateConfigs"][0]["Overrides"]
     assert zone.subnet not in [override["SubnetId"] for override in again] and len(again) == 4
@@ -191,7 +191,7 @@ def test_a_busy_aws_is_asked_again_after_pauses_and_then_given_up(bench: Bench) 
     decided = bench.decide()
     busy = {"action": "CreateFleet", "code": "MaxFleetCountExceeded", "message": "busy", "status": 400, "times": 2}
     bench.account.order("faults", [busy])
-    launched = launch(decided, Outside(bench.clients, bench.output, {}, bench.told.append, bench.sleep))
+    launched = launch(decided, bench.outside())
     assert len(launched.fleets) == 5 and bench.slept > 0
 
 
@@ -203,7 +203,7 @@ def test_a_machine_that_may_not_be_ended_by_tag_because_it_is_gone_is_no_error(b
     gone = {"action": "TerminateInstances", "code": "UnauthorizedOperation", "message": "no", "status": 403}
     bench.account.order("faults", [gone])
     assert end(bench.clients, lambda _: True, bench.sleep).instances == 5
-    assert len(bench.account.calls("TerminateInstances")) == 1
+    assert len(bench.account.calls("TerminateInstances")) <= 6, "the batch, and each alone: no loop"
 
 
 def test_an_encoded_refusal_is_decoded_for_whoever_may(bench: Bench) -> None:

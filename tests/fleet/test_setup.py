@@ -264,6 +264,7 @@ class ClientsWith(Clients):
     """Clients of the account, but for this CloudFormation."""
 
     def __init__(self, cloudformation: Any) -> None:
+        super().__init__()
         self.__dict__["cloudformation"] = cloudformation
 
 

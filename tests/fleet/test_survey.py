@@ -104,7 +104,7 @@ def test_an_empty_repository_is_told_from_a_missing_one(clients: Clients, accoun
     with pytest.raises(NotReady, match="no image repository other") as missing:
         survey.newest_image(clients, Names("other"))
     account.client("ecr").create_repository(repositoryName="other")
-    with pytest.raises(NotReady, match="is empty") as empty:
+    with pytest.raises(NotReady, match="no image tagged latest") as empty:
         survey.newest_image(clients, Names("other"))
     assert "pdfbatch setup" in missing.value.hint and "make image push" in empty.value.hint
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.errors import NotReady, StoreError
-from pdfbatch.records import Counts, DoneMark, Ending, Heartbeat, Manifest, RunKeys, SourceDocument
+from pdfbatch.records import Counts, DoneMark, Ending, FleetRecord, Heartbeat, Manifest, RunKeys, SourceDocument
+from pdfbatch.runs.manifest import save_fleet
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import LocalStore
 from pdfbatch.worker.completion import complete, sns_publisher
@@ -74,6 +76,35 @@ def test_a_run_is_over_when_nobody_comes_back(tmp_path_factory: pytest.TempPathF
     is_over = all(why in ("done", "deadline", "gave_up") for why in endings)
     assert told == [is_over, False]
     assert len(sent) == is_over
+
+
+def test_at_the_deadline_a_slice_without_a_machine_keeps_nobody_from_being_told(store: LocalStore) -> None:
+    at = timestamp(now())
+    record = FleetRecord(
+        run="r",
+        region="us-east-1",
+        launched=AT,
+        deadline=at,
+        end=at,
+        expiry=at,
+        instance_types=[],
+        worst_price=1.0,
+        image="",
+        ami="",
+        log_group="",
+    )
+    mark(store, 0, "deadline")
+    mark(store, 1, "interrupted")
+    sent: list[tuple[str, str]] = []
+    later = timestamp(now() + timedelta(hours=1))
+    save_fleet(store, record.model_copy(update={"deadline": later, "expiry": later}))
+    assert not complete(store, manifest(3), lambda *mail: sent.append(mail), now, pytest.fail)
+    save_fleet(store, record)
+    living = Heartbeat(worker=2, state="draining", counts=Counts(), started=at, at=at)
+    store.put(KEYS.heartbeat(2), living.model_dump_json().encode())
+    assert not complete(store, manifest(3), lambda *mail: sent.append(mail), now, pytest.fail), "worker 2 drains yet"
+    mark(store, 2, "deadline")
+    assert complete(store, manifest(3), lambda *mail: sent.append(mail), now, pytest.fail) and len(sent) == 1
 
 
 @pytest.mark.parametrize("round_number", range(10))

@@ -1,6 +1,7 @@
 """A slice on one machine after another: past lives, strikes, pages of an earlier run, a drain that waits for nobody."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from pdfbatch.engines.base import PageTask
-from pdfbatch.errors import StoreError
+from pdfbatch.errors import PdfbatchError, StoreError
 from pdfbatch.records import Counts, DoneMark, Heartbeat, Life, Machine, Manifest, RunKeys, SourceDocument
 from pdfbatch.runs.lives import lives
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import LocalStore, Store, open_store
+from pdfbatch.worker.checkpoint import EVERY_PAGES
 from pdfbatch.worker.loop import Job, SliceRun
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop
@@ -244,3 +246,34 @@ def test_a_heartbeat_of_an_older_version_can_be_taken_over(pdfs: Path, bench: Ca
     some.output.put(RunKeys("r").heartbeat(0), json.dumps(old).encode())
     some.slice(page_tasks.note, "a").run()
     assert some.beat().past == []
+
+
+def test_a_container_that_is_started_again_on_its_machine_takes_its_slice_up_at_once(
+    pdfs: Path, bench: Callable[[], Bench]
+) -> None:
+    """In a new container, so that nobody can see that the process of the last beat, some seconds old, is dead."""
+    many_pdfs(pdfs, 2)
+    some = bench()
+    fresh = timestamp(now())
+    last = {"started": fresh, "at": fresh, "host": socket.gethostname(), "born": "x:1:2", "pid": 1}
+    dead = beat("a", 1, 3, []).model_copy(update=last)
+    some.output.put(RunKeys("r").heartbeat(0), dead.model_dump_json().encode())
+    with pytest.raises(PdfbatchError, match="already at work here"):
+        some.slice(page_tasks.note, "b").run()
+    assert some.slice(page_tasks.note, "a").run().why == "done"
+
+
+def test_pages_that_are_read_and_lost_again_clear_no_strikes(pdfs: Path, bench: Callable[[], Bench]) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    some, strike = bench(), RunKeys("r").strikes_of(0) + "20261125T194500Z_i-1"
+    some.output.put(strike, b"")
+    run = some.slice(page_tasks.note_slowly, "a")
+
+    def look() -> None:
+        seen.append(some.output.head(strike) is not None and len(pages_read(pdf)) < EVERY_PAGES)
+        run.noticed(NOTICE)
+
+    seen: list[bool] = []
+    at_once(run, lambda: len(pages_read(pdf)) >= 5, look)
+    assert seen == [True], "nothing was saved yet"
+    assert some.output.head(strike) is None, "the drain saved it"

@@ -88,7 +88,7 @@ class Story:
     def lose_machines(self, seed: int) -> list[Loss]:
         """AWS takes the machines of two workers at moments that `seed` decides."""
         chance = random.Random(seed)
-        losses = [Loss(worker, chance.randint(1, 4)) for worker in chance.sample(range(WORKERS), LOST)]
+        losses = [Loss(worker, chance.randint(1, 3)) for worker in chance.sample(range(WORKERS), LOST)]
         print(f"seed {seed}: {losses}")
         left = list(losses)
         while left:
