@@ -85,6 +85,12 @@ def test_a_retry_is_a_new_run_over_what_failed_and_keeps_the_history(pdfs: Path,
     assert len(list(out.glob(".pdfbatch/*/manifest.json.gz"))) == 2
 
 
+def test_a_retry_on_a_fleet_of_what_lies_in_a_folder_points_to_local(pdfs: Path, out: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    refused = pdfbatch("retry-failures", out)
+    assert refused.returncode == 2 and "--local" in refused.stderr
+
+
 def test_a_retry_by_reason_leaves_other_failures_alone(pdfs: Path, out: Path) -> None:
     (pdfs / "zero.pdf").write_bytes(b"")
     pdfbatch("local-run", pdfs, out, "--engine", "null")
@@ -137,7 +143,6 @@ FAULTS: dict[str, tuple[str, int]] = {
     "status of nothing": ("status empty", 1),
     "verify of nothing": ("verify empty", 1),
     "retry of nothing": ("retry-failures empty --local", 1),
-    "retry without --local": ("retry-failures in", 2),
     "a file as output": ("local-run in in/000/doc-00000.pdf", 2),
     "a file as input": ("local-run in/000/doc-00000.pdf out", 2),
 }

@@ -67,7 +67,7 @@ def propose(
         if not isinstance(place, S3Store):
             raise UsageError(
                 f"A fleet cannot reach {place.url}: its machines read and write S3.",
-                "Give s3://bucket/prefix/ for both, or use `pdfbatch local-run`.",
+                "Give s3://bucket/prefix/ for both, or work here: `local-run`, `retry-failures --local`.",
             )
     prepared = _prepared(source, output, wish, reading, now)
     if not prepared.manifest.documents:
