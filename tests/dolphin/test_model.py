@@ -162,9 +162,10 @@ def test_tied_weights_may_be_saved_once_or_twice(folder: Path, weights: object, 
         assert kept == "head"
         assert "embed_tokens" in error.message or "lm_head" in error.message
         return
-    hidden = torch.rand(1, 1, 128, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        assert torch.equal(dolphin.network._words(hidden), weights.decoder.lm_head(hidden))
+    with (
+        torch.inference_mode()
+    ):  # the weights themselves: on some processors products differ by where they lie in memory
+        assert torch.equal(dolphin.network._words.weight, weights.decoder.lm_head.weight)
         assert torch.equal(
             dolphin.network._embed(torch.arange(5)), weights.decoder.model.decoder.embed_tokens(torch.arange(5))
         )
