@@ -126,9 +126,10 @@ def _dollars(price: Range) -> str:
 
 
 def _worst(plan: Plan) -> str:
-    price = f" × ${plan.price.high:.3f}" if plan.price.high else ""
+    each = f" × ${plan.price.high:.3f}" if plan.price.high else " at a price not known"
+    total = f"{money(plan.worst_cost)}: " if plan.price.high else ""
     return (
-        f"{money(plan.worst_cost)}: {plural(plan.workers, 'machine')}{price} × {plan.max_hours:g} hours; "
+        f"{total}{plural(plan.workers, 'machine')}{each} × {plan.max_hours:g} hours; "
         f"AWS ends them at {_moment(plan.expiry)}, whatever happens"
     )
 
@@ -141,8 +142,8 @@ def launched_screen(launched: Launched) -> RenderableType:
     """What was made, and what to type next."""
     head = Text.assemble(
         (f"Launched run {launched.run}: ", "bold green"),
-        f"{plural(len(launched.fleets), 'fleet')} of one machine each, at most {money(launched.worst_cost)}, "
-        f"until {_moment(launched.expiry)}",
+        f"{plural(len(launched.fleets), 'fleet')} of one machine each, "
+        f"{f'at most {money(launched.worst_cost)}, ' if launched.worst_cost else ''}until {_moment(launched.expiry)}",
     )
     facts = _facts()
     for worker, why in launched.missing.items():

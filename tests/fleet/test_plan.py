@@ -132,6 +132,7 @@ def test_without_any_price_the_time_is_still_told_and_limited() -> None:
     found = plan(found=account(prices={}))
     assert found.cost is None and found.hours is not None
     assert any("no Spot price" in warning for warning in found.warnings)
+    assert "worst case 5 machines at a price not known × 48 hours" in " ".join(shown(found, 120).split())
 
 
 @given(documents=st.integers(1, 30), wanted=st.integers(1, 30), limit=st.integers(0, 200), used=st.integers(0, 200))
