@@ -38,7 +38,7 @@ types: .venv/.dev
 	$(BIN)/mypy
 
 check-tests: .venv/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: .venv/.dev ## Measure speed, memory and words kept against a bare pymupdf loop
 	$(BIN)/python -m tests.bench

@@ -23,7 +23,12 @@ RUN_FIELDS = {"run", "input", "output", "state", "documents", "pages", "reasons"
 def pdfbatch(*arguments: object, folder: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "pdfbatch.cli", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, cwd=folder, env=os.environ | environment
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "200"} | environment,  # temporary folders may have long names
     )
 
 

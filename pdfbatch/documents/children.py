@@ -75,7 +75,12 @@ class Children:
     def kill(self) -> None:
         """Ends all children at once; what they were doing is lost."""
         self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        while True:
+            try:
+                self._pool.join()
+                return
+            except KeyError:
+                continue  # a child died just now, and pebble struck it off the list in another thread: go on
 
     def _new_pool(self) -> ProcessPool:
         return ProcessPool(
