@@ -12,7 +12,7 @@ from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.fleet.down import look
 from pdfbatch.fleet.launch import launch
 from tests.fleet.conftest import Account
-from tests.fleet.test_launch import Bench
+from tests.fleet.launching import Bench
 
 
 class Row(NamedTuple):

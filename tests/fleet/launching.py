@@ -1,0 +1,87 @@
+"""A set-up account with PDFs in S3, and one place to launch from: for tests of a launch, its refusals and its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.down import Remains, look
+from pdfbatch.fleet.launch import Outside, launch
+from pdfbatch.fleet.plan import Decided
+from pdfbatch.fleet.propose import Proposal, Reading, propose
+from pdfbatch.fleet.template import SetupWish, template
+from pdfbatch.fleet.values import Launched, Wish, Work
+from pdfbatch.records import ReadOptions, SourceDocument
+from pdfbatch.store import Store, open_store
+from tests.fleet.conftest import Account
+from tests.samples import odd
+
+DOCUMENTS = 7
+NULL = Reading("null", "", ReadOptions())
+
+
+@cache
+def clients_of(_endpoint: str) -> Clients:
+    return Clients()
+
+
+def eighteen_each(_: Store, documents: Sequence[SourceDocument], in_input: int) -> Work:
+    """In the place of `sample.look`, which opens PDFs and has tests of its own."""
+    return Work(documents=in_input, left=len(documents), sampled=1, pages_each=18)
+
+
+class Bench:
+    """A set-up account with PDFs in S3, and one place to launch from."""
+
+    def __init__(self, account: Account, documents: int = DOCUMENTS) -> None:
+        self.account = account.ready()
+        self.bucket = account.bucket()
+        self.source: Store = open_store(f"s3://{self.bucket}/in/")
+        self.output: Store = open_store(f"s3://{self.bucket}/out/")
+        for number in range(documents):
+            self.source.put(f"{number:03}.pdf", odd.text_page())
+        self.clients = clients_of(account.endpoint)
+        self.told: list[str] = []
+        self.slept = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """No test waits for AWS: one step of it takes the place of any pause."""
+        self.slept += seconds
+        self.account.order("tick")
+
+    def propose(self, wish: Wish | None = None, reading: Reading = NULL) -> Proposal:
+        return propose(self.clients, self.source, self.output, wish or Wish(), reading, self.now(), {}, eighteen_each)
+
+    def decide(self, wish: Wish | None = None) -> Decided:
+        decided = self.propose(wish).decided
+        assert decided is not None
+        return decided
+
+    def launch(self, wish: Wish | None = None, keep_partial: bool = False) -> Launched:
+        return launch(self.decide(wish), self.outside(), keep_partial)
+
+    def set_up_for(self, source: str, output: str) -> None:
+        """A stack whose template remembers these places, and nothing else of it."""
+        wish = SetupWish(inputs=(source,), outputs=(output,))
+        body = {
+            "Metadata": template(wish, "us-east-1", "123456789012")["Metadata"],
+            "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+        }
+        stacks = self.account.client("cloudformation")
+        stacks.delete_stack(StackName=wish.names.stack)
+        stacks.create_stack(StackName=wish.names.stack, TemplateBody=json.dumps(body))
+
+    def outside(self) -> Outside:
+        return Outside(self.clients, self.output, {}, self.told.append, self.sleep, self.now)
+
+    def left(self) -> Remains:
+        return look(self.clients)
+
+    def state(self) -> list[str]:
+        return [entry.key for entry in self.output.list(".pdfbatch/")]

@@ -1,0 +1,199 @@
+"""A launch that fails, at whatever call, is broken off or raced, against an AWS over HTTP: nothing stays behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pdfbatch.errors import ExitCode, PdfbatchError
+from pdfbatch.fleet.down import note_ended
+from pdfbatch.fleet.launch import launch
+from pdfbatch.fleet.values import Wish
+from pdfbatch.records import CURRENT_RUN_KEY
+from pdfbatch.runs import manifest
+from pdfbatch.runs.progress import read_status
+from tests.fleet.conftest import Account
+from tests.fleet.launching import Bench
+
+
+@pytest.fixture
+def bench(account: Account) -> Bench:
+    return Bench(account)
+
+
+def making_calls() -> list[tuple[str, int]]:
+    calls = [("CreateLaunchTemplate", nth) for nth in range(1, 6)]
+    return [*calls, ("RunInstances", 1), *(("CreateFleet", nth) for nth in range(1, 6))]
+
+
+@pytest.mark.parametrize(("action", "nth"), making_calls())
+def test_a_failure_at_any_call_of_a_launch_leaves_nothing(bench: Bench, action: str, nth: int) -> None:
+    fault = {"action": action, "nth": nth, "code": "InvalidParameterValue", "message": "ordered", "status": 400}
+    decided = bench.decide()
+    bench.account.order("faults", [fault])
+    with pytest.raises(PdfbatchError):
+        launch(decided, bench.outside())
+    assert bench.left().is_nothing
+    assert bench.state() == []
+
+
+def test_after_a_failure_a_launch_works_at_once(bench: Bench) -> None:
+    fault = {"action": "CreateFleet", "nth": 3, "code": "InvalidParameterValue", "message": "ordered", "status": 400}
+    decided = bench.decide()
+    bench.account.order("faults", [fault])
+    with pytest.raises(PdfbatchError):
+        launch(decided, bench.outside())
+    bench.launch()
+    assert len(bench.left().fleets) == 5
+
+
+@pytest.mark.parametrize("key", ["manifest.json.gz", CURRENT_RUN_KEY, "fleet.json"])
+def test_a_store_that_fails_during_a_launch_leaves_no_machine(bench: Bench, key: str) -> None:
+    decided = bench.decide()
+    fault = {"method": "PUT", "key": key, "status": 403, "code": "AccessDenied"}
+    bench.account.order("faults", [fault])
+    with pytest.raises(PdfbatchError):
+        launch(decided, bench.outside())
+    assert bench.left().is_nothing
+
+
+def test_a_fleet_whose_answer_was_lost_is_made_once(bench: Bench) -> None:
+    decided = bench.decide()
+    lost = {"action": "CreateFleet", "nth": 2, "code": "InternalError", "message": "", "status": 500, "lose": True}
+    bench.account.order("faults", [lost])
+    launched = launch(decided, bench.outside())
+    assert sorted(found.id for found in bench.left().fleets) == sorted(launched.fleets.values())
+
+
+def test_ctrl_c_in_the_middle_of_a_launch_leaves_nothing(bench: Bench) -> None:
+    decided = bench.decide()
+
+    def interrupt(_: float) -> None:
+        if not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+        bench.account.order("tick")
+
+    interrupted: list[bool] = []
+    busy = {"action": "CreateFleet", "nth": 3, "code": "MaxFleetCountExceeded", "message": "busy", "status": 400}
+    bench.account.order("faults", [busy])
+    with pytest.raises(KeyboardInterrupt):
+        launch(decided, bench.outside()._replace(sleep=interrupt))
+    assert bench.left().is_nothing and bench.state() == []
+
+
+def test_on_request_what_could_be_made_is_kept(bench: Bench) -> None:
+    decided = bench.decide()
+    fault = {"action": "CreateFleet", "nth": 4, "code": "MaxSpotInstanceCountExceeded", "message": "x", "status": 400}
+    bench.account.order("faults", [fault])
+    launched = launch(decided, bench.outside(), keep_partial=True)
+    assert sorted(launched.fleets) == [0, 1, 2, 4] and list(launched.missing) == [3]
+    assert "L-3819A6DF" in launched.missing[3]
+
+
+def test_of_two_launches_at_once_one_is_refused_and_makes_nothing(bench: Bench) -> None:
+    first, second = bench.decide(), bench.decide()
+    outside = bench.outside()
+    launch(first, outside)
+    with pytest.raises(PdfbatchError, match="at the same moment"):
+        launch(second, outside)
+    assert {found.run for found in bench.left().fleets} == {first.plan.run}
+
+
+def test_a_fleet_whose_making_was_broken_off_is_found_and_ended(bench: Bench) -> None:
+    """AWS made it and the answer never came, not even to botocore's retries."""
+    decided = bench.decide()
+    lost = {"action": "CreateFleet", "code": "InternalError", "message": "", "status": 500, "lose": True, "times": 9}
+    bench.account.order("faults", [lost])
+    with pytest.raises(PdfbatchError):
+        launch(decided, bench.outside())
+    assert bench.left().is_nothing and bench.state() == []
+
+
+def test_a_template_that_is_not_seen_everywhere_yet_is_waited_for(bench: Bench) -> None:
+    decided = bench.decide()
+    code = "InvalidLaunchTemplateName.NotFoundException"
+    late = {"action": "CreateFleet", "code": code, "message": "does not exist", "status": 400, "times": 2}
+    bench.account.order("faults", [late])
+    assert len(launch(decided, bench.outside()).fleets) == 5
+
+
+def test_a_plan_that_a_person_thought_over_for_long_is_made_anew(bench: Bench) -> None:
+    decided = bench.decide()
+    later = bench.now() + timedelta(hours=1)
+    with pytest.raises(PdfbatchError, match="too old"):
+        launch(decided, bench.outside()._replace(clock=lambda: later))
+    assert bench.left().is_nothing and bench.state() == []
+
+
+def test_a_run_that_came_to_life_while_a_person_thought_is_not_launched_beside(bench: Bench) -> None:
+    first = bench.launch()
+    record = manifest.load_fleet(bench.output, first.run)
+    assert record is not None
+    manifest.save_fleet(bench.output, record.model_copy(update={"ended": record.launched}))
+    decided = bench.decide()
+    manifest.save_fleet(bench.output, record)
+    with pytest.raises(PdfbatchError, match="has come to life"):
+        launch(decided, bench.outside())
+    assert len(bench.left().fleets) == 5
+
+
+def test_down_in_the_middle_of_a_launch_ends_the_launch_too(bench: Bench) -> None:
+    decided = bench.decide()
+    busy = {"action": "CreateFleet", "nth": 3, "code": "MaxFleetCountExceeded", "message": "busy", "status": 400}
+    bench.account.order("faults", [busy])
+
+    def somebody_calls_down(_: float) -> None:
+        record = manifest.load_fleet(bench.output, decided.plan.run)
+        if record is not None and record.ended is None:
+            note_ended(bench.left(), bench.output, record, bench.now(), bench.told.append)
+        bench.account.order("tick")
+
+    with pytest.raises(PdfbatchError, match="was ended by `pdfbatch down`"):
+        launch(decided, bench.outside()._replace(sleep=somebody_calls_down))
+    assert bench.left().is_nothing
+
+
+def test_a_slice_that_was_not_launched_does_not_keep_the_run_alive(bench: Bench) -> None:
+    decided = bench.decide()
+    fault = {"action": "CreateFleet", "nth": 2, "code": "MaxSpotInstanceCountExceeded", "message": "x", "status": 400}
+    bench.account.order("faults", [fault])
+    launched = launch(decided, bench.outside(), keep_partial=True)
+    (missing,) = launched.missing
+    status = read_status(bench.output, manifest.load(bench.output, launched.run), bench.now())
+    assert status.workers[missing].state == "failed" and "Not launched" in status.workers[missing].detail
+
+
+# ── what machines would boot in vain without ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_place_outside_the_roles_reach_is_refused_before_anything_is_made(bench: Bench) -> None:
+    bench.set_up_for("s3://another/in/", "s3://another/out/")
+    with pytest.raises(PdfbatchError, match="role may not use") as refusal:
+        bench.decide()
+    assert f"pdfbatch setup --input {bench.source.url} --output {bench.output.url}" in refusal.value.hint
+    bench.set_up_for(bench.source.url, bench.output.url)
+    assert bench.decide().plan.workers == 5
+
+
+def test_a_missing_log_group_is_told_before_containers_fail_to_start(bench: Bench) -> None:
+    bench.account.client("logs").delete_log_group(logGroupName=bench.account.names.log_group)
+    with pytest.raises(PdfbatchError, match="no log group") as refusal:
+        bench.decide()
+    assert refusal.value.exit_code == ExitCode.NOT_READY
+
+
+def test_subnets_without_public_addresses_are_warned_of(bench: Bench) -> None:
+    ec2 = bench.account.client("ec2")
+    zone = bench.decide().plan.account.zones[0]
+    ec2.modify_subnet_attribute(SubnetId=zone.subnet, MapPublicIpOnLaunch={"Value": False})
+    assert any(zone.subnet in warning and "NAT" in warning for warning in bench.decide().plan.warnings)
+
+
+def test_subnets_of_several_vpcs_are_refused(bench: Bench) -> None:
+    ec2 = bench.account.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    other = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    with pytest.raises(PdfbatchError, match="several VPCs"):
+        bench.decide(Wish(subnets=(other, bench.decide().plan.account.zones[0].subnet)))
