@@ -29,6 +29,15 @@ FleetEngineName = Annotated[
         "layers and OCR, for instances without a GPU. null: a dry run.",
     ),
 ]
+RetryEngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="cpu|dolphin|auto|null",
+        help="What reads the pages, perhaps another one than before.",
+        show_default="on a fleet that of the run before, here dolphin with a GPU and torch, else cpu",
+    ),
+]
 Model = Annotated[
     str,
     typer.Option(

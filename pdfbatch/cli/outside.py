@@ -51,4 +51,7 @@ def agreed(question: str, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise UsageError(f"{question} There is no terminal to ask on.", "Add --yes to go on without the question.")
-    return typer.confirm(question, default=False, err=True)
+    if typer.confirm(question, default=False, err=True):
+        return True
+    say("nothing was done")
+    return False

@@ -15,7 +15,7 @@ from pdfbatch.cli.outside import now, say
 def retry_failures(
     output: o.Output,
     reason: o.Reasons = None,
-    engine: o.EngineName = "",
+    engine: o.RetryEngineName = "",
     local: Annotated[bool, typer.Option("--local", help="Retry on this machine, not on a fleet.")] = False,
     workers: o.Workers = 1,
     instance_type: o.InstanceTypes = None,
@@ -52,11 +52,14 @@ def retry_failures(
     if latest is None:
         raise no_run(store)
     read = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
-    source = open_store(manifest.load(store, latest).input)
+    before = manifest.load(store, latest)
+    source = open_store(before.input)
     check_places(source, store)
     if not local:
         from pdfbatch.fleet.propose import Reading
 
+        if not engine:
+            engine, model = before.engine, model or before.model
         wish = wish_of(workers, instance_type, max_hours, max_cost, image, ami, subnet, key_name, tag, stack)
         go(source, store, wish, Reading(engine, model, read, retry=reason or ()), dry_run=dry_run, yes=yes, json=json)
         return

@@ -14,8 +14,6 @@ from pdfbatch.fleet.survey import asked
 from pdfbatch.fleet.template import SetupWish, out_of_reach
 from pdfbatch.fleet.values import Account, Quota, Subnet, Wish, Zone
 
-_SETUP = "Run `pdfbatch setup`, or see all that is missing with `pdfbatch doctor`."
-
 
 def ask(clients: Clients, wish: Wish, source: str, output: str, now: datetime) -> Account:
     """`source` and `output` are URLs: whether the machines may use them.
@@ -55,14 +53,18 @@ def _check_made(
     clients: Clients, names: Names, made_for: SetupWish, source: str, output: str, warnings: list[str]
 ) -> None:
     """What machines would boot in vain without. A stack that is not one of pdfbatch's is not judged."""
+    stack = "" if names == Names() else f" --stack {names.stack}"
+    cure = (
+        f"Run `pdfbatch setup --input {source} --output {output}{stack}`; `pdfbatch doctor` tells all that is missing."
+    )
     if asked(lambda: survey.has_profile(clients, names), warnings, otherwise=True) is False:
-        raise NotReady(f"There is no instance profile {names.role}.", _SETUP)
+        raise NotReady(f"There is no instance profile {names.role}.", cure)
     if asked(lambda: survey.has_log_group(clients, names.log_group), warnings, otherwise=True) is False:
-        raise NotReady(f"There is no log group {names.log_group}.", _SETUP)
+        raise NotReady(f"There is no log group {names.log_group}.", cure)
     if outside := out_of_reach(made_for, [source], [output]):
         raise NotReady(
             f"The machines' role may not use {', '.join(outside)}.",
-            f"Allow it with `pdfbatch setup --input {source} --output {output}`: it adds to what was set up before.",
+            f"Allow it with `pdfbatch setup --input {source} --output {output}{stack}`: it adds to what there is.",
         )
 
 

@@ -83,7 +83,7 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
     budget = {"Budget": _budget(wish)} if wish.email and wish.budget_dollars else {}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"pdfbatch: what a fleet of the stack {names.stack} needs. Nothing costs while it is idle.",
+        "Description": f"pdfbatch: what a fleet of the stack {names.stack} needs. Idle, only stored images cost.",
         "Metadata": {METADATA: {key: value for key, value in wish._asdict().items() if key != "names"}},
         "Resources": {
             "Role": _role(wish, region, account),

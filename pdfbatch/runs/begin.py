@@ -212,7 +212,7 @@ def is_model(named: str, frozen: str) -> bool:
 
 def _alive_error(run: str, output: Store) -> PdfbatchError:
     return PdfbatchError(
-        f"Run {run} on this output is still alive, and it is not the run you ask for.",
+        f"Run {run} on this output is still alive.",
         f"See it with `pdfbatch status {output.url}`; wait for its end, or stop it (a fleet with "
         f"`pdfbatch down {output.url}`), then start again. If it was killed in its first moments, wait a minute.",
     )

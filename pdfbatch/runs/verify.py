@@ -65,7 +65,10 @@ def verify(output: Store, run: str | None = None) -> Verdict:
 
 
 def no_run(output: Store) -> NotFound:
-    return NotFound(f"No run was ever begun on {output.url}.", "Begin one: `pdfbatch local-run INPUT OUTPUT`.")
+    return NotFound(
+        f"No run was ever begun on {output.url}.",
+        "Begin one: `pdfbatch local-run INPUT OUTPUT` here, `pdfbatch launch INPUT OUTPUT` on a fleet.",
+    )
 
 
 def judge(

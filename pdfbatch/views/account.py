@@ -20,13 +20,15 @@ def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
+    told: set[str] = set()
     for check in diagnosis.checks:
         table.add_row(Text(check.state, style=_STYLE[check.state]), check.name, Text(check.found))
-        if check.state != "ok" and check.cure:
+        if check.state != "ok" and check.cure not in told:
             table.add_row("", "", Text(check.cure, style="bold"))
+            told.add(check.cure)
     missing = sum(check.state == "missing" for check in diagnosis.checks)
     last = (
-        Text("ready to launch", style="bold green")
+        Text("ready: pdfbatch launch INPUT OUTPUT", style="bold green")
         if diagnosis.ready
         else Text(f"not ready: {plural(missing, 'thing')} missing", style="bold red")
     )
@@ -49,8 +51,8 @@ def proposal_screen(proposal: Proposal) -> RenderableType:
 def set_up_screen() -> RenderableType:
     return Text.assemble(
         ("The account is set up. ", "bold green"),
-        "Next: `make image push` fills the image repository, `pdfbatch doctor` checks everything, "
-        "`pdfbatch launch INPUT OUTPUT` starts.",
+        "AWS mails a link to whoever is to be told: it must be followed once. Next: `make image push` fills the image "
+        "repository, `pdfbatch doctor` checks everything, `pdfbatch launch INPUT OUTPUT` starts.",
     )
 
 

@@ -172,7 +172,7 @@ def ended_screen(ended: Ended) -> RenderableType:
         ("Ended: ", "bold"),
         f"{plural(ended.fleets, 'fleet')}, {plural(ended.instances, 'instance')}, "
         f"{plural(ended.templates, 'launch template')} of {', '.join(ended.runs)}. Nothing of it is left; "
-        "what was converted stays.",
+        "what was converted stays; launching again takes up the rest.",
     )
 
 

@@ -59,6 +59,8 @@ def _machines(report: Report) -> str:
     if report.dollars is None:
         return f"{plural(report.workers, 'worker')}: {hours}"
     lost = f", {report.interrupted:,} of them lost on the way" if report.interrupted else ""
+    if not report.machines:
+        return "none has told of itself yet; what AWS bills, `pdfbatch ls` shows"
     return f"{plural(report.machines, 'machine')} for {plural(report.workers, 'worker')}{lost}: {hours}"
 
 
