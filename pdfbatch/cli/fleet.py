@@ -233,12 +233,14 @@ def _carry_out(decided: Decided, clients: Clients, output: Store, keep_partial: 
 
 @contextmanager
 def _ctrl_c_for_every_signal() -> Iterator[None]:
-    """A closed terminal or a `kill` must not leave half a fleet: they end a launch as Ctrl-C does."""
+    """A closed terminal or a `kill` must not leave half a fleet: they end a launch as Ctrl-C does. What `nohup` ignores
+    stays ignored."""
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield
     finally:

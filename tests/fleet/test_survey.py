@@ -79,15 +79,19 @@ def test_a_quota_that_was_never_changed_is_the_default(clients: Clients, account
 # ── images ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_image_pushed_last_is_taken_by_its_digest(clients: Clients, account: Account) -> None:
-    newer = json.dumps(IMAGE_MANIFEST | {"layers": [{"digest": "sha256:" + "0" * 64, "size": 1, "mediaType": "x"}]})
-    put = account.client("ecr").put_image(repositoryName="pdfbatch", imageManifest=newer, imageTag="newer")
-    digest = put["image"]["imageId"]["imageDigest"]
-    assert survey.newest_image(clients, Names()) in {f"{REPOSITORY}@{digest}"} | {
-        f"{REPOSITORY}@{image['imageDigest']}"
-        for image in account.client("ecr").describe_images(repositoryName="pdfbatch")["imageDetails"]
-    }
+def test_the_image_tagged_latest_is_taken_by_its_digest_whatever_else_was_pushed_after_it(
+    clients: Clients, account: Account
+) -> None:
+    ecr = account.client("ecr")
+    latest = survey.newest_image(clients, Names())
+    layer = {"digest": "sha256:" + "0" * 64, "size": 1, "mediaType": "x"}
+    other = json.dumps(IMAGE_MANIFEST | {"layers": [layer]})
+    pushed = ecr.put_image(repositoryName="pdfbatch", imageManifest=other, imageTag="newer")
+    digest = pushed["image"]["imageId"]["imageDigest"]
+    assert survey.newest_image(clients, Names()) == latest != f"{REPOSITORY}@{digest}"
     assert survey.pinned_image(clients, f"{REPOSITORY}:newer") == f"{REPOSITORY}@{digest}"
+    ecr.put_image(repositoryName="pdfbatch", imageManifest=other, imageTag="latest")
+    assert survey.newest_image(clients, Names()) == f"{REPOSITORY}@{digest}"
 
 
 def test_an_image_of_another_registry_stays_as_it_was_named(clients: Clients) -> None:
