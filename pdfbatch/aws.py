@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from pdfbatch import __version__
 from pdfbatch.errors import (
@@ -30,6 +30,8 @@ from pdfbatch.errors import (
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_s3 import S3Client
+
+T = TypeVar("T")
 
 MAX_ATTEMPTS = 12
 """With botocore 1.44's pauses (50 ms or, when throttled, 1 s, doubled up to 20 s, times chance): 35 to 75 s in all."""
@@ -107,10 +109,13 @@ def translate(error: Exception, what: str) -> PdfbatchError:
 
     if isinstance(error, ClientError):
         return _translate_answer(error.response, error.operation_name, what)
-    for kind, meaning in _meaning_of_kinds():
-        if isinstance(error, kind):
-            return _error(meaning, what, detail=_without_secrets(str(error)))
-    return _error(_BAD_SETTINGS, what, detail=_without_secrets(f"{type(error).__name__}: {error}"))
+    detail = _without_secrets(str(error))
+    meaning = next((meaning for kind, meaning in _meaning_of_kinds() if isinstance(error, kind)), None)
+    if meaning is None:
+        meaning, detail = _BAD_SETTINGS, f"{type(error).__name__}: {detail}"
+    translated = _error(meaning, what, detail=detail)
+    translated.broke_off = _broke_off(error)
+    return translated
 
 
 def translate_refusal(code: str, message: str, operation: str, what: str) -> PdfbatchError:
@@ -118,13 +123,25 @@ def translate_refusal(code: str, message: str, operation: str, what: str) -> Pdf
     return _translate_answer({"Error": {"Code": code, "Message": message}}, operation, what)
 
 
-def error_code(error: BaseException | None) -> str:
-    """AWS's code for a refused request, as `ConditionalRequestConflict`; "" for any other error."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+@overload
+def call(what: str, ask: Callable[[], T]) -> T: ...
+@overload
+def call(what: str, ask: Callable[[], T], absent: Collection[str]) -> T | None: ...
+def call(what: str, ask: Callable[[], T], absent: Collection[str] = ()) -> T | None:
+    """Calls AWS and returns its answer; None where the answer is a refusal with one of the codes in `absent`.
+
+    `what` completes "Cannot …". The error raised for any other refusal carries its `code`.
+    """
+    try:
+        with translating(what):
+            return ask()
+    except PdfbatchError as error:
+        if error.code not in absent or not error.code:
+            raise
+        return None
 
 
-def broke_off(error: BaseException | None) -> bool:
-    """Whether an answer ended in the middle: botocore does not try such a one again."""
+def _broke_off(error: BaseException) -> bool:
     from botocore import exceptions as e
     from urllib3.exceptions import HTTPError
 
@@ -296,7 +313,7 @@ def _translate_answer(answer: Any, operation: str, what: str) -> PdfbatchError:
     code, said = str(error.get("Code", "")), _without_secrets(str(error.get("Message", "")))
     meaning = _meaning_of(code, str(metadata.get("HTTPStatusCode", "")))
     region = error.get("Region") or metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region")
-    return _error(
+    translated = _error(
         meaning,
         what,
         code=code,
@@ -304,6 +321,8 @@ def _translate_answer(answer: Any, operation: str, what: str) -> PdfbatchError:
         permission=_permission_for(operation),
         region=f", {region}" if region else "",
     )
+    translated.code, translated.said = code, said
+    return translated
 
 
 def _meaning_of(code: str, status: str) -> _Meaning:

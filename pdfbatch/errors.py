@@ -30,6 +30,12 @@ class PdfbatchError(Exception):
     """An error a person can cure: one line that says what is wrong, one that says what to do next."""
 
     exit_code = ExitCode.FAILED
+    code = ""
+    """AWS's code for the refusal, as `NoSuchBucket`; "" where the error is not an answer of AWS's."""
+    said = ""
+    """AWS's own sentence, without its full stop."""
+    broke_off = False
+    """Whether an answer ended in the middle: botocore does not retry those."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

@@ -268,7 +268,7 @@ def _budget(patient: Patient) -> Finding:
         with aws.translating(f"look up the budget {name}"):
             asked: Any = patient.clients.budgets.describe_budget(AccountId=patient.clients.account, BudgetName=name)
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) != "NotFoundException":
+        if error.code != "NotFoundException":
             raise
         return Finding("warning", "no budget: nobody is told of a month that gets dear", cure)
     limit = asked["Budget"]["BudgetLimit"]
@@ -284,7 +284,7 @@ def _repository(patient: Patient) -> Finding:
         with aws.translating(f"look up the image repository {name}"):
             found = patient.clients.ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) != "RepositoryNotFoundException":
+        if error.code != "RepositoryNotFoundException":
             raise
         return Finding("missing", f"no image repository {name}", patient.setup())
     return Finding("ok", str(found["repositoryUri"]))

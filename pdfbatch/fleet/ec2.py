@@ -104,7 +104,7 @@ def try_template(clients: Clients, name: str, zone: Zone) -> None:
                 InstanceMarketOptions={"MarketType": "spot"},
             )
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) != "DryRunOperation":
+        if error.code != "DryRunOperation":
             raise
 
 
@@ -246,7 +246,7 @@ def terminate(clients: Clients, ids: Sequence[str]) -> None:
         with aws.translating("end the instances"):
             clients.ec2.terminate_instances(InstanceIds=list(ids))
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) not in ("UnauthorizedOperation", "InvalidInstanceID.NotFound"):
+        if error.code not in ("UnauthorizedOperation", "InvalidInstanceID.NotFound"):
             raise
         if len(ids) > 1:
             for each in ids:
@@ -259,14 +259,13 @@ def delete_templates(clients: Clients, names: Iterable[str]) -> None:
             with aws.translating(f"remove the launch template {name}"):
                 clients.ec2.delete_launch_template(LaunchTemplateName=name)
         except PdfbatchError as error:
-            if not aws.error_code(error.__cause__).startswith("InvalidLaunchTemplateName.NotFound"):
+            if not error.code.startswith("InvalidLaunchTemplateName.NotFound"):
                 raise
 
 
 def decoded(clients: Clients, error: PdfbatchError) -> str:
     """What an encoded refusal of EC2's says was missing; "" where it may not be decoded."""
-    said = str(getattr(error.__cause__, "response", {}).get("Error", {}).get("Message", ""))
-    _, mark, secret = said.partition("Encoded authorization failure message: ")
+    _, mark, secret = error.said.partition("Encoded authorization failure message: ")
     if not mark:
         return ""
     try:

@@ -66,7 +66,7 @@ def _events(clients: Clients, group: str, run: str, worker: int | None, since: d
             for page in pages:
                 yield from (event for event in page["events"] if event["logStreamName"].startswith(prefix))
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) != "ResourceNotFoundException":
+        if error.code != "ResourceNotFoundException":
             raise
         raise NotFound(
             f"There is no log group {group} in {clients.region}.",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pdfbatch import aws
 from pdfbatch.errors import NotReady, PdfbatchError, UsageError
 from pdfbatch.fleet.plan import quota_request
 from pdfbatch.fleet.values import Plan
@@ -25,12 +24,8 @@ _SERVICE_ROLE = ("AuthFailure.ServiceLinkedRoleCreationNotPermitted", "ServiceLi
 _DENIED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 
 
-def code_of(error: PdfbatchError) -> str:
-    return aws.error_code(error.__cause__)
-
-
 def action_for(error: PdfbatchError) -> Action:
-    code = code_of(error)
+    code = error.code
     if code in _CAPACITY + _ADDRESSES:
         return "elsewhere"
     return "later" if code in _BUSY + _NOT_YET else "stop"
@@ -39,7 +34,7 @@ def action_for(error: PdfbatchError) -> Action:
 def explained(error: PdfbatchError, plan: Plan, decoded: str = "") -> PdfbatchError:
     """The error as a person should read it; one that needs no more words stays as it is. `decoded`: what AWS says of an
     encoded refusal."""
-    code, said = code_of(error), _said(error)
+    code, said = error.code, error.said or error.message.rstrip(".")
     account = plan.account
     if code in _QUOTA:
         quota, needed = account.quota, plan.workers * max(account.vcpus.values())
@@ -94,9 +89,3 @@ def _wrong_setting(error: PdfbatchError, code: str, said: str) -> PdfbatchError:
             "`pdfbatch launch … --dry-run --json` shows them; `pdfbatch doctor` checks the account.",
         )
     return error
-
-
-def _said(error: PdfbatchError) -> str:
-    """AWS's own sentence, without its full stop."""
-    answer = getattr(error.__cause__, "response", {}).get("Error", {})
-    return " ".join(str(answer.get("Message", error.message)).split()).rstrip(".")

@@ -165,9 +165,7 @@ def _stack(clients: Clients, name: str) -> Any:
 
 def _does_not_exist(error: PdfbatchError) -> bool:
     """CloudFormation has no code of its own for it."""
-    return isinstance(error, NotFound) or (
-        aws.error_code(error.__cause__) == "ValidationError" and "does not exist" in error.message
-    )
+    return isinstance(error, NotFound) or (error.code == "ValidationError" and "does not exist" in error.message)
 
 
 def _check_complete(wish: SetupWish) -> None:
@@ -244,7 +242,7 @@ def _take_back(clients: Clients, change_set: str, stack_id: str) -> None:
         with aws.translating("take the proposed change back"):
             clients.cloudformation.delete_change_set(ChangeSetName=change_set)
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) != "ChangeSetNotFound":
+        if error.code != "ChangeSetNotFound":
             raise
     found = _stack(clients, stack_id)
     if found is not None and found["StackStatus"] == NOT_BEGUN:
@@ -335,7 +333,7 @@ def has_service_role(clients: Clients, role: str) -> bool:
         with aws.translating(f"look up the role {role}"):
             clients.iam.get_role(RoleName=role)
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) != "NoSuchEntity":
+        if error.code != "NoSuchEntity":
             raise
         return False
     return True

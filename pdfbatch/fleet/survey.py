@@ -41,7 +41,7 @@ def vcpus_of(clients: Clients, types: Sequence[str]) -> dict[str, TypeFacts]:
         with aws.translating("look up the instance types"):
             found = clients.ec2.describe_instance_types(InstanceTypes=list(types))["InstanceTypes"]  # type: ignore[arg-type]
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) not in ("InvalidInstanceType", "InvalidParameterValue"):
+        if error.code not in ("InvalidInstanceType", "InvalidParameterValue"):
             raise
         raise _no_such_type(clients, types) from error
     if len(found) < len(set(types)):
@@ -94,7 +94,7 @@ def subnets(clients: Clients, wanted: Sequence[str], vpc: str = "") -> list[Subn
         with aws.translating("look up the subnets"):
             found = clients.ec2.describe_subnets(**chosen)["Subnets"]
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__).startswith("InvalidSubnet"):
+        if error.code.startswith("InvalidSubnet"):
             raise UsageError(
                 f"{clients.region} has not all of these subnets: {', '.join(wanted)}.",
                 "List them with `aws ec2 describe-subnets`; they must be of this region.",
@@ -209,7 +209,7 @@ def ami(clients: Clients, wanted: str) -> Ami:
         with aws.translating(f"look up the machine image {found}"):
             images = clients.ec2.describe_images(ImageIds=[found])["Images"]
     except PdfbatchError as error:
-        if not aws.error_code(error.__cause__).startswith("InvalidAMIID"):
+        if not error.code.startswith("InvalidAMIID"):
             raise
         images = []
     if not images:
@@ -232,7 +232,7 @@ def _parameter(clients: Clients, name: str) -> str:
         with aws.translating(f"look up the machine image {name}"):
             return str(clients.ssm.get_parameter(Name=name)["Parameter"]["Value"])
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) != "ParameterNotFound":
+        if error.code != "ParameterNotFound":
             raise
         raise UsageError(
             f"{clients.region} has no SSM parameter {name}.", "Give --ami the id of an image with Docker and aws."
@@ -255,7 +255,7 @@ def newest_image(clients: Clients, names: Names) -> str:
                 "imageDetails"
             ]
     except PdfbatchError as error:
-        code = aws.error_code(error.__cause__)
+        code = error.code
         if code == "RepositoryNotFoundException":
             raise NotReady(
                 f"There is no image repository {names.repository} in {clients.region}.",
@@ -290,7 +290,7 @@ def pinned_image(clients: Clients, reference: str) -> str:
                 imageIds=[{"imageTag": found["tag"] or "latest"}],
             )["imageDetails"]
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) not in ("ImageNotFoundException", "RepositoryNotFoundException"):
+        if error.code not in ("ImageNotFoundException", "RepositoryNotFoundException"):
             raise
         raise UsageError(f"There is no image {reference}.", "Check its name and tag, or push it first.") from error
     return f"{reference.split('/')[0]}/{found['name']}@{details[0]['imageDigest']}"
@@ -330,7 +330,7 @@ def has_profile(clients: Clients, names: Names) -> bool:
         with aws.translating("look up the instance profile"):
             found = clients.iam.get_instance_profile(InstanceProfileName=names.role)["InstanceProfile"]
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) != "NoSuchEntity":
+        if error.code != "NoSuchEntity":
             raise
         return False
     return bool(found["Roles"])
@@ -348,7 +348,7 @@ def has_topic(clients: Clients, arn: str) -> bool:
         with aws.translating("look up the SNS topic"):
             clients.sns.get_topic_attributes(TopicArn=arn)
     except PdfbatchError as error:
-        if aws.error_code(error.__cause__) not in ("NotFound", "NotFoundException"):
+        if error.code not in ("NotFound", "NotFoundException"):
             raise
         return False
     return True

@@ -172,11 +172,11 @@ class S3Store:
                     return _etag(answer)
             except PreconditionFailed as refusal:
                 pause = next(pauses, None)
-                if pause is None or aws.error_code(refusal.__cause__) != "ConditionalRequestConflict":
+                if pause is None or refusal.code != "ConditionalRequestConflict":
                     raise
                 time.sleep(pause)
             except NotFound as error:
-                if aws.error_code(error.__cause__) == "NoSuchBucket":
+                if error.code == "NoSuchBucket":
                     raise
                 raise PreconditionFailed(error.message, error.hint) from error  # If-Match on an object that is gone
 
@@ -189,7 +189,7 @@ class S3Store:
             try:
                 return take(body)
             except StoreError as error:
-                if next(attempts) == READ_ATTEMPTS or not aws.broke_off(error.__cause__):
+                if next(attempts) == READ_ATTEMPTS or not error.broke_off:
                     raise
 
     def _chunks(self, body: Any, key: str) -> Iterator[bytes]:
