@@ -312,7 +312,7 @@ class Heartbeat(Record):
     """The machines that had this slice before, oldest first."""
 
 
-Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up"]
+Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up", "failing", "over_budget"]
 FINAL_ENDINGS = frozenset[Ending]({"done", "deadline", "gave_up"})
 """After these no other machine takes the slice up in this run; `gave_up` is said by the boot script, not the worker."""
 
@@ -325,7 +325,7 @@ class DoneMark(Record):
     at: Stamp
     counts: Counts = Counts()
     detail: str = ""
-    """For `gave_up`: one sentence for a person."""
+    """For `gave_up`, `failing` and `over_budget`: one sentence for a person."""
 
 
 class Boot(NamedTuple):
@@ -367,6 +367,13 @@ class FleetRecord(Record):
     """Dollars an hour, all in, at launch: by `TYPE@ZONE`, zone as `us-east-1a`."""
     worst_price: float
     """Dollars an hour of one machine where `prices` does not tell."""
+    price_ceiling: float = 0.0
+    """Dollars an hour, all in, that no machine can exceed: above it AWS interrupts it; 0.0: not known."""
+    on_demand_prices: dict[str, float] = {}
+    """Dollars an hour, all in, by instance type, at on-demand rates; a type without one is not known."""
+    market: Literal["spot", "on-demand"] = "spot"
+    max_cost: float | None = None
+    """Dollars that the run may spend in all; None: no cap but its time."""
     image: str
     ami: str
     log_group: str
