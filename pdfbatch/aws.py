@@ -311,7 +311,7 @@ def _translate_answer(answer: Any, operation: str, what: str) -> PdfbatchError:
     """`answer` is a response of botocore's with `Error` and perhaps `ResponseMetadata`."""
     error, metadata = answer.get("Error", {}), answer.get("ResponseMetadata", {})
     code, said = str(error.get("Code", "")), _without_secrets(str(error.get("Message", "")))
-    meaning = _meaning_of(code, str(metadata.get("HTTPStatusCode", "")))
+    meaning = _meaning_of(code, str(metadata.get("HTTPStatusCode", "")), said)
     region = error.get("Region") or metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region")
     translated = _error(
         meaning,
@@ -325,8 +325,8 @@ def _translate_answer(answer: Any, operation: str, what: str) -> PdfbatchError:
     return translated
 
 
-def _meaning_of(code: str, status: str) -> _Meaning:
-    if code.startswith("KMS."):
+def _meaning_of(code: str, status: str, said: str = "") -> _Meaning:
+    if code.startswith("KMS.") or (code == "AccessDenied" and "kms:" in said):  # S3 names the action of KMS it lacked
         return _KMS
     if code not in _MEANING_OF_CODES and (status in ("401", "403", "404", "429") or status.startswith("50")):
         code = status

@@ -41,7 +41,7 @@ def ask(clients: Clients, wish: Wish, source: str, output: str, now: datetime) -
         quota=asked(lambda: survey.spot_quota(clients, types), warnings, Quota(code=code, name=family, limit=None)),
         ami=survey.ami(clients, wish.ami),
         image=_image(clients, wish, warnings),
-        profile=names.role,
+        profile=names.role(clients.region),
         security_groups=[survey.security_group(clients, names, subnets[0].vpc)],
         log_group=names.log_group,
         topic=topic if asked(lambda: survey.has_topic(clients, topic), warnings, otherwise=False) else "",
@@ -58,7 +58,7 @@ def _check_made(
         f"Run `pdfbatch setup --input {source} --output {output}{stack}`; `pdfbatch doctor` tells all that is missing."
     )
     if asked(lambda: survey.has_profile(clients, names), warnings, otherwise=True) is False:
-        raise NotReady(f"There is no instance profile {names.role}.", cure)
+        raise NotReady(f"There is no instance profile {names.role(clients.region)}.", cure)
     if asked(lambda: survey.has_log_group(clients, names.log_group), warnings, otherwise=True) is False:
         raise NotReady(f"There is no log group {names.log_group}.", cure)
     if outside := out_of_reach(made_for, [source], [output]):

@@ -193,8 +193,12 @@ def _subnets(patient: Patient) -> Finding:
 
 def _role(patient: Patient) -> Finding:
     if survey.has_profile(patient.clients, patient.names):
-        return Finding("ok", patient.names.role)
-    return Finding("missing", f"no instance profile {patient.names.role} with a role in it", patient.setup())
+        return Finding("ok", patient.names.role(patient.clients.region))
+    return Finding(
+        "missing",
+        f"no instance profile {patient.names.role(patient.clients.region)} with a role in it",
+        patient.setup(),
+    )
 
 
 def _policy(patient: Patient) -> Finding:
@@ -205,7 +209,7 @@ def _policy(patient: Patient) -> Finding:
     if wish == SetupWish(patient.names):
         return Finding(
             "unknown",
-            f"the role {patient.names.role} is not from `pdfbatch setup`",
+            f"the role {patient.names.role(patient.clients.region)} is not from `pdfbatch setup`",
             "Compare `pdfbatch doctor --policy`.",
         )
     if outside := out_of_reach(wish, patient.inputs, patient.outputs):
@@ -263,7 +267,7 @@ def _topic(patient: Patient) -> Finding:
 
 def _budget(patient: Patient) -> Finding:
     cure = f"{patient.setup()} --email ADDRESS --budget DOLLARS"
-    name = patient.names.budget
+    name = patient.names.budget(patient.clients.region)
     try:
         with aws.translating(f"look up the budget {name}"):
             asked: Any = patient.clients.budgets.describe_budget(AccountId=patient.clients.account, BudgetName=name)

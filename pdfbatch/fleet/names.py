@@ -12,6 +12,8 @@ TAG_RUN = "pdfbatch:run"
 TAG_WORKER = "pdfbatch:worker"
 TAG_OUTPUT = "pdfbatch:output"
 """A digest of OUTPUT's URL."""
+TAG_BOOTS = "pdfbatch:boots-in-vain"
+"""On a fleet: how many of its instances ended before the worker began. The only tag a worker may set."""
 TAG_PLACE = "pdfbatch:place"
 """That URL for people, as far as a tag may hold it."""
 
@@ -33,10 +35,9 @@ class Names(NamedTuple):
             )
         return cls(stack)
 
-    @property
-    def role(self) -> str:
-        """Of the instance role, and of its profile."""
-        return f"{self.stack}-worker"
+    def role(self, region: str) -> str:
+        """Of the instance role, and of its profile. IAM's names are the whole account's, so the region is in it."""
+        return f"{self.stack}-{region}-worker"
 
     @property
     def security_group(self) -> str:
@@ -54,16 +55,23 @@ class Names(NamedTuple):
     def repository(self) -> str:
         return self.stack
 
-    @property
-    def budget(self) -> str:
-        return self.stack
+    def budget(self, region: str) -> str:
+        """Budgets' names are the whole account's too."""
+        return f"{self.stack}-{region}"
 
     def topic_arn(self, region: str, account: str) -> str:
-        return f"arn:aws:sns:{region}:{account}:{self.topic}"
+        return f"arn:{partition(region)}:sns:{region}:{account}:{self.topic}"
 
     def template(self, run: str, worker: int) -> str:
         """Of a worker's launch template."""
         return f"{self.stack}-{run}-{worker}"
+
+
+def partition(region: str) -> str:
+    """The first word of the ARNs in a region after `arn`. Source: AWS general reference, "ARN format"."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def place_tag(url: str) -> str:

@@ -3,8 +3,9 @@
 Statements follow the service authorization reference ("Actions, resources, and condition keys for AWS services").
 Both policies name one stack: whatever is not tagged with it, or not under its places, is out of reach.
 
-S3 answers 404 for a missing object, rather than 403, only to whoever may list the bucket; there it holds the object's
-key against `s3:prefix` (as Ceph found when it copied that, ceph/ceph#68577), so one condition on it serves both.
+S3 answers 404 for a missing object, rather than 403, only to whoever may list the bucket. Whether that holds under a
+condition on `s3:prefix` is not documented, so buckets of outputs may be listed whole: keys of other folders in them
+can be seen, not read. Buckets of inputs and models alone are listed below their prefixes only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pdfbatch.errors import UsageError
-from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.names import TAG_BOOTS, TAG_STACK, Names, partition
 from pdfbatch.store import S3Store, open_store
 
 Policy = dict[str, Any]
@@ -30,6 +31,11 @@ SERVICE_ROLES = {
 """Roles that AWS itself acts by for any Spot fleet; one of each for an account, and the service that has it."""
 READ_IMAGE = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 WRITE_OBJECTS = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+
+FIND_FLEET = [
+    *("ec2:DescribeFleetHistory", "ec2:DescribeFleets", "ec2:DescribeInstances"),
+    *("ec2:DescribeSpotPriceHistory", "ec2:DescribeTags"),
+]
 
 
 class Place(NamedTuple):
@@ -58,15 +64,19 @@ def worker_policy(
 ) -> Policy:
     """The instance role's: read `inputs` and `models`, work in `outputs` (all URLs), end the stack's own fleets."""
     sources, targets = _places([*inputs, *models]), _places(outputs)
-    ec2, logs = f"arn:aws:ec2:{region}:{account}", f"arn:aws:logs:{region}:{account}:log-group:{names.log_group}"
+    ec2, logs = (
+        f"arn:{partition(region)}:ec2:{region}:{account}",
+        f"arn:{partition(region)}:logs:{region}:{account}:log-group:{names.log_group}",
+    )
     return _policy(
         [
-            *_objects("ReadInput", ["s3:GetObject"], sources),
-            *_objects("WriteOutput", WRITE_OBJECTS, targets),
-            *_listings(_places([*inputs, *models, *outputs])),
+            *_objects(region, "ReadInput", ["s3:GetObject"], sources),
+            *_objects(region, "WriteOutput", WRITE_OBJECTS, targets),
+            *_listings(region, _places([*inputs, *models, *outputs]), {place(url).bucket for url in outputs}),
             _allow("EndFleet", ["ec2:DeleteFleets", "ec2:ModifyFleet"], f"{ec2}:fleet/*", _of_stack(names)),
             _allow("EndMachine", ["ec2:TerminateInstances"], f"{ec2}:instance/*", _of_stack(names)),
-            _allow("FindFleet", ["ec2:DescribeFleets", "ec2:DescribeInstances", "ec2:DescribeTags"], "*"),
+            _allow("FindFleet", FIND_FLEET, "*"),
+            _allow("CountBoots", ["ec2:CreateTags"], f"{ec2}:fleet/*", _count_of_boots(names)),
             _allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [logs, f"{logs}:*"]),
             _allow("LogInToImages", ["ecr:GetAuthorizationToken"], "*"),
             _allow("PullImage", READ_IMAGE, _repository(region, account, names)),
@@ -81,11 +91,11 @@ def launcher_policy(
     """What a person needs for plan, launch, status, logs, ls, down and doctor, once somebody else has run setup."""
     return _policy(
         [
-            *_objects("ReadInput", ["s3:GetObject"], _places([*inputs, *models])),
-            *_objects("WriteOutput", WRITE_OBJECTS, _places(outputs)),
-            *_listings(_places([*inputs, *models, *outputs])),
-            *_launching(f"arn:aws:ec2:{region}:{account}", region, names),
-            *_roles(account, names),
+            *_objects(region, "ReadInput", ["s3:GetObject"], _places([*inputs, *models])),
+            *_objects(region, "WriteOutput", WRITE_OBJECTS, _places(outputs)),
+            *_listings(region, _places([*inputs, *models, *outputs]), {place(url).bucket for url in outputs}),
+            *_launching(f"arn:{partition(region)}:ec2:{region}:{account}", region, names),
+            *_roles(region, account, names),
             *_looking(region, account, names, _places([*inputs, *models, *outputs])),
         ]
     )
@@ -112,7 +122,8 @@ def _launching(ec2: str, region: str, names: Names) -> list[Statement]:
         _allow(
             "MakeMachines",
             ["ec2:CreateFleet", "ec2:RunInstances"],
-            [f"arn:aws:ec2:{region}::{part}/*" for part in ("image", "snapshot")] + [f"{ec2}:{p}/*" for p in parts],
+            [f"arn:{partition(region)}:ec2:{region}::{part}/*" for part in ("image", "snapshot")]
+            + [f"{ec2}:{p}/*" for p in parts],
         ),
         _allow("TagWhatIsMade", ["ec2:CreateTags"], f"{ec2}:*/*", {"StringEquals": {**wishes["StringEquals"], **made}}),
         _allow(
@@ -124,14 +135,14 @@ def _launching(ec2: str, region: str, names: Names) -> list[Statement]:
     ]
 
 
-def _roles(account: str, names: Names) -> list[Statement]:
-    iam = f"arn:aws:iam::{account}"
+def _roles(region: str, account: str, names: Names) -> list[Statement]:
+    iam = f"arn:{partition(region)}:iam::{account}"
     service_roles = f"{iam}:role/aws-service-role"
     return [
         _allow(
             "GiveRole",
             ["iam:PassRole"],
-            f"{iam}:role/{names.role}",
+            f"{iam}:role/{names.role(region)}",
             {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
         ),
         _allow(
@@ -144,8 +155,8 @@ def _roles(account: str, names: Names) -> list[Statement]:
             "SeeRoles",
             ["iam:GetInstanceProfile", "iam:GetRole"],
             [
-                f"{iam}:instance-profile/{names.role}",
-                f"{iam}:role/{names.role}",
+                f"{iam}:instance-profile/{names.role(region)}",
+                f"{iam}:role/{names.role(region)}",
                 *(f"{service_roles}/{service}/{role}" for role, service in SERVICE_ROLES.items()),
             ],
         ),
@@ -154,15 +165,23 @@ def _roles(account: str, names: Names) -> list[Statement]:
 
 def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -> list[Statement]:
     here = f"{region}:{account}"
-    group = f"arn:aws:logs:{here}:log-group:{names.log_group}"
+    group = f"arn:{partition(region)}:logs:{here}:log-group:{names.log_group}"
     anywhere = [
-        *("ec2:Describe*", "ec2:GetSpotPlacementScores", "logs:DescribeLogGroups"),
+        *(
+            "ec2:Describe*",
+            "ec2:GetEbsDefaultKmsKeyId",
+            "ec2:GetEbsEncryptionByDefault",
+            "ec2:GetSpotPlacementScores",
+            "logs:DescribeLogGroups",
+        ),
         *("servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"),
         "sts:DecodeAuthorizationMessage",
     ]
     return [
         _allow("Look", anywhere, "*"),
-        _allow("FindMachineImage", ["ssm:GetParameter"], f"arn:aws:ssm:{region}::parameter/aws/service/*"),
+        _allow(
+            "FindMachineImage", ["ssm:GetParameter"], f"arn:{partition(region)}:ssm:{region}::parameter/aws/service/*"
+        ),
         _allow(
             "FindImage",
             ["ecr:DescribeImages", "ecr:DescribeRepositories"],
@@ -176,15 +195,19 @@ def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -
         _allow(
             "SeeStack",
             ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"],
-            f"arn:aws:cloudformation:{here}:stack/{names.stack}/*",
+            f"arn:{partition(region)}:cloudformation:{here}:stack/{names.stack}/*",
         ),
         _allow(
             "SeeTopic",
             ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"],
             names.topic_arn(region, account),
         ),
-        _allow("SeeBudget", ["budgets:ViewBudget"], f"arn:aws:budgets::{account}:budget/{names.budget}"),
-        *_buckets(places),
+        _allow(
+            "SeeBudget",
+            ["budgets:ViewBudget"],
+            f"arn:{partition(region)}:budgets::{account}:budget/{names.budget(region)}",
+        ),
+        *_buckets(region, places),
     ]
 
 
@@ -194,24 +217,28 @@ def _places(urls: Iterable[str]) -> list[Place]:
     return [here for here in places if not any(other != here and other.covers(here) for other in places)]
 
 
-def _objects(sid: str, actions: Sequence[str], places: Sequence[Place]) -> list[Statement]:
-    resources = [f"arn:aws:s3:::{here.bucket}/{_literally(here.prefix)}*" for here in places]
+def _objects(region: str, sid: str, actions: Sequence[str], places: Sequence[Place]) -> list[Statement]:
+    resources = [f"arn:{partition(region)}:s3:::{here.bucket}/{_literally(here.prefix)}*" for here in places]
     return [_allow(sid, actions, resources)] if resources else []
 
 
-def _buckets(places: Iterable[Place]) -> list[Statement]:
+def _buckets(region: str, places: Iterable[Place]) -> list[Statement]:
     """A bucket in another region costs; HeadBucket would need to list it without a prefix."""
-    resources = sorted({f"arn:aws:s3:::{here.bucket}" for here in places})
-    return [_allow("SeeBuckets", ["s3:GetBucketLocation"], resources)] if resources else []
+    resources = sorted({f"arn:{partition(region)}:s3:::{here.bucket}" for here in places})
+    return (
+        [_allow("SeeBuckets", ["s3:GetBucketLocation", "s3:GetEncryptionConfiguration"], resources)]
+        if resources
+        else []
+    )
 
 
-def _listings(places: Sequence[Place]) -> list[Statement]:
+def _listings(region: str, places: Sequence[Place], whole: set[str]) -> list[Statement]:
     """One statement for each bucket, because a condition holds for the whole statement."""
     statements = []
     for number, bucket in enumerate(sorted({here.bucket for here in places})):
         prefixes = [_literally(here.prefix) + "*" for here in places if here.bucket == bucket]
-        within = None if prefixes == ["*"] else {"StringLike": {"s3:prefix": prefixes}}
-        statements.append(_allow(f"List{number}", ["s3:ListBucket"], f"arn:aws:s3:::{bucket}", within))
+        within = None if prefixes == ["*"] or bucket in whole else {"StringLike": {"s3:prefix": prefixes}}
+        statements.append(_allow(f"List{number}", ["s3:ListBucket"], f"arn:{partition(region)}:s3:::{bucket}", within))
     return statements
 
 
@@ -221,11 +248,17 @@ def _literally(prefix: str) -> str:
 
 
 def _repository(region: str, account: str, names: Names) -> str:
-    return f"arn:aws:ecr:{region}:{account}:repository/{names.repository}"
+    return f"arn:{partition(region)}:ecr:{region}:{account}:repository/{names.repository}"
 
 
 def _of_stack(names: Names) -> Statement:
     return {"StringEquals": {f"aws:ResourceTag/{TAG_STACK}": names.stack}}
+
+
+def _count_of_boots(names: Names) -> Statement:
+    """`Null`, because `ForAllValues` also holds for no tag at all."""
+    only = {"ForAllValues:StringEquals": {"aws:TagKeys": [TAG_BOOTS]}, "Null": {"aws:TagKeys": "false"}}
+    return {**_of_stack(names), **only}
 
 
 def _allow(

@@ -328,7 +328,7 @@ def has_profile(clients: Clients, names: Names) -> bool:
     """
     try:
         with aws.translating("look up the instance profile"):
-            found = clients.iam.get_instance_profile(InstanceProfileName=names.role)["InstanceProfile"]
+            found = clients.iam.get_instance_profile(InstanceProfileName=names.role(clients.region))["InstanceProfile"]
     except PdfbatchError as error:
         if error.code != "NoSuchEntity":
             raise

@@ -15,7 +15,7 @@ from pdfbatch.fleet.policies import place, worker_policy
 Template = dict[str, Any]
 METADATA = "pdfbatch"
 LOG_DAYS = 7
-KEPT_IMAGES = 5
+UNTAGGED_DAYS = 30
 ALERT_PERCENT = (50, 90)
 
 
@@ -80,7 +80,7 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
     """
     names = wish.names
     people = {"Subscription": _subscription(wish.email)} if wish.email else {}
-    budget = {"Budget": _budget(wish)} if wish.email and wish.budget_dollars else {}
+    budget = {"Budget": _budget(wish, region)} if wish.email and wish.budget_dollars else {}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"pdfbatch: what a fleet of the stack {names.stack} needs. Idle, only stored images cost.",
@@ -89,7 +89,7 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
             "Role": _role(wish, region, account),
             "Profile": {
                 "Type": "AWS::IAM::InstanceProfile",
-                "Properties": {"InstanceProfileName": names.role, "Roles": [{"Ref": "Role"}]},
+                "Properties": {"InstanceProfileName": names.role(region), "Roles": [{"Ref": "Role"}]},
             },
             "SecurityGroup": _security_group(wish),
             "LogGroup": {
@@ -128,7 +128,7 @@ def _role(wish: SetupWish, region: str, account: str) -> Template:
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
-            "RoleName": wish.names.role,
+            "RoleName": wish.names.role(region),
             "Description": "pdfbatch: the workers of a fleet.",
             "AssumeRolePolicyDocument": {
                 "Version": "2012-10-17",
@@ -167,8 +167,13 @@ def _subscription(email: str) -> Template:
 def _repository(names: Names) -> Template:
     rule = {
         "rulePriority": 1,
-        "description": f"Keep the last {KEPT_IMAGES}.",
-        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT_IMAGES},
+        "description": f"Expire untagged images {UNTAGGED_DAYS} days after their push.",
+        "selection": {
+            "tagStatus": "untagged",
+            "countType": "sinceImagePushed",
+            "countUnit": "days",
+            "countNumber": UNTAGGED_DAYS,
+        },
         "action": {"type": "expire"},
     }
     return {
@@ -185,7 +190,7 @@ def _repository(names: Names) -> Template:
     }
 
 
-def _budget(wish: SetupWish) -> Template:
+def _budget(wish: SetupWish, region: str) -> Template:
     """Of all EC2 machines in the account: a filter by our tag would see nothing until it is activated for billing.
 
     Mail goes straight from Budgets, which needs no confirmation, unlike the topic.
@@ -195,7 +200,7 @@ def _budget(wish: SetupWish) -> Template:
         "Type": "AWS::Budgets::Budget",
         "Properties": {
             "Budget": {
-                "BudgetName": wish.names.budget,
+                "BudgetName": wish.names.budget(region),
                 "BudgetType": "COST",
                 "TimeUnit": "MONTHLY",
                 "BudgetLimit": {"Amount": wish.budget_dollars, "Unit": "USD"},

@@ -93,9 +93,9 @@ class Account:
         """Everything that `pdfbatch setup` and `make image push` leave behind, room for 16 machines, and prices."""
         names = self.names
         iam, ec2 = self.client("iam"), self.client("ec2")
-        iam.create_role(RoleName=names.role, AssumeRolePolicyDocument=json.dumps(TRUST))
-        iam.create_instance_profile(InstanceProfileName=names.role)
-        iam.add_role_to_instance_profile(InstanceProfileName=names.role, RoleName=names.role)
+        iam.create_role(RoleName=names.role(REGION), AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.create_instance_profile(InstanceProfileName=names.role(REGION))
+        iam.add_role_to_instance_profile(InstanceProfileName=names.role(REGION), RoleName=names.role(REGION))
         vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
         ec2.create_security_group(GroupName=names.security_group, Description="pdfbatch workers", VpcId=vpc)
         self.client("logs").create_log_group(logGroupName=names.log_group)

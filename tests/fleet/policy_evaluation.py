@@ -2,7 +2,8 @@
 
 After the IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: condition operators". It knows what
 our policies use and refuses anything else, so that nothing passes by being overlooked: Action and Resource with `*` and
-`?`, the reserved variables `${*}`, `${?}`, `${$}`, StringEquals and StringLike. A condition on a key that the request
+`?`, the reserved variables `${*}`, `${?}`, `${$}`, StringEquals, StringLike, Null and
+ForAllValues:StringEquals. A condition on a key that the request
 does not carry does not hold.
 """
 
@@ -40,6 +41,10 @@ def _applies(statement: Mapping[str, Any], action: str, resource: str, context: 
 
 
 def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
+    if operator == "Null":
+        return (key not in context) == (values == ["true"])
+    if operator == "ForAllValues:StringEquals":  # holds where the request has no value; keys are one string, by commas
+        return set(context.get(key, "").split(",")) - {""} <= set(values)
     if key not in context:
         return False
     if operator == "StringEquals":

@@ -78,6 +78,10 @@ WORKER_CALLS: list[Call] = [
     ("s3:DeleteObject", f"{STATE}checkpoints/abc/000001.json", {}),
     ("s3:DeleteObject", f"{STATE}strikes/worker-0/20261125T194500Z_i-1", {}),
     ("s3:AbortMultipartUpload", "arn:aws:s3:::docs/out/a/b.md", {}),
+    ("s3:ListBucket", "arn:aws:s3:::docs", {}),  # in case S3 asks without a prefix before it says 404
+    ("ec2:DescribeFleetHistory", "*", {}),
+    ("ec2:DescribeSpotPriceHistory", "*", {}),
+    ("ec2:CreateTags", FLEET, {**OURS, "aws:TagKeys": "pdfbatch:boots-in-vain"}),
 ]
 FORBIDDEN: list[Call] = [
     ("s3:GetObject", "arn:aws:s3:::docs/secret.pdf", {}),
@@ -89,8 +93,11 @@ FORBIDDEN: list[Call] = [
     ("s3:PutObject", "arn:aws:s3:::models/dolphin/model.safetensors", {}),
     ("s3:PutObject", "arn:aws:s3:::other/out/a/b.md", {}),
     ("s3:DeleteBucket", "arn:aws:s3:::docs", {}),
-    ("s3:ListBucket", "arn:aws:s3:::docs", {"s3:prefix": "secret/"}),
-    ("s3:ListBucket", "arn:aws:s3:::docs", {}),
+    ("s3:ListBucket", "arn:aws:s3:::models", {"s3:prefix": "secret/"}),
+    ("s3:ListBucket", "arn:aws:s3:::models", {}),
+    ("ec2:CreateTags", FLEET, {**OURS, "aws:TagKeys": "pdfbatch:stack"}),
+    ("ec2:CreateTags", FLEET, {**OTHERS, "aws:TagKeys": "pdfbatch:boots-in-vain"}),
+    ("ec2:CreateTags", FLEET, OURS),
     ("s3:ListBucket", "arn:aws:s3:::other", {"s3:prefix": "in/"}),
     ("ec2:DeleteFleets", FLEET, OTHERS),
     ("ec2:DeleteFleets", FLEET, {}),
@@ -102,7 +109,7 @@ FORBIDDEN: list[Call] = [
     ("ec2:RunInstances", MACHINE, OURS),
     ("ec2:CreateFleet", FLEET, OURS),
     ("ec2:CreateTags", MACHINE, OURS),
-    ("iam:PassRole", f"arn:aws:iam::{NUMBER}:role/pdfbatch-worker", {}),
+    ("iam:PassRole", f"arn:aws:iam::{NUMBER}:role/pdfbatch-us-east-1-worker", {}),
     ("logs:PutLogEvents", f"{GROUP}-2:log-stream:a", {}),
     ("logs:DeleteLogGroup", GROUP, {}),
     ("ecr:PutImage", IMAGES, {}),
@@ -176,7 +183,7 @@ def test_both_policies_are_within_iams_limits(names: Names) -> None:
 
 
 WISH = {f"aws:RequestTag/{TAG_STACK}": "pdfbatch"}
-ROLE = f"arn:aws:iam::{NUMBER}:role/pdfbatch-worker"
+ROLE = f"arn:aws:iam::{NUMBER}:role/pdfbatch-us-east-1-worker"
 FOR_EC2 = {"iam:PassedToService": "ec2.amazonaws.com"}
 SPOT_ROLE = f"arn:aws:iam::{NUMBER}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
 
@@ -272,9 +279,9 @@ def enforced(account: Account) -> Iterator[Account]:
     account.bucket("docs")
     account.bucket("other")
     number = account.client("sts").get_caller_identity()["Account"]
-    iam.create_role(RoleName=NAMES.role, AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.create_role(RoleName=NAMES.role(REGION), AssumeRolePolicyDocument=json.dumps(TRUST))
     policy = worker_policy(REGION, number, NAMES, *PLACES)
-    iam.put_role_policy(RoleName=NAMES.role, PolicyName="worker", PolicyDocument=json.dumps(policy))
+    iam.put_role_policy(RoleName=NAMES.role(REGION), PolicyName="worker", PolicyDocument=json.dumps(policy))
     yield account
     enforce(account, "inf")
 
@@ -289,7 +296,7 @@ def enforce(account: Account, after: str) -> None:
 def test_motos_own_enforcement_agrees_on_objects(enforced: Account) -> None:
     """In real calls; but of few services besides S3 it knows the resources, and of conditions nothing."""
     number = enforced.client("sts").get_caller_identity()["Account"]
-    role = f"arn:aws:iam::{number}:role/{NAMES.role}"
+    role = f"arn:aws:iam::{number}:role/{NAMES.role(REGION)}"
     keys = enforced.client("sts").assume_role(RoleArn=role, RoleSessionName="worker")["Credentials"]
     enforce(enforced, "0")
 

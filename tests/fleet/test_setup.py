@@ -65,8 +65,8 @@ def stacks(account: Account) -> list[str]:
 def left(account: Account, names: Names = NAMES) -> set[str]:
     """What of the stack's things is in the account."""
     ask: dict[str, Callable[[], Any]] = {
-        "Role": lambda: account.client("iam").get_role(RoleName=names.role),
-        "Profile": lambda: account.client("iam").get_instance_profile(InstanceProfileName=names.role),
+        "Role": lambda: account.client("iam").get_role(RoleName=names.role("us-east-1")),
+        "Profile": lambda: account.client("iam").get_instance_profile(InstanceProfileName=names.role("us-east-1")),
         "SecurityGroup": lambda: account.client("ec2").describe_security_groups(GroupNames=[names.security_group]),
         "LogGroup": lambda: account.client("logs").list_tags_log_group(logGroupName=names.log_group),
         "Topic": lambda: account.client("sns").get_topic_attributes(
@@ -90,7 +90,7 @@ def test_a_proposal_tells_the_changes_and_makes_none(account: Account, clients: 
     assert {change.name for change in proposal.changes} == MADE | set(SERVICE_ROLES)
     assert {change.action for change in proposal.changes} == {"Add"}
     assert "AWS::IAM::Role" in {change.type for change in proposal.changes}
-    assert '"RoleName": "pdfbatch-worker"' in proposal.template
+    assert '"RoleName": "pdfbatch-us-east-1-worker"' in proposal.template
     assert left(account) == set()
 
 
@@ -156,6 +156,17 @@ def test_two_stacks_share_nothing(account: Account, clients: Clients) -> None:
     assert delete(clients, NAMES, at_once)
     assert left(account) == set()
     assert left(account, other) == MADE
+
+
+def test_two_regions_of_one_account_can_both_be_set_up(account: Account, clients: Clients) -> None:
+    with_service_roles(account)
+    set_up(account)
+    there = Clients("eu-central-1")
+    carry_out(there, propose(there, WISH, at_once), at_once)
+    roles = {role["RoleName"] for role in account.client("iam").list_roles()["Roles"]}
+    assert {"pdfbatch-us-east-1-worker", "pdfbatch-eu-central-1-worker"} <= roles
+    assert delete(there, NAMES, at_once)
+    assert left(account) == MADE
 
 
 def test_deleted_nothing_is_left_of_it_and_once_more_says_so(account: Account, clients: Clients) -> None:

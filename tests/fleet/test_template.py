@@ -62,13 +62,13 @@ def test_a_least_wish_has_nothing_that_costs_or_tells_anybody() -> None:
 
 def test_everything_is_called_as_the_fleet_will_look_for_it() -> None:
     found, names = resources(FULL), FULL.names
-    assert found["Role"]["Properties"]["RoleName"] == names.role == "scans-worker"
-    assert found["Profile"]["Properties"]["InstanceProfileName"] == names.role
+    assert found["Role"]["Properties"]["RoleName"] == names.role(REGION) == "scans-us-east-1-worker"
+    assert found["Profile"]["Properties"]["InstanceProfileName"] == names.role(REGION)
     assert found["SecurityGroup"]["Properties"]["GroupName"] == names.security_group
     assert found["LogGroup"]["Properties"]["LogGroupName"] == names.log_group
     assert found["Topic"]["Properties"]["TopicName"] == names.topic
     assert found["Repository"]["Properties"]["RepositoryName"] == names.repository
-    assert found["Budget"]["Properties"]["Budget"]["BudgetName"] == names.budget
+    assert found["Budget"]["Properties"]["Budget"]["BudgetName"] == names.budget(REGION)
 
 
 def test_everything_that_can_carry_a_tag_carries_the_stacks() -> None:
@@ -101,7 +101,8 @@ def test_logs_are_kept_for_a_week_and_images_go_with_their_repository() -> None:
     assert repository["EmptyOnDelete"] is True
     assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}
     (rule,) = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
-    assert (rule["selection"]["countNumber"], rule["action"]["type"]) == (5, "expire")
+    assert (rule["selection"]["tagStatus"], rule["selection"]["countNumber"]) == ("untagged", 30)
+    assert rule["selection"]["countType"] == "sinceImagePushed"
 
 
 def test_a_budget_warns_by_mail_at_half_and_at_nine_tenths() -> None:

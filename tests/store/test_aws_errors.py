@@ -142,6 +142,15 @@ def test_a_denial_names_the_permission_to_ask_for() -> None:
     assert "s3:ListBucket" in hints[1]
 
 
+def test_a_denial_by_the_buckets_key_asks_for_the_key() -> None:
+    answer = {
+        "Error": {"Code": "AccessDenied", "Message": "User: me is not authorized to perform: kms:GenerateDataKey"}
+    }
+    error = aws.translate(ClientError(answer, "PutObject"), "write s3://bucket/key")
+    assert "kms:GenerateDataKey" in error.hint
+    assert "s3:PutObject" not in error.hint
+
+
 def test_a_bucket_elsewhere_is_named_with_its_region() -> None:
     assert "eu-west-1" in aws.translate(refusal("PermanentRedirect", 301, Region="eu-west-1"), "read it").message
 
