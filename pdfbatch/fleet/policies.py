@@ -158,7 +158,7 @@ def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -
     anywhere = [
         *("ec2:Describe*", "ec2:GetSpotPlacementScores", "logs:DescribeLogGroups"),
         *("servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"),
-        "sts:DecodeAuthorizationMessage",
+        *("pricing:GetProducts", "sts:DecodeAuthorizationMessage"),
     ]
     return [
         _allow("Look", anywhere, "*"),
