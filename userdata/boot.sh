@@ -103,6 +103,11 @@ shut_down_after_a_reboot() { # cloud-init runs user data once: a machine that co
   chmod +x /var/lib/cloud/scripts/per-boot/pdfbatch
 }
 
+mask_upgrades() { # over days they may swap the NVIDIA libraries under a running container
+  systemctl mask --now --no-block apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service \
+    unattended-upgrades.service >/dev/null 2>&1 || true
+}
+
 introduce() {
   local stamp=${PDFBATCH_BOOTED//[-:]/}
   PDFBATCH_INSTANCE=$(this_instance)
@@ -141,7 +146,7 @@ own_ending() {
   ending "$folder/mark"
 }
 
-is_final() { [[ $1 =~ ^(done|deadline|gave_up)$ ]]; }
+is_final() { [[ $1 =~ ^(done|deadline|gave_up|failing|over_budget)$ ]]; }
 
 boots_in_vain() { # counts this one
   put "strikes/$worker/$boot" "$empty"
@@ -250,6 +255,7 @@ main() {
   trap leave EXIT
   watch_the_time
   shut_down_after_a_reboot
+  mask_upgrades
   introduce
   ! is_taken_back || end "there is no such run any more"
   ! is_final "$(own_ending)" || end "this slice has ended already"

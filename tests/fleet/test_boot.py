@@ -138,7 +138,7 @@ def test_a_boot_is_told_in_the_store_first_of_all(box: Box) -> None:
     assert "boots/worker-1/" in next(call for call in calls if call.startswith("aws"))
 
 
-@pytest.mark.parametrize("why", ["done", "deadline", "gave_up"])
+@pytest.mark.parametrize("why", ["done", "deadline", "gave_up", "failing", "over_budget"])
 def test_a_machine_that_follows_a_finished_one_ends_its_fleet_at_once(box: Box, why: str) -> None:
     box.put(MARK, mark_of(why))
     calls = box.boot()
