@@ -3,7 +3,10 @@
 # cloud-init runs the whole, once, as root. README, "What stops it", tells people the same story.
 #
 # There is one way out, `leave`: it shuts the machine down, which terminates it. AWS then boots another one for the same
-# slice, unless the fleet was ended before. Strikes bound that: boots since something was last finished.
+# slice, unless the fleet was ended before. What bounds that:
+# - S3 answers: strikes, the boots since something was last finished. One that AWS took back does not count.
+# - S3 does not answer, EC2 does: a tag on the fleet counts such boots; the last of PDFBATCH_MAX_BOOTS ends the fleet.
+# - Nothing answers: the fleet's ValidUntil. Each machine shuts down within minutes, so little of that time is billed.
 # shellcheck shell=bash
 set -u
 export LC_ALL=C.UTF-8 AWS_PAGER='' AWS_RETRY_MODE=standard AWS_MAX_ATTEMPTS=8
@@ -14,6 +17,7 @@ state=$S3_OUTPUT_PREFIX.pdfbatch/$PDFBATCH_RUN
 folder=$(mktemp -d "${TMPDIR:-/var/tmp}/pdfbatch.XXXXXX")
 log=$folder/boot.log empty=$folder/empty
 touch "$log" "$empty"
+s3_is_silent='' vain=pdfbatch:boots-in-vain
 PDFBATCH_BOOTED=$(date -u +%FT%TZ)
 PDFBATCH_INSTANCE='' PDFBATCH_INSTANCE_TYPE='' PDFBATCH_ZONE=''
 export PDFBATCH_BOOTED PDFBATCH_INSTANCE PDFBATCH_INSTANCE_TYPE PDFBATCH_ZONE
@@ -39,6 +43,7 @@ put() { # KEY FILE [OPTION…]: into the run's state
 this_instance() { metadata instance-id || echo unknown; }
 
 copy_log() {
+  [[ -z $s3_is_silent ]] || return 0
   cp "$log" "$log.copy" # it grows while it is sent
   put "logs/$worker/$PDFBATCH_INSTANCE.log" "$log.copy"
 }
@@ -103,6 +108,11 @@ shut_down_after_a_reboot() { # cloud-init runs user data once: a machine that co
   chmod +x /var/lib/cloud/scripts/per-boot/pdfbatch
 }
 
+mask_upgrades() { # over days they may swap the NVIDIA libraries under a running container
+  systemctl mask --now --no-block apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service \
+    unattended-upgrades.service >/dev/null 2>&1 || true
+}
+
 introduce() {
   local stamp=${PDFBATCH_BOOTED//[-:]/}
   PDFBATCH_INSTANCE=$(this_instance)
@@ -118,12 +128,58 @@ write_or_end() { # KEY: what S3 forbids this machine it forbids the next: bootin
   for pause in 20 40 0; do # a role that was made a moment ago may not be known everywhere
     put "$1" "$empty" 2>"$folder/refusal" && return
     cat "$folder/refusal"
+    s3_answered || wait_for_s3 "$1"
     grep -qE 'AccessDenied|NoSuchBucket|KMS' "$folder/refusal" || return
     sleep "$pause"
   done
   tell "pdfbatch $PDFBATCH_RUN: $worker may not write" "$(<"$folder/refusal")
 Place: s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX. Try: pdfbatch doctor --output s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX"
   end "this machine may not write to the store"
+}
+
+s3_answered() { grep -q 'An error occurred (' "$folder/refusal"; } # the AWS CLI's words for an answer that is a no
+
+wait_for_s3() { # KEY: returns when S3 answers; an outage of some minutes is no reason to lose the slice
+  local fleet count pause
+  if ! { fleet=$(own_fleet) && count=$(count_in_vain "$fleet"); }; then
+    s3_is_silent=yes
+    say "neither S3 nor EC2 answers: shutting down"
+    exit
+  fi
+  for pause in 30 60 120; do
+    sleep "$pause"
+    put "$1" "$empty" 2>"$folder/refusal" || s3_answered && return
+  done
+  s3_is_silent=yes
+  count=$((count + 1))
+  say "S3 does not answer: boot $count in vain"
+  if ((count < PDFBATCH_MAX_BOOTS)) && set_in_vain "$fleet" "$count"; then exit; fi
+  tell "pdfbatch $PDFBATCH_RUN: $worker cannot reach S3" "$count machines had no way to S3; the last was $PDFBATCH_INSTANCE.
+Look at the route table of its subnet. Try: pdfbatch doctor --output s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX"
+  end "no way to S3"
+}
+
+count_in_vain() { # FLEET: fails where EC2 does not answer
+  local count
+  count=$(AWS_MAX_ATTEMPTS=2 aws ec2 describe-tags --query 'Tags[0].Value' --output text --cli-connect-timeout 10 \
+    --filters "Name=resource-id,Values=$1" "Name=key,Values=$vain") || return
+  [[ $count =~ ^[0-9]+$ ]] || count=0
+  echo "$count"
+}
+
+set_in_vain() { aws ec2 create-tags --resources "$1" --tags "Key=$vain,Value=$2"; } # FLEET COUNT
+
+forget_boots_in_vain() { # S3 has answered
+  local fleet
+  fleet=$(own_fleet) && [[ $(count_in_vain "$fleet") == [1-9]* ]] && set_in_vain "$fleet" 0
+}
+
+forgive_an_interruption() { # a machine that AWS takes back says nothing about its slice
+  {
+    until metadata spot/instance-action >"$folder/action"; do sleep 20; done
+    say "AWS takes this machine back: its strike does not count"
+    aws s3api delete-object --bucket "$S3_OUTPUT_BUCKET" --key "$state/strikes/$worker/$boot"
+  } &
 }
 
 is_taken_back() { # a launch that failed takes its run away; so may a person
@@ -141,7 +197,7 @@ own_ending() {
   ending "$folder/mark"
 }
 
-is_final() { [[ $1 =~ ^(done|deadline|gave_up)$ ]]; }
+is_final() { [[ $1 =~ ^(done|deadline|gave_up|failing|over_budget)$ ]]; }
 
 boots_in_vain() { # counts this one
   put "strikes/$worker/$boot" "$empty"
@@ -250,13 +306,16 @@ main() {
   trap leave EXIT
   watch_the_time
   shut_down_after_a_reboot
+  mask_upgrades
   introduce
+  forget_boots_in_vain
   ! is_taken_back || end "there is no such run any more"
   ! is_final "$(own_ending)" || end "this slice has ended already"
   (($(seconds_left) > 0)) || end "the time of this run is over"
   boots=$(boots_in_vain)
   [[ $boots =~ ^[0-9]+$ ]] || boots=0 # the worker will tell what is wrong with the store
   ((boots <= PDFBATCH_MAX_BOOTS)) || give_up "$((boots - 1))"
+  forgive_an_interruption
   work
 }
 

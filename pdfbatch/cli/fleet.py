@@ -33,10 +33,13 @@ if TYPE_CHECKING:
 def launch(
     source: o.Input,
     output: o.Output,
-    workers: o.Workers = 5,
+    workers: o.LaunchWorkers = None,
     instance_type: o.InstanceTypes = None,
-    max_hours: o.MaxHours = 48.0,
+    on_demand: o.OnDemand = False,
+    max_price: o.MaxPrice = None,
+    max_hours: o.MaxHours = None,
     max_cost: o.MaxCost = None,
+    ebs_key: o.EbsKey = "alias/aws/ebs",
     engine: o.FleetEngineName = "",
     model: o.FleetModel = "",
     image: o.Image = "",
@@ -66,7 +69,20 @@ def launch(
     """
     options = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
     wish = wish_of(
-        workers, instance_type, max_hours, max_cost, image, ami, subnet, key_name, tag, stack, pages_per_second
+        workers=workers,
+        instance_types=instance_type,
+        on_demand=on_demand,
+        max_price=max_price,
+        max_hours=max_hours,
+        max_cost=max_cost,
+        ebs_key=ebs_key,
+        image=image,
+        ami=ami,
+        subnets=subnet,
+        key_name=key_name,
+        tags=tag,
+        stack=stack,
+        pages_per_second=pages_per_second,
     )
     places = _places(source, output)
     reading = reading_of(engine, model, options, changed, limit)
@@ -267,10 +283,14 @@ def _places(source: str, output: str) -> tuple[Store, Store]:
 
 
 def wish_of(
-    workers: int,
+    *,
+    workers: int | None,
     instance_types: Sequence[str] | None,
-    max_hours: float,
+    on_demand: bool,
+    max_price: float | None,
+    max_hours: float | None,
     max_cost: float | None,
+    ebs_key: str,
     image: str,
     ami: str,
     subnets: Sequence[str] | None,
@@ -280,11 +300,18 @@ def wish_of(
     pages_per_second: float | None = None,
 ) -> Wish:
     from pdfbatch.fleet.names import Names
-    from pdfbatch.fleet.values import DEFAULT_TYPE, Wish
+    from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, Wish
+
+    if on_demand and max_price is not None:
+        raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of the two.")
 
     return Wish(
         names=Names.checked(stack),
-        workers=workers,
+        workers=workers or DEFAULT_WORKERS,
+        fewer_workers=workers is None,
+        market="on-demand" if on_demand else "spot",
+        max_price=max_price,
+        ebs_key=ebs_key,
         instance_types=tuple(dict.fromkeys(instance_types or [DEFAULT_TYPE])),
         max_hours=max_hours,
         max_cost=max_cost,

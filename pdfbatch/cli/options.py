@@ -64,7 +64,33 @@ Run = Annotated[str | None, typer.Option(help="The run that is meant.", show_def
 Reasons = Annotated[
     list[Reason] | None, typer.Option("--reason", metavar="REASON", help="Only failures for this reason; repeatable.")
 ]
-Workers = Annotated[int, typer.Option(min=1, max=1000, help="Machines, each with a slice of its own.")]
+Workers = Annotated[int, typer.Option(min=1, max=1000, help="Instances, each with a slice of its own.")]
+LaunchWorkers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=1000,
+        help="Instances, each with a slice of its own.",
+        show_default="5, or as many as the work needs",
+    ),
+]
+OnDemand = Annotated[
+    bool, typer.Option("--on-demand", help="On-demand instances instead of Spot: never interrupted, at full price.")
+]
+MaxPrice = Annotated[
+    float | None,
+    typer.Option(
+        "--max-price",
+        min=0.001,
+        metavar="DOLLARS",
+        help="Spot price an hour of one instance above which AWS interrupts it.",
+        show_default="1.5 times today's dearest zone",
+    ),
+]
+EbsKey = Annotated[
+    str, typer.Option("--ebs-key", metavar="KEY", help="KMS key, alias or ARN that encrypts the instances' disks.")
+]
 InstanceTypes = Annotated[
     list[str] | None,
     typer.Option(
@@ -93,7 +119,15 @@ AmiName = Annotated[
 KeyName = Annotated[str, typer.Option(help="EC2 key pair for SSH.", show_default="none")]
 Stack = Annotated[str, typer.Option(help="Name of the CloudFormation stack that `setup` made.")]
 OptionalOutput = Annotated[str, typer.Argument(metavar="[OUTPUT]", help="Where the runs write their Markdown.")]
-MaxHours = Annotated[float, typer.Option(min=0.5, max=720, help="All machines are ended after so many hours.")]
+MaxHours = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        max=720,
+        help="All instances are terminated after so many hours.",
+        show_default="3 times the expected time, 2 to 48",
+    ),
+]
 MaxCost = Annotated[
     float | None, typer.Option(min=0.01, metavar="DOLLARS", help="Ends the machines before they can cost more.")
 ]

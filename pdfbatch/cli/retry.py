@@ -19,8 +19,11 @@ def retry_failures(
     local: Annotated[bool, typer.Option("--local", help="Retry on this machine, not on a fleet.")] = False,
     workers: o.Workers = 1,
     instance_type: o.InstanceTypes = None,
-    max_hours: o.MaxHours = 12.0,
+    on_demand: o.OnDemand = False,
+    max_price: o.MaxPrice = None,
+    max_hours: o.MaxHours = None,
     max_cost: o.MaxCost = None,
+    ebs_key: o.EbsKey = "alias/aws/ebs",
     image: o.Image = "",
     ami: o.AmiName = "",
     subnet: o.Subnets = None,
@@ -60,7 +63,21 @@ def retry_failures(
 
         if not engine:
             engine, model = before.engine, model or before.model
-        wish = wish_of(workers, instance_type, max_hours, max_cost, image, ami, subnet, key_name, tag, stack)
+        wish = wish_of(
+            workers=workers,
+            instance_types=instance_type,
+            on_demand=on_demand,
+            max_price=max_price,
+            max_hours=max_hours,
+            max_cost=max_cost,
+            ebs_key=ebs_key,
+            image=image,
+            ami=ami,
+            subnets=subnet,
+            key_name=key_name,
+            tags=tag,
+            stack=stack,
+        )
         go(source, store, wish, Reading(engine, model, read, retry=reason or ()), dry_run=dry_run, yes=yes, json=json)
         return
     reads = pinned(engine, model)

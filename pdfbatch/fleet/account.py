@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pdfbatch.errors import NotReady, PdfbatchError
-from pdfbatch.fleet import survey
+from pdfbatch.fleet import list_prices, routes, survey
 from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.setup import current_wish
 from pdfbatch.fleet.survey import asked
@@ -24,29 +25,72 @@ def ask(clients: Clients, wish: Wish, source: str, output: str, now: datetime) -
     """
     types, names, warnings = list(wish.instance_types), wish.names, list[str]()
     facts = survey.vcpus_of(clients, types)
-    code, family = survey.family_of(types)
+    code, family = survey.family_of(types, wish.market)
+    listed = asked(lambda: list_prices.ask(clients, types), warnings, ListPrices())
     made_for = asked(lambda: current_wish(clients, names), warnings, SetupWish(names))
     subnets = survey.subnets(clients, wish.subnets, made_for.vpc)
-    private = [subnet.id for subnet in subnets if not subnet.is_public]
-    if private:
-        warnings.append(f"no public address in {', '.join(private)}: they need NAT, or endpoints for S3 and ECR")
+    offered = asked(lambda: survey.offerings(clients, types), warnings, dict[str, set[str]]())
+    subnets = _with_a_way_out(_where_offered(subnets, types, offered), warnings)
     _check_made(clients, names, made_for, source, output, warnings)
     topic = names.topic_arn(clients.region, clients.account)
     return Account(
         number=clients.account,
         region=clients.region,
-        zones=_zones(clients, wish, subnets, now, warnings),
+        zones=_zones(clients, wish, subnets, offered, now, listed, warnings),
         vcpus={kind: each.vcpus for kind, each in facts.items()},
         gpus={kind: each.gpu for kind, each in facts.items()},
-        quota=asked(lambda: survey.spot_quota(clients, types), warnings, Quota(code=code, name=family, limit=None)),
+        quota=asked(
+            lambda: survey.quota(clients, types, wish.market), warnings, Quota(code=code, name=family, limit=None)
+        ),
         ami=survey.ami(clients, wish.ami),
         image=_image(clients, wish, warnings),
         profile=names.role(clients.region),
         security_groups=[survey.security_group(clients, names, subnets[0].vpc)],
         log_group=names.log_group,
         topic=topic if asked(lambda: survey.has_topic(clients, topic), warnings, otherwise=False) else "",
+        on_demand=listed.on_demand,
+        gib_month=listed.gib_month,
         warnings=warnings,
     )
+
+
+def _where_offered(
+    subnets: Sequence[Subnet], types: Sequence[str], offered: Mapping[str, set[str]]
+) -> Sequence[Subnet]:
+    """
+    Raises:
+        NotReady: no subnet is in a zone that offers one of the types.
+    """
+    if not offered:  # it could not be asked
+        return subnets
+    found = [subnet for subnet in subnets if any(subnet.zone in offered.get(kind, ()) for kind in types)]
+    if not found:
+        raise NotReady(
+            f"None of the zones {', '.join(subnet.zone for subnet in subnets)} offers {' or '.join(types)}.",
+            "Choose another type, a subnet in another zone, or another region with AWS_DEFAULT_REGION.",
+        )
+    return found
+
+
+def _with_a_way_out(subnets: Sequence[Subnet], warnings: list[str]) -> list[Subnet]:
+    """
+    Raises:
+        NotReady: no subnet has one: each instance would boot, reach nothing, and be replaced by the next.
+    """
+    usable = [subnet for subnet in subnets if subnet.way_out != routes.NONE]
+    shut = ", ".join(f"{subnet.id} ({subnet.zone})" for subnet in subnets if subnet.way_out == routes.NONE)
+    if not usable:
+        raise NotReady(
+            f"Instances in {shut} cannot reach S3: the route table has no way out.",
+            "Name public subnets with --subnet (route to an internet gateway, public IPv4 on launch), or give these a "
+            f"NAT gateway, or endpoints for {', '.join(routes.NEEDED_ENDPOINTS)}.",
+        )
+    if shut:
+        warnings.append(f"left out, no way to S3: {shut}")
+    unknown = [subnet.id for subnet in usable if subnet.way_out is None]
+    if unknown:
+        warnings.append(f"not checked: whether instances in {', '.join(unknown)} can reach S3")
+    return usable
 
 
 def _check_made(
@@ -68,13 +112,27 @@ def _check_made(
         )
 
 
-def _zones(clients: Clients, wish: Wish, subnets: Sequence[Subnet], now: datetime, warnings: list[str]) -> list[Zone]:
+def _zones(
+    clients: Clients,
+    wish: Wish,
+    subnets: Sequence[Subnet],
+    offered: Mapping[str, set[str]],
+    now: datetime,
+    listed: ListPrices,
+    warnings: list[str],
+) -> list[Zone]:
     types = list(wish.instance_types)
-    offered = asked(lambda: survey.offerings(clients, types), warnings, dict[str, set[str]]())
-    prices = asked(lambda: survey.prices(clients, types, now), warnings, dict[tuple[str, str], float]())
-    scores = asked(lambda: survey.scores(clients, types, wish.workers), warnings, dict[str, int]())
+    if wish.market == "on-demand":
+        everywhere = {subnet.zone for subnet in subnets}
+        prices = {(kind, zone): price for kind, price in listed.on_demand.items() for zone in everywhere}
+    else:
+        prices = asked(lambda: survey.prices(clients, types, now), warnings, dict[tuple[str, str], float]())
+    has_scores = wish.market == "spot" and len(types) >= survey.FEWEST_SCORED
+    scores = dict[str, int]()
+    if has_scores:
+        scores = asked(lambda: survey.scores(clients, types, wish.workers), warnings, scores)
     ids = asked(lambda: survey.zone_ids(clients), warnings, dict[str, str]()) if scores else {}
-    zones = [
+    return [
         Zone(
             name=subnet.zone,
             subnet=subnet.id,
@@ -83,17 +141,11 @@ def _zones(clients: Clients, wish: Wish, subnets: Sequence[Subnet], now: datetim
                 for kind in types
                 if (kind, subnet.zone) in prices and subnet.zone in offered.get(kind, {subnet.zone})
             },
+            way_out=subnet.way_out,
             score=scores.get(ids.get(subnet.zone, "")),
         )
         for subnet in subnets
-        if not offered or any(subnet.zone in offered.get(kind, ()) for kind in types)
     ]
-    if not zones:
-        raise NotReady(
-            f"None of the zones {', '.join(subnet.zone for subnet in subnets)} offers {' or '.join(types)}.",
-            "Choose another type, a subnet in another zone, or another region with AWS_DEFAULT_REGION.",
-        )
-    return zones
 
 
 def _image(clients: Clients, wish: Wish, warnings: list[str]) -> str:

@@ -67,5 +67,10 @@ class Clients:
         return aws.client("service-quotas", ATTEMPTS, self._region)
 
     @cached_property
+    def price_list(self) -> Any:
+        """One attempt: a plan can do without it."""
+        return aws.client("pricing", 1, "cn-northwest-1" if self.region.startswith("cn-") else "us-east-1")
+
+    @cached_property
     def cloudformation(self) -> Any:
         return aws.client("cloudformation", ATTEMPTS, self._region)

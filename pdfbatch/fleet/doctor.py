@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pdfbatch import aws
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, UsageError
-from pdfbatch.fleet import survey
+from pdfbatch.fleet import routes, survey
 from pdfbatch.fleet.clients import ATTEMPTS, Clients
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.plan import quota_request
@@ -148,7 +148,7 @@ def _quota(patient: Patient) -> Finding:
     """Machines of different types are counted as if all were of the largest."""
     facts = survey.vcpus_of(patient.clients, patient.instance_types)
     each = max(fact.vcpus for fact in facts.values())
-    quota, need = survey.spot_quota(patient.clients, patient.instance_types), each * patient.workers
+    quota, need = survey.quota(patient.clients, patient.instance_types), each * patient.workers
     cure = quota_request(quota.code, math.ceil(quota.used + need), patient.clients.region)
     if quota.limit is None:
         ask = "Ask for the permissions servicequotas:GetServiceQuota and servicequotas:GetAWSDefaultServiceQuota."
@@ -181,14 +181,29 @@ def _offerings(patient: Patient) -> Finding:
 def _subnets(patient: Patient) -> Finding:
     subnets = patient.subnets()
     offered = survey.offerings(patient.clients, patient.instance_types)
-    zones = sorted({subnet.zone for subnet in subnets} & {zone for zones in offered.values() for zone in zones})
+    offering = {zone for zones in offered.values() for zone in zones}
+    zones = sorted({subnet.zone for subnet in subnets} & offering)
     if not zones:
         return Finding(
             "missing",
             f"no subnet is in a zone that offers {' or '.join(patient.instance_types)}",
             "aws ec2 create-default-subnet --availability-zone ZONE, or name subnets of yours with --subnet",
         )
-    return Finding("ok", f"one in each of {', '.join(zones)}")
+    there = [subnet for subnet in subnets if subnet.zone in offering]
+    if all(subnet.way_out == routes.NONE for subnet in there):
+        return Finding(
+            "missing",
+            f"instances in {', '.join(subnet.id for subnet in there)} cannot reach S3",
+            "Give them a public subnet, a NAT gateway, or endpoints for " + ", ".join(routes.NEEDED_ENDPOINTS),
+        )
+    found = ", ".join(f"{subnet.zone} ({_way(subnet)})" for subnet in there)
+    if any(subnet.way_out is None for subnet in there):
+        return Finding("unknown", f"one in each of {found}", "Ask for the permission ec2:DescribeRouteTables.")
+    return Finding("ok", f"one in each of {found}")
+
+
+def _way(subnet: Subnet) -> str:
+    return "way out not known" if subnet.way_out is None else subnet.way_out or "no way out, left aside"
 
 
 def _role(patient: Patient) -> Finding:

@@ -13,7 +13,7 @@ from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_OUTPUT, TAG_PLACE, TAG_RUN, TAG_STACK, TAG_WORKER
 from pdfbatch.fleet.pricing import ROOT_MBPS
-from pdfbatch.fleet.values import Plan, Zone
+from pdfbatch.fleet.values import Market, Plan, Zone
 
 _ENDED = ("deleted", "deleted_running", "deleted_terminating", "failed")
 """States of a fleet that launches nothing any more."""
@@ -73,6 +73,7 @@ def create_template(clients: Clients, plan: Plan, worker: int, name: str, user_d
                     "VolumeType": "gp3",
                     "Throughput": ROOT_MBPS,
                     "Encrypted": True,
+                    "KmsKeyId": plan.ebs_key,
                     "DeleteOnTermination": True,
                 },
             }
@@ -91,21 +92,21 @@ def create_template(clients: Clients, plan: Plan, worker: int, name: str, user_d
         )
 
 
-def try_template(clients: Clients, name: str, zone: Zone) -> None:
+def try_template(clients: Clients, name: str, zone: Zone, market: Market) -> None:
     """Has AWS check what making a template does not check: image, profile, groups, rights. Starts nothing."""
-    try:
-        with aws.translating("launch a machine (a trial that starts none)"):
-            clients.ec2.run_instances(
-                DryRun=True,
-                MinCount=1,
-                MaxCount=1,
-                LaunchTemplate={"LaunchTemplateName": name, "Version": "1"},
-                SubnetId=zone.subnet,
-                InstanceMarketOptions={"MarketType": "spot"},
-            )
-    except PdfbatchError as error:
-        if error.code != "DryRunOperation":
-            raise
+    spot: dict[str, Any] = {"InstanceMarketOptions": {"MarketType": "spot"}} if market == "spot" else {}
+    aws.call(
+        "launch an instance (a trial that starts none)",
+        lambda: clients.ec2.run_instances(
+            DryRun=True,
+            MinCount=1,
+            MaxCount=1,
+            LaunchTemplate={"LaunchTemplateName": name, "Version": "1"},
+            SubnetId=zone.subnet,
+            **spot,
+        ),
+        absent={"DryRunOperation"},
+    )
 
 
 class Made(NamedTuple):
@@ -115,13 +116,8 @@ class Made(NamedTuple):
 
 
 def create_fleet(clients: Clients, plan: Plan, worker: int, template: str, zones: Sequence[Zone]) -> Made:
-    """A fleet that keeps one machine alive for this worker until it is deleted or the plan's expiry has come."""
-    overrides: list[Any] = [
-        {"InstanceType": kind, "SubnetId": zone.subnet}
-        for zone in zones
-        for kind in plan.instance_types
-        if kind in zone.prices or not zone.prices
-    ]
+    """A fleet that keeps one instance alive for this worker until it is deleted or the plan's expiry has come."""
+    market = _on_demand() if plan.market == "on-demand" else _spot()
     with aws.translating(f"make the fleet of worker {worker}"):
         answer = clients.ec2.create_fleet(
             Type="maintain",
@@ -129,27 +125,58 @@ def create_fleet(clients: Clients, plan: Plan, worker: int, template: str, zones
             LaunchTemplateConfigs=[
                 {
                     "LaunchTemplateSpecification": {"LaunchTemplateName": template, "Version": "1"},
-                    "Overrides": overrides,
+                    "Overrides": _overrides(plan, zones),
                 }
             ],
-            TargetCapacitySpecification={
-                "TotalTargetCapacity": 1,
-                "SpotTargetCapacity": 1,
-                "OnDemandTargetCapacity": 0,
-                "DefaultTargetCapacityType": "spot",
-            },
-            SpotOptions={
-                "AllocationStrategy": "price-capacity-optimized",
-                "InstanceInterruptionBehavior": "terminate",
-            },
             ExcessCapacityTerminationPolicy="termination",
             ReplaceUnhealthyInstances=True,
             ValidUntil=plan.expiry,
             TerminateInstancesWithExpiration=True,
             TagSpecifications=[{"ResourceType": "fleet", "Tags": _tags(plan, worker)}],
+            **market,
         )
     troubles = {f"{error.get('ErrorCode')}: {error.get('ErrorMessage')}" for error in answer.get("Errors", [])}
     return Made(answer["FleetId"], sorted(troubles))
+
+
+def _spot() -> dict[str, Any]:
+    """`price-capacity-optimized` ignores priorities, so that all fleets may land in one pool and be lost together."""
+    return {
+        "TargetCapacitySpecification": {
+            "TotalTargetCapacity": 1,
+            "SpotTargetCapacity": 1,
+            "OnDemandTargetCapacity": 0,
+            "DefaultTargetCapacityType": "spot",
+        },
+        "SpotOptions": {
+            "AllocationStrategy": "capacity-optimized-prioritized",
+            "InstanceInterruptionBehavior": "terminate",
+        },
+    }
+
+
+def _on_demand() -> dict[str, Any]:
+    return {
+        "TargetCapacitySpecification": {
+            "TotalTargetCapacity": 1,
+            "SpotTargetCapacity": 0,
+            "OnDemandTargetCapacity": 1,
+            "DefaultTargetCapacityType": "on-demand",
+        },
+        "OnDemandOptions": {"AllocationStrategy": "prioritized"},
+    }
+
+
+def _overrides(plan: Plan, zones: Sequence[Zone]) -> list[Any]:
+    """Every type in every zone; the zone that comes first has the highest priority, which is the lowest number."""
+    overrides = []
+    for priority, zone in enumerate(zones):
+        for kind in plan.instance_types:
+            if kind not in zone.prices and zone.prices:
+                continue
+            ceiling = {"MaxPrice": f"{plan.max_prices[kind]:.4f}"} if kind in plan.max_prices else {}
+            overrides.append({"InstanceType": kind, "SubnetId": zone.subnet, "Priority": float(priority), **ceiling})
+    return overrides
 
 
 def _tags(plan: Plan, worker: int) -> list[Any]:

@@ -148,7 +148,7 @@ class _Making:
         text = user_data(self._decided.manifest, self._decided.record, worker, plan.account, self._outside.environment)
         self._patiently(lambda: ec2.create_template(clients, plan, worker, name, text))
         if worker == 0:
-            self._patiently(lambda: ec2.try_template(clients, name, plan.account.zones[0]))
+            self._patiently(lambda: ec2.try_template(clients, name, plan.account.zones[0], plan.market))
         made = self._fleet(worker, name, ec2.rotated(plan.account.zones, worker))
         self.fleets[worker] = made.fleet
         for trouble in made.troubles:

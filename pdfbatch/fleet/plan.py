@@ -51,14 +51,17 @@ def decide(
         NotReady: the quota has no room for one machine.
         UsageError: so little money or time that nothing would be done.
     """
-    workers, notes = _workers(wish, len(frozen.documents), account)
+    pages, pace = pricing.pages_left(work), _pace(wish, frozen.engine, account, measured)
+    suggested = pricing.suggested_workers(pages, pace)
+    workers, notes = _workers(wish, len(frozen.documents), suggested, account)
     options = pricing.machines(account, wish.instance_types)
     warnings = [*account.warnings, *_price_warnings(account, wish)]
     price = _price_range(options)
-    max_hours = _max_hours(wish, workers, price, notes)
-    expiry = (now + timedelta(hours=max_hours)).replace(microsecond=0)
-    pages, pace = pricing.pages_left(work), _pace(wish, frozen.engine, account, measured)
+    max_prices = {} if wish.market == "on-demand" else pricing.max_prices(account, wish.instance_types, wish.max_price)
+    ceiling = _ceiling(account, price, max_prices)
     hours = pricing.hours_of(pages, pace, workers)
+    max_hours = _max_hours(wish, workers, ceiling, hours, notes)
+    expiry = (now + timedelta(hours=max_hours)).replace(microsecond=0)
     if hours is not None and hours.high > max_hours:
         notes.append(
             f"may not be done within {max_hours:g} hours; what is left then, a second launch takes up"
@@ -79,6 +82,13 @@ def decide(
         instance_types=list(wish.instance_types),
         prices={f"{each.kind}@{each.zone}": each.price for each in options},
         worst_price=worst_price,
+        price_ceiling=ceiling,
+        on_demand_prices={
+            kind: pricing.machine_hour(bare, account.ami.root_gib, account.gib_month)
+            for kind, bare in account.on_demand.items()
+        },
+        market=wish.market,
+        max_cost=wish.max_cost,
         image=account.image,
         ami=account.ami.id,
         log_group=account.log_group,
@@ -95,14 +105,19 @@ def decide(
         account=account,
         asked_workers=wish.workers,
         workers=workers,
+        suggested_workers=suggested,
+        market=wish.market,
+        max_prices=max_prices,
+        ebs_key=wish.ebs_key,
         instance_types=list(wish.instance_types),
         pages=pages,
         pace=pace,
         hours=hours,
         price=price,
+        price_ceiling=ceiling,
         cost=pricing.cost_of(hours, price, workers, max_hours) if options else None,
         max_hours=max_hours,
-        worst_cost=workers * worst_price * max_hours,
+        worst_cost=workers * ceiling * max_hours,
         deadline=expiry - DRAIN_BEFORE_EXPIRY,
         end=expiry - END_BEFORE_EXPIRY,
         expiry=expiry,
@@ -131,8 +146,11 @@ def _ends(workers: int) -> tuple[int, int]:
     return 0, workers - 1
 
 
-def _workers(wish: Wish, documents: int, account: Account) -> tuple[int, list[str]]:
+def _workers(wish: Wish, documents: int, suggested: int | None, account: Account) -> tuple[int, list[str]]:
     workers, notes = wish.workers, list[str]()
+    if wish.fewer_workers and suggested is not None and suggested < workers:
+        workers = suggested
+        notes.append(f"{workers} of {wish.workers} workers: more would mostly pay for booting; --workers N overrides")
     if workers > documents:
         workers = documents
         notes.append(f"{workers} instead of {wish.workers} workers: there are no more documents")
@@ -169,8 +187,16 @@ def _price_warnings(account: Account, wish: Wish) -> list[str]:
     if any(zone.prices for zone in account.zones):
         return []
     return [
-        f"no Spot price is known for {', '.join(wish.instance_types)}: no cost can be told, only the time is limited"
+        f"no {wish.market} price is known for {', '.join(wish.instance_types)}: no cost can be told, only the time is "
+        "limited"
     ]
+
+
+def _ceiling(account: Account, price: Range, max_prices: Mapping[str, float]) -> float:
+    """The most an hour of an instance can cost, all in; on-demand prices do not move."""
+    if not max_prices:
+        return price.high
+    return max(pricing.machine_hour(bare, account.ami.root_gib, account.gib_month) for bare in max_prices.values())
 
 
 def _price_range(options: list[pricing.Machine]) -> Range:
@@ -178,20 +204,21 @@ def _price_range(options: list[pricing.Machine]) -> Range:
     return Range(low=min(known, default=0.0), high=max(known, default=0.0))
 
 
-def _max_hours(wish: Wish, workers: int, price: Range, notes: list[str]) -> float:
+def _max_hours(wish: Wish, workers: int, ceiling: float, expected: Range | None, notes: list[str]) -> float:
+    max_hours = wish.max_hours or pricing.default_hours(expected)
     if wish.max_cost is None:
-        return wish.max_hours
-    if not price.high:
-        raise NotReady("No Spot price is known, so --max-cost cannot be kept.", "Leave it out and give --max-hours.")
-    hours = pricing.affordable_hours(wish.max_cost, workers, price)
-    if hours >= wish.max_hours:
-        return wish.max_hours
+        return max_hours
+    if not ceiling:
+        raise NotReady("No price is known, so --max-cost cannot be kept.", "Leave it out and give --max-hours.")
+    hours = pricing.affordable_hours(wish.max_cost, workers, ceiling)
+    if hours >= max_hours:
+        return max_hours
     if hours < LEAST_HOURS:
         raise UsageError(
-            f"${wish.max_cost:g} end {workers} machines after {hours * 60:.0f} minutes, before they have done much.",
-            f"Give --max-cost {workers * price.high * LEAST_HOURS * 2:.2f} or more, or fewer --workers.",
+            f"${wish.max_cost:g} end {workers} instances after {hours * 60:.0f} minutes, before they have done much.",
+            f"Give --max-cost {workers * ceiling * LEAST_HOURS * 2:.2f} or more, or fewer --workers.",
         )
-    notes.append(f"ends after {hours:.1f} hours, not {wish.max_hours:g}: by then ${wish.max_cost:g} may be spent")
+    notes.append(f"ends after {hours:.1f} hours, not {max_hours:g}: by then ${wish.max_cost:g} may be spent")
     return round(hours - 0.005, 2)
 
 

@@ -175,7 +175,7 @@ def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -
             "logs:DescribeLogGroups",
         ),
         *("servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"),
-        "sts:DecodeAuthorizationMessage",
+        *("pricing:GetProducts", "sts:DecodeAuthorizationMessage"),
     ]
     return [
         _allow("Look", anywhere, "*"),

@@ -1,16 +1,19 @@
 """How long and how dear: the arithmetic of a plan. Pure."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pdfbatch.fleet.values import Account, Pace, Range, Work
+from pdfbatch.fleet.values import DEFAULT_WORKERS, Account, Pace, Range, Work
 
 IPV4_HOUR = 0.005
 """Dollars an hour for a public address. Source: AWS, VPC pricing, 2024-02 and since."""
-GP3_GIB_HOUR = 0.08 / 730
-"""Dollars an hour for a GiB of disk, us-east-1. Source: AWS, EBS pricing."""
-GP3_MBPS_HOUR = 0.04 / 730
-"""Dollars an hour for a MB/s of disk above the 125 that come with it. Source: the same."""
+GP3_GIB_MONTH = 0.08
+"""Dollars a month for a GiB of gp3 disk in us-east-1; where a region's own price could not be asked. Source: AWS, EBS
+pricing."""
+MONTH_HOURS = 730
+MBPS_OF_GIB = 0.5
+"""A MB/s of disk above the 125 that come with it costs half of what a GiB does, in every region. Source: the same."""
 ROOT_MBPS = 250
 """A disk fresh from a snapshot is read slowly at first; an image of some GB is written to it at every boot."""
 BOOT_HOURS = 8 / 60
@@ -21,8 +24,18 @@ STANDARD_ERRORS = 2.0
 
 DOLPHIN_PAGES_PER_SECOND = (0.5, 1.8)
 """Of one T4. The high end is counted from operations and bytes (README, Measured); the low end leaves room."""
-DOLPHIN_SPEED = {"T4": 1.0, "A10G": 2.0, "L4": 2.0, "L40S": 4.0}
-"""Against a T4, by memory bandwidth and half-precision throughput; a guess to plan with."""
+DOLPHIN_SPEED = {
+    **{"M60": 0.5, "K80": 0.5, "T4g": 1.0, "T4": 1.0, "L4": 1.5, "A10G": 1.9, "L40S": 2.7, "V100": 2.8},
+    **{"A100": 4.9, "H100": 10.0, "H200": 15.0, "B200": 25.0},
+}
+"""Against a T4, by memory bandwidth, which bounds the decoding (NVIDIA's data sheets); a guess to plan with."""
+CEILING = 1.5
+"""Times the dearest zone's price today: room for a price that drifts, none for one that runs away."""
+HOURS_ROOM, LEAST_HOURS, MOST_HOURS = 3.0, 2.0, 48.0
+"""Without --max-hours a run may take so many times the time that is expected at most, within these bounds."""
+WORTH_A_BOOT = 1.0
+"""Hours of work that a worker should have, else its boot is a large part of its bill."""
+WORKING_DAY = 8.0
 CPU_PAGES_PER_SECOND = (0.2, 0.9)
 """Of one vCPU: scans at the low end, text layers at the high end (README, Measured; two vCPUs are one core)."""
 
@@ -34,15 +47,21 @@ class Machine(NamedTuple):
     """Dollars an hour, all in."""
 
 
-def machine_hour(spot: float, root_gib: int) -> float:
-    """What an hour of one machine costs with its disk and address."""
-    return spot + IPV4_HOUR + root_gib * GP3_GIB_HOUR + (ROOT_MBPS - 125) * GP3_MBPS_HOUR
+def disk_and_address_hour(root_gib: int, gib_month: float | None = None) -> float:
+    """What an hour of an instance costs beside the instance itself."""
+    gib_hour = (GP3_GIB_MONTH if gib_month is None else gib_month) / MONTH_HOURS
+    return IPV4_HOUR + (root_gib + (ROOT_MBPS - 125) * MBPS_OF_GIB) * gib_hour
+
+
+def machine_hour(bare: float, root_gib: int, gib_month: float | None = None) -> float:
+    """What an hour of one instance costs with its disk and address."""
+    return bare + disk_and_address_hour(root_gib, gib_month)
 
 
 def machines(account: Account, types: Sequence[str]) -> list[Machine]:
     """Every type in every zone that offers it."""
     return [
-        Machine(kind, zone.name, machine_hour(zone.prices[kind], account.ami.root_gib))
+        Machine(kind, zone.name, machine_hour(zone.prices[kind], account.ami.root_gib, account.gib_month))
         for zone in account.zones
         for kind in types
         if kind in zone.prices
@@ -64,10 +83,11 @@ def estimated_pace(engine: str, gpu: str, vcpus: int) -> Pace:
     """What a worker should do where nothing was measured."""
     if engine in ("dolphin", "auto"):
         speed = DOLPHIN_SPEED.get(gpu, 1.0)
+        like = "" if gpu in DOLPHIN_SPEED else " like a T4"
         low, high = (speed * end for end in DOLPHIN_PAGES_PER_SECOND)
         if engine == "auto":
             high = max(high, vcpus * CPU_PAGES_PER_SECOND[1])
-        return Pace(low=low, high=high, source=f"an estimate for a {gpu or 'GPU'}, not measured")
+        return Pace(low=low, high=high, source=f"an estimate for a {gpu or 'GPU'}{like}, not measured")
     low, high = (vcpus * end for end in CPU_PAGES_PER_SECOND)
     return Pace(low=low, high=high, source=f"an estimate for {vcpus} vCPUs, not measured")
 
@@ -90,6 +110,32 @@ def cost_of(hours: Range | None, price: Range, workers: int, max_hours: float) -
     )
 
 
-def affordable_hours(max_cost: float, workers: int, price: Range) -> float:
-    """How long so many machines may live until they could have cost this much."""
-    return max_cost / (workers * price.high)
+def max_prices(account: Account, types: Sequence[str], max_price: float | None) -> dict[str, float]:
+    """The Spot price ceiling of each type, for the instance alone; a type without a price in any zone has none."""
+    dearest = {
+        kind: max((zone.prices[kind] for zone in account.zones if kind in zone.prices), default=0.0) for kind in types
+    }
+    if max_price is not None:
+        return dict.fromkeys(types, max_price)
+    return {kind: round(CEILING * price, 4) for kind, price in dearest.items() if price}
+
+
+def affordable_hours(max_cost: float, workers: int, ceiling: float) -> float:
+    """How long so many instances may live until they could have cost this much."""
+    return max_cost / (workers * ceiling)
+
+
+def default_hours(hours: Range | None) -> float:
+    """How long a run may take at most where nobody said: several times what is expected."""
+    if hours is None:
+        return MOST_HOURS
+    return min(MOST_HOURS, max(LEAST_HOURS, float(math.ceil(HOURS_ROOM * hours.high))))
+
+
+def suggested_workers(pages: Range | None, pace: Pace) -> int | None:
+    """So many that each has work worth its boot, and that the run ends within a working day."""
+    if pages is None:
+        return None
+    hours = (pages.low + pages.high) / (pace.low + pace.high) / 3600
+    enough, worthwhile = math.ceil(hours / WORKING_DAY), int(hours / WORTH_A_BOOT)
+    return max(1, enough, min(DEFAULT_WORKERS, worthwhile))

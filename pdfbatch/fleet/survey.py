@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from pdfbatch import aws
 from pdfbatch.errors import NotReady, PdfbatchError, UsageError
+from pdfbatch.fleet import routes
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import Names
-from pdfbatch.fleet.values import Ami, Quota, Subnet, TypeFacts
+from pdfbatch.fleet.values import Ami, Market, Quota, Subnet, TypeFacts
 
 T = TypeVar("T")
 
@@ -20,6 +21,8 @@ GPU_AMI = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubunt
 """SSM parameter of AWS's base image with driver, Docker, its NVIDIA runtime and the aws command; it boots on types
 without a GPU too. Source: AWS, Deep Learning AMI release notes."""
 ROOT_GIB = 100
+FEWEST_SCORED = 3
+"""Of fewer types a placement score "will always be low", botocore's model says: it would tell nothing."""
 _FAMILIES = [  # EC2 guide, "Spot Instance quotas": vCPUs by first letters, narrow ones first
     (re.compile(r"inf\d"), "L-B5D1601B", "All Inf Spot Instance Requests"),
     (re.compile(r"trn\d"), "L-6B0D517C", "All Trn Spot Instance Requests"),
@@ -30,6 +33,16 @@ _FAMILIES = [  # EC2 guide, "Spot Instance quotas": vCPUs by first letters, narr
     (re.compile(r"f\d"), "L-88CF9481", "All F Spot Instance Requests"),
     (re.compile(r""), "L-34B43A08", "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests"),
 ]
+_ON_DEMAND_FAMILIES = {  # the same families, EC2 guide, "On-Demand Instance quotas"
+    "L-B5D1601B": ("L-1945791B", "Running On-Demand Inf instances"),
+    "L-6B0D517C": ("L-2C3B7624", "Running On-Demand Trn instances"),
+    "L-85EED4F7": ("L-6E869C2A", "Running On-Demand DL instances"),
+    "L-3819A6DF": ("L-DB2E81BA", "Running On-Demand G and VT instances"),
+    "L-7212CCBC": ("L-417A185B", "Running On-Demand P instances"),
+    "L-E3A00192": ("L-7295265B", "Running On-Demand X instances"),
+    "L-88CF9481": ("L-74FC7D96", "Running On-Demand F instances"),
+    "L-34B43A08": ("L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"),
+}
 
 
 def vcpus_of(clients: Clients, types: Sequence[str]) -> dict[str, TypeFacts]:
@@ -105,11 +118,14 @@ def subnets(clients: Clients, wanted: Sequence[str], vpc: str = "") -> list[Subn
             f"The subnets {', '.join(wanted)} are of several VPCs.",
             "Give those of one; so is the security group.",
         )
+    by_addresses = sorted(found, key=lambda each: -each.get("AvailableIpAddressCount", 0))
+    ways = routes.ways_out(clients, by_addresses)
+    usable = [
+        Subnet(each["SubnetId"], each["AvailabilityZone"], each["VpcId"], ways[each["SubnetId"]])
+        for each in by_addresses
+    ]
     of_zone: dict[str, Subnet] = {}
-    for each in sorted(found, key=lambda each: -each.get("AvailableIpAddressCount", 0)):
-        subnet = Subnet(
-            each["SubnetId"], each["AvailabilityZone"], each["VpcId"], bool(each.get("MapPublicIpOnLaunch", False))
-        )
+    for subnet in sorted(usable, key=lambda subnet: routes.PREFERENCE.index(subnet.way_out)):
         of_zone.setdefault(subnet.zone, subnet)
     if not of_zone:
         raise NotReady(
@@ -155,8 +171,8 @@ def zone_ids(clients: Clients) -> dict[str, str]:
     return {zone["ZoneName"]: zone["ZoneId"] for zone in found}
 
 
-def family_of(types: Sequence[str]) -> tuple[str, str]:
-    """Code and name of the Spot quota that counts the first of these types.
+def family_of(types: Sequence[str], market: Market = "spot") -> tuple[str, str]:
+    """Code and name of the quota that counts the first of these types.
 
     Raises:
         UsageError: they are counted by different quotas.
@@ -164,35 +180,38 @@ def family_of(types: Sequence[str]) -> tuple[str, str]:
     found = {kind: next((code, name) for family, code, name in _FAMILIES if family.match(kind)) for kind in types}
     if len(set(found.values())) > 1:
         raise UsageError(
-            f"{', '.join(types)} are counted by different Spot quotas.", "Give types of one family, as g4dn and g5."
+            f"{', '.join(types)} are counted by different quotas.", "Give types of one family, as g4dn and g5."
         )
-    return found[types[0]]
+    code, name = found[types[0]]
+    return (code, name) if market == "spot" else _ON_DEMAND_FAMILIES[code]
 
 
-def spot_quota(clients: Clients, types: Sequence[str]) -> Quota:
+def quota(clients: Clients, types: Sequence[str], market: Market = "spot") -> Quota:
     """The limit that counts these types, and the vCPUs that run under it. `limit` None: it may not be asked."""
-    code, name = family_of(types)
-    return Quota(code=code, name=name, limit=_limit(clients, code), used=_spot_vcpus(clients, code))
+    code, name = family_of(types, market)
+    return Quota(code=code, name=name, limit=_limit(clients, code), used=_vcpus_in_use(clients, code, market))
 
 
 def _limit(clients: Clients, code: str) -> float | None:
     for ask in (clients.quotas.get_service_quota, clients.quotas.get_aws_default_service_quota):
         try:
-            with aws.translating("ask for the Spot quota"):
+            with aws.translating("ask for the quota"):
                 return float(ask(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"])
         except PdfbatchError:
             continue  # never changed in this account: the default counts; not allowed: unknown
     return None
 
 
-def _spot_vcpus(clients: Clients, code: str) -> float:
+def _vcpus_in_use(clients: Clients, code: str, market: Market) -> float:
     living = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     running: Counter[str] = Counter()
-    with aws.translating("count the Spot instances that run"):
+    with aws.translating("count the running instances"):
         for page in clients.ec2.get_paginator("describe_instances").paginate(Filters=living):  # type: ignore[arg-type]
             for group in page["Reservations"]:
                 for each in group["Instances"]:
-                    if each.get("InstanceLifecycle") == "spot" and family_of([str(each["InstanceType"])])[0] == code:
+                    is_spot = each.get("InstanceLifecycle") == "spot"
+                    counted_by = family_of([str(each["InstanceType"])], market)[0]
+                    if is_spot == (market == "spot") and counted_by == code:
                         running[str(each["InstanceType"])] += 1
     sizes = vcpus_of(clients, list(running)) if running else {}
     return float(sum(sizes[kind].vcpus * number for kind, number in running.items()))

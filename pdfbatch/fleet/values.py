@@ -5,24 +5,38 @@ Money is in US dollars, prices in dollars an hour, times in hours unless their n
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.fleet.names import Names
 
 DEFAULT_TYPE = "g4dn.xlarge"
+DEFAULT_WORKERS = 5
+DEFAULT_EBS_KEY = "alias/aws/ebs"
+"""AWS's own key. Without a name EC2 takes the account's default key, which the fleet may not be allowed to use: the
+instances then die at once and are replaced for ever. Source: aws/karpenter-provider-aws #1407."""
+Market = Literal["spot", "on-demand"]
 
 
 class Wish(NamedTuple):
     """What a person asked for."""
 
     names: Names = Names()
-    workers: int = 5
+    workers: int = DEFAULT_WORKERS
+    fewer_workers: bool = False
+    """Take fewer than `workers` where the work does not need as many."""
     instance_types: Sequence[str] = (DEFAULT_TYPE,)
-    max_hours: float = 48.0
+    market: Market = "spot"
+    max_price: float | None = None
+    """Dollars an hour of one instance, without disk and address, above which AWS interrupts it; None: half as much
+    again as the dearest zone costs now."""
+    max_hours: float | None = None
+    """None: several times what the work should take."""
     max_cost: float | None = None
     """The deadline is set so early that the worst case costs no more."""
+    ebs_key: str = DEFAULT_EBS_KEY
+    """KMS key, alias or ARN that encrypts the disks."""
     image: str = ""
     """"" for the newest one in the stack's own repository."""
     ami: str = ""
@@ -47,8 +61,9 @@ class Subnet(NamedTuple):
     zone: str
     """Its name in this account, as `us-east-1a`."""
     vpc: str = ""
-    is_public: bool = True
-    """Whether it gives machines a public address; else they need a NAT route or endpoints."""
+    way_out: str | None = None
+    """How its instances reach AWS, as `internet gateway`, `NAT` or `endpoints`; "" where they cannot; None: it could
+    not be asked."""
 
 
 class Work(BaseModel):
@@ -75,6 +90,8 @@ class Zone(BaseModel):
     subnet: str
     prices: dict[str, float] = {}
     """Spot price by instance type, for the machine alone; a type without a price is not offered here."""
+    way_out: str | None = None
+    """As in `Subnet`."""
     score: int | None = None
     """AWS's own guess from 1 to 10 that Spot capacity will be had; None: not told."""
 
@@ -122,6 +139,10 @@ class Account(BaseModel):
     log_group: str
     topic: str = ""
     """Its ARN; "" where there is none."""
+    on_demand: dict[str, float] = {}
+    """On-demand price by instance type, for the instance alone; a type without one could not be asked."""
+    gib_month: float | None = None
+    """Dollars a month for a GiB of gp3 disk in this region; None: it could not be asked."""
     warnings: list[str] = []
 
 
@@ -157,16 +178,26 @@ class Plan(BaseModel):
     asked_workers: int
     workers: int
     """Capped to documents and to the quota; `notes` tell why."""
+    suggested_workers: int | None
+    """So many keep the paid boots small and the time within a working day; None: the work is not known."""
+    market: Market = "spot"
+    max_prices: dict[str, float] = {}
+    """Spot price by instance type above which AWS interrupts, for the instance alone."""
+    ebs_key: str = DEFAULT_EBS_KEY
     instance_types: list[str]
     pages: Range | None
     """Pages left; None: not known."""
     pace: Pace
     hours: Range | None
     price: Range
-    """Of one machine, all in, over the zones and types."""
+    """Of one instance, all in, over the zones and types, at today's prices."""
+    price_ceiling: float
+    """Dollars an hour of one instance, all in, that AWS never exceeds; 0.0: no price is known."""
     cost: Range | None
+    """At today's prices."""
     max_hours: float
     worst_cost: float
+    """The hard cap: workers × price ceiling × hours."""
     deadline: datetime
     end: datetime
     expiry: datetime

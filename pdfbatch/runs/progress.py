@@ -290,7 +290,7 @@ def _wall_seconds(past: Sequence[History], fleet: FleetRecord | None, state: Run
 
 def _worst_dollars(workers: int, fleet: FleetRecord) -> float:
     hours = (moment(fleet.expiry) - moment(fleet.launched)).total_seconds() / 3600
-    return workers * fleet.worst_price * hours
+    return workers * (fleet.price_ceiling or fleet.worst_price) * hours
 
 
 def weight(size: int) -> float:

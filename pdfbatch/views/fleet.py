@@ -36,7 +36,7 @@ def plan_screen(plan: Plan) -> RenderableType:
     money_lines = _facts()
     money_lines.add_row("time", Text(_time(plan), style="bold"))
     money_lines.add_row("cost", Text(_cost(plan), style="bold"))
-    money_lines.add_row("worst case", Text(_worst(plan), style="bold"))
+    money_lines.add_row("hard cap", Text(_hard_cap(plan), style="bold"))
     for note in plan.notes:
         money_lines.add_row(Text("note", style="yellow"), Text(note))
     for warning in plan.warnings:
@@ -76,7 +76,11 @@ def _workers(plan: Plan) -> str:
     kinds = " or ".join(
         kind + (f" ({gpu})" if (gpu := plan.account.gpus.get(kind)) else "") for kind in plan.instance_types
     )
-    return f"{plan.workers} × {kinds}, one Spot fleet each"
+    market = "Spot" if plan.market == "spot" else "on-demand"
+    suggested = ""
+    if plan.suggested_workers is not None and plan.suggested_workers != plan.workers:
+        suggested = f"; {plan.suggested_workers} would suit this work"
+    return f"{plan.workers} × {kinds}, one {market} EC2 Fleet each{suggested}"
 
 
 def _quota(plan: Plan) -> str:
@@ -116,7 +120,7 @@ def _hours(hours: Range) -> str:
 def _cost(plan: Plan) -> str:
     if plan.cost is None:
         return "not known"
-    price = f"{_dollars(plan.price)} a machine and hour with its disk and address"
+    price = f"{_dollars(plan.price)} per instance-hour, incl. EBS and IPv4"
     return f"{money(plan.cost.low)} to {money(plan.cost.high)}, at {price}"
 
 
@@ -125,12 +129,14 @@ def _dollars(price: Range) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _worst(plan: Plan) -> str:
-    each = f" × ${plan.price.high:.3f}" if plan.price.high else " at a price not known"
-    total = f"{money(plan.worst_cost)}: " if plan.price.high else ""
+def _hard_cap(plan: Plan) -> str:
+    each = f" × ${plan.price_ceiling:.3f}" if plan.price_ceiling else " at a price not known"
+    total = f"{money(plan.worst_cost)}: " if plan.price_ceiling else ""
+    kind = "at most, the Spot price ceiling" if plan.max_prices else "the on-demand price"
+    ceiling = f" ({kind})" if plan.price_ceiling else ""
     return (
-        f"{total}{plural(plan.workers, 'machine')}{each} × {plan.max_hours:g} hours; "
-        f"AWS ends them at {_moment(plan.expiry)}, whatever happens"
+        f"{total}{plural(plan.workers, 'instance')}{each}{ceiling} × {plan.max_hours:g} h; "
+        f"AWS terminates them at {_moment(plan.expiry)}"
     )
 
 

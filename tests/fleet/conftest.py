@@ -54,13 +54,29 @@ class Account:
         self.endpoint = endpoint
         self.names = Names()
         self._buckets = 0
+        self._own_calls = 0
 
     def client(self, service: str) -> Any:
         return _client(service, self.endpoint)
 
     def reset(self) -> None:
-        """An empty account."""
+        """An empty account, whose default VPC has its internet gateway as in AWS; moto leaves it out."""
         self._ask("moto-api/reset", b"", "POST")
+        ec2 = self.client("ec2")
+        default = [{"Name": "is-default", "Values": ["true"]}]
+        for vpc in ec2.describe_vpcs(Filters=default)["Vpcs"]:
+            self.give_a_way_out(vpc["VpcId"])
+        self._own_calls = 0
+        self._own_calls = len(self.calls())
+
+    def give_a_way_out(self, vpc: str) -> None:
+        """An internet gateway, and a route to it in the VPC's main table."""
+        ec2 = self.client("ec2")
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        of_vpc = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "association.main", "Values": ["true"]}]
+        (table,) = ec2.describe_route_tables(Filters=of_vpc)["RouteTables"]
+        ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
     def order(self, what: str, wish: Any = None) -> None:
         """What the server shall do: `tick`, `clock`, `interrupt`, `faults`, …; see aws_server.py."""
@@ -69,7 +85,7 @@ class Account:
     def calls(self, action: str | None = None) -> list[dict[str, Any]]:
         """What was asked for so far, in order: service, action, parameters, error."""
         calls: list[dict[str, Any]] = json.loads(self._ask("_calls"))
-        return [call for call in calls if action in (None, call["action"])]
+        return [call for call in calls[self._own_calls :] if action in (None, call["action"])]
 
     def instances(self) -> list[dict[str, Any]]:
         """The living instances of fleets: instance, fleet, tags, user_data, type, zone, region, image, launched."""

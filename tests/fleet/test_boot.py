@@ -138,7 +138,7 @@ def test_a_boot_is_told_in_the_store_first_of_all(box: Box) -> None:
     assert "boots/worker-1/" in next(call for call in calls if call.startswith("aws"))
 
 
-@pytest.mark.parametrize("why", ["done", "deadline", "gave_up"])
+@pytest.mark.parametrize("why", ["done", "deadline", "gave_up", "failing", "over_budget"])
 def test_a_machine_that_follows_a_finished_one_ends_its_fleet_at_once(box: Box, why: str) -> None:
     box.put(MARK, mark_of(why))
     calls = box.boot()
@@ -350,3 +350,40 @@ def test_prefixes_may_hold_anything(box: Box) -> None:
     root = box.stubs / "store" / "papers" / 'it\'s $(here) "é"' / ".pdfbatch" / "run-1"
     assert (root / LOG).exists()
     assert ended_its_fleet(calls)
+
+
+def test_without_a_way_to_s3_the_fifth_boot_ends_the_fleet(box: Box) -> None:
+    box.tell("silent", "s3api")
+    for _ in range(4):
+        calls = box.boot()
+        assert not ended_its_fleet(calls) and calls[-1] == NOW
+        assert which(calls, "docker") == []
+    calls = box.boot()
+    assert ended_its_fleet(calls) and calls[-1] == NOW
+    [mail] = which(calls, "sns publish")
+    assert "cannot reach S3" in mail and "5 machines" in mail
+
+
+def test_where_nothing_answers_the_machine_shuts_down_at_once(box: Box) -> None:
+    box.tell("silent", ".")
+    calls = box.boot()
+    assert which(calls, "docker") == [] and not ended_its_fleet(calls)
+    assert len(which(calls, "aws s3api")) == 1, "each try would be billed"
+    assert calls[-1] == NOW
+
+
+def test_boots_that_cannot_be_counted_end_the_fleet(box: Box) -> None:
+    box.tell("silent", "s3api|create-tags")
+    assert ended_its_fleet(box.boot())
+
+
+def test_once_s3_answers_the_boots_in_vain_are_forgotten(box: Box) -> None:
+    box.tell("in_vain", "4")
+    assert len(which(box.boot(worker_ends(0)), "docker run")) == 1
+    assert (box.stubs / "in_vain").read_text() == "0"
+
+
+def test_a_machine_that_aws_takes_during_the_pull_leaves_no_strike(box: Box) -> None:
+    box.imds.values["spot/instance-action"] = '{"action": "terminate"}'
+    box.boot("exec /bin/sleep 3", {"PDFBATCH_END": in_seconds(4000)})
+    assert [key for key in box.stored() if key.startswith("strikes/")] == []

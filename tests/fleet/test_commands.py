@@ -66,7 +66,7 @@ class Places:
 
     @property
     def launch(self) -> list[str]:
-        return ["launch", self.input, self.output, "--engine", "null", "--yes"]
+        return ["launch", self.input, self.output, "--engine", "null", "--workers", "5", "--yes"]
 
     def finish(self, run: str) -> None:
         """Does in the store what the workers would do: one document fails, the others are published."""
@@ -92,7 +92,7 @@ def places(account: Account) -> Places:
 
 
 def test_from_plan_to_down(places: Places) -> None:
-    planned = process("plan", places.input, places.output, "--engine", "null", "--json")
+    planned = process("plan", places.input, places.output, "--engine", "null", "--workers", "5", "--json")
     assert planned.returncode == 0, planned.stderr
     plan = json.loads(planned.stdout)
     assert plan["workers"] == DOCUMENTS and plan["pages"] == {"low": 3.0, "high": 3.0}
@@ -100,7 +100,7 @@ def test_from_plan_to_down(places: Places) -> None:
 
     launched = process(*places.launch)
     assert launched.returncode == 0, launched.stderr
-    assert f"pdfbatch status {places.output} --watch" in launched.stdout and "worst case" in launched.stderr
+    assert f"pdfbatch status {places.output} --watch" in launched.stdout and "hard cap" in launched.stderr
     assert len(places.account.calls("CreateFleet")) == DOCUMENTS
 
     again = process(*places.launch)

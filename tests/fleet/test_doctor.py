@@ -256,11 +256,14 @@ def test_without_a_default_vpc_it_says_how_to_get_one(account: Account, clients:
 def test_a_vpc_of_ones_own_is_looked_at_in_its_stead(account: Account, clients: Clients) -> None:
     ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-    ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", AvailabilityZone="us-east-1c")
+    made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", AvailabilityZone="us-east-1c")["Subnet"]["SubnetId"]
     wish = SetupWish(NAMES, tuple(PLACES[0]), tuple(PLACES[1]), vpc=vpc)
     carry_out(clients, propose(clients, wish, lambda _: None), lambda _: None)
     diagnosis = look(clients)
-    assert check(diagnosis, "subnets").found == "one in each of us-east-1c"
+    assert check(diagnosis, "subnets").state == "missing" and "cannot reach S3" in check(diagnosis, "subnets").found
+    account.give_a_way_out(vpc)
+    ec2.modify_subnet_attribute(SubnetId=made, MapPublicIpOnLaunch={"Value": True})
+    assert check(look(clients), "subnets").found == "one in each of us-east-1c (internet gateway)"
     assert vpc in check(diagnosis, "security group").found
 
 

@@ -41,7 +41,7 @@ def test_five_workers_are_five_maintain_fleets_of_one_spot_machine_each(bench: B
         assert fleet["Type"] == "maintain"
         assert fleet["TargetCapacitySpecification"]["TotalTargetCapacity"] == 1
         assert fleet["TargetCapacitySpecification"]["DefaultTargetCapacityType"] == "spot"
-        assert fleet["SpotOptions"]["AllocationStrategy"] == "price-capacity-optimized"
+        assert fleet["SpotOptions"]["AllocationStrategy"] == "capacity-optimized-prioritized"
         assert fleet["TerminateInstancesWithExpiration"] is True
         assert fleet["ExcessCapacityTerminationPolicy"] == "termination"
         assert "MaxTotalPrice" not in fleet["SpotOptions"]
@@ -61,6 +61,31 @@ def test_each_worker_begins_with_another_zone_and_may_use_all(bench: Bench) -> N
     assert orders[1] == orders[0][1:] + orders[0][:1]
 
 
+def test_aws_is_told_each_workers_own_order_of_zones_and_the_price_ceiling(bench: Bench) -> None:
+    bench.launch(Wish(max_price=0.3))
+    for call in bench.account.calls("CreateFleet"):
+        overrides = call["parameters"]["LaunchTemplateConfigs"][0]["Overrides"]
+        assert [override["Priority"] for override in overrides] == [float(number) for number in range(len(overrides))]
+        assert {override["MaxPrice"] for override in overrides} == {"0.3000"}
+
+
+def test_without_a_ceiling_of_ones_own_it_is_half_as_much_again_as_the_dearest_zone(bench: Bench) -> None:
+    bench.launch()
+    call = bench.account.calls("CreateFleet")[0]
+    overrides = call["parameters"]["LaunchTemplateConfigs"][0]["Overrides"]
+    assert {override["MaxPrice"] for override in overrides} == {"0.3150"}, "1.5 x $0.21"
+
+
+def test_on_demand_fleets_are_made_only_when_asked_for_and_have_no_spot_ceiling(bench: Bench) -> None:
+    bench.account.order("quota", {"code": "L-DB2E81BA", "value": 64, "default": 0})
+    bench.launch(Wish(market="on-demand"))
+    for call in bench.account.calls("CreateFleet"):
+        fleet = call["parameters"]
+        assert fleet["TargetCapacitySpecification"]["DefaultTargetCapacityType"] == "on-demand"
+        assert fleet["TargetCapacitySpecification"]["OnDemandTargetCapacity"] == 1
+        assert "SpotOptions" not in fleet and "MaxPrice" not in json.dumps(fleet)
+
+
 def test_every_machine_is_locked_down_and_encrypted(bench: Bench) -> None:
     bench.launch()
     for call in bench.account.calls("CreateLaunchTemplate"):
@@ -73,6 +98,7 @@ def test_every_machine_is_locked_down_and_encrypted(bench: Bench) -> None:
         (disk,) = data["BlockDeviceMappings"]
         assert disk["Ebs"]["Encrypted"] is True and disk["Ebs"]["VolumeType"] == "gp3"
         assert disk["Ebs"]["DeleteOnTermination"] is True
+        assert disk["Ebs"]["KmsKeyId"] == "alias/aws/ebs", "the account's default key may be one the fleet may not use"
         assert data["ImageId"].startswith("ami-")
         assert "KeyName" not in data and "InstanceMarketOptions" not in data
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pdfbatch.errors import ExitCode, PdfbatchError
+from pdfbatch.errors import ExitCode, NotReady, PdfbatchError
 from pdfbatch.fleet.down import note_ended
 from pdfbatch.fleet.launch import launch
 from pdfbatch.fleet.values import Wish
@@ -184,11 +184,26 @@ def test_a_missing_log_group_is_told_before_containers_fail_to_start(bench: Benc
     assert refusal.value.exit_code == ExitCode.NOT_READY
 
 
-def test_subnets_without_public_addresses_are_warned_of(bench: Bench) -> None:
-    ec2 = bench.account.client("ec2")
+def test_a_subnet_without_a_way_to_s3_is_left_out_and_named(bench: Bench) -> None:
     zone = bench.decide().plan.account.zones[0]
-    ec2.modify_subnet_attribute(SubnetId=zone.subnet, MapPublicIpOnLaunch={"Value": False})
-    assert any(zone.subnet in warning and "NAT" in warning for warning in bench.decide().plan.warnings)
+    make_private(bench, zone.subnet)
+    plan = bench.decide().plan
+    assert zone.subnet not in [each.subnet for each in plan.account.zones]
+    assert any(zone.subnet in warning and "no way to S3" in warning for warning in plan.warnings)
+
+
+def test_where_no_subnet_has_a_way_to_s3_nothing_is_launched(bench: Bench) -> None:
+    for zone in bench.decide().plan.account.zones:
+        make_private(bench, zone.subnet)
+    with pytest.raises(NotReady, match="cannot reach S3") as refusal:
+        bench.launch()
+    assert "NAT gateway" in refusal.value.hint and "--subnet" in refusal.value.hint
+    assert bench.account.calls("CreateFleet") == []
+
+
+def make_private(bench: Bench, subnet: str) -> None:
+    ec2 = bench.account.client("ec2")
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": False})
 
 
 def test_subnets_of_several_vpcs_are_refused(bench: Bench) -> None:

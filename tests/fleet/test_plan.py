@@ -90,12 +90,57 @@ def test_at_the_pace_of_the_seed_example_the_plan_tells_its_hours_and_dollars() 
     assert found.hours.high == pytest.approx((33 + pricing.BOOT_HOURS) * pricing.UNLUCKY)
     assert found.cost.low == pytest.approx(found.hours.low * 5 * hour(0.19))
     assert found.cost.high == pytest.approx(found.hours.high * 5 * hour(0.21))
-    assert found.worst_cost == pytest.approx(5 * hour(0.21) * 48)
+    assert found.worst_cost == pytest.approx(5 * hour(0.21 * 1.5) * 48)
     assert found.cost.high < found.worst_cost < 100
 
 
-def test_the_worst_case_is_workers_times_price_times_hours_whatever_the_pages() -> None:
-    assert plan(Wish(workers=3, max_hours=10)).worst_cost == pytest.approx(3 * hour(0.21) * 10)
+def test_the_hard_cap_is_workers_times_price_ceiling_times_hours_whatever_the_pages() -> None:
+    assert plan(Wish(workers=3, max_hours=10)).worst_cost == pytest.approx(3 * hour(0.21 * 1.5) * 10)
+    assert plan(Wish(workers=3, max_hours=10, max_price=0.526)).worst_cost == pytest.approx(3 * hour(0.526) * 10)
+
+
+def test_on_demand_the_hard_cap_needs_no_ceiling() -> None:
+    found = plan(Wish(workers=3, max_hours=10, market="on-demand"))
+    assert found.worst_cost == pytest.approx(3 * hour(0.21) * 10) and found.max_prices == {}
+
+
+@pytest.mark.parametrize(
+    ("documents", "pages_each", "hours"), [(1, 21, 2.0), (4000, 18, 48.0), (100, 18, 4.0), (10, 18, 2.0)]
+)
+def test_without_max_hours_the_end_comes_after_several_times_the_expected_time(
+    documents: int, pages_each: float, hours: float
+) -> None:
+    work = Work(documents=documents, left=documents, sampled=1, pages_each=pages_each)
+    found = plan(Wish(pages_per_second=0.12), work)
+    assert found.max_hours == hours
+    assert found.hours is not None and (found.max_hours >= 3 * found.hours.high or found.max_hours == 48)
+
+
+@pytest.mark.parametrize(
+    ("pages", "pace", "workers"), [(21, 1.0, 1), (3600, 1.0, 1), (7200, 1.0, 2), (72_000, 1.0, 5), (72_000, 0.12, 21)]
+)
+def test_so_many_workers_are_suggested_as_have_work_worth_a_boot(pages: int, pace: float, workers: int) -> None:
+    assert pricing.suggested_workers(Range(low=pages, high=pages), Pace(low=pace, high=pace, source="")) == workers
+
+
+def test_five_gpus_are_not_taken_for_21_pages_unless_they_were_asked_for() -> None:
+    work = Work(documents=7, left=7, sampled=7, pages_each=3)
+    few = plan(Wish(fewer_workers=True), work)
+    assert few.workers == 1 and any("--workers N" in note for note in few.notes)
+    asked = plan(Wish(), work)
+    assert asked.workers == 5 and "1 would suit this work" in shown(asked, 200)
+
+
+def test_a_faster_gpu_is_not_given_the_pace_of_a_t4() -> None:
+    paces = {gpu: pricing.estimated_pace("dolphin", gpu, 4) for gpu in ("T4", "A10G", "A100", "Unheard-of")}
+    assert paces["T4"].high < paces["A10G"].high < paces["A100"].high
+    assert "like a T4" in paces["Unheard-of"].source
+
+
+def test_disks_cost_what_they_cost_in_their_region() -> None:
+    assert pricing.machine_hour(0.19, 100, 0.152) - pricing.machine_hour(0.19, 100) == pytest.approx(
+        (100 + 125 / 2) * (0.152 - 0.08) / 730
+    )
 
 
 def test_the_pace_is_an_estimate_until_something_was_measured_or_said() -> None:
@@ -116,23 +161,23 @@ def test_max_cost_bounds_the_worst_case(max_cost: float, workers: int, spot: flo
     try:
         found = plan(Wish(workers=workers, max_cost=max_cost, max_hours=max_hours), found=account(prices=prices))
     except UsageError as refusal:
-        assert max_cost < workers * hour(spot) * 0.5 and "--max-cost" in refusal.hint
+        assert max_cost < workers * (hour(spot) + spot) * 0.5 and "--max-cost" in refusal.hint
         return
     assert found.worst_cost <= max_cost + 1e-6 or found.max_hours == max_hours
-    assert found.worst_cost <= workers * hour(spot) * max_hours + 1e-6
+    assert found.worst_cost <= workers * (hour(spot) + spot) * max_hours + 1e-6
     assert abs(found.expiry - NOW - timedelta(hours=found.max_hours)) < timedelta(seconds=1)
 
 
 def test_max_cost_needs_a_price() -> None:
-    with pytest.raises(NotReady, match="No Spot price is known"):
+    with pytest.raises(NotReady, match="No price is known"):
         plan(Wish(max_cost=10), found=account(prices={}))
 
 
 def test_without_any_price_the_time_is_still_told_and_limited() -> None:
     found = plan(found=account(prices={}))
     assert found.cost is None and found.hours is not None
-    assert any("no Spot price" in warning for warning in found.warnings)
-    assert "worst case 5 machines at a price not known × 48 hours" in " ".join(shown(found, 120).split())
+    assert any("no spot price" in warning for warning in found.warnings)
+    assert "hard cap 5 instances at a price not known × " in " ".join(shown(found, 120).split())
 
 
 @given(documents=st.integers(1, 30), wanted=st.integers(1, 30), limit=st.integers(0, 200), used=st.integers(0, 200))
@@ -177,7 +222,7 @@ def test_each_family_has_its_quota(types: list[str], code: str) -> None:
 
 
 def test_types_of_two_quotas_are_refused() -> None:
-    with pytest.raises(UsageError, match="different Spot quotas"):
+    with pytest.raises(UsageError, match="different quotas"):
         family_of(["g4dn.xlarge", "c7i.xlarge"])
 
 
@@ -213,8 +258,8 @@ def test_the_screen_tells_everything_a_person_must_know_before_saying_yes(width:
         "us-east-1a",
         "0.1900",
         "of 16,384 bytes",
-        "worst case $",
-        "whatever happens",
+        "hard cap $",
+        "AWS terminates them at",
         "2026-11-27 12:00 UTC",
     ):
         assert fact in text, fact

@@ -268,7 +268,7 @@ def test_a_launcher_may_make_every_call_that_the_fleets_rooms_make() -> None:
 
 def as_action(call: str) -> str:
     service, _, method = call.partition(":")
-    prefix = {"quotas": "servicequotas"}.get(service, service)
+    prefix = {"quotas": "servicequotas", "price_list": "pricing"}.get(service, service)
     return f"{prefix}:{''.join(word.capitalize() for word in method.split('_'))}".replace("Aws", "AWS")
 
 

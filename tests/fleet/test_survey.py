@@ -73,7 +73,7 @@ def test_the_newest_spot_price_of_each_zone_counts(clients: Clients, account: Ac
 
 def test_a_quota_that_was_never_changed_is_the_default(clients: Clients, account: Account) -> None:
     account.order("quota", {"code": "L-3819A6DF", "value": None, "default": 8})
-    assert survey.spot_quota(clients, ["g4dn.xlarge"]).limit == 8
+    assert survey.quota(clients, ["g4dn.xlarge"]).limit == 8
 
 
 # ── images ───────────────────────────────────────────────────────────────────────────────────────────────────────
