@@ -70,6 +70,8 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Pro
     if not is_new:
         _check_ours(found, wish.names)
         _check_changeable(found)
+        if _role_made(clients, wish.names) != wish.names.role(clients.region):
+            _check_nothing_runs(clients, wish.names)  # the role would be replaced, and instances lose it
         wish = merged(current_wish(clients, wish.names), wish)
     _check_complete(wish)
     text = json.dumps(template(wish, clients.region, clients.account), indent=2)
@@ -149,6 +151,14 @@ def current_wish(clients: Clients, names: Names) -> SetupWish:
         return wish_in(body if isinstance(body, dict) else json.loads(body), names)
     except ValueError:  # YAML: not ours
         return SetupWish(names=names)
+
+
+def _role_made(clients: Clients, names: Names) -> str:
+    """The name of the role in the stack as it is; older versions left the region out of it."""
+    with aws.translating(f"read the template of the stack {names.stack}"):
+        body = clients.cloudformation.get_template(StackName=names.stack)["TemplateBody"]
+    found = body if isinstance(body, dict) else json.loads(body)
+    return str(found.get("Resources", {}).get("Role", {}).get("Properties", {}).get("RoleName", ""))
 
 
 def _stack(clients: Clients, name: str) -> Any:

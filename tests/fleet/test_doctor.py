@@ -62,7 +62,7 @@ def add_what_moto_leaves_out(account: Account) -> None:
     account.client("budgets").create_budget(
         AccountId=NUMBER,
         Budget={
-            "BudgetName": "pdfbatch",
+            "BudgetName": NAMES.budget("us-east-1"),
             "BudgetType": "COST",
             "TimeUnit": "MONTHLY",
             "BudgetLimit": {"Amount": "50", "Unit": "USD"},

@@ -94,7 +94,7 @@ def test_every_machine_is_locked_down_and_encrypted(bench: Bench) -> None:
         assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
         assert data["MetadataOptions"]["InstanceMetadataTags"] == "enabled"
         assert data["InstanceInitiatedShutdownBehavior"] == "terminate"
-        assert data["IamInstanceProfile"]["Name"] == "pdfbatch-worker"
+        assert data["IamInstanceProfile"]["Name"] == "pdfbatch-us-east-1-worker"
         (disk,) = data["BlockDeviceMappings"]
         assert disk["Ebs"]["Encrypted"] is True and disk["Ebs"]["VolumeType"] == "gp3"
         assert disk["Ebs"]["DeleteOnTermination"] is True

@@ -22,7 +22,7 @@ def template(account: Account, **data: Any) -> str:
     whole = {
         "ImageId": account.client("ssm").get_parameter(Name=DEEP_LEARNING)["Parameter"]["Value"],
         "UserData": base64.b64encode(USER_DATA.encode()).decode(),
-        "IamInstanceProfile": {"Name": "pdfbatch-worker"},
+        "IamInstanceProfile": {"Name": "pdfbatch-us-east-1-worker"},
         "InstanceInitiatedShutdownBehavior": "terminate",
         "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "InstanceMetadataTags": "enabled"},
         "BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 100, "Encrypted": True}}],
