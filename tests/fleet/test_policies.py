@@ -58,6 +58,8 @@ BOOT_CALLS: dict[str, list[Call]] = {
     "ec2 describe-tags": [("ec2:DescribeTags", "*", {})],
     "ec2 delete-fleets": [("ec2:DeleteFleets", FLEET, OURS), ("ec2:TerminateInstances", MACHINE, OURS)],
     "ec2 modify-fleet": [("ec2:ModifyFleet", FLEET, OURS)],
+    "ec2 create-tags": [("ec2:CreateTags", FLEET, OURS | {"aws:TagKeys": "pdfbatch:boots-in-vain"})],
+    "s3api delete-object": [("s3:DeleteObject", f"{STATE}strikes/worker-0/20261125T194500Z_i-1", {})],
     "ecr get-login-password": [("ecr:GetAuthorizationToken", "*", {})],
 }
 """What each of boot.sh's commands asks of IAM."""

@@ -40,7 +40,7 @@ def test_a_fleet_launches_what_its_template_says_some_time_after_it_was_made(sti
     assert (living["fleet"], living["user_data"], living["zone"]) == (made, USER_DATA, "us-east-1a")
     machine = instance(still_account, living["instance"])
     assert machine["InstanceLifecycle"] == "spot"
-    assert machine["IamInstanceProfile"]["Arn"].endswith("/pdfbatch-worker")
+    assert machine["IamInstanceProfile"]["Arn"].endswith("/pdfbatch-us-east-1-worker")
     assert machine["MetadataOptions"]["HttpTokens"] == "required"
     assert {"Key": "aws:ec2:fleet-id", "Value": made} in machine["Tags"]
     assert events(still_account, made) == ["submitted", "active", "launched"]
