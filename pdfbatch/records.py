@@ -43,6 +43,11 @@ class Reason(StrEnum):
         """Whether the same file may fare better another time (another machine, engine or moment)."""
         return self in RETRYABLE
 
+    @property
+    def is_environmental(self) -> bool:
+        """Whether the machine, the engine or the store is at fault rather than the file."""
+        return self in ENVIRONMENTAL
+
 
 RETRYABLE = frozenset(
     {
@@ -55,6 +60,8 @@ RETRYABLE = frozenset(
         Reason.STORE_ERROR,
     }
 )
+
+ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
 
 
 class Record(BaseModel):
@@ -94,6 +101,8 @@ class ReadOptions(Record):
     """A model gets its pictures as its authors' own programs make them, and no better ones."""
     pipe_tables: bool = False
     """Tables without spanning cells become pipe tables, where a model writes HTML."""
+    failures_in_a_row: int = Field(default=20, ge=0)
+    """A worker whose first so many documents all fail for one reason that is not theirs stops; 0: it never does."""
 
 
 class Manifest(Record):
@@ -310,10 +319,12 @@ class Heartbeat(Record):
     """When AWS announced that it will take this machine."""
     past: list[Life] = []
     """The machines that had this slice before, oldest first."""
+    dollars: float = 0.0
+    """What the slice's machines cost so far, this one and those before it; 0.0 where the run has no cap."""
 
 
 Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up", "failing", "over_budget"]
-FINAL_ENDINGS = frozenset[Ending]({"done", "deadline", "gave_up"})
+FINAL_ENDINGS = frozenset[Ending]({"done", "deadline", "gave_up", "failing", "over_budget"})
 """After these no other machine takes the slice up in this run; `gave_up` is said by the boot script, not the worker."""
 
 
@@ -374,6 +385,8 @@ class FleetRecord(Record):
     market: Literal["spot", "on-demand"] = "spot"
     max_cost: float | None = None
     """Dollars that the run may spend in all; None: no cap but its time."""
+    adder: float = 0.0
+    """Dollars an hour of one machine for its disk and public address, on top of the price of the instance."""
     image: str
     ami: str
     log_group: str

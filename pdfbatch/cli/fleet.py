@@ -57,6 +57,7 @@ def launch(
     keep_headers: o.KeepHeaders = False,
     page_seconds: o.PageSeconds = 120.0,
     max_retries: o.MaxRetries = 2,
+    max_failures_in_a_row: o.FailuresInARow = 20,
     keep_partial: o.KeepPartial = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end, as `pdfbatch plan` does.")] = False,
     yes: o.Yes = False,
@@ -67,7 +68,7 @@ def launch(
     The machines end themselves when all is done, and AWS ends them after --max-hours whatever happens. Launch again to
     take up what is left.
     """
-    options = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
+    options = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row)
     wish = wish_of(
         workers=workers,
         instance_types=instance_type,

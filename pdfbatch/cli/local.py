@@ -40,6 +40,7 @@ def local_run(
     keep_headers: o.KeepHeaders = False,
     page_seconds: o.PageSeconds = 120.0,
     max_retries: o.MaxRetries = 2,
+    max_failures_in_a_row: o.FailuresInARow = 20,
     json: o.Json = False,
 ) -> None:
     """Convert every PDF under INPUT on this machine. Run it again to go on where it stopped."""
@@ -48,7 +49,7 @@ def local_run(
     from pdfbatch.store import open_store
 
     part = Slice.checked(worker_id, total_workers)
-    read = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
+    read = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row)
     reads = pinned(engine, model)
     places = open_store(source), open_store(output)
     check_places(*places)
@@ -90,7 +91,10 @@ def run_slice(
     stop = Stop()
     run = SliceRun(Job(frozen, worker_id, source, output, engine, children, heartbeat_seconds(output), now), stop)
     with on_signals(stop, run.kill_children), views.Progress(run.heartbeat, stderr):
-        code = exit_code(run.run())
+        mark = run.run()
+    code = exit_code(mark)
+    if mark.detail:
+        say(mark.detail)
     found = read_status(output, frozen, now())
     if json:
         finish(views.as_json(found), code)
@@ -103,6 +107,8 @@ def heartbeat_seconds(output: Store) -> float:
 
 
 def exit_code(mark: DoneMark) -> ExitCode:
+    if mark.why == "failing":
+        return ExitCode.FAILED
     if mark.why != "done":
         return ExitCode.INTERRUPTED
     return ExitCode.SOME_DOCUMENTS_FAILED if mark.counts.failed or mark.counts.partial else ExitCode.DONE
@@ -117,6 +123,8 @@ def status_of_nothing(frozen: Manifest) -> RunStatus:
 def _next_steps(found: RunStatus, failures: Sequence[Outcome], code: ExitCode, resumed: bool) -> list[str]:
     if code is ExitCode.INTERRUPTED:
         return ["the same command again takes up the rest; finished pages are kept"]
+    if code is ExitCode.FAILED:
+        return ["mend what the reason names, or choose another --engine", "then the same command takes up the rest"]
     steps = [f"pdfbatch verify {found.output}"]
     if any(failure.reason is not None and failure.reason.retryable for failure in failures):
         steps.insert(0, f"pdfbatch retry-failures {found.output} --local")

@@ -57,6 +57,15 @@ Processes = Annotated[int | None, typer.Option(min=1, help="Child processes that
 KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
 PageSeconds = Annotated[float, typer.Option(min=1, help="A page that takes longer is given up.")]
 MaxRetries = Annotated[int, typer.Option(min=0, help="Times a page is tried again when its reader died or ran late.")]
+FailuresInARow = Annotated[
+    int,
+    typer.Option(
+        "--max-failures-in-a-row",
+        metavar="N",
+        min=0,
+        help="A worker stops if its first N documents all fail for one reason that is not theirs; 0: never.",
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.")]
 Changed = Annotated[bool, typer.Option("--changed", help="Convert again what changed since.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -163,7 +172,13 @@ def with_options_of(
 
 
 def read_options(
-    keep_headers: bool, page_seconds: float, max_retries: int, dpi: int, as_published: bool, pipe_tables: bool
+    keep_headers: bool,
+    page_seconds: float,
+    max_retries: int,
+    dpi: int,
+    as_published: bool,
+    pipe_tables: bool,
+    failures_in_a_row: int,
 ) -> ReadOptions:
     return ReadOptions(
         keep_headers=keep_headers,
@@ -172,4 +187,5 @@ def read_options(
         dpi=dpi,
         as_published=as_published,
         pipe_tables=pipe_tables,
+        failures_in_a_row=failures_in_a_row,
     )

@@ -40,6 +40,7 @@ def retry_failures(
     keep_headers: o.KeepHeaders = False,
     page_seconds: o.PageSeconds = 120.0,
     max_retries: o.MaxRetries = 2,
+    max_failures_in_a_row: o.FailuresInARow = 20,
     json: o.Json = False,
 ) -> None:
     """Try again what failed, as a new run on a small fleet, or here with --local; the history stays."""
@@ -54,7 +55,7 @@ def retry_failures(
     latest = manifest.current(store)
     if latest is None:
         raise no_run(store)
-    read = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables)
+    read = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row)
     before = manifest.load(store, latest)
     source = open_store(before.input)
     check_places(source, store)

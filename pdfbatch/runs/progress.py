@@ -75,7 +75,7 @@ class WorkerStatus(BaseModel):
     dollars: float | None = None
     """What its machines cost so far; see `stays`."""
     detail: str = ""
-    """Why it gave up, one sentence."""
+    """Why it gave up or stopped early, one sentence."""
 
 
 class RunStatus(BaseModel):
@@ -210,7 +210,7 @@ def _worker_status(share: int, worker: int, history: History, now: datetime) -> 
     counts = _counts(history)
     return WorkerStatus(
         id=worker,
-        state=mark.why if mark and ended else beat.state,
+        state=("failed" if mark.why == "failing" else mark.why) if mark and ended else beat.state,
         done=counts.done,
         total=beat.counts.total,
         failed=counts.failed,
@@ -222,6 +222,7 @@ def _worker_status(share: int, worker: int, history: History, now: datetime) -> 
         stale=not ended and not alive,
         host=beat.host,
         reading=beat.reading if alive else [],
+        detail=mark.detail if mark and ended else "",
     )
 
 

@@ -110,11 +110,11 @@ def standing(history: History, fleet: FleetRecord, now: datetime) -> Standing:
     """
     `waiting` for a machine, `booting`, then what the worker says (`starting`, `running`, `draining`), `interrupted` by
     AWS while the machine is being taken, `failed` while its boot script tries again. Final: `done`, `failed` (it gave
-    up), `expired` (the deadline), `ended` (by `down`). `stale`: it should speak and does not.
+    up, or read nothing), `expired` (the deadline, or the money is spent), `ended` (by `down`). `stale`: it should speak and does not.
     """
     beat, mark = history.beat, history.mark
     if mark is not None and history.is_final:
-        return Standing({"done": "done", "gave_up": "failed"}.get(mark.why, "expired"), final=True)
+        return Standing({"done": "done", "gave_up": "failed", "failing": "failed"}.get(mark.why, "expired"), final=True)
     if over(fleet) <= now and not (beat and moment(beat.started) > over(fleet)):
         return Standing("expired" if over(fleet) == moment(fleet.expiry) else "ended", final=True)
     if booting := _booting(history, now):

@@ -20,6 +20,7 @@ Publish = Callable[[str, str], None]
 
 _ATTEMPTS = 5
 _SUBJECT_CHARACTERS = 99
+_ENDS_TOLD = 10
 
 
 def complete(
@@ -99,9 +100,16 @@ def message(status: RunStatus) -> str:
         f"pages: {pages.read} read, {pages.failed} failed",
         f"seconds: {status.seconds:.0f}",
         *([f"dollars: {status.dollars:.2f}"] if status.dollars is not None else []),
+        *_early_ends(status),
         "",
         f"pdfbatch report {status.output}",
     ]
     if counts.failed or counts.partial:
         lines.append(f"pdfbatch retry-failures {status.output}")
     return "\n".join(lines)
+
+
+def _early_ends(status: RunStatus) -> list[str]:
+    told = [f"worker {worker.id} stopped: {worker.detail}" for worker in status.workers if worker.detail]
+    more = len(told) - _ENDS_TOLD
+    return told[:_ENDS_TOLD] + ([f"and {more} more workers stopped early"] if more > 0 else [])

@@ -30,8 +30,10 @@ from pdfbatch.runs.progress import timestamp, weight
 from pdfbatch.runs.twins import birth_of
 from pdfbatch.store import Store
 from pdfbatch.worker.book import Book
+from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.heartbeat import Heart
+from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.pipeline import Pipeline, Places
 from pdfbatch.worker.scratch import scratch_folder
 from pdfbatch.worker.spot import Notice
@@ -39,6 +41,10 @@ from pdfbatch.worker.stop import Stop, Why
 from pdfbatch.worker.takeup import outcome_from_output, standing
 from pdfbatch.worker.tally import Tally
 from pdfbatch.worker.work import MadeBy
+
+
+_STATE_AFTER: dict[Ending, WorkerState] = {"done": "done", "failed": "failed", "failing": "failed"}
+"""What the last heartbeat says; after every other ending there is work left: `interrupted`."""
 
 
 class Job(NamedTuple):
@@ -54,6 +60,8 @@ class Job(NamedTuple):
     clock: Callable[[], datetime]
     machine: Machine | None = None
     """The fleet's machine that this is; None on one's own."""
+    meter: Meter | None = None
+    """Counts the slice's dollars, where the run has a cap."""
 
 
 class SliceRun:
@@ -73,6 +81,7 @@ class SliceRun:
         self._past: list[Life] = []
         self._notice: str | None = None
         self._has_strikes = job.machine is not None
+        self._brake = Brake(job.manifest.options.failures_in_a_row)
 
     def run(self) -> DoneMark:
         """
@@ -91,7 +100,7 @@ class SliceRun:
             self._work(left, book)
             why = self._stop.why if self._stop.why and not self._all_done() else "done"
         finally:
-            self._state = "interrupted" if why == "deadline" else why
+            self._state = _STATE_AFTER.get(why, "interrupted")
             mark = self._mark(why)
             heart.end()
         return mark
@@ -113,6 +122,7 @@ class SliceRun:
             machine=self._job.machine,
             notice=self._notice,
             past=self._past,
+            dollars=round(self._job.meter.dollars(), 6) if self._job.meter else 0.0,
         )
 
     def noticed(self, _notice: Notice) -> None:
@@ -131,6 +141,8 @@ class SliceRun:
 
     def _inherit(self, last: Heartbeat) -> None:
         self._past = lives(last)
+        if self._job.meter is not None:
+            self._job.meter.inherit(last)
 
     def _take_up(self) -> tuple[Book, list[SourceDocument]]:
         job = self._job
@@ -150,11 +162,16 @@ class SliceRun:
                     if outcome is not None:
                         book.enter(outcome)
                         self._tally.document(outcome)
+                        self._watch_failures(outcome)
                     if book.keep(time.monotonic()) or self._has_saved():
                         self._clear_strikes()
         finally:
             if book.close() or self._has_saved():
                 self._clear_strikes()
+
+    def _watch_failures(self, outcome: Outcome) -> None:
+        if detail := self._brake.after(outcome):
+            self._stop.ask("failing", detail)
 
     def _has_saved(self) -> bool:
         return self._pipeline is not None and self._pipeline.has_saved
@@ -192,6 +209,8 @@ class SliceRun:
 
     def _mark(self, why: Ending) -> DoneMark:
         mark = DoneMark(worker=self._job.worker, why=why, at=self._stamp(), counts=self._tally.counts())
+        if why == self._stop.why:
+            mark = mark.model_copy(update={"detail": self._stop.detail})
         try:
             self._job.output.put(self._keys.done_mark(self._job.worker), mark.model_dump_json().encode())
         except PdfbatchError:

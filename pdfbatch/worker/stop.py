@@ -1,4 +1,4 @@
-"""Stop is one event: Ctrl-C, SIGTERM, a deadline. The first asks for a drain, a second ends at once."""
+"""Stop is one event: Ctrl-C, SIGTERM, a deadline, a failing worker, spent money. The first asks for a drain, a second ends at once."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from typing import Literal
 
 from pdfbatch.errors import ExitCode
 
-Why = Literal["interrupted", "deadline"]
+Why = Literal["interrupted", "deadline", "failing", "over_budget"]
 
 
 ECHO_SECONDS = 0.3
@@ -23,10 +23,12 @@ class Stop:
     def __init__(self) -> None:
         self._event = threading.Event()
         self.why: Why | None = None
+        self.detail = ""
+        """One sentence for a person, where the cause needs one."""
 
-    def ask(self, why: Why) -> None:
+    def ask(self, why: Why, detail: str = "") -> None:
         if not self._event.is_set():
-            self.why = why
+            self.why, self.detail = why, detail
             self._event.set()
 
     @property

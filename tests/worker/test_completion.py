@@ -73,7 +73,7 @@ def test_a_run_is_over_when_nobody_comes_back(tmp_path_factory: pytest.TempPathF
             mark(store, worker, why)
     sent: list[tuple[str, str]] = []
     told = [complete(store, manifest(len(endings)), lambda *mail: sent.append(mail), now, pytest.fail) for _ in "ab"]
-    is_over = all(why in ("done", "deadline", "gave_up") for why in endings)
+    is_over = all(why in ("done", "deadline", "gave_up", "failing", "over_budget") for why in endings)
     assert told == [is_over, False]
     assert len(sent) == is_over
 

@@ -1,0 +1,42 @@
+"""The brake: a worker that can read nothing stops before it has failed its whole slice. Pure."""
+
+from pdfbatch.records import Outcome, Reason
+
+
+class Brake:
+    """Counts the failures in a row since the worker's start; `limit` 0 never stops.
+
+    The first document of which a page was read releases the brake for good: the machine and the engine work. So a
+    worker that reads for hours and then meets a folder of documents too large for it goes on.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._reason: Reason | None = None
+        self._count = 0
+
+    def after(self, outcome: Outcome) -> str:
+        """Why the worker must stop now, one sentence; "" to go on.
+
+        A document that failed for a reason of its own says nothing about the machine: it is not counted.
+        """
+        if not self._limit:
+            return ""
+        if _was_read(outcome):
+            self._limit = 0
+            return ""
+        reason = outcome.reason
+        if reason is None or not reason.is_environmental:
+            return ""
+        self._count = self._count + 1 if reason is self._reason else 1
+        self._reason = reason
+        return _sentence(reason, self._count, outcome.detail) if self._count >= self._limit else ""
+
+
+def _was_read(outcome: Outcome) -> bool:
+    return outcome.outcome == "ok" or (outcome.outcome == "partial" and len(outcome.failed_pages) < outcome.pages)
+
+
+def _sentence(reason: Reason, count: int, detail: str) -> str:
+    last = f"; the last one: {' '.join(detail.split()).rstrip('.')}" if detail else ""
+    return f"The first {count} documents failed, all for {reason}{last}."

@@ -1,0 +1,65 @@
+"""What a slice's machines cost so far, at the price of the moment."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pdfbatch.records import Heartbeat, Machine
+from pdfbatch.runs.signs import moment
+from pdfbatch.runs.stays import BOOT_SECONDS, NOTICE_SECONDS
+
+
+class Meter:
+    """Counts dollars from the machine's boot on; safe to use from several threads.
+
+    `price` is in dollars an hour, all in. A slice's earlier machines come in by `inherit`.
+    """
+
+    def __init__(self, machine: Machine, price: float, clock: Callable[[], datetime]) -> None:
+        self._lock = threading.Lock()
+        self._machine = machine
+        self._clock = clock
+        self._price = price
+        self._dollars = 0.0
+        self._counted = moment(machine.booted) - timedelta(seconds=BOOT_SECONDS)
+
+    @property
+    def price(self) -> float:
+        return self._price
+
+    def dollars(self) -> float:
+        with self._lock:
+            self._count(self._clock())
+            return self._dollars
+
+    def set_price(self, price: float) -> None:
+        """From now on; what was counted stays."""
+        with self._lock:
+            self._count(self._clock())
+            self._price = price
+
+    def inherit(self, last: Heartbeat) -> None:
+        """Takes over the count of the slice's last heartbeat, before this worker's first one."""
+        with self._lock:
+            self._dollars = last.dollars
+            if last.machine is not None and last.machine.instance == self._machine.instance:
+                self._counted = moment(last.at)
+                return
+            booted = moment(self._machine.booted) - timedelta(seconds=BOOT_SECONDS)
+            self._dollars += self._price * _hours(_end_of(last, booted) - moment(last.at))
+            self._counted = booted
+
+    def _count(self, now: datetime) -> None:
+        self._dollars += self._price * _hours(now - self._counted)
+        self._counted = max(now, self._counted)
+
+
+def _end_of(last: Heartbeat, limit: datetime) -> datetime:
+    """When the machine before ended. One that fell silent without a word may have been paid for until `limit`."""
+    if last.notice or last.state in ("interrupted", "failed", "done"):
+        return min(limit, moment(last.at) + timedelta(seconds=NOTICE_SECONDS))
+    return limit
+
+
+def _hours(span: timedelta) -> float:
+    return max(0.0, span.total_seconds() / 3600)
