@@ -68,7 +68,9 @@ def launch(
     The machines end themselves when all is done, and AWS ends them after --max-hours whatever happens. Launch again to
     take up what is left.
     """
-    options = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row)
+    options = o.read_options(
+        keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row
+    )
     wish = wish_of(
         workers=workers,
         instance_types=instance_type,

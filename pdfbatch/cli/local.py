@@ -49,7 +49,9 @@ def local_run(
     from pdfbatch.store import open_store
 
     part = Slice.checked(worker_id, total_workers)
-    read = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row)
+    read = o.read_options(
+        keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row
+    )
     reads = pinned(engine, model)
     places = open_store(source), open_store(output)
     check_places(*places)

@@ -55,7 +55,9 @@ def retry_failures(
     latest = manifest.current(store)
     if latest is None:
         raise no_run(store)
-    read = o.read_options(keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row)
+    read = o.read_options(
+        keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row
+    )
     before = manifest.load(store, latest)
     source = open_store(before.input)
     check_places(source, store)

@@ -110,7 +110,8 @@ def standing(history: History, fleet: FleetRecord, now: datetime) -> Standing:
     """
     `waiting` for a machine, `booting`, then what the worker says (`starting`, `running`, `draining`), `interrupted` by
     AWS while the machine is being taken, `failed` while its boot script tries again. Final: `done`, `failed` (it gave
-    up, or read nothing), `expired` (the deadline, or the money is spent), `ended` (by `down`). `stale`: it should speak and does not.
+    up, or read nothing), `expired` (the deadline, or the money is spent), `ended` (by `down`). `stale`: it should
+    speak and does not.
     """
     beat, mark = history.beat, history.mark
     if mark is not None and history.is_final:

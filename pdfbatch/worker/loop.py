@@ -42,7 +42,6 @@ from pdfbatch.worker.takeup import outcome_from_output, standing
 from pdfbatch.worker.tally import Tally
 from pdfbatch.worker.work import MadeBy
 
-
 _STATE_AFTER: dict[Ending, WorkerState] = {"done": "done", "failed": "failed", "failing": "failed"}
 """What the last heartbeat says; after every other ending there is work left: `interrupted`."""
 

@@ -1,4 +1,7 @@
-"""Stop is one event: Ctrl-C, SIGTERM, a deadline, a failing worker, spent money. The first asks for a drain, a second ends at once."""
+"""Stop is one event: Ctrl-C, SIGTERM, a deadline, a failing worker, spent money.
+
+The first asks for a drain, a second ends at once.
+"""
 
 import os
 import signal

@@ -63,6 +63,10 @@ def raise_error(path: str, number: int, options: ReadOptions) -> PageResult:
     return note(path, number, options)
 
 
+def raise_always(path: str, number: int, options: ReadOptions) -> PageResult:
+    raise ValueError("no such device")
+
+
 def pages_read(pdf: Path) -> list[int]:
     """What `note` noted: page numbers in the order they were asked for."""
     log = Path(f"{pdf}.read")
