@@ -9,7 +9,7 @@ import typer
 
 from pdfbatch import views
 from pdfbatch.cli import options as o
-from pdfbatch.cli.outside import agreed, finish, say, show
+from pdfbatch.cli.outside import agreed, finish, now, say, show
 from pdfbatch.errors import ExitCode
 
 Inputs = Annotated[
@@ -41,16 +41,18 @@ def doctor(
     """Check everything a launch needs, and tell the cure of what is missing."""
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.doctor import diagnose
+    from pdfbatch.fleet.facts import Need
     from pdfbatch.fleet.names import Names
     from pdfbatch.fleet.policies import launcher_policy
-    from pdfbatch.fleet.values import DEFAULT_TYPE
+    from pdfbatch.fleet.values import DEFAULT_TYPE, Wish
     from pdfbatch.views import account as screens
 
     clients, names = Clients(), Names.checked(stack)
     if policy:
         allowed = launcher_policy(clients.region, clients.account, names, inputs or [], outputs or [])
         finish(encoding.dumps(allowed, indent=2))
-    diagnosis = diagnose(clients, names, inputs or [], outputs or [], workers, instance_type or [DEFAULT_TYPE], image)
+    wish = Wish(names=names, workers=workers, instance_types=tuple(instance_type or [DEFAULT_TYPE]), image=image)
+    diagnosis = diagnose(clients, Need(wish, inputs or (), outputs or ()), now())
     finish(
         views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
         ExitCode.DONE if diagnosis.ready else ExitCode.NOT_READY,
