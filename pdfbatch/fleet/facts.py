@@ -277,5 +277,5 @@ def _places(urls: Sequence[str]) -> list[PlaceFacts]:
             S3Store(here.bucket, here.prefix, s3).check_readable()
         except NotFound as error:
             raise NotReady(error.message, f"aws s3 mb s3://{here.bucket}") from None
-        found.append(PlaceFacts(url, survey.bucket_region(s3, here.bucket)))
+        found.append(PlaceFacts(url, aws.bucket_region(s3, here.bucket)))
     return found

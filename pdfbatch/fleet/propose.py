@@ -39,6 +39,8 @@ class Reading(NamedTuple):
     options: ReadOptions
     redo_changed: bool = False
     limit: int | None = None
+    all_failures: bool = False
+    """Also documents that failed for a reason that no other try mends."""
     retry: Sequence[Reason] | None = None
     """A run over what failed, for these reasons (none given: for any); None: over what is left."""
 
@@ -81,13 +83,20 @@ def propose(
     frozen = prepared.manifest.model_copy(update={"engine": engine, "model": _model(engine, reading.model, warnings)})
     frozen = following(frozen, prepared.before)
     found = found.model_copy(update={"warnings": [*found.warnings, *warnings]})
-    work = look(source, frozen.documents, prepared.inputs)
+    work = look(source, frozen.documents, prepared.inputs).model_copy(update={"hopeless": len(prepared.hopeless)})
     measured = measured_pace(output, prepared.latest, engine, wish.instance_types)
     return Proposal(decide(wish, frozen, prepared.latest, work, found, measured, now, environment), prepared)
 
 
 def _prepared(source: Store, output: Store, wish: Wish, reading: Reading, now: datetime) -> Prepared:
-    wanted = Request(Slice(0, wish.workers), reading.engine, reading.options, reading.redo_changed, reading.limit)
+    wanted = Request(
+        Slice(0, wish.workers),
+        reading.engine,
+        reading.options,
+        reading.redo_changed,
+        reading.limit,
+        all_failures=reading.all_failures or bool(reading.retry),
+    )
     if reading.retry is None:
         return prepare(source, output, wanted, now)
     return prepare_retry(source, output, wanted, reading.retry, now)

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pdfbatch import aws
 from pdfbatch.errors import NotReady, PdfbatchError, UsageError
@@ -14,9 +14,6 @@ from pdfbatch.fleet import routes
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.values import Ami, Market, Quota, Subnet, TypeFacts
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 GPU_AMI = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
 """SSM parameter of AWS's base image with driver, Docker, its NVIDIA runtime and the aws command; it boots on types
@@ -336,13 +333,6 @@ def has_key_pair(clients: Clients, name: str) -> bool:
         absent={"InvalidKeyPair.NotFound"},
     )
     return found is not None
-
-
-def bucket_region(s3: S3Client, bucket: str) -> str:
-    """S3's own names for its two oldest regions are older than regions."""
-    answer = aws.call(f"ask for the region of s3://{bucket}", lambda: s3.get_bucket_location(Bucket=bucket))
-    told = answer.get("LocationConstraint")
-    return {None: "us-east-1", "EU": "eu-west-1"}.get(told, str(told))
 
 
 def log_groups(clients: Clients, prefix: str) -> dict[str, int | None]:

@@ -4,7 +4,7 @@ from pdfbatch.views.report import report_screen
 from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_screen
 from pdfbatch.views.status import status_screen
 from pdfbatch.views.watch import watch
-from pdfbatch.views.words import as_json, duration, error_json, error_text, money, plural, readers, some
+from pdfbatch.views.words import as_json, duration, error_json, error_text, money, plural, readers, some, tally
 
 __all__ = [
     "Progress",
@@ -21,6 +21,7 @@ __all__ = [
     "report_screen",
     "some",
     "status_screen",
+    "tally",
     "verdict_screen",
     "watch",
 ]
