@@ -24,6 +24,12 @@ Models = Annotated[
     list[str] | None,
     typer.Option("--model", metavar="S3URL", help="A folder that they may fetch weights from; repeatable."),
 ]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kms-key", metavar="ARN", help="A KMS key of your own that encrypts objects in these buckets; repeatable."
+    ),
+]
 
 
 def doctor(
@@ -61,6 +67,7 @@ def setup(
     inputs: Inputs = None,
     outputs: Outputs = None,
     models: Models = None,
+    keys: Keys = None,
     email: Annotated[str, typer.Option(help="Who is told when a run is over, and of the budget.")] = "",
     budget: Annotated[
         float, typer.Option(metavar="DOLLARS", min=0, help="Warn by mail at 50 and 90 % of this in a month.")
@@ -88,7 +95,16 @@ def setup(
             raise typer.Exit(ExitCode.INTERRUPTED)
         was_there = stacks.delete(clients, names)
         finish(encoding.dumps({"deleted": was_there}) if json else screens.deleted_screen(stack, was_there))
-    wish = SetupWish(names, tuple(inputs or ()), tuple(outputs or ()), tuple(models or ()), email, budget, vpc)
+    wish = SetupWish(
+        names,
+        inputs=tuple(inputs or ()),
+        outputs=tuple(outputs or ()),
+        models=tuple(models or ()),
+        email=email,
+        budget_dollars=budget,
+        vpc=vpc,
+        keys=tuple(keys or ()),
+    )
     proposal = stacks.propose(clients, wish)
     if proposal.kind == "nothing":
         finish(views.as_json(proposal) if json else screens.proposal_screen(proposal))

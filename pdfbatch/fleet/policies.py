@@ -10,6 +10,7 @@ can be seen, not read. Buckets of inputs and models alone are listed below their
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -59,10 +60,33 @@ def place(url: str) -> Place:
     return Place(store.bucket, store.prefix)
 
 
+def checked_key(arn: str) -> str:
+    """The ARN of a KMS key. An alias will not do: IAM knows keys by their own ARNs only.
+
+    Raises:
+        UsageError: not `arn:aws:kms:REGION:ACCOUNT:key/ID`.
+    """
+    if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", arn):
+        raise UsageError(
+            f"{arn!r} is not the ARN of a KMS key.",
+            "Give arn:aws:kms:REGION:ACCOUNT:key/ID, as `aws kms describe-key --key-id alias/NAME` prints it.",
+        )
+    return arn
+
+
 def worker_policy(
-    region: str, account: str, names: Names, inputs: Sequence[str], outputs: Sequence[str], models: Sequence[str] = ()
+    region: str,
+    account: str,
+    names: Names,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    models: Sequence[str] = (),
+    keys: Sequence[str] = (),
 ) -> Policy:
-    """The instance role's: read `inputs` and `models`, work in `outputs` (all URLs), end the stack's own fleets."""
+    """The instance role's: read `inputs` and `models`, work in `outputs` (all URLs), end the stack's own fleets.
+
+    `keys`: ARNs of the KMS keys that encrypt objects there.
+    """
     sources, targets = _places([*inputs, *models]), _places(outputs)
     ec2, logs = (
         f"arn:{partition(region)}:ec2:{region}:{account}",
@@ -73,6 +97,7 @@ def worker_policy(
             *_objects(region, "ReadInput", ["s3:GetObject"], sources),
             *_objects(region, "WriteOutput", WRITE_OBJECTS, targets),
             *_listings(region, _places([*inputs, *models, *outputs]), {place(url).bucket for url in outputs}),
+            *_keys(keys),
             _allow("EndFleet", ["ec2:DeleteFleets", "ec2:ModifyFleet"], f"{ec2}:fleet/*", _of_stack(names)),
             _allow("EndMachine", ["ec2:TerminateInstances"], f"{ec2}:instance/*", _of_stack(names)),
             _allow("FindFleet", FIND_FLEET, "*"),
@@ -86,7 +111,13 @@ def worker_policy(
 
 
 def launcher_policy(
-    region: str, account: str, names: Names, inputs: Sequence[str], outputs: Sequence[str], models: Sequence[str] = ()
+    region: str,
+    account: str,
+    names: Names,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    models: Sequence[str] = (),
+    keys: Sequence[str] = (),
 ) -> Policy:
     """What a person needs for plan, launch, status, logs, ls, down and doctor, once somebody else has run setup."""
     return _policy(
@@ -94,6 +125,7 @@ def launcher_policy(
             *_objects(region, "ReadInput", ["s3:GetObject"], _places([*inputs, *models])),
             *_objects(region, "WriteOutput", WRITE_OBJECTS, _places(outputs)),
             *_listings(region, _places([*inputs, *models, *outputs]), {place(url).bucket for url in outputs}),
+            *_keys(keys),
             *_launching(f"arn:{partition(region)}:ec2:{region}:{account}", region, names),
             *_roles(region, account, names),
             *_looking(region, account, names, _places([*inputs, *models, *outputs])),
@@ -239,6 +271,24 @@ def _listings(region: str, places: Sequence[Place], whole: set[str]) -> list[Sta
         prefixes = [_literally(here.prefix) + "*" for here in places if here.bucket == bucket]
         within = None if prefixes == ["*"] or bucket in whole else {"StringLike": {"s3:prefix": prefixes}}
         statements.append(_allow(f"List{number}", ["s3:ListBucket"], f"arn:{partition(region)}:s3:::{bucket}", within))
+    return statements
+
+
+def _keys(arns: Iterable[str]) -> list[Statement]:
+    """One statement for each region, because a key is used by the S3 of its own region.
+
+    The KMS guide names `s3.REGION.amazonaws.com`. Whether China's regions say `amazonaws.com.cn` is not documented, so
+    both are allowed there.
+    """
+    regions: dict[str, list[str]] = {}
+    for arn in arns:
+        regions.setdefault(checked_key(arn).split(":")[3], []).append(arn)
+    statements = []
+    for number, (region, keys) in enumerate(sorted(regions.items())):
+        endings = ("com", "com.cn") if partition(region) == "aws-cn" else ("com",)
+        services = [f"s3.{region}.amazonaws.{end}" for end in endings]
+        condition = {"StringEquals": {"kms:ViaService": services}}
+        statements.append(_allow(f"UseKey{number}", ["kms:Decrypt", "kms:GenerateDataKey"], keys, condition))
     return statements
 
 

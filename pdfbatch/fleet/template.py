@@ -33,6 +33,8 @@ class SetupWish(NamedTuple):
     """A month's spending on EC2 machines in this account; 0 for no budget. It needs `email`."""
     vpc: str = ""
     """"" for the default VPC."""
+    keys: tuple[str, ...] = ()
+    """ARNs of the KMS keys that encrypt objects at these places."""
 
 
 def merged(old: SetupWish, new: SetupWish) -> SetupWish:
@@ -45,6 +47,7 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         email=new.email or old.email,
         budget_dollars=new.budget_dollars or old.budget_dollars,
         vpc=new.vpc or old.vpc,
+        keys=tuple(dict.fromkeys([*old.keys, *new.keys])),
     )
 
 
@@ -70,13 +73,14 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         email=kept.get("email", ""),
         budget_dollars=float(kept.get("budget_dollars", 0)),
         vpc=kept.get("vpc", ""),
+        keys=tuple(kept.get("keys", ())),
     )
 
 
 def template(wish: SetupWish, region: str, account: str) -> Template:
     """
     Raises:
-        UsageError: a place that is not in S3.
+        UsageError: a place that is not in S3, or a key that is none.
     """
     names = wish.names
     people = {"Subscription": _subscription(wish.email)} if wish.email else {}
@@ -124,7 +128,7 @@ def _tags(names: Names) -> list[dict[str, str]]:
 
 
 def _role(wish: SetupWish, region: str, account: str) -> Template:
-    places = (wish.inputs, wish.outputs, wish.models)
+    reach = (wish.inputs, wish.outputs, wish.models, wish.keys)
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -137,7 +141,7 @@ def _role(wish: SetupWish, region: str, account: str) -> Template:
                 ],
             },
             "Policies": [
-                {"PolicyName": "worker", "PolicyDocument": worker_policy(region, account, wish.names, *places)}
+                {"PolicyName": "worker", "PolicyDocument": worker_policy(region, account, wish.names, *reach)}
             ],
             "Tags": _tags(wish.names),
         },

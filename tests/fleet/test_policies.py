@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pdfbatch.fleet.policies import (
     MANAGED_POLICY_CHARACTERS,
     ROLE_POLICY_CHARACTERS,
     Place,
+    Policy,
     launcher_policy,
     place,
     worker_policy,
@@ -157,6 +158,35 @@ def test_signs_of_iam_in_a_prefix_mean_themselves() -> None:
     assert allows(policy, "s3:GetObject", "arn:aws:s3:::docs/what?*/$1/a.pdf")
     assert allows(policy, "s3:ListBucket", "arn:aws:s3:::docs", {"s3:prefix": "what?*/$1/"})
     assert not allows(policy, "s3:GetObject", "arn:aws:s3:::docs/whatever/$1/a.pdf")
+
+
+KEY = f"arn:aws:kms:eu-west-1:{NUMBER}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize("make", [worker_policy, launcher_policy])
+def test_a_key_may_be_used_through_s3_of_its_own_region_only(make: Callable[..., Policy]) -> None:
+    policy = make(REGION, NUMBER, NAMES, *PLACES, [KEY])
+    via = {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}
+    assert allows(policy, "kms:Decrypt", KEY, via)
+    assert allows(policy, "kms:GenerateDataKey", KEY, via)
+    assert not allows(policy, "kms:Decrypt", KEY, {})
+    assert not allows(policy, "kms:Decrypt", KEY, {"kms:ViaService": f"s3.{REGION}.amazonaws.com"})
+    assert not allows(policy, "kms:Decrypt", KEY, {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"})
+    assert not allows(policy, "kms:Decrypt", f"{KEY}-2", via)
+    assert not allows(policy, "kms:ScheduleKeyDeletion", KEY, via)
+
+
+def test_in_china_either_name_of_s3_may_use_a_key() -> None:
+    key = f"arn:aws-cn:kms:cn-north-1:{NUMBER}:key/1234"
+    policy = worker_policy("cn-north-1", NUMBER, NAMES, *PLACES, [key])
+    for service in ("s3.cn-north-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn"):
+        assert allows(policy, "kms:Decrypt", key, {"kms:ViaService": service})
+
+
+@pytest.mark.parametrize("key", ["1234abcd", "alias/mine", f"arn:aws:kms:eu-west-1:{NUMBER}:alias/mine", f"{KEY}*"])
+def test_what_is_no_keys_arn_is_refused(key: str) -> None:
+    with pytest.raises(UsageError, match="is not the ARN of a KMS key"):
+        worker_policy(REGION, NUMBER, NAMES, *PLACES, [key])
 
 
 def test_a_place_within_another_one_needs_no_words_of_its_own() -> None:

@@ -25,6 +25,7 @@ FULL = LEAST._replace(
     email="me@example.org",
     budget_dollars=50.0,
     vpc="vpc-1234abcd",
+    keys=("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",),
 )
 
 
@@ -88,7 +89,7 @@ def test_nothing_comes_in_through_the_security_group() -> None:
 def test_the_role_has_the_workers_policy_and_only_machines_may_take_it() -> None:
     role = resources(FULL)["Role"]["Properties"]
     (policy,) = role["Policies"]
-    places = FULL.inputs, FULL.outputs, FULL.models
+    places = FULL.inputs, FULL.outputs, FULL.models, FULL.keys
     assert policy["PolicyDocument"] == worker_policy(REGION, NUMBER, FULL.names, *places)
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "ec2.amazonaws.com"}
     assert "ManagedPolicyArns" not in role
@@ -126,10 +127,15 @@ def test_a_template_tells_the_wish_it_was_made_from() -> None:
 
 
 def test_a_second_wish_adds_its_places_to_the_first() -> None:
-    second = SetupWish(names=FULL.names, inputs=("s3://more/in/", "s3://docs/in/"), outputs=("s3://more/out/",))
+    key = "arn:aws:kms:eu-west-1:123456789012:key/another"
+    second = SetupWish(
+        names=FULL.names, inputs=("s3://more/in/", "s3://docs/in/"), outputs=("s3://more/out/",), keys=(key, *FULL.keys)
+    )
     both = merged(FULL, second)
     assert both == FULL._replace(
-        inputs=("s3://docs/in/", "s3://more/in/"), outputs=("s3://docs/out/", "s3://more/out/")
+        inputs=("s3://docs/in/", "s3://more/in/"),
+        outputs=("s3://docs/out/", "s3://more/out/"),
+        keys=(*FULL.keys, key),
     )
     policy = resources(both)["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
     for bucket in ("docs", "more"):
