@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import place, worker_policy
 
 Template = dict[str, Any]
@@ -83,7 +83,7 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
         UsageError: a place that is not in S3, or a key that is none.
     """
     names = wish.names
-    people = {"Subscription": _subscription(wish.email)} if wish.email else {}
+    people = _people(wish, region, account) if wish.email else {}
     budget = {"Budget": _budget(wish, region)} if wish.email and wish.budget_dollars else {}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -157,6 +157,75 @@ def _security_group(wish: SetupWish) -> Template:
     return {
         "Type": "AWS::EC2::SecurityGroup",
         "Properties": {**properties, "VpcId": wish.vpc} if wish.vpc else properties,
+    }
+
+
+def _people(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
+    """How somebody hears of finished runs, and of fleets that stopped without their workers' doing."""
+    return {
+        "Subscription": _subscription(wish.email),
+        "FleetRule": _fleet_rule(wish.names),
+        "TopicPolicy": _topic_policy(region, account),
+    }
+
+
+def _fleet_rule(names: Names) -> Template:
+    """Mails what a fleet's workers cannot: it expired, its price ceiling halts it, or AWS cannot launch.
+
+    Events carry no tags, so every EC2 Fleet of the region is heard of. Source: EC2 guide, "EC2 Fleet event types".
+    """
+    stopped = {
+        "detail-type": ["EC2 Fleet State Change", "EC2 Fleet Information"],
+        "detail": {"sub-type": ["expired", "fleetProgressHalted"]},
+    }
+    return {
+        "Type": "AWS::Events::Rule",
+        "Properties": {
+            "Description": f"pdfbatch: fleets that expired, halted or failed, for the stack {names.stack}.",
+            "EventPattern": {
+                "source": ["aws.ec2fleet"],
+                "$or": [{"detail-type": ["EC2 Fleet Error"]}, stopped],
+            },
+            "Targets": [{"Id": "Topic", "Arn": {"Ref": "Topic"}, "InputTransformer": _fleet_mail()}],
+            "Tags": _tags(names),
+        },
+    }
+
+
+def _fleet_mail() -> Template:
+    """The event's description is left out: its quotes could break the text."""
+    return {
+        "InputPathsMap": {"kind": "$.detail-type", "what": "$.detail.sub-type", "fleet": "$.resources[0]"},
+        "InputTemplate": '"pdfbatch: <kind>: <what>, <fleet>. See it with `pdfbatch ls` and `pdfbatch status OUTPUT`."',
+    }
+
+
+def _topic_policy(region: str, account: str) -> Template:
+    """EventBridge needs leave by the topic itself; a topic with a policy of its own loses SNS's default one, which lets
+    the account publish."""
+    publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "Topic"}}
+    of_rule = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FleetRule", "Arn"]}}}
+    return {
+        "Type": "AWS::SNS::TopicPolicy",
+        "Properties": {
+            "Topics": [{"Ref": "Topic"}],
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Sid": "Account",
+                        **publish,
+                        "Principal": {"AWS": f"arn:{partition(region)}:iam::{account}:root"},
+                    },
+                    {
+                        "Sid": "FleetRule",
+                        **publish,
+                        "Principal": {"Service": "events.amazonaws.com"},
+                        "Condition": of_rule,
+                    },
+                ],
+            },
+        },
     }
 
 

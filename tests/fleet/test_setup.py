@@ -214,7 +214,13 @@ def test_a_second_wish_need_not_name_places_again(account: Account, clients: Cli
     with_service_roles(account)
     set_up(account)
     proposal = propose(clients, SetupWish(email="me@example.org", budget_dollars=50.0), at_once)
-    assert {"Subscription", "Budget"} <= {change.name for change in proposal.changes}
+    added = {change.name for change in proposal.changes if change.action == "Add"}
+    assert added == {"Subscription", "FleetRule", "TopicPolicy", "Budget"}
+    carry_out(clients, proposal, at_once)
+    (rule,) = account.client("events").list_rules()["Rules"]
+    (target,) = account.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    assert target["Arn"] == NAMES.topic_arn("us-east-1", "123456789012")
+    assert propose(clients, SetupWish(), at_once).kind == "nothing"
 
 
 def test_somebody_elses_stack_of_that_name_is_left_alone(account: Account, clients: Clients) -> None:

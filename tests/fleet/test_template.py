@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.events.models import EventPattern
 
 from pdfbatch.fleet.names import TAG_STACK, Names
 from pdfbatch.fleet.policies import worker_policy
@@ -72,10 +73,14 @@ def test_everything_is_called_as_the_fleet_will_look_for_it() -> None:
     assert found["Budget"]["Properties"]["Budget"]["BudgetName"] == names.budget(REGION)
 
 
+UNTAGGED = ("AWS::IAM::InstanceProfile", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy")
+"""These take no tags."""
+
+
 def test_everything_that_can_carry_a_tag_carries_the_stacks() -> None:
     tag = [{"Key": TAG_STACK, "Value": "scans"}]
     for name, resource in resources(FULL).items():
-        if resource["Type"] not in ("AWS::IAM::InstanceProfile", "AWS::SNS::Subscription"):
+        if resource["Type"] not in UNTAGGED:
             properties = resource["Properties"]
             assert (properties.get("Tags") or properties.get("ResourceTags")) == tag, name
 
@@ -118,6 +123,49 @@ def test_a_budget_warns_by_mail_at_half_and_at_nine_tenths() -> None:
 def test_no_budget_without_somebody_to_tell() -> None:
     assert "Budget" not in resources(FULL._replace(email=""))
     assert "Budget" not in resources(FULL._replace(budget_dollars=0.0))
+
+
+def fleet_event(kind: str, sub_type: str, source: str = "aws.ec2fleet") -> dict[str, Any]:
+    """As in the EC2 guide, "EC2 Fleet event types"."""
+    fleet = f"arn:aws:ec2:{REGION}:{NUMBER}:fleet/fleet-598fb973-87b7-422d-be4d-6b0809bfff0a"
+    return {"source": source, "detail-type": kind, "resources": [fleet], "detail": {"sub-type": sub_type}}
+
+
+@pytest.mark.parametrize(
+    ("event", "is_told"),
+    [
+        (fleet_event("EC2 Fleet State Change", "expired"), True),
+        (fleet_event("EC2 Fleet Information", "fleetProgressHalted"), True),
+        (fleet_event("EC2 Fleet Error", "allLaunchSpecsTemporarilyBlacklisted"), True),
+        (fleet_event("EC2 Fleet Error", "spotInstanceCountLimitExceeded"), True),
+        (fleet_event("EC2 Fleet State Change", "submitted"), False),
+        (fleet_event("EC2 Fleet State Change", "deleted_terminating"), False),
+        (fleet_event("EC2 Fleet Information", "launchSpecUnusable"), False),
+        (fleet_event("EC2 Fleet Instance Change", "terminated"), False),
+        (fleet_event("EC2 Fleet Error", "iamFleetRoleInvalid", source="mine"), False),
+    ],
+)
+def test_a_fleet_that_stops_by_itself_is_told_and_its_ordinary_life_is_not(
+    event: dict[str, Any], is_told: bool
+) -> None:
+    pattern = resources(FULL)["FleetRule"]["Properties"]["EventPattern"]
+    assert EventPattern.load(json.dumps(pattern)).matches_event(event) is is_told  # type: ignore[arg-type]
+
+
+def test_a_mail_about_a_fleet_names_what_happened_and_the_fleet() -> None:
+    (target,) = resources(FULL)["FleetRule"]["Properties"]["Targets"]
+    mail = target["InputTransformer"]
+    assert target["Arn"] == {"Ref": "Topic"}
+    text = json.loads(mail["InputTemplate"])
+    assert {name for name in mail["InputPathsMap"] if f"<{name}>" in text} == {"kind", "what", "fleet"}
+
+
+def test_only_the_account_and_its_own_rule_may_publish() -> None:
+    account, rule = resources(FULL)["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert account["Principal"] == {"AWS": f"arn:aws:iam::{NUMBER}:root"}
+    assert rule["Principal"] == {"Service": "events.amazonaws.com"}
+    assert rule["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FleetRule", "Arn"]}}}
+    assert {account["Action"], rule["Action"]} == {"sns:Publish"}
 
 
 def test_a_template_tells_the_wish_it_was_made_from() -> None:
