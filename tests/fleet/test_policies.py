@@ -207,15 +207,22 @@ def test_a_folder_of_this_machine_is_no_place_for_a_fleet(tmp_path: Path) -> Non
         worker_policy(REGION, NUMBER, NAMES, [str(tmp_path)], ["s3://docs/out/"])
 
 
-@pytest.mark.parametrize("names", [NAMES, Names("a-stack-with-a-name-that-is-as-long-as-names-may-be")])
+@pytest.mark.parametrize("names", [NAMES, Names.checked("stack-named-as-long-as-names-are-allowed2")])
 def test_both_policies_are_within_iams_limits(names: Names) -> None:
     inputs = [f"s3://a-bucket-with-a-rather-long-name-{i}/a/folder/within/it/{i}/" for i in range(3)]
-    assert size(launcher_policy(REGION, NUMBER, names, inputs, inputs)) <= MANAGED_POLICY_CHARACTERS
+    types = ["g4dn.xlarge", "g4dn.2xlarge", "g5.xlarge", "g6.xlarge"]
+    assert (
+        size(launcher_policy(REGION, NUMBER, names, inputs, inputs, types=types, on_demand=True))
+        <= MANAGED_POLICY_CHARACTERS
+    )
     assert size(worker_policy(REGION, NUMBER, names, inputs * 3, inputs)) <= ROLE_POLICY_CHARACTERS
 
 
 WISH = {f"aws:RequestTag/{TAG_STACK}": "pdfbatch"}
 ROLE = f"arn:aws:iam::{NUMBER}:role/pdfbatch-us-east-1-worker"
+FROM_TEMPLATE = {"ec2:LaunchTemplate": TEMPLATE}
+SPOT = {**FROM_TEMPLATE, "ec2:InstanceMarketType": "spot", "ec2:InstanceType": "g4dn.xlarge"}
+ON_DEMAND = {**SPOT, "ec2:InstanceMarketType": "on-demand"}
 FOR_EC2 = {"iam:PassedToService": "ec2.amazonaws.com"}
 SPOT_ROLE = f"arn:aws:iam::{NUMBER}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
 
@@ -227,7 +234,9 @@ SPOT_ROLE = f"arn:aws:iam::{NUMBER}:role/aws-service-role/spot.amazonaws.com/AWS
         ("ec2:CreateFleet", FLEET, WISH),
         ("ec2:CreateFleet", TEMPLATE, OURS),
         ("ec2:RunInstances", TEMPLATE, OURS),
-        ("ec2:RunInstances", MACHINE, {}),
+        ("ec2:RunInstances", MACHINE, SPOT),  # by RunInstances itself (DryRun)
+        ("ec2:RunInstances", MACHINE, FROM_TEMPLATE),  # by CreateFleet, should it tell no more
+        ("ec2:CreateFleet", MACHINE, {}),
         ("ec2:RunInstances", f"arn:aws:ec2:{REGION}::image/ami-1", {}),
         ("ec2:CreateTags", FLEET, {**WISH, "ec2:CreateAction": "CreateFleet"}),
         ("ec2:DeleteFleets", FLEET, OURS),
@@ -252,6 +261,13 @@ def test_a_launcher_may_make_and_end_what_is_the_stacks(call: Call) -> None:
         ("ec2:CreateFleet", FLEET, {f"aws:RequestTag/{TAG_STACK}": "another"}),
         ("ec2:CreateFleet", TEMPLATE, OTHERS),
         ("ec2:RunInstances", TEMPLATE, {}),
+        ("ec2:RunInstances", TEMPLATE, OTHERS),
+        ("ec2:RunInstances", MACHINE, {}),
+        ("ec2:RunInstances", MACHINE, {"ec2:InstanceMarketType": "spot"}),
+        ("ec2:RunInstances", MACHINE, ON_DEMAND),
+        ("ec2:RunInstances", MACHINE, {**SPOT, "ec2:LaunchTemplate": TEMPLATE.replace(NUMBER, "210987654321")}),
+        ("ec2:RunInstances", MACHINE, {**SPOT, "ec2:LaunchTemplate": TEMPLATE.replace(REGION, "eu-west-1")}),
+        ("ec2:RunInstances", MACHINE.replace(NUMBER, "210987654321"), SPOT),
         ("ec2:CreateTags", MACHINE, WISH),  # on a machine that is there already: that would make it the stack's
         ("ec2:DeleteFleets", FLEET, OTHERS),
         ("ec2:TerminateInstances", MACHINE, {}),
@@ -268,6 +284,21 @@ def test_a_launcher_may_make_and_end_what_is_the_stacks(call: Call) -> None:
 )
 def test_a_launcher_may_not_touch_what_is_not_the_stacks(call: Call) -> None:
     assert not allows(LAUNCHER, *call)
+
+
+def test_only_the_types_that_were_asked_for_may_be_launched() -> None:
+    policy = launcher_policy(REGION, NUMBER, NAMES, *PLACES, types=["g4dn.xlarge", "g5.xlarge"])
+    for kind in ("g4dn.xlarge", "g5.xlarge"):
+        assert allows(policy, "ec2:RunInstances", MACHINE, {**SPOT, "ec2:InstanceType": kind})
+    assert not allows(policy, "ec2:RunInstances", MACHINE, {**SPOT, "ec2:InstanceType": "p5.48xlarge"})
+
+
+def test_on_demand_instances_may_be_launched_only_where_asked_for() -> None:
+    policy = launcher_policy(REGION, NUMBER, NAMES, *PLACES, types=["g4dn.xlarge"], on_demand=True)
+    assert allows(policy, "ec2:RunInstances", MACHINE, ON_DEMAND)
+    assert allows(policy, "ec2:RunInstances", MACHINE, SPOT)
+    assert not allows(policy, "ec2:RunInstances", MACHINE, {**ON_DEMAND, "ec2:InstanceMarketType": "capacity-block"})
+    assert not allows(policy, "ec2:RunInstances", MACHINE, {**ON_DEMAND, "ec2:InstanceType": "p5.48xlarge"})
 
 
 def calls_of_the_fleet() -> set[str]:
