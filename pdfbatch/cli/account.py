@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json as encoding
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pdfbatch import views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.outside import agreed, finish, say, show
-from pdfbatch.errors import ExitCode
+from pdfbatch.errors import AccessDenied, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.names import Names
 
 Inputs = Annotated[
     list[str] | None,
@@ -40,7 +44,15 @@ def doctor(
     image: o.Image = "",
     stack: o.Stack = "pdfbatch",
     policy: Annotated[
-        bool, typer.Option("--policy", help="Print the least IAM policy for whoever launches, and end.")
+        bool,
+        typer.Option(
+            "--policy",
+            help="Print the least IAM policy for whoever launches these instance types, and end. Places and keys are "
+            "the stack's where none are given.",
+        ),
+    ] = False,
+    on_demand: Annotated[
+        bool, typer.Option("--on-demand", help="With --policy: admit on-demand instances beside Spot.")
     ] = False,
     json: o.Json = False,
 ) -> None:
@@ -48,19 +60,54 @@ def doctor(
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.doctor import diagnose
     from pdfbatch.fleet.names import Names
-    from pdfbatch.fleet.policies import launcher_policy
     from pdfbatch.fleet.values import DEFAULT_TYPE
     from pdfbatch.views import account as screens
 
     clients, names = Clients(), Names.checked(stack)
+    types = instance_type or [DEFAULT_TYPE]
     if policy:
-        allowed = launcher_policy(clients.region, clients.account, names, inputs or [], outputs or [])
-        finish(encoding.dumps(allowed, indent=2))
-    diagnosis = diagnose(clients, names, inputs or [], outputs or [], workers, instance_type or [DEFAULT_TYPE], image)
+        finish(_policy_text(clients, names, tuple(inputs or ()), tuple(outputs or ()), types, on_demand))
+    if on_demand:
+        raise UsageError("--on-demand only adds to what --policy prints.", "Add --policy, or leave it out.")
+    diagnosis = diagnose(clients, names, inputs or [], outputs or [], workers, types, image)
     finish(
         views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
         ExitCode.DONE if diagnosis.ready else ExitCode.NOT_READY,
     )
+
+
+def _policy_text(
+    clients: Clients,
+    names: Names,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    types: list[str],
+    on_demand: bool,
+) -> str:
+    """The launcher's policy as JSON: for the places that are given, else for those that the stack was made for."""
+    from pdfbatch.fleet.policies import launcher_policy
+    from pdfbatch.fleet.setup import current_wish
+    from pdfbatch.fleet.template import SetupWish
+
+    lacking = f"there is no stack {names.stack} made by pdfbatch in {clients.account}/{clients.region}"
+    try:
+        wish = current_wish(clients, names)
+    except AccessDenied as error:
+        wish, lacking = SetupWish(names), error.message.rstrip(".")
+    if not wish.inputs:
+        say(f"Only the places of --input and --output are in this policy: {lacking}.")
+    allowed = launcher_policy(
+        clients.region,
+        clients.account,
+        names,
+        inputs or wish.inputs,
+        outputs or wish.outputs,
+        models=wish.models,
+        keys=wish.keys,
+        types=types,
+        on_demand=on_demand,
+    )
+    return encoding.dumps(allowed, indent=2)
 
 
 def setup(
