@@ -121,6 +121,13 @@ def setup(
     ] = 0.0,
     vpc: Annotated[str, typer.Option(help="A VPC of your own.", show_default="the default VPC")] = "",
     stack: o.Stack = "pdfbatch",
+    session_manager: Annotated[
+        bool,
+        typer.Option("--session-manager", help="Let instances be reached by Session Manager: a shell without SSH."),
+    ] = False,
+    show_template: Annotated[
+        bool, typer.Option("--show-template", help="Show the CloudFormation template before the question too.")
+    ] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Take away all that setup made.")] = False,
     yes: o.Yes = False,
     json: o.Json = False,
@@ -137,8 +144,9 @@ def setup(
     from pdfbatch.views import account as screens
 
     clients, names = Clients(), Names.checked(stack)
+    where = f"{clients.account}/{clients.region}"
     if delete:
-        if not agreed(f"Delete the stack {stack} with its logs and images?", yes):
+        if not agreed(f"Delete stack {stack} in {where}, with its logs and images?", yes):
             raise typer.Exit(ExitCode.INTERRUPTED)
         was_there = stacks.delete(clients, names)
         finish(encoding.dumps({"deleted": was_there}) if json else screens.deleted_screen(stack, was_there))
@@ -151,14 +159,16 @@ def setup(
         budget_dollars=budget,
         vpc=vpc,
         keys=tuple(keys or ()),
+        session_manager=session_manager,
     )
     proposal = stacks.propose(clients, wish)
+    if show_template:
+        say(proposal.template)
     if proposal.kind == "nothing":
         finish(views.as_json(proposal) if json else screens.proposal_screen(proposal))
-    say(proposal.template)
     say(screens.proposal_screen(proposal))
     try:
-        go_on = agreed("Make it so?", yes)
+        go_on = agreed(f"{proposal.kind.capitalize()} stack {stack} in {where}?", yes)
     except BaseException:
         stacks.abandon(clients, proposal)
         raise

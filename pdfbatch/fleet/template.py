@@ -35,6 +35,8 @@ class SetupWish(NamedTuple):
     """"" for the default VPC."""
     keys: tuple[str, ...] = ()
     """ARNs of the KMS keys that encrypt objects at these places."""
+    session_manager: bool = False
+    """Whether people may open a shell on instances, by Systems Manager's Session Manager."""
 
 
 def merged(old: SetupWish, new: SetupWish) -> SetupWish:
@@ -48,6 +50,7 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         budget_dollars=new.budget_dollars or old.budget_dollars,
         vpc=new.vpc or old.vpc,
         keys=tuple(dict.fromkeys([*old.keys, *new.keys])),
+        session_manager=new.session_manager or old.session_manager,
     )
 
 
@@ -74,6 +77,7 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         budget_dollars=float(kept.get("budget_dollars", 0)),
         vpc=kept.get("vpc", ""),
         keys=tuple(kept.get("keys", ())),
+        session_manager=bool(kept.get("session_manager", False)),
     )
 
 
@@ -128,6 +132,7 @@ def _tags(names: Names) -> list[dict[str, str]]:
 
 
 def _role(wish: SetupWish, region: str, account: str) -> Template:
+    managed = {"ManagedPolicyArns": [_session_manager(region)]} if wish.session_manager else {}
     reach = (wish.inputs, wish.outputs, wish.models, wish.keys)
     return {
         "Type": "AWS::IAM::Role",
@@ -143,9 +148,16 @@ def _role(wish: SetupWish, region: str, account: str) -> Template:
             "Policies": [
                 {"PolicyName": "worker", "PolicyDocument": worker_policy(region, account, wish.names, *reach)}
             ],
+            **managed,
             "Tags": _tags(wish.names),
         },
     }
+
+
+def _session_manager(region: str) -> str:
+    """The managed policy that the Systems Manager guide asks for, "Configure instance permissions required for Systems
+    Manager"."""
+    return f"arn:{partition(region)}:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
 
 def _security_group(wish: SetupWish) -> Template:

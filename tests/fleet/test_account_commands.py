@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
+
+from rich.console import Console
 
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.setup import carry_out, propose
-from pdfbatch.fleet.template import SetupWish
+from pdfbatch.fleet.setup import Change, Proposal, carry_out, propose
+from pdfbatch.fleet.template import SetupWish, template
+from pdfbatch.views.account import proposal_screen
 from tests.fleet.conftest import Account
 from tests.fleet.policy_evaluation import allows
 from tests.fleet.test_commands import process
@@ -65,6 +69,44 @@ def test_without_a_stack_or_the_right_to_read_it_the_policy_says_what_it_lacks(a
     printed = process("doctor", "--policy")
     assert printed.returncode == 0 and json.loads(printed.stdout)["Statement"]
     assert "Cannot read the template of the stack pdfbatch: access denied" in printed.stderr
+
+
+PLACES = ["--input", "s3://docs/in/", "--output", "s3://docs/out/"]
+
+
+def test_setup_shows_a_table_and_asks_with_the_account_and_the_region(account: Account) -> None:
+    asked = process("setup", *PLACES)
+    assert asked.returncode == 2
+    assert "Create stack pdfbatch in 123456789012/us-east-1?" in asked.stderr
+    for word in ("IAM::Role", "what instances may do", "EC2::SecurityGroup", "lets nothing in"):
+        assert word in asked.stderr
+    assert "AWSTemplateFormatVersion" not in asked.stderr + asked.stdout
+    assert account.client("cloudformation").describe_stacks()["Stacks"] == []
+
+    made = process("setup", *PLACES, "--email", "me@example.org", "--show-template", "--yes")
+    assert made.returncode == 0, made.stderr
+    assert "AWSTemplateFormatVersion" in made.stderr
+
+    asked = process("setup", "--input", "s3://more/in/")
+    assert "Update stack pdfbatch in 123456789012/us-east-1?" in asked.stderr
+    assert "Modify" in asked.stderr
+    asked = process("setup", "--delete")
+    assert "Delete stack pdfbatch in 123456789012/us-east-1" in asked.stderr
+
+
+def test_every_kind_of_thing_that_setup_makes_has_its_use_told() -> None:
+    wish = SetupWish(inputs=("s3://docs/in/",), outputs=("s3://docs/out/",), email="me@example.org", budget_dollars=9)
+    made = template(wish, "us-east-1", "123456789012")["Resources"]
+    changes = [Change(action="Add", name=name, type=about["Type"]) for name, about in made.items()]
+    changes.append(Change(action="Add", name="AWSServiceRoleForEC2Spot", type="AWS::IAM::ServiceLinkedRole"))
+    proposal = Proposal(stack="pdfbatch", kind="create", template="{}", changes=changes)
+    console = Console(width=140, file=StringIO())
+    console.print(proposal_screen(proposal))
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    for change in changes:
+        (line,) = [line for line in lines if line.split()[1:2] == [change.name]]
+        assert line.split(change.type.removeprefix("AWS::"))[1].strip(), line
 
 
 def test_on_demand_without_the_policy_is_refused(account: Account) -> None:

@@ -20,7 +20,7 @@ from pdfbatch.fleet.names import TAG_STACK, Names
 from pdfbatch.fleet.policies import SERVICE_ROLES
 from pdfbatch.fleet.setup import Proposal, abandon, carry_out, current_wish, delete, propose
 from pdfbatch.fleet.survey import GPU_AMI
-from pdfbatch.fleet.template import SetupWish
+from pdfbatch.fleet.template import SetupWish, template
 from tests.fleet.conftest import TRUST, Account
 from tests.fleet.policy_evaluation import allows
 
@@ -210,6 +210,14 @@ def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
     assert stacks(account) == []
 
 
+def test_a_budget_in_govcloud_is_refused_before_anything_is_asked(account: Account) -> None:
+    wish = WISH._replace(email="me@example.org", budget_dollars=50.0)
+    with pytest.raises(UsageError, match="A budget cannot be made in us-gov-west-1") as refusal:
+        propose(Clients("us-gov-west-1"), wish, at_once)
+    assert "Leave out --budget" in refusal.value.hint
+    assert account.calls("CreateChangeSet") == []
+
+
 def test_a_second_wish_need_not_name_places_again(account: Account, clients: Clients) -> None:
     with_service_roles(account)
     set_up(account)
@@ -236,16 +244,52 @@ def test_somebody_elses_stack_of_that_name_is_left_alone(account: Account, clien
 
 def test_nothing_is_deleted_while_machines_run(account: Account, clients: Clients) -> None:
     set_up(account)
-    tags = [{"ResourceType": "instance", "Tags": [{"Key": TAG_STACK, "Value": "pdfbatch"}]}]
-    image = account.client("ssm").get_parameter(Name=GPU_AMI)["Parameter"]["Value"]
-    run = account.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tags)
-    machine = run["Instances"][0]["InstanceId"]
+    machine = run_instance(account)
     with pytest.raises(NotReady, match=machine) as refusal:
         delete(clients, NAMES, at_once)
     assert "pdfbatch down" in refusal.value.hint
     assert left(account) == MADE
     account.client("ec2").terminate_instances(InstanceIds=[machine])
     assert delete(clients, NAMES, at_once) is True
+
+
+def older(text: str) -> str:
+    """A template as the version before named its role and profile: without the region."""
+    return text.replace("pdfbatch-us-east-1-worker", "pdfbatch-worker")
+
+
+def run_instance(account: Account) -> str:
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": TAG_STACK, "Value": "pdfbatch"}]}]
+    image = account.client("ssm").get_parameter(Name=GPU_AMI)["Parameter"]["Value"]
+    run = account.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=tags)
+    return str(run["Instances"][0]["InstanceId"])
+
+
+def test_a_role_with_an_older_name_is_not_replaced_while_instances_use_it(account: Account, clients: Clients) -> None:
+    with_service_roles(account)
+    text = older(json.dumps(template(WISH, "us-east-1", "123456789012")))
+    account.client("cloudformation").create_stack(
+        StackName="pdfbatch",
+        TemplateBody=text,
+        Tags=[{"Key": TAG_STACK, "Value": "pdfbatch"}],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    instance = run_instance(account)
+    with pytest.raises(NotReady, match=instance) as refusal:
+        propose(clients, WISH, at_once)
+    assert "pdfbatch down" in refusal.value.hint
+    assert account.calls("CreateChangeSet") == []
+
+    account.client("ec2").terminate_instances(InstanceIds=[instance])
+    proposal = propose(clients, WISH, at_once)
+    assert (proposal.kind, "Role" in {change.name for change in proposal.changes}) == ("update", True)
+
+
+def test_a_role_with_todays_name_may_be_added_to_while_instances_use_it(account: Account, clients: Clients) -> None:
+    with_service_roles(account)
+    set_up(account)
+    run_instance(account)
+    assert propose(clients, WISH._replace(inputs=("s3://more/in/",)), at_once).kind == "update"
 
 
 def test_a_refusal_by_aws_says_what_to_ask_for(account: Account, clients: Clients) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from moto.events.models import EventPattern
 
 from pdfbatch.fleet.names import TAG_STACK, Names
-from pdfbatch.fleet.policies import worker_policy
+from pdfbatch.fleet.policies import launcher_policy, worker_policy
 from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
 from tests.fleet.policy_evaluation import allows
 
@@ -27,6 +28,7 @@ FULL = LEAST._replace(
     budget_dollars=50.0,
     vpc="vpc-1234abcd",
     keys=("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",),
+    session_manager=True,
 )
 
 
@@ -36,8 +38,10 @@ def resources(wish: SetupWish) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wish", [LEAST, FULL], ids=["least", "full"])
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"])
 def test_cfn_lint_has_nothing_to_say(tmp_path: Path, wish: SetupWish, region: str) -> None:
+    if region.startswith("us-gov-"):
+        wish = wish._replace(budget_dollars=0.0)  # setup refuses one there
     file = tmp_path / "template.json"
     file.write_text(json.dumps(template(wish, region, NUMBER), indent=2))
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", region, "--", str(file)]
@@ -97,7 +101,23 @@ def test_the_role_has_the_workers_policy_and_only_machines_may_take_it() -> None
     places = FULL.inputs, FULL.outputs, FULL.models, FULL.keys
     assert policy["PolicyDocument"] == worker_policy(REGION, NUMBER, FULL.names, *places)
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "ec2.amazonaws.com"}
-    assert "ManagedPolicyArns" not in role
+
+
+def test_session_manager_gives_the_role_its_managed_policy_and_only_where_asked_for() -> None:
+    managed = resources(FULL)["Role"]["Properties"]["ManagedPolicyArns"]
+    assert managed == ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]
+    assert "ManagedPolicyArns" not in resources(LEAST)["Role"]["Properties"]
+    assert merged(FULL, LEAST).session_manager and merged(LEAST, FULL).session_manager
+
+
+@pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_in_china_and_govcloud_every_arn_is_of_their_partition(region: str, partition: str) -> None:
+    wish = FULL._replace(keys=(f"arn:{partition}:kms:{region}:{NUMBER}:key/1234",))
+    arns = re.findall(r"arn:[a-z-]*:", json.dumps(template(wish, region, NUMBER)))
+    launcher = json.dumps(launcher_policy(region, NUMBER, wish.names, wish.inputs, wish.outputs, keys=wish.keys))
+    arns += re.findall(r"arn:[a-z-]*:", launcher)
+    assert len(arns) > 30
+    assert set(arns) == {f"arn:{partition}:"}
 
 
 def test_logs_are_kept_for_a_week_and_images_go_with_their_repository() -> None:
