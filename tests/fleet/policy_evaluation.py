@@ -64,7 +64,8 @@ def _matches(pattern: str, text: str) -> bool:
 def _matches_arn(pattern: str, arn: str) -> bool:
     """Each of the six parts by itself: `*` does not reach over a colon. The last part may hold colons."""
     patterns, parts = pattern.split(":", 5), arn.split(":", 5)
-    return len(patterns) == len(parts) == 6 and all(map(_matches, patterns, parts))
+    assert len(patterns) == 6, f"an ARN has six parts: {pattern}"
+    return len(parts) == 6 and all(map(_matches, patterns, parts))
 
 
 _SINGLE: dict[str, Callable[[str, str], bool]] = {
