@@ -9,12 +9,13 @@ import typer
 
 from pdfbatch import views
 from pdfbatch.cli import options as o
-from pdfbatch.cli.outside import agreed, finish, say, show
-from pdfbatch.errors import AccessDenied, ExitCode, UsageError
+from pdfbatch.cli.outside import agreed, finish, now, say, show
+from pdfbatch.errors import AccessDenied, ExitCode
 
 if TYPE_CHECKING:
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.names import Names
+    from pdfbatch.fleet.values import Market
 
 Inputs = Annotated[
     list[str] | None,
@@ -52,24 +53,26 @@ def doctor(
         ),
     ] = False,
     on_demand: Annotated[
-        bool, typer.Option("--on-demand", help="With --policy: admit on-demand instances beside Spot.")
+        bool,
+        typer.Option("--on-demand", help="Check for on-demand instances; with --policy: admit them beside Spot."),
     ] = False,
     json: o.Json = False,
 ) -> None:
     """Check everything a launch needs, and tell the cure of what is missing."""
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.doctor import diagnose
+    from pdfbatch.fleet.facts import Need
     from pdfbatch.fleet.names import Names
-    from pdfbatch.fleet.values import DEFAULT_TYPE
+    from pdfbatch.fleet.values import DEFAULT_TYPE, Wish
     from pdfbatch.views import account as screens
 
     clients, names = Clients(), Names.checked(stack)
     types = instance_type or [DEFAULT_TYPE]
     if policy:
         finish(_policy_text(clients, names, tuple(inputs or ()), tuple(outputs or ()), types, on_demand))
-    if on_demand:
-        raise UsageError("--on-demand only adds to what --policy prints.", "Add --policy, or leave it out.")
-    diagnosis = diagnose(clients, names, inputs or [], outputs or [], workers, types, image)
+    market: Market = "on-demand" if on_demand else "spot"
+    wish = Wish(names=names, workers=workers, instance_types=tuple(types), market=market, image=image)
+    diagnosis = diagnose(clients, Need(wish, inputs or (), outputs or ()), now())
     finish(
         views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
         ExitCode.DONE if diagnosis.ready else ExitCode.NOT_READY,

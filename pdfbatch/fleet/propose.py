@@ -9,8 +9,9 @@ from typing import NamedTuple
 from pdfbatch.engines import ENGINES
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, pinned
 from pdfbatch.errors import NotReady, UsageError
-from pdfbatch.fleet import account as accounts
+from pdfbatch.fleet.account import account_of
 from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.facts import Need, gather
 from pdfbatch.fleet.plan import Decided, decide
 from pdfbatch.fleet.values import Pace, Wish, Work
 from pdfbatch.records import ReadOptions, Reason, RunKeys, SourceDocument
@@ -72,7 +73,8 @@ def propose(
     prepared = _prepared(source, output, wish, reading, now)
     if not prepared.manifest.documents:
         return Proposal(None, prepared)
-    found = accounts.ask(clients, wish, source.url, output.url, now)
+    need = Need(wish, (source.url,), (output.url,))
+    found = account_of(gather(clients, need, now), need)
     engine = reading.engine or ("dolphin" if all(found.gpus.values()) else "cpu")
     _check_engine(engine, reading.model, found.gpus)
     warnings: list[str] = []

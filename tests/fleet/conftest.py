@@ -16,6 +16,7 @@ import boto3
 import pytest
 
 from pdfbatch.fleet.names import Names
+from pdfbatch.fleet.policies import SERVICE_ROLES
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -112,6 +113,9 @@ class Account:
         iam.create_role(RoleName=names.role(REGION), AssumeRolePolicyDocument=json.dumps(TRUST))
         iam.create_instance_profile(InstanceProfileName=names.role(REGION))
         iam.add_role_to_instance_profile(InstanceProfileName=names.role(REGION), RoleName=names.role(REGION))
+        for role, service in SERVICE_ROLES.items():
+            path = f"/aws-service-role/{service}/"
+            iam.create_role(RoleName=role, Path=path, AssumeRolePolicyDocument=json.dumps(TRUST))
         vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
         ec2.create_security_group(GroupName=names.security_group, Description="pdfbatch workers", VpcId=vpc)
         self.client("logs").create_log_group(logGroupName=names.log_group)

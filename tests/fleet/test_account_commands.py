@@ -109,7 +109,6 @@ def test_every_kind_of_thing_that_setup_makes_has_its_use_told() -> None:
         assert line.split(change.type.removeprefix("AWS::"))[1].strip(), line
 
 
-def test_on_demand_without_the_policy_is_refused(account: Account) -> None:
-    refused = process("doctor", "--on-demand")
-    assert refused.returncode == 2
-    assert "--policy" in refused.stderr
+def test_doctor_checks_the_quota_of_on_demand_instances_where_asked_to(account: Account) -> None:
+    assert "L-3819A6DF" in process("doctor").stdout  # of Spot instances of the G family
+    assert "L-DB2E81BA" in process("doctor", "--on-demand").stdout

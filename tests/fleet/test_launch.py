@@ -181,7 +181,7 @@ def test_no_more_workers_than_the_quota_has_room_for(bench: Bench) -> None:
 
 def test_a_quota_without_room_is_refused_with_the_command_that_asks_for_more(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-3819A6DF", "value": 0, "default": 0})
-    with pytest.raises(PdfbatchError, match="leaves no room: 0 vCPUs") as refusal:
+    with pytest.raises(PdfbatchError, match="0 vCPUs, 0 in use, 20 needed: leaves no room") as refusal:
         bench.decide()
     assert refusal.value.exit_code == ExitCode.NOT_READY
     assert "--quota-code L-3819A6DF --desired-value 20" in refusal.value.hint
@@ -205,7 +205,7 @@ def test_running_machines_count_against_the_quota(bench: Bench) -> None:
         "GetSpotPlacementScores",
         "DescribeInstanceTypeOfferings",
         "GetInstanceProfile",
-        "GetTopicAttributes",
+        "ListSubscriptionsByTopic",
         "DescribeInstances",
     ],
 )
