@@ -223,7 +223,7 @@ _ARCHIVED = _Meaning(
 _KMS = _Meaning(
     AccessDenied,
     "its encryption key cannot be used ({detail})",
-    "Ask for kms:Decrypt and kms:GenerateDataKey on the bucket's key.",
+    "Instances get kms:Decrypt and kms:GenerateDataKey by `pdfbatch setup --kms-key ARN`; ask for both for yourself.",
 )
 _TOO_LONG = _Meaning(
     StoreError, "the key is longer than S3's 1,024 bytes", "Shorten the folder names or the output prefix."
