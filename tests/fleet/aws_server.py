@@ -3,9 +3,10 @@
 Run as `python -m tests.fleet.aws_server [HOST PORT]` in the repository's root; prints its port, ends with its stdin.
 Every request holds one lock (see tests/s3_server.py, whose faults on S3 work here as well).
 
-It answers itself, from simulated_fleets.py and moto_cloud.py where the sources stand:
+It answers itself, from simulated_fleets.py, market.py and moto_cloud.py where the sources stand:
   CreateFleet, DescribeFleets, DescribeFleetInstances, DescribeFleetHistory, ModifyFleet, DeleteFleets;
-  DescribeSpotPriceHistory, GetSpotPlacementScores; GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`.
+  DescribeSpotPriceHistory, GetSpotPlacementScores; DescribeLaunchTemplates in pages of 15;
+  GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`.
 All else is moto's, and where moto is laxer than AWS this stands before it: a ClientToken is honoured (the first answer
 again, or IdempotentParameterMismatch); user data of more than 16,384 bytes is refused; what a RunInstances is to launch
 from is checked, in a dry run too; the public parameters of Deep Learning and Ubuntu images exist, and so do the images.
@@ -49,7 +50,8 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.datastructures import MultiDict
 from werkzeug.serving import make_server
 
-from tests.fleet.moto_cloud import QUOTA_NAMES, Market, MotoCloud
+from tests.fleet.market import QUOTA_NAMES, Market
+from tests.fleet.moto_cloud import MotoCloud
 from tests.fleet.simulated_fleets import Fleets, Json, Refused
 from tests.s3_server import FaultyS3, Quiet
 
@@ -195,6 +197,7 @@ class Aws:
             "DeleteFleets": fleets.delete,
             "DescribeSpotPriceHistory": cloud.price_history,
             "GetSpotPlacementScores": cloud.placement_scores,
+            "DescribeLaunchTemplates": cloud.launch_templates,
         }
         if call.service == "ec2":
             self._check_ec2(cloud, call)

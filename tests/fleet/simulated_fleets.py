@@ -325,8 +325,8 @@ class Fleets:
         }
 
 
-def page(name: str, rows: list[Json], wish: Json) -> Json:
-    """The part of `rows` that MaxResults and NextToken ask for."""
+def page(name: str, rows: list[Json], wish: Json, size: int = 1000) -> Json:
+    """The part of `rows` that MaxResults and NextToken ask for; `size` rows where MaxResults does not say."""
     start = int(wish.get("NextToken") or 0)
-    end = start + int(wish.get("MaxResults") or 1000)
+    end = start + int(wish.get("MaxResults") or size)
     return {name: rows[start:end]} | ({"NextToken": str(end)} if end < len(rows) else {})

@@ -36,6 +36,20 @@ def test_a_template_nothing_can_be_launched_from_fails_in_a_dry_run_already(
         still_account.client("ec2").create_fleet(**wish(still_account, made))
 
 
+def test_launch_templates_are_listed_fifteen_a_page(still_account: Account) -> None:
+    ec2, data = still_account.client("ec2"), {"InstanceType": "g4dn.xlarge"}
+    for number in range(17):
+        tags = [{"ResourceType": "launch-template", "Tags": [{"Key": "number", "Value": str(number)}]}]
+        ec2.create_launch_template(LaunchTemplateName=f"t{number}", LaunchTemplateData=data, TagSpecifications=tags)
+    first = ec2.describe_launch_templates(Filters=[{"Name": "tag-key", "Values": ["number"]}])
+    assert len(first["LaunchTemplates"]) == 15
+    rest = ec2.describe_launch_templates(NextToken=first["NextToken"])
+    assert [told["LaunchTemplateName"] for told in rest["LaunchTemplates"]] == ["t15", "t16"]
+    assert "NextToken" not in rest
+    with refused("InvalidLaunchTemplateName.NotFoundException"):
+        ec2.describe_launch_templates(LaunchTemplateNames=["nobody"])
+
+
 def test_a_good_dry_run_is_told_so_and_too_much_user_data_is_refused(still_account: Account) -> None:
     spec = {"LaunchTemplateId": template(still_account), "Version": "1"}
     with refused("DryRunOperation"):
