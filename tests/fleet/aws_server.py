@@ -5,11 +5,12 @@ Every request holds one lock (see tests/s3_server.py, whose faults on S3 work he
 
 It answers itself, from simulated_fleets.py, market.py and moto_cloud.py where the sources stand:
   CreateFleet, DescribeFleets, DescribeFleetInstances, DescribeFleetHistory, ModifyFleet, DeleteFleets;
-  DescribeSpotPriceHistory, GetSpotPlacementScores; DescribeLaunchTemplates in pages of 15;
+  DescribeSpotPriceHistory, GetSpotPlacementScores; DescribeLaunchTemplates in pages of 15; GetEbsDefaultKmsKeyId;
   GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`.
 All else is moto's, and where moto is laxer than AWS this stands before it: a ClientToken is honoured (the first answer
 again, or IdempotentParameterMismatch); user data of more than 16,384 bytes is refused; what a RunInstances is to launch
-from is checked, in a dry run too; the public parameters of Deep Learning and Ubuntu images exist, and so do the images.
+from is checked, in a dry run too; an instance whose disks need a key that the fleet may not use dies at once
+(moto_keys.py); the public parameters of Deep Learning and Ubuntu images exist, and so do the images.
 Requests are read and answers written by moto's parsers and serializers after botocore's models.
 
 Orders for tests are PUTs of JSON:
@@ -198,6 +199,7 @@ class Aws:
             "DescribeSpotPriceHistory": cloud.price_history,
             "GetSpotPlacementScores": cloud.placement_scores,
             "DescribeLaunchTemplates": cloud.launch_templates,
+            "GetEbsDefaultKmsKeyId": cloud.keys.default,
         }
         if call.service == "ec2":
             self._check_ec2(cloud, call)

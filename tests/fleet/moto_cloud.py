@@ -25,6 +25,7 @@ from moto.ec2.utils import convert_tag_spec, filter_dict_attribute_mapping, filt
 from moto.ssm.models import Parameter, ssm_backends
 
 from tests.fleet.market import Market, quota_code, vcpus
+from tests.fleet.moto_keys import DiskKeys
 from tests.fleet.simulated_fleets import NO_CAPACITY, Json, NotLaunched, Refused, page
 
 PUBLIC_IMAGES = {
@@ -60,6 +61,7 @@ class MotoCloud:
         self.market = market
         self.now = now
         self.ec2: Any = ec2_backends[DEFAULT_ACCOUNT_ID][region]
+        self.keys = DiskKeys(region, self.ec2)
         for name, image in PUBLIC_IMAGES.items():
             self._publish(name, image)
 
@@ -129,6 +131,8 @@ class MotoCloud:
             why = f"{instance_type}, Linux/UNIX: {error.message}"
             raise NotLaunched("spotFleetRequestConfigurationInvalid", why) from None
         instance.add_tags({"aws:ec2:fleet-id": fleet})
+        if not self.keys.may_be_used(self._data(template)):
+            self._ended(instance.id, "Client.InternalError", "Client error on launch")
         return str(instance.id)
 
     def _may_launch(self, template: Json, instance_type: str, zone: str) -> None:

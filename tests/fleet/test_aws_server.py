@@ -50,6 +50,15 @@ def test_launch_templates_are_listed_fifteen_a_page(still_account: Account) -> N
         ec2.describe_launch_templates(LaunchTemplateNames=["nobody"])
 
 
+def test_the_default_key_of_disks_is_awss_own_until_another_one_is_set(account: Account) -> None:
+    ec2 = account.client("ec2")
+    assert ec2.get_ebs_default_kms_key_id()["KmsKeyId"] == "alias/aws/ebs"
+    assert ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"] is False
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    ec2.modify_ebs_default_kms_key_id(KmsKeyId=key)
+    assert ec2.get_ebs_default_kms_key_id()["KmsKeyId"] == key
+
+
 def test_a_good_dry_run_is_told_so_and_too_much_user_data_is_refused(still_account: Account) -> None:
     spec = {"LaunchTemplateId": template(still_account), "Version": "1"}
     with refused("DryRunOperation"):

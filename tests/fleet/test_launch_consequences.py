@@ -1,4 +1,4 @@
-"""What becomes of a launch as AWS goes on: prices, keys, capacity and expiry, each as the simulated account has them."""
+"""What becomes of a launch as AWS goes on: keys, prices, capacity and expiry."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ def test_down_removes_more_launch_templates_than_aws_lists_on_one_page(account: 
     bench.launch(Wish(workers=17))
     assert end(bench.clients, lambda _: True, bench.sleep).templates == 17
     assert account.client("ec2").describe_launch_templates()["LaunchTemplates"] == []
+
+
+def test_instances_live_though_the_accounts_default_key_is_one_the_fleet_may_not_use(bench: Bench) -> None:
+    key = bench.account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    bench.account.client("ec2").modify_ebs_default_kms_key_id(KmsKeyId=key)
+    bench.launch()
+    bench.sleep(1)
+    assert len(bench.account.instances()) == 5

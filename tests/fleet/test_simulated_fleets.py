@@ -206,3 +206,59 @@ def test_after_its_template_was_deleted_a_fleet_replaces_nothing(still_account: 
     still_account.order("tick")
     assert still_account.instances() == []
     assert described(still_account, made)["ActivityStatus"] == "error"
+
+
+# ── keys of disks ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def default_key(account: Account) -> str:
+    """A customer's key that has become the default one for disks."""
+    key = str(account.client("kms").create_key()["KeyMetadata"]["Arn"])
+    account.client("ec2").modify_ebs_default_kms_key_id(KmsKeyId=key)
+    return key
+
+
+def test_instances_whose_default_key_the_fleet_may_not_use_die_and_are_replaced_without_end(
+    still_account: Account,
+) -> None:
+    default_key(still_account)
+    made = fleet(still_account)
+    for _ in range(3):
+        still_account.order("tick")
+    assert events(still_account, made)[2:] == ["launched", *["terminated", "launched"] * 3]
+    assert still_account.instances() == []
+    history = still_account.client("ec2").describe_fleet_history(FleetId=made, StartTime=THE_PAST)["HistoryRecords"]
+    gone = instance(still_account, history[2]["EventInformation"]["InstanceId"])
+    assert gone["StateReason"]["Code"] == "Client.InternalError"
+
+
+def test_a_default_key_that_is_granted_to_the_fleets_role_lets_instances_live(still_account: Account) -> None:
+    role = "arn:aws:iam::123456789012:role/aws-service-role/ec2fleet.amazonaws.com/AWSServiceRoleForEC2Fleet"
+    key = default_key(still_account)
+    still_account.client("kms").create_grant(KeyId=key, GranteePrincipal=role, Operations=["CreateGrant"])
+    fleet(still_account)
+    assert len(still_account.instances()) == 1
+
+
+@pytest.mark.parametrize(("named", "lives"), [("alias/aws/ebs", True), ("alias/nobody", False)])
+def test_a_key_that_the_template_names_takes_the_place_of_the_default_one(
+    still_account: Account, named: str, lives: bool
+) -> None:
+    default_key(still_account)
+    disk = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 100, "Encrypted": True, "KmsKeyId": named}}
+    ec2 = still_account.client("ec2")
+    ec2.create_fleet(**wish(still_account, template(still_account, BlockDeviceMappings=[disk])))
+    still_account.order("tick")
+    assert len(still_account.instances()) == lives
+
+
+def test_encryption_by_default_needs_the_default_key_too(still_account: Account) -> None:
+    default_key(still_account)
+    disk = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 100}}
+    made = template(still_account, BlockDeviceMappings=[disk])
+    for enabled in (False, True):
+        if enabled:
+            still_account.client("ec2").enable_ebs_encryption_by_default()
+        still_account.client("ec2").create_fleet(**wish(still_account, made))
+        still_account.order("tick")
+        assert len(still_account.instances()) == 1, "the second one dies"
