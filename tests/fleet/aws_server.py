@@ -18,11 +18,13 @@ Orders for tests are PUTs of JSON:
   `/_clock` {"forward_seconds": n}: for fleets and prices it is later from now on;
   `/_interrupt` {"instance"}: AWS takes it back; `/_shutdown` {"instance"}: it shut itself down;
   `/_capacity` {"zone", "available": bool}; `/_scores` {zone: 1 to 10}; `/_prices` {type: {zone: dollars an hour}};
+      ordered again, they rise or fall at that time: what was launched with a MaxPrice below them is interrupted;
   `/_quota` {"code", "value", "default"}: vCPUs, null for none; a fleet launches nothing beyond `value`;
   `/_faults` [fault, …]: those of tests/s3_server.py, and {"action", "code", "message", "status"} to answer a call with
       an error; "nth": n spares the n - 1 calls before; "times": n, default 1; "lose": true does the call first.
 GETs: `/_calls`: [{"service", "action", "parameters", "error"}, …] in order, error "" for one that went well;
-  `/_instances`: the living instances of fleets, with their user data.
+  `/_instances`: the living instances of fleets, with their user data;
+  `/_spent`: dollars for all instances of fleets so far, without disks and addresses.
 A POST to `/moto-api/reset` makes everything new, orders too.
 """
 
@@ -241,10 +243,13 @@ class Aws:
         told: Any = None
         if method == "GET":
             living = (row for cloud, _ in self.regions.values() for row in cloud.listed())
-            told = self.calls if what == "calls" else list(living)
+            told = {"calls": lambda: self.calls, "instances": lambda: list(living), "spent": self._spent}[what]()
         else:
             getattr(self, f"order_{what}")(wish)
         return Answer(200, {"Content-Type": "application/json"}, json.dumps(told, default=_plain).encode())
+
+    def _spent(self) -> float:
+        return sum(fleet.spent for _, fleets in self.regions.values() for fleet in fleets.fleets.values())
 
     def order_tick(self, wish: Any) -> None:
         self.tick()
@@ -271,7 +276,7 @@ class Aws:
         self.market.scores = wish
 
     def order_prices(self, wish: dict[str, dict[str, float]]) -> None:
-        self.market.prices.update(wish)
+        self.market.order(wish, self.now())
 
     def order_quota(self, wish: Json) -> None:
         for quotas, name in ((self.market.quotas, "value"), (self.market.default_quotas, "default")):

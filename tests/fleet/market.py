@@ -6,6 +6,7 @@ The prices are of the order of those in the project's facts on Spot (section 2.7
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
@@ -30,7 +31,16 @@ QUOTA_NAMES = {
     "L-3819A6DF": "All G and VT Spot Instance Requests",
     "L-7212CCBC": "All P4, P3 and P2 Spot Instance Requests",
     STANDARD_QUOTA: "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
+    "L-DB2E81BA": "Running On-Demand G and VT instances",
+    "L-417A185B": "Running On-Demand P instances",
+    "L-1216C47A": "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
 }
+ON_DEMAND_QUOTAS = {"L-3819A6DF": "L-DB2E81BA", "L-7212CCBC": "L-417A185B", STANDARD_QUOTA: "L-1216C47A"}
+"""By the Spot quota of the same types."""
+ON_DEMAND_PRICES = {"g4dn.xlarge": 0.526, "g5.xlarge": 1.006}
+"""In us-east-1."""
+ON_DEMAND_FACTOR = 2.5
+"""Times the Spot price, of types that have no price above."""
 PRICE_CHANGES = timedelta(hours=6)
 PRICES_KEPT = 12
 
@@ -42,6 +52,8 @@ class Market:
         self.prices: dict[str, dict[str, float]] = {}
         """By type and zone; a type that is here is offered in these zones only."""
         self.scores: dict[str, int] = {}
+        self._changes: dict[tuple[str, str], list[tuple[datetime, float]]] = {}
+        """When ordered prices replaced others, and what had been the price until then."""
         self.closed: set[str] = set()
         """Zones without capacity."""
         self.quotas: dict[str, float] = {}
@@ -55,6 +67,18 @@ class Market:
             return None
         base = BASE_PRICES.get(type_, DOLLARS_A_VCPU * vcpus(type_))
         return round(base * ZONE_FACTORS.get(zone[-1], 1.0), 4)
+
+    def order(self, prices: dict[str, dict[str, float]], now: datetime) -> None:
+        """These prices hold from now on; the first ones of a type always did."""
+        for type_, zones in prices.items():
+            for zone, before in self.prices.get(type_, {}).items():
+                if zones.get(zone, before) != before:
+                    self._changes.setdefault((type_, zone), []).append((now, before))
+        self.prices.update(prices)
+
+    def on_demand(self, type_: str) -> float:
+        base = BASE_PRICES.get(type_, DOLLARS_A_VCPU * vcpus(type_))
+        return ON_DEMAND_PRICES.get(type_, round(base * ON_DEMAND_FACTOR, 4))
 
     def history(self, zones: list[str], wish: Json, now: datetime) -> list[Json]:
         """The rows of DescribeSpotPriceHistory: newest first; with a StartTime also the price in force then."""
@@ -71,24 +95,32 @@ class Market:
         return [row for type_ in types for zone in zones for row in self._history(type_, zone, wish, now)]
 
     def _history(self, type_: str, zone: str, wish: Json, now: datetime) -> list[Json]:
-        price, changed, rows = self.price(type_, zone), now - PRICE_CHANGES / 2, list[Json]()
-        if price is None:
-            return rows
-        for number in range(PRICES_KEPT):
+        rows, about = list[Json](), {"InstanceType": type_, "AvailabilityZone": zone}
+        for changed, price in self._told(type_, zone, now):
             if changed <= (wish.get("EndTime") or now):
-                told = f"{price * (1 + 0.02 * (number % 3)):.6f}"
-                about = {"InstanceType": type_, "AvailabilityZone": zone, "ProductDescription": "Linux/UNIX"}
-                rows.append(about | {"SpotPrice": told, "Timestamp": changed})
+                told = {"ProductDescription": "Linux/UNIX", "SpotPrice": f"{price:.6f}", "Timestamp": changed}
+                rows.append(about | told)
             if wish.get("StartTime") and changed <= wish["StartTime"]:
                 break
-            changed -= PRICE_CHANGES
         return rows
+
+    def _told(self, type_: str, zone: str, now: datetime) -> Iterator[tuple[datetime, float]]:
+        """Since when there was which price, newest first: ordered changes, and before them small ones of our own."""
+        price = self.price(type_, zone)
+        if price is None:
+            return
+        for changed, before in reversed(self._changes.get((type_, zone), [])):
+            yield changed, price
+            now, price = changed, before
+        for number in range(PRICES_KEPT):
+            yield now - PRICE_CHANGES * (number + 0.5), price * (1 + 0.02 * (number % 3))
 
 
 def vcpus(type_: str) -> int:
     return int(INSTANCE_TYPES[type_]["VCpuInfo"]["DefaultVCpus"])
 
 
-def quota_code(type_: str) -> str:
+def quota_code(type_: str, on_demand: bool = False) -> str:
     family = re.match(r"[a-z]+", type_)
-    return QUOTA_CODES.get(family.group() if family else "", STANDARD_QUOTA)
+    code = QUOTA_CODES.get(family.group() if family else "", STANDARD_QUOTA)
+    return ON_DEMAND_QUOTAS[code] if on_demand else code

@@ -26,7 +26,7 @@ from moto.ssm.models import Parameter, ssm_backends
 
 from tests.fleet.market import Market, quota_code, vcpus
 from tests.fleet.moto_keys import DiskKeys
-from tests.fleet.simulated_fleets import NO_CAPACITY, Json, NotLaunched, Refused, page
+from tests.fleet.simulated_fleets import NO_CAPACITY, Json, NotLaunched, Pool, Refused, page
 
 PUBLIC_IMAGES = {
     "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id": (
@@ -120,44 +120,44 @@ class MotoCloud:
             text = f"Value ({name or arn}) for parameter iamInstanceProfile.{kind} is invalid."
             raise Refused("InvalidParameterValue", f"{text} Invalid IAM Instance Profile {kind}") from None
 
-    def price(self, instance_type: str, zone: str) -> float | None:
-        return self.market.price(instance_type, zone)
+    def price(self, pool: Pool) -> float | None:
+        if pool.on_demand and self.market.price(pool.type, pool.zone) is not None:
+            return self.market.on_demand(pool.type)
+        return self.market.price(pool.type, pool.zone)
 
-    def launch(self, fleet: str, template: Json, instance_type: str, zone: str, subnet: str | None) -> str:
+    def launch(self, fleet: str, pool: Pool) -> str:
         try:
-            self._may_launch(template, instance_type, zone)
-            instance = self._run(template, instance_type, zone, subnet)
+            self._may_launch(pool)
+            instance = self._run(pool)
         except (Refused, ServiceException) as error:
-            why = f"{instance_type}, Linux/UNIX: {error.message}"
+            why = f"{pool.type}, Linux/UNIX: {error.message}"
             raise NotLaunched("spotFleetRequestConfigurationInvalid", why) from None
         instance.add_tags({"aws:ec2:fleet-id": fleet})
-        if not self.keys.may_be_used(self._data(template)):
+        if not self.keys.may_be_used(self._data(pool.template)):
             self._ended(instance.id, "Client.InternalError", "Client error on launch")
         return str(instance.id)
 
-    def _may_launch(self, template: Json, instance_type: str, zone: str) -> None:
-        self.check(template)
-        pool = f"{instance_type}, {self.image_of(template)}, Linux/UNIX"
-        if self.market.price(instance_type, zone) is None:
-            why = f"{pool}, {zone}, requested instance type is not supported in the requested Availability Zone"
-            raise NotLaunched("launchSpecUnusable", why, kind="information")
-        if zone in self.market.closed:
-            raise NotLaunched("spotFleetRequestConfigurationInvalid", f"{pool}: {NO_CAPACITY}")
-        limit = self.market.quotas.get(quota_code(instance_type))
-        if limit is not None and self._spot_vcpus(quota_code(instance_type)) + vcpus(instance_type) > limit:
+    def _may_launch(self, pool: Pool) -> None:
+        self.check(pool.template)
+        if pool.zone in self.market.closed:
+            where = f"{pool.type}, {self.image_of(pool.template)}, Linux/UNIX"
+            raise NotLaunched("spotFleetRequestConfigurationInvalid", f"{where}: {NO_CAPACITY}")
+        code = quota_code(pool.type, pool.on_demand)
+        limit = self.market.quotas.get(code)
+        if limit is not None and self._vcpus_of(code) + vcpus(pool.type) > limit:
             raise NotLaunched("spotInstanceCountLimitExceeded", "Max spot instance count exceeded", final=True)
 
-    def _spot_vcpus(self, code: str) -> int:
+    def _vcpus_of(self, code: str) -> int:
+        """In use of a quota."""
         return sum(
             vcpus(instance.instance_type)
             for instance in self.ec2.all_instances()
-            if instance.lifecycle == "spot"
-            and instance.state in ("pending", "running")
-            and quota_code(instance.instance_type) == code
+            if instance.state in ("pending", "running")
+            and quota_code(instance.instance_type, instance.lifecycle != "spot") == code
         )
 
-    def _run(self, template: Json, instance_type: str, zone: str, subnet: str | None) -> Any:
-        data = self._data(template)
+    def _run(self, pool: Pool) -> Any:
+        data = self._data(pool.template)
         tags = convert_tag_spec(data.get("TagSpecifications") or [])
         if (data.get("MetadataOptions") or {}).get("InstanceMetadataTags") == "enabled":
             for key in tags.get("instance", {}):
@@ -169,26 +169,27 @@ class MotoCloud:
             1,
             data.get("UserData"),
             list(data.get("SecurityGroups") or []),
-            instance_type=instance_type,
+            instance_type=pool.type,
             is_instance_type_default=False,
-            placement=zone,
+            placement=pool.zone,
             region_name=self.region,
-            subnet_id=subnet,
+            subnet_id=pool.subnet,
             key_name=data.get("KeyName"),
             security_group_ids=list(data.get("SecurityGroupIds") or []),
             nics=data.get("NetworkInterfaces") or [],
             associate_public_ip=None,
             tags=tags,
             ebs_optimized=bool(data.get("EbsOptimized")),
-            instance_market_options="spot",
+            instance_market_options=None if pool.on_demand else "spot",
             instance_initiated_shutdown_behavior=data.get("InstanceInitiatedShutdownBehavior"),
-            launch_template={name: value for name, value in template.items() if value},
+            launch_template={name: value for name, value in pool.template.items() if value},
             metadata_options=data.get("MetadataOptions") or {},
             **optional,
         )
         instance = reservation.instances[0]
         instance.launch_time = self.now()
-        instance.spot_instance_request_id = f"sir-{uuid.uuid4().hex[:8]}"
+        if not pool.on_demand:
+            instance.spot_instance_request_id = f"sir-{uuid.uuid4().hex[:8]}"
         profile = data.get("IamInstanceProfile") or {}
         if profile:
             self.ec2.associate_iam_instance_profile(instance.id, profile.get("Name"), profile.get("Arn"))
@@ -243,7 +244,8 @@ class MotoCloud:
 
     def about(self, instance: str) -> Json:
         found = self.ec2.get_instance(instance)
-        return {"InstanceType": found.instance_type, "SpotInstanceRequestId": found.spot_instance_request_id}
+        request = {"SpotInstanceRequestId": found.spot_instance_request_id} if found.lifecycle == "spot" else {}
+        return {"InstanceType": found.instance_type} | request
 
     def listed(self) -> list[Json]:
         """The living instances of fleets, for whoever boots them."""

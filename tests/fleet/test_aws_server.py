@@ -95,6 +95,16 @@ def test_older_prices_are_told_back_to_the_one_in_force_at_the_start(still_accou
     assert times[-1] <= start < times[-2]
 
 
+def test_the_history_tells_when_a_price_rose(still_account: Account) -> None:
+    still_account.order("clock", {"forward_seconds": 60})
+    still_account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.4}})
+    told = still_account.client("ec2").describe_spot_price_history(
+        InstanceTypes=["g4dn.xlarge"], AvailabilityZone="us-east-1a"
+    )["SpotPriceHistory"]
+    assert [float(row["SpotPrice"]) for row in told[:2]] == [0.4, 0.19]
+    assert told[0]["Timestamp"] > datetime.now(UTC) > told[1]["Timestamp"]
+
+
 def test_placement_scores_are_told_by_zone_id(still_account: Account) -> None:
     still_account.order("scores", {"us-east-1a": 3})
     ec2 = still_account.client("ec2")

@@ -30,3 +30,56 @@ def test_instances_live_though_the_accounts_default_key_is_one_the_fleet_may_not
     bench.launch()
     bench.sleep(1)
     assert len(bench.account.instances()) == 5
+
+
+def hours_pass(bench: Bench, hours: float) -> None:
+    bench.account.order("clock", {"forward_seconds": hours * 3600})
+    bench.sleep(1)
+
+
+def rise(bench: Bench, price: float) -> None:
+    zones = [f"us-east-1{zone}" for zone in "abcdf"]
+    bench.account.order("prices", {"g4dn.xlarge": dict.fromkeys(zones, price)})
+    bench.sleep(1)
+
+
+def test_a_price_that_rises_above_the_ceiling_ends_the_instances_and_the_hard_cap_is_kept(bench: Bench) -> None:
+    launched = bench.launch(Wish(max_hours=48))
+    bench.sleep(1)
+    hours_pass(bench, 20)
+    rise(bench, 0.31)
+    hours_pass(bench, 20)
+    assert len(bench.account.instances()) == 5, "1.5 x $0.21 is more than that"
+    rise(bench, 0.526)
+    assert bench.account.instances() == []
+    hours_pass(bench, 7)
+    rise(bench, 0.3)
+    assert len(bench.account.instances()) == 5
+    hours_pass(bench, 50)
+    assert bench.account.instances() == []
+    assert 5 * 40 * 0.18 < bench.account.spent() < launched.worst_cost
+
+
+def test_the_worst_case_holds_though_the_price_stays_just_below_the_ceiling(bench: Bench) -> None:
+    launched = bench.launch(Wish(max_hours=2))
+    rise(bench, 0.315)
+    for _ in range(8):
+        hours_pass(bench, 0.5)
+    assert bench.account.instances() == []
+    assert 5 * 1.9 * 0.315 < bench.account.spent() < launched.worst_cost
+
+
+def test_on_demand_instances_are_launched_where_no_spot_instance_can_be_had(bench: Bench) -> None:
+    bench.account.order("quota", {"code": "L-DB2E81BA", "value": 64, "default": 0})
+    bench.account.order("quota", {"code": SPOT_G_QUOTA, "value": 0, "default": 0})
+    bench.launch(Wish(market="on-demand"))
+    bench.sleep(1)
+    machines = [
+        machine
+        for group in bench.account.client("ec2").describe_instances()["Reservations"]
+        for machine in group["Instances"]
+    ]
+    assert len(machines) == 5
+    assert not any("InstanceLifecycle" in machine for machine in machines)
+    end(bench.clients, lambda _: True, bench.sleep)
+    assert bench.left().is_nothing
