@@ -17,7 +17,8 @@ Orders for tests are PUTs of JSON:
   `/_tick`: AWS goes one step further at once (a thread does so every 0.3 s unless `/_ticking` was set to false);
   `/_clock` {"forward_seconds": n}: for fleets and prices it is later from now on;
   `/_interrupt` {"instance"}: AWS takes it back; `/_shutdown` {"instance"}: it shut itself down;
-  `/_capacity` {"zone", "available": bool}; `/_scores` {zone: 1 to 10}; `/_prices` {type: {zone: dollars an hour}};
+  `/_capacity` {"zone", "available": bool, "sub_type": of the event that tells of it}; `/_scores` {zone: 1 to 10};
+  `/_prices` {type: {zone: dollars an hour}};
       ordered again, they rise or fall at that time: what was launched with a MaxPrice below them is interrupted;
   `/_quota` {"code", "value", "default"}: vCPUs, null for none; a fleet launches nothing beyond `value`;
   `/_faults` [fault, …]: those of tests/s3_server.py, and {"action", "code", "message", "status"} to answer a call with
@@ -270,7 +271,9 @@ class Aws:
         return next(c for c, _ in self.regions.values() if any(i.id == instance for i in c.ec2.all_instances()))
 
     def order_capacity(self, wish: Json) -> None:
-        (self.market.closed.discard if wish["available"] else self.market.closed.add)(wish["zone"])
+        self.market.closed.pop(wish["zone"], None)
+        if not wish["available"]:
+            self.market.closed[wish["zone"]] = wish.get("sub_type", "spotFleetRequestConfigurationInvalid")
 
     def order_scores(self, wish: dict[str, int]) -> None:
         self.market.scores = wish

@@ -54,8 +54,8 @@ class Market:
         self.scores: dict[str, int] = {}
         self._changes: dict[tuple[str, str], list[tuple[datetime, float]]] = {}
         """When ordered prices replaced others, and what had been the price until then."""
-        self.closed: set[str] = set()
-        """Zones without capacity."""
+        self.closed: dict[str, str] = {}
+        """Zones without capacity, and the sub-type of the event that tells so."""
         self.quotas: dict[str, float] = {}
         self.default_quotas: dict[str, float] = {}
 

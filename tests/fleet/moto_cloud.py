@@ -26,7 +26,7 @@ from moto.ssm.models import Parameter, ssm_backends
 
 from tests.fleet.market import Market, quota_code, vcpus
 from tests.fleet.moto_keys import DiskKeys
-from tests.fleet.simulated_fleets import NO_CAPACITY, Json, NotLaunched, Pool, Refused, page
+from tests.fleet.simulated_fleets import NO_CAPACITY, SCARCE, Json, NotLaunched, Pool, Refused, page
 
 PUBLIC_IMAGES = {
     "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id": (
@@ -141,7 +141,8 @@ class MotoCloud:
         self.check(pool.template)
         if pool.zone in self.market.closed:
             where = f"{pool.type}, {self.image_of(pool.template)}, Linux/UNIX"
-            raise NotLaunched("spotFleetRequestConfigurationInvalid", f"{where}: {NO_CAPACITY}")
+            why = SCARCE.format(pool.type, pool.zone) if pool.on_demand else NO_CAPACITY
+            raise NotLaunched(self.market.closed[pool.zone], f"{where}: {why}")
         code = quota_code(pool.type, pool.on_demand)
         limit = self.market.quotas.get(code)
         if limit is not None and self._vcpus_of(code) + vcpus(pool.type) > limit:
@@ -278,7 +279,7 @@ class MotoCloud:
                 "LatestVersionNumber": each.latest_version_number,
                 "LaunchTemplateId": each.id,
                 "LaunchTemplateName": each.name,
-                "Tags": each.tags,
+                "Tags": self.tags(each.id),
             }
             for each in found
         ]

@@ -7,7 +7,7 @@ Where the behaviour is known from:
 - states, activity, event types and sub-types: botocore's model (FleetData, EventInformation) and awscli's examples;
 - duplicate pools → InvalidFleetConfig: aws-plugin-for-slurm #19, terraform-aws-github-runner #2904 and #5297;
 - a launch that failed → `error` / `spotFleetRequestConfigurationInvalid` and its text: terraform-provider-aws #26493,
-  npk #70; all of them → `allLaunchSpecsTemporarilyBlacklisted`: ecs-selenium #12;
+  npk #70, of On-Demand #1496; all of them → `allLaunchSpecsTemporarilyBlacklisted`: ecs-selenium #12;
 - a price above the ceiling → `launchSpecUnusable` and its text, or `fleetProgressHalted`: EC2 guide, "Monitor fleet
   events"; it interrupts what runs: botocore's model (FleetLaunchTemplateOverrides, `MaxPrice`);
 - replacement of whatever ended, expiry, lingering deleted fleets, price-capacity-optimized and its heedlessness of the
@@ -35,6 +35,7 @@ LAUNCHING = ("submitted", "active", "modifying")
 LEAST_CEILING = 0.001
 DEFAULT_LIFE = timedelta(days=7)
 NO_CAPACITY = "There is no Spot capacity available that matches your request."
+SCARCE = "We currently do not have sufficient {} capacity in the Availability Zone you requested ({})."
 ALL_FAILED = "Several attempts to launch instances have failed. We will retry the request again later."
 ALL_TOO_DEAR = "The price in every launch specification is not valid because it is below the Spot price."
 

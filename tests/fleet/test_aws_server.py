@@ -45,6 +45,7 @@ def test_launch_templates_are_listed_fifteen_a_page(still_account: Account) -> N
     assert len(first["LaunchTemplates"]) == 15
     rest = ec2.describe_launch_templates(NextToken=first["NextToken"])
     assert [told["LaunchTemplateName"] for told in rest["LaunchTemplates"]] == ["t15", "t16"]
+    assert rest["LaunchTemplates"][1]["Tags"] == [{"Key": "number", "Value": "16"}]
     assert "NextToken" not in rest
     with refused("InvalidLaunchTemplateName.NotFoundException"):
         ec2.describe_launch_templates(LaunchTemplateNames=["nobody"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pdfbatch.fleet.down import end
+from pdfbatch.fleet.inventory import take
+from pdfbatch.fleet.launch import launch
 from pdfbatch.fleet.values import Wish
 from tests.fleet.conftest import SPOT_G_QUOTA, Account
 from tests.fleet.launching import Bench
@@ -30,6 +32,36 @@ def test_instances_live_though_the_accounts_default_key_is_one_the_fleet_may_not
     bench.launch()
     bench.sleep(1)
     assert len(bench.account.instances()) == 5
+
+
+@pytest.mark.parametrize("sub_type", ["spotFleetRequestConfigurationInvalid", "insufficientInstanceCapacity"])
+def test_the_inventory_tells_why_there_is_no_instance(bench: Bench, sub_type: str) -> None:
+    before = bench.now()
+    for zone in "abcdf":
+        bench.account.order("capacity", {"zone": f"us-east-1{zone}", "available": False, "sub_type": sub_type})
+    bench.launch(Wish(workers=1))
+    bench.sleep(1)
+    [run] = take(bench.clients, before).runs
+    assert (run.fleets, run.instances) == (1, 0)
+    assert run.trouble
+
+
+def test_the_inventory_tells_that_the_quota_was_taken_by_others_after_the_plan(bench: Bench) -> None:
+    before, decided = bench.now(), bench.decide()
+    bench.account.order("quota", {"code": SPOT_G_QUOTA, "value": 0, "default": 0})
+    launch(decided, bench.outside())
+    bench.sleep(1)
+    [run] = take(bench.clients, before).runs
+    assert run.trouble.startswith("spotInstanceCountLimitExceeded")
+
+
+def test_down_removes_what_an_expired_run_leaves(bench: Bench) -> None:
+    bench.launch(Wish(max_hours=2))
+    hours_pass(bench, 3)
+    assert len(bench.left().fleets) == 5, "AWS keeps expired fleets active until somebody deletes them"
+    assert bench.account.instances() == []
+    end(bench.clients, lambda _: True, bench.sleep)
+    assert bench.left().is_nothing
 
 
 def hours_pass(bench: Bench, hours: float) -> None:

@@ -186,6 +186,42 @@ def test_without_capacity_a_fleet_goes_on_trying_and_its_history_says_why(still_
     assert still_account.instances()[0]["zone"] == "us-east-1b"
 
 
+def test_what_a_fleet_lacks_is_told_by_its_history_alone_page_by_page(still_account: Account) -> None:
+    for zone in "ab":
+        about = {"zone": f"us-east-1{zone}", "available": False, "sub_type": "insufficientInstanceCapacity"}
+        still_account.order("capacity", about)
+    ec2 = still_account.client("ec2")
+    answer = ec2.create_fleet(**wish(still_account, template(still_account)))
+    assert not answer.get("Errors"), "only a fleet of type instant answers with errors"
+    still_account.order("tick")
+    told, token = list[str](), dict[str, str]()
+    while True:
+        page = ec2.describe_fleet_history(
+            FleetId=answer["FleetId"], StartTime=THE_PAST, EventType="service-error", MaxResults=1, **token
+        )
+        told += [record["EventInformation"]["EventSubType"] for record in page["HistoryRecords"]]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert told == ["insufficientInstanceCapacity", "allLaunchSpecsTemporarilyBlacklisted"], "each trouble once"
+
+
+def test_an_expired_fleet_stays_active_until_it_is_deleted(still_account: Account) -> None:
+    made = fleet(still_account)
+    still_account.order("clock", {"forward_seconds": 7_300})
+    for _ in range(3):
+        still_account.order("tick")
+    told = described(still_account, made)
+    assert (told["FleetState"], told["FulfilledCapacity"]) == ("active", 0.0)
+    assert still_account.instances() == []
+    [deletion] = still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)[
+        "SuccessfulFleetDeletions"
+    ]
+    assert deletion["PreviousFleetState"] == "active"
+    still_account.order("tick")
+    assert described(still_account, made)["FleetState"] == "deleted"
+
+
 def test_a_zone_that_has_not_the_type_launches_nothing(still_account: Account) -> None:
     assert events(still_account, fleet(still_account, zones="e"))[2] == "launchSpecUnusable"
 
