@@ -6,7 +6,7 @@ Every request holds one lock (see tests/s3_server.py, whose faults on S3 work he
 It answers itself, from simulated_fleets.py, market.py and moto_cloud.py where the sources stand:
   CreateFleet, DescribeFleets, DescribeFleetInstances, DescribeFleetHistory, ModifyFleet, DeleteFleets;
   DescribeSpotPriceHistory, GetSpotPlacementScores; DescribeLaunchTemplates in pages of 15; GetEbsDefaultKmsKeyId;
-  GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`.
+  GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`; GetProducts of the price list (price_list.py).
 All else is moto's, and where moto is laxer than AWS this stands before it: a ClientToken is honoured (the first answer
 again, or IdempotentParameterMismatch); user data of more than 16,384 bytes is refused; what a RunInstances is to launch
 from is checked, in a dry run too; an instance whose disks need a key that the fleet may not use dies at once
@@ -56,6 +56,7 @@ from werkzeug.serving import make_server
 
 from tests.fleet.market import QUOTA_NAMES, Market
 from tests.fleet.moto_cloud import MotoCloud
+from tests.fleet.price_list import products
 from tests.fleet.simulated_fleets import Fleets, Json, Refused
 from tests.s3_server import FaultyS3, Quiet
 
@@ -212,6 +213,8 @@ class Aws:
                 return call.answer(ours[call.action](call.parameters))
         if call.service == "service-quotas" and call.parameters.get("ServiceCode") == "ec2":
             return call.answer({"Quota": self._quota(call)})
+        if call.service == "pricing" and call.action == "GetProducts":
+            return call.answer(products(call.parameters, call.region))
         return self._pass_on(environ)
 
     def _check_ec2(self, cloud: MotoCloud, call: Call) -> None:

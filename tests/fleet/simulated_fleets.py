@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -393,7 +393,7 @@ def _is_too_dear(price: float | None, pool: Pool) -> bool:
     return price is not None and pool.ceiling is not None and price > pool.ceiling
 
 
-def page(name: str, rows: list[Json], wish: Json, size: int = 1000) -> Json:
+def page(name: str, rows: Sequence[object], wish: Json, size: int = 1000) -> Json:
     """The part of `rows` that MaxResults and NextToken ask for; `size` rows where MaxResults does not say."""
     start = int(wish.get("NextToken") or 0)
     end = start + int(wish.get("MaxResults") or size)

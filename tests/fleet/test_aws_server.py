@@ -106,6 +106,24 @@ def test_the_history_tells_when_a_price_rose(still_account: Account) -> None:
     assert told[0]["Timestamp"] > datetime.now(UTC) > told[1]["Timestamp"]
 
 
+def test_the_price_list_tells_a_plain_instance_from_all_that_costs_something_else(account: Account) -> None:
+    def prices(**wanted: str) -> list[float]:
+        told = account.client("pricing").get_products(
+            ServiceCode="AmazonEC2",
+            Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],
+        )["PriceList"]
+        terms = [term for entry in told for term in json.loads(entry)["terms"]["OnDemand"].values()]
+        return [float(each["pricePerUnit"]["USD"]) for term in terms for each in term["priceDimensions"].values()]
+
+    of_type = {"instanceType": "g4dn.xlarge", "regionCode": "us-east-1"}
+    plain = {"operatingSystem": "Linux", "tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used"}
+    assert prices(**of_type, **plain) == [0.526]
+    assert len(prices(**of_type)) == 5 and 0.0 in prices(**of_type)
+    assert prices(**of_type | {"regionCode": "eu-west-1"}, **plain) == []
+    assert prices(volumeApiName="gp3", productFamily="Storage") == [0.08]
+    assert len(prices(volumeApiName="gp3")) == 3
+
+
 def test_placement_scores_are_told_by_zone_id(still_account: Account) -> None:
     still_account.order("scores", {"us-east-1a": 3})
     ec2 = still_account.client("ec2")

@@ -101,6 +101,21 @@ def test_the_worst_case_holds_though_the_price_stays_just_below_the_ceiling(benc
     assert 5 * 1.9 * 0.315 < bench.account.spent() < launched.worst_cost
 
 
+def test_a_plan_knows_what_aws_publishes_for_its_types_and_for_disks(bench: Bench) -> None:
+    wish = Wish(instance_types=("g4dn.xlarge", "g5.xlarge"))
+    account = bench.decide(wish).plan.account
+    assert account.on_demand == {"g4dn.xlarge": 0.526, "g5.xlarge": 1.006}
+    assert account.gib_month == 0.08
+
+
+def test_on_demand_instances_cost_what_was_planned(bench: Bench) -> None:
+    bench.account.order("quota", {"code": "L-DB2E81BA", "value": 64, "default": 0})
+    launched = bench.launch(Wish(market="on-demand", max_hours=2))
+    bench.sleep(1)
+    hours_pass(bench, 3)
+    assert 5 * 1.9 * 0.526 < bench.account.spent() < launched.worst_cost < 5 * 2 * 0.6
+
+
 def test_on_demand_instances_are_launched_where_no_spot_instance_can_be_had(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-DB2E81BA", "value": 64, "default": 0})
     bench.account.order("quota", {"code": SPOT_G_QUOTA, "value": 0, "default": 0})
