@@ -93,6 +93,10 @@ class Account:
         living: list[dict[str, Any]] = json.loads(self._ask("_instances"))
         return living
 
+    def spent(self) -> float:
+        """Dollars for the instances of all fleets so far, without disks and addresses."""
+        return float(json.loads(self._ask("_spent")))
+
     def _ask(self, path: str, body: bytes | None = None, method: str = "GET") -> bytes:
         request = urllib.request.Request(f"{self.endpoint}/{path}", body, method=method)
         with urllib.request.urlopen(request) as answer:

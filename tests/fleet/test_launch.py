@@ -203,6 +203,7 @@ def test_running_machines_count_against_the_quota(bench: Bench) -> None:
         "GetServiceQuota",
         "DescribeSpotPriceHistory",
         "GetSpotPlacementScores",
+        "GetProducts",
         "DescribeInstanceTypeOfferings",
         "GetInstanceProfile",
         "ListSubscriptionsByTopic",
@@ -215,7 +216,7 @@ def test_what_may_not_be_asked_is_a_warning_and_no_refusal(bench: Bench, action:
     if action == "GetServiceQuota":
         fault = {"action": "GetAWSDefaultServiceQuota", "code": code, "message": "no", "status": 403, "times": 9}
         bench.account.order("faults", [{**fault, "action": action}, fault])
-    plan = bench.decide().plan
+    plan = bench.decide(Wish(instance_types=("g4dn.xlarge", "g5.xlarge", "g4dn.2xlarge"))).plan
     assert plan.workers == 5
     if action == "GetServiceQuota":
         assert plan.account.quota.limit is None
