@@ -14,7 +14,7 @@ PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/e
   --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image check-fleet check-localstack lock clean
+.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image check-fleet check-localstack live lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ check-fleet: .venv/.dev ## Run a fleet on this machine, with Docker and without 
 
 check-localstack: .venv/.dev .venv-localstack/.installed ## Run the commands against LocalStack, a second AWS of other hands
 	PDFBATCH_LOCALSTACK=.venv-localstack/bin/python $(BIN)/pytest tests/localstack
+
+live: .venv/.user ## See in a real account what no simulation can tell; costs money (N=1: instances; see tests/live)
+	$(BIN)/python -m tests.live $(N)
 
 push: .venv/.user ## Push the image into the repository that `pdfbatch setup` made (STACK=name of another stack)
 	@test "$$(docker image inspect --format '{{.Architecture}}' $(IMAGE))" = amd64 \

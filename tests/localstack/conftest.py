@@ -1,4 +1,4 @@
-"""LocalStack in host mode: a second AWS, whose S3 and CloudFormation are not moto's. `make check-localstack` has it.
+"""LocalStack in host mode, a second AWS with its own S3 and CloudFormation; `make check-localstack` installs it.
 
 PDFBATCH_LOCALSTACK names the Python that has it; without it these tests are skipped.
 """
