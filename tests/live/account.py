@@ -149,6 +149,12 @@ class Account:
         volumes = self.client("ec2").describe_volumes(Filters=of_instance)["Volumes"]
         return volumes[0] if volumes else None
 
+    def default_disk_key(self) -> tuple[str, bool]:
+        """The account's key for disks that name none, and whether every disk is encrypted."""
+        ec2 = self.client("ec2")
+        key = str(ec2.get_ebs_default_kms_key_id()["KmsKeyId"])
+        return key, bool(ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"])
+
     def own_disk_key(self) -> str:
         """The ARN of AWS's own key for disks."""
         return str(self.client("kms").describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]["Arn"])
