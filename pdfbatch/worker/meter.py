@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pdfbatch.records import Heartbeat, Machine
 from pdfbatch.runs.signs import moment
-from pdfbatch.runs.stays import BOOT_SECONDS, NOTICE_SECONDS
+from pdfbatch.runs.stays import BOOT_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
 
 
 class Meter:
@@ -58,7 +58,9 @@ class Meter:
 
 def _end_of(last: Heartbeat, limit: datetime) -> datetime:
     """When the machine before ended. One that fell silent without a word may have been paid for until `limit`."""
-    if last.notice or last.state in ("interrupted", "failed", "done"):
+    if last.state == "failed":
+        return min(limit, moment(last.at) + timedelta(seconds=FAILURE_SECONDS))
+    if last.notice or last.state in ("interrupted", "done"):
         return min(limit, moment(last.at) + timedelta(seconds=NOTICE_SECONDS))
     return limit
 
