@@ -328,6 +328,8 @@ class Heartbeat(Record):
     """The machines that had this slice before, oldest first."""
     dollars: float = 0.0
     """What the slice's machines cost so far, this one and those before it; 0.0 where the run has no cap."""
+    price: float = 0.0
+    """Dollars an hour of this machine now, all in; 0.0 where the run has no cap."""
 
 
 Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up", "failing", "over_budget"]

@@ -89,6 +89,7 @@ def decide(
         },
         market=wish.market,
         max_cost=wish.max_cost,
+        adder=pricing.disk_and_address_hour(account.ami.root_gib, account.gib_month),
         image=account.image,
         ami=account.ami.id,
         log_group=account.log_group,

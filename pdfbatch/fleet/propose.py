@@ -18,7 +18,7 @@ from pdfbatch.records import ReadOptions, Reason, RunKeys, SourceDocument
 from pdfbatch.runs import manifest
 from pdfbatch.runs.begin import Prepared, Request, following, prepare, prepare_retry
 from pdfbatch.runs.partition import Slice
-from pdfbatch.runs.progress import heartbeats
+from pdfbatch.runs.progress import done_marks, heartbeats
 from pdfbatch.store import S3Store, Store
 
 _WITH_MODEL = ("dolphin", "auto")
@@ -79,13 +79,22 @@ def propose(
     found = account_of(gather(clients, need, now), need)
     engine = reading.engine or ("dolphin" if all(found.gpus.values()) else "cpu")
     _check_engine(engine, reading.model, found.gpus)
-    warnings: list[str] = []
+    warnings = _spent_before(output, prepared.latest)
     frozen = prepared.manifest.model_copy(update={"engine": engine, "model": _model(engine, reading.model, warnings)})
     frozen = following(frozen, prepared.before)
     found = found.model_copy(update={"warnings": [*found.warnings, *warnings]})
     work = look(source, frozen.documents, prepared.inputs).model_copy(update={"hopeless": len(prepared.hopeless)})
     measured = measured_pace(output, prepared.latest, engine, wish.instance_types)
     return Proposal(decide(wish, frozen, prepared.latest, work, found, measured, now, environment), prepared)
+
+
+def _spent_before(output: Store, run: str | None) -> list[str]:
+    """What a person must know of a last run that ended because its money was spent."""
+    if run is None or all(mark.why != "over_budget" for mark in done_marks(output, RunKeys(run))):
+        return []
+    fleet = manifest.load_fleet(output, run)
+    cap = f" of ${fleet.max_cost:,.2f}" if fleet is not None and fleet.max_cost is not None else ""
+    return [f"run {run} stopped at its --max-cost{cap}; this one takes up what it left, and counts its dollars from 0"]
 
 
 def _prepared(source: Store, output: Store, wish: Wish, reading: Reading, now: datetime) -> Prepared:

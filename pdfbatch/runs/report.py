@@ -104,6 +104,8 @@ class Report(BaseModel):
     worst_dollars: float | None = None
     waste: Waste | None = None
     """None on machines of one's own."""
+    stopped: list[str] = []
+    """Why workers ended before their slices were done, one sentence each."""
     retried: Retried | None = None
     """None unless the run retries failures."""
 
@@ -154,6 +156,7 @@ def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | N
         dollars_per_1000_pages=_per_1000_pages(status),
         worst_dollars=status.worst_dollars,
         waste=_waste(had, fleet, now) if fleet else None,
+        stopped=[f"worker {worker.id}: {worker.detail}" for worker in status.workers if worker.detail],
         retried=_retried(frozen, finals) if finals is not None else None,
     )
 

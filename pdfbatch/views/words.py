@@ -22,6 +22,7 @@ STATE_STYLE = {
     "draining": "yellow",
     "interrupted": "yellow",
     "expired": "bold red",
+    "over_budget": "bold red",
     "ended": "yellow",
     "stale": "bold red",
     "failed": "bold red",

@@ -245,6 +245,20 @@ def test_after_its_end_a_second_launch_takes_up_what_is_left(bench: Bench) -> No
     assert frozen.skipped == 1 and frozen.follows == first.run
 
 
+def test_a_launch_says_that_the_run_before_ran_out_of_money(bench: Bench) -> None:
+    first = bench.launch(Wish(max_cost=50.0))
+    for worker in range(5):
+        mark = DoneMark(worker=worker, why="over_budget", at=bench.now().isoformat(), detail="About $50 are spent.")
+        bench.output.put(RunKeys(first.run).done_mark(worker), mark.model_dump_json().encode())
+    [told] = [warning for warning in bench.decide().plan.warnings if "max-cost" in warning]
+    assert first.run in told and "$50.00" in told
+
+
+def test_the_record_of_a_run_tells_what_disk_and_address_cost(bench: Bench) -> None:
+    record = bench.decide().record
+    assert 0.005 < record.adder < min(record.prices.values())
+
+
 def test_when_all_is_done_there_is_nothing_to_launch(bench: Bench) -> None:
     for number in range(DOCUMENTS):
         bench.output.put(f"{number:03}.md", b"<!-- page 1 -->\n")
