@@ -97,11 +97,11 @@ def _budget_watched(job: Job, stop: Stop, fleet: FleetRecord | None) -> Abstract
 
     if fleet is None or job.meter is None or job.machine is None:
         return nullcontext()
-    outside = Outside(partial(read_peers, job.output, fleet.run), _spot_price(fleet, job.machine), now)
+    outside = Outside(partial(read_peers, job.output, fleet.run), spot_price(fleet, job.machine), now)
     return BudgetWatch(fleet, job.worker, job.manifest.total_workers, job.meter, stop, outside)
 
 
-def _spot_price(fleet: FleetRecord, machine: Machine) -> Callable[[], float | None]:
+def spot_price(fleet: FleetRecord, machine: Machine) -> Callable[[], float | None]:
     """Asks EC2 what an hour of this instance costs now, with its disk and address."""
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.survey import prices

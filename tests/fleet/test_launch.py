@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from pdfbatch.cli.worker import spot_price
 from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.fleet.down import end, note_ended
 from pdfbatch.fleet.names import output_digest
 from pdfbatch.fleet.values import Wish
-from pdfbatch.records import DoneMark, RunKeys
+from pdfbatch.records import DoneMark, Machine, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.store import open_store
 from tests.fleet.conftest import Account
@@ -258,6 +259,16 @@ def test_a_launch_says_that_the_run_before_ran_out_of_money(bench: Bench) -> Non
 def test_the_record_of_a_run_tells_what_disk_and_address_cost(bench: Bench) -> None:
     record = bench.decide().record
     assert 0.005 < record.adder < min(record.prices.values())
+
+
+def test_a_worker_asks_for_the_price_of_its_own_type_and_zone_all_in(bench: Bench) -> None:
+    record = bench.decide().record
+    for place, price in record.prices.items():
+        kind, _, zone = place.partition("@")
+        here = Machine(instance="i-1", type=kind, zone=zone, booted=record.launched)
+        assert spot_price(record, here)() == pytest.approx(price)
+    elsewhere = Machine(instance="i-1", type="g4dn.xlarge", zone="us-east-1z", booted=record.launched)
+    assert spot_price(record, elsewhere)() is None
 
 
 def test_when_all_is_done_there_is_nothing_to_launch(bench: Bench) -> None:
