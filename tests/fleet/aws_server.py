@@ -21,6 +21,7 @@ Orders for tests are PUTs of JSON:
   `/_prices` {type: {zone: dollars an hour}};
       ordered again, they rise or fall at that time: what was launched with a MaxPrice below them is interrupted;
   `/_quota` {"code", "value", "default"}: vCPUs, null for none; a fleet launches nothing beyond `value`;
+  `/_denied` [key's ARN, …]: objects in buckets that are encrypted with one can be neither read nor written;
   `/_faults` [fault, …]: those of tests/s3_server.py, and {"action", "code", "message", "status"} to answer a call with
       an error; "nth": n spares the n - 1 calls before; "times": n, default 1; "lose": true does the call first.
 GETs: `/_calls`: [{"service", "action", "parameters", "error"}, …] in order, error "" for one that went well;
@@ -56,6 +57,7 @@ from werkzeug.serving import make_server
 
 from tests.fleet.market import QUOTA_NAMES, Market
 from tests.fleet.moto_cloud import MotoCloud
+from tests.fleet.moto_keys import BucketKeys
 from tests.fleet.price_list import products
 from tests.fleet.simulated_fleets import Fleets, Json, Refused
 from tests.s3_server import FaultyS3, Quiet
@@ -123,6 +125,7 @@ class Aws:
         self.calls: list[Json] = []
         self.tokens: dict[tuple[str, str, str], tuple[Json, Answer]] = {}
         self.market = Market()
+        self.bucket_keys = BucketKeys()
         self.regions: dict[str, tuple[MotoCloud, Fleets]] = {}
 
     def now(self) -> datetime:
@@ -150,6 +153,10 @@ class Aws:
             is_form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
             if service and (is_form or "HTTP_X_AMZ_TARGET" in environ):
                 return self._called(environ, Call(environ, service, region, _body(environ))).send(respond)
+            if service in ("", "s3") and (lacking := self.bucket_keys.lacking(environ["REQUEST_METHOD"], path)):
+                _body(environ)
+                xml = f"<Error><Code>AccessDenied</Code><Message>{lacking}</Message></Error>"
+                return Answer(403, {"Content-Type": "application/xml"}, xml.encode()).send(respond)
             return (self.s3 if service in ("", "s3") else self.moto)(environ, respond)
 
     def _called(self, environ: Environ, call: Call) -> Answer:
@@ -277,6 +284,9 @@ class Aws:
         self.market.closed.pop(wish["zone"], None)
         if not wish["available"]:
             self.market.closed[wish["zone"]] = wish.get("sub_type", "spotFleetRequestConfigurationInvalid")
+
+    def order_denied(self, wish: list[str]) -> None:
+        self.bucket_keys.denied = set(wish)
 
     def order_scores(self, wish: dict[str, int]) -> None:
         self.market.scores = wish

@@ -1,10 +1,12 @@
-"""KMS keys as EC2 heeds them and moto does not.
+"""KMS keys as EC2 and S3 heed them and moto does not.
 
 Where the behaviour is known from:
 - the default key takes the place of one that is not named, and what `GetEbsDefaultKmsKeyId` answers: awscli's examples;
 - the key is checked after the call was answered: botocore's model (EbsBlockDevice, `KmsKeyId`);
 - a key that the fleet may not use ends the instance as `Client.InternalError`: aws/karpenter-provider-aws #1407;
-- a fleet may use a customer's key by a grant to its service-linked role: EC2 guide, "EC2 Fleet prerequisites".
+- a fleet may use a customer's key by a grant to its service-linked role: EC2 guide, "EC2 Fleet prerequisites";
+- a bucket's key that may not be used is `AccessDenied` and its message names the action: AWS, "Troubleshoot access
+  denied (403 Forbidden) errors in Amazon S3".
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.kms.models import kms_backends
+from moto.s3.models import s3_backends
 
 from tests.fleet.simulated_fleets import Json
 
@@ -50,3 +53,30 @@ class DiskKeys:
         """False for a key that does not exist, too: nobody is told of that either."""
         keys = [key for key in self._kms.keys.values() if name in (key.id, key.arn, *key.aliases)]
         return any(SERVICE_ROLE in grant.grantee_principal for key in keys for grant in key.grants.values())
+
+
+class BucketKeys:
+    """Keys that buckets are encrypted with, of which tests may order that they are out of reach."""
+
+    def __init__(self) -> None:
+        self.denied: set[str] = set()
+        """ARNs."""
+
+    def lacking(self, method: str, path: str) -> str:
+        """The text of the refusal where the key of the bucket in `path` is out of reach; "" where it is not."""
+        action = {"PUT": "kms:GenerateDataKey", "POST": "kms:GenerateDataKey", "GET": "kms:Decrypt"}.get(method)
+        bucket, _, key = path.lstrip("/").partition("/")
+        arn = self._key_of(bucket) if key else ""
+        if action is None or arn not in self.denied:
+            return ""
+        who = f"arn:aws:sts::{DEFAULT_ACCOUNT_ID}:assumed-role/worker/i-0123456789abcdef0"
+        return (
+            f"User: {who} is not authorized to perform: {action} on resource: {arn} because no identity-based policy"
+            f" allows the {action} action"
+        )
+
+    def _key_of(self, bucket: str) -> str:
+        found: Any = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.get(bucket)
+        rule = ((found and found.encryption) or {}).get("Rule") or {}
+        rule = rule[0] if isinstance(rule, list) else rule
+        return str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", ""))

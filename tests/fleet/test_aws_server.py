@@ -10,10 +10,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.fleet.conftest import SPOT_G_QUOTA, Account
+from tests.fleet.conftest import SPOT_G_QUOTA, TRUST, Account
 from tests.fleet.wishes import DEEP_LEARNING, fleet, refused, template, wish
 
 
@@ -212,6 +213,41 @@ def test_faults_on_s3_work_as_with_the_s3_server(account: Account) -> None:
     s3.put_object(Bucket=bucket, Key="notes", Body=b"x", IfNoneMatch="*")
     with refused("PreconditionFailed"):
         s3.put_object(Bucket=bucket, Key="notes", Body=b"y", IfNoneMatch="*")
+
+
+def test_objects_of_a_bucket_whose_key_may_not_be_used_are_out_of_reach(account: Account) -> None:
+    bucket, s3 = account.bucket(), account.client("s3")
+    s3.put_object(Bucket=bucket, Key="old", Body=b"x")
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    rules = [{"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}]
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
+    [told] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert told["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+    s3.put_object(Bucket=bucket, Key="new", Body=b"x")
+    account.order("denied", [key])
+    with pytest.raises(ClientError, match=r"AccessDenied.*kms:GenerateDataKey on resource"):
+        s3.put_object(Bucket=bucket, Key="newer", Body=b"x")
+    with pytest.raises(ClientError, match=r"AccessDenied.*kms:Decrypt on resource"):
+        s3.get_object(Bucket=bucket, Key="new")
+    assert len(s3.list_objects_v2(Bucket=bucket)["Contents"]) == 2
+    s3.put_object(Bucket=account.bucket(), Key="elsewhere", Body=b"x")
+
+
+def test_names_of_roles_and_budgets_are_the_whole_accounts(account: Account) -> None:
+    def make(region: str) -> None:
+        iam = boto3.client("iam", endpoint_url=account.endpoint, region_name=region)
+        iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(TRUST))
+
+    make("us-east-1")
+    with refused("EntityAlreadyExists"):
+        make("eu-west-1")
+    budget = {"BudgetName": "b", "BudgetType": "COST", "TimeUnit": "MONTHLY"}
+    budget |= {"BudgetLimit": {"Amount": "5", "Unit": "USD"}}
+    account.client("budgets").create_budget(AccountId="123456789012", Budget=budget)
+    abroad = boto3.client("budgets", endpoint_url=account.endpoint, region_name="eu-west-1")
+    with refused("DuplicateRecordException"):
+        abroad.create_budget(AccountId="123456789012", Budget=budget)
 
 
 def test_calls_are_told_in_order_with_their_parameters(account: Account) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet.down import end
 from pdfbatch.fleet.inventory import take
 from pdfbatch.fleet.launch import launch
@@ -44,6 +45,20 @@ def test_the_inventory_tells_why_there_is_no_instance(bench: Bench, sub_type: st
     [run] = take(bench.clients, before).runs
     assert (run.fleets, run.instances) == (1, 0)
     assert run.trouble
+
+
+def test_a_launch_is_refused_in_the_words_of_the_key_that_may_not_be_used(bench: Bench) -> None:
+    key = bench.account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    rules = [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}]
+    bench.account.client("s3").put_bucket_encryption(
+        Bucket=bench.bucket, ServerSideEncryptionConfiguration={"Rules": rules}
+    )
+    decided = bench.decide()
+    bench.account.order("denied", [key])
+    with pytest.raises(PdfbatchError, match="encryption key") as refusal:
+        launch(decided, bench.outside())
+    assert "kms:GenerateDataKey" in refusal.value.hint
+    assert bench.left().is_nothing
 
 
 def test_the_inventory_tells_that_the_quota_was_taken_by_others_after_the_plan(bench: Bench) -> None:

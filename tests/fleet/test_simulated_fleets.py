@@ -98,7 +98,7 @@ def test_an_instance_that_ends_is_replaced_with_the_same_user_data(still_account
 def test_a_deleted_fleet_ends_its_instance_and_lingers(still_account: Account) -> None:
     made = fleet(still_account)
     told = still_account.client("ec2").delete_fleets(
-        FleetIds=[made, "fleet-1", f"{made[:-1]}{0}"], TerminateInstances=True
+        FleetIds=[made, "fleet-1", f"{made[:-1]}{'1' if made.endswith('0') else '0'}"], TerminateInstances=True
     )
     [deletion] = told["SuccessfulFleetDeletions"]
     assert (deletion["CurrentFleetState"], deletion["PreviousFleetState"]) == ("deleted_terminating", "active")
