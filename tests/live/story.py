@@ -70,6 +70,7 @@ class Story:
             try:
                 self._with_a_fleet()
             finally:
+                self.looks.append(looks.policy(self.refusals, self.commands))
                 self.looks.append(expired.result())
 
     def _with_a_fleet(self) -> None:
@@ -88,7 +89,7 @@ class Story:
         taken = self.account.give_notice(first["InstanceId"], self.ends)
         self._see_logs(early)
         self._wait_for("the end of the run", 90, lambda: self._status()["state"] in ("done", "failed"))
-        self.looks.append(looks.policy(self.refusals, self.commands))
+        self._wait_if_it_comes("the end of the fleet", 10, lambda: self.account.fleet_state(fleet) != "active")
         self.looks.append(looks.history(self.account.history(fleet, self.began)))
         self._see_reading(first["InstanceId"], taken, console)
         self._see_own_end(fleet)
@@ -109,11 +110,7 @@ class Story:
         self.ends.callback(self._run, ("down", self.output, "--yes"), {})
         limits = ("--max-cost", f"{self.permission.fleet_dollars:.2f}", "--max-hours", HOURS)
         crowd = ("--workers", str(self.permission.workers), "--stack", self.permission.stack)
-        try:
-            return json.loads(self._pdfbatch("launch", self.source, self.output, *crowd, *limits, "--yes", "--json"))
-        except BrokenOffError:
-            self.looks.append(looks.policy(self.refusals, self.commands))
-            raise
+        return json.loads(self._pdfbatch("launch", self.source, self.output, *crowd, *limits, "--yes", "--json"))
 
     def _pdfbatch(self, *words: str) -> str:
         """What the command prints, as the launcher once there is one."""
@@ -127,8 +124,8 @@ class Story:
     def _refusal_of(self, *words: str) -> str:
         try:
             self._pdfbatch(*words)
-        except BrokenOffError as error:
-            return str(error)
+        except BrokenOffError:
+            return self.refusals.pop()
         return ""
 
     def _run(self, words: tuple[str, ...], credentials: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -146,6 +143,13 @@ class Story:
                 raise BrokenOffError(f"{what} did not come within {minutes:.0f} minutes")
             time.sleep(POLL_SECONDS)
         return found
+
+    def _wait_if_it_comes(self, what: str, minutes: float, look: Callable[[], T | None]) -> T | None:
+        try:
+            return self._wait_for(what, minutes, look)
+        except BrokenOffError as error:
+            self.tell(str(error))
+            return None
 
     # ── look ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -194,11 +198,8 @@ class Story:
 
     def _see_own_end(self, fleet: str) -> None:
         state = self.account.fleet_state(fleet)
-        events: list[Any] = []
-        try:
-            events = self._wait_for("CloudTrail", 20, partial(self.account.deletions_by_worker, fleet, self.began))
-        except BrokenOffError as error:
-            self.tell(str(error))
+        find = partial(self.account.deletions_by_worker, fleet, self.began)
+        events = self._wait_if_it_comes("CloudTrail", 20, find) or []
         self.looks.append(looks.own_end(state, events))
 
     def _watch_expiry(self, idle: IdleFleet) -> Look:
