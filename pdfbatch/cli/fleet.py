@@ -111,28 +111,35 @@ def down(
     json: o.Json = False,
 ) -> None:
     """End the fleets of OUTPUT with their machines, and see that nothing is left. What was converted stays."""
-    from pdfbatch.fleet.down import end, look, note_ended, record_of
+    from pdfbatch.fleet.down import Known, end, known_of, look, no_such_run, note_ended
     from pdfbatch.fleet.names import output_digest
     from pdfbatch.store import open_store
 
     if not output and not run:
-        raise UsageError("What shall be ended?", "Give OUTPUT or --run; `pdfbatch ls` lists what there is.")
+        raise UsageError("Pass OUTPUT or --run.", "`pdfbatch ls` lists what runs.")
     store = open_store(output) if output else None
-    record = record_of(store, run, say) if store else None
-    clients = _clients_of(record)
+    known = known_of(store, run, say) if store else Known("", None)
+    clients = _clients_of(known.record)
     digest = output_digest(store.url) if store else ""
 
     def is_wanted(found: Found) -> bool:
         return (not run or found.run == run) and (not digest or found.output == digest)
 
-    found = look(clients).only(is_wanted)
+    there = look(clients)
+    found = there.only(is_wanted)
+    if found.is_nothing and not known.run:
+        raise no_such_run(clients, _where(run, store), there, now())
     if not found.is_nothing:
         say(screens.remains_screen(found))
-        if not agreed("End all of this?", yes):
+        if not agreed(screens.down_question(found), yes):
             raise typer.Exit(ExitCode.INTERRUPTED)
-    note_ended(found, store, record, now(), say)
+    note_ended(found, store, known.record, now(), say)
     ended = end(clients, is_wanted, time.sleep)
     finish(views.as_json(ended) if json else screens.ended_screen(ended))
+
+
+def _where(run: str, store: Store | None) -> str:
+    return " ".join(part for part in (run, f"at {store.url}" if store else "") if part)
 
 
 def _clients_of(record: FleetRecord | None) -> Clients:
@@ -154,12 +161,10 @@ def _clients_of(record: FleetRecord | None) -> Clients:
 
 def ls(json: o.Json = False) -> None:
     """List every run with machines in this region, and whatever was left behind."""
-    from datetime import timedelta
-
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.inventory import take
 
-    listed = take(Clients(), now() - timedelta(hours=1))
+    listed = take(Clients(), now())
     show(views.as_json(listed) if json else screens.inventory_screen(listed))
 
 
