@@ -171,7 +171,7 @@ def ls(json: o.Json = False) -> None:
 def logs(
     output: o.Output,
     worker: Annotated[int | None, typer.Argument(metavar="[WORKER]", help="This worker alone.", min=0)] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new lines.")] = False,
     boot: Annotated[bool, typer.Option("--boot", help="What the machines said while they booted and ended.")] = False,
     run: o.Run = None,
 ) -> None:
@@ -188,7 +188,9 @@ def logs(
     wanted = run or manifest.current(store)
     if wanted is None:
         raise no_run(store)
-    record = manifest.load_fleet(store, wanted)
+    record, frozen = manifest.load_fleet(store, wanted), manifest.load(store, wanted)
+    if worker is not None and worker >= frozen.total_workers:
+        raise UsageError(f"Run {wanted} has {_workers_of(frozen.total_workers)}, not {worker}.", "Give one of them.")
     if record is None:
         raise UsageError(f"Run {wanted} was not on a fleet, so it has no logs.", "Its failures: `pdfbatch report`.")
     if boot:
@@ -206,7 +208,11 @@ def logs(
         silent = False
         show(screens.log_line(line))
     if silent:
-        say("no worker has said anything yet; `pdfbatch status` tells whether its machine has booted")
+        say(f"no worker has said anything yet; `pdfbatch status {store.url}` tells whether its instance has booted")
+
+
+def _workers_of(count: int) -> str:
+    return "worker 0 alone" if count == 1 else f"workers 0 to {count - 1}"
 
 
 def go(

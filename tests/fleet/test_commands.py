@@ -268,6 +268,30 @@ def test_logs_are_read_by_worker_and_followed(places: Places, pdfbatch: Type) ->
         following.terminate()
 
 
+def test_the_runs_of_an_output_are_listed_and_an_unknown_one_leads_to_the_list(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    first = manifest.current(places.store) or ""
+    pdfbatch("down", places.output, "--yes")
+    places.finish(first)
+    pdfbatch("retry-failures", places.output, "--yes")
+    listed = json.loads(pdfbatch("runs", places.output, "--json").stdout)
+    assert [(run["run"], run["state"], run["documents"]["total"]) for run in listed["runs"]] == [
+        (first, "done", 3),
+        (manifest.current(places.store), "waiting", 1),
+    ]
+    assert first in pdfbatch("runs", places.output).stdout
+    for command in ("status", "report", "logs"):
+        unknown = pdfbatch(command, places.output, "--run", "r7")
+        assert unknown.returncode == 1 and "Unknown run r7" in unknown.stderr, command
+        assert f"pdfbatch runs {places.output}" in unknown.stderr and "delete" not in unknown.stderr.lower()
+
+
+def test_logs_of_a_worker_that_the_run_has_not_say_which_it_has(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    wrong = pdfbatch("logs", places.output, "7")
+    assert wrong.returncode == 2 and "has workers 0 to 2, not 7" in wrong.stderr
+
+
 FAULTS = {
     "a folder as output": ("launch {input} /tmp/x --yes", 2),
     "a model for an engine without": ("plan {input} {output} --engine cpu --model a/b", 2),
@@ -285,6 +309,7 @@ FAULTS = {
     "too little money": ("plan {input} {output} --engine null --max-cost 0.01", 2),
     "down without anything": ("down", 2),
     "logs of no run": ("logs {output}", 1),
+    "runs of no run": ("runs {output}", 1),
 }
 
 
