@@ -12,7 +12,7 @@ from pdfbatch.views.words import STATE_STYLE, money
 
 def runs_screen(found: PastRuns) -> RenderableType:
     """A line for each run, oldest first; with its ID it must fit 80 columns."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("run", "state"):
         table.add_column(name, no_wrap=True)
     for name in ("docs", "ok", "partial", "failed", "cost"):
