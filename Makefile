@@ -14,10 +14,10 @@ PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/e
   --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image check-fleet lock clean
+.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image check-fleet check-localstack live lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.user ## Make sample PDFs, convert them with live progress, show the result
 	@rm -rf $(DEMO)
@@ -58,6 +58,12 @@ check-image: .venv/.dev ## Test the image that was built, with the Docker daemon
 check-fleet: .venv/.dev ## Run a fleet on this machine, with Docker and without AWS (root, Debian; FOLDER keeps its images)
 	PYTHON=$(BIN)/python tests/fleet/machine/bench.sh $(FOLDER)
 
+check-localstack: .venv/.dev .venv-localstack/.installed ## Run the commands against LocalStack, a second AWS of other hands
+	PDFBATCH_LOCALSTACK=.venv-localstack/bin/python $(BIN)/pytest tests/localstack
+
+live: .venv/.user ## See in a real account what no simulation can tell; costs money (N=1: instances; see tests/live)
+	$(BIN)/python -m tests.live $(N)
+
 push: .venv/.user ## Push the image into the repository that `pdfbatch setup` made (STACK=name of another stack)
 	@test "$$(docker image inspect --format '{{.Architecture}}' $(IMAGE))" = amd64 \
 	  || { echo "$(IMAGE) is not for amd64: DOCKER_DEFAULT_PLATFORM=linux/amd64 make image"; exit 1; }
@@ -72,7 +78,14 @@ lock: .venv/.dev ## Renew the image's pins
 	$(PINS) --upgrade -c docker/requirements/dolphin.txt -o docker/requirements/cpu.txt
 
 clean: ## Remove the environment, caches and the demo
-	rm -rf .venv $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-localstack $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The last version without an account; the day keeps cbor2 and pyOpenSSL at what it was made with.
+.venv-localstack/.installed: .venv/.dev
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-localstack
+	$(BIN)/uv pip install --quiet --python .venv-localstack/bin/python --exclude-newer 2026-02-10 \
+	  'localstack-core[runtime]==4.13.1'
+	@touch $@
 
 .venv/.user: pyproject.toml
 	$(PYTHON) -m venv .venv

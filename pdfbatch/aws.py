@@ -37,6 +37,8 @@ MAX_ATTEMPTS = 12
 """With botocore 1.44's pauses (50 ms or, when throttled, 1 s, doubled up to 20 s, times chance): 35 to 75 s in all."""
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
+_ANY_REGION = "us-east-1"
+"""S3 answers there for buckets of every region of the same partition."""
 POOL_CONNECTIONS = 32
 """More threads than this on one client wait for each other's connections."""
 
@@ -75,19 +77,28 @@ def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
             raise _error(_BAD_ENDPOINT, f"use {service}") from error
 
 
-def region() -> str:
-    """The region that boto3's variables and files name.
+def region(bucket: str = "") -> str:
+    """The region that boto3's variables and files name, else that of a bucket.
 
     Raises:
-        NotReady: they name none.
+        NotReady: they name none, and there is no bucket to ask about.
     """
     import boto3
 
     with translating("find out the region"), _making_a_client:
         found = boto3.session.Session().region_name
+    if not found and bucket:
+        found = bucket_region(client("s3", region=_ANY_REGION), bucket)
     if not found:
         raise _error(_NO_REGION, "find out the region")
     return found
+
+
+def bucket_region(s3: S3Client, bucket: str) -> str:
+    """Where a bucket is. S3's own names for its two oldest regions are older than regions."""
+    told = call(f"ask for the region of s3://{bucket}", lambda: s3.get_bucket_location(Bucket=bucket))
+    place = told.get("LocationConstraint")
+    return {None: _ANY_REGION, "EU": "eu-west-1"}.get(place, str(place))
 
 
 @contextmanager
@@ -212,7 +223,7 @@ _ARCHIVED = _Meaning(
 _KMS = _Meaning(
     AccessDenied,
     "its encryption key cannot be used ({detail})",
-    "Ask for kms:Decrypt and kms:GenerateDataKey on the bucket's key.",
+    "Instances get kms:Decrypt and kms:GenerateDataKey by `pdfbatch setup --kms-key ARN`; ask for both for yourself.",
 )
 _TOO_LONG = _Meaning(
     StoreError, "the key is longer than S3's 1,024 bytes", "Shorten the folder names or the output prefix."

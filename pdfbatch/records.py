@@ -44,6 +44,11 @@ class Reason(StrEnum):
         return self in RETRYABLE
 
     @property
+    def is_hopeless(self) -> bool:
+        """Whether the same file must fail again, on whatever machine and with whatever engine."""
+        return self in HOPELESS
+
+    @property
     def is_environmental(self) -> bool:
         """Whether the machine, the engine or the store is at fault rather than the file."""
         return self in ENVIRONMENTAL
@@ -60,6 +65,8 @@ RETRYABLE = frozenset(
         Reason.STORE_ERROR,
     }
 )
+
+HOPELESS = frozenset({Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES})
 
 ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
 
@@ -321,6 +328,8 @@ class Heartbeat(Record):
     """The machines that had this slice before, oldest first."""
     dollars: float = 0.0
     """What the slice's machines cost so far, this one and those before it; 0.0 where the run has no cap."""
+    price: float = 0.0
+    """Dollars an hour of this machine now, all in; 0.0 where the run has no cap."""
 
 
 Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up", "failing", "over_budget"]

@@ -10,12 +10,14 @@ from typing import Any
 import boto3
 import pytest
 
-from pdfbatch.records import CURRENT_RUN_KEY, RunKeys
+from pdfbatch.records import CURRENT_RUN_KEY, DoneMark, Heartbeat, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.store import open_store
 from tests.conftest import Mount
+from tests.runs.fleets import fleet
 from tests.samples import odd
 from tests.samples.many import many_pdfs
+from tests.worker.conftest import begin_at
 
 RUN_FIELDS = {"run", "input", "output", "state", "documents", "pages", "reasons", "workers", "seconds", "dollars"}
 
@@ -315,3 +317,35 @@ def test_a_worker_started_by_hand_slices_the_plain_listing(tmp_path: Path, bucke
         "000/doc-00002.md",
     ]
     assert store.get("000/doc-00002.md") == b"made by hand\n"
+
+
+@pytest.mark.parametrize(("max_cost", "why"), [(5.0, "over_budget"), (5e9, "done"), (None, "done")])
+def test_a_worker_of_a_fleet_keeps_to_the_cap_of_its_run(
+    tmp_path: Path, bucket: str, s3_endpoint: str, max_cost: float | None, why: str
+) -> None:
+    many_pdfs(tmp_path / "in", 100)
+    upload(bucket, s3_endpoint, tmp_path / "in")
+    source, store = open_store(f"s3://{bucket}/in/"), open_store(f"s3://{bucket}/out/")
+    begun = begin_at(source, store, "null", ReadOptions())
+    record = fleet(hours=1_000_000).model_copy(update={"run": begun.manifest.run, "max_cost": max_cost})
+    manifest.save_fleet(store, record.model_copy(update={"market": "on-demand"}))
+    environment = {
+        "WORKER_ID": "0",
+        "TOTAL_WORKERS": "1",
+        "S3_INPUT_BUCKET": bucket,
+        "S3_INPUT_PREFIX": "in/",
+        "S3_OUTPUT_BUCKET": bucket,
+        "S3_OUTPUT_PREFIX": "out/",
+        "PDFBATCH_RUN": begun.manifest.run,
+        "PDFBATCH_INSTANCE": "i-1",
+        "PDFBATCH_INSTANCE_TYPE": "g4dn.xlarge",
+        "PDFBATCH_ZONE": "us-east-1a",
+        "PDFBATCH_BOOTED": "2026-01-01T12:00:00Z",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    ended = pdfbatch("worker", **environment)
+    mark = DoneMark.model_validate_json(store.get(RunKeys(begun.manifest.run).done_mark(0)))
+    assert (mark.why, ended.returncode) == (why, 130 if why == "over_budget" else 0)
+    assert ("of $5.00 are spent" in mark.detail) == (why == "over_budget")
+    last = Heartbeat.model_validate_json(store.get(RunKeys(begun.manifest.run).heartbeat(0)))
+    assert (last.dollars > 0) == (last.price > 0) == (max_cost is not None)

@@ -92,6 +92,14 @@ def test_a_fleet_as_it_is_seen(store: LocalStore, width: int, wanted: str) -> No
     assert trimmed(text(views.status_screen(five_workers(store)), width)) == wanted
 
 
+def test_a_worker_that_ran_out_of_money_is_told_as_such(store: LocalStore) -> None:
+    store.put(RunKeys(RUN).fleet, fleet().model_dump_json().encode())
+    Story().boots_at(3).beats(6, 20, "interrupted").marks(20, "over_budget", "About $9.50 are spent.").write(store)
+    screen = text(views.status_screen(read_status(store, manifest(1), minute(30))), 120)
+    assert f"Run {RUN}: over_budget" in screen and "1 worker: 1 over_budget" in screen
+    assert "worker 0 stopped: the run's money is spent. About $9.50 are spent." in screen
+
+
 def trimmed(screen: str) -> str:
     return "".join(line.rstrip() + "\n" for line in screen.splitlines())
 

@@ -15,7 +15,7 @@ from pdfbatch import config, views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.options import with_options_of
 from pdfbatch.cli.outside import agreed, finish, now, say, show
-from pdfbatch.errors import ExitCode, NotReady, UsageError
+from pdfbatch.errors import ExitCode, NotReady, PdfbatchError, UsageError
 from pdfbatch.views import fleet as screens
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pdfbatch.fleet.ec2 import Found
     from pdfbatch.fleet.plan import Decided
     from pdfbatch.fleet.propose import Proposal, Reading
-    from pdfbatch.fleet.values import Wish
+    from pdfbatch.fleet.values import Launched, Wish
     from pdfbatch.records import FleetRecord, ReadOptions
     from pdfbatch.store import Store
 
@@ -51,6 +51,7 @@ def launch(
     pages_per_second: o.Pace = None,
     limit: o.Limit = None,
     changed: o.Changed = False,
+    all_failures: o.AllFailures = False,
     dpi: o.Dpi = 200,
     as_published: o.AsPublished = False,
     pipe_tables: o.PipeTables = False,
@@ -88,7 +89,7 @@ def launch(
         pages_per_second=pages_per_second,
     )
     places = _places(source, output)
-    reading = reading_of(engine, model, options, changed, limit)
+    reading = reading_of(engine, model, options, changed, limit, all_failures)
     go(*places, wish, reading, dry_run=dry_run, keep_partial=keep_partial, yes=yes, json=json)
 
 
@@ -227,11 +228,10 @@ def go(
     json: bool = False,
 ) -> None:
     """The plan, the question and the launch; `retry-failures` ends here too."""
-    from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.propose import propose
     from pdfbatch.fleet.sample import look
 
-    clients = Clients()
+    clients = clients_near(output)
     counting = partial(look, processes=config.default_processes())
     proposal = propose(clients, source, output, wish, reading, now(), os.environ, counting)
     if proposal.prepared.changed:
@@ -255,10 +255,30 @@ def _carry_out(decided: Decided, clients: Clients, output: Store, keep_partial: 
 
     with _ctrl_c_for_every_signal():
         launched = launch(decided, Outside(clients, output, os.environ, say, time.sleep, now), keep_partial)
-    finish(
-        views.as_json(launched) if json else screens.launched_screen(launched),
-        ExitCode.FAILED if launched.missing else ExitCode.DONE,
-    )
+    show(views.as_json(launched) if json else screens.launched_screen(launched))
+    _tell_first_troubles(clients, launched)
+    raise typer.Exit(ExitCode.FAILED if launched.missing else ExitCode.DONE)
+
+
+def _tell_first_troubles(clients: Clients, launched: Launched) -> None:
+    """A fleet that gets no instance says so in its history alone. The launch is done: Ctrl-C only ends the looking."""
+    from pdfbatch.fleet.first_minutes import troubles
+
+    try:
+        for worker, trouble in troubles(clients, launched.fleets, now(), time.sleep):
+            say(f"worker {worker}: no instance yet ({trouble}); AWS keeps trying until {launched.expiry:%H:%M} UTC")
+    except PdfbatchError as error:
+        say(f"whether the instances start was not checked: {error.message}")
+    except KeyboardInterrupt:
+        say("the fleets go on; `pdfbatch ls` shows their instances")
+
+
+def clients_near(output: Store) -> Clients:
+    """Clients of the region that boto3's settings name, else of the one where the output's bucket is."""
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.store import S3Store
+
+    return Clients(bucket=output.bucket if isinstance(output, S3Store) else "")
 
 
 @contextmanager
@@ -282,7 +302,12 @@ def _nothing_to_do(proposal: Proposal, reading: Reading, json: bool) -> None:
     from pdfbatch.cli.local import status_of_nothing
 
     nothing = status_of_nothing(proposal.prepared.manifest)
-    if reading.retry is not None:
+    if proposal.prepared.hopeless:
+        say(
+            f"left out: {views.plural(len(proposal.prepared.hopeless), 'document')} that would fail again, unchanged "
+            f"since ({views.tally(proposal.prepared.hopeless.values())}); --all-failures tries them anyway"
+        )
+    elif reading.retry is not None:
         say("nothing to retry: no document failed" + (" for this reason" if reading.retry else ""))
     show(views.as_json(nothing) if json else views.closing(nothing, [], []))
 
@@ -345,10 +370,12 @@ def _tag(given: str) -> tuple[str, str]:
     return key, value
 
 
-def reading_of(engine: str, model: str, options: ReadOptions, changed: bool, limit: int | None) -> Reading:
+def reading_of(
+    engine: str, model: str, options: ReadOptions, changed: bool, limit: int | None, all_failures: bool
+) -> Reading:
     from pdfbatch.fleet.propose import Reading
 
-    return Reading(engine, model, options, changed, limit)
+    return Reading(engine, model, options, changed, limit, all_failures)
 
 
 def _show_boots(store: Store, run: str, worker: int | None) -> None:

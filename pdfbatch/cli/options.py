@@ -68,6 +68,10 @@ FailuresInARow = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.")]
 Changed = Annotated[bool, typer.Option("--changed", help="Convert again what changed since.")]
+AllFailures = Annotated[
+    bool,
+    typer.Option("--all-failures", help="Also try what failed for a reason that no other try mends, as encrypted."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Run = Annotated[str | None, typer.Option(help="The run that is meant.", show_default="the latest")]
 Reasons = Annotated[

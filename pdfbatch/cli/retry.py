@@ -15,6 +15,7 @@ from pdfbatch.cli.outside import now, say
 def retry_failures(
     output: o.Output,
     reason: o.Reasons = None,
+    all_failures: o.AllFailures = False,
     engine: o.RetryEngineName = "",
     local: Annotated[bool, typer.Option("--local", help="Retry on this machine, not on a fleet.")] = False,
     workers: o.Workers = 1,
@@ -81,7 +82,15 @@ def retry_failures(
             tags=tag,
             stack=stack,
         )
-        go(source, store, wish, Reading(engine, model, read, retry=reason or ()), dry_run=dry_run, yes=yes, json=json)
+        go(
+            source,
+            store,
+            wish,
+            Reading(engine, model, read, all_failures=all_failures, retry=reason or ()),
+            dry_run=dry_run,
+            yes=yes,
+            json=json,
+        )
         return
     reads = pinned(engine, model)
     wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,12 +13,15 @@ import typer
 from pdfbatch import config, views
 from pdfbatch.cli.local import exit_code, heartbeat_seconds, pinned
 from pdfbatch.cli.outside import now, say, stderr
-from pdfbatch.records import Machine, Manifest, ReadOptions
+from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pdfbatch.config import WorkerSettings
     from pdfbatch.store import Store
-    from pdfbatch.worker.loop import SliceRun
+    from pdfbatch.worker.loop import Job, SliceRun
+    from pdfbatch.worker.meter import Meter
     from pdfbatch.worker.stop import Stop
 
 
@@ -25,6 +29,7 @@ def worker() -> None:
     """The entry point of the worker image; everything comes from the environment."""
     from pdfbatch.engines import engine_named
     from pdfbatch.runs.begin import check_places
+    from pdfbatch.runs.manifest import load_fleet
     from pdfbatch.store import open_store
     from pdfbatch.worker.completion import complete, sns_publisher
     from pdfbatch.worker.loop import Job, SliceRun
@@ -36,12 +41,13 @@ def worker() -> None:
     frozen = _manifest(settings, source, output)
     engine = engine_named(frozen.engine, frozen.model)
     beats = heartbeat_seconds(output)
-    job = Job(
-        frozen, settings.worker, source, output, engine, config.default_processes(), beats, now, _machine(settings)
-    )
+    machine, children = _machine(settings), config.default_processes()
+    fleet = load_fleet(output, frozen.run) if machine else None
+    meter = _meter(fleet, machine)
+    job = Job(frozen, settings.worker, source, output, engine, children, beats, now, machine, meter)
     stop = Stop()
     run = SliceRun(job, stop)
-    with _watched(run, stop, settings, frozen.run):
+    with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
         mark = run.run()
     say(views.plain_line(run.heartbeat()))
     if settings.run is not None:
@@ -73,6 +79,40 @@ def _machine(settings: WorkerSettings) -> Machine | None:
         zone=settings.zone,
         booted=timestamp(settings.booted),
     )
+
+
+def _meter(fleet: FleetRecord | None, machine: Machine | None) -> Meter | None:
+    """Counts this slice's dollars; None where the run has no cap."""
+    from pdfbatch.worker.budget import first_price
+    from pdfbatch.worker.meter import Meter
+
+    if fleet is None or fleet.max_cost is None or machine is None:
+        return None
+    return Meter(machine, first_price(fleet, machine), now)
+
+
+def _budget_watched(job: Job, stop: Stop, fleet: FleetRecord | None) -> AbstractContextManager[object]:
+    """Stops the work when the money of the whole run is spent; nothing where the run has no cap."""
+    from pdfbatch.worker.budget_watch import BudgetWatch, Outside, read_peers
+
+    if fleet is None or job.meter is None or job.machine is None:
+        return nullcontext()
+    outside = Outside(partial(read_peers, job.output, fleet.run), _spot_price(fleet, job.machine), now)
+    return BudgetWatch(fleet, job.worker, job.manifest.total_workers, job.meter, stop, outside)
+
+
+def _spot_price(fleet: FleetRecord, machine: Machine) -> Callable[[], float | None]:
+    """Asks EC2 what an hour of this instance costs now, with its disk and address."""
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.survey import prices
+
+    clients = Clients(fleet.region)
+
+    def ask() -> float | None:
+        bare = prices(clients, [machine.type], now()).get((machine.type, machine.zone))
+        return None if bare is None else bare + fleet.adder
+
+    return ask
 
 
 def _watched(run: SliceRun, stop: Stop, settings: WorkerSettings, name: str) -> ExitStack:

@@ -15,14 +15,18 @@ ATTEMPTS = 5
 
 
 class Clients:
-    """All of one region ("": the one that boto3's settings name), with the credentials that boto3 finds."""
+    """All of one region ("": the one that boto3's settings name), with the credentials that boto3 finds.
 
-    def __init__(self, region: str = "") -> None:
+    `bucket`: where boto3's settings name no region, that of this bucket is taken.
+    """
+
+    def __init__(self, region: str = "", bucket: str = "") -> None:
         self._region = region
+        self._bucket = bucket
 
     @cached_property
     def region(self) -> str:
-        return self._region or aws.region()
+        return self._region or aws.region(self._bucket)
 
     @cached_property
     def account(self) -> str:
@@ -32,39 +36,39 @@ class Clients:
 
     @cached_property
     def ec2(self) -> EC2Client:
-        return aws.client("ec2", ATTEMPTS, self._region)
+        return aws.client("ec2", ATTEMPTS, self.region)
 
     @cached_property
     def sts(self) -> Any:
-        return aws.client("sts", ATTEMPTS, self._region)
+        return aws.client("sts", ATTEMPTS, self.region)
 
     @cached_property
     def ssm(self) -> Any:
-        return aws.client("ssm", ATTEMPTS, self._region)
+        return aws.client("ssm", ATTEMPTS, self.region)
 
     @cached_property
     def iam(self) -> Any:
-        return aws.client("iam", ATTEMPTS, self._region)
+        return aws.client("iam", ATTEMPTS, self.region)
 
     @cached_property
     def ecr(self) -> Any:
-        return aws.client("ecr", ATTEMPTS, self._region)
+        return aws.client("ecr", ATTEMPTS, self.region)
 
     @cached_property
     def logs(self) -> Any:
-        return aws.client("logs", ATTEMPTS, self._region)
+        return aws.client("logs", ATTEMPTS, self.region)
 
     @cached_property
     def sns(self) -> Any:
-        return aws.client("sns", ATTEMPTS, self._region)
+        return aws.client("sns", ATTEMPTS, self.region)
 
     @cached_property
     def budgets(self) -> Any:
-        return aws.client("budgets", ATTEMPTS, self._region)
+        return aws.client("budgets", ATTEMPTS, self.region)
 
     @cached_property
     def quotas(self) -> Any:
-        return aws.client("service-quotas", ATTEMPTS, self._region)
+        return aws.client("service-quotas", ATTEMPTS, self.region)
 
     @cached_property
     def price_list(self) -> Any:
@@ -73,4 +77,4 @@ class Clients:
 
     @cached_property
     def cloudformation(self) -> Any:
-        return aws.client("cloudformation", ATTEMPTS, self._region)
+        return aws.client("cloudformation", ATTEMPTS, self.region)

@@ -48,7 +48,7 @@ def decide(
 ) -> Decided:
     """
     Raises:
-        NotReady: the quota has no room for one machine.
+        NotReady: a cost cap without a known price.
         UsageError: so little money or time that nothing would be done.
     """
     pages, pace = pricing.pages_left(work), _pace(wish, frozen.engine, account, measured)
@@ -89,6 +89,7 @@ def decide(
         },
         market=wish.market,
         max_cost=wish.max_cost,
+        adder=pricing.disk_and_address_hour(account.ami.root_gib, account.gib_month),
         image=account.image,
         ami=account.ami.id,
         log_group=account.log_group,
@@ -155,32 +156,15 @@ def _workers(wish: Wish, documents: int, suggested: int | None, account: Account
         workers = documents
         notes.append(f"{workers} instead of {wish.workers} workers: there are no more documents")
     quota, most_vcpus = account.quota, max(account.vcpus.values())
-    if quota.limit is None:
-        return workers, notes
-    free = max(0.0, quota.limit - quota.used)
-    room = int(free // most_vcpus)
-    if room == 0:
-        raise NotReady(
-            f"The quota {quota.name!r} ({quota.code}) leaves no room: {quota.limit:g} vCPUs, {quota.used:g} in use, "
-            f"{most_vcpus} needed for one machine.",
-            quota_request(quota.code, quota.used + workers * most_vcpus, account.region),
-        )
-    if workers > room:
+    room = pricing.room(quota, most_vcpus)
+    if room is not None and workers > max(1, room):
         notes.append(
             f"{room} instead of {workers} workers: the quota {quota.code} has {quota.limit:g} vCPUs, {quota.used:g} in "
-            f"use, {most_vcpus} for each machine. For more: "
-            + quota_request(quota.code, quota.used + workers * most_vcpus, account.region)
+            f"use, {most_vcpus} for each instance. For more: "
+            + pricing.quota_request(quota.code, quota.used + workers * most_vcpus, account.region)
         )
         workers = room
     return workers, notes
-
-
-def quota_request(code: str, vcpus: float, region: str) -> str:
-    """The command that asks AWS for a higher limit."""
-    return (
-        f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code} "
-        f"--desired-value {vcpus:g} --region {region}"
-    )
 
 
 def _price_warnings(account: Account, wish: Wish) -> list[str]:

@@ -10,6 +10,7 @@ can be seen, not read. Buckets of inputs and models alone are listed below their
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -59,10 +60,33 @@ def place(url: str) -> Place:
     return Place(store.bucket, store.prefix)
 
 
+def checked_key(arn: str) -> str:
+    """The ARN of a KMS key. An alias will not do: IAM knows keys by their own ARNs only.
+
+    Raises:
+        UsageError: not `arn:aws:kms:REGION:ACCOUNT:key/ID`.
+    """
+    if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", arn):
+        raise UsageError(
+            f"{arn!r} is not the ARN of a KMS key.",
+            "Give arn:aws:kms:REGION:ACCOUNT:key/ID, as `aws kms describe-key --key-id alias/NAME` prints it.",
+        )
+    return arn
+
+
 def worker_policy(
-    region: str, account: str, names: Names, inputs: Sequence[str], outputs: Sequence[str], models: Sequence[str] = ()
+    region: str,
+    account: str,
+    names: Names,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    models: Sequence[str] = (),
+    keys: Sequence[str] = (),
 ) -> Policy:
-    """The instance role's: read `inputs` and `models`, work in `outputs` (all URLs), end the stack's own fleets."""
+    """The instance role's: read `inputs` and `models`, work in `outputs` (all URLs), end the stack's own fleets.
+
+    `keys`: ARNs of the KMS keys that encrypt objects there.
+    """
     sources, targets = _places([*inputs, *models]), _places(outputs)
     ec2, logs = (
         f"arn:{partition(region)}:ec2:{region}:{account}",
@@ -73,6 +97,7 @@ def worker_policy(
             *_objects(region, "ReadInput", ["s3:GetObject"], sources),
             *_objects(region, "WriteOutput", WRITE_OBJECTS, targets),
             *_listings(region, _places([*inputs, *models, *outputs]), {place(url).bucket for url in outputs}),
+            *_keys(keys),
             _allow("EndFleet", ["ec2:DeleteFleets", "ec2:ModifyFleet"], f"{ec2}:fleet/*", _of_stack(names)),
             _allow("EndMachine", ["ec2:TerminateInstances"], f"{ec2}:instance/*", _of_stack(names)),
             _allow("FindFleet", FIND_FLEET, "*"),
@@ -86,39 +111,56 @@ def worker_policy(
 
 
 def launcher_policy(
-    region: str, account: str, names: Names, inputs: Sequence[str], outputs: Sequence[str], models: Sequence[str] = ()
+    region: str,
+    account: str,
+    names: Names,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    models: Sequence[str] = (),
+    keys: Sequence[str] = (),
+    types: Sequence[str] = (),
+    on_demand: bool = False,
 ) -> Policy:
-    """What a person needs for plan, launch, status, logs, ls, down and doctor, once somebody else has run setup."""
+    """What a person needs for plan, launch, status, logs, ls, down and doctor, once somebody else has run setup.
+
+    `types`: the only instance types that may be launched; any where there are none. Spot only, but for `on_demand`.
+    """
+    ec2 = f"arn:{partition(region)}:ec2:{region}:{account}"
     return _policy(
         [
             *_objects(region, "ReadInput", ["s3:GetObject"], _places([*inputs, *models])),
             *_objects(region, "WriteOutput", WRITE_OBJECTS, _places(outputs)),
             *_listings(region, _places([*inputs, *models, *outputs]), {place(url).bucket for url in outputs}),
-            *_launching(f"arn:{partition(region)}:ec2:{region}:{account}", region, names),
+            *_keys(keys),
+            *_launching(ec2, region, names),
+            _allow("RunInstances", ["ec2:RunInstances"], f"{ec2}:instance/*", _as_launched(ec2, types, on_demand)),
             *_roles(region, account, names),
             *_looking(region, account, names, _places([*inputs, *models, *outputs])),
         ]
     )
 
 
+def _as_launched(ec2: str, types: Sequence[str], on_demand: bool) -> Statement:
+    """From a launch template of the account, which must be the stack's ("UseTemplate"), and of these types and market.
+
+    `IfExists`, because it is not documented that CreateFleet tells IAM type and market when it launches for its caller.
+    """
+    markets = ["spot", "on-demand"] if on_demand else ["spot"]
+    limits = {"ec2:InstanceMarketType": markets} | ({"ec2:InstanceType": list(types)} if types else {})
+    return {"ArnLike": {"ec2:LaunchTemplate": f"{ec2}:launch-template/*"}, "StringEqualsIfExists": limits}
+
+
 def _launching(ec2: str, region: str, names: Names) -> list[Statement]:
     """A fleet of the type `maintain` takes its machines' tags from the launch template: at CreateFleet no tag of
     theirs can be asked for. What comes to be is limited by the template, which must be the stack's."""
-    parts = [
-        "instance",
-        "key-pair",
-        "network-interface",
-        "security-group",
-        "spot-instances-request",
-        "subnet",
-        "volume",
-    ]
+    parts = ["key-pair", "network-interface", "security-group", "spot-instances-request", "subnet", "volume"]
     wishes = {"StringEquals": {f"aws:RequestTag/{TAG_STACK}": names.stack}}
     made = {"ec2:CreateAction": ["CreateFleet", "CreateLaunchTemplate", "RunInstances"]}
     return [
         _allow("MakeTemplate", ["ec2:CreateLaunchTemplate"], f"{ec2}:launch-template/*", wishes),
         _allow("MakeFleet", ["ec2:CreateFleet"], f"{ec2}:fleet/*", wishes),
         _allow("UseTemplate", ["ec2:CreateFleet", "ec2:RunInstances"], f"{ec2}:launch-template/*", _of_stack(names)),
+        _allow("FleetInstances", ["ec2:CreateFleet"], f"{ec2}:instance/*"),
         _allow(
             "MakeMachines",
             ["ec2:CreateFleet", "ec2:RunInstances"],
@@ -157,7 +199,7 @@ def _roles(region: str, account: str, names: Names) -> list[Statement]:
             [
                 f"{iam}:instance-profile/{names.role(region)}",
                 f"{iam}:role/{names.role(region)}",
-                *(f"{service_roles}/{service}/{role}" for role, service in SERVICE_ROLES.items()),
+                f"{service_roles}/*",
             ],
         ),
     ]
@@ -233,12 +275,34 @@ def _buckets(region: str, places: Iterable[Place]) -> list[Statement]:
 
 
 def _listings(region: str, places: Sequence[Place], whole: set[str]) -> list[Statement]:
-    """One statement for each bucket, because a condition holds for the whole statement."""
+    """One statement for all buckets that may be listed `whole`; below prefixes one for each, because a condition holds
+    for the whole statement."""
+    arn, prefixes = f"arn:{partition(region)}:s3:::", dict[str, list[str]]()
+    for here in places:
+        prefixes.setdefault(here.bucket, []).append(_literally(here.prefix) + "*")
+    free = sorted(bucket for bucket, of in prefixes.items() if of == ["*"] or bucket in whole)
+    statements = [_allow("List", ["s3:ListBucket"], [arn + bucket for bucket in free])] if free else []
+    for number, bucket in enumerate(sorted(prefixes.keys() - set(free))):
+        within = {"StringLike": {"s3:prefix": prefixes[bucket]}}
+        statements.append(_allow(f"List{number}", ["s3:ListBucket"], arn + bucket, within))
+    return statements
+
+
+def _keys(arns: Iterable[str]) -> list[Statement]:
+    """One statement for each region, because a key is used by the S3 of its own region.
+
+    The KMS guide names `s3.REGION.amazonaws.com`. Whether China's regions say `amazonaws.com.cn` is not documented, so
+    both are allowed there.
+    """
+    regions: dict[str, list[str]] = {}
+    for arn in arns:
+        regions.setdefault(checked_key(arn).split(":")[3], []).append(arn)
     statements = []
-    for number, bucket in enumerate(sorted({here.bucket for here in places})):
-        prefixes = [_literally(here.prefix) + "*" for here in places if here.bucket == bucket]
-        within = None if prefixes == ["*"] or bucket in whole else {"StringLike": {"s3:prefix": prefixes}}
-        statements.append(_allow(f"List{number}", ["s3:ListBucket"], f"arn:{partition(region)}:s3:::{bucket}", within))
+    for number, (region, keys) in enumerate(sorted(regions.items())):
+        endings = ("com", "com.cn") if partition(region) == "aws-cn" else ("com",)
+        services = [f"s3.{region}.amazonaws.{end}" for end in endings]
+        condition = {"StringEquals": {"kms:ViaService": services}}
+        statements.append(_allow(f"UseKey{number}", ["kms:Decrypt", "kms:GenerateDataKey"], keys, condition))
     return statements
 
 

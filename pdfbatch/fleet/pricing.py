@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pdfbatch.fleet.values import DEFAULT_WORKERS, Account, Pace, Range, Work
+from pdfbatch.fleet.values import DEFAULT_WORKERS, Account, Pace, Quota, Range, Work
 
 IPV4_HOUR = 0.005
 """Dollars an hour for a public address. Source: AWS, VPC pricing, 2024-02 and since."""
@@ -139,3 +139,16 @@ def suggested_workers(pages: Range | None, pace: Pace) -> int | None:
     hours = (pages.low + pages.high) / (pace.low + pace.high) / 3600
     enough, worthwhile = math.ceil(hours / WORKING_DAY), int(hours / WORTH_A_BOOT)
     return max(1, enough, min(DEFAULT_WORKERS, worthwhile))
+
+
+def room(quota: Quota, vcpus: int) -> int | None:
+    """How many more instances of so many vCPUs the quota has room for; None: its limit could not be asked."""
+    return None if quota.limit is None else int(max(0.0, quota.limit - quota.used) // vcpus)
+
+
+def quota_request(code: str, vcpus: float, region: str) -> str:
+    """The command that asks AWS for a higher limit."""
+    return (
+        f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code} "
+        f"--desired-value {vcpus:g} --region {region}"
+    )

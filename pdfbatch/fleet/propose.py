@@ -9,15 +9,16 @@ from typing import NamedTuple
 from pdfbatch.engines import ENGINES
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, pinned
 from pdfbatch.errors import NotReady, UsageError
-from pdfbatch.fleet import account as accounts
+from pdfbatch.fleet.account import account_of
 from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.facts import Need, gather
 from pdfbatch.fleet.plan import Decided, decide
 from pdfbatch.fleet.values import Pace, Wish, Work
 from pdfbatch.records import ReadOptions, Reason, RunKeys, SourceDocument
 from pdfbatch.runs import manifest
 from pdfbatch.runs.begin import Prepared, Request, following, prepare, prepare_retry
 from pdfbatch.runs.partition import Slice
-from pdfbatch.runs.progress import heartbeats
+from pdfbatch.runs.progress import done_marks, heartbeats
 from pdfbatch.store import S3Store, Store
 
 _WITH_MODEL = ("dolphin", "auto")
@@ -38,6 +39,8 @@ class Reading(NamedTuple):
     options: ReadOptions
     redo_changed: bool = False
     limit: int | None = None
+    all_failures: bool = False
+    """Also documents that failed for a reason that no other try mends."""
     retry: Sequence[Reason] | None = None
     """A run over what failed, for these reasons (none given: for any); None: over what is left."""
 
@@ -72,20 +75,37 @@ def propose(
     prepared = _prepared(source, output, wish, reading, now)
     if not prepared.manifest.documents:
         return Proposal(None, prepared)
-    found = accounts.ask(clients, wish, source.url, output.url, now)
+    need = Need(wish, (source.url,), (output.url,))
+    found = account_of(gather(clients, need, now), need)
     engine = reading.engine or ("dolphin" if all(found.gpus.values()) else "cpu")
     _check_engine(engine, reading.model, found.gpus)
-    warnings: list[str] = []
+    warnings = _spent_before(output, prepared.latest)
     frozen = prepared.manifest.model_copy(update={"engine": engine, "model": _model(engine, reading.model, warnings)})
     frozen = following(frozen, prepared.before)
     found = found.model_copy(update={"warnings": [*found.warnings, *warnings]})
-    work = look(source, frozen.documents, prepared.inputs)
+    work = look(source, frozen.documents, prepared.inputs).model_copy(update={"hopeless": len(prepared.hopeless)})
     measured = measured_pace(output, prepared.latest, engine, wish.instance_types)
     return Proposal(decide(wish, frozen, prepared.latest, work, found, measured, now, environment), prepared)
 
 
+def _spent_before(output: Store, run: str | None) -> list[str]:
+    """What a person must know of a last run that ended because its money was spent."""
+    if run is None or all(mark.why != "over_budget" for mark in done_marks(output, RunKeys(run))):
+        return []
+    fleet = manifest.load_fleet(output, run)
+    cap = f" of ${fleet.max_cost:,.2f}" if fleet is not None and fleet.max_cost is not None else ""
+    return [f"run {run} stopped at its --max-cost{cap}; this one takes up what it left, and counts its dollars from 0"]
+
+
 def _prepared(source: Store, output: Store, wish: Wish, reading: Reading, now: datetime) -> Prepared:
-    wanted = Request(Slice(0, wish.workers), reading.engine, reading.options, reading.redo_changed, reading.limit)
+    wanted = Request(
+        Slice(0, wish.workers),
+        reading.engine,
+        reading.options,
+        reading.redo_changed,
+        reading.limit,
+        all_failures=reading.all_failures or bool(reading.retry),
+    )
     if reading.retry is None:
         return prepare(source, output, wanted, now)
     return prepare_retry(source, output, wanted, reading.retry, now)

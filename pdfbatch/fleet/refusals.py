@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pdfbatch.errors import NotReady, PdfbatchError, UsageError
-from pdfbatch.fleet.plan import quota_request
+from pdfbatch.fleet.pricing import quota_request
 from pdfbatch.fleet.values import Plan
 
 Action = Literal["stop", "elsewhere", "later"]

@@ -20,7 +20,7 @@ from pdfbatch import aws
 from pdfbatch.errors import NotFound, NotReady, PdfbatchError, UsageError
 from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import SERVICE_ROLES
 from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
 
@@ -74,7 +74,7 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Pro
         if _role_made(clients, wish.names) != wish.names.role(clients.region):
             _check_nothing_runs(clients, wish.names)  # the role would be replaced, and instances lose it
         wish = merged(current_wish(clients, wish.names), wish)
-    _check_complete(wish)
+    _check_complete(wish, clients.region)
     text = json.dumps(template(wish, clients.region, clients.account), indent=2)
     missing = _missing_service_roles(clients)
     made = _change_set(clients, wish.names, text, is_new)
@@ -179,7 +179,7 @@ def _does_not_exist(error: PdfbatchError) -> bool:
     return isinstance(error, NotFound) or (error.code == "ValidationError" and "does not exist" in error.message)
 
 
-def _check_complete(wish: SetupWish) -> None:
+def _check_complete(wish: SetupWish, region: str) -> None:
     if not wish.inputs or not wish.outputs:
         raise UsageError(
             "The machines' role would have nothing to read or nowhere to write.",
@@ -187,6 +187,11 @@ def _check_complete(wish: SetupWish) -> None:
         )
     if wish.budget_dollars and not wish.email:
         raise UsageError("A budget without an e-mail address tells nobody.", "Add --email, or leave out --budget.")
+    if wish.budget_dollars and partition(region) == "aws-us-gov":  # CloudFormation knows no AWS::Budgets::Budget there
+        raise UsageError(
+            f"A budget cannot be made in {region}.",
+            "Leave out --budget, and make one in the standard account that GovCloud's is billed to.",
+        )
 
 
 def _check_ours(stack: Any, names: Names) -> None:

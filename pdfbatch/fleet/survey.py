@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from pdfbatch import aws
 from pdfbatch.errors import NotReady, PdfbatchError, UsageError
@@ -14,8 +14,6 @@ from pdfbatch.fleet import routes
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.values import Ami, Market, Quota, Subnet, TypeFacts
-
-T = TypeVar("T")
 
 GPU_AMI = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
 """SSM parameter of AWS's base image with driver, Docker, its NVIDIA runtime and the aws command; it boots on types
@@ -319,25 +317,29 @@ def is_pinned(reference: str) -> bool:
     return "@sha256:" in reference
 
 
-def security_group(clients: Clients, names: Names, vpc: str) -> str:
-    """The id of the stack's security group in a VPC.
+def security_groups(clients: Clients, names: Names, vpc: str = "") -> list[Any]:
+    """The stack's security groups as EC2 describes them, in one VPC or ("") in any."""
+    filters: list[Any] = [{"Name": "group-name", "Values": [names.security_group]}]
+    if vpc:
+        filters.append({"Name": "vpc-id", "Values": [vpc]})
+    pages = clients.ec2.get_paginator("describe_security_groups").paginate(Filters=filters)
+    return aws.call("look up the security group", lambda: [each for page in pages for each in page["SecurityGroups"]])
 
-    Raises:
-        NotReady: there is none.
-    """
-    with aws.translating("look up the security group"):
-        found = clients.ec2.describe_security_groups(
-            Filters=[
-                {"Name": "vpc-id", "Values": [vpc]},
-                {"Name": "group-name", "Values": [names.security_group]},
-            ]
-        )["SecurityGroups"]
-    if not found:
-        raise NotReady(
-            f"There is no security group {names.security_group} in {vpc}.",
-            f"Make it with `pdfbatch setup`; for a VPC of your own with `pdfbatch setup --vpc {vpc}`.",
-        )
-    return found[0]["GroupId"]
+
+def has_key_pair(clients: Clients, name: str) -> bool:
+    found = aws.call(
+        f"look up the key pair {name}",
+        lambda: clients.ec2.describe_key_pairs(KeyNames=[name]),
+        absent={"InvalidKeyPair.NotFound"},
+    )
+    return found is not None
+
+
+def log_groups(clients: Clients, prefix: str) -> dict[str, int | None]:
+    """Days that the lines are kept (None: for ever) by the names of the log groups that begin so."""
+    pages = clients.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+    found = aws.call(f"look for the log group {prefix}", lambda: [each for page in pages for each in page["logGroups"]])
+    return {each["logGroupName"]: each.get("retentionInDays") for each in found}
 
 
 def has_profile(clients: Clients, names: Names) -> bool:
@@ -353,32 +355,3 @@ def has_profile(clients: Clients, names: Names) -> bool:
             raise
         return False
     return bool(found["Roles"])
-
-
-def has_log_group(clients: Clients, group: str) -> bool:
-    """Without it Docker starts no container that is to log there."""
-    with aws.translating(f"look up the log group {group}"):
-        found = clients.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    return any(each["logGroupName"] == group for each in found)
-
-
-def has_topic(clients: Clients, arn: str) -> bool:
-    try:
-        with aws.translating("look up the SNS topic"):
-            clients.sns.get_topic_attributes(TopicArn=arn)
-    except PdfbatchError as error:
-        if error.code not in ("NotFound", "NotFoundException"):
-            raise
-        return False
-    return True
-
-
-def asked(question: Callable[[], T], warnings: list[str], otherwise: T) -> T:
-    """The answer, or `otherwise` and a warning where AWS gives none: what cannot be checked is no refusal."""
-    try:
-        return question()
-    except (UsageError, NotReady):
-        raise
-    except PdfbatchError as error:
-        warnings.append(f"not checked: {error.message}")
-        return otherwise

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import place, worker_policy
 
 Template = dict[str, Any]
@@ -33,6 +33,10 @@ class SetupWish(NamedTuple):
     """A month's spending on EC2 machines in this account; 0 for no budget. It needs `email`."""
     vpc: str = ""
     """"" for the default VPC."""
+    keys: tuple[str, ...] = ()
+    """ARNs of the KMS keys that encrypt objects at these places."""
+    session_manager: bool = False
+    """Whether people may open a shell on instances, by Systems Manager's Session Manager."""
 
 
 def merged(old: SetupWish, new: SetupWish) -> SetupWish:
@@ -45,6 +49,8 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         email=new.email or old.email,
         budget_dollars=new.budget_dollars or old.budget_dollars,
         vpc=new.vpc or old.vpc,
+        keys=tuple(dict.fromkeys([*old.keys, *new.keys])),
+        session_manager=new.session_manager or old.session_manager,
     )
 
 
@@ -70,16 +76,18 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         email=kept.get("email", ""),
         budget_dollars=float(kept.get("budget_dollars", 0)),
         vpc=kept.get("vpc", ""),
+        keys=tuple(kept.get("keys", ())),
+        session_manager=bool(kept.get("session_manager", False)),
     )
 
 
 def template(wish: SetupWish, region: str, account: str) -> Template:
     """
     Raises:
-        UsageError: a place that is not in S3.
+        UsageError: a place that is not in S3, or a key that is none.
     """
     names = wish.names
-    people = {"Subscription": _subscription(wish.email)} if wish.email else {}
+    people = _people(wish, region, account) if wish.email else {}
     budget = {"Budget": _budget(wish, region)} if wish.email and wish.budget_dollars else {}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -124,7 +132,8 @@ def _tags(names: Names) -> list[dict[str, str]]:
 
 
 def _role(wish: SetupWish, region: str, account: str) -> Template:
-    places = (wish.inputs, wish.outputs, wish.models)
+    managed = {"ManagedPolicyArns": [_session_manager(region)]} if wish.session_manager else {}
+    reach = (wish.inputs, wish.outputs, wish.models, wish.keys)
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -137,11 +146,18 @@ def _role(wish: SetupWish, region: str, account: str) -> Template:
                 ],
             },
             "Policies": [
-                {"PolicyName": "worker", "PolicyDocument": worker_policy(region, account, wish.names, *places)}
+                {"PolicyName": "worker", "PolicyDocument": worker_policy(region, account, wish.names, *reach)}
             ],
+            **managed,
             "Tags": _tags(wish.names),
         },
     }
+
+
+def _session_manager(region: str) -> str:
+    """The managed policy that the Systems Manager guide asks for, "Configure instance permissions required for Systems
+    Manager"."""
+    return f"arn:{partition(region)}:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
 
 def _security_group(wish: SetupWish) -> Template:
@@ -153,6 +169,75 @@ def _security_group(wish: SetupWish) -> Template:
     return {
         "Type": "AWS::EC2::SecurityGroup",
         "Properties": {**properties, "VpcId": wish.vpc} if wish.vpc else properties,
+    }
+
+
+def _people(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
+    """How somebody hears of finished runs, and of fleets that stopped without their workers' doing."""
+    return {
+        "Subscription": _subscription(wish.email),
+        "FleetRule": _fleet_rule(wish.names),
+        "TopicPolicy": _topic_policy(region, account),
+    }
+
+
+def _fleet_rule(names: Names) -> Template:
+    """Mails what a fleet's workers cannot: it expired, its price ceiling halts it, or AWS cannot launch.
+
+    Events carry no tags, so every EC2 Fleet of the region is heard of. Source: EC2 guide, "EC2 Fleet event types".
+    """
+    stopped = {
+        "detail-type": ["EC2 Fleet State Change", "EC2 Fleet Information"],
+        "detail": {"sub-type": ["expired", "fleetProgressHalted"]},
+    }
+    return {
+        "Type": "AWS::Events::Rule",
+        "Properties": {
+            "Description": f"pdfbatch: fleets that expired, halted or failed, for the stack {names.stack}.",
+            "EventPattern": {
+                "source": ["aws.ec2fleet"],
+                "$or": [{"detail-type": ["EC2 Fleet Error"]}, stopped],
+            },
+            "Targets": [{"Id": "Topic", "Arn": {"Ref": "Topic"}, "InputTransformer": _fleet_mail()}],
+            "Tags": _tags(names),
+        },
+    }
+
+
+def _fleet_mail() -> Template:
+    """The event's description is left out: its quotes could break the text."""
+    return {
+        "InputPathsMap": {"kind": "$.detail-type", "what": "$.detail.sub-type", "fleet": "$.resources[0]"},
+        "InputTemplate": '"pdfbatch: <kind>: <what>, <fleet>. See it with `pdfbatch ls` and `pdfbatch status OUTPUT`."',
+    }
+
+
+def _topic_policy(region: str, account: str) -> Template:
+    """EventBridge needs leave by the topic itself; a topic with a policy of its own loses SNS's default one, which lets
+    the account publish."""
+    publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "Topic"}}
+    of_rule = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FleetRule", "Arn"]}}}
+    return {
+        "Type": "AWS::SNS::TopicPolicy",
+        "Properties": {
+            "Topics": [{"Ref": "Topic"}],
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Sid": "Account",
+                        **publish,
+                        "Principal": {"AWS": f"arn:{partition(region)}:iam::{account}:root"},
+                    },
+                    {
+                        "Sid": "FleetRule",
+                        **publish,
+                        "Principal": {"Service": "events.amazonaws.com"},
+                        "Condition": of_rule,
+                    },
+                ],
+            },
+        },
     }
 
 

@@ -73,6 +73,8 @@ class Work(BaseModel):
     documents: int
     """In the input."""
     left: int
+    hopeless: int = 0
+    """Documents left out: they failed for a reason that no other try mends."""
     bytes_left: int = 0
     sampled: int = 0
     """Documents whose pages were counted."""

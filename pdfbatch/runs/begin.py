@@ -1,8 +1,9 @@
 """How a run begins here: take up the unfinished one, or freeze what is left as a new one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from pdfbatch.errors import NotFound, PdfbatchError, UsageError
@@ -29,6 +30,8 @@ class Request(NamedTuple):
     model: str = ""
     """As a person names it; `pin` makes of it what is frozen."""
     pin: Callable[[], str] = str
+    all_failures: bool = True
+    """Also documents that failed for a reason that no other try mends."""
 
 
 class Begun(NamedTuple):
@@ -47,6 +50,8 @@ class Prepared(NamedTuple):
     """The run that was current when this one was frozen."""
     changed: Sequence[str] = ()
     """As in `Begun`."""
+    hopeless: Mapping[str, Reason] = MappingProxyType({})
+    """Documents that are left out, because this very file must fail again, and why."""
 
     @property
     def latest(self) -> str | None:
@@ -56,7 +61,7 @@ class Prepared(NamedTuple):
     @property
     def inputs(self) -> int:
         """Documents in the input, as far as this run looks at them."""
-        return self.manifest.skipped + len(self.manifest.documents)
+        return self.manifest.skipped + len(self.manifest.documents) + len(self.hopeless)
 
 
 def check_places(source: Store, output: Store) -> None:
@@ -109,7 +114,8 @@ def prepare(source: Store, output: Store, wanted: Request, now: datetime) -> Pre
     if before is not None:
         _refuse_other_input(before, source.url, output)
     selection = _what_is_left(source, output, wanted)
-    return Prepared(_freeze(source, output, wanted, selection, now), before, selection.changed)
+    chosen, hopeless = _worth_a_try(selection, wanted)
+    return Prepared(_freeze(source, output, wanted, chosen, now), before, selection.changed, hopeless)
 
 
 def prepare_retry(source: Store, output: Store, wanted: Request, reasons: Iterable[Reason], now: datetime) -> Prepared:
@@ -120,8 +126,16 @@ def prepare_retry(source: Store, output: Store, wanted: Request, reasons: Iterab
     """
     before = _ended_run(output, now)
     selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons))
-    fresh = _freeze(source, output, wanted, selection, now)
-    return Prepared(fresh.model_copy(update={"retry_of": before.run if before else None}), before)
+    chosen, hopeless = _worth_a_try(selection, wanted)
+    fresh = _freeze(source, output, wanted, chosen, now)
+    return Prepared(fresh.model_copy(update={"retry_of": before.run if before else None}), before, (), hopeless)
+
+
+def _worth_a_try(selection: Selection, wanted: Request) -> tuple[Selection, Mapping[str, Reason]]:
+    """What is to be read, and what is left out of it."""
+    if wanted.all_failures:
+        return selection, {}
+    return selection.without_hopeless(), selection.hopeless
 
 
 def following(fresh: Manifest, before: Manifest | None) -> Manifest:

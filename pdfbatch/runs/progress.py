@@ -19,8 +19,8 @@ from pdfbatch.store import Store
 _READERS = 16
 _LIVING = frozenset({"booting", "starting", "running", "draining"})
 
-RunState = Literal["waiting", "running", "interrupted", "stale", "failed", "expired", "ended", "done"]
-OVER = frozenset[RunState]({"done", "failed", "expired", "ended"})
+RunState = Literal["waiting", "running", "interrupted", "stale", "failed", "expired", "over_budget", "ended", "done"]
+OVER = frozenset[RunState]({"done", "failed", "expired", "over_budget", "ended"})
 """On a fleet, nothing happens any more in a run in one of these states."""
 
 
@@ -283,7 +283,7 @@ def _run_state(workers: Iterable[WorkerStatus]) -> RunState:
 def _fleet_state(workers: Iterable[WorkerStatus]) -> RunState:
     """A fleet that heals itself goes on until the last worker has come to an end; then the worst end counts."""
     left = [worker for worker in workers if not worker.final]
-    ends: list[RunState] = ["failed", "expired", "ended"]
+    ends: list[RunState] = ["failed", "over_budget", "expired", "ended"]
     if not left:
         return next((end for end in ends if any(worker.state == end for worker in workers)), "done")
     if any(worker.state in _LIVING and not worker.stale for worker in left):

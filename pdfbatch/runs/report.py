@@ -113,6 +113,8 @@ class Report(BaseModel):
     """What the same hours would have cost more on demand; None where an on-demand price is not known."""
     waste: Waste | None = None
     """None on machines of one's own."""
+    stopped: list[str] = []
+    """Why workers ended before their slices were done, one sentence each."""
     retried: Retried | None = None
     """None unless the run retries failures."""
 
@@ -164,6 +166,7 @@ def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | N
         worst_dollars=status.worst_dollars,
         saved_dollars=_saved([stay for one in had for stay in one.stays], fleet) if fleet else None,
         waste=_waste(had, fleet, now) if fleet else None,
+        stopped=[f"worker {worker.id}: {worker.detail}" for worker in status.workers if worker.detail],
         retried=_retried(frozen, finals) if finals is not None else None,
     )
 

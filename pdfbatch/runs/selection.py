@@ -1,6 +1,7 @@
 """What a run is to do: what is left of an input, or what failed before. Pure."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pdfbatch.records import Reason, SourceDocument, output_key
@@ -15,6 +16,12 @@ class Selection(NamedTuple):
     """Documents that need nothing."""
     changed: list[str]
     """Of those, keys whose PDF is another one than the one its Markdown was made of."""
+    hopeless: Mapping[str, Reason] = MappingProxyType({})
+    """Of the documents, those that failed for a reason that no other try mends, and that have not changed since."""
+
+    def without_hopeless(self) -> "Selection":
+        """The same without the documents that must fail again."""
+        return self._replace(documents=[each for each in self.documents if each.key not in self.hopeless])
 
 
 def what_is_left(
@@ -25,7 +32,7 @@ def what_is_left(
     A failed document may have Markdown: of an earlier version, when the changed one could not be read.
     """
     entries = {entry.key: entry for entry in inputs}
-    documents, changed, skipped = [], [], 0
+    documents, changed, skipped, hopeless = [], [], 0, dict[str, Reason]()
     for key in pdf_keys(entries):
         entry, past = entries[key], history.get(key)
         etag_now = outputs.get(output_key(key))
@@ -33,11 +40,13 @@ def what_is_left(
         is_changed = etag_now is not None and past is not None and past.etag != entry.etag
         if etag_now is None or has_failed or (is_changed and redo_changed):
             documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, _next_attempt(past)))
+            if past is not None and (reason := _hopeless(past, entry)):
+                hopeless[key] = reason
             continue
         skipped += 1
         if is_changed:
             changed.append(key)
-    return Selection(documents, skipped, changed)
+    return Selection(documents, skipped, changed, hopeless)
 
 
 def what_failed(
@@ -45,14 +54,23 @@ def what_failed(
 ) -> Selection:
     """Every document whose final outcome is failed or partial, for one of the reasons (none given: for any)."""
     entries = {entry.key: entry for entry in inputs}
-    documents = []
+    documents, hopeless = [], dict[str, Reason]()
     for key, past in sorted(history.items(), key=lambda item: item[0].encode()):
         if past.outcome == "ok" or (reasons and past.reason not in reasons):
             continue
         # An input that is gone stays in the run, so that its outcome becomes `missing` instead of silence.
         entry = entries.get(key, Entry(key, 0, past.etag))
         documents.append(SourceDocument(key, entry.size, entry.etag, outputs.get(output_key(key)), past.attempt + 1))
-    return Selection(documents, 0, [])
+        if reason := _hopeless(past, entry):
+            hopeless[key] = reason
+    return Selection(documents, 0, [], hopeless)
+
+
+def _hopeless(past: Final, entry: Entry) -> Reason | None:
+    """Why this very file must fail again; None where it may fare better."""
+    if past.outcome != "failed" or past.etag != entry.etag or past.reason is None:
+        return None
+    return past.reason if past.reason.is_hopeless else None
 
 
 def _next_attempt(past: Final | None) -> int:

@@ -30,6 +30,7 @@ LOST_SECONDS = 300.0
 BOOTING_SECONDS = 900.0
 """Image, model and first page take 5 to 8 minutes on machines of this kind; a boot that takes longer is suspicious."""
 
+_STATE_AFTER = {"done": "done", "gave_up": "failed", "failing": "failed", "over_budget": "over_budget"}
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -111,12 +112,12 @@ def standing(history: History, fleet: FleetRecord, now: datetime) -> Standing:
     """
     `waiting` for a machine, `booting`, then what the worker says (`starting`, `running`, `draining`), `interrupted` by
     AWS while the machine is being taken, `failed` while its boot script tries again. Final: `done`, `failed` (it gave
-    up, or read nothing), `expired` (the deadline, or the money is spent), `ended` (by `down`). `stale`: it should
-    speak and does not.
+    up, or read nothing), `expired` (the deadline), `over_budget` (the money is spent), `ended` (by `down`). `stale`: it
+    should speak and does not.
     """
     beat, mark = history.beat, history.mark
     if mark is not None and history.is_final:
-        return Standing({"done": "done", "gave_up": "failed", "failing": "failed"}.get(mark.why, "expired"), final=True)
+        return Standing(_STATE_AFTER.get(mark.why, "expired"), final=True)
     if over(fleet) <= now and not (beat and moment(beat.started) > over(fleet)):
         return Standing("expired" if over(fleet) == moment(fleet.expiry) else "ended", final=True)
     if booting := _booting(history, now):

@@ -5,7 +5,7 @@ from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_scre
 from pdfbatch.views.runs import runs_screen
 from pdfbatch.views.status import status_screen
 from pdfbatch.views.watch import watch
-from pdfbatch.views.words import as_json, duration, error_json, error_text, money, plural, readers, some
+from pdfbatch.views.words import as_json, duration, error_json, error_text, money, plural, readers, some, tally
 
 __all__ = [
     "Progress",
@@ -23,6 +23,7 @@ __all__ = [
     "runs_screen",
     "some",
     "status_screen",
+    "tally",
     "verdict_screen",
     "watch",
 ]

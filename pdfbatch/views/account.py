@@ -11,6 +11,19 @@ from pdfbatch.fleet.setup import Proposal
 from pdfbatch.views.words import plural
 
 _STYLE = {"ok": "green", "missing": "bold red", "warning": "yellow", "unknown": "yellow"}
+_USE = {
+    "AWS::IAM::Role": "what instances may do",
+    "AWS::IAM::InstanceProfile": "gives instances that role",
+    "AWS::IAM::ServiceLinkedRole": "AWS's own, to run Spot fleets; stays after --delete",
+    "AWS::EC2::SecurityGroup": "lets nothing in",
+    "AWS::Logs::LogGroup": "the workers' logs, kept a week",
+    "AWS::ECR::Repository": "the worker image; what is stored costs",
+    "AWS::SNS::Topic": "tells when a run is over",
+    "AWS::SNS::TopicPolicy": "lets that rule publish to the topic",
+    "AWS::SNS::Subscription": "mails what the topic tells",
+    "AWS::Events::Rule": "tells when a fleet expires, halts or fails",
+    "AWS::Budgets::Budget": "mails at 50 and 90 % of the month's EC2 spending",
+}
 _ACTION_STYLE = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 
 
@@ -36,14 +49,15 @@ def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
 
 
 def proposal_screen(proposal: Proposal) -> RenderableType:
-    """What the template would change."""
+    """What would be made or changed, a line each."""
     if proposal.kind == "nothing":
         return Text(f"The stack {proposal.stack} is as it should be; nothing to change.")
-    table = Table.grid(padding=(0, 2))
-    for _ in range(3):
-        table.add_column(overflow="fold")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("Change", "Resource", "Type", "Use"):
+        table.add_column(title, overflow="fold")
     for change in proposal.changes:
-        table.add_row(Text(change.action, style=_ACTION_STYLE.get(change.action, "")), change.name, change.type)
+        action = Text(change.action, style=_ACTION_STYLE.get(change.action, ""))
+        table.add_row(action, change.name, change.type.removeprefix("AWS::"), _USE.get(change.type, ""))
     head = Text(f"CloudFormation stack {proposal.stack}, to {proposal.kind}:", style="bold")
     return Group(Text(), head, table)
 

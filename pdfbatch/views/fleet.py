@@ -21,10 +21,12 @@ _MIB = 2**20
 def plan_screen(plan: Plan) -> RenderableType:
     """What will be done, in what time, for what money; the last lines are what a person must know before saying yes."""
     facts = _facts()
-    work, done = plan.work, plan.work.documents - plan.work.left
+    work = plan.work
+    done = work.documents - work.left - work.hopeless
+    hopeless = f", {work.hopeless:,} left out (would fail again; --all-failures)" if work.hopeless else ""
     facts.add_row(
         "documents",
-        Text(f"{work.documents:,} found, {done:,} done, {work.left:,} left, {_size(work.bytes_left)}"),
+        Text(f"{work.documents:,} found, {done:,} done, {work.left:,} left, {_size(work.bytes_left)}{hopeless}"),
     )
     facts.add_row("pages", Text(_pages(plan)))
     facts.add_row("engine", Text(plan.engine + (f", {plan.model}" if plan.model else "")))

@@ -33,6 +33,8 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         facts.append(("read by", readers(pages.read_by, report.engine)))
     if report.reasons:
         facts.append(("failures", Text(reasons(report.reasons), style="yellow")))
+    if report.stopped:
+        facts.append(("stopped", Text(some(report.stopped), style="red")))
     facts.append(("time", _time(report)))
     facts.append(("workers" if report.dollars is None else "instances", _machines(report)))
     if report.dollars is not None:

@@ -17,7 +17,18 @@ from pdfbatch.views.words import SHOWN_KEYS, STATE_STYLE, at, duration, money, p
 
 _SHOWN_NOTES = 3
 """Of sentences about single workers, where the rows are limited."""
-_PRESSING = ("failed", "expired", "ended", "interrupted", "waiting", "booting", "draining", "starting", "running")
+_PRESSING = (
+    "failed",
+    "over_budget",
+    "expired",
+    "ended",
+    "interrupted",
+    "waiting",
+    "booting",
+    "draining",
+    "starting",
+    "running",
+)
 
 
 def status_screen(status: RunStatus, rows: int | None = None) -> RenderableType:
@@ -286,7 +297,8 @@ def _notes(workers: Sequence[WorkerStatus]) -> list[Text]:
     notes = []
     for worker in workers:
         if worker.detail:
-            notes.append(Text(f"worker {worker.id} gave up: {worker.detail}", style="red"))
+            what = "stopped: the run's money is spent." if worker.state == "over_budget" else "gave up:"
+            notes.append(Text(f"worker {worker.id} {what} {worker.detail}", style="red"))
         elif worker.notice and not worker.final and worker.state != "waiting":
             notes.append(Text(f"worker {worker.id}: Spot interruption; a replacement will resume", style="yellow"))
         elif worker.stale and worker.state == "booting":

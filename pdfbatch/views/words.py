@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ STATE_STYLE = {
     "draining": "yellow",
     "interrupted": "yellow",
     "expired": "bold red",
+    "over_budget": "bold red",
     "ended": "yellow",
     "stale": "bold red",
     "failed": "bold red",
@@ -63,6 +65,11 @@ def some(keys: Sequence[str], total: int | None = None) -> str:
     """The first few keys, and how many more there are; `total` where the keys are not all."""
     more = (total or len(keys)) - min(len(keys), SHOWN_KEYS)
     return ", ".join(keys[:SHOWN_KEYS]) + (f", … {more:,} more" if more else "")
+
+
+def tally(names: Iterable[str]) -> str:
+    """How often each comes, the most frequent first: "encrypted 3, empty_file 1"."""
+    return ", ".join(f"{name} {count:,}" for name, count in Counter(names).most_common())
 
 
 def money(dollars: float | None) -> str:

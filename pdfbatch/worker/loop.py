@@ -122,6 +122,7 @@ class SliceRun:
             notice=self._notice,
             past=self._past,
             dollars=round(self._job.meter.dollars(), 6) if self._job.meter else 0.0,
+            price=self._job.meter.price if self._job.meter else 0.0,
         )
 
     def noticed(self, _notice: Notice) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pdfbatch.records import Heartbeat, Machine
 from pdfbatch.runs.signs import moment
-from pdfbatch.runs.stays import BOOT_SECONDS, NOTICE_SECONDS
+from pdfbatch.runs.stays import BOOT_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
 
 
 class Meter:
@@ -21,7 +21,7 @@ class Meter:
         self._clock = clock
         self._price = price
         self._dollars = 0.0
-        self._counted = moment(machine.booted) - timedelta(seconds=BOOT_SECONDS)
+        self._counted = self._known = moment(machine.booted) - timedelta(seconds=BOOT_SECONDS)
 
     @property
     def price(self) -> float:
@@ -33,21 +33,23 @@ class Meter:
             return self._dollars
 
     def set_price(self, price: float) -> None:
-        """From now on; what was counted stays."""
+        """A price that rose is counted since the last one was known: nobody told when it rose."""
         with self._lock:
-            self._count(self._clock())
-            self._price = price
+            now = self._clock()
+            self._count(now)
+            self._dollars += max(0.0, price - self._price) * _hours(now - self._known)
+            self._price, self._known = price, max(now, self._known)
 
     def inherit(self, last: Heartbeat) -> None:
         """Takes over the count of the slice's last heartbeat, before this worker's first one."""
         with self._lock:
             self._dollars = last.dollars
             if last.machine is not None and last.machine.instance == self._machine.instance:
-                self._counted = moment(last.at)
+                self._counted = self._known = moment(last.at)
                 return
             booted = moment(self._machine.booted) - timedelta(seconds=BOOT_SECONDS)
             self._dollars += self._price * _hours(_end_of(last, booted) - moment(last.at))
-            self._counted = booted
+            self._counted = self._known = booted
 
     def _count(self, now: datetime) -> None:
         self._dollars += self._price * _hours(now - self._counted)
@@ -56,7 +58,9 @@ class Meter:
 
 def _end_of(last: Heartbeat, limit: datetime) -> datetime:
     """When the machine before ended. One that fell silent without a word may have been paid for until `limit`."""
-    if last.notice or last.state in ("interrupted", "failed", "done"):
+    if last.state == "failed":
+        return min(limit, moment(last.at) + timedelta(seconds=FAILURE_SECONDS))
+    if last.notice or last.state in ("interrupted", "done"):
         return min(limit, moment(last.at) + timedelta(seconds=NOTICE_SECONDS))
     return limit
 

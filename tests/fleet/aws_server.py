@@ -3,24 +3,29 @@
 Run as `python -m tests.fleet.aws_server [HOST PORT]` in the repository's root; prints its port, ends with its stdin.
 Every request holds one lock (see tests/s3_server.py, whose faults on S3 work here as well).
 
-It answers itself, from simulated_fleets.py and moto_cloud.py where the sources stand:
+It answers itself, from simulated_fleets.py, market.py and moto_cloud.py where the sources stand:
   CreateFleet, DescribeFleets, DescribeFleetInstances, DescribeFleetHistory, ModifyFleet, DeleteFleets;
-  DescribeSpotPriceHistory, GetSpotPlacementScores; GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`.
+  DescribeSpotPriceHistory, GetSpotPlacementScores; DescribeLaunchTemplates in pages of 15; GetEbsDefaultKmsKeyId;
+  GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`; GetProducts of the price list (price_list.py).
 All else is moto's, and where moto is laxer than AWS this stands before it: a ClientToken is honoured (the first answer
 again, or IdempotentParameterMismatch); user data of more than 16,384 bytes is refused; what a RunInstances is to launch
-from is checked, in a dry run too; the public parameters of Deep Learning and Ubuntu images exist, and so do the images.
+from is checked, in a dry run too; an instance whose disks need a key that the fleet may not use dies at once
+(moto_keys.py); the public parameters of Deep Learning and Ubuntu images exist, and so do the images.
 Requests are read and answers written by moto's parsers and serializers after botocore's models.
 
 Orders for tests are PUTs of JSON:
   `/_tick`: AWS goes one step further at once (a thread does so every 0.3 s unless `/_ticking` was set to false);
   `/_clock` {"forward_seconds": n}: for fleets and prices it is later from now on;
   `/_interrupt` {"instance"}: AWS takes it back; `/_shutdown` {"instance"}: it shut itself down;
-  `/_capacity` {"zone", "available": bool}; `/_scores` {zone: 1 to 10}; `/_prices` {type: {zone: dollars an hour}};
+  `/_capacity` {"zone", "available": bool, "sub_type": of the event that tells of it}; `/_scores` {zone: 1 to 10};
+  `/_prices` {type: {zone: dollars an hour}};
+      ordered again, they rise or fall at that time: what was launched with a MaxPrice below them is interrupted;
   `/_quota` {"code", "value", "default"}: vCPUs, null for none; a fleet launches nothing beyond `value`;
   `/_faults` [fault, …]: those of tests/s3_server.py, and {"action", "code", "message", "status"} to answer a call with
       an error; "nth": n spares the n - 1 calls before; "times": n, default 1; "lose": true does the call first.
 GETs: `/_calls`: [{"service", "action", "parameters", "error"}, …] in order, error "" for one that went well;
-  `/_instances`: the living instances of fleets, with their user data.
+  `/_instances`: the living instances of fleets, with their user data;
+  `/_spent`: dollars for all instances of fleets so far, without disks and addresses.
 A POST to `/moto-api/reset` makes everything new, orders too.
 """
 
@@ -49,7 +54,9 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.datastructures import MultiDict
 from werkzeug.serving import make_server
 
-from tests.fleet.moto_cloud import QUOTA_NAMES, Market, MotoCloud
+from tests.fleet.market import QUOTA_NAMES, Market
+from tests.fleet.moto_cloud import MotoCloud
+from tests.fleet.price_list import products
 from tests.fleet.simulated_fleets import Fleets, Json, Refused
 from tests.s3_server import FaultyS3, Quiet
 
@@ -195,6 +202,8 @@ class Aws:
             "DeleteFleets": fleets.delete,
             "DescribeSpotPriceHistory": cloud.price_history,
             "GetSpotPlacementScores": cloud.placement_scores,
+            "DescribeLaunchTemplates": cloud.launch_templates,
+            "GetEbsDefaultKmsKeyId": cloud.keys.default,
         }
         if call.service == "ec2":
             self._check_ec2(cloud, call)
@@ -204,6 +213,8 @@ class Aws:
                 return call.answer(ours[call.action](call.parameters))
         if call.service == "service-quotas" and call.parameters.get("ServiceCode") == "ec2":
             return call.answer({"Quota": self._quota(call)})
+        if call.service == "pricing" and call.action == "GetProducts":
+            return call.answer(products(call.parameters, call.region))
         return self._pass_on(environ)
 
     def _check_ec2(self, cloud: MotoCloud, call: Call) -> None:
@@ -236,10 +247,13 @@ class Aws:
         told: Any = None
         if method == "GET":
             living = (row for cloud, _ in self.regions.values() for row in cloud.listed())
-            told = self.calls if what == "calls" else list(living)
+            told = {"calls": lambda: self.calls, "instances": lambda: list(living), "spent": self._spent}[what]()
         else:
             getattr(self, f"order_{what}")(wish)
         return Answer(200, {"Content-Type": "application/json"}, json.dumps(told, default=_plain).encode())
+
+    def _spent(self) -> float:
+        return sum(fleet.spent for _, fleets in self.regions.values() for fleet in fleets.fleets.values())
 
     def order_tick(self, wish: Any) -> None:
         self.tick()
@@ -260,13 +274,15 @@ class Aws:
         return next(c for c, _ in self.regions.values() if any(i.id == instance for i in c.ec2.all_instances()))
 
     def order_capacity(self, wish: Json) -> None:
-        (self.market.closed.discard if wish["available"] else self.market.closed.add)(wish["zone"])
+        self.market.closed.pop(wish["zone"], None)
+        if not wish["available"]:
+            self.market.closed[wish["zone"]] = wish.get("sub_type", "spotFleetRequestConfigurationInvalid")
 
     def order_scores(self, wish: dict[str, int]) -> None:
         self.market.scores = wish
 
     def order_prices(self, wish: dict[str, dict[str, float]]) -> None:
-        self.market.prices.update(wish)
+        self.market.order(wish, self.now())
 
     def order_quota(self, wish: Json) -> None:
         for quotas, name in ((self.market.quotas, "value"), (self.market.default_quotas, "default")):

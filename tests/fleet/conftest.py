@@ -16,6 +16,7 @@ import boto3
 import pytest
 
 from pdfbatch.fleet.names import Names
+from pdfbatch.fleet.policies import SERVICE_ROLES
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -92,6 +93,10 @@ class Account:
         living: list[dict[str, Any]] = json.loads(self._ask("_instances"))
         return living
 
+    def spent(self) -> float:
+        """Dollars for the instances of all fleets so far, without disks and addresses."""
+        return float(json.loads(self._ask("_spent")))
+
     def _ask(self, path: str, body: bytes | None = None, method: str = "GET") -> bytes:
         request = urllib.request.Request(f"{self.endpoint}/{path}", body, method=method)
         with urllib.request.urlopen(request) as answer:
@@ -112,6 +117,9 @@ class Account:
         iam.create_role(RoleName=names.role(REGION), AssumeRolePolicyDocument=json.dumps(TRUST))
         iam.create_instance_profile(InstanceProfileName=names.role(REGION))
         iam.add_role_to_instance_profile(InstanceProfileName=names.role(REGION), RoleName=names.role(REGION))
+        for role, service in SERVICE_ROLES.items():
+            path = f"/aws-service-role/{service}/"
+            iam.create_role(RoleName=role, Path=path, AssumeRolePolicyDocument=json.dumps(TRUST))
         vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
         ec2.create_security_group(GroupName=names.security_group, Description="pdfbatch workers", VpcId=vpc)
         self.client("logs").create_log_group(logGroupName=names.log_group)

@@ -1,9 +1,9 @@
-"""What simulated fleets act upon: moto's own EC2 in this process, and a Spot market that moto lacks.
+"""What simulated fleets act upon: moto's own EC2 in this process.
 
 Instances are made in moto's backend with everything their launch template says (moto's own fleets drop the profile,
 the metadata options, the volumes and the shutdown behaviour), so that DescribeInstances, DescribeTags and
-TerminateInstances of moto see them. The prices are of the order of those in the project's facts on Spot (section 2.7),
-the names of the public parameters from its section 2.3.
+TerminateInstances of moto see them. The names of the public parameters are from the project's facts on Spot (section
+2.3).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import base64
 import re
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,32 +20,14 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.exceptions import ServiceException
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import Ami
-from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.ec2.models.instances import StateReason
 from moto.ec2.utils import convert_tag_spec, filter_dict_attribute_mapping, filter_iam_instance_profiles
 from moto.ssm.models import Parameter, ssm_backends
 
-from tests.fleet.simulated_fleets import NO_CAPACITY, Json, NotLaunched, Refused, page
+from tests.fleet.market import Market, quota_code, vcpus
+from tests.fleet.moto_keys import DiskKeys
+from tests.fleet.simulated_fleets import NO_CAPACITY, SCARCE, Json, NotLaunched, Pool, Refused, page
 
-BASE_PRICES = {
-    "g4dn.xlarge": 0.19,
-    "g4dn.2xlarge": 0.29,
-    "g4dn.4xlarge": 0.39,
-    "g5.xlarge": 0.41,
-    "g5.2xlarge": 0.51,
-    "g6.xlarge": 0.41,
-    "g6.2xlarge": 0.41,
-}
-DOLLARS_A_VCPU = 0.03
-"""Of types that have no base price."""
-ZONE_FACTORS = {"a": 1.0, "b": 1.06, "c": 0.97, "d": 1.12, "e": 1.2, "f": 1.03}
-QUOTA_CODES = {"g": "L-3819A6DF", "vt": "L-3819A6DF", "p": "L-7212CCBC"}
-STANDARD_QUOTA = "L-34B43A08"
-QUOTA_NAMES = {
-    "L-3819A6DF": "All G and VT Spot Instance Requests",
-    "L-7212CCBC": "All P4, P3 and P2 Spot Instance Requests",
-    STANDARD_QUOTA: "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
-}
 PUBLIC_IMAGES = {
     "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id": (
         "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) 20261120"
@@ -59,41 +41,9 @@ PUBLIC_IMAGES = {
 }
 IMAGE_GIB = 75
 """Root volume that the public images need at least."""
-PRICE_CHANGES = timedelta(hours=6)
-PRICES_KEPT = 12
+TEMPLATES_A_PAGE = 15
 
 filter_dict_attribute_mapping["instance-lifecycle"] = "lifecycle"  # AWS has this filter of DescribeInstances
-
-
-class Market:
-    """What tests may order of Spot, by the names of zones and types."""
-
-    def __init__(self) -> None:
-        self.prices: dict[str, dict[str, float]] = {}
-        """By type and zone; a type that is here is offered in these zones only."""
-        self.scores: dict[str, int] = {}
-        self.closed: set[str] = set()
-        """Zones without capacity."""
-        self.quotas: dict[str, float] = {}
-        self.default_quotas: dict[str, float] = {}
-
-    def price(self, type_: str, zone: str) -> float | None:
-        if type_ in self.prices:
-            return self.prices[type_].get(zone)
-        offered = INSTANCE_TYPE_OFFERINGS["availability-zone"].get(zone[:-1], [])
-        if not any(offer["InstanceType"] == type_ and offer["Location"] == zone for offer in offered):
-            return None
-        base = BASE_PRICES.get(type_, DOLLARS_A_VCPU * vcpus(type_))
-        return round(base * ZONE_FACTORS.get(zone[-1], 1.0), 4)
-
-
-def vcpus(type_: str) -> int:
-    return int(INSTANCE_TYPES[type_]["VCpuInfo"]["DefaultVCpus"])
-
-
-def quota_code(type_: str) -> str:
-    family = re.match(r"[a-z]+", type_)
-    return QUOTA_CODES.get(family.group() if family else "", STANDARD_QUOTA)
 
 
 class PublicImage(Ami):
@@ -111,6 +61,7 @@ class MotoCloud:
         self.market = market
         self.now = now
         self.ec2: Any = ec2_backends[DEFAULT_ACCOUNT_ID][region]
+        self.keys = DiskKeys(region, self.ec2)
         for name, image in PUBLIC_IMAGES.items():
             self._publish(name, image)
 
@@ -169,42 +120,45 @@ class MotoCloud:
             text = f"Value ({name or arn}) for parameter iamInstanceProfile.{kind} is invalid."
             raise Refused("InvalidParameterValue", f"{text} Invalid IAM Instance Profile {kind}") from None
 
-    def price(self, instance_type: str, zone: str) -> float | None:
-        return self.market.price(instance_type, zone)
+    def price(self, pool: Pool) -> float | None:
+        if pool.on_demand and self.market.price(pool.type, pool.zone) is not None:
+            return self.market.on_demand(pool.type)
+        return self.market.price(pool.type, pool.zone)
 
-    def launch(self, fleet: str, template: Json, instance_type: str, zone: str, subnet: str | None) -> str:
+    def launch(self, fleet: str, pool: Pool) -> str:
         try:
-            self._may_launch(template, instance_type, zone)
-            instance = self._run(template, instance_type, zone, subnet)
+            self._may_launch(pool)
+            instance = self._run(pool)
         except (Refused, ServiceException) as error:
-            why = f"{instance_type}, Linux/UNIX: {error.message}"
+            why = f"{pool.type}, Linux/UNIX: {error.message}"
             raise NotLaunched("spotFleetRequestConfigurationInvalid", why) from None
         instance.add_tags({"aws:ec2:fleet-id": fleet})
+        if not self.keys.may_be_used(self._data(pool.template)):
+            self._ended(instance.id, "Client.InternalError", "Client error on launch")
         return str(instance.id)
 
-    def _may_launch(self, template: Json, instance_type: str, zone: str) -> None:
-        self.check(template)
-        pool = f"{instance_type}, {self.image_of(template)}, Linux/UNIX"
-        if self.market.price(instance_type, zone) is None:
-            why = f"{pool}, {zone}, requested instance type is not supported in the requested Availability Zone"
-            raise NotLaunched("launchSpecUnusable", why, kind="information")
-        if zone in self.market.closed:
-            raise NotLaunched("spotFleetRequestConfigurationInvalid", f"{pool}: {NO_CAPACITY}")
-        limit = self.market.quotas.get(quota_code(instance_type))
-        if limit is not None and self._spot_vcpus(quota_code(instance_type)) + vcpus(instance_type) > limit:
+    def _may_launch(self, pool: Pool) -> None:
+        self.check(pool.template)
+        if pool.zone in self.market.closed:
+            where = f"{pool.type}, {self.image_of(pool.template)}, Linux/UNIX"
+            why = SCARCE.format(pool.type, pool.zone) if pool.on_demand else NO_CAPACITY
+            raise NotLaunched(self.market.closed[pool.zone], f"{where}: {why}")
+        code = quota_code(pool.type, pool.on_demand)
+        limit = self.market.quotas.get(code)
+        if limit is not None and self._vcpus_of(code) + vcpus(pool.type) > limit:
             raise NotLaunched("spotInstanceCountLimitExceeded", "Max spot instance count exceeded", final=True)
 
-    def _spot_vcpus(self, code: str) -> int:
+    def _vcpus_of(self, code: str) -> int:
+        """In use of a quota."""
         return sum(
             vcpus(instance.instance_type)
             for instance in self.ec2.all_instances()
-            if instance.lifecycle == "spot"
-            and instance.state in ("pending", "running")
-            and quota_code(instance.instance_type) == code
+            if instance.state in ("pending", "running")
+            and quota_code(instance.instance_type, instance.lifecycle != "spot") == code
         )
 
-    def _run(self, template: Json, instance_type: str, zone: str, subnet: str | None) -> Any:
-        data = self._data(template)
+    def _run(self, pool: Pool) -> Any:
+        data = self._data(pool.template)
         tags = convert_tag_spec(data.get("TagSpecifications") or [])
         if (data.get("MetadataOptions") or {}).get("InstanceMetadataTags") == "enabled":
             for key in tags.get("instance", {}):
@@ -216,26 +170,27 @@ class MotoCloud:
             1,
             data.get("UserData"),
             list(data.get("SecurityGroups") or []),
-            instance_type=instance_type,
+            instance_type=pool.type,
             is_instance_type_default=False,
-            placement=zone,
+            placement=pool.zone,
             region_name=self.region,
-            subnet_id=subnet,
+            subnet_id=pool.subnet,
             key_name=data.get("KeyName"),
             security_group_ids=list(data.get("SecurityGroupIds") or []),
             nics=data.get("NetworkInterfaces") or [],
             associate_public_ip=None,
             tags=tags,
             ebs_optimized=bool(data.get("EbsOptimized")),
-            instance_market_options="spot",
+            instance_market_options=None if pool.on_demand else "spot",
             instance_initiated_shutdown_behavior=data.get("InstanceInitiatedShutdownBehavior"),
-            launch_template={name: value for name, value in template.items() if value},
+            launch_template={name: value for name, value in pool.template.items() if value},
             metadata_options=data.get("MetadataOptions") or {},
             **optional,
         )
         instance = reservation.instances[0]
         instance.launch_time = self.now()
-        instance.spot_instance_request_id = f"sir-{uuid.uuid4().hex[:8]}"
+        if not pool.on_demand:
+            instance.spot_instance_request_id = f"sir-{uuid.uuid4().hex[:8]}"
         profile = data.get("IamInstanceProfile") or {}
         if profile:
             self.ec2.associate_iam_instance_profile(instance.id, profile.get("Name"), profile.get("Arn"))
@@ -290,7 +245,8 @@ class MotoCloud:
 
     def about(self, instance: str) -> Json:
         found = self.ec2.get_instance(instance)
-        return {"InstanceType": found.instance_type, "SpotInstanceRequestId": found.spot_instance_request_id}
+        request = {"SpotInstanceRequestId": found.spot_instance_request_id} if found.lifecycle == "spot" else {}
+        return {"InstanceType": found.instance_type} | request
 
     def listed(self) -> list[Json]:
         """The living instances of fleets, for whoever boots them."""
@@ -305,34 +261,29 @@ class MotoCloud:
         return rows
 
     def price_history(self, wish: Json) -> Json:
-        """DescribeSpotPriceHistory: newest first; with a StartTime also the price that was in force then."""
+        """DescribeSpotPriceHistory."""
         zones = [zone.name for zone in self.ec2.describe_availability_zones()]
-        if wish.get("AvailabilityZone"):
-            zones = [zone for zone in zones if zone == wish["AvailabilityZone"]]
-        types = wish.get("InstanceTypes") or list(self.market.prices) or list(BASE_PRICES)
-        for filter in wish.get("Filters", []):
-            if filter["Name"] == "availability-zone":
-                zones = [zone for zone in zones if zone in filter["Values"]]
-            elif filter["Name"] == "instance-type":
-                types = filter["Values"]
-        if "Linux/UNIX" not in (wish.get("ProductDescriptions") or ["Linux/UNIX"]):
-            zones = []
-        rows = [row for type_ in types for zone in zones for row in self._prices(type_, zone, wish)]
-        return page("SpotPriceHistory", rows, wish)
+        return page("SpotPriceHistory", self.market.history(zones, wish, self.now()), wish)
 
-    def _prices(self, type_: str, zone: str, wish: Json) -> list[Json]:
-        price, changed, rows = self.market.price(type_, zone), self.now() - PRICE_CHANGES / 2, list[Json]()
-        if price is None:
-            return rows
-        for number in range(PRICES_KEPT):
-            if changed <= (wish.get("EndTime") or self.now()):
-                now = f"{price * (1 + 0.02 * (number % 3)):.6f}"
-                about = {"InstanceType": type_, "AvailabilityZone": zone, "ProductDescription": "Linux/UNIX"}
-                rows.append(about | {"SpotPrice": now, "Timestamp": changed})
-            if wish.get("StartTime") and changed <= wish["StartTime"]:
-                break
-            changed -= PRICE_CHANGES
-        return rows
+    def launch_templates(self, wish: Json) -> Json:
+        """DescribeLaunchTemplates: 15 rows where the caller does not say how many, as AWS; moto drops the rest."""
+        filters = {each["Name"]: each["Values"] for each in wish.get("Filters", [])}
+        found = self.ec2.describe_launch_templates(
+            wish.get("LaunchTemplateNames"), wish.get("LaunchTemplateIds"), filters
+        )
+        rows = [
+            {
+                "CreateTime": each.create_time,
+                "CreatedBy": f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:root",
+                "DefaultVersionNumber": each.default_version_number,
+                "LatestVersionNumber": each.latest_version_number,
+                "LaunchTemplateId": each.id,
+                "LaunchTemplateName": each.name,
+                "Tags": self.tags(each.id),
+            }
+            for each in found
+        ]
+        return page("LaunchTemplates", rows, wish, TEMPLATES_A_PAGE)
 
     def placement_scores(self, wish: Json) -> Json:
         """GetSpotPlacementScores; tests order the scores."""

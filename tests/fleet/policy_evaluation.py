@@ -2,15 +2,14 @@
 
 After the IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: condition operators". It knows what
 our policies use and refuses anything else, so that nothing passes by being overlooked: Action and Resource with `*` and
-`?`, the reserved variables `${*}`, `${?}`, `${$}`, StringEquals, StringLike, Null and
-ForAllValues:StringEquals. A condition on a key that the request
-does not carry does not hold.
+`?`, the reserved variables `${*}`, `${?}`, `${$}`, StringEquals, StringLike, ArnLike, Bool, any of these with IfExists,
+Null, and ForAllValues:StringEquals. A condition on a key that the request does not carry holds only with IfExists.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _SIGN = re.compile(r"\$\{(?P<literal>[*?$])\}|(?P<any>\*)|(?P<one>\?)|(?P<variable>\$\{)")
@@ -46,11 +45,10 @@ def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str
     if operator == "ForAllValues:StringEquals":  # holds where the request has no value; keys are one string, by commas
         return set(context.get(key, "").split(",")) - {""} <= set(values)
     if key not in context:
-        return False
-    if operator == "StringEquals":
-        return context[key] in values
-    assert operator == "StringLike", f"a condition operator this evaluation does not know: {operator}"
-    return any(_matches(value, context[key]) for value in values)
+        return operator.endswith("IfExists")
+    kind = operator.removesuffix("IfExists")
+    assert kind in _SINGLE, f"a condition operator this evaluation does not know: {operator}"
+    return any(_SINGLE[kind](value, context[key]) for value in values)
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -61,6 +59,23 @@ def _matches(pattern: str, text: str) -> bool:
         expression += re.escape(sign["literal"]) if sign["literal"] else ".*" if sign["any"] else "."
         end = sign.end()
     return re.fullmatch(expression + re.escape(pattern[end:]), text, re.DOTALL) is not None
+
+
+def _matches_arn(pattern: str, arn: str) -> bool:
+    """Each of the six parts by itself: `*` does not reach over a colon. The last part may hold colons."""
+    patterns, parts = pattern.split(":", 5), arn.split(":", 5)
+    assert len(patterns) == 6, f"an ARN has six parts: {pattern}"
+    return len(parts) == 6 and all(map(_matches, patterns, parts))
+
+
+_SINGLE: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": str.__eq__,
+    "StringLike": _matches,
+    "ArnLike": _matches_arn,
+    "ArnEquals": _matches_arn,  # by the IAM guide the same
+    "Bool": lambda value, given: value.lower() == given.lower(),
+}
+"""Operators on a key of one value: whether a value of the policy suits the request's."""
 
 
 def _list(value: str | list[str]) -> list[str]:

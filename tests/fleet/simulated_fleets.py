@@ -7,13 +7,15 @@ Where the behaviour is known from:
 - states, activity, event types and sub-types: botocore's model (FleetData, EventInformation) and awscli's examples;
 - duplicate pools → InvalidFleetConfig: aws-plugin-for-slurm #19, terraform-aws-github-runner #2904 and #5297;
 - a launch that failed → `error` / `spotFleetRequestConfigurationInvalid` and its text: terraform-provider-aws #26493,
-  npk #70; all of them → `allLaunchSpecsTemporarilyBlacklisted`: ecs-selenium #12;
+  npk #70, of On-Demand #1496; all of them → `allLaunchSpecsTemporarilyBlacklisted`: ecs-selenium #12;
+- a price above the ceiling → `launchSpecUnusable` and its text, or `fleetProgressHalted`: EC2 guide, "Monitor fleet
+  events"; it interrupts what runs: botocore's model (FleetLaunchTemplateOverrides, `MaxPrice`);
 - replacement of whatever ended, expiry, lingering deleted fleets, price-capacity-optimized and its heedlessness of the
   order of overrides: the project's facts on Spot fleets and the EC2 guide.
 Assumed, because no source says it: the error of a ValidUntil in the past; that an expired fleet stays `active` (the
 API has no state `expired`); that deleting a deleted fleet again is `fleetNotInDeletableState`. Other than in AWS, a
-fleet is checked before it is made and not soon after, and its history is not late. Left out: weights, on-demand,
-`request` and `instant`.
+fleet is checked before it is made and not soon after, and its history is not late. Left out: weights,
+`request` and `instant`, fleets of both markets.
 """
 
 from __future__ import annotations
@@ -21,21 +23,21 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Json = dict[str, Any]
 EVENT_TYPES = {"instance-change": "instanceChange", "fleet-change": "fleetRequestChange", "service-error": "error"}
 STRATEGIES = ("lowest-price", "diversified", "capacity-optimized", "capacity-optimized-prioritized")
 LAUNCHING = ("submitted", "active", "modifying")
+LEAST_CEILING = 0.001
 DEFAULT_LIFE = timedelta(days=7)
 NO_CAPACITY = "There is no Spot capacity available that matches your request."
-ALL_FAILED = (
-    "Several attempts to launch instances have failed. Either the request could not be satisfied or the configuration"
-    " is not valid. We will retry the request again later. For more information, see the description of the event."
-)
+SCARCE = "We currently do not have sufficient {} capacity in the Availability Zone you requested ({})."
+ALL_FAILED = "Several attempts to launch instances have failed. We will retry the request again later."
+ALL_TOO_DEAR = "The price in every launch specification is not valid because it is below the Spot price."
 
 
 class Refused(Exception):
@@ -55,6 +57,18 @@ class NotLaunched(Exception):
         """`final`: the other pools need not be tried."""
 
 
+class Pool(NamedTuple):
+    """Where an instance may come from: one override of a fleet's."""
+
+    template: Json
+    type: str
+    zone: str
+    subnet: str | None
+    on_demand: bool = False
+    ceiling: float | None = None
+    """Dollars an hour above which AWS launches no Spot instance and interrupts those it has."""
+
+
 class Cloud(Protocol):
     """What fleets act upon."""
 
@@ -62,20 +76,21 @@ class Cloud(Protocol):
     def check(self, template: Json) -> None:
         """Raises Refused for a launch template that nothing can be launched from."""
 
-    def price(self, instance_type: str, zone: str) -> float | None:
+    def price(self, pool: Pool) -> float | None:
         """Dollars an hour; None where the type is not offered."""
 
-    def launch(self, fleet: str, template: Json, instance_type: str, zone: str, subnet: str | None) -> str:
+    def launch(self, fleet: str, pool: Pool) -> str:
         """The new instance's id; raises NotLaunched."""
 
     def type_of(self, template: Json) -> str: ...
     def image_of(self, template: Json) -> str: ...
     def is_living(self, instance: str) -> bool: ...
     def terminate(self, instance: str) -> None: ...
+    def interrupt(self, instance: str) -> None: ...
     def tag(self, resource: str, tags: list[Json]) -> None: ...
     def tags(self, resource: str) -> list[Json]: ...
     def about(self, instance: str) -> Json:
-        """InstanceType and SpotInstanceRequestId."""
+        """InstanceType, and SpotInstanceRequestId of a Spot instance."""
 
 
 @dataclass
@@ -89,9 +104,11 @@ class Fleet:
     policy: str
     state: str = "submitted"
     expired: bool = False
-    instances: list[str] = field(default_factory=list)
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    """Since the last launch: sub-type and description, each once."""
+    instances: dict[str, Pool] = field(default_factory=dict)
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    """Since the last launch: event type, sub-type and description, each once."""
+    spent: float = 0.0
+    """Dollars for instances, without their disks and addresses."""
     history: list[Json] = field(default_factory=list)
 
     @property
@@ -99,12 +116,18 @@ class Fleet:
         return bool(self.wish.get("TerminateInstancesWithExpiration", False))
 
     @property
+    def on_demand(self) -> bool:
+        capacity = self.wish["TargetCapacitySpecification"]
+        return bool(capacity.get("OnDemandTargetCapacity") or capacity.get("DefaultTargetCapacityType") == "on-demand")
+
+    @property
     def activity(self) -> str:
         if len(self.instances) > self.target or (self.instances and self.state == "deleted_terminating"):
             return "pending_termination"
         if len(self.instances) >= self.target:
             return "fulfilled"
-        return "error" if self.failures else "pending_fulfillment"
+        has_error = any(kind == "error" for kind, _, _ in self.failures)
+        return "error" if has_error else "pending_fulfillment"
 
 
 class Fleets:
@@ -114,6 +137,7 @@ class Fleets:
         self.cloud = cloud
         self.now = now
         self.fleets: dict[str, Fleet] = {}
+        self._ticked = now()
 
     def create(self, wish: Json) -> Json:
         self._check(wish)
@@ -193,9 +217,12 @@ class Fleets:
     def tick(self) -> None:
         """AWS goes one step further with every fleet."""
         for fleet in self.fleets.values():
+            self._charge(fleet)
+            self._interrupt_dear(fleet)
             self._notice_ends(fleet)
             self._change(fleet)
             self._fit(fleet)
+        self._ticked = self.now()
 
     def _check(self, wish: Json) -> None:
         if wish.get("Type", "maintain") != "maintain":
@@ -211,27 +238,53 @@ class Fleets:
             raise Refused("MissingParameter", "The request must contain the parameter LaunchTemplateConfigs")
         for config in wish["LaunchTemplateConfigs"]:
             self.cloud.check(config["LaunchTemplateSpecification"])
-        pools = [pool[1:3] for pool in self._pools(wish)]
-        if len(set(pools)) < len(pools):
+        self._check_capacity(wish["TargetCapacitySpecification"])
+        pools = self._pools(wish, on_demand=False)
+        if len({(pool.type, pool.zone) for pool in pools}) < len(pools):
             raise Refused("InvalidFleetConfig", "The fleet configuration contains duplicate instance pools.")
+        if any(pool.ceiling is not None and pool.ceiling < LEAST_CEILING for pool in pools):
+            raise Refused("InvalidParameterValue", "The maximum price is too low.")
 
-    def _pools(self, wish: Json) -> list[tuple[Json, str, str, str | None]]:
-        """Launch template, type, zone and subnet of every override, in the order AWS tries them."""
+    def _check_capacity(self, capacity: Json) -> None:
+        total, market = int(capacity["TotalTargetCapacity"]), capacity.get("DefaultTargetCapacityType")
+        counts = {name: int(capacity.get(f"{name}TargetCapacity") or 0) for name in ("OnDemand", "Spot")}
+        if sum(counts.values()) > total:
+            raise Refused("InvalidTargetCapacitySpecification", "The capacities of both markets exceed the total.")
+        if (counts["OnDemand"] or market == "on-demand") and counts["OnDemand"] not in (0, total):
+            raise Refused("InvalidParameterValue", "Fleets of one market alone are simulated.")
+
+    def _pools(self, wish: Json, on_demand: bool) -> list[Pool]:
+        """The pool of every override, in the order AWS tries them."""
+        strategy = wish.get("OnDemandOptions" if on_demand else "SpotOptions", {}).get("AllocationStrategy")
+        by_priority = strategy in ("capacity-optimized-prioritized", "prioritized")
         found = []
         for config in wish["LaunchTemplateConfigs"]:
             template = config["LaunchTemplateSpecification"]
             for override in config.get("Overrides") or [{}]:
                 type_ = override.get("InstanceType") or self.cloud.type_of(template)
-                zone = self.cloud.zone_of(override)
-                rank = self.cloud.price(type_, zone) or float("inf")
-                if wish.get("SpotOptions", {}).get("AllocationStrategy") == "capacity-optimized-prioritized":
-                    rank = float(override.get("Priority", "inf"))
-                found.append((rank, (template, type_, zone, override.get("SubnetId"))))
+                ceiling = None if on_demand or "MaxPrice" not in override else float(override["MaxPrice"])
+                subnet = override.get("SubnetId")
+                pool = Pool(template, type_, self.cloud.zone_of(override), subnet, on_demand, ceiling)
+                rank = self.cloud.price(pool) or float("inf")
+                found.append((float(override.get("Priority", "inf")) if by_priority else rank, pool))
         return [pool for _, pool in sorted(found, key=lambda ranked: ranked[0])]
+
+    def _charge(self, fleet: Fleet) -> None:
+        """For what ran since the last tick, at the price of now; what an expiry ends is ended in time."""
+        until = min(self.now(), fleet.valid_until) if fleet.ends_with_expiry else self.now()
+        hours = max(until - self._ticked, timedelta()) / timedelta(hours=1)
+        for pool in fleet.instances.values():
+            price = self.cloud.price(pool) or 0.0
+            fleet.spent += hours * (price if pool.ceiling is None else min(price, pool.ceiling))
+
+    def _interrupt_dear(self, fleet: Fleet) -> None:
+        for id, pool in fleet.instances.items():
+            if _is_too_dear(self.cloud.price(pool), pool) and self.cloud.is_living(id):
+                self.cloud.interrupt(id)
 
     def _notice_ends(self, fleet: Fleet) -> None:
         for id in [id for id in fleet.instances if not self.cloud.is_living(id)]:
-            fleet.instances.remove(id)
+            del fleet.instances[id]
             self._note(fleet, "instanceChange", "terminated", instance=id)
 
     def _change(self, fleet: Fleet) -> None:
@@ -252,47 +305,58 @@ class Fleets:
     def _fit(self, fleet: Fleet) -> None:
         """Ends or starts instances until there are as many as there should be."""
         if fleet.state == "deleted_terminating" or (fleet.expired and fleet.ends_with_expiry):
-            self._end(fleet, fleet.instances[:])
+            self._end(fleet, list(fleet.instances))
         elif fleet.state == "active" and not fleet.expired:
             if fleet.policy == "termination":
-                self._end(fleet, fleet.instances[fleet.target :])
+                self._end(fleet, list(fleet.instances)[fleet.target :])
             while len(fleet.instances) < fleet.target and self._launch_one(fleet):
                 pass
 
     def _end(self, fleet: Fleet, instances: Iterable[str]) -> None:
         for id in instances:
             self.cloud.terminate(id)
-            fleet.instances.remove(id)
+            del fleet.instances[id]
             self._note(fleet, "instanceChange", "terminated", instance=id)
 
     def _launch_one(self, fleet: Fleet) -> bool:
         try:
-            pools = self._pools(fleet.wish)
+            pools = self._pools(fleet.wish, fleet.on_demand)
         except Refused as refusal:
             self._note_failure(fleet, NotLaunched("spotFleetRequestConfigurationInvalid", refusal.message))
             return False
-        for template, type_, zone, subnet in pools:
+        for pool in pools:
             try:
-                id = self.cloud.launch(fleet.id, template, type_, zone, subnet)
+                self._check_price(pool)
+                id = self.cloud.launch(fleet.id, pool)
             except NotLaunched as failure:
                 self._note_failure(fleet, failure)
                 if failure.final:
                     return False
                 continue
-            fleet.instances.append(id)
+            fleet.instances[id] = pool
             fleet.failures.clear()
-            about = {"instanceType": type_, "image": self.cloud.image_of(template)}
-            about |= {"productDescription": "Linux/UNIX", "availabilityZone": zone}
+            about = {"instanceType": pool.type, "image": self.cloud.image_of(pool.template)}
+            about |= {"productDescription": "Linux/UNIX", "availabilityZone": pool.zone}
             self._note(fleet, "instanceChange", "launched", json.dumps(about), id)
             return True
-        self._note_failure(fleet, NotLaunched("allLaunchSpecsTemporarilyBlacklisted", ALL_FAILED))
+        if all(_is_too_dear(self.cloud.price(pool), pool) for pool in pools):
+            self._note_failure(fleet, NotLaunched("fleetProgressHalted", ALL_TOO_DEAR, kind="information"))
+        else:
+            self._note_failure(fleet, NotLaunched("allLaunchSpecsTemporarilyBlacklisted", ALL_FAILED))
         return False
 
+    def _check_price(self, pool: Pool) -> None:
+        price = self.cloud.price(pool)
+        if price is None or _is_too_dear(price, pool):
+            where = f"{pool.type}, {self.cloud.image_of(pool.template)}, Linux/UNIX, {pool.zone}"
+            why = f"{where}, Spot bid price is less than Spot market price ${-1 if price is None else price:.4f}"
+            raise NotLaunched("launchSpecUnusable", why, kind="information")
+
     def _note_failure(self, fleet: Fleet, failure: NotLaunched) -> None:
-        told = (failure.sub_type, failure.description)
+        told = (failure.kind, failure.sub_type, failure.description)
         if told not in fleet.failures:
             fleet.failures.append(told)
-            self._note(fleet, failure.kind, *told)
+            self._note(fleet, *told)
 
     def _note(
         self, fleet: Fleet, kind: str, sub_type: str, description: str | None = None, instance: str | None = None
@@ -317,7 +381,7 @@ class Fleets:
             "Type": "maintain",
             "ExcessCapacityTerminationPolicy": fleet.policy,
             "FulfilledCapacity": float(len(fleet.instances)),
-            "FulfilledOnDemandCapacity": 0.0,
+            "FulfilledOnDemandCapacity": float(len(fleet.instances)) if fleet.on_demand else 0.0,
             "TargetCapacitySpecification": {**capacity, "TotalTargetCapacity": fleet.target},
             "TerminateInstancesWithExpiration": fleet.ends_with_expiry,
             "ReplaceUnhealthyInstances": bool(fleet.wish.get("ReplaceUnhealthyInstances", False)),
@@ -325,8 +389,12 @@ class Fleets:
         }
 
 
-def page(name: str, rows: list[Json], wish: Json) -> Json:
-    """The part of `rows` that MaxResults and NextToken ask for."""
+def _is_too_dear(price: float | None, pool: Pool) -> bool:
+    return price is not None and pool.ceiling is not None and price > pool.ceiling
+
+
+def page(name: str, rows: Sequence[object], wish: Json, size: int = 1000) -> Json:
+    """The part of `rows` that MaxResults and NextToken ask for; `size` rows where MaxResults does not say."""
     start = int(wish.get("NextToken") or 0)
-    end = start + int(wish.get("MaxResults") or 1000)
+    end = start + int(wish.get("MaxResults") or size)
     return {name: rows[start:end]} | ({"NextToken": str(end)} if end < len(rows) else {})

@@ -36,6 +36,30 @@ def test_a_template_nothing_can_be_launched_from_fails_in_a_dry_run_already(
         still_account.client("ec2").create_fleet(**wish(still_account, made))
 
 
+def test_launch_templates_are_listed_fifteen_a_page(still_account: Account) -> None:
+    ec2, data = still_account.client("ec2"), {"InstanceType": "g4dn.xlarge"}
+    for number in range(17):
+        tags = [{"ResourceType": "launch-template", "Tags": [{"Key": "number", "Value": str(number)}]}]
+        ec2.create_launch_template(LaunchTemplateName=f"t{number}", LaunchTemplateData=data, TagSpecifications=tags)
+    first = ec2.describe_launch_templates(Filters=[{"Name": "tag-key", "Values": ["number"]}])
+    assert len(first["LaunchTemplates"]) == 15
+    rest = ec2.describe_launch_templates(NextToken=first["NextToken"])
+    assert [told["LaunchTemplateName"] for told in rest["LaunchTemplates"]] == ["t15", "t16"]
+    assert rest["LaunchTemplates"][1]["Tags"] == [{"Key": "number", "Value": "16"}]
+    assert "NextToken" not in rest
+    with refused("InvalidLaunchTemplateName.NotFoundException"):
+        ec2.describe_launch_templates(LaunchTemplateNames=["nobody"])
+
+
+def test_the_default_key_of_disks_is_awss_own_until_another_one_is_set(account: Account) -> None:
+    ec2 = account.client("ec2")
+    assert ec2.get_ebs_default_kms_key_id()["KmsKeyId"] == "alias/aws/ebs"
+    assert ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"] is False
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    ec2.modify_ebs_default_kms_key_id(KmsKeyId=key)
+    assert ec2.get_ebs_default_kms_key_id()["KmsKeyId"] == key
+
+
 def test_a_good_dry_run_is_told_so_and_too_much_user_data_is_refused(still_account: Account) -> None:
     spec = {"LaunchTemplateId": template(still_account), "Version": "1"}
     with refused("DryRunOperation"):
@@ -70,6 +94,34 @@ def test_older_prices_are_told_back_to_the_one_in_force_at_the_start(still_accou
     assert len(times) == 5
     assert times == sorted(times, reverse=True)
     assert times[-1] <= start < times[-2]
+
+
+def test_the_history_tells_when_a_price_rose(still_account: Account) -> None:
+    still_account.order("clock", {"forward_seconds": 60})
+    still_account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.4}})
+    told = still_account.client("ec2").describe_spot_price_history(
+        InstanceTypes=["g4dn.xlarge"], AvailabilityZone="us-east-1a"
+    )["SpotPriceHistory"]
+    assert [float(row["SpotPrice"]) for row in told[:2]] == [0.4, 0.19]
+    assert told[0]["Timestamp"] > datetime.now(UTC) > told[1]["Timestamp"]
+
+
+def test_the_price_list_tells_a_plain_instance_from_all_that_costs_something_else(account: Account) -> None:
+    def prices(**wanted: str) -> list[float]:
+        told = account.client("pricing").get_products(
+            ServiceCode="AmazonEC2",
+            Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],
+        )["PriceList"]
+        terms = [term for entry in told for term in json.loads(entry)["terms"]["OnDemand"].values()]
+        return [float(each["pricePerUnit"]["USD"]) for term in terms for each in term["priceDimensions"].values()]
+
+    of_type = {"instanceType": "g4dn.xlarge", "regionCode": "us-east-1"}
+    plain = {"operatingSystem": "Linux", "tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used"}
+    assert prices(**of_type, **plain) == [0.526]
+    assert len(prices(**of_type)) == 5 and 0.0 in prices(**of_type)
+    assert prices(**of_type | {"regionCode": "eu-west-1"}, **plain) == []
+    assert prices(volumeApiName="gp3", productFamily="Storage") == [0.08]
+    assert len(prices(volumeApiName="gp3")) == 3
 
 
 def test_placement_scores_are_told_by_zone_id(still_account: Account) -> None:

@@ -7,18 +7,24 @@ subscription, AWS's own roles under their right names) is made here by hand.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import pytest
 
 from pdfbatch.errors import UsageError
+from pdfbatch.fleet import doctor
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.doctor import FIRST, REQUIREMENTS, Check, Diagnosis, diagnose
+from pdfbatch.fleet.doctor import Diagnosis
+from pdfbatch.fleet.facts import Need
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.policies import SERVICE_ROLES, launcher_policy
+from pdfbatch.fleet.requirements import REQUIREMENTS, Check
 from pdfbatch.fleet.setup import carry_out, delete, propose
 from pdfbatch.fleet.template import SetupWish
+from pdfbatch.fleet.values import Wish
 from tests.fleet.conftest import IMAGE_MANIFEST, SPOT_G_QUOTA, TRUST, Account
 
 NAMES = Names()
@@ -37,6 +43,19 @@ def clients_at(endpoint: str) -> Clients:
 @pytest.fixture
 def clients(account: Account) -> Clients:
     return clients_at(account.endpoint)
+
+
+def diagnose(
+    clients: Clients,
+    names: Names,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    workers: int,
+    types: Sequence[str],
+    image: str = "",
+) -> Diagnosis:
+    wish = Wish(names=names, workers=workers, instance_types=types, image=image)
+    return doctor.diagnose(clients, Need(wish, inputs, outputs), datetime.now(UTC))
 
 
 def look(clients: Clients, workers: int = 5, types: tuple[str, ...] = ("g4dn.xlarge",), image: str = "") -> Diagnosis:
@@ -86,7 +105,7 @@ def test_on_an_empty_account_it_names_each_missing_thing_and_its_cure(account: A
     assert not diagnosis.ready
     cures = {check.name: check.cure for check in diagnosis.checks if check.state == "missing"}
     assert cures == {
-        "Spot quota": "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-3819A6DF "
+        "quota": "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-3819A6DF "
         "--desired-value 20 --region us-east-1",
         "service-linked roles": "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com; "
         "aws iam create-service-linked-role --aws-service-name ec2fleet.amazonaws.com",
@@ -105,7 +124,7 @@ def test_on_an_empty_account_it_names_each_missing_thing_and_its_cure(account: A
         "budget": f"{SETUP} --email ADDRESS --budget DOLLARS",
     }
     fine = {check.name for check in diagnosis.checks if check.state == "ok"}
-    assert fine == {"region", "credentials", "instance types", "subnets"}
+    assert fine == {"region", "credentials", "instance types", "subnets", "machine image", "key pair"}
 
 
 def test_setup_then_makes_it_pass_but_for_what_only_aws_and_an_image_can(account: Account, clients: Clients) -> None:
@@ -124,7 +143,8 @@ def test_setup_then_makes_it_pass_but_for_what_only_aws_and_an_image_can(account
 
 def test_each_requirement_is_looked_at_once_and_told_on_one_line(account: Account, clients: Clients) -> None:
     checks = look(clients).checks
-    assert [check.name for check in checks] == [requirement.name for requirement in [*FIRST, *REQUIREMENTS]]
+    names = ["region", "credentials", *(requirement.name for requirement in REQUIREMENTS)]
+    assert [check.name for check in checks] == names
     assert all(check.found and "\n" not in check.found + check.cure for check in checks)
 
 
@@ -181,7 +201,7 @@ def test_the_quota_is_held_against_the_need(
     account: Account, clients: Clients, value: float, workers: int, state: str, said: str
 ) -> None:
     quota(account, value)
-    found = check(look(clients, workers), "Spot quota")
+    found = check(look(clients, workers), "quota")
     assert found.state == state
     assert said in found.found
     assert ("--desired-value" in found.cure) == (state != "ok")
@@ -189,7 +209,7 @@ def test_the_quota_is_held_against_the_need(
 
 def test_types_of_many_sizes_are_counted_as_the_largest(account: Account, clients: Clients) -> None:
     quota(account, 64)
-    found = check(look(clients, 5, ("g4dn.xlarge", "g4dn.4xlarge")), "Spot quota")
+    found = check(look(clients, 5, ("g4dn.xlarge", "g4dn.4xlarge")), "quota")
     assert found.state == "warning"
     assert "80 needed: enough for 4 of 5 workers" in found.found
 
@@ -219,9 +239,13 @@ class Unconfirmed(Clients):
     """Clients of the account, but somebody has not followed the link in AWS's mail; moto confirms at once."""
 
     class sns:
+        @classmethod
+        def get_paginator(cls, _operation: str) -> Any:
+            return cls
+
         @staticmethod
-        def list_subscriptions_by_topic(TopicArn: str) -> Any:
-            return {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation", "Endpoint": "me@example.org"}]}
+        def paginate(TopicArn: str) -> list[Any]:
+            return [{"Subscriptions": [{"SubscriptionArn": "PendingConfirmation", "Endpoint": "me@example.org"}]}]
 
 
 def test_a_topic_that_nobody_hears_is_told(account: Account, clients: Clients) -> None:
@@ -299,7 +323,9 @@ def test_one_who_may_ask_nothing_is_not_told_that_something_is_missing(account: 
     diagnosis = look(clients)
     assert diagnosis.ready
     assert {
-        check.state for check in diagnosis.checks if check.name not in ("region", "credentials", "input", "output")
+        check.state
+        for check in diagnosis.checks
+        if check.name not in ("region", "credentials", "key pair", "input", "output")
     } == {"unknown"}
 
 

@@ -181,7 +181,7 @@ def test_no_more_workers_than_the_quota_has_room_for(bench: Bench) -> None:
 
 def test_a_quota_without_room_is_refused_with_the_command_that_asks_for_more(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-3819A6DF", "value": 0, "default": 0})
-    with pytest.raises(PdfbatchError, match="leaves no room: 0 vCPUs") as refusal:
+    with pytest.raises(PdfbatchError, match="0 vCPUs, 0 in use, 20 needed: leaves no room") as refusal:
         bench.decide()
     assert refusal.value.exit_code == ExitCode.NOT_READY
     assert "--quota-code L-3819A6DF --desired-value 20" in refusal.value.hint
@@ -203,9 +203,10 @@ def test_running_machines_count_against_the_quota(bench: Bench) -> None:
         "GetServiceQuota",
         "DescribeSpotPriceHistory",
         "GetSpotPlacementScores",
+        "GetProducts",
         "DescribeInstanceTypeOfferings",
         "GetInstanceProfile",
-        "GetTopicAttributes",
+        "ListSubscriptionsByTopic",
         "DescribeInstances",
     ],
 )
@@ -215,7 +216,7 @@ def test_what_may_not_be_asked_is_a_warning_and_no_refusal(bench: Bench, action:
     if action == "GetServiceQuota":
         fault = {"action": "GetAWSDefaultServiceQuota", "code": code, "message": "no", "status": 403, "times": 9}
         bench.account.order("faults", [{**fault, "action": action}, fault])
-    plan = bench.decide().plan
+    plan = bench.decide(Wish(instance_types=("g4dn.xlarge", "g5.xlarge", "g4dn.2xlarge"))).plan
     assert plan.workers == 5
     if action == "GetServiceQuota":
         assert plan.account.quota.limit is None
@@ -242,6 +243,20 @@ def test_after_its_end_a_second_launch_takes_up_what_is_left(bench: Bench) -> No
     frozen = manifest.load(bench.output, second.run)
     assert [document.key for document in frozen.documents] == [f"{number:03}.pdf" for number in range(1, DOCUMENTS)]
     assert frozen.skipped == 1 and frozen.follows == first.run
+
+
+def test_a_launch_says_that_the_run_before_ran_out_of_money(bench: Bench) -> None:
+    first = bench.launch(Wish(max_cost=50.0))
+    for worker in range(5):
+        mark = DoneMark(worker=worker, why="over_budget", at=bench.now().isoformat(), detail="About $50 are spent.")
+        bench.output.put(RunKeys(first.run).done_mark(worker), mark.model_dump_json().encode())
+    [told] = [warning for warning in bench.decide().plan.warnings if "max-cost" in warning]
+    assert first.run in told and "$50.00" in told
+
+
+def test_the_record_of_a_run_tells_what_disk_and_address_cost(bench: Bench) -> None:
+    record = bench.decide().record
+    assert 0.005 < record.adder < min(record.prices.values())
 
 
 def test_when_all_is_done_there_is_nothing_to_launch(bench: Bench) -> None:

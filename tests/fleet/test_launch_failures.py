@@ -179,7 +179,7 @@ def test_a_place_outside_the_roles_reach_is_refused_before_anything_is_made(benc
 
 def test_a_missing_log_group_is_told_before_containers_fail_to_start(bench: Bench) -> None:
     bench.account.client("logs").delete_log_group(logGroupName=bench.account.names.log_group)
-    with pytest.raises(PdfbatchError, match="no log group") as refusal:
+    with pytest.raises(PdfbatchError, match="No log group") as refusal:
         bench.decide()
     assert refusal.value.exit_code == ExitCode.NOT_READY
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -186,10 +186,7 @@ def test_workers_are_capped_to_documents_and_quota_and_every_cap_is_told(
 ) -> None:
     work = Work(documents=documents, left=documents, sampled=1, pages_each=3)
     room = max(0, limit - used) // 4
-    if room == 0:
-        with pytest.raises(NotReady, match="leaves no room"):
-            plan(Wish(workers=wanted), work, account(limit, used))
-        return
+    assume(room > 0)  # else a requirement is missing, and nothing is decided
     found = plan(Wish(workers=wanted), work, account(limit, used))
     assert found.workers == min(documents, wanted, room)
     assert bool([note for note in found.notes if "instead of" in note]) == (found.workers < wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pdfbatch.fleet.policies import (
     MANAGED_POLICY_CHARACTERS,
     ROLE_POLICY_CHARACTERS,
     Place,
+    Policy,
     launcher_policy,
     place,
     worker_policy,
@@ -78,12 +79,10 @@ WORKER_CALLS: list[Call] = [
     ("s3:PutObject", "arn:aws:s3:::docs/out/a/b.md", {}),
     ("s3:PutObject", f"{STATE}workers/worker-0.json", {}),
     ("s3:DeleteObject", f"{STATE}checkpoints/abc/000001.json", {}),
-    ("s3:DeleteObject", f"{STATE}strikes/worker-0/20261125T194500Z_i-1", {}),
     ("s3:AbortMultipartUpload", "arn:aws:s3:::docs/out/a/b.md", {}),
     ("s3:ListBucket", "arn:aws:s3:::docs", {}),  # in case S3 asks without a prefix before it says 404
     ("ec2:DescribeFleetHistory", "*", {}),
     ("ec2:DescribeSpotPriceHistory", "*", {}),
-    ("ec2:CreateTags", FLEET, {**OURS, "aws:TagKeys": "pdfbatch:boots-in-vain"}),
 ]
 FORBIDDEN: list[Call] = [
     ("s3:GetObject", "arn:aws:s3:::docs/secret.pdf", {}),
@@ -159,6 +158,35 @@ def test_signs_of_iam_in_a_prefix_mean_themselves() -> None:
     assert not allows(policy, "s3:GetObject", "arn:aws:s3:::docs/whatever/$1/a.pdf")
 
 
+KEY = f"arn:aws:kms:eu-west-1:{NUMBER}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize("make", [worker_policy, launcher_policy])
+def test_a_key_may_be_used_through_s3_of_its_own_region_only(make: Callable[..., Policy]) -> None:
+    policy = make(REGION, NUMBER, NAMES, *PLACES, [KEY])
+    via = {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}
+    assert allows(policy, "kms:Decrypt", KEY, via)
+    assert allows(policy, "kms:GenerateDataKey", KEY, via)
+    assert not allows(policy, "kms:Decrypt", KEY, {})
+    assert not allows(policy, "kms:Decrypt", KEY, {"kms:ViaService": f"s3.{REGION}.amazonaws.com"})
+    assert not allows(policy, "kms:Decrypt", KEY, {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"})
+    assert not allows(policy, "kms:Decrypt", f"{KEY}-2", via)
+    assert not allows(policy, "kms:ScheduleKeyDeletion", KEY, via)
+
+
+def test_in_china_either_name_of_s3_may_use_a_key() -> None:
+    key = f"arn:aws-cn:kms:cn-north-1:{NUMBER}:key/1234"
+    policy = worker_policy("cn-north-1", NUMBER, NAMES, *PLACES, [key])
+    for service in ("s3.cn-north-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn"):
+        assert allows(policy, "kms:Decrypt", key, {"kms:ViaService": service})
+
+
+@pytest.mark.parametrize("key", ["1234abcd", "alias/mine", f"arn:aws:kms:eu-west-1:{NUMBER}:alias/mine", f"{KEY}*"])
+def test_what_is_no_keys_arn_is_refused(key: str) -> None:
+    with pytest.raises(UsageError, match="is not the ARN of a KMS key"):
+        worker_policy(REGION, NUMBER, NAMES, *PLACES, [key])
+
+
 def test_a_place_within_another_one_needs_no_words_of_its_own() -> None:
     one = worker_policy(REGION, NUMBER, NAMES, ["s3://docs/in/"], ["s3://docs/out/"])
     assert worker_policy(REGION, NUMBER, NAMES, ["s3://docs/in/", "s3://docs/in/2026/"], ["s3://docs/out/"]) == one
@@ -177,40 +205,65 @@ def test_a_folder_of_this_machine_is_no_place_for_a_fleet(tmp_path: Path) -> Non
         worker_policy(REGION, NUMBER, NAMES, [str(tmp_path)], ["s3://docs/out/"])
 
 
-@pytest.mark.parametrize("names", [NAMES, Names("a-stack-with-a-name-that-is-as-long-as-names-may-be")])
+@pytest.mark.parametrize("names", [NAMES, Names.checked("stack-named-as-long-as-names-are-allowed2")])
 def test_both_policies_are_within_iams_limits(names: Names) -> None:
     inputs = [f"s3://a-bucket-with-a-rather-long-name-{i}/a/folder/within/it/{i}/" for i in range(3)]
-    assert size(launcher_policy(REGION, NUMBER, names, inputs, inputs)) <= MANAGED_POLICY_CHARACTERS
+    types = ["g4dn.xlarge", "g4dn.2xlarge", "g5.xlarge", "g6.xlarge"]
+    assert (
+        size(launcher_policy(REGION, NUMBER, names, inputs, inputs, types=types, on_demand=True))
+        <= MANAGED_POLICY_CHARACTERS
+    )
     assert size(worker_policy(REGION, NUMBER, names, inputs * 3, inputs)) <= ROLE_POLICY_CHARACTERS
 
 
 WISH = {f"aws:RequestTag/{TAG_STACK}": "pdfbatch"}
 ROLE = f"arn:aws:iam::{NUMBER}:role/pdfbatch-us-east-1-worker"
+FROM_TEMPLATE = {"ec2:LaunchTemplate": TEMPLATE}
+SPOT = {**FROM_TEMPLATE, "ec2:InstanceMarketType": "spot", "ec2:InstanceType": "g4dn.xlarge"}
+ON_DEMAND = {**SPOT, "ec2:InstanceMarketType": "on-demand"}
 FOR_EC2 = {"iam:PassedToService": "ec2.amazonaws.com"}
 SPOT_ROLE = f"arn:aws:iam::{NUMBER}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        ("ec2:CreateLaunchTemplate", TEMPLATE, WISH),
-        ("ec2:CreateFleet", FLEET, WISH),
-        ("ec2:CreateFleet", TEMPLATE, OURS),
-        ("ec2:RunInstances", TEMPLATE, OURS),
-        ("ec2:RunInstances", MACHINE, {}),
-        ("ec2:RunInstances", f"arn:aws:ec2:{REGION}::image/ami-1", {}),
-        ("ec2:CreateTags", FLEET, {**WISH, "ec2:CreateAction": "CreateFleet"}),
-        ("ec2:DeleteFleets", FLEET, OURS),
-        ("ec2:DeleteLaunchTemplate", TEMPLATE, OURS),
-        ("ec2:TerminateInstances", MACHINE, OURS),
-        ("iam:PassRole", ROLE, FOR_EC2),
-        ("iam:CreateServiceLinkedRole", SPOT_ROLE, {"iam:AWSServiceName": "spot.amazonaws.com"}),
-        ("iam:GetRole", SPOT_ROLE, {}),
-        ("s3:GetBucketLocation", "arn:aws:s3:::docs", {}),
-        ("s3:PutObject", f"{STATE}manifest.json.gz", {}),
-        ("s3:DeleteObject", "arn:aws:s3:::docs/out/.pdfbatch/probe/1", {}),
-    ],
-)
+STACK = f"arn:aws:cloudformation:{REGION}:{NUMBER}:stack/pdfbatch/1"
+LAUNCHER_CALLS: list[Call] = [
+    ("ec2:CreateLaunchTemplate", TEMPLATE, WISH),
+    ("ec2:CreateFleet", FLEET, WISH),
+    ("ec2:CreateFleet", TEMPLATE, OURS),
+    ("ec2:RunInstances", TEMPLATE, OURS),
+    ("ec2:RunInstances", MACHINE, SPOT),  # by RunInstances itself (DryRun)
+    ("ec2:RunInstances", MACHINE, FROM_TEMPLATE),  # by CreateFleet, should it tell no more
+    ("ec2:CreateFleet", MACHINE, {}),
+    ("ec2:RunInstances", f"arn:aws:ec2:{REGION}::image/ami-1", {}),
+    ("ec2:CreateTags", FLEET, {**WISH, "ec2:CreateAction": "CreateFleet"}),
+    ("ec2:DeleteFleets", FLEET, OURS),
+    ("ec2:DeleteLaunchTemplate", TEMPLATE, OURS),
+    ("ec2:TerminateInstances", MACHINE, OURS),
+    ("iam:PassRole", ROLE, FOR_EC2),
+    ("iam:CreateServiceLinkedRole", SPOT_ROLE, {"iam:AWSServiceName": "spot.amazonaws.com"}),
+    ("iam:GetRole", SPOT_ROLE, {}),
+    ("s3:GetBucketLocation", "arn:aws:s3:::docs", {}),
+    ("s3:PutObject", f"{STATE}manifest.json.gz", {}),
+    ("s3:DeleteObject", "arn:aws:s3:::docs/out/.pdfbatch/probe/1", {}),
+    ("iam:GetRole", ROLE, {}),
+    ("iam:GetInstanceProfile", ROLE.replace(":role/", ":instance-profile/"), {}),
+    ("s3:GetEncryptionConfiguration", "arn:aws:s3:::docs", {}),
+    ("s3:ListBucket", "arn:aws:s3:::docs", {}),
+    ("s3:GetObject", "arn:aws:s3:::docs/in/a.pdf", {}),
+    ("cloudformation:DescribeStacks", STACK, {}),
+    ("cloudformation:GetTemplate", STACK, {}),
+    ("ecr:DescribeImages", IMAGES, {}),
+    ("ecr:DescribeRepositories", IMAGES, {}),
+    ("logs:FilterLogEvents", GROUP, {}),
+    ("logs:FilterLogEvents", f"{GROUP}:log-stream:R/worker-0/i-1", {}),
+    ("sns:GetTopicAttributes", TOPIC, {}),
+    ("sns:ListSubscriptionsByTopic", TOPIC, {}),
+    ("budgets:ViewBudget", f"arn:aws:budgets::{NUMBER}:budget/{NAMES.budget(REGION)}", {}),
+    ("ssm:GetParameter", f"arn:aws:ssm:{REGION}::parameter/aws/service/deeplearning/ami/x86_64/id", {}),
+]
+
+
+@pytest.mark.parametrize("call", LAUNCHER_CALLS)
 def test_a_launcher_may_make_and_end_what_is_the_stacks(call: Call) -> None:
     assert allows(LAUNCHER, *call)
 
@@ -222,6 +275,13 @@ def test_a_launcher_may_make_and_end_what_is_the_stacks(call: Call) -> None:
         ("ec2:CreateFleet", FLEET, {f"aws:RequestTag/{TAG_STACK}": "another"}),
         ("ec2:CreateFleet", TEMPLATE, OTHERS),
         ("ec2:RunInstances", TEMPLATE, {}),
+        ("ec2:RunInstances", TEMPLATE, OTHERS),
+        ("ec2:RunInstances", MACHINE, {}),
+        ("ec2:RunInstances", MACHINE, {"ec2:InstanceMarketType": "spot"}),
+        ("ec2:RunInstances", MACHINE, ON_DEMAND),
+        ("ec2:RunInstances", MACHINE, {**SPOT, "ec2:LaunchTemplate": TEMPLATE.replace(NUMBER, "210987654321")}),
+        ("ec2:RunInstances", MACHINE, {**SPOT, "ec2:LaunchTemplate": TEMPLATE.replace(REGION, "eu-west-1")}),
+        ("ec2:RunInstances", MACHINE.replace(NUMBER, "210987654321"), SPOT),
         ("ec2:CreateTags", MACHINE, WISH),  # on a machine that is there already: that would make it the stack's
         ("ec2:DeleteFleets", FLEET, OTHERS),
         ("ec2:TerminateInstances", MACHINE, {}),
@@ -238,6 +298,21 @@ def test_a_launcher_may_make_and_end_what_is_the_stacks(call: Call) -> None:
 )
 def test_a_launcher_may_not_touch_what_is_not_the_stacks(call: Call) -> None:
     assert not allows(LAUNCHER, *call)
+
+
+def test_only_the_types_that_were_asked_for_may_be_launched() -> None:
+    policy = launcher_policy(REGION, NUMBER, NAMES, *PLACES, types=["g4dn.xlarge", "g5.xlarge"])
+    for kind in ("g4dn.xlarge", "g5.xlarge"):
+        assert allows(policy, "ec2:RunInstances", MACHINE, {**SPOT, "ec2:InstanceType": kind})
+    assert not allows(policy, "ec2:RunInstances", MACHINE, {**SPOT, "ec2:InstanceType": "p5.48xlarge"})
+
+
+def test_on_demand_instances_may_be_launched_only_where_asked_for() -> None:
+    policy = launcher_policy(REGION, NUMBER, NAMES, *PLACES, types=["g4dn.xlarge"], on_demand=True)
+    assert allows(policy, "ec2:RunInstances", MACHINE, ON_DEMAND)
+    assert allows(policy, "ec2:RunInstances", MACHINE, SPOT)
+    assert not allows(policy, "ec2:RunInstances", MACHINE, {**ON_DEMAND, "ec2:InstanceMarketType": "capacity-block"})
+    assert not allows(policy, "ec2:RunInstances", MACHINE, {**ON_DEMAND, "ec2:InstanceType": "p5.48xlarge"})
 
 
 def calls_of_the_fleet() -> set[str]:
@@ -257,15 +332,12 @@ UNLIKE = {
 
 
 def test_a_launcher_may_make_every_call_that_the_fleets_rooms_make() -> None:
-    listed = {action for statement in LAUNCHER["Statement"] for action in statement["Action"]}
-    calls = {call: UNLIKE.get(call, as_action(call)) for call in calls_of_the_fleet()}
+    """Each at the resources of the examples above; where there is none it is a call that knows no resources."""
+    calls = calls_of_the_fleet()
     assert len(calls) > 15
-    missing = {
-        call
-        for call, action in calls.items()
-        if action and action not in listed and not action.startswith("ec2:Describe")
-    }
-    assert missing == set()
+    for action in {UNLIKE.get(call, as_action(call)) for call in calls} - {""}:
+        examples = [call for call in LAUNCHER_CALLS if call[0] == action] or [(action, "*", {})]
+        assert all(allows(LAUNCHER, *call) for call in examples), action
 
 
 def as_action(call: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fleet.conftest import SPOT_G_QUOTA, Account
-from tests.fleet.wishes import THE_PAST, USER_DATA, fleet, refused, template, wish
+from tests.fleet.wishes import THE_PAST, USER_DATA, fleet, refused, subnets, template, wish
 
 
 def described(account: Account, id: str) -> dict[str, Any]:
@@ -186,6 +186,42 @@ def test_without_capacity_a_fleet_goes_on_trying_and_its_history_says_why(still_
     assert still_account.instances()[0]["zone"] == "us-east-1b"
 
 
+def test_what_a_fleet_lacks_is_told_by_its_history_alone_page_by_page(still_account: Account) -> None:
+    for zone in "ab":
+        about = {"zone": f"us-east-1{zone}", "available": False, "sub_type": "insufficientInstanceCapacity"}
+        still_account.order("capacity", about)
+    ec2 = still_account.client("ec2")
+    answer = ec2.create_fleet(**wish(still_account, template(still_account)))
+    assert not answer.get("Errors"), "only a fleet of type instant answers with errors"
+    still_account.order("tick")
+    told, token = list[str](), dict[str, str]()
+    while True:
+        page = ec2.describe_fleet_history(
+            FleetId=answer["FleetId"], StartTime=THE_PAST, EventType="service-error", MaxResults=1, **token
+        )
+        told += [record["EventInformation"]["EventSubType"] for record in page["HistoryRecords"]]
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert told == ["insufficientInstanceCapacity", "allLaunchSpecsTemporarilyBlacklisted"], "each trouble once"
+
+
+def test_an_expired_fleet_stays_active_until_it_is_deleted(still_account: Account) -> None:
+    made = fleet(still_account)
+    still_account.order("clock", {"forward_seconds": 7_300})
+    for _ in range(3):
+        still_account.order("tick")
+    told = described(still_account, made)
+    assert (told["FleetState"], told["FulfilledCapacity"]) == ("active", 0.0)
+    assert still_account.instances() == []
+    [deletion] = still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)[
+        "SuccessfulFleetDeletions"
+    ]
+    assert deletion["PreviousFleetState"] == "active"
+    still_account.order("tick")
+    assert described(still_account, made)["FleetState"] == "deleted"
+
+
 def test_a_zone_that_has_not_the_type_launches_nothing(still_account: Account) -> None:
     assert events(still_account, fleet(still_account, zones="e"))[2] == "launchSpecUnusable"
 
@@ -206,3 +242,160 @@ def test_after_its_template_was_deleted_a_fleet_replaces_nothing(still_account: 
     still_account.order("tick")
     assert still_account.instances() == []
     assert described(still_account, made)["ActivityStatus"] == "error"
+
+
+# ── keys of disks ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def default_key(account: Account) -> str:
+    """A customer's key that has become the default one for disks."""
+    key = str(account.client("kms").create_key()["KeyMetadata"]["Arn"])
+    account.client("ec2").modify_ebs_default_kms_key_id(KmsKeyId=key)
+    return key
+
+
+def test_instances_whose_default_key_the_fleet_may_not_use_die_and_are_replaced_without_end(
+    still_account: Account,
+) -> None:
+    default_key(still_account)
+    made = fleet(still_account)
+    for _ in range(3):
+        still_account.order("tick")
+    assert events(still_account, made)[2:] == ["launched", *["terminated", "launched"] * 3]
+    assert still_account.instances() == []
+    history = still_account.client("ec2").describe_fleet_history(FleetId=made, StartTime=THE_PAST)["HistoryRecords"]
+    gone = instance(still_account, history[2]["EventInformation"]["InstanceId"])
+    assert gone["StateReason"]["Code"] == "Client.InternalError"
+
+
+def test_a_default_key_that_is_granted_to_the_fleets_role_lets_instances_live(still_account: Account) -> None:
+    role = "arn:aws:iam::123456789012:role/aws-service-role/ec2fleet.amazonaws.com/AWSServiceRoleForEC2Fleet"
+    key = default_key(still_account)
+    still_account.client("kms").create_grant(KeyId=key, GranteePrincipal=role, Operations=["CreateGrant"])
+    fleet(still_account)
+    assert len(still_account.instances()) == 1
+
+
+@pytest.mark.parametrize(("named", "lives"), [("alias/aws/ebs", True), ("alias/nobody", False)])
+def test_a_key_that_the_template_names_takes_the_place_of_the_default_one(
+    still_account: Account, named: str, lives: bool
+) -> None:
+    default_key(still_account)
+    disk = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 100, "Encrypted": True, "KmsKeyId": named}}
+    ec2 = still_account.client("ec2")
+    ec2.create_fleet(**wish(still_account, template(still_account, BlockDeviceMappings=[disk])))
+    still_account.order("tick")
+    assert len(still_account.instances()) == lives
+
+
+def test_encryption_by_default_needs_the_default_key_too(still_account: Account) -> None:
+    default_key(still_account)
+    disk = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 100}}
+    made = template(still_account, BlockDeviceMappings=[disk])
+    for enabled in (False, True):
+        if enabled:
+            still_account.client("ec2").enable_ebs_encryption_by_default()
+        still_account.client("ec2").create_fleet(**wish(still_account, made))
+        still_account.order("tick")
+        assert len(still_account.instances()) == 1, "the second one dies"
+
+
+# ── prices and markets ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def overrides(account: Account, zones: str = "a", **more: Any) -> list[dict[str, Any]]:
+    of_zone = subnets(account)
+    return [{"InstanceType": "g4dn.xlarge", "SubnetId": of_zone[f"us-east-1{zone}"], **more} for zone in zones]
+
+
+def fleet_of(account: Account, overrides: list[dict[str, Any]], **more: Any) -> str:
+    asked = wish(account, template(account), **more)
+    asked["LaunchTemplateConfigs"][0]["Overrides"] = overrides
+    made = account.client("ec2").create_fleet(**asked)["FleetId"]
+    account.order("tick")
+    return str(made)
+
+
+def rise(account: Account, price: float) -> None:
+    zones = [f"us-east-1{zone}" for zone in "abcdf"]
+    account.order("prices", {"g4dn.xlarge": dict.fromkeys(zones, price)})
+    account.order("tick")
+
+
+def test_a_price_above_the_ceiling_interrupts_the_instance_and_launches_no_other(still_account: Account) -> None:
+    made = fleet_of(still_account, overrides(still_account, "ab", MaxPrice="0.3"))
+    [first] = still_account.instances()
+    rise(still_account, 0.3)
+    assert [living["instance"] for living in still_account.instances()] == [first["instance"]]
+    rise(still_account, 0.31)
+    assert still_account.instances() == []
+    assert instance(still_account, first["instance"])["StateReason"]["Code"] == "Server.SpotInstanceTermination"
+    assert events(still_account, made)[3:] == [
+        "terminated",
+        "launchSpecUnusable",
+        "launchSpecUnusable",
+        "fleetProgressHalted",
+    ]
+    assert described(still_account, made)["ActivityStatus"] == "pending_fulfillment", "no error has happened"
+    rise(still_account, 0.29)
+    assert len(still_account.instances()) == 1
+
+
+def test_without_a_ceiling_an_instance_lives_at_any_price(still_account: Account) -> None:
+    made = fleet_of(still_account, overrides(still_account))
+    rise(still_account, 0.526)
+    assert len(still_account.instances()) == 1
+    assert events(still_account, made).count("launched") == 1
+
+
+def test_a_ceiling_below_a_tenth_of_a_cent_is_refused(still_account: Account) -> None:
+    with refused("InvalidParameterValue"):
+        fleet_of(still_account, overrides(still_account, MaxPrice="0.0009"))
+
+
+def test_an_on_demand_fleet_launches_what_is_no_spot_instance_and_heeds_no_ceiling(still_account: Account) -> None:
+    capacity = {"TotalTargetCapacity": 1, "OnDemandTargetCapacity": 1, "DefaultTargetCapacityType": "on-demand"}
+    pools = overrides(still_account, MaxPrice="0.001")
+    made = fleet_of(still_account, pools, TargetCapacitySpecification=capacity)
+    [living] = still_account.instances()
+    machine = instance(still_account, living["instance"])
+    assert "InstanceLifecycle" not in machine and "SpotInstanceRequestId" not in machine
+    told = described(still_account, made)
+    assert (told["FulfilledOnDemandCapacity"], told["ActivityStatus"]) == (1.0, "fulfilled")
+    [active] = still_account.client("ec2").describe_fleet_instances(FleetId=made)["ActiveInstances"]
+    assert "SpotInstanceRequestId" not in active
+    still_account.order("clock", {"forward_seconds": 3600})
+    still_account.order("tick")
+    assert still_account.spent() == pytest.approx(0.526, abs=0.001)
+
+
+def test_on_demand_instances_count_against_a_quota_of_their_own(still_account: Account) -> None:
+    still_account.order("quota", {"code": "L-DB2E81BA", "value": 4})
+    still_account.order("quota", {"code": SPOT_G_QUOTA, "value": 4})
+    ec2, made = still_account.client("ec2"), template(still_account)
+    on_demand = {"TotalTargetCapacity": 1, "DefaultTargetCapacityType": "on-demand"}
+    for capacity in ({}, {"TargetCapacitySpecification": on_demand}) * 2:
+        ec2.create_fleet(**wish(still_account, made, **capacity))
+    still_account.order("tick")
+    kinds = [instance(still_account, living["instance"]) for living in still_account.instances()]
+    assert sorted(kind.get("InstanceLifecycle", "") for kind in kinds) == ["", "spot"]
+
+
+def test_more_of_both_markets_than_the_whole_is_refused(still_account: Account) -> None:
+    capacity = {"TotalTargetCapacity": 1, "OnDemandTargetCapacity": 1, "SpotTargetCapacity": 1}
+    with refused("InvalidTargetCapacitySpecification"):
+        fleet_of(still_account, overrides(still_account), TargetCapacitySpecification=capacity)
+
+
+def test_money_is_spent_at_the_price_of_the_time_and_only_while_an_instance_lives(still_account: Account) -> None:
+    made = fleet_of(still_account, overrides(still_account))
+    for price in (0.2, 0.4):
+        rise(still_account, price)
+        still_account.order("clock", {"forward_seconds": 1800})
+        still_account.order("tick")
+    assert still_account.spent() == pytest.approx(0.3, abs=0.001)
+    still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)
+    still_account.order("tick")
+    still_account.order("clock", {"forward_seconds": 3600})
+    still_account.order("tick")
+    assert still_account.spent() == pytest.approx(0.3, abs=0.001)

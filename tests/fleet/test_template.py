@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.events.models import EventPattern
 
 from pdfbatch.fleet.names import TAG_STACK, Names
-from pdfbatch.fleet.policies import worker_policy
+from pdfbatch.fleet.policies import launcher_policy, worker_policy
 from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
 from tests.fleet.policy_evaluation import allows
 
@@ -25,6 +27,8 @@ FULL = LEAST._replace(
     email="me@example.org",
     budget_dollars=50.0,
     vpc="vpc-1234abcd",
+    keys=("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",),
+    session_manager=True,
 )
 
 
@@ -34,8 +38,10 @@ def resources(wish: SetupWish) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wish", [LEAST, FULL], ids=["least", "full"])
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"])
 def test_cfn_lint_has_nothing_to_say(tmp_path: Path, wish: SetupWish, region: str) -> None:
+    if region.startswith("us-gov-"):
+        wish = wish._replace(budget_dollars=0.0)  # setup refuses one there
     file = tmp_path / "template.json"
     file.write_text(json.dumps(template(wish, region, NUMBER), indent=2))
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", region, "--", str(file)]
@@ -71,10 +77,14 @@ def test_everything_is_called_as_the_fleet_will_look_for_it() -> None:
     assert found["Budget"]["Properties"]["Budget"]["BudgetName"] == names.budget(REGION)
 
 
+UNTAGGED = ("AWS::IAM::InstanceProfile", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy")
+"""These take no tags."""
+
+
 def test_everything_that_can_carry_a_tag_carries_the_stacks() -> None:
     tag = [{"Key": TAG_STACK, "Value": "scans"}]
     for name, resource in resources(FULL).items():
-        if resource["Type"] not in ("AWS::IAM::InstanceProfile", "AWS::SNS::Subscription"):
+        if resource["Type"] not in UNTAGGED:
             properties = resource["Properties"]
             assert (properties.get("Tags") or properties.get("ResourceTags")) == tag, name
 
@@ -88,10 +98,26 @@ def test_nothing_comes_in_through_the_security_group() -> None:
 def test_the_role_has_the_workers_policy_and_only_machines_may_take_it() -> None:
     role = resources(FULL)["Role"]["Properties"]
     (policy,) = role["Policies"]
-    places = FULL.inputs, FULL.outputs, FULL.models
+    places = FULL.inputs, FULL.outputs, FULL.models, FULL.keys
     assert policy["PolicyDocument"] == worker_policy(REGION, NUMBER, FULL.names, *places)
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "ec2.amazonaws.com"}
-    assert "ManagedPolicyArns" not in role
+
+
+def test_session_manager_gives_the_role_its_managed_policy_and_only_where_asked_for() -> None:
+    managed = resources(FULL)["Role"]["Properties"]["ManagedPolicyArns"]
+    assert managed == ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]
+    assert "ManagedPolicyArns" not in resources(LEAST)["Role"]["Properties"]
+    assert merged(FULL, LEAST).session_manager and merged(LEAST, FULL).session_manager
+
+
+@pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_in_china_and_govcloud_every_arn_is_of_their_partition(region: str, partition: str) -> None:
+    wish = FULL._replace(keys=(f"arn:{partition}:kms:{region}:{NUMBER}:key/1234",))
+    arns = re.findall(r"arn:[a-z-]*:", json.dumps(template(wish, region, NUMBER)))
+    launcher = json.dumps(launcher_policy(region, NUMBER, wish.names, wish.inputs, wish.outputs, keys=wish.keys))
+    arns += re.findall(r"arn:[a-z-]*:", launcher)
+    assert len(arns) > 30
+    assert set(arns) == {f"arn:{partition}:"}
 
 
 def test_logs_are_kept_for_a_week_and_images_go_with_their_repository() -> None:
@@ -119,6 +145,49 @@ def test_no_budget_without_somebody_to_tell() -> None:
     assert "Budget" not in resources(FULL._replace(budget_dollars=0.0))
 
 
+def fleet_event(kind: str, sub_type: str, source: str = "aws.ec2fleet") -> dict[str, Any]:
+    """As in the EC2 guide, "EC2 Fleet event types"."""
+    fleet = f"arn:aws:ec2:{REGION}:{NUMBER}:fleet/fleet-598fb973-87b7-422d-be4d-6b0809bfff0a"
+    return {"source": source, "detail-type": kind, "resources": [fleet], "detail": {"sub-type": sub_type}}
+
+
+@pytest.mark.parametrize(
+    ("event", "is_told"),
+    [
+        (fleet_event("EC2 Fleet State Change", "expired"), True),
+        (fleet_event("EC2 Fleet Information", "fleetProgressHalted"), True),
+        (fleet_event("EC2 Fleet Error", "allLaunchSpecsTemporarilyBlacklisted"), True),
+        (fleet_event("EC2 Fleet Error", "spotInstanceCountLimitExceeded"), True),
+        (fleet_event("EC2 Fleet State Change", "submitted"), False),
+        (fleet_event("EC2 Fleet State Change", "deleted_terminating"), False),
+        (fleet_event("EC2 Fleet Information", "launchSpecUnusable"), False),
+        (fleet_event("EC2 Fleet Instance Change", "terminated"), False),
+        (fleet_event("EC2 Fleet Error", "iamFleetRoleInvalid", source="mine"), False),
+    ],
+)
+def test_a_fleet_that_stops_by_itself_is_told_and_its_ordinary_life_is_not(
+    event: dict[str, Any], is_told: bool
+) -> None:
+    pattern = resources(FULL)["FleetRule"]["Properties"]["EventPattern"]
+    assert EventPattern.load(json.dumps(pattern)).matches_event(event) is is_told  # type: ignore[arg-type]
+
+
+def test_a_mail_about_a_fleet_names_what_happened_and_the_fleet() -> None:
+    (target,) = resources(FULL)["FleetRule"]["Properties"]["Targets"]
+    mail = target["InputTransformer"]
+    assert target["Arn"] == {"Ref": "Topic"}
+    text = json.loads(mail["InputTemplate"])
+    assert {name for name in mail["InputPathsMap"] if f"<{name}>" in text} == {"kind", "what", "fleet"}
+
+
+def test_only_the_account_and_its_own_rule_may_publish() -> None:
+    account, rule = resources(FULL)["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert account["Principal"] == {"AWS": f"arn:aws:iam::{NUMBER}:root"}
+    assert rule["Principal"] == {"Service": "events.amazonaws.com"}
+    assert rule["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FleetRule", "Arn"]}}}
+    assert {account["Action"], rule["Action"]} == {"sns:Publish"}
+
+
 def test_a_template_tells_the_wish_it_was_made_from() -> None:
     text = json.dumps(template(FULL, REGION, NUMBER))
     assert wish_in(json.loads(text), FULL.names) == FULL
@@ -126,10 +195,15 @@ def test_a_template_tells_the_wish_it_was_made_from() -> None:
 
 
 def test_a_second_wish_adds_its_places_to_the_first() -> None:
-    second = SetupWish(names=FULL.names, inputs=("s3://more/in/", "s3://docs/in/"), outputs=("s3://more/out/",))
+    key = "arn:aws:kms:eu-west-1:123456789012:key/another"
+    second = SetupWish(
+        names=FULL.names, inputs=("s3://more/in/", "s3://docs/in/"), outputs=("s3://more/out/",), keys=(key, *FULL.keys)
+    )
     both = merged(FULL, second)
     assert both == FULL._replace(
-        inputs=("s3://docs/in/", "s3://more/in/"), outputs=("s3://docs/out/", "s3://more/out/")
+        inputs=("s3://docs/in/", "s3://more/in/"),
+        outputs=("s3://docs/out/", "s3://more/out/"),
+        keys=(*FULL.keys, key),
     )
     policy = resources(both)["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
     for bucket in ("docs", "more"):

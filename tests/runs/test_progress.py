@@ -209,6 +209,8 @@ RUNS: dict[str, tuple[list[Story], float, RunState]] = {
     "all are done, the expiry has passed": ([done(0), done(1)], 500, "done"),
     "one gave up, one is done": ([given_up(0), done(1)], 25, "failed"),
     "one hit the deadline, one is done": ([working(0).marks(20, "deadline"), done(1)], 25, "expired"),
+    "the money is spent": ([working(0).marks(20, "over_budget"), done(1)], 25, "over_budget"),
+    "one is out of money, one works": ([working(0).marks(20, "over_budget"), working(1)], 20.5, "running"),
     "the fleet expired": ([working(0), working(1)], 120, "expired"),
     "one is silent": ([working(0), done(1)], 22, "stale"),
     "one is being taken": (

@@ -102,6 +102,15 @@ def test_a_worker_that_gave_up_was_only_boots(store: Store) -> None:
     assert (report.state, report.dollars_per_1000_pages, report.pages_per_machine_hour) == ("failed", None, 0.0)
 
 
+def test_a_report_says_why_workers_stopped(store: Store) -> None:
+    stories = smooth(), Story(1).boots_at(3).beats(6, 20).marks(20, "over_budget", "About $9.50 are spent.")
+    launch(store, *stories)
+    freeze(store, workers=2)
+    report = read_report(store, RUN, minute(60))
+    assert (report.state, report.stopped) == ("over_budget", ["worker 1: About $9.50 are spent."])
+    assert "worker 1: About $9.50 are spent." in text(views.report_screen(report), 120)
+
+
 def test_a_run_taken_down_counts_until_then(store: Store) -> None:
     launch(store, Story().boots_at(3).beats(4, 30, done=50), ended=40)
     report = read_report(store, RUN, minute(90))

@@ -1,3 +1,5 @@
+import pytest
+
 from pdfbatch.records import Reason
 from pdfbatch.runs.ledger import Final
 from pdfbatch.runs.selection import what_failed, what_is_left
@@ -29,6 +31,18 @@ def test_a_changed_input_is_named_but_left_alone() -> None:
 def test_a_changed_input_is_converted_again_when_asked_for_and_its_output_replaced_on_purpose() -> None:
     chosen = what_is_left([Entry("a.pdf", 1, "v2")], {"a.md": "m"}, {"a.pdf": final("ok")}, redo_changed=True)
     assert chosen.documents[0].output_etag == "m"
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_what_must_fail_again_is_told_apart_and_only_while_the_file_is_the_same(reason: Reason) -> None:
+    history = {"a.pdf": final("failed", reason)}
+    same = what_is_left([Entry("a.pdf", 1, "v1")], {}, history, redo_changed=False)
+    other = what_is_left([Entry("a.pdf", 1, "v2")], {}, history, redo_changed=False)
+    hopeless = {Reason.EMPTY_FILE, Reason.ENCRYPTED, Reason.NOT_A_PDF, Reason.NO_PAGES}
+    assert dict(same.hopeless) == ({"a.pdf": reason} if reason in hopeless else {})
+    assert other.hopeless == {} and len(other.documents) == 1
+    assert len(same.without_hopeless().documents) == (0 if reason in hopeless else 1)
+    assert what_failed([Entry("a.pdf", 1, "v1")], {}, history, frozenset()).hopeless == same.hopeless
 
 
 def test_failed_and_partial_documents_are_retried_and_ok_ones_are_not() -> None:

@@ -69,6 +69,7 @@ MOMENTS = {
         working().marks(20, "done").boots_at(20.5), 21, "done", final=True
     ),
     "the deadline came": Moment(working().marks(20, "deadline"), 40, "expired", final=True),
+    "the money is spent": Moment(working().marks(20, "over_budget"), 40, "over_budget", final=True),
     "it gave up after a few lives": Moment(taken().boots_at(25).marks(26, "gave_up"), 27, "failed", final=True),
     "it gave up and no worker ever spoke": Moment(first_machine().marks(4, "gave_up"), 27, "failed", final=True),
     "AWS ended the fleet before the worker could": Moment(working(), 120, "expired", final=True),
@@ -123,6 +124,7 @@ BILLS = {
     "and counts on when it works again": Bill(working().marks(20, "failed").beats(21, 50), 50, [48]),
     "after the slice's end it needs a minute to end itself": Bill(working().marks(20, "done"), 90, [19]),
     "the deadline is such an end": Bill(working().marks(20, "deadline"), 90, [19]),
+    "spent money too": Bill(working().marks(20, "over_budget"), 90, [19]),
     "one that boots after that ends at once": Bill(working().marks(20, "done").boots_at(21.5), 90, [18.5, 2]),
     "one that gave up had no worker": Bill(taken().boots_at(25).marks(26, "gave_up"), 90, [20, 3]),
     "those on which no worker ever spoke count until the next": Bill(

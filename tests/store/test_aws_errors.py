@@ -148,6 +148,7 @@ def test_a_denial_by_the_buckets_key_asks_for_the_key() -> None:
     }
     error = aws.translate(ClientError(answer, "PutObject"), "write s3://bucket/key")
     assert "kms:GenerateDataKey" in error.hint
+    assert "pdfbatch setup --kms-key" in error.hint
     assert "s3:PutObject" not in error.hint
 
 

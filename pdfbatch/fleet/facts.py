@@ -1,0 +1,281 @@
+"""What an account is like before a launch: every question asked once, all at the same time. Nothing is changed.
+
+A fact that AWS does not tell is `Unknown` and one that is not there is `Missing`; neither is ever taken for a yes.
+requirements.py judges the facts, for `doctor`, `plan` and `launch` alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, TypeAlias, TypeVar
+
+from pdfbatch import aws
+from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, UsageError
+from pdfbatch.fleet import list_prices, survey
+from pdfbatch.fleet.clients import ATTEMPTS, Clients
+from pdfbatch.fleet.list_prices import ListPrices
+from pdfbatch.fleet.names import Names
+from pdfbatch.fleet.policies import SERVICE_ROLES, place
+from pdfbatch.fleet.setup import current_wish, has_service_role
+from pdfbatch.fleet.template import SetupWish
+from pdfbatch.fleet.values import Ami, Quota, Subnet, TypeFacts, Wish
+from pdfbatch.store import S3Store
+
+T = TypeVar("T")
+_THREADS = 8
+
+
+class Missing(NamedTuple):
+    """AWS says that it is not there."""
+
+    found: str
+    cure: str
+
+
+class Unknown(NamedTuple):
+    """AWS does not say: these credentials may not ask, or it did not answer."""
+
+    found: str
+    cure: str
+
+
+Fact: TypeAlias = T | Missing | Unknown
+
+
+class Need(NamedTuple):
+    """What a launch would ask of the account."""
+
+    wish: Wish
+    inputs: Sequence[str] = ()
+    """URLs, like the outputs."""
+    outputs: Sequence[str] = ()
+
+    def setup(self) -> str:
+        """The command that makes what is missing."""
+        inputs = self.inputs or ["s3://BUCKET/PDFS/"]
+        outputs = self.outputs or ["s3://BUCKET/MARKDOWN/"]
+        stack = [] if self.wish.names == Names() else [f"--stack {self.wish.names.stack}"]
+        places = [*(f"--input {url}" for url in inputs), *(f"--output {url}" for url in outputs)]
+        return " ".join(["pdfbatch setup", *places, *stack])
+
+
+class SecurityGroup(NamedTuple):
+    id: str
+    vpc: str
+    lets_in: bool
+
+
+class Subscription(NamedTuple):
+    endpoint: str
+    is_confirmed: bool
+
+
+class PlaceFacts(NamedTuple):
+    """Where in the world a URL is."""
+
+    url: str
+    region: str
+
+
+@dataclass(frozen=True)
+class AccountFacts:
+    """Of one account in one region, for one need. Prices in dollars an hour of an instance alone."""
+
+    region: str
+    number: str
+    made_for: Fact[SetupWish]
+    """What the stack was set up for; an empty wish without a stack of pdfbatch's."""
+    types: Fact[dict[str, TypeFacts]]
+    offered: Fact[dict[str, set[str]]]
+    """Zones by instance type."""
+    quota: Fact[Quota]
+    subnets: Fact[list[Subnet]]
+    security_group: Fact[SecurityGroup | None]
+    has_profile: Fact[bool]
+    missing_service_roles: Fact[list[str]]
+    log_days: Fact[int | None]
+    """How long the log group keeps its lines; None: for ever."""
+    subscriptions: Fact[list[Subscription]]
+    budget: Fact[str]
+    repository: Fact[str]
+    image: Fact[str]
+    ami: Fact[Ami]
+    has_key: Fact[bool]
+    """Whether the wished key pair is there; true where none is wished."""
+    inputs: Fact[list[PlaceFacts]]
+    outputs: Fact[list[PlaceFacts]]
+    prices: Fact[dict[tuple[str, str], float]]
+    """Spot prices by type and zone."""
+    published: Fact[ListPrices]
+    scores: Fact[dict[str, int]]
+    """By zone id; empty where they would say nothing."""
+    zone_ids: Fact[dict[str, str]]
+
+
+def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
+    """Asks everything that a launch depends on.
+
+    Raises:
+        NotReady: no region or no usable credentials; nothing else can be asked then.
+        UsageError: something that was named does not exist: a type, a subnet, an image, a place outside S3.
+    """
+    region, number = clients.region, clients.account
+    wish, names = need.wish, need.wish.names
+    types = list(wish.instance_types)
+    made_for = known(lambda: current_wish(clients, names))
+    vpc = made_for.vpc if isinstance(made_for, SetupWish) else ""
+    spot = wish.market == "spot"
+    has_scores = spot and len(types) >= survey.FEWEST_SCORED
+    with ThreadPoolExecutor(_THREADS) as threads:
+
+        def ask(question: Callable[[], T]) -> Future[Fact[T]]:
+            return threads.submit(known, question)
+
+        subnets = ask(lambda: survey.subnets(clients, wish.subnets, vpc))
+        vcpus = ask(lambda: survey.vcpus_of(clients, types))
+        offered = ask(lambda: survey.offerings(clients, types))
+        quota = ask(lambda: survey.quota(clients, types, wish.market))
+        profile = ask(lambda: survey.has_profile(clients, names))
+        roles = ask(lambda: [role for role in SERVICE_ROLES if not has_service_role(clients, role)])
+        log_days = ask(lambda: _log_days(clients, need))
+        subscriptions = ask(lambda: _subscriptions(clients, need))
+        budget = ask(lambda: _budget(clients, need))
+        repository = ask(lambda: _repository(clients, need))
+        image = ask(lambda: _image(clients, wish))
+        ami = ask(lambda: survey.ami(clients, wish.ami))
+        has_key = ask(lambda: not wish.key_name or survey.has_key_pair(clients, wish.key_name))
+        inputs = ask(lambda: _places(need.inputs))
+        outputs = ask(lambda: _places(need.outputs))
+        prices = ask(lambda: survey.prices(clients, types, now) if spot else {})
+        published = ask(lambda: list_prices.ask(clients, types))
+        scores = ask(lambda: survey.scores(clients, types, wish.workers) if has_scores else {})
+        zone_ids = ask(lambda: survey.zone_ids(clients) if has_scores else {})
+        group = ask(lambda: _security_group(clients, names, subnets.result()))
+    return AccountFacts(
+        region=region,
+        number=number,
+        made_for=made_for,
+        types=vcpus.result(),
+        offered=offered.result(),
+        quota=quota.result(),
+        subnets=subnets.result(),
+        security_group=group.result(),
+        has_profile=profile.result(),
+        missing_service_roles=roles.result(),
+        log_days=log_days.result(),
+        subscriptions=subscriptions.result(),
+        budget=budget.result(),
+        repository=repository.result(),
+        image=image.result(),
+        ami=ami.result(),
+        has_key=has_key.result(),
+        inputs=inputs.result(),
+        outputs=outputs.result(),
+        prices=prices.result(),
+        published=published.result(),
+        scores=scores.result(),
+        zone_ids=zone_ids.result(),
+    )
+
+
+def known(question: Callable[[], T]) -> Fact[T]:
+    """The answer, or why there is none."""
+    try:
+        return question()
+    except UsageError:
+        raise
+    except NotReady as error:
+        return Missing(error.message, error.hint)
+    except AccessDenied as error:
+        return Unknown("these credentials may not ask", _permission(error))
+    except PdfbatchError as error:
+        return Unknown(error.message, error.hint)
+
+
+def _permission(error: AccessDenied) -> str:
+    """AWS names the permission in its refusal, S3 does not."""
+    named = re.search(r"to perform: ([\w-]+:\w+)", error.said)
+    if not named:
+        return error.hint
+    return f"Ask for the permission {named[1]}; `pdfbatch doctor --policy` prints all that are needed."
+
+
+def _security_group(clients: Clients, names: Names, subnets: Fact[list[Subnet]]) -> SecurityGroup | None:
+    """In the VPC of the subnets; where they are not known, in any: its own answer is worth having."""
+    vpc = subnets[0].vpc if isinstance(subnets, list) and subnets else ""
+    found = survey.security_groups(clients, names, vpc)
+    if not found:
+        return None
+    return SecurityGroup(found[0]["GroupId"], found[0]["VpcId"], any(group["IpPermissions"] for group in found))
+
+
+def _log_days(clients: Clients, need: Need) -> int | None:
+    name = need.wish.names.log_group
+    groups = survey.log_groups(clients, name)
+    if name not in groups:
+        raise NotReady(f"no log group {name}", need.setup())
+    return groups[name]
+
+
+def _subscriptions(clients: Clients, need: Need) -> list[Subscription]:
+    names = need.wish.names
+    arn = names.topic_arn(clients.region, clients.account)
+    pages = clients.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
+    try:
+        with aws.translating(f"look up the SNS topic {arn}"):
+            found = [each for page in pages for each in page["Subscriptions"]]
+    except NotFound:
+        raise NotReady(
+            f"no SNS topic {names.topic}: no mail when a run ends", f"{need.setup()} --email ADDRESS"
+        ) from None
+    return [Subscription(each["Endpoint"], each["SubscriptionArn"].startswith("arn:")) for each in found]
+
+
+def _budget(clients: Clients, need: Need) -> str:
+    name = need.wish.names.budget(clients.region)
+    found = aws.call(
+        f"look up the budget {name}",
+        lambda: clients.budgets.describe_budget(AccountId=clients.account, BudgetName=name),
+        absent={"NotFoundException"},
+    )
+    if found is None:
+        raise NotReady("no budget: no alert on monthly spend", f"{need.setup()} --email ADDRESS --budget DOLLARS")
+    limit = found["Budget"]["BudgetLimit"]
+    return f"{limit['Amount']} {limit['Unit']} a month"
+
+
+def _repository(clients: Clients, need: Need) -> str:
+    """Its address; "" where an image is named and none is needed."""
+    name = need.wish.names.repository
+    if need.wish.image:
+        return ""
+    found = aws.call(
+        f"look up the image repository {name}",
+        lambda: clients.ecr.describe_repositories(repositoryNames=[name]),
+        absent={"RepositoryNotFoundException"},
+    )
+    if found is None:
+        raise NotReady(f"no image repository {name}", need.setup())
+    return str(found["repositories"][0]["repositoryUri"])
+
+
+def _image(clients: Clients, wish: Wish) -> str:
+    if wish.image:
+        return survey.pinned_image(clients, wish.image)
+    return survey.newest_image(clients, wish.names)
+
+
+def _places(urls: Sequence[str]) -> list[PlaceFacts]:
+    s3, found = aws.client("s3", ATTEMPTS), []
+    for url in urls:
+        here = place(url)
+        try:
+            S3Store(here.bucket, here.prefix, s3).check_readable()
+        except NotFound as error:
+            raise NotReady(error.message, f"aws s3 mb s3://{here.bucket}") from None
+        found.append(PlaceFacts(url, aws.bucket_region(s3, here.bucket)))
+    return found

@@ -1,0 +1,114 @@
+"""`setup` and `doctor --policy` as a person types them, each in a process of its own, against an AWS over HTTP."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+from rich.console import Console
+
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.setup import Change, Proposal, carry_out, propose
+from pdfbatch.fleet.template import SetupWish, template
+from pdfbatch.views.account import proposal_screen
+from tests.fleet.conftest import Account
+from tests.fleet.policy_evaluation import allows
+from tests.fleet.test_commands import process
+
+INSTANCE = "arn:aws:ec2:us-east-1:123456789012:instance/i-1"
+LAUNCH = {
+    "ec2:LaunchTemplate": "arn:aws:ec2:us-east-1:123456789012:launch-template/lt-1",
+    "ec2:InstanceMarketType": "spot",
+    "ec2:InstanceType": "g4dn.xlarge",
+}
+ON_DEMAND = {**LAUNCH, "ec2:InstanceMarketType": "on-demand"}
+
+
+def at_once(_: float) -> None:
+    """No pause."""
+
+
+def set_up() -> None:
+    clients = Clients()
+    key = "arn:aws:kms:us-east-1:123456789012:key/1234"
+    wish = SetupWish(inputs=("s3://docs/in/",), outputs=("s3://docs/out/",), models=("s3://models/",), keys=(key,))
+    carry_out(clients, propose(clients, wish, at_once), at_once)
+
+
+def test_a_bare_policy_has_the_places_and_keys_of_the_stack(account: Account) -> None:
+    set_up()
+    printed = process("doctor", "--policy")
+    policy = json.loads(printed.stdout)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert allows(policy, "s3:GetObject", "arn:aws:s3:::docs/in/a.pdf")
+    assert allows(policy, "s3:PutObject", "arn:aws:s3:::docs/out/a.md")
+    assert allows(policy, "s3:GetObject", "arn:aws:s3:::models/dolphin/model.safetensors")
+    via = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
+    assert allows(policy, "kms:Decrypt", "arn:aws:kms:us-east-1:123456789012:key/1234", via)
+    assert allows(policy, "ec2:RunInstances", INSTANCE, LAUNCH)
+    assert not allows(policy, "ec2:RunInstances", INSTANCE, ON_DEMAND)
+    assert not allows(policy, "ec2:RunInstances", INSTANCE, {**LAUNCH, "ec2:InstanceType": "p5.48xlarge"})
+
+
+def test_places_types_and_market_that_are_named_count(account: Account) -> None:
+    set_up()
+    wanted = ["--output", "s3://mine/out/", "--instance-type", "g5.xlarge", "--on-demand"]
+    policy = json.loads(process("doctor", "--policy", *wanted).stdout)
+    assert allows(policy, "s3:PutObject", "arn:aws:s3:::mine/out/a.md")
+    assert not allows(policy, "s3:PutObject", "arn:aws:s3:::docs/out/a.md")
+    assert allows(policy, "ec2:RunInstances", INSTANCE, {**ON_DEMAND, "ec2:InstanceType": "g5.xlarge"})
+    assert not allows(policy, "ec2:RunInstances", INSTANCE, ON_DEMAND)
+
+
+def test_without_a_stack_or_the_right_to_read_it_the_policy_says_what_it_lacks(account: Account) -> None:
+    printed = process("doctor", "--policy")
+    assert printed.returncode == 0 and json.loads(printed.stdout)["Statement"]
+    assert "there is no stack pdfbatch made by pdfbatch in 123456789012/us-east-1" in printed.stderr
+
+    account.order("faults", [{"action": "GetTemplate", "code": "AccessDenied", "message": "no", "times": 9}])
+    printed = process("doctor", "--policy")
+    assert printed.returncode == 0 and json.loads(printed.stdout)["Statement"]
+    assert "Cannot read the template of the stack pdfbatch: access denied" in printed.stderr
+
+
+PLACES = ["--input", "s3://docs/in/", "--output", "s3://docs/out/"]
+
+
+def test_setup_shows_a_table_and_asks_with_the_account_and_the_region(account: Account) -> None:
+    asked = process("setup", *PLACES)
+    assert asked.returncode == 2
+    assert "Create stack pdfbatch in 123456789012/us-east-1?" in asked.stderr
+    for word in ("IAM::Role", "what instances may do", "EC2::SecurityGroup", "lets nothing in"):
+        assert word in asked.stderr
+    assert "AWSTemplateFormatVersion" not in asked.stderr + asked.stdout
+    assert account.client("cloudformation").describe_stacks()["Stacks"] == []
+
+    made = process("setup", *PLACES, "--email", "me@example.org", "--show-template", "--yes")
+    assert made.returncode == 0, made.stderr
+    assert "AWSTemplateFormatVersion" in made.stderr
+
+    asked = process("setup", "--input", "s3://more/in/")
+    assert "Update stack pdfbatch in 123456789012/us-east-1?" in asked.stderr
+    assert "Modify" in asked.stderr
+    asked = process("setup", "--delete")
+    assert "Delete stack pdfbatch in 123456789012/us-east-1" in asked.stderr
+
+
+def test_every_kind_of_thing_that_setup_makes_has_its_use_told() -> None:
+    wish = SetupWish(inputs=("s3://docs/in/",), outputs=("s3://docs/out/",), email="me@example.org", budget_dollars=9)
+    made = template(wish, "us-east-1", "123456789012")["Resources"]
+    changes = [Change(action="Add", name=name, type=about["Type"]) for name, about in made.items()]
+    changes.append(Change(action="Add", name="AWSServiceRoleForEC2Spot", type="AWS::IAM::ServiceLinkedRole"))
+    proposal = Proposal(stack="pdfbatch", kind="create", template="{}", changes=changes)
+    console = Console(width=140, file=StringIO())
+    console.print(proposal_screen(proposal))
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    for change in changes:
+        (line,) = [line for line in lines if line.split()[1:2] == [change.name]]
+        assert line.split(change.type.removeprefix("AWS::"))[1].strip(), line
+
+
+def test_doctor_checks_the_quota_of_on_demand_instances_where_asked_to(account: Account) -> None:
+    assert "L-3819A6DF" in process("doctor").stdout  # of Spot instances of the G family
+    assert "L-DB2E81BA" in process("doctor", "--on-demand").stdout

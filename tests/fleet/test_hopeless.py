@@ -1,0 +1,65 @@
+"""Nobody pays for files that must fail again: a launch and a retry leave them out, count them, and can be asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from pdfbatch.records import DoneMark, Outcome, Reason, RunKeys
+from pdfbatch.runs import manifest
+from pdfbatch.runs.ledger import LedgerWriter
+from tests.fleet.conftest import Account
+from tests.fleet.launching import NULL, Bench
+
+
+@pytest.fixture
+def bench(account: Account) -> Bench:
+    """A run is over: 000.pdf is encrypted, everything else was converted."""
+    bench = Bench(account)
+    decided = bench.decide()
+    frozen = decided.manifest
+    manifest.claim(bench.output, frozen, None)
+    manifest.save_fleet(bench.output, decided.record)
+    ledger = LedgerWriter(bench.output, RunKeys(frozen.run), 0, 1)
+    for document in frozen.documents:
+        reason = Reason.ENCRYPTED if document.key == "000.pdf" else None
+        ledger.add(Outcome(key=document.key, outcome="failed" if reason else "ok", reason=reason, etag=document.etag))
+        if reason is None:
+            bench.output.put(document.key.removesuffix(".pdf") + ".md", b"<!-- page 1 -->\n")
+    ledger.flush()
+    for worker in range(frozen.total_workers):
+        mark = DoneMark(worker=worker, why="done", at="2026-11-25T12:00:00Z")
+        bench.output.put(RunKeys(frozen.run).done_mark(worker), mark.model_dump_json().encode())
+    return bench
+
+
+def test_where_all_that_is_left_must_fail_again_nothing_is_launched(bench: Bench) -> None:
+    again = bench.propose()
+    assert again.decided is None and dict(again.prepared.hopeless) == {"000.pdf": Reason.ENCRYPTED}
+    retry = bench.propose(reading=NULL._replace(retry=()))
+    assert retry.decided is None and dict(retry.prepared.hopeless) == {"000.pdf": Reason.ENCRYPTED}
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [NULL._replace(all_failures=True), NULL._replace(retry=(Reason.ENCRYPTED,))],
+    ids=["--all-failures", "its reason is named"],
+)
+def test_who_asks_for_it_gets_it(bench: Bench, reading: object) -> None:
+    asked = bench.propose(reading=reading)  # type: ignore[arg-type]
+    assert asked.decided is not None
+    assert [document.key for document in asked.decided.manifest.documents] == ["000.pdf"]
+
+
+def test_a_file_that_was_replaced_since_is_tried(bench: Bench) -> None:
+    bench.source.put("000.pdf", b"%PDF-1.7 another one")
+    again = bench.propose()
+    assert again.decided is not None and again.prepared.hopeless == {}
+
+
+def test_the_plan_for_the_rest_counts_them_apart(bench: Bench) -> None:
+    bench.source.put("new.pdf", b"%PDF-1.7")
+    more = bench.propose()
+    assert more.decided is not None
+    work = more.decided.plan.work
+    assert (work.documents, work.left, work.hopeless) == (8, 1, 1)
+    assert [document.key for document in more.decided.manifest.documents] == ["new.pdf"]

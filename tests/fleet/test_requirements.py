@@ -1,0 +1,148 @@
+"""The one table that judges an account: pure, from made-up facts."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pdfbatch.errors import NotReady
+from pdfbatch.fleet.account import account_of
+from pdfbatch.fleet.facts import AccountFacts, Missing, Need, PlaceFacts, SecurityGroup, Subscription, Unknown
+from pdfbatch.fleet.list_prices import ListPrices
+from pdfbatch.fleet.names import Names
+from pdfbatch.fleet.requirements import REQUIREMENTS, Check, judge, unmet
+from pdfbatch.fleet.template import SetupWish
+from pdfbatch.fleet.values import Ami, Quota, Subnet, TypeFacts, Wish
+
+IN, OUT = "s3://docs/in/", "s3://docs/out/"
+NEED = Need(Wish(), (IN,), (OUT,))
+READY = AccountFacts(
+    region="us-east-1",
+    number="123456789012",
+    made_for=SetupWish(Names(), (IN,), (OUT,)),
+    types={"g4dn.xlarge": TypeFacts(4, "T4")},
+    offered={"g4dn.xlarge": {"us-east-1a", "us-east-1b"}},
+    quota=Quota(code="L-3819A6DF", name="All G and VT Spot Instance Requests", limit=64),
+    subnets=[Subnet("subnet-a", "us-east-1a", "vpc-1", "NAT"), Subnet("subnet-b", "us-east-1b", "vpc-1", "endpoints")],
+    security_group=SecurityGroup("sg-1", "vpc-1", lets_in=False),
+    has_profile=True,
+    missing_service_roles=[],
+    log_days=7,
+    subscriptions=[Subscription("me@example.org", is_confirmed=True)],
+    budget="50 USD a month",
+    repository="123456789012.dkr.ecr.us-east-1.amazonaws.com/pdfbatch",
+    image="123456789012.dkr.ecr.us-east-1.amazonaws.com/pdfbatch@sha256:" + "a" * 64,
+    ami=Ami(id="ami-1"),
+    has_key=True,
+    inputs=[PlaceFacts(IN, "us-east-1")],
+    outputs=[PlaceFacts(OUT, "us-east-1")],
+    prices={("g4dn.xlarge", "us-east-1a"): 0.19, ("g4dn.xlarge", "us-east-1b"): 0.21},
+    published=ListPrices(on_demand={"g4dn.xlarge": 0.526}, gib_month=0.088),
+    scores={},
+    zone_ids={},
+)
+
+
+def check(facts: AccountFacts, name: str, need: Need = NEED) -> Check:
+    (found,) = [each for each in judge(facts, need) if each.name == name]
+    return found
+
+
+def test_an_account_that_has_everything_meets_every_requirement() -> None:
+    assert {each.state for each in judge(READY, NEED)} == {"ok"}
+    assert account_of(READY, NEED).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"quota": Quota(code="Q", name="Q", limit=3)}, "quota"),
+        ({"offered": {"g4dn.xlarge": set()}}, "instance types"),
+        ({"subnets": [Subnet("subnet-c", "us-east-1c", "vpc-1", "NAT")]}, "subnets"),
+        ({"subnets": [Subnet("subnet-a", "us-east-1a", "vpc-1", "")]}, "subnets"),
+        ({"missing_service_roles": ["AWSServiceRoleForEC2Fleet"]}, "service-linked roles"),
+        ({"has_profile": False}, "worker role"),
+        ({"made_for": SetupWish(Names(), ("s3://other/",), (OUT,))}, "role's policy"),
+        ({"security_group": None}, "security group"),
+        ({"log_days": Missing("no log group", "pdfbatch setup")}, "log group"),
+        ({"repository": Missing("no repository", "pdfbatch setup")}, "image repository"),
+        ({"image": Missing("no image", "make image push")}, "worker image"),
+        ({"inputs": Missing("no bucket", "aws s3 mb s3://docs")}, "input"),
+        ({"outputs": Missing("no bucket", "aws s3 mb s3://docs")}, "output"),
+    ],
+)
+def test_a_launch_is_refused_for_whatever_doctor_calls_missing(change: dict[str, Any], name: str) -> None:
+    facts = replace(READY, **change)
+    row = check(facts, name)
+    assert row.state == "missing" and row.cure
+    with pytest.raises(NotReady) as refusal:
+        account_of(facts, NEED)
+    assert refusal.value.hint in [each.cure for each in judge(facts, NEED) if each.state == "missing"]
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    facts = replace(READY, security_group=None, log_days=Missing("no log group", "pdfbatch setup"))
+    with pytest.raises(NotReady, match="Also missing: log group; `pdfbatch doctor --input s3://docs/in/"):
+        account_of(facts, NEED)
+
+
+@pytest.mark.parametrize(
+    "field", [field.name for field in fields(AccountFacts) if field.name not in ("region", "number")]
+)
+def test_what_cannot_be_asked_is_never_silently_ok(field: str) -> None:
+    facts = replace(READY, **{field: Unknown("these credentials may not ask", "Ask for the permission x:Y.")})
+    need = NEED._replace(wish=Wish(key_name="mine"))
+    said = [each.found + each.cure for each in judge(facts, need) if each.state == "unknown"]
+    try:
+        said += account_of(facts, need).warnings
+    except NotReady as refusal:
+        said.append(refusal.hint)
+    if field in ("published", "zone_ids"):  # a plan says itself what it does without: an on-demand price, a zone's id
+        return
+    assert any("x:Y" in each for each in said)
+
+
+@pytest.mark.parametrize("field", ["subscriptions", "budget"])
+def test_a_comfort_that_is_missing_refuses_no_launch_and_is_no_noise_in_a_plan(field: str) -> None:
+    facts = replace(READY, **{field: Missing("none", "pdfbatch setup --email ADDRESS")})
+    assert "warning" in {each.state for each in judge(facts, NEED)}
+    assert unmet(judge(facts, NEED)) == [] and account_of(facts, NEED).warnings == []
+
+
+def test_a_key_pair_that_does_not_exist_is_found_before_the_launch() -> None:
+    need = NEED._replace(wish=Wish(key_name="nokey"))
+    assert check(replace(READY, has_key=False), "key pair", need).state == "missing"
+    assert check(READY, "key pair").found == "none is asked for"
+
+
+def test_subnets_without_a_way_out_are_left_out_of_the_plan_and_named() -> None:
+    facts = replace(
+        READY,
+        subnets=[Subnet("subnet-a", "us-east-1a", "vpc-1", ""), Subnet("subnet-b", "us-east-1b", "vpc-1", "NAT")],
+    )
+    account = account_of(facts, NEED)
+    assert [zone.subnet for zone in account.zones] == ["subnet-b"]
+    assert any("subnet-a" in warning for warning in account.warnings)
+
+
+def test_on_demand_the_published_price_takes_the_place_of_the_spot_price() -> None:
+    account = account_of(READY, NEED._replace(wish=Wish(market="on-demand")))
+    assert {price for zone in account.zones for price in zone.prices.values()} == {0.526}
+    assert account.gib_month == 0.088
+
+
+@given(limit=st.integers(0, 200), used=st.integers(0, 200), workers=st.integers(1, 30))
+def test_the_quota_is_missing_only_where_not_one_instance_fits(limit: int, used: int, workers: int) -> None:
+    facts = replace(READY, quota=Quota(code="Q", name="Q", limit=limit, used=used))
+    room = max(0, limit - used) // 4
+    state = check(facts, "quota", NEED._replace(wish=Wish(workers=workers))).state
+    assert state == ("ok" if room >= workers else "warning" if room else "missing")
+
+
+def test_every_requirement_has_a_name_of_its_own() -> None:
+    names = [each.name for each in REQUIREMENTS]
+    assert len(names) == len(set(names))

@@ -1,0 +1,70 @@
+"""Whether a live run may begin, and within what limits. Pure: arguments and environment are handed in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+IDLE_DOLLARS = 0.05
+"""Kept back for the idle t3.micro, its disk and its address: minutes of some $0.02 an hour."""
+MOST_WORKERS = 5
+USAGE = """Set PDFBATCH_LIVE=yes to let it make real instances, and
+  PDFBATCH_LIVE_MAX_DOLLARS=2               what they may cost at most
+  PDFBATCH_LIVE_PLACE=s3://bucket/prefix/   where it may write; `pdfbatch setup` must allow it as input and output
+  PDFBATCH_LIVE_STACK=name                  another stack than pdfbatch
+and call: make live N=1"""
+
+
+class Permission(NamedTuple):
+    workers: int
+    dollars: float
+    place: str
+    """A URL of S3, with "/" at its end."""
+    stack: str
+
+    @property
+    def fleet_dollars(self) -> float:
+        return round(self.dollars - IDLE_DOLLARS, 2)
+
+
+class NotPermittedError(Exception):
+    """Nothing was asked of AWS and nothing was made."""
+
+
+def permission(arguments: Sequence[str], environment: Mapping[str, str]) -> Permission:
+    """
+    Raises:
+        NotPermittedError: somebody has to say yes first, how much it may cost, and where it may write.
+    """
+    if environment.get("PDFBATCH_LIVE") != "yes":
+        raise NotPermittedError("A live run costs money, and nobody said yes.")
+    return Permission(
+        workers=_workers(arguments),
+        dollars=_dollars(environment.get("PDFBATCH_LIVE_MAX_DOLLARS", "")),
+        place=_place(environment.get("PDFBATCH_LIVE_PLACE", "")),
+        stack=environment.get("PDFBATCH_LIVE_STACK", "") or "pdfbatch",
+    )
+
+
+def _workers(arguments: Sequence[str]) -> int:
+    if len(arguments) != 1 or not arguments[0].isdecimal() or not 1 <= int(arguments[0]) <= MOST_WORKERS:
+        raise NotPermittedError(f"The number of workers is missing or is not one of 1 to {MOST_WORKERS}.")
+    return int(arguments[0])
+
+
+def _dollars(given: str) -> float:
+    try:
+        dollars = float(given)
+    except ValueError:
+        dollars = math.nan
+    if not (math.isfinite(dollars) and dollars > 2 * IDLE_DOLLARS):
+        raise NotPermittedError("There is no cost cap, or it is not a sum of money that a run can be had for.")
+    return dollars
+
+
+def _place(given: str) -> str:
+    bucket, _, prefix = given.removeprefix("s3://").partition("/")
+    if not given.startswith("s3://") or not bucket or not prefix:
+        raise NotPermittedError("The place is missing or is not a prefix of a bucket.")
+    return given.rstrip("/") + "/"
