@@ -14,6 +14,7 @@ from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.fleet.down import end, note_ended
 from pdfbatch.fleet.names import output_digest
 from pdfbatch.fleet.values import Wish
+from pdfbatch.records import DoneMark, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.store import open_store
 from tests.fleet.conftest import Account

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pdfbatch import views
 from pdfbatch.errors import NotFound
 from pdfbatch.records import Counts, Heartbeat, Manifest, Outcome, OutcomeKind, Reason, RunKeys, SourceDocument
 from pdfbatch.runs import manifest
@@ -15,6 +16,7 @@ from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.report import Report, Spent, read_report
 from pdfbatch.store import Store, open_store
 from tests.runs.fleets import LAUNCH, RUN, Story, fleet, minute, stamp
+from tests.test_views import text
 
 
 @pytest.fixture
@@ -103,9 +105,7 @@ def test_a_worker_that_gave_up_was_only_boots(store: Store) -> None:
 
 
 def test_a_report_says_why_workers_stopped(store: Store) -> None:
-    stories = smooth(), Story(1).boots_at(3).beats(6, 20).marks(20, "over_budget", "About $9.50 are spent.")
-    launch(store, *stories)
-    freeze(store, workers=2)
+    launch(store, smooth(), Story(1).boots_at(3).beats(6, 20).marks(20, "over_budget", "About $9.50 are spent."))
     report = read_report(store, RUN, minute(60))
     assert (report.state, report.stopped) == ("over_budget", ["worker 1: About $9.50 are spent."])
     assert "worker 1: About $9.50 are spent." in text(views.report_screen(report), 120)
