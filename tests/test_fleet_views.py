@@ -10,6 +10,7 @@ from rich.console import Console
 from pdfbatch import views
 from pdfbatch.errors import StoreError
 from pdfbatch.records import Manifest, RunKeys, SourceDocument
+from pdfbatch.runs.past import PastRun, PastRuns
 from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, read_status
 from pdfbatch.runs.report import Report, Retried, Spent, Waste
 from pdfbatch.store import Entry
@@ -52,7 +53,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 AT_80 = """\
 Run 20260101T120000.000Z-abcd: running
-# state    progress        failed pages/s   ETA resp. inst.  zone  cost seen
+# state    progress        failed pages/s   ETA rest. inst.  zone  cost seen
 0 running  ━━━━──── 60/100      0     2.0 10:00     0 …60718 1a   $1.64 0:06
 1 running  ━━━━──── 55/100      0     2.0 10:00     1 …cdef0 1b   $2.40 0:06
 2 draining ━━━━──── 57/100      0     2.0 10:00     0 …cc222 1a   $1.64 0:24
@@ -62,14 +63,14 @@ Run 20260101T120000.000Z-abcd: running
 222/500 documents: 222 ok, 0 partial, 0 failed, 0 skipped
 2,220 pages, 6.0 pages/s, ETA 10:00 or more
 5 workers: 2 running, 1 draining, 1 booting, 1 failed
-4 machines: 4 g4dn.xlarge; 3 in us-east-1a, 1 in us-east-1b
-$7.38 so far, $720.00 at worst; AWS ends it all by 2026-01-03 12:00 UTC
-worker 2: AWS takes its machine, another will go on
+4 instances: 4 g4dn.xlarge; 3 in us-east-1a, 1 in us-east-1b
+$7.38 so far, $720.00 at worst; AWS terminates it by 2026-01-03 12:00 UTC
+worker 2: Spot interruption; a replacement will resume
 worker 4 gave up: The image cannot be pulled.
 """
 AT_120 = """\
 Run 20260101T120000.000Z-abcd: running
-#  state     progress         failed  pages/s    ETA  resp.  instance             zone        type         dollars  seen
+#  state     progress         failed  pages/s    ETA  rest.  instance             zone        type         dollars  seen
 0  running   ━━━━──── 60/100       0      2.0  10:00      0  i-0a1b2c3d4e5f60718  us-east-1a  g4dn.xlarge    $1.64  0:06
 1  running   ━━━━──── 55/100       0      2.0  10:00      1  i-0123456789abcdef0  us-east-1b  g4dn.xlarge    $2.40  0:06
 2  draining  ━━━━──── 57/100       0      2.0  10:00      0  i-0ccccccccccccc222  us-east-1a  g4dn.xlarge    $1.64  0:24
@@ -79,9 +80,9 @@ Run 20260101T120000.000Z-abcd: running
 222/500 documents: 222 ok, 0 partial, 0 failed, 0 skipped
 2,220 pages, 6.0 pages/s, ETA 10:00 or more
 5 workers: 2 running, 1 draining, 1 booting, 1 failed
-4 machines: 4 g4dn.xlarge; 3 in us-east-1a, 1 in us-east-1b
-$7.38 so far, $720.00 at worst; AWS ends it all by 2026-01-03 12:00 UTC
-worker 2: AWS takes its machine, another will go on
+4 instances: 4 g4dn.xlarge; 3 in us-east-1a, 1 in us-east-1b
+$7.38 so far, $720.00 at worst; AWS terminates it by 2026-01-03 12:00 UTC
+worker 2: Spot interruption; a replacement will resume
 worker 4 gave up: The image cannot be pulled.
 """
 
@@ -239,6 +240,29 @@ def test_a_low_terminal_shows_the_workers_that_need_to_be_seen(store: LocalStore
     assert len(shown) == 2 * 10 and "190 more workers" in told and "200 workers: 197 running" in told
 
 
+def test_a_fleet_of_which_nothing_was_heard_yet_is_said_to_boot_as_usual(store: LocalStore) -> None:
+    store.put(RunKeys(RUN).fleet, fleet(hours=48).model_dump_json().encode())
+    silent = text(views.status_screen(read_status(store, manifest(5), minute(0.55))), 80)
+    assert "booting, launched 0:33 ago: the first report normally comes 8 minutes" in silent
+    assert "instances: AWS_DEFAULT_REGION=us-east-1 pdfbatch ls" in silent and "cost not known yet" in silent
+    assert "$0.00" not in silent.splitlines()[-1]
+    Story(0).boots_at(3).beats(6, 7, done=1).write(store)
+    heard = text(views.status_screen(read_status(store, manifest(5), minute(7.1))), 80)
+    assert "normally comes" not in heard and "so far" in heard
+
+
+def test_documents_skipped_are_said_to_be_converted_before() -> None:
+    repeated = STATUS.model_copy(update={"documents": DocumentCounts(total=11, done=11, failed=3, skipped=8)})
+    assert "0 ok, 0 partial, 3 failed, 8 skipped (converted before)" in text(views.status_screen(repeated), 80)
+
+
+def test_the_list_of_runs_fits_80_columns_whole() -> None:
+    counts = DocumentCounts(total=40000, done=40000, ok=39990, partial=4, failed=6)
+    run = PastRun(run=RUN, created="2026-01-01T12:00:00Z", state="interrupted", documents=counts, dollars=1234.5)
+    told = text(views.runs_screen(PastRuns(output="out/", current=RUN, runs=[run])), 80).splitlines()[1]
+    assert told.split() == [RUN, "interrupted", "40,000", "39,990", "4", "6", "$1,234.50"]
+
+
 # ── report ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 REPORT = Report(
@@ -262,6 +286,7 @@ REPORT = Report(
     dollars=8.1,
     dollars_per_1000_pages=0.1125,
     worst_dollars=50.4,
+    saved_dollars=13.2,
     waste=Waste(
         boot=Spent(hours=0.5, dollars=0.1), interruptions=Spent(hours=0.1, dollars=0.02), idle=Spent(dollars=0.0)
     ),
@@ -274,17 +299,24 @@ read by    dolphin 54000, text layer 18000; 25 % of the pages did not need the
            model
 failures   encrypted 6, timeout 4
 time       8:30:00, from 2026-01-01 12:00 UTC to 2026-01-01 20:30 UTC
-machines   7 machines for 5 workers, 2 of them lost on the way: 40.50 hours,
-           1,778 pages an hour
+instances  7 instances for 5 workers, 2 interrupted: 40.50 hours, 1,778 pages an
+           hour
 cost       $8.10, $0.11 per 1,000 pages (worst case $50.40)
-of that    booting: 30:00, $0.10, 1 %
+saved      $13.20 against on-demand prices
+lost to    booting: 30:00, $0.10, 1 %
            interruptions: 6:00, $0.020, 0 %
            idle at the end: 0:00, $0.00
+           all three: $0.12
 """
 
 
 def test_a_report_tells_what_it_brought_and_what_it_cost(store: LocalStore) -> None:
     assert trimmed(text(views.report_screen(REPORT), 80)) == TOLD
+
+
+def test_a_report_without_on_demand_prices_says_so(store: LocalStore) -> None:
+    unknown = text(views.report_screen(REPORT.model_copy(update={"saved_dollars": None})), 80)
+    assert "saved      not known: the record has no on-demand price" in unknown
 
 
 def test_a_report_of_a_retry_names_what_it_mended(store: LocalStore) -> None:

@@ -119,7 +119,7 @@ def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
     )
     screen = text(views.verdict_screen(verdict), 200)
     assert "25 without an outcome: 0.pdf, 1.pdf" in screen and "15 more" in screen
-    assert "1 whose page anchors do not match: x.pdf" in screen and "not sound yet" in screen
+    assert "1 whose page anchors do not match: x.pdf" in screen and "Incomplete: 25 of 30 unprocessed" in screen
 
 
 def test_an_error_is_its_message_and_the_next_step() -> None:

@@ -38,6 +38,7 @@ app.command("status", rich_help_panel="Any run")(look.status)
 app.command("retry-failures", rich_help_panel="Any run")(retry.retry_failures)
 app.command("verify", rich_help_panel="Any run")(look.verify)
 app.command("report", rich_help_panel="Any run")(look.report)
+app.command("runs", rich_help_panel="Any run")(look.runs)
 app.command("worker", hidden=True)(worker.worker)
 
 

@@ -112,28 +112,35 @@ def down(
     json: o.Json = False,
 ) -> None:
     """End the fleets of OUTPUT with their machines, and see that nothing is left. What was converted stays."""
-    from pdfbatch.fleet.down import end, look, note_ended, record_of
+    from pdfbatch.fleet.down import Known, end, known_of, look, no_such_run, note_ended
     from pdfbatch.fleet.names import output_digest
     from pdfbatch.store import open_store
 
     if not output and not run:
-        raise UsageError("What shall be ended?", "Give OUTPUT or --run; `pdfbatch ls` lists what there is.")
+        raise UsageError("Pass OUTPUT or --run.", "`pdfbatch ls` lists what runs.")
     store = open_store(output) if output else None
-    record = record_of(store, run, say) if store else None
-    clients = _clients_of(record)
+    known = known_of(store, run, say) if store else Known("", None)
+    clients = _clients_of(known.record)
     digest = output_digest(store.url) if store else ""
 
     def is_wanted(found: Found) -> bool:
         return (not run or found.run == run) and (not digest or found.output == digest)
 
-    found = look(clients).only(is_wanted)
+    there = look(clients)
+    found = there.only(is_wanted)
+    if found.is_nothing and not known.run:
+        raise no_such_run(clients, _where(run, store), there, now())
     if not found.is_nothing:
         say(screens.remains_screen(found))
-        if not agreed("End all of this?", yes):
+        if not agreed(screens.down_question(found), yes):
             raise typer.Exit(ExitCode.INTERRUPTED)
-    note_ended(found, store, record, now(), say)
+    note_ended(found, store, known.record, now(), say)
     ended = end(clients, is_wanted, time.sleep)
     finish(views.as_json(ended) if json else screens.ended_screen(ended))
+
+
+def _where(run: str, store: Store | None) -> str:
+    return " ".join(part for part in (run, f"at {store.url}" if store else "") if part)
 
 
 def _clients_of(record: FleetRecord | None) -> Clients:
@@ -155,19 +162,17 @@ def _clients_of(record: FleetRecord | None) -> Clients:
 
 def ls(json: o.Json = False) -> None:
     """List every run with machines in this region, and whatever was left behind."""
-    from datetime import timedelta
-
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.inventory import take
 
-    listed = take(Clients(), now() - timedelta(hours=1))
+    listed = take(Clients(), now())
     show(views.as_json(listed) if json else screens.inventory_screen(listed))
 
 
 def logs(
     output: o.Output,
     worker: Annotated[int | None, typer.Argument(metavar="[WORKER]", help="This worker alone.", min=0)] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new lines.")] = False,
     boot: Annotated[bool, typer.Option("--boot", help="What the machines said while they booted and ended.")] = False,
     run: o.Run = None,
 ) -> None:
@@ -184,7 +189,9 @@ def logs(
     wanted = run or manifest.current(store)
     if wanted is None:
         raise no_run(store)
-    record = manifest.load_fleet(store, wanted)
+    record, frozen = manifest.load_fleet(store, wanted), manifest.load(store, wanted)
+    if worker is not None and worker >= frozen.total_workers:
+        raise UsageError(f"Run {wanted} has {_workers_of(frozen.total_workers)}, not {worker}.", "Give one of them.")
     if record is None:
         raise UsageError(f"Run {wanted} was not on a fleet, so it has no logs.", "Its failures: `pdfbatch report`.")
     if boot:
@@ -202,7 +209,11 @@ def logs(
         silent = False
         show(screens.log_line(line))
     if silent:
-        say("no worker has said anything yet; `pdfbatch status` tells whether its machine has booted")
+        say(f"no worker has said anything yet; `pdfbatch status {store.url}` tells whether its instance has booted")
+
+
+def _workers_of(count: int) -> str:
+    return "worker 0 alone" if count == 1 else f"workers 0 to {count - 1}"
 
 
 def go(

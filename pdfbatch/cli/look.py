@@ -1,4 +1,4 @@
-"""Commands that only look at a run: `status`, `verify`, `report`."""
+"""Commands that only look at runs: `status`, `verify`, `report`, `runs`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,20 @@ def report(output: Output, run: Run = None, json: Json = False) -> None:
     store, frozen = _run_of(output, run)
     told = read_report(store, frozen.run, now())
     show(views.as_json(told) if json else views.report_screen(told))
+
+
+def runs(output: Output, json: Json = False) -> None:
+    """List every run that was begun on OUTPUT, oldest first."""
+    from pdfbatch.runs.past import read_runs
+    from pdfbatch.runs.verify import no_run
+    from pdfbatch.store import open_store
+
+    store = open_store(output)
+    store.check_readable()
+    found = read_runs(store, now())
+    if not found.runs:
+        raise no_run(store)
+    show(views.as_json(found) if json else views.runs_screen(found))
 
 
 def _run_of(output: str, run: str | None) -> tuple[Store, Manifest]:

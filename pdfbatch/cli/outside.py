@@ -50,8 +50,8 @@ def agreed(question: str, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} There is no terminal to ask on.", "Add --yes to go on without the question.")
+        raise UsageError(f"{question} Not a terminal; pass --yes.", "Add --yes to go on without the question.")
     if typer.confirm(question, default=False, err=True):
         return True
-    say("nothing was done")
+    say("Cancelled; nothing changed.")
     return False

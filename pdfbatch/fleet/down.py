@@ -8,19 +8,21 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from pdfbatch.errors import PdfbatchError
+from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.ec2 import Found
 from pdfbatch.fleet.names import output_digest
-from pdfbatch.records import FleetRecord
+from pdfbatch.records import FleetRecord, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import Store, open_store
 
 POLL_SECONDS = 5.0
 VERIFY_SECONDS = 300.0
-"""An instance takes a minute or two from the order to its end."""
+"""For fleets and instances: EC2's lists lag behind its orders."""
+TEMPLATE_SECONDS = 60.0
+"""For launch templates, which are gone at once but may stay in a list for a while."""
 
 
 class Remains(NamedTuple):
@@ -39,6 +41,18 @@ class Remains(NamedTuple):
 
     def runs(self) -> list[str]:
         return sorted({each.run for group in self for each in group})
+
+    def billed(self) -> list[Found]:
+        return [each for each in self.instances if not each.is_ending]
+
+
+class Known(NamedTuple):
+    """What the store tells of the run to be ended."""
+
+    run: str
+    """"": there is none."""
+    record: FleetRecord | None
+    """None: it is on no fleet, or there is no run."""
 
 
 class Ended(BaseModel):
@@ -79,30 +93,48 @@ def end(
         ids = known | {each.id for each in found.fleets}
         refused = ec2.delete_fleets(clients, sorted(ids))
         known = {fleet for fleet in ids if any(fleet in line for line in refused)}
-        ec2.terminate(clients, [each.id for each in found.instances if each.state != "shutting-down"])
-        is_quiet = not (found.fleets or found.instances or known)
+        billed = found.billed()
+        ec2.terminate(clients, [each.id for each in billed])
+        is_quiet = not (found.fleets or billed or known)
         if (is_quiet and quiet >= settle_seconds) or waited >= VERIFY_SECONDS:
             break
         quiet = quiet + POLL_SECONDS if is_quiet else 0.0
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS
-    if found.fleets or found.instances or known:
-        raise _left(found, refused)
-    ec2.delete_templates(clients, (each.id for each in seen.templates))
+    if not is_quiet:
+        raise _left([*found.fleets, *billed], refused)
+    gone = _delete_templates(clients, wanted, seen.templates, sleep)
     return Ended(
-        runs=seen.runs(),
+        runs=seen._replace(templates=gone).runs(),
         fleets=len(seen.fleets),
         instances=len(seen.instances),
-        templates=len(seen.templates),
+        templates=len(gone),
     )
+
+
+def _delete_templates(
+    clients: Clients, wanted: Callable[[Found], bool], seen: list[Found], sleep: Callable[[float], None]
+) -> list[Found]:
+    """Deletes launch templates until a fresh look finds none; all that were seen."""
+    gone, left, waited = seen, seen, 0.0
+    while left:
+        ec2.delete_templates(clients, [each.id for each in left])
+        left = [each for each in ec2.templates(clients) if wanted(each)]
+        gone = _together(gone, left)
+        if left and waited >= TEMPLATE_SECONDS:
+            raise _left(left, [])
+        if left:
+            sleep(POLL_SECONDS)
+            waited += POLL_SECONDS
+    return gone
 
 
 def _together(before: list[Found], now: list[Found]) -> list[Found]:
     return list({each.id: each for each in [*before, *now]}.values())
 
 
-def _left(left: Remains, refused: list[str]) -> PdfbatchError:
-    names = ", ".join(each.id for each in [*left.fleets, *left.instances])
+def _left(left: list[Found], refused: list[str]) -> PdfbatchError:
+    names = ", ".join(each.id for each in left)
     why = f" ({'; '.join(refused)})" if refused else ""
     return PdfbatchError(
         f"Not all could be ended{why}: {names} still there.",
@@ -110,15 +142,38 @@ def _left(left: Remains, refused: list[str]) -> PdfbatchError:
     )
 
 
-def record_of(output: Store, run: str, say: Callable[[str], None]) -> FleetRecord | None:
-    """What the store tells of the fleet of a run ("": the current one); None if it was none or the store is gone."""
+def known_of(output: Store, run: str, say: Callable[[str], None]) -> Known:
+    """What the store tells of a run ("": the current one). A store that cannot be asked tells of none."""
     try:
         output.check_readable()
-        wanted = run or manifest.current(output)
-        return manifest.load_fleet(output, wanted) if wanted else None
+        wanted = run or manifest.current(output) or ""
+        record = manifest.load_fleet(output, wanted) if wanted else None
+        exists = record is not None or (wanted != "" and output.head(RunKeys(wanted).manifest) is not None)
+        return Known(wanted if exists else "", record)
     except PdfbatchError as error:
         say(f"looking for tags alone: {error.message}")
-        return None
+        return Known("", None)
+
+
+def no_such_run(clients: Clients, where: str, there: Remains, now: datetime) -> NotFound:
+    """The error for a run that is not there, "at OUTPUT" or by its ID: it names what still runs in the region."""
+    running = still_running(there, now)
+    if not running:
+        return NotFound(
+            f"No run {where}. Nothing of pdfbatch's runs in {clients.region}.",
+            "Check the spelling, AWS_PROFILE and AWS_DEFAULT_REGION; `pdfbatch ls` lists what a region has.",
+        )
+    told = ", ".join(f"{place} ({count:,} instance{'' if count == 1 else 's'})" for place, count in running.items())
+    return NotFound(f"No run {where}. STILL RUNNING: {told}.", f"pdfbatch down {next(iter(running))}")
+
+
+def still_running(there: Remains, now: datetime) -> dict[str, int]:
+    """Instances that are paid for, by OUTPUT; 0 where a fleet still waits for its own. Most instances first."""
+    alive = [each for each in there.fleets if not ec2.is_over(each, there.instances, now)]
+    found = {each.place or f"--run {each.run}": 0 for each in [*alive, *there.billed()]}
+    for each in there.billed():
+        found[each.place or f"--run {each.run}"] += 1
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def note_ended(

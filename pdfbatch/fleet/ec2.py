@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -29,6 +29,8 @@ class Found(NamedTuple):
     tags: dict[str, str]
     created: datetime | None
     state: str = ""
+    expires: datetime | None = None
+    """Of a fleet: from then on it launches nothing."""
 
     @property
     def run(self) -> str:
@@ -45,6 +47,11 @@ class Found(NamedTuple):
     @property
     def worker(self) -> int:
         return int(self.tags.get(TAG_WORKER, "-1"))
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether an instance is shutting down; AWS bills it no more (EC2 user guide, Instance lifecycle)."""
+        return self.state == "shutting-down"
 
 
 # ── make ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +204,7 @@ def fleets(clients: Clients) -> list[Found]:
     with aws.translating("list the fleets"):
         pages = clients.ec2.get_paginator("describe_fleets").paginate()
         found = [
-            Found(each["FleetId"], _tags_of(each), each.get("CreateTime"), each["FleetState"])
+            Found(each["FleetId"], _tags_of(each), each.get("CreateTime"), each["FleetState"], each.get("ValidUntil"))
             for page in pages
             for each in page["Fleets"]
         ]
@@ -230,15 +237,45 @@ def templates(clients: Clients) -> list[Found]:
         ]
 
 
+def living(clients: Clients, now: datetime) -> list[Found]:
+    """The fleets of pdfbatch's that may still launch, and every instance that has not ended."""
+    there = instances(clients)
+    return [*(each for each in fleets(clients) if not is_over(each, there, now)), *there]
+
+
+def is_over(fleet: Found, there: Iterable[Found], now: datetime) -> bool:
+    """Whether a fleet is past its expiry and has no instance. AWS calls it `active` until it is deleted."""
+    if fleet.expires is None or fleet.expires > now:
+        return False
+    return all((each.run, each.worker) != (fleet.run, fleet.worker) for each in there)
+
+
 def trouble_of(clients: Clients, fleet: str, since: datetime) -> str:
     """The last error a fleet had in launching, "" if it had none since then."""
     with aws.translating(f"read the history of {fleet}"):
-        records: list[Any] = list(clients.ec2.describe_fleet_history(FleetId=fleet, StartTime=since)["HistoryRecords"])
-    errors = [record for record in records if record.get("EventType") == "error"]
+        errors = [record for record in _history(clients, fleet, since) if _is_error(record)]
     if not errors:
         return ""
+    errors.sort(key=lambda record: record.get("Timestamp", since))
     told = errors[-1].get("EventInformation", {})
     return f"{told.get('EventSubType', 'error')}: {told.get('EventDescription', '')}".rstrip(": ")
+
+
+def _history(clients: Clients, fleet: str, since: datetime) -> Iterator[Any]:
+    """All pages; boto3 has no paginator for it."""
+    more: Any = {}
+    while True:
+        answer = clients.ec2.describe_fleet_history(FleetId=fleet, StartTime=since, **more)
+        yield from answer["HistoryRecords"]
+        if not answer.get("NextToken"):
+            return
+        more = {"NextToken": answer["NextToken"]}
+
+
+def _is_error(record: Any) -> bool:
+    """`error` or `service-error`. AWS's guide and its API reference spell the types differently, as `instance-change`
+    and `instanceChange`."""
+    return str(record.get("EventType", "")).replace("-", "").lower() in ("error", "serviceerror")
 
 
 def _tags_of(found: Any) -> dict[str, str]:
@@ -281,13 +318,13 @@ def terminate(clients: Clients, ids: Sequence[str]) -> None:
 
 
 def delete_templates(clients: Clients, names: Iterable[str]) -> None:
+    """Deletes launch templates; one that is gone already is no error."""
     for name in names:
-        try:
-            with aws.translating(f"remove the launch template {name}"):
-                clients.ec2.delete_launch_template(LaunchTemplateName=name)
-        except PdfbatchError as error:
-            if not error.code.startswith("InvalidLaunchTemplateName.NotFound"):
-                raise
+        aws.call(
+            f"delete the launch template {name}",
+            lambda name=name: clients.ec2.delete_launch_template(LaunchTemplateName=name),  # type: ignore[misc]
+            absent={"InvalidLaunchTemplateName.NotFoundException", "InvalidLaunchTemplateName.NotFound"},
+        )
 
 
 def decoded(clients: Clients, error: PdfbatchError) -> str:

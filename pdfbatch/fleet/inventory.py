@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.down import look
+from pdfbatch.fleet.down import Remains, look
+from pdfbatch.fleet.ec2 import Found
+
+TROUBLE_AGE = timedelta(hours=1)
+"""Older errors of a fleet say little of why it waits now."""
 
 
 class RunThere(BaseModel):
@@ -21,15 +25,24 @@ class RunThere(BaseModel):
     """As its tag tells it."""
     launched: datetime | None
     fleets: int
+    """That may still launch."""
     instances: int
+    """Those that are shutting down are not counted."""
     templates: int
+    expired_fleets: int = 0
+    """Past their expiry and without an instance; AWS lists them until they are deleted. They cost nothing."""
     trouble: str = ""
-    """Why a fleet has no machine just now, as AWS tells it."""
+    """Why a fleet has no instance just now, as AWS tells it."""
 
     @property
     def is_orphan(self) -> bool:
-        """Machines that no fleet looks after, or templates of fleets that are gone."""
-        return self.fleets == 0
+        """Whether there are instances that no fleet looks after."""
+        return self.fleets == 0 and self.instances > 0
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left that costs."""
+        return self.fleets == 0 and self.instances == 0
 
 
 class Inventory(BaseModel):
@@ -38,27 +51,32 @@ class Inventory(BaseModel):
     runs: list[RunThere]
 
 
-def take(clients: Clients, since: datetime) -> Inventory:
-    """Every run with anything in EC2; troubles since then."""
+def take(clients: Clients, now: datetime) -> Inventory:
+    """Takes stock of every run with anything in EC2."""
     found = look(clients)
     runs = []
     for run in found.runs():
         own = found.only(lambda each, run=run: each.run == run)  # type: ignore[misc]  # mypy and defaults of lambdas
-        every = [each for group in own for each in group]
-        started = [each.created for each in every if each.created is not None]
-        waiting = {each.worker: each.id for each in own.fleets if each.worker not in {i.worker for i in own.instances}}
-        runs.append(
-            RunThere(
-                run=run,
-                output=next((each.place for each in every if each.place), ""),
-                launched=min(started, default=None),
-                fleets=len(own.fleets),
-                instances=len(own.instances),
-                templates=len(own.templates),
-                trouble=_trouble(clients, list(waiting.values()), since),
-            )
-        )
+        runs.append(_of_run(clients, run, own, now))
     return Inventory(region=clients.region, runs=runs)
+
+
+def _of_run(clients: Clients, run: str, own: Remains, now: datetime) -> RunThere:
+    every: list[Found] = [each for group in own for each in group]
+    started = [each.created for each in every if each.created is not None]
+    alive = [each for each in own.fleets if not ec2.is_over(each, own.instances, now)]
+    served = {each.worker for each in own.instances}
+    waiting = {each.worker: each.id for each in alive if each.worker not in served}
+    return RunThere(
+        run=run,
+        output=next((each.place for each in every if each.place), ""),
+        launched=min(started, default=None),
+        fleets=len(alive),
+        instances=len(own.billed()),
+        templates=len(own.templates),
+        expired_fleets=len(own.fleets) - len(alive),
+        trouble=_trouble(clients, list(waiting.values()), now - TROUBLE_AGE),
+    )
 
 
 def _trouble(clients: Clients, fleets: list[str], since: datetime) -> str:

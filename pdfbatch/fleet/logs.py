@@ -70,7 +70,7 @@ def _events(clients: Clients, group: str, run: str, worker: int | None, since: d
             raise
         raise NotFound(
             f"There is no log group {group} in {clients.region}.",
-            "Check AWS_DEFAULT_REGION and --stack; what a machine said while it booted: `pdfbatch logs … --boot`.",
+            "`pdfbatch setup` makes it; what an instance said while it booted: `pdfbatch logs … --boot`.",
         ) from error
 
 

@@ -11,6 +11,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -325,8 +326,7 @@ def _cure(reason: str) -> str:
 
 
 def _check_nothing_runs(clients: Clients, names: Names) -> None:
-    everything = [*ec2.fleets(clients), *ec2.instances(clients)]
-    living = [each.id for each in everything if each.tags[TAG_STACK] == names.stack]
+    living = [each.id for each in ec2.living(clients, datetime.now(UTC)) if each.tags[TAG_STACK] == names.stack]
     if not living:
         return
     raise NotReady(

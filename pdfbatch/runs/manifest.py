@@ -32,9 +32,11 @@ def load(store: Store, run: str) -> Manifest:
     try:
         data = store.get(key)
     except NotFound as error:
+        if run != current(store):
+            raise NotFound(f"Unknown run {run}.", f"`pdfbatch runs {store.url}` lists them.") from error
         raise NotFound(
-            f"There is no run {run} under {store.url}.",
-            f"If its manifest was lost, delete {store.url}{CURRENT_RUN_KEY} and start again: what is finished is kept.",
+            f"The manifest of run {run} is gone from {store.url}.",
+            f"Delete {store.url}{CURRENT_RUN_KEY} and start again: what is finished is kept.",
         ) from error
     try:
         return Manifest.model_validate_json(gzip.decompress(data))

@@ -39,6 +39,8 @@ class PageCounts(BaseModel):
     read: int = 0
     failed: int = 0
     resumed: int = 0
+    here: int | None = None
+    """That the last process of each slice tried itself, in the run's `seconds`; `read` has those of all processes."""
     read_by: dict[str, int] = {}
 
 
@@ -101,7 +103,9 @@ class RunStatus(BaseModel):
     """All machines at the highest price from launch to expiry."""
     launched: str | None = None
     expires: str | None = None
-    """When AWS ends the fleet, whatever happens."""
+    """When AWS terminates the fleet, whatever happens."""
+    region: str | None = None
+    """Where the fleet is, whatever region is set here."""
 
 
 class Records(NamedTuple):
@@ -159,6 +163,7 @@ def summarise(
             read=sum(count.pages_read for count in counts),
             failed=sum(count.pages_failed for count in counts),
             resumed=sum(count.pages_resumed for count in counts),
+            here=sum(count.pages_here for count in counts),
             read_by=dict(read_by.most_common()),
         ),
         reasons=dict(reasons.most_common()),
@@ -168,6 +173,7 @@ def summarise(
         worst_dollars=None if fleet is None else round(_worst_dollars(manifest.total_workers, fleet), 4),
         launched=fleet.launched if fleet else None,
         expires=fleet.expiry if fleet else None,
+        region=fleet.region if fleet else None,
     )
 
 
@@ -190,6 +196,11 @@ def last_sign(past: Iterable[History]) -> datetime | None:
     """The last time that any worker gave a sign."""
     stamps = [record.at for history in past for record in (history.beat, history.mark) if record is not None]
     return max(map(moment, stamps), default=None)
+
+
+def end_of(past: Iterable[History], fleet: FleetRecord, now: datetime) -> datetime:
+    """When a fleet that is over came to its end: the last sign, or where no worker gave any, `down` or its expiry."""
+    return last_sign(past) or min(now, stays.over(fleet))
 
 
 def _counts(history: History) -> Counts:
@@ -285,7 +296,7 @@ def _fleet_state(workers: Iterable[WorkerStatus]) -> RunState:
 def _wall_seconds(past: Sequence[History], fleet: FleetRecord | None, state: RunState, now: datetime) -> float:
     if fleet is None:
         return max((history.beat.seconds for history in past if history.beat), default=0.0)
-    end = (last_sign(past) or now) if state in OVER else now
+    end = end_of(past, fleet, now) if state in OVER else now
     return max(0.0, (end - moment(fleet.launched)).total_seconds())
 
 

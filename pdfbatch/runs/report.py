@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from pdfbatch.records import FleetRecord, Manifest, RunKeys
 from pdfbatch.runs import ledger, manifest, stays
@@ -21,6 +21,7 @@ from pdfbatch.runs.progress import (
     Records,
     RunState,
     RunStatus,
+    end_of,
     histories,
     last_sign,
     read_records,
@@ -52,6 +53,12 @@ class Waste(BaseModel):
     """From AWS's notice, or from the last sign of one that fell silent or failed, to the end of the machine."""
     idle: Spent
     """From the end of the slice to the end of the machine."""
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
+    @property
+    def dollars(self) -> float:
+        """All three together."""
+        return round(sum(each.dollars or 0.0 for each in (self.boot, self.interruptions, self.idle)), 4)
 
 
 class Retried(BaseModel):
@@ -87,7 +94,7 @@ class Report(BaseModel):
     began: str | None
     """When it was launched, or its manifest frozen."""
     ended: str | None
-    """The last sign of any worker; None while the run goes on."""
+    """The last sign of any worker, or where none gave any, `down` or the expiry; None while the run goes on."""
     seconds: float
     """From `began` to the last sign, or to now."""
     workers: int
@@ -102,6 +109,8 @@ class Report(BaseModel):
     dollars_per_1000_pages: float | None = None
     """Per 1,000 pages read. A document taken up from an earlier run brings the pages which that one paid for."""
     worst_dollars: float | None = None
+    saved_dollars: float | None = None
+    """What the same hours would have cost more on demand; None where an on-demand price is not known."""
     waste: Waste | None = None
     """None on machines of one's own."""
     stopped: list[str] = []
@@ -132,7 +141,7 @@ def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | N
     had = [_Slice(history, stays.stays(history, fleet, now)) for history in past] if fleet else []
     hours = sum(stay.hours for one in had for stay in one.stays) if fleet else _process_hours(past)
     is_over = status.state in OVER or (fleet is None and status.state != "running")
-    end = last_sign(past) if is_over else now
+    end = _end(past, fleet, now) if is_over else now
     began = _began(frozen, fleet)
     return Report(
         run=frozen.run,
@@ -151,10 +160,11 @@ def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | N
         machines=sum(len(one.stays) for one in had),
         interrupted=sum(one.is_cut(stay, now) for one in had for stay in one.stays),
         machine_hours=round(hours, 4),
-        pages_per_machine_hour=round(status.pages.read / hours, 1) if hours else None,
+        pages_per_machine_hour=_pace(status, hours),
         dollars=status.dollars,
         dollars_per_1000_pages=_per_1000_pages(status),
         worst_dollars=status.worst_dollars,
+        saved_dollars=_saved([stay for one in had for stay in one.stays], fleet) if fleet else None,
         waste=_waste(had, fleet, now) if fleet else None,
         stopped=[f"worker {worker.id}: {worker.detail}" for worker in status.workers if worker.detail],
         retried=_retried(frozen, finals) if finals is not None else None,
@@ -211,6 +221,26 @@ class _Sum:
 
     def spent(self) -> Spent:
         return Spent(hours=round(self._hours, 4), dollars=round(self._dollars, 4))
+
+
+def _saved(had: Sequence[Stay], fleet: FleetRecord) -> float | None:
+    """None too where no machine has told of itself."""
+    if not had or any(stay.machine.type not in fleet.on_demand_prices for stay in had):
+        return None
+    dearer = ((fleet.on_demand_prices[stay.machine.type] - fleet.price(stay.machine)) * stay.hours for stay in had)
+    return round(sum(dearer), 4)
+
+
+def _end(past: Iterable[History], fleet: FleetRecord | None, now: datetime) -> datetime | None:
+    return end_of(past, fleet, now) if fleet else last_sign(past)
+
+
+def _pace(status: RunStatus, hours: float) -> float | None:
+    """On machines of one's own only the last process of each slice is known, so its pages alone count."""
+    if not hours:
+        return None
+    here = status.pages.here if status.launched is None else None
+    return round((status.pages.read if here is None else here) / hours, 1)
 
 
 def _retried(frozen: Manifest, finals: dict[str, Final]) -> Retried:

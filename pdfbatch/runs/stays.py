@@ -3,7 +3,8 @@
 What AWS bills is known only to AWS. Here a machine counts from a minute before its boot script's first line until its
 end: a minute after a mark that ends the slice, two minutes after AWS's notice, ten after a failure that its boot script
 still works on. One that fell silent without a word, or never spoke, may hang and be paid for: it counts until the next
-machine of its slice boots, or until now. Nothing counts after the fleet's expiry, or after `down`. So the sum is rather
+machine of its slice boots, or until now. Nothing counts after the fleet's expiry, or after `down`, or a minute after
+the slice's last word where it is over: whoever ends a slice ends its fleet with all machines. So the sum is rather
 too high than too low, by minutes for each machine. It is too high by more where AWS took a machine without notice and
 had no other for long, and where it took one within its first hour, for which it charges nothing.
 """
@@ -173,8 +174,8 @@ def _end(machine: Machine, life: Life | None, history: History) -> datetime:
         if mark.why in FINAL_ENDINGS:
             return said + timedelta(seconds=END_SECONDS)
         return min(taken, said + timedelta(seconds=FAILURE_SECONDS))
-    if mark is not None and history.is_final and moment(mark.at) < moment(machine.booted):
-        return _after(machine.booted, END_SECONDS)  # it finds the mark and ends itself
+    if mark is not None and history.is_final:  # it finds the mark and ends itself, or goes with the fleet
+        return min(taken, max(last, moment(mark.at)) + timedelta(seconds=END_SECONDS))
     return taken
 
 

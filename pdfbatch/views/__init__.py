@@ -2,6 +2,7 @@
 
 from pdfbatch.views.report import report_screen
 from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_screen
+from pdfbatch.views.runs import runs_screen
 from pdfbatch.views.status import status_screen
 from pdfbatch.views.watch import watch
 from pdfbatch.views.words import as_json, duration, error_json, error_text, money, plural, readers, some, tally
@@ -19,6 +20,7 @@ __all__ = [
     "plural",
     "readers",
     "report_screen",
+    "runs_screen",
     "some",
     "status_screen",
     "tally",

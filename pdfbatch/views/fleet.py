@@ -173,9 +173,19 @@ def remains_screen(remains: Remains) -> RenderableType:
     )
 
 
+def down_question(remains: Remains) -> str:
+    """What `down` asks before it ends them."""
+    parts = [
+        f"terminate {plural(len(remains.billed()), 'instance')}" if remains.billed() else "",
+        f"delete {plural(len(remains.fleets), 'fleet')}" if remains.fleets else "",
+    ]
+    told = ", ".join(part for part in parts if part) or f"delete {plural(len(remains.templates), 'launch template')}"
+    return f"{told[0].upper()}{told[1:]}?"
+
+
 def ended_screen(ended: Ended) -> RenderableType:
     if not ended.runs:
-        return Text("Nothing is running here, and nothing was left behind.")
+        return Text("Already down: nothing is running, and nothing was left behind.")
     return Text.assemble(
         ("Ended: ", "bold"),
         f"{plural(ended.fleets, 'fleet')}, {plural(ended.instances, 'instance')}, "
@@ -185,7 +195,7 @@ def ended_screen(ended: Ended) -> RenderableType:
 
 
 def inventory_screen(inventory: Inventory) -> RenderableType:
-    """The table of `ls`, and how to end what is an orphan."""
+    """The table of `ls`, and how to remove what is left of a run."""
     if not inventory.runs:
         return Text(f"Nothing of pdfbatch's runs in {inventory.region}.")
     table = Table(show_edge=False, pad_edge=False)
@@ -207,9 +217,14 @@ def inventory_screen(inventory: Inventory) -> RenderableType:
 def _remarks(run: RunThere) -> list[Text]:
     lines = [Text(f"{run.run} writes to {run.output}")]
     if run.trouble:
-        lines.append(Text(f"{run.run} waits for a machine: {run.trouble}", style="yellow"))
+        lines.append(Text(f"{run.run} waits for an instance: {run.trouble}", style="yellow"))
     if run.is_orphan:
-        lines.append(Text(f"{run.run} is left over; take it away: pdfbatch down --run {run.run}", style="yellow"))
+        lines.append(
+            Text(f"{run.run} has instances without a fleet; end them: pdfbatch down --run {run.run}", style="yellow")
+        )
+    if run.is_finished:
+        left = "expired fleets and launch templates" if run.expired_fleets else "launch templates"
+        lines.append(Text(f"{run.run} is finished; {left} remain (free): pdfbatch down --run {run.run}", style="dim"))
     return lines
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.runs.report import Report, Retried, Spent, Waste
-from pdfbatch.views.words import at, duration, money, plural, readers, reasons, some
+from pdfbatch.views.words import at, duration, money, plural, readers, reasons, skipped, some
 
 
 def report_screen(report: Report) -> RenderableType:
@@ -25,7 +25,7 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         (
             "documents",
             f"{documents.done:,} of {documents.total:,}: {documents.ok:,} ok, {documents.partial:,} partial, "
-            f"{documents.failed:,} failed, {documents.skipped:,} skipped",
+            f"{documents.failed:,} failed, {skipped(documents.skipped)}",
         ),
         ("pages", f"{pages.read:,} read, {pages.failed:,} unread"),
     ]
@@ -36,9 +36,13 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
     if report.stopped:
         facts.append(("stopped", Text(some(report.stopped), style="red")))
     facts.append(("time", _time(report)))
-    facts.append(("machines", _machines(report)))
+    facts.append(("workers" if report.dollars is None else "instances", _machines(report)))
     if report.dollars is not None:
         facts.append(("cost", _cost(report)))
+    if report.saved_dollars is not None:
+        facts.append(("saved", f"{money(report.saved_dollars)} against on-demand prices"))
+    elif report.dollars:
+        facts.append(("saved", "not known: the record has no on-demand price"))
     if report.waste is not None:
         facts += _waste(report.waste, report.dollars)
     if report.retried is not None:
@@ -60,10 +64,10 @@ def _machines(report: Report) -> str:
         hours += f", {pace:,.0f} pages an hour"
     if report.dollars is None:
         return f"{plural(report.workers, 'worker')}: {hours}"
-    lost = f", {report.interrupted:,} of them lost on the way" if report.interrupted else ""
+    lost = f", {report.interrupted:,} interrupted" if report.interrupted else ""
     if not report.machines:
         return "none has told of itself yet; what AWS bills, `pdfbatch ls` shows"
-    return f"{plural(report.machines, 'machine')} for {plural(report.workers, 'worker')}{lost}: {hours}"
+    return f"{plural(report.machines, 'instance')} for {plural(report.workers, 'worker')}{lost}: {hours}"
 
 
 def _cost(report: Report) -> Text:
@@ -81,9 +85,10 @@ def _waste(waste: Waste, dollars: float | None) -> list[tuple[str, str | Text]]:
         return f"{what}: {duration(3600 * spent.hours)}, {money(spent.dollars)}{share}"
 
     return [
-        ("of that", told("booting", waste.boot)),
+        ("lost to", told("booting", waste.boot)),
         ("", told("interruptions", waste.interruptions)),
         ("", told("idle at the end", waste.idle)),
+        ("", f"all three: {money(waste.dollars)}"),
     ]
 
 

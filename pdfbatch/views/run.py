@@ -104,7 +104,7 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
     if waiting := documents.total - documents.done:
         table.add_row("not yet", f"{waiting:,}", "")
     pages = status.pages
-    figures = f"{pages.read:,} read, {pages.failed:,} unread, in {duration(status.seconds)}"
+    figures = f"{pages.read:,} read, {pages.failed:,} unread, {_in_time(status)}"
     if pace := sum(worker.pages_per_second for worker in status.workers):
         figures += f", {pace:.1f} pages/s"
     if pages.resumed:
@@ -126,6 +126,14 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
     for step in next_steps:
         facts.add_row("next", Text(step, style="bold"))
     return Group(title(status), table, Text(), facts)
+
+
+def _in_time(status: RunStatus) -> str:
+    """The time is the last process's; pages of earlier ones are not its work."""
+    pages, time = status.pages, duration(status.seconds)
+    if status.launched or pages.here is None or pages.here >= pages.read + pages.failed:
+        return f"in {time}"
+    return f"{pages.here:,} of them now, in {time}"
 
 
 def title(status: RunStatus) -> Text:
@@ -159,5 +167,14 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
             lines.append(Text(f"{len(keys):,} {what}: {some(keys)}", style=style))
     if verdict.no_outcome:
         lines.append(Text("unfinished: run the same command again to take up what is left", style="bold"))
-    lines.append(Text("sound: every input has one outcome" if verdict.sound else "not sound yet", style="bold"))
+    lines.append(Text(_judgement(verdict), style="bold"))
     return Group(*lines)
+
+
+def _judgement(verdict: Verdict) -> str:
+    if verdict.sound:
+        told = f"{verdict.ok:,} ok, {verdict.partial:,} partial, {verdict.failed:,} failed"
+        return f"Verified: {verdict.inputs:,} accounted for ({told})"
+    if verdict.no_outcome:
+        return f"Incomplete: {len(verdict.no_outcome):,} of {verdict.inputs:,} unprocessed"
+    return "Not verified: see above"

@@ -10,9 +10,10 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
+from pdfbatch.fleet.pricing import BOOT_HOURS
 from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
 from pdfbatch.views.run import title
-from pdfbatch.views.words import SHOWN_KEYS, STATE_STYLE, at, duration, money, plural, reasons
+from pdfbatch.views.words import SHOWN_KEYS, STATE_STYLE, at, duration, money, plural, reasons, skipped
 
 _SHOWN_NOTES = 3
 """Of sentences about single workers, where the rows are limited."""
@@ -38,7 +39,7 @@ def status_screen(status: RunStatus, rows: int | None = None) -> RenderableType:
     lines: list[RenderableType] = [title(status), FleetTable(shown)]
     if hidden := len(status.workers) - len(shown):
         lines.append(Text(f"… and {plural(hidden, 'more worker')}", style="dim"))
-    lines += [Text(), _documents(status), _pages(status), _states(status)]
+    lines += [Text(), _documents(status), *_booting(status), _pages(status), _states(status)]
     if machines := _machines(status.workers):
         lines.append(Text(machines))
     lines.append(_dollars(status))
@@ -93,7 +94,7 @@ def _documents(status: RunStatus) -> Text:
     return Text.assemble(
         (f"{documents.done:,}/{plural(documents.total, 'document')}", "bold"),
         f": {documents.ok:,} ok, {documents.partial:,} partial, "
-        f"{documents.failed:,} failed, {documents.skipped:,} skipped",
+        f"{documents.failed:,} failed, {skipped(documents.skipped)}",
     )
 
 
@@ -124,18 +125,18 @@ _WIDEST = {
     "failed": _Column("failed", lambda worker: f"{worker.failed + worker.partial:,}", right=True),
     "pace": _Column("pages/s", lambda worker: f"{worker.pages_per_second:.1f}", right=True),
     "eta": _Column("ETA", lambda worker: duration(worker.eta_seconds), right=True),
-    "respawns": _Column("respawns", lambda worker: f"{worker.respawns}", right=True),
+    "respawns": _Column("restarts", lambda worker: f"{worker.respawns}", right=True),
     "instance": _Column("instance", lambda worker: worker.instance or "–"),
     "zone": _Column("zone", lambda worker: worker.zone or "–"),
     "type": _Column("type", lambda worker: worker.type or "–"),
     "dollars": _Column("dollars", lambda worker: f"${worker.dollars or 0.0:,.2f}", right=True),
-    "seen": _Column("heartbeat", lambda worker: _seen(worker), right=True),
+    "seen": _Column("last report", lambda worker: _seen(worker), right=True),
 }
 _NARROWER: list[tuple[str, _Column | None]] = [
     ("progress", _progress(8)),
     ("id", _Column("#", _WIDEST["id"].cell)),
     ("seen", _Column("seen", lambda worker: _seen(worker).removesuffix(" ago"), right=True)),
-    ("respawns", _Column("resp.", _WIDEST["respawns"].cell, right=True)),
+    ("respawns", _Column("rest.", _WIDEST["respawns"].cell, right=True)),
     ("dollars", _Column("cost", _WIDEST["dollars"].cell, right=True)),
     ("gap", None),
     ("type", None),
@@ -234,6 +235,21 @@ def _pressing(workers: Sequence[WorkerStatus], rows: int | None) -> Sequence[Wor
 # ── what they add up to ──────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _booting(status: RunStatus) -> list[Text]:
+    """That silence is normal at first."""
+    if status.state in OVER or any(worker.heartbeat_age_seconds is not None for worker in status.workers):
+        return []
+    region = f"AWS_DEFAULT_REGION={status.region} " if status.region else ""
+    return [
+        Text(
+            f"booting, launched {duration(status.seconds)} ago: the first report normally comes"
+            f" {60 * BOOT_HOURS:.0f} minutes after launch",
+            style="cyan",
+        ),
+        Text(f"instances: {region}pdfbatch ls"),
+    ]
+
+
 def _pages(status: RunStatus) -> Text:
     pages = plural(status.pages.read, "page")
     left = [worker for worker in status.workers if not worker.final]
@@ -264,14 +280,16 @@ def _machines(workers: Sequence[WorkerStatus]) -> str:
         return ""
     types = ", ".join(f"{count} {kind}" for kind, count in Counter(one.type or "?" for one in there).most_common())
     zones = ", ".join(f"{count} in {zone}" for zone, count in sorted(Counter(one.zone or "?" for one in there).items()))
-    return f"{plural(len(there), 'machine')}: {types}; {zones}"
+    return f"{plural(len(there), 'instance')}: {types}; {zones}"
 
 
 def _dollars(status: RunStatus) -> Text:
     if status.state in OVER:
         return Text.assemble((money(status.dollars), "bold"), " in all, as far as the records tell")
-    ends = f"; AWS ends it all by {at(status.expires)}" if status.expires else ""
-    return Text.assemble((money(status.dollars), "bold"), f" so far, {money(status.worst_dollars)} at worst{ends}")
+    ends = f"; AWS terminates it by {at(status.expires)}" if status.expires else ""
+    is_known = any(worker.instance for worker in status.workers)
+    spent = f"{money(status.dollars)} so far" if is_known else "cost not known yet"
+    return Text.assemble((spent, "bold" if is_known else ""), f", {money(status.worst_dollars)} at worst{ends}")
 
 
 def _notes(workers: Sequence[WorkerStatus]) -> list[Text]:
@@ -282,7 +300,7 @@ def _notes(workers: Sequence[WorkerStatus]) -> list[Text]:
             what = "stopped: the run's money is spent." if worker.state == "over_budget" else "gave up:"
             notes.append(Text(f"worker {worker.id} {what} {worker.detail}", style="red"))
         elif worker.notice and not worker.final and worker.state != "waiting":
-            notes.append(Text(f"worker {worker.id}: AWS takes its machine, another will go on", style="yellow"))
+            notes.append(Text(f"worker {worker.id}: Spot interruption; a replacement will resume", style="yellow"))
         elif worker.stale and worker.state == "booting":
             notes.append(Text(f"worker {worker.id} takes long to boot: see `pdfbatch logs`", style="red"))
         elif worker.stale:

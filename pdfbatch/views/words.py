@@ -56,6 +56,11 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def skipped(count: int) -> str:
+    """Documents that a run found converted already."""
+    return f"{count:,} skipped" + (" (converted before)" if count else "")
+
+
 def some(keys: Sequence[str], total: int | None = None) -> str:
     """The first few keys, and how many more there are; `total` where the keys are not all."""
     more = (total or len(keys)) - min(len(keys), SHOWN_KEYS)

@@ -116,7 +116,8 @@ def test_from_plan_to_down(places: Places) -> None:
     assert ended.returncode == 0 and "3 fleets" in ended.stdout, ended.stderr
     assert json.loads(process("ls", "--json").stdout)["runs"] == []
     assert json.loads(process("status", places.output, "--json").stdout)["state"] == "ended"
-    assert "Nothing is running" in process("down", places.output, "--yes").stdout
+    again = process("down", places.output, "--yes")
+    assert again.returncode == 0 and "Already down" in again.stdout
     assert process(*places.launch).returncode == 0, "after down the next launch takes up what is left"
 
 
@@ -158,8 +159,26 @@ def test_a_no_launches_nothing_and_without_a_terminal_it_asks_for_yes(places: Pl
         text=True,
         timeout=120,
     )
-    assert answered.returncode == 130 and "nothing was done" in answered.stdout, answered.stdout
+    assert answered.returncode == 130 and "Cancelled; nothing changed." in answered.stdout, answered.stdout
     assert places.account.calls("CreateFleet") == [] and manifest.current(places.store) is None
+
+
+@pytest.mark.parametrize("typo", ["{output}typo/", "s3://no-such-bucket/out/"])
+def test_down_with_a_typo_is_an_error_and_names_what_still_runs(places: Places, pdfbatch: Type, typo: str) -> None:
+    pdfbatch(*places.launch)
+    places.account.order("tick")
+    mistyped = pdfbatch("down", typo.format(output=places.output), "--yes")
+    assert mistyped.returncode == 1 and "No run at " in mistyped.stderr
+    assert f"STILL RUNNING: {places.output} (3 instances)" in mistyped.stderr
+    assert f"try: pdfbatch down {places.output}" in mistyped.stderr
+    assert len(json.loads(pdfbatch("ls", "--json").stdout)["runs"]) == 1
+
+
+def test_down_of_an_unknown_run_is_an_error(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    for typed in (["--run", "r1"], [places.output, "--run", "r1"]):
+        mistyped = pdfbatch("down", *typed, "--yes")
+        assert mistyped.returncode == 1 and "No run r1" in mistyped.stderr and places.output in mistyped.stderr
 
 
 def test_down_by_run_needs_no_output(places: Places, pdfbatch: Type) -> None:
@@ -249,6 +268,30 @@ def test_logs_are_read_by_worker_and_followed(places: Places, pdfbatch: Type) ->
         following.terminate()
 
 
+def test_the_runs_of_an_output_are_listed_and_an_unknown_one_leads_to_the_list(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    first = manifest.current(places.store) or ""
+    pdfbatch("down", places.output, "--yes")
+    places.finish(first)
+    pdfbatch("retry-failures", places.output, "--yes")
+    listed = json.loads(pdfbatch("runs", places.output, "--json").stdout)
+    assert [(run["run"], run["state"], run["documents"]["total"]) for run in listed["runs"]] == [
+        (first, "done", 3),
+        (manifest.current(places.store), "waiting", 1),
+    ]
+    assert first in pdfbatch("runs", places.output).stdout
+    for command in ("status", "report", "logs"):
+        unknown = pdfbatch(command, places.output, "--run", "r7")
+        assert unknown.returncode == 1 and "Unknown run r7" in unknown.stderr, command
+        assert f"pdfbatch runs {places.output}" in unknown.stderr and "delete" not in unknown.stderr.lower()
+
+
+def test_logs_of_a_worker_that_the_run_has_not_say_which_it_has(places: Places, pdfbatch: Type) -> None:
+    pdfbatch(*places.launch)
+    wrong = pdfbatch("logs", places.output, "7")
+    assert wrong.returncode == 2 and "has workers 0 to 2, not 7" in wrong.stderr
+
+
 FAULTS = {
     "a folder as output": ("launch {input} /tmp/x --yes", 2),
     "a model for an engine without": ("plan {input} {output} --engine cpu --model a/b", 2),
@@ -266,6 +309,7 @@ FAULTS = {
     "too little money": ("plan {input} {output} --engine null --max-cost 0.01", 2),
     "down without anything": ("down", 2),
     "logs of no run": ("logs {output}", 1),
+    "runs of no run": ("runs {output}", 1),
 }
 
 

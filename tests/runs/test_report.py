@@ -132,14 +132,54 @@ def test_nothing_is_wasted_twice_and_never_more_than_was_paid(store: Store) -> N
 def test_a_run_on_ones_own_machine_costs_nothing_that_is_known(store: Store) -> None:
     freeze(store)
     at = timestamp(LAUNCH + timedelta(minutes=30))
-    counts = Counts(total=100, ok=99, failed=1, pages_read=900, reasons={"corrupt": 1}, read_by={"ocr": 900})
+    counts = Counts(total=100, ok=99, failed=1, pages_read=900, pages_here=300, reasons={"corrupt": 1})
     beat = Heartbeat(worker=0, state="done", counts=counts, started=stamp(0), at=at, seconds=1800)
     store.put(RunKeys(RUN).heartbeat(0), beat.model_dump_json().encode())
     report = read_report(store, RUN, minute(60))
     assert (report.dollars, report.waste, report.machines, report.retried) == (None, None, 0, None)
-    assert (report.machine_hours, report.pages_per_machine_hour) == (0.5, 1800.0)
-    assert (report.reasons, report.pages.read_by, report.documents.failed) == ({"corrupt": 1}, {"ocr": 900}, 1)
+    assert (report.machine_hours, report.pages_per_machine_hour) == (0.5, 600.0), "600 pages are of processes before"
+    assert (report.reasons, report.pages.read, report.documents.failed) == ({"corrupt": 1}, 900, 1)
     assert report.began == stamp(-1)
+
+
+# ── money ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_report_tells_what_spot_saved_against_on_demand(store: Store) -> None:
+    launch(store, bumpy())
+    assert read_report(store, RUN, minute(300)).saved_dollars is None, "no on-demand price is known"
+    priced = fleet().model_copy(update={"on_demand_prices": {"g4dn.xlarge": 4.0}})
+    store.put(RunKeys(RUN).fleet, priced.model_dump_json().encode())
+    report = read_report(store, RUN, minute(300))
+    assert report.saved_dollars is not None and report.dollars is not None
+    assert report.saved_dollars == pytest.approx(4.0 * report.machine_hours - report.dollars, abs=0.001)
+    other = priced.model_copy(update={"on_demand_prices": {"g5.xlarge": 4.0}})
+    store.put(RunKeys(RUN).fleet, other.model_dump_json().encode())
+    assert read_report(store, RUN, minute(300)).saved_dollars is None
+
+
+def test_a_report_adds_up_in_dollars_what_brought_no_page(store: Store) -> None:
+    launch(store, bumpy())
+    waste = read_report(store, RUN, minute(300)).waste
+    assert waste is not None and waste.interruptions.dollars and waste.boot.dollars and waste.idle.dollars
+    assert waste.dollars == round(waste.boot.dollars + waste.interruptions.dollars + waste.idle.dollars, 4)
+    assert waste.model_dump()["dollars"] == waste.dollars, "report --json has it"
+
+
+def test_the_bill_stands_still_when_the_run_is_done_even_if_an_instance_never_spoke(store: Store) -> None:
+    story = Story().boots_at(3).beats(4, 64, done=100).boots_at(60)
+    story.beats(4, 65, "done", done=100, machine=0).marks(65, "done")
+    launch(store, story)
+    soon, later = read_report(store, RUN, minute(70)), read_report(store, RUN, minute(110))
+    assert soon.state == "done" and soon.machines == 2
+    assert soon.dollars == later.dollars and soon.machine_hours == later.machine_hours
+
+
+def test_a_run_that_was_ended_before_any_worker_spoke_has_an_end_and_a_bill_that_stands_still(store: Store) -> None:
+    launch(store, Story().boots_at(3), ended=10)
+    soon, later = read_report(store, RUN, minute(20)), read_report(store, RUN, minute(90))
+    assert (soon.state, soon.ended, soon.seconds) == ("ended", stamp(10), 600)
+    assert soon == later
 
 
 # ── retries ──────────────────────────────────────────────────────────────────────────────────────────────────────

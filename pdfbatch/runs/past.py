@@ -1,0 +1,55 @@
+"""Every run that was begun on an output, oldest first: `runs`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from pdfbatch.errors import PdfbatchError
+from pdfbatch.records import STATE_PREFIX, RunKeys
+from pdfbatch.runs import manifest
+from pdfbatch.runs.progress import DocumentCounts, read_status
+from pdfbatch.store import Store
+
+
+class PastRun(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    run: str
+    created: str = ""
+    state: str
+    """As `status` tells it; `damaged`: its manifest cannot be read."""
+    documents: DocumentCounts = DocumentCounts()
+    dollars: float | None = None
+    """None: not on a fleet, or not known."""
+
+
+class PastRuns(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    output: str
+    current: str | None
+    """The run that a command without --run means."""
+    runs: list[PastRun]
+
+
+def read_runs(store: Store, now: datetime) -> PastRuns:
+    """One LIST of the state, and for each run what `status` reads."""
+    names = sorted(run for entry in store.list(STATE_PREFIX) if (run := _run_of(entry.key)))
+    return PastRuns(output=store.url, current=manifest.current(store), runs=[_past(store, run, now) for run in names])
+
+
+def _run_of(key: str) -> str:
+    """The run whose manifest lies at the key; "" where it is another one's key."""
+    run = key.removeprefix(STATE_PREFIX).partition("/")[0]
+    return run if key == RunKeys(run).manifest else ""
+
+
+def _past(store: Store, run: str, now: datetime) -> PastRun:
+    try:
+        frozen = manifest.load(store, run)
+        status = read_status(store, frozen, now)
+    except PdfbatchError:
+        return PastRun(run=run, state="damaged")
+    return PastRun(
+        run=run, created=frozen.created, state=status.state, documents=status.documents, dollars=status.dollars
+    )

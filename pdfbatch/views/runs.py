@@ -1,0 +1,36 @@
+"""All runs of an output."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pdfbatch.runs.past import PastRun, PastRuns
+from pdfbatch.views.words import STATE_STYLE, money
+
+
+def runs_screen(found: PastRuns) -> RenderableType:
+    """A line for each run, oldest first; with its ID it must fit 80 columns."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("run", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("docs", "ok", "partial", "failed", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run in found.runs:
+        table.add_row(*_row(run))
+    hint = f"A run ID begins with the run's time, UTC. Details of one: pdfbatch report {found.output} --run RUN"
+    return Group(table, Text(hint, style="dim"))
+
+
+def _row(run: PastRun) -> list[RenderableType]:
+    documents = run.documents
+    return [
+        run.run,
+        Text(run.state, style=STATE_STYLE.get(run.state, "")),
+        f"{documents.total - documents.skipped:,}",
+        f"{documents.ok:,}",
+        f"{documents.partial:,}",
+        f"{documents.failed:,}",
+        money(run.dollars),
+    ]
