@@ -251,9 +251,10 @@ def is_over(fleet: Found, there: Iterable[Found], now: datetime) -> bool:
 
 
 def trouble_of(clients: Clients, fleet: str, since: datetime) -> str:
-    """The last error a fleet had in launching, "" if it had none since then."""
+    """The last error a fleet had in launching, else why it halts, "" if it had neither since then."""
     with aws.translating(f"read the history of {fleet}"):
-        errors = [record for record in _history(clients, fleet, since) if _is_error(record)]
+        records = list(_history(clients, fleet, since))
+    errors = [each for each in records if _is_error(each)] or [each for each in records if _is_halt(each)]
     if not errors:
         return ""
     errors.sort(key=lambda record: record.get("Timestamp", since))
@@ -276,6 +277,12 @@ def _is_error(record: Any) -> bool:
     """`error` or `service-error`. AWS's guide and its API reference spell the types differently, as `instance-change`
     and `instanceChange`."""
     return str(record.get("EventType", "")).replace("-", "").lower() in ("error", "serviceerror")
+
+
+def _is_halt(record: Any) -> bool:
+    """A Spot price above the ceiling is no error to AWS: it is told as information. Source: EC2 guide, "EC2 Fleet
+    event types"."""
+    return record.get("EventInformation", {}).get("EventSubType") in ("launchSpecUnusable", "fleetProgressHalted")
 
 
 def _tags_of(found: Any) -> dict[str, str]:

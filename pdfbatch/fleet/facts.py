@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from pdfbatch import aws
@@ -108,6 +109,8 @@ class AccountFacts:
     """Whether the wished key pair is there; true where none is wished."""
     inputs: Fact[list[PlaceFacts]]
     outputs: Fact[list[PlaceFacts]]
+    bucket_keys: Fact[dict[str, str]]
+    """KMS keys of one's own that the buckets encrypt with, as S3 names them, by bucket; others are not in it."""
     prices: Fact[dict[tuple[str, str], float]]
     """Spot prices by type and zone."""
     published: Fact[ListPrices]
@@ -150,6 +153,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         has_key = ask(lambda: not wish.key_name or survey.has_key_pair(clients, wish.key_name))
         inputs = ask(lambda: _places(need.inputs))
         outputs = ask(lambda: _places(need.outputs))
+        bucket_keys = ask(lambda: _bucket_keys(need))
         prices = ask(lambda: survey.prices(clients, types, now) if spot else {})
         published = ask(lambda: list_prices.ask(clients, types))
         scores = ask(lambda: survey.scores(clients, types, wish.workers) if has_scores else {})
@@ -175,6 +179,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         has_key=has_key.result(),
         inputs=inputs.result(),
         outputs=outputs.result(),
+        bucket_keys=bucket_keys.result(),
         prices=prices.result(),
         published=published.result(),
         scores=scores.result(),
@@ -278,4 +283,20 @@ def _places(urls: Sequence[str]) -> list[PlaceFacts]:
         except NotFound as error:
             raise NotReady(error.message, f"aws s3 mb s3://{here.bucket}") from None
         found.append(PlaceFacts(url, aws.bucket_region(s3, here.bucket)))
+    return found
+
+
+def _bucket_keys(need: Need) -> dict[str, str]:
+    """AWS's own key needs no permission of its own. Source: S3 guide, "Using server-side encryption with AWS KMS"."""
+    s3, found = aws.client("s3", ATTEMPTS), dict[str, str]()
+    for bucket in sorted({place(url).bucket for url in [*need.inputs, *need.outputs]}):
+        answer = aws.call(
+            f"ask how s3://{bucket} is encrypted",
+            partial(s3.get_bucket_encryption, Bucket=bucket),
+            absent={"ServerSideEncryptionConfigurationNotFoundError", "NoSuchBucket"},
+        )
+        for rule in answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []:
+            key = rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "")
+            if key and not key.endswith("alias/aws/s3"):
+                found[bucket] = key
     return found

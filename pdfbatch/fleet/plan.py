@@ -52,7 +52,7 @@ def decide(
         UsageError: so little money or time that nothing would be done.
     """
     pages, pace = pricing.pages_left(work), _pace(wish, frozen.engine, account, measured)
-    suggested = pricing.suggested_workers(pages, pace)
+    suggested = _suggested(pages, pace, len(frozen.documents), account)
     workers, notes = _workers(wish, len(frozen.documents), suggested, account)
     options = pricing.machines(account, wish.instance_types)
     warnings = [*account.warnings, *_price_warnings(account, wish)]
@@ -145,6 +145,13 @@ def user_data(
 def _ends(workers: int) -> tuple[int, int]:
     """The workers with the shortest and the longest number: no other's user-data is longer."""
     return 0, workers - 1
+
+
+def _suggested(pages: Range | None, pace: Pace, documents: int, account: Account) -> int | None:
+    """As many as suit the work, and as there are documents and room for."""
+    suited = pricing.suggested_workers(pages, pace)
+    room = pricing.room(account.quota, max(account.vcpus.values()))
+    return None if suited is None else min(suited, documents, documents if room is None else max(1, room))
 
 
 def _workers(wish: Wish, documents: int, suggested: int | None, account: Account) -> tuple[int, list[str]]:

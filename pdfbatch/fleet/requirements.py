@@ -257,6 +257,24 @@ def _key_pair(facts: AccountFacts, need: Need) -> Finding:
     return Finding("missing", f"no key pair {name} in {facts.region}", "Give --key-name one of this region.")
 
 
+def _bucket_keys(facts: AccountFacts, need: Need) -> Finding:
+    """An object under a key that the role may not use can be neither read nor written."""
+    if untold := _untold(facts.bucket_keys, facts.made_for):
+        return untold
+    assert isinstance(facts.bucket_keys, dict) and isinstance(facts.made_for, SetupWish)
+    if not facts.bucket_keys:
+        return Finding("ok", "the buckets need no key of your own")
+    known = facts.made_for.keys
+    unusable = {bucket: key for bucket, key in facts.bucket_keys.items() if not any(arn.endswith(key) for arn in known)}
+    if not unusable:
+        return Finding("ok", f"the role may use {', '.join(sorted(set(facts.bucket_keys.values())))}")
+    found = "; ".join(f"s3://{bucket} is encrypted with {key}" for bucket, key in unusable.items())
+    cure = " ".join([need.setup(), *(f"--kms-key {key}" for key in dict.fromkeys(unusable.values()))])
+    if facts.made_for == SetupWish(need.wish.names) or any("alias/" in key for key in unusable.values()):
+        return Finding("unknown", f"{found}: whether the role may use it", cure)
+    return Finding("missing", f"{found}, which the role may not use", cure)
+
+
 def _inputs(facts: AccountFacts, _need: Need) -> Finding:
     return _places(facts.inputs, facts.region)
 
@@ -294,6 +312,7 @@ REQUIREMENTS = [
     Requirement("key pair", _key_pair),
     Requirement("input", _inputs),
     Requirement("output", _outputs),
+    Requirement("bucket keys", _bucket_keys),
     Requirement("SNS topic", _topic, is_comfort=True),
     Requirement("budget", _budget, is_comfort=True),
 ]

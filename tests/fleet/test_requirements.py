@@ -19,6 +19,7 @@ from pdfbatch.fleet.template import SetupWish
 from pdfbatch.fleet.values import Ami, Quota, Subnet, TypeFacts, Wish
 
 IN, OUT = "s3://docs/in/", "s3://docs/out/"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 NEED = Need(Wish(), (IN,), (OUT,))
 READY = AccountFacts(
     region="us-east-1",
@@ -40,6 +41,7 @@ READY = AccountFacts(
     has_key=True,
     inputs=[PlaceFacts(IN, "us-east-1")],
     outputs=[PlaceFacts(OUT, "us-east-1")],
+    bucket_keys={},
     prices={("g4dn.xlarge", "us-east-1a"): 0.19, ("g4dn.xlarge", "us-east-1b"): 0.21},
     published=ListPrices(on_demand={"g4dn.xlarge": 0.526}, gib_month=0.088),
     scores={},
@@ -72,6 +74,7 @@ def test_an_account_that_has_everything_meets_every_requirement() -> None:
         ({"repository": Missing("no repository", "pdfbatch setup")}, "image repository"),
         ({"image": Missing("no image", "make image push")}, "worker image"),
         ({"inputs": Missing("no bucket", "aws s3 mb s3://docs")}, "input"),
+        ({"bucket_keys": {"docs": KEY}}, "bucket keys"),
         ({"outputs": Missing("no bucket", "aws s3 mb s3://docs")}, "output"),
     ],
 )
@@ -111,6 +114,20 @@ def test_a_comfort_that_is_missing_refuses_no_launch_and_is_no_noise_in_a_plan(f
     facts = replace(READY, **{field: Missing("none", "pdfbatch setup --email ADDRESS")})
     assert "warning" in {each.state for each in judge(facts, NEED)}
     assert unmet(judge(facts, NEED)) == [] and account_of(facts, NEED).warnings == []
+
+
+@pytest.mark.parametrize("named", [KEY, KEY.rpartition("/")[2]], ids=["by ARN", "by id"])
+def test_a_buckets_own_key_is_fine_where_the_role_may_use_it(named: str) -> None:
+    wish = SetupWish(Names(), (IN,), (OUT,), keys=(KEY,))
+    facts = replace(READY, bucket_keys={"docs": named}, made_for=wish)
+    assert check(facts, "bucket keys").state == "ok"
+
+
+def test_a_key_that_is_named_by_an_alias_or_a_role_of_ones_own_cannot_be_judged() -> None:
+    alias = replace(READY, bucket_keys={"docs": "alias/mine"})
+    foreign = replace(READY, bucket_keys={"docs": KEY}, made_for=SetupWish())
+    assert check(alias, "bucket keys").state == "unknown" == check(foreign, "bucket keys").state
+    assert "--kms-key alias/mine" in check(alias, "bucket keys").cure
 
 
 def test_a_key_pair_that_does_not_exist_is_found_before_the_launch() -> None:
