@@ -63,7 +63,7 @@ def doctor(
     from pdfbatch.fleet.doctor import diagnose
     from pdfbatch.fleet.facts import Need
     from pdfbatch.fleet.names import Names
-    from pdfbatch.fleet.values import DEFAULT_TYPE, Wish
+    from pdfbatch.fleet.values import DEFAULT_TYPE, LaunchRequest
     from pdfbatch.views import account as screens
 
     clients, names = Clients(), Names.checked(stack)
@@ -71,8 +71,8 @@ def doctor(
     if policy:
         finish(_policy_text(clients, names, tuple(inputs or ()), tuple(outputs or ()), types, on_demand))
     market: Market = "on-demand" if on_demand else "spot"
-    wish = Wish(names=names, workers=workers, instance_types=tuple(types), market=market, image=image)
-    diagnosis = diagnose(clients, Need(wish, inputs or (), outputs or ()), now())
+    request = LaunchRequest(names=names, workers=workers, instance_types=tuple(types), market=market, image=image)
+    diagnosis = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
     finish(
         views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
         ExitCode.DONE if diagnosis.ready else ExitCode.NOT_READY,

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.ec2 import Found
     from pdfbatch.fleet.plan import Decided
-    from pdfbatch.fleet.propose import Proposal, Reading
-    from pdfbatch.fleet.values import Launched, Wish
-    from pdfbatch.records import FleetRecord, ReadOptions
+    from pdfbatch.fleet.propose import Proposal
+    from pdfbatch.fleet.values import Launched, LaunchRequest
+    from pdfbatch.records import FleetRecord, ReadOptions, Reason
     from pdfbatch.store import Store
 
 
@@ -72,7 +72,14 @@ def launch(
     options = o.read_options(
         keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row
     )
-    wish = wish_of(
+    request = request_of(
+        *_places(source, output),
+        engine=engine,
+        model=model,
+        options=options,
+        redo_changed=changed,
+        limit=limit,
+        all_failures=all_failures,
         workers=workers,
         instance_types=instance_type,
         on_demand=on_demand,
@@ -88,9 +95,7 @@ def launch(
         stack=stack,
         pages_per_second=pages_per_second,
     )
-    places = _places(source, output)
-    reading = reading_of(engine, model, options, changed, limit, all_failures)
-    go(*places, wish, reading, dry_run=dry_run, keep_partial=keep_partial, yes=yes, json=json)
+    go(request, dry_run=dry_run, keep_partial=keep_partial, yes=yes, json=json)
 
 
 def _dry(**options: Any) -> None:
@@ -217,10 +222,7 @@ def _workers_of(count: int) -> str:
 
 
 def go(
-    source: Store,
-    output: Store,
-    wish: Wish,
-    reading: Reading,
+    request: LaunchRequest,
     *,
     dry_run: bool = False,
     keep_partial: bool = False,
@@ -230,17 +232,16 @@ def go(
     """The plan, the question and the launch; `retry-failures` ends here too."""
     from pdfbatch.fleet.propose import propose
     from pdfbatch.fleet.sample import look
+    from pdfbatch.store import open_store
 
+    output = open_store(request.output)
     clients = clients_near(output)
     counting = partial(look, processes=config.default_processes())
-    proposal = propose(clients, source, output, wish, reading, now(), os.environ, counting)
-    if proposal.prepared.changed:
-        say(
-            "changed since converted, left alone (--changed converts them again): "
-            + views.some(proposal.prepared.changed)
-        )
+    proposal = propose(request, clients=clients, now=now(), environment=os.environ, look=counting)
+    if proposal.rest.changed:
+        say(f"changed since converted, left alone (--changed converts them again): {views.some(proposal.rest.changed)}")
     if proposal.decided is None:
-        _nothing_to_do(proposal, reading, json)
+        _nothing_to_do(proposal, request, json)
         return
     if dry_run:
         finish(views.as_json(proposal.decided.plan) if json else screens.plan_screen(proposal.decided.plan))
@@ -298,31 +299,42 @@ def _ctrl_c_for_every_signal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _nothing_to_do(proposal: Proposal, reading: Reading, json: bool) -> None:
-    from pdfbatch.cli.local import status_of_nothing
+def _nothing_to_do(proposal: Proposal, request: LaunchRequest, json: bool) -> None:
+    from pdfbatch.runs.progress import nothing_left
 
-    nothing = status_of_nothing(proposal.prepared.manifest)
-    if proposal.prepared.hopeless:
+    rest = proposal.rest
+    nothing = nothing_left(request.source, request.output, rest.skipped, now())
+    if rest.hopeless:
         say(
-            f"left out: {views.plural(len(proposal.prepared.hopeless), 'document')} that would fail again, unchanged "
-            f"since ({views.tally(proposal.prepared.hopeless.values())}); --all-failures tries them anyway"
+            f"left out: {views.plural(len(rest.hopeless), 'document')} that would fail again, unchanged since "
+            f"({views.tally(rest.hopeless.values())}); --all-failures tries them anyway"
         )
-    elif reading.retry is not None:
-        say("nothing to retry: no document failed" + (" for this reason" if reading.retry else ""))
+    elif request.retry is not None:
+        say("nothing to retry: no document failed" + (" for this reason" if request.retry else ""))
     show(views.as_json(nothing) if json else views.closing(nothing, [], []))
 
 
-def _places(source: str, output: str) -> tuple[Store, Store]:
+def _places(source: str, output: str) -> tuple[str, str]:
+    """Their URLs, checked."""
     from pdfbatch.runs.begin import check_places
     from pdfbatch.store import open_store
 
     places = open_store(source), open_store(output)
     check_places(*places)
-    return places
+    return places[0].url, places[1].url
 
 
-def wish_of(
+def request_of(
+    source: str,
+    output: str,
     *,
+    engine: str,
+    model: str,
+    options: ReadOptions,
+    redo_changed: bool = False,
+    limit: int | None = None,
+    all_failures: bool = False,
+    retry: Sequence[Reason] | None = None,
     workers: int | None,
     instance_types: Sequence[str] | None,
     on_demand: bool,
@@ -337,14 +349,23 @@ def wish_of(
     tags: Iterable[str] | None,
     stack: str,
     pages_per_second: float | None = None,
-) -> Wish:
+) -> LaunchRequest:
     from pdfbatch.fleet.names import Names
-    from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, Wish
+    from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, LaunchRequest
 
     if on_demand and max_price is not None:
         raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of the two.")
 
-    return Wish(
+    return LaunchRequest(
+        source=source,
+        output=output,
+        engine=engine,
+        model=model,
+        options=options,
+        redo_changed=redo_changed,
+        limit=limit,
+        all_failures=all_failures,
+        retry=retry,
         names=Names.checked(stack),
         workers=workers or DEFAULT_WORKERS,
         fewer_workers=workers is None,
@@ -368,14 +389,6 @@ def _tag(given: str) -> tuple[str, str]:
     if not key or not equals:
         raise UsageError(f"{given!r} is no tag.", "Write --tag KEY=VALUE.")
     return key, value
-
-
-def reading_of(
-    engine: str, model: str, options: ReadOptions, changed: bool, limit: int | None, all_failures: bool
-) -> Reading:
-    from pdfbatch.fleet.propose import Reading
-
-    return Reading(engine, model, options, changed, limit, all_failures)
 
 
 def _show_boots(store: Store, run: str, worker: int | None) -> None:

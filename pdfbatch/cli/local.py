@@ -12,7 +12,7 @@ from pdfbatch import config, views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.outside import finish, now, say, stderr
 from pdfbatch.errors import ExitCode
-from pdfbatch.records import DoneMark, Manifest, Outcome, RunKeys
+from pdfbatch.records import DoneMark, Outcome, RunKeys
 
 if TYPE_CHECKING:
     from pdfbatch.engines import Engine
@@ -72,7 +72,7 @@ def run_slice(
     """Works on one slice with live progress, shows how it ended, and exits with the code for that."""
     from pdfbatch.engines import engine_named
     from pdfbatch.runs.ledger import load_failures
-    from pdfbatch.runs.progress import read_status
+    from pdfbatch.runs.progress import nothing_left, read_status
     from pdfbatch.worker.loop import Job, SliceRun
     from pdfbatch.worker.stop import Stop, on_signals
 
@@ -80,7 +80,7 @@ def run_slice(
     if begun.changed:
         say(f"changed since converted, left alone (--changed converts them again): {views.some(begun.changed)}")
     if begun.how == "nothing":
-        nothing = status_of_nothing(frozen)
+        nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
         finish(views.as_json(nothing) if json else views.closing(nothing, [], []))
     if begun.how == "finished":
         say(f"slice {worker_id} of this run is done; others are still at work")
@@ -114,12 +114,6 @@ def exit_code(mark: DoneMark) -> ExitCode:
     if mark.why != "done":
         return ExitCode.INTERRUPTED
     return ExitCode.SOME_DOCUMENTS_FAILED if mark.counts.failed or mark.counts.partial else ExitCode.DONE
-
-
-def status_of_nothing(frozen: Manifest) -> RunStatus:
-    from pdfbatch.runs import progress
-
-    return progress.summarise(frozen, [], [], now()).model_copy(update={"state": "done", "workers": []})
 
 
 def _next_steps(found: RunStatus, failures: Sequence[Outcome], code: ExitCode, resumed: bool) -> list[str]:

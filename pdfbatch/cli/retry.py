@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import options as o
-from pdfbatch.cli.fleet import go, wish_of
+from pdfbatch.cli.fleet import go, request_of
 from pdfbatch.cli.local import pinned, run_slice
 from pdfbatch.cli.outside import now, say
 
@@ -63,11 +63,16 @@ def retry_failures(
     source = open_store(before.input)
     check_places(source, store)
     if not local:
-        from pdfbatch.fleet.propose import Reading
-
         if not engine:
             engine, model = before.engine, model or before.model
-        wish = wish_of(
+        request = request_of(
+            source.url,
+            store.url,
+            engine=engine,
+            model=model,
+            options=read,
+            all_failures=all_failures,
+            retry=reason or (),
             workers=workers,
             instance_types=instance_type,
             on_demand=on_demand,
@@ -82,15 +87,7 @@ def retry_failures(
             tags=tag,
             stack=stack,
         )
-        go(
-            source,
-            store,
-            wish,
-            Reading(engine, model, read, all_failures=all_failures, retry=reason or ()),
-            dry_run=dry_run,
-            yes=yes,
-            json=json,
-        )
+        go(request, dry_run=dry_run, yes=yes, json=json)
         return
     reads = pinned(engine, model)
     wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model)

@@ -23,13 +23,13 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
     """
     open_points = unmet(judge(facts, need))
     _refuse_missing(open_points, need)
-    wish, names = need.wish, need.wish.names
+    request, names = need.request, need.request.names
     types = _needed(facts.types, "instance types")
     group = _needed(facts.security_group, "security group")
     assert group is not None  # a missing one was refused
     published = _or(facts.published, ListPrices())
-    image = _or(facts.image, wish.image) or _needed(facts.image, "worker image")
-    code, family = survey.family_of(list(wish.instance_types), wish.market)
+    image = _or(facts.image, request.image) or _needed(facts.image, "worker image")
+    code, family = survey.family_of(list(request.instance_types), request.market)
     has_topic = isinstance(facts.subscriptions, list)
     return Account(
         number=facts.number,
@@ -99,7 +99,7 @@ def _zones(facts: AccountFacts, need: Need, published: ListPrices) -> list[Zone]
     offered = _or(facts.offered, {})
     scores, ids = _or(facts.scores, {}), _or(facts.zone_ids, {})
     prices = _or(facts.prices, {})
-    if need.wish.market == "on-demand":
+    if need.request.market == "on-demand":
         prices = {(kind, each.zone): price for kind, price in published.on_demand.items() for each in subnets}
     return [
         Zone(
@@ -107,7 +107,7 @@ def _zones(facts: AccountFacts, need: Need, published: ListPrices) -> list[Zone]
             subnet=subnet.id,
             prices={
                 kind: prices[kind, subnet.zone]
-                for kind in need.wish.instance_types
+                for kind in need.request.instance_types
                 if (kind, subnet.zone) in prices and subnet.zone in offered.get(kind, {subnet.zone})
             },
             way_out=subnet.way_out,

@@ -23,7 +23,7 @@ from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.policies import SERVICE_ROLES, place
 from pdfbatch.fleet.setup import current_wish, has_service_role
 from pdfbatch.fleet.template import SetupWish
-from pdfbatch.fleet.values import Ami, Quota, Subnet, TypeFacts, Wish
+from pdfbatch.fleet.values import Ami, LaunchRequest, Quota, Subnet, TypeFacts
 from pdfbatch.store import S3Store
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ Fact: TypeAlias = T | Missing | Unknown
 class Need(NamedTuple):
     """What a launch would ask of the account."""
 
-    wish: Wish
+    request: LaunchRequest
     inputs: Sequence[str] = ()
     """URLs, like the outputs."""
     outputs: Sequence[str] = ()
@@ -59,7 +59,7 @@ class Need(NamedTuple):
         """The command that makes what is missing."""
         inputs = self.inputs or ["s3://BUCKET/PDFS/"]
         outputs = self.outputs or ["s3://BUCKET/MARKDOWN/"]
-        stack = [] if self.wish.names == Names() else [f"--stack {self.wish.names.stack}"]
+        stack = [] if self.request.names == Names() else [f"--stack {self.request.names.stack}"]
         places = [*(f"--input {url}" for url in inputs), *(f"--output {url}" for url in outputs)]
         return " ".join(["pdfbatch setup", *places, *stack])
 
@@ -127,36 +127,36 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         UsageError: something that was named does not exist: a type, a subnet, an image, a place outside S3.
     """
     region, number = clients.region, clients.account
-    wish, names = need.wish, need.wish.names
-    types = list(wish.instance_types)
+    request, names = need.request, need.request.names
+    types = list(request.instance_types)
     made_for = known(lambda: current_wish(clients, names))
     vpc = made_for.vpc if isinstance(made_for, SetupWish) else ""
-    spot = wish.market == "spot"
+    spot = request.market == "spot"
     has_scores = spot and len(types) >= survey.FEWEST_SCORED
     with ThreadPoolExecutor(_THREADS) as threads:
 
         def ask(question: Callable[[], T]) -> Future[Fact[T]]:
             return threads.submit(known, question)
 
-        subnets = ask(lambda: survey.subnets(clients, wish.subnets, vpc))
+        subnets = ask(lambda: survey.subnets(clients, request.subnets, vpc))
         vcpus = ask(lambda: survey.vcpus_of(clients, types))
         offered = ask(lambda: survey.offerings(clients, types))
-        quota = ask(lambda: survey.quota(clients, types, wish.market))
+        quota = ask(lambda: survey.quota(clients, types, request.market))
         profile = ask(lambda: survey.has_profile(clients, names))
         roles = ask(lambda: [role for role in SERVICE_ROLES if not has_service_role(clients, role)])
         log_days = ask(lambda: _log_days(clients, need))
         subscriptions = ask(lambda: _subscriptions(clients, need))
         budget = ask(lambda: _budget(clients, need))
         repository = ask(lambda: _repository(clients, need))
-        image = ask(lambda: _image(clients, wish))
-        ami = ask(lambda: survey.ami(clients, wish.ami))
-        has_key = ask(lambda: not wish.key_name or survey.has_key_pair(clients, wish.key_name))
+        image = ask(lambda: _image(clients, request))
+        ami = ask(lambda: survey.ami(clients, request.ami))
+        has_key = ask(lambda: not request.key_name or survey.has_key_pair(clients, request.key_name))
         inputs = ask(lambda: _places(need.inputs))
         outputs = ask(lambda: _places(need.outputs))
         bucket_keys = ask(lambda: _bucket_keys(need))
         prices = ask(lambda: survey.prices(clients, types, now) if spot else {})
         published = ask(lambda: list_prices.ask(clients, types))
-        scores = ask(lambda: survey.scores(clients, types, wish.workers) if has_scores else {})
+        scores = ask(lambda: survey.scores(clients, types, request.workers) if has_scores else {})
         zone_ids = ask(lambda: survey.zone_ids(clients) if has_scores else {})
         group = ask(lambda: _security_group(clients, names, subnets.result()))
     return AccountFacts(
@@ -219,7 +219,7 @@ def _security_group(clients: Clients, names: Names, subnets: Fact[list[Subnet]])
 
 
 def _log_days(clients: Clients, need: Need) -> int | None:
-    name = need.wish.names.log_group
+    name = need.request.names.log_group
     groups = survey.log_groups(clients, name)
     if name not in groups:
         raise NotReady(f"no log group {name}", need.setup())
@@ -227,7 +227,7 @@ def _log_days(clients: Clients, need: Need) -> int | None:
 
 
 def _subscriptions(clients: Clients, need: Need) -> list[Subscription]:
-    names = need.wish.names
+    names = need.request.names
     arn = names.topic_arn(clients.region, clients.account)
     pages = clients.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
     try:
@@ -241,7 +241,7 @@ def _subscriptions(clients: Clients, need: Need) -> list[Subscription]:
 
 
 def _budget(clients: Clients, need: Need) -> str:
-    name = need.wish.names.budget(clients.region)
+    name = need.request.names.budget(clients.region)
     found = aws.call(
         f"look up the budget {name}",
         lambda: clients.budgets.describe_budget(AccountId=clients.account, BudgetName=name),
@@ -255,8 +255,8 @@ def _budget(clients: Clients, need: Need) -> str:
 
 def _repository(clients: Clients, need: Need) -> str:
     """Its address; "" where an image is named and none is needed."""
-    name = need.wish.names.repository
-    if need.wish.image:
+    name = need.request.names.repository
+    if need.request.image:
         return ""
     found = aws.call(
         f"look up the image repository {name}",
@@ -268,10 +268,10 @@ def _repository(clients: Clients, need: Need) -> str:
     return str(found["repositories"][0]["repositoryUri"])
 
 
-def _image(clients: Clients, wish: Wish) -> str:
-    if wish.image:
-        return survey.pinned_image(clients, wish.image)
-    return survey.newest_image(clients, wish.names)
+def _image(clients: Clients, request: LaunchRequest) -> str:
+    if request.image:
+        return survey.pinned_image(clients, request.image)
+    return survey.newest_image(clients, request.names)
 
 
 def _places(urls: Sequence[str]) -> list[PlaceFacts]:

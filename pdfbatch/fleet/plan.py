@@ -11,8 +11,9 @@ from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.fleet import names as tags
 from pdfbatch.fleet import pricing
 from pdfbatch.fleet.userdata import render, values_of
-from pdfbatch.fleet.values import Account, Pace, Plan, Range, Wish, Work
+from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Plan, Range, Work
 from pdfbatch.records import FleetRecord, Manifest
+from pdfbatch.runs.begin import Remaining, followed
 from pdfbatch.runs.progress import timestamp
 
 DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
@@ -33,34 +34,41 @@ class Decided(NamedTuple):
     manifest: Manifest
     record: FleetRecord
     latest: str | None
-    """As in `Prepared`."""
+    """As in `Remaining`."""
 
 
 def decide(
-    wish: Wish,
-    frozen: Manifest,
-    latest: str | None,
+    request: LaunchRequest,
+    rest: Remaining,
     work: Work,
     account: Account,
     measured: Pace | None,
+    *,
+    run: str,
     now: datetime,
     environment: Mapping[str, str],
 ) -> Decided:
-    """
+    """Makes the manifest, the plan and the record of a launch, each complete and made nowhere else.
+
+    `request` has its engine and, pinned, its model; `run` is the new run's name.
+
     Raises:
         NotReady: a cost cap without a known price.
         UsageError: so little money or time that nothing would be done.
     """
-    pages, pace = pricing.pages_left(work), _pace(wish, frozen.engine, account, measured)
-    suggested = _suggested(pages, pace, len(frozen.documents), account)
-    workers, notes = _workers(wish, len(frozen.documents), suggested, account)
-    options = pricing.machines(account, wish.instance_types)
-    warnings = [*account.warnings, *_price_warnings(account, wish)]
+    documents = rest.documents[: request.limit]
+    pages, pace = pricing.pages_left(work), _pace(request, account, measured)
+    suggested = _suggested(pages, pace, len(documents), account)
+    workers, notes = _workers(request, len(documents), suggested, account)
+    options = pricing.machines(account, request.instance_types)
+    warnings = [*account.warnings, *_price_warnings(account, request)]
     price = _price_range(options)
-    max_prices = {} if wish.market == "on-demand" else pricing.max_prices(account, wish.instance_types, wish.max_price)
+    max_prices = (
+        {} if request.market == "on-demand" else pricing.max_prices(account, request.instance_types, request.max_price)
+    )
     ceiling = _ceiling(account, price, max_prices)
     hours = pricing.hours_of(pages, pace, workers)
-    max_hours = _max_hours(wish, workers, ceiling, hours, notes)
+    max_hours = _max_hours(request, workers, ceiling, hours, notes)
     expiry = (now + timedelta(hours=max_hours)).replace(microsecond=0)
     if hours is not None and hours.high > max_hours:
         notes.append(
@@ -72,14 +80,14 @@ def decide(
         warnings.append("not known how many pages there are: none of the sampled documents could be fetched")
     worst_price = price.high if options else 0.0
     record = FleetRecord(
-        run=frozen.run,
+        run=run,
         account=account.number,
         region=account.region,
         launched=timestamp(now),
         deadline=timestamp(expiry - DRAIN_BEFORE_EXPIRY),
         end=timestamp(expiry - END_BEFORE_EXPIRY),
         expiry=timestamp(expiry),
-        instance_types=list(wish.instance_types),
+        instance_types=list(request.instance_types),
         prices={f"{each.kind}@{each.zone}": each.price for each in options},
         worst_price=worst_price,
         price_ceiling=ceiling,
@@ -87,30 +95,30 @@ def decide(
             kind: pricing.machine_hour(bare, account.ami.root_gib, account.gib_month)
             for kind, bare in account.on_demand.items()
         },
-        market=wish.market,
-        max_cost=wish.max_cost,
+        market=request.market,
+        max_cost=request.max_cost,
         adder=pricing.disk_and_address_hour(account.ami.root_gib, account.gib_month),
         image=account.image,
         ami=account.ami.id,
         log_group=account.log_group,
         topic=account.topic,
     )
-    manifest = frozen.model_copy(update={"total_workers": workers, "image": account.image, "ami": account.ami.id})
+    manifest = _manifest(request, rest, account, workers, run, now)
     plan = Plan(
-        run=frozen.run,
-        input=frozen.input,
-        output=frozen.output,
-        engine=frozen.engine,
-        model=frozen.model,
+        run=run,
+        input=request.source,
+        output=request.output,
+        engine=request.engine,
+        model=request.model,
         work=work,
         account=account,
-        asked_workers=wish.workers,
+        asked_workers=request.workers,
         workers=workers,
         suggested_workers=suggested,
-        market=wish.market,
+        market=request.market,
         max_prices=max_prices,
-        ebs_key=wish.ebs_key,
-        instance_types=list(wish.instance_types),
+        ebs_key=request.ebs_key,
+        instance_types=list(request.instance_types),
         pages=pages,
         pace=pace,
         hours=hours,
@@ -125,13 +133,34 @@ def decide(
         user_data_bytes=max(
             len(user_data(manifest, record, worker, account, environment).encode()) for worker in _ends(workers)
         ),
-        key_name=wish.key_name,
-        stack=wish.names.stack,
-        tags=_tags(wish, manifest),
+        key_name=request.key_name,
+        stack=request.names.stack,
+        tags=_tags(request, manifest),
         notes=notes,
         warnings=warnings,
     )
-    return Decided(plan, manifest, record, latest)
+    return Decided(plan, manifest, record, rest.latest)
+
+
+def _manifest(
+    request: LaunchRequest, rest: Remaining, account: Account, workers: int, run: str, now: datetime
+) -> Manifest:
+    return Manifest(
+        run=run,
+        created=timestamp(now),
+        input=request.source,
+        output=request.output,
+        total_workers=workers,
+        engine=request.engine,
+        model=request.model,
+        image=account.image,
+        ami=account.ami.id,
+        options=request.options,
+        retry_of=rest.retry_of,
+        follows=followed(request.engine, request.model, request.options, rest.before, rest.retry_of),
+        skipped=rest.skipped,
+        documents=list(rest.documents[: request.limit]),
+    )
 
 
 def user_data(
@@ -154,14 +183,16 @@ def _suggested(pages: Range | None, pace: Pace, documents: int, account: Account
     return None if suited is None else min(suited, documents, documents if room is None else max(1, room))
 
 
-def _workers(wish: Wish, documents: int, suggested: int | None, account: Account) -> tuple[int, list[str]]:
-    workers, notes = wish.workers, list[str]()
-    if wish.fewer_workers and suggested is not None and suggested < workers:
+def _workers(request: LaunchRequest, documents: int, suggested: int | None, account: Account) -> tuple[int, list[str]]:
+    workers, notes = request.workers, list[str]()
+    if request.fewer_workers and suggested is not None and suggested < workers:
         workers = suggested
-        notes.append(f"{workers} of {wish.workers} workers: more would mostly pay for booting; --workers N overrides")
+        notes.append(
+            f"{workers} of {request.workers} workers: more would mostly pay for booting; --workers N overrides"
+        )
     if workers > documents:
         workers = documents
-        notes.append(f"{workers} instead of {wish.workers} workers: there are no more documents")
+        notes.append(f"{workers} instead of {request.workers} workers: there are no more documents")
     quota, most_vcpus = account.quota, max(account.vcpus.values())
     room = pricing.room(quota, most_vcpus)
     if room is not None and workers > max(1, room):
@@ -174,13 +205,19 @@ def _workers(wish: Wish, documents: int, suggested: int | None, account: Account
     return workers, notes
 
 
-def _price_warnings(account: Account, wish: Wish) -> list[str]:
+def _price_warnings(account: Account, request: LaunchRequest) -> list[str]:
     if any(zone.prices for zone in account.zones):
         return []
     return [
-        f"no {wish.market} price is known for {', '.join(wish.instance_types)}: no cost can be told, only the time is "
-        "limited"
+        f"no {request.market} price is known for {', '.join(request.instance_types)}: no cost can be told, only the "
+        "time is limited"
     ]
+
+
+def _max_prices(request: LaunchRequest, account: Account) -> dict[str, float]:
+    if request.market == "on-demand":
+        return {}
+    return pricing.max_prices(account, request.instance_types, request.max_price)
 
 
 def _ceiling(account: Account, price: Range, max_prices: Mapping[str, float]) -> float:
@@ -195,37 +232,40 @@ def _price_range(options: list[pricing.Machine]) -> Range:
     return Range(low=min(known, default=0.0), high=max(known, default=0.0))
 
 
-def _max_hours(wish: Wish, workers: int, ceiling: float, expected: Range | None, notes: list[str]) -> float:
-    max_hours = wish.max_hours or pricing.default_hours(expected)
-    if wish.max_cost is None:
+def _max_hours(request: LaunchRequest, workers: int, ceiling: float, expected: Range | None, notes: list[str]) -> float:
+    max_hours = request.max_hours or pricing.default_hours(expected)
+    if request.max_cost is None:
         return max_hours
     if not ceiling:
         raise NotReady("No price is known, so --max-cost cannot be kept.", "Leave it out and give --max-hours.")
-    hours = pricing.affordable_hours(wish.max_cost, workers, ceiling)
+    hours = pricing.affordable_hours(request.max_cost, workers, ceiling)
     if hours >= max_hours:
         return max_hours
     if hours < LEAST_HOURS:
         raise UsageError(
-            f"${wish.max_cost:g} end {workers} instances after {hours * 60:.0f} minutes, before they have done much.",
+            f"${request.max_cost:g} end {workers} instances after {hours * 60:.0f} minutes, before much is done.",
             f"Give --max-cost {workers * ceiling * LEAST_HOURS * 2:.2f} or more, or fewer --workers.",
         )
-    notes.append(f"ends after {hours:.1f} hours, not {max_hours:g}: by then ${wish.max_cost:g} may be spent")
+    notes.append(f"ends after {hours:.1f} hours, not {max_hours:g}: by then ${request.max_cost:g} may be spent")
     return round(hours - 0.005, 2)
 
 
-def _pace(wish: Wish, engine: str, account: Account, measured: Pace | None) -> Pace:
-    if wish.pages_per_second is not None:
-        return Pace(low=wish.pages_per_second, high=wish.pages_per_second, source="as you said")
+def _pace(request: LaunchRequest, account: Account, measured: Pace | None) -> Pace:
+    if request.pages_per_second is not None:
+        return Pace(low=request.pages_per_second, high=request.pages_per_second, source="as you said")
     if measured is not None:
         return measured
-    guesses = [pricing.estimated_pace(engine, account.gpus[kind], account.vcpus[kind]) for kind in wish.instance_types]
+    guesses = [
+        pricing.estimated_pace(request.engine, account.gpus[kind], account.vcpus[kind])
+        for kind in request.instance_types
+    ]
     return Pace(
         low=min(each.low for each in guesses), high=max(each.high for each in guesses), source=guesses[0].source
     )
 
 
-def _tags(wish: Wish, manifest: Manifest) -> dict[str, str]:
-    own = dict(wish.tags)
+def _tags(request: LaunchRequest, manifest: Manifest) -> dict[str, str]:
+    own = dict(request.tags)
     for key, value in own.items():
         if (
             not _TAG_KEY.fullmatch(key)
@@ -241,8 +281,8 @@ def _tags(wish: Wish, manifest: Manifest) -> dict[str, str]:
     if len(own) > _MOST_TAGS:
         raise UsageError(f"{len(own)} tags are too many.", f"EC2 takes 50; give {_MOST_TAGS} at most.")
     return own | {
-        "Name": own.get("Name", f"{wish.names.stack} {manifest.run}"),
-        tags.TAG_STACK: wish.names.stack,
+        "Name": own.get("Name", f"{request.names.stack} {manifest.run}"),
+        tags.TAG_STACK: request.names.stack,
         tags.TAG_RUN: manifest.run,
         tags.TAG_OUTPUT: tags.output_digest(manifest.output),
         tags.TAG_PLACE: tags.place_tag(manifest.output),

@@ -1,8 +1,9 @@
-"""From a person's wish to a decision: look at the input, ask the account, then decide (plan.py)."""
+"""From a person's request to a decision: look at the input, ask the account, then decide (plan.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,13 +14,12 @@ from pdfbatch.fleet.account import account_of
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.facts import Need, gather
 from pdfbatch.fleet.plan import Decided, decide
-from pdfbatch.fleet.values import Pace, Wish, Work
-from pdfbatch.records import ReadOptions, Reason, RunKeys, SourceDocument
+from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Work
+from pdfbatch.records import RunKeys, SourceDocument
 from pdfbatch.runs import manifest
-from pdfbatch.runs.begin import Prepared, Request, following, prepare, prepare_retry
-from pdfbatch.runs.partition import Slice
+from pdfbatch.runs.begin import Remaining, remaining, remaining_failures
 from pdfbatch.runs.progress import done_marks, heartbeats
-from pdfbatch.store import S3Store, Store
+from pdfbatch.store import S3Store, Store, open_store
 
 _WITH_MODEL = ("dolphin", "auto")
 _LEAST_PAGES = 50
@@ -30,33 +30,16 @@ Look = Callable[[Store, Sequence[SourceDocument], int], Work]
 """(input, documents left, documents in the input) → what there is to read; `sample.look` is one."""
 
 
-class Reading(NamedTuple):
-    """How the documents are to be read."""
-
-    engine: str
-    """"" for the model where there is a GPU, else the CPU."""
-    model: str
-    options: ReadOptions
-    redo_changed: bool = False
-    limit: int | None = None
-    all_failures: bool = False
-    """Also documents that failed for a reason that no other try mends."""
-    retry: Sequence[Reason] | None = None
-    """A run over what failed, for these reasons (none given: for any); None: over what is left."""
-
-
 class Proposal(NamedTuple):
     decided: Decided | None
     """None: there is nothing to do."""
-    prepared: Prepared
+    rest: Remaining
 
 
 def propose(
+    request: LaunchRequest,
+    *,
     clients: Clients,
-    source: Store,
-    output: Store,
-    wish: Wish,
-    reading: Reading,
     now: datetime,
     environment: Mapping[str, str],
     look: Look,
@@ -66,26 +49,47 @@ def propose(
     Raises:
         PdfbatchError: it cannot be launched; the hint says what to do first.
     """
+    source, output = open_store(request.source), open_store(request.output)
     for place in (source, output):
         if not isinstance(place, S3Store):
             raise UsageError(
-                f"A fleet cannot reach {place.url}: its machines read and write S3.",
+                f"A fleet cannot reach {place.url}: its instances read and write S3.",
                 "Give s3://bucket/prefix/ for both, or work here: `local-run`, `retry-failures --local`.",
             )
-    prepared = _prepared(source, output, wish, reading, now)
-    if not prepared.manifest.documents:
-        return Proposal(None, prepared)
-    need = Need(wish, (source.url,), (output.url,))
-    found = account_of(gather(clients, need, now), need)
-    engine = reading.engine or ("dolphin" if all(found.gpus.values()) else "cpu")
-    _check_engine(engine, reading.model, found.gpus)
-    warnings = _spent_before(output, prepared.latest)
-    frozen = prepared.manifest.model_copy(update={"engine": engine, "model": _model(engine, reading.model, warnings)})
-    frozen = following(frozen, prepared.before)
-    found = found.model_copy(update={"warnings": [*found.warnings, *warnings]})
-    work = look(source, frozen.documents, prepared.inputs).model_copy(update={"hopeless": len(prepared.hopeless)})
-    measured = measured_pace(output, prepared.latest, engine, wish.instance_types)
-    return Proposal(decide(wish, frozen, prepared.latest, work, found, measured, now, environment), prepared)
+    rest = _remaining(source, output, request, now)
+    if not rest.documents:
+        return Proposal(None, rest)
+    need = Need(request, (source.url,), (output.url,))
+    account = account_of(gather(clients, need, now), need)
+    warnings = [*account.warnings, *_spent_before(output, rest.latest)]
+    request = _with_engine(request, account, warnings)
+    work = look(source, rest.documents[: request.limit], rest.inputs)
+    decided = decide(
+        replace(request, source=source.url, output=output.url),
+        rest,
+        work.model_copy(update={"hopeless": len(rest.hopeless)}),
+        account.model_copy(update={"warnings": warnings}),
+        measured_pace(output, rest.latest, request.engine, request.instance_types),
+        run=manifest.new_run_id(now),
+        now=now,
+        environment=environment,
+    )
+    return Proposal(decided, rest)
+
+
+def _remaining(source: Store, output: Store, request: LaunchRequest, now: datetime) -> Remaining:
+    """A reason that is named is asked for, whatever its prospects."""
+    if request.retry is None:
+        return remaining(source, output, now, redo_changed=request.redo_changed, all_failures=request.all_failures)
+    asked = request.all_failures or bool(request.retry)
+    return remaining_failures(source, output, request.retry, now, all_failures=asked)
+
+
+def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) -> LaunchRequest:
+    """With the engine that will read and the model as it is frozen; what could not be checked goes to `warnings`."""
+    engine = request.engine or ("dolphin" if all(account.gpus.values()) else "cpu")
+    _check_engine(engine, request.model, account.gpus)
+    return replace(request, engine=engine, model=_model(engine, request.model, warnings))
 
 
 def _spent_before(output: Store, run: str | None) -> list[str]:
@@ -95,20 +99,6 @@ def _spent_before(output: Store, run: str | None) -> list[str]:
     fleet = manifest.load_fleet(output, run)
     cap = f" of ${fleet.max_cost:,.2f}" if fleet is not None and fleet.max_cost is not None else ""
     return [f"run {run} stopped at its --max-cost{cap}; this one takes up what it left, and counts its dollars from 0"]
-
-
-def _prepared(source: Store, output: Store, wish: Wish, reading: Reading, now: datetime) -> Prepared:
-    wanted = Request(
-        Slice(0, wish.workers),
-        reading.engine,
-        reading.options,
-        reading.redo_changed,
-        reading.limit,
-        all_failures=reading.all_failures or bool(reading.retry),
-    )
-    if reading.retry is None:
-        return prepare(source, output, wanted, now)
-    return prepare_retry(source, output, wanted, reading.retry, now)
 
 
 def _check_engine(engine: str, model: str, gpus: Mapping[str, str]) -> None:

@@ -75,24 +75,24 @@ def _quota(facts: AccountFacts, need: Need) -> Finding:
     quota, types = facts.quota, facts.types
     assert not isinstance(quota, Missing | Unknown) and not isinstance(types, Missing | Unknown)
     each = max(fact.vcpus for fact in types.values())
-    needed = each * need.wish.workers
+    needed = each * need.request.workers
     room = pricing.room(quota, each)
     if room is None or quota.limit is None:
         ask = "Ask for the permissions servicequotas:GetServiceQuota and servicequotas:GetAWSDefaultServiceQuota."
         return Finding("unknown", f"{quota.name} ({quota.code}) cannot be asked", ask)
     cure = pricing.quota_request(quota.code, math.ceil(quota.used + needed), facts.region)
     found = f"{quota.name} ({quota.code}): {quota.limit:g} vCPUs, {quota.used:g} in use, {needed} needed"
-    if room >= need.wish.workers:
+    if room >= need.request.workers:
         return Finding("ok", found)
     if room < 1:
         return Finding("missing", f"{found}: leaves no room", cure)
-    return Finding("warning", f"{found}: enough for {room} of {need.wish.workers} workers", cure)
+    return Finding("warning", f"{found}: enough for {room} of {need.request.workers} workers", cure)
 
 
 def _offerings(facts: AccountFacts, need: Need) -> Finding:
     if untold := _untold(facts.offered):
         return untold
-    types = need.wish.instance_types
+    types = need.request.instance_types
     zones = _offering_zones(facts)
     if not zones:
         return Finding(
@@ -127,7 +127,7 @@ def _subnets(facts: AccountFacts, need: Need) -> Finding:
     if not there:
         return Finding(
             "missing",
-            f"no subnet is in a zone that offers {' or '.join(need.wish.instance_types)}",
+            f"no subnet is in a zone that offers {' or '.join(need.request.instance_types)}",
             "aws ec2 create-default-subnet --availability-zone ZONE, or name subnets of yours with --subnet",
         )
     shut = [f"{subnet.id} ({subnet.zone})" for subnet in there if subnet.way_out == routes.NONE]
@@ -161,7 +161,7 @@ def _service_roles(facts: AccountFacts, _need: Need) -> Finding:
 def _role(facts: AccountFacts, need: Need) -> Finding:
     if untold := _untold(facts.has_profile):
         return untold
-    name = need.wish.names.role(facts.region)
+    name = need.request.names.role(facts.region)
     if facts.has_profile:
         return Finding("ok", name)
     return Finding("missing", f"no instance profile {name} with a role in it", need.setup())
@@ -175,8 +175,8 @@ def _policy(facts: AccountFacts, need: Need) -> Finding:
         return untold
     made_for = facts.made_for
     assert isinstance(made_for, SetupWish)
-    if made_for == SetupWish(need.wish.names):
-        role = need.wish.names.role(facts.region)
+    if made_for == SetupWish(need.request.names):
+        role = need.request.names.role(facts.region)
         return Finding(
             "unknown", f"the role {role} is not from `pdfbatch setup`", "Compare `pdfbatch doctor --policy`."
         )
@@ -189,9 +189,9 @@ def _policy(facts: AccountFacts, need: Need) -> Finding:
 def _security_group(facts: AccountFacts, need: Need) -> Finding:
     if untold := _untold(facts.security_group):
         return untold
-    group, name = facts.security_group, need.wish.names.security_group
+    group, name = facts.security_group, need.request.names.security_group
     if group is None:
-        of_vpc = isinstance(facts.subnets, list) and need.wish.subnets
+        of_vpc = isinstance(facts.subnets, list) and need.request.subnets
         vpc = f" --vpc {facts.subnets[0].vpc}" if of_vpc and isinstance(facts.subnets, list) else ""
         return Finding("missing", f"no security group {name}", need.setup() + vpc)
     assert not isinstance(group, Missing | Unknown)
@@ -203,7 +203,7 @@ def _security_group(facts: AccountFacts, need: Need) -> Finding:
 def _log_group(facts: AccountFacts, need: Need) -> Finding:
     if untold := _untold(facts.log_days):
         return untold
-    name = need.wish.names.log_group
+    name = need.request.names.log_group
     if facts.log_days is None:
         cure = f"aws logs put-retention-policy --log-group-name {name} --retention-in-days 7"
         return Finding("warning", f"{name} keeps its lines for ever, which costs", cure)
@@ -211,7 +211,7 @@ def _log_group(facts: AccountFacts, need: Need) -> Finding:
 
 
 def _topic(facts: AccountFacts, need: Need) -> Finding:
-    topic = need.wish.names.topic
+    topic = need.request.names.topic
     if isinstance(facts.subscriptions, Missing):
         return Finding("warning", *facts.subscriptions)
     if untold := _untold(facts.subscriptions):
@@ -247,7 +247,7 @@ def _ami(facts: AccountFacts, _need: Need) -> Finding:
 
 
 def _key_pair(facts: AccountFacts, need: Need) -> Finding:
-    name = need.wish.key_name
+    name = need.request.key_name
     if not name:
         return Finding("ok", "none is asked for")
     if untold := _untold(facts.has_key):
@@ -270,7 +270,7 @@ def _bucket_keys(facts: AccountFacts, need: Need) -> Finding:
         return Finding("ok", f"the role may use {', '.join(sorted(set(facts.bucket_keys.values())))}")
     found = "; ".join(f"s3://{bucket} is encrypted with {key}" for bucket, key in unusable.items())
     cure = " ".join([need.setup(), *(f"--kms-key {key}" for key in dict.fromkeys(unusable.values()))])
-    if facts.made_for == SetupWish(need.wish.names) or any("alias/" in key for key in unusable.values()):
+    if facts.made_for == SetupWish(need.request.names) or any("alias/" in key for key in unusable.values()):
         return Finding("unknown", f"{found}: whether the role may use it", cure)
     return Finding("missing", f"{found}, which the role may not use", cure)
 

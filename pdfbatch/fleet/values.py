@@ -4,12 +4,14 @@ Money is in US dollars, prices in dollars an hour, times in hours unless their n
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.fleet.names import Names
+from pdfbatch.records import ReadOptions, Reason
 
 DEFAULT_TYPE = "g4dn.xlarge"
 DEFAULT_WORKERS = 5
@@ -19,10 +21,26 @@ instances then die at once and are replaced for ever. Source: aws/karpenter-prov
 Market = Literal["spot", "on-demand"]
 
 
-class Wish(NamedTuple):
-    """What a person asked for."""
+@dataclass(frozen=True, kw_only=True)
+class LaunchRequest:
+    """What a person asked for: what is to be read, how, and on what."""
 
-    names: Names = Names()
+    source: str = ""
+    """URL of the input."""
+    output: str = ""
+    """URL of the output."""
+    engine: str = ""
+    """"" for the model where there is a GPU, else the CPU."""
+    model: str = ""
+    options: ReadOptions = field(default_factory=ReadOptions)
+    redo_changed: bool = False
+    limit: int | None = None
+    """At most this many documents; None: all."""
+    all_failures: bool = False
+    """Also documents that failed for a reason that no other try mends."""
+    retry: Sequence[Reason] | None = None
+    """A run over what failed, for these reasons (none given: for any); None: over what is left."""
+    names: Names = field(default_factory=Names)
     workers: int = DEFAULT_WORKERS
     fewer_workers: bool = False
     """Take fewer than `workers` where the work does not need as many."""

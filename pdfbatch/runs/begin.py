@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from pdfbatch.errors import NotFound, PdfbatchError, UsageError
-from pdfbatch.records import CURRENT_RUN_KEY, STATE_PREFIX, Manifest, ReadOptions, Reason, RunKeys
+from pdfbatch.records import CURRENT_RUN_KEY, STATE_PREFIX, Manifest, ReadOptions, Reason, RunKeys, SourceDocument
 from pdfbatch.runs import ledger, manifest, progress
 from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
@@ -30,8 +30,6 @@ class Request(NamedTuple):
     model: str = ""
     """As a person names it; `pin` makes of it what is frozen."""
     pin: Callable[[], str] = str
-    all_failures: bool = True
-    """Also documents that failed for a reason that no other try mends."""
 
 
 class Begun(NamedTuple):
@@ -42,26 +40,30 @@ class Begun(NamedTuple):
     """Inputs that changed since their Markdown was made and that are left alone."""
 
 
-class Prepared(NamedTuple):
-    """A run that could begin: frozen, and not yet claimed."""
+class Remaining(NamedTuple):
+    """What a run could read now; nothing is frozen yet."""
 
-    manifest: Manifest
+    documents: Sequence[SourceDocument]
+    skipped: int
+    """Documents of the input that need nothing."""
     before: Manifest | None
-    """The run that was current when this one was frozen."""
+    """The run that is current now, and over."""
     changed: Sequence[str] = ()
     """As in `Begun`."""
     hopeless: Mapping[str, Reason] = MappingProxyType({})
     """Documents that are left out, because this very file must fail again, and why."""
+    retry_of: str | None = None
+    """As in `Manifest`."""
 
     @property
     def latest(self) -> str | None:
-        """Its name; `manifest.claim` wants it."""
+        """The name of the run before; `manifest.claim` wants it."""
         return self.before.run if self.before else None
 
     @property
     def inputs(self) -> int:
         """Documents in the input, as far as this run looks at them."""
-        return self.manifest.skipped + len(self.manifest.documents) + len(self.hopeless)
+        return self.skipped + len(self.documents) + len(self.hopeless)
 
 
 def check_places(source: Store, output: Store) -> None:
@@ -83,8 +85,8 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
     if latest is not None and (found := _resumable(output, latest, wanted, source.url, clock())):
         output.check_writable()
         return found
-    selection = _what_is_left(source, output, wanted)
-    fresh = _freeze(source, output, wanted, selection, clock())
+    selection = _what_is_left(source, output, redo_changed=wanted.redo_changed)
+    fresh = _freeze(source, output, wanted, selection.documents, selection.skipped, clock())
     if not selection.documents:
         return Begun(fresh, "nothing", selection.changed)
     return _claim(output, fresh, latest, wanted, selection.changed, clock)
@@ -98,14 +100,17 @@ def begin_retry(
     Raises:
         PdfbatchError: a run on this output is alive.
     """
-    prepared = prepare_retry(source, output, wanted, reasons, clock())
-    if not prepared.manifest.documents:
-        return Begun(prepared.manifest, "nothing")
-    return _claim(output, prepared.manifest, prepared.latest, wanted, [], clock)
+    rest = remaining_failures(source, output, reasons, clock(), all_failures=True)
+    fresh = _freeze(source, output, wanted, rest.documents, rest.skipped, clock()).model_copy(
+        update={"retry_of": rest.retry_of}
+    )
+    if not rest.documents:
+        return Begun(fresh, "nothing")
+    return _claim(output, fresh, rest.latest, wanted, [], clock)
 
 
-def prepare(source: Store, output: Store, wanted: Request, now: datetime) -> Prepared:
-    """What is left as a new run of its own, whatever became of the run before. Writes nothing.
+def remaining(source: Store, output: Store, now: datetime, *, redo_changed: bool, all_failures: bool) -> Remaining:
+    """What is left, whatever became of the run before. Writes nothing.
 
     Raises:
         PdfbatchError: a run on this output is alive.
@@ -113,38 +118,37 @@ def prepare(source: Store, output: Store, wanted: Request, now: datetime) -> Pre
     before = _ended_run(output, now)
     if before is not None:
         _refuse_other_input(before, source.url, output)
-    selection = _what_is_left(source, output, wanted)
-    chosen, hopeless = _worth_a_try(selection, wanted)
-    return Prepared(_freeze(source, output, wanted, chosen, now), before, selection.changed, hopeless)
+    selection = _what_is_left(source, output, redo_changed=redo_changed)
+    return _worth_a_try(selection, before, all_failures)
 
 
-def prepare_retry(source: Store, output: Store, wanted: Request, reasons: Iterable[Reason], now: datetime) -> Prepared:
-    """What failed in all runs so far as a new run. Writes nothing.
+def remaining_failures(
+    source: Store, output: Store, reasons: Iterable[Reason], now: datetime, *, all_failures: bool
+) -> Remaining:
+    """What failed in all runs so far, for these reasons (none given: for any). Writes nothing.
 
     Raises:
         PdfbatchError: a run on this output is alive.
     """
     before = _ended_run(output, now)
     selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons))
-    chosen, hopeless = _worth_a_try(selection, wanted)
-    fresh = _freeze(source, output, wanted, chosen, now)
-    return Prepared(fresh.model_copy(update={"retry_of": before.run if before else None}), before, (), hopeless)
+    return _worth_a_try(selection, before, all_failures)._replace(retry_of=before.run if before else None)
 
 
-def _worth_a_try(selection: Selection, wanted: Request) -> tuple[Selection, Mapping[str, Reason]]:
-    """What is to be read, and what is left out of it."""
-    if wanted.all_failures:
-        return selection, {}
-    return selection.without_hopeless(), selection.hopeless
+def _worth_a_try(selection: Selection, before: Manifest | None, all_failures: bool) -> Remaining:
+    hopeless = {} if all_failures else selection.hopeless
+    documents = [each for each in selection.documents if each.key not in hopeless]
+    return Remaining(documents, selection.skipped, before, selection.changed, hopeless)
 
 
-def following(fresh: Manifest, before: Manifest | None) -> Manifest:
-    """The same run, taking up the pages that the run before it left in checkpoints, if those were read in the same way.
-    A retry reads again what it retries."""
-    reads = (fresh.engine, fresh.model, fresh.options)
-    if before is None or fresh.retry_of is not None or reads != (before.engine, before.model, before.options):
-        return fresh
-    return fresh.model_copy(update={"follows": before.run})
+def followed(
+    engine: str, model: str, options: ReadOptions, before: Manifest | None, retry_of: str | None
+) -> str | None:
+    """The run whose checkpoints a new one may take up: the one before, if its pages were read in the same way. A retry
+    reads again what it retries."""
+    if before is None or retry_of is not None:
+        return None
+    return before.run if (engine, model, options) == (before.engine, before.model, before.options) else None
 
 
 def _ended_run(output: Store, now: datetime) -> Manifest | None:
@@ -166,7 +170,8 @@ def ad_hoc(source: Store, output: Store, wanted: Request, clock: Callable[[], da
     """The plain listing as a manifest that is never saved: a worker run by hand slices it and skips what is there."""
     output.check_writable()
     selection = what_is_left(source.list(), {}, {}, redo_changed=False)
-    return _freeze(source, output, wanted, selection, clock()).model_copy(update={"run": AD_HOC_RUN})
+    frozen = _freeze(source, output, wanted, selection.documents, selection.skipped, clock())
+    return frozen.model_copy(update={"run": AD_HOC_RUN})
 
 
 def _claim(
@@ -240,9 +245,9 @@ def _outputs(output: Store) -> dict[str, str]:
     }
 
 
-def _what_is_left(source: Store, output: Store, wanted: Request) -> Selection:
+def _what_is_left(source: Store, output: Store, *, redo_changed: bool) -> Selection:
     inputs: list[Entry] = list(source.list())
-    selection = what_is_left(inputs, _outputs(output), ledger.history(output), redo_changed=wanted.redo_changed)
+    selection = what_is_left(inputs, _outputs(output), ledger.history(output), redo_changed=redo_changed)
     if not selection.documents and not selection.skipped:
         raise NotFound(
             f"No PDFs found under {source.url}.",
@@ -251,7 +256,9 @@ def _what_is_left(source: Store, output: Store, wanted: Request) -> Selection:
     return selection
 
 
-def _freeze(source: Store, output: Store, wanted: Request, selection: Selection, now: datetime) -> Manifest:
+def _freeze(
+    source: Store, output: Store, wanted: Request, documents: Sequence[SourceDocument], skipped: int, now: datetime
+) -> Manifest:
     return Manifest(
         run=manifest.new_run_id(now),
         created=progress.timestamp(now),
@@ -261,6 +268,6 @@ def _freeze(source: Store, output: Store, wanted: Request, selection: Selection,
         engine=wanted.engine,
         model=wanted.pin(),
         options=wanted.options,
-        skipped=selection.skipped,
-        documents=selection.documents[: wanted.limit],
+        skipped=skipped,
+        documents=list(documents[: wanted.limit]),
     )

@@ -121,6 +121,21 @@ def timestamp(now: datetime) -> str:
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def nothing_left(source: str, output: str, skipped: int, now: datetime) -> RunStatus:
+    """The status of a run that is not begun, because everything is done."""
+    nothing = Manifest(
+        run="",
+        created=timestamp(now),
+        input=source,
+        output=output,
+        total_workers=1,
+        engine="null",
+        skipped=skipped,
+        documents=[],
+    )
+    return summarise(nothing, [], [], now).model_copy(update={"state": "done", "workers": []})
+
+
 def summarise(
     manifest: Manifest,
     beats: Sequence[Heartbeat],

@@ -19,10 +19,6 @@ class Selection(NamedTuple):
     hopeless: Mapping[str, Reason] = MappingProxyType({})
     """Of the documents, those that failed for a reason that no other try mends, and that have not changed since."""
 
-    def without_hopeless(self) -> "Selection":
-        """The same without the documents that must fail again."""
-        return self._replace(documents=[each for each in self.documents if each.key not in self.hopeless])
-
 
 def what_is_left(
     inputs: Iterable[Entry], outputs: Mapping[str, str], history: Mapping[str, Final], *, redo_changed: bool

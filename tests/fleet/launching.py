@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 
@@ -11,16 +12,15 @@ from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.down import Remains, look
 from pdfbatch.fleet.launch import Outside, launch
 from pdfbatch.fleet.plan import Decided
-from pdfbatch.fleet.propose import Proposal, Reading, propose
+from pdfbatch.fleet.propose import Proposal, propose
 from pdfbatch.fleet.template import SetupWish, template
-from pdfbatch.fleet.values import Launched, Wish, Work
-from pdfbatch.records import ReadOptions, SourceDocument
+from pdfbatch.fleet.values import Launched, LaunchRequest, Work
+from pdfbatch.records import SourceDocument
 from pdfbatch.store import Store, open_store
 from tests.fleet.conftest import Account
 from tests.samples import odd
 
 DOCUMENTS = 7
-NULL = Reading("null", "", ReadOptions())
 
 
 @cache
@@ -55,16 +55,18 @@ class Bench:
         self.slept += seconds
         self.account.order("tick")
 
-    def propose(self, wish: Wish | None = None, reading: Reading = NULL) -> Proposal:
-        return propose(self.clients, self.source, self.output, wish or Wish(), reading, self.now(), {}, eighteen_each)
+    def propose(self, request: LaunchRequest | None = None) -> Proposal:
+        """For this bench's places, with the engine that reads nothing."""
+        request = replace(request or LaunchRequest(), source=self.source.url, output=self.output.url, engine="null")
+        return propose(request, clients=self.clients, now=self.now(), environment={}, look=eighteen_each)
 
-    def decide(self, wish: Wish | None = None) -> Decided:
-        decided = self.propose(wish).decided
+    def decide(self, request: LaunchRequest | None = None) -> Decided:
+        decided = self.propose(request).decided
         assert decided is not None
         return decided
 
-    def launch(self, wish: Wish | None = None, keep_partial: bool = False) -> Launched:
-        return launch(self.decide(wish), self.outside(), keep_partial)
+    def launch(self, request: LaunchRequest | None = None, keep_partial: bool = False) -> Launched:
+        return launch(self.decide(request), self.outside(), keep_partial)
 
     def set_up_for(self, source: str, output: str) -> None:
         """A stack whose template remembers these places, and nothing else of it."""

@@ -24,7 +24,7 @@ from pdfbatch.fleet.policies import SERVICE_ROLES, launcher_policy
 from pdfbatch.fleet.requirements import REQUIREMENTS, Check
 from pdfbatch.fleet.setup import carry_out, delete, propose
 from pdfbatch.fleet.template import SetupWish
-from pdfbatch.fleet.values import Wish
+from pdfbatch.fleet.values import LaunchRequest
 from tests.fleet.conftest import IMAGE_MANIFEST, SPOT_G_QUOTA, TRUST, Account
 
 NAMES = Names()
@@ -54,7 +54,7 @@ def diagnose(
     types: Sequence[str],
     image: str = "",
 ) -> Diagnosis:
-    wish = Wish(names=names, workers=workers, instance_types=types, image=image)
+    wish = LaunchRequest(names=names, workers=workers, instance_types=types, image=image)
     return doctor.diagnose(clients, Need(wish, inputs, outputs), datetime.now(UTC))
 
 

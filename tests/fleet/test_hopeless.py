@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from pdfbatch.fleet.values import LaunchRequest
 from pdfbatch.records import DoneMark, Outcome, Reason, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.ledger import LedgerWriter
 from tests.fleet.conftest import Account
-from tests.fleet.launching import NULL, Bench
+from tests.fleet.launching import Bench
 
 
 @pytest.fixture
@@ -34,18 +35,18 @@ def bench(account: Account) -> Bench:
 
 def test_where_all_that_is_left_must_fail_again_nothing_is_launched(bench: Bench) -> None:
     again = bench.propose()
-    assert again.decided is None and dict(again.prepared.hopeless) == {"000.pdf": Reason.ENCRYPTED}
-    retry = bench.propose(reading=NULL._replace(retry=()))
-    assert retry.decided is None and dict(retry.prepared.hopeless) == {"000.pdf": Reason.ENCRYPTED}
+    assert again.decided is None and dict(again.rest.hopeless) == {"000.pdf": Reason.ENCRYPTED}
+    retry = bench.propose(LaunchRequest(retry=()))
+    assert retry.decided is None and dict(retry.rest.hopeless) == {"000.pdf": Reason.ENCRYPTED}
 
 
 @pytest.mark.parametrize(
-    "reading",
-    [NULL._replace(all_failures=True), NULL._replace(retry=(Reason.ENCRYPTED,))],
+    "request_",
+    [LaunchRequest(all_failures=True), LaunchRequest(retry=(Reason.ENCRYPTED,))],
     ids=["--all-failures", "its reason is named"],
 )
-def test_who_asks_for_it_gets_it(bench: Bench, reading: object) -> None:
-    asked = bench.propose(reading=reading)  # type: ignore[arg-type]
+def test_who_asks_for_it_gets_it(bench: Bench, request_: LaunchRequest) -> None:
+    asked = bench.propose(request_)
     assert asked.decided is not None
     assert [document.key for document in asked.decided.manifest.documents] == ["000.pdf"]
 
@@ -53,7 +54,7 @@ def test_who_asks_for_it_gets_it(bench: Bench, reading: object) -> None:
 def test_a_file_that_was_replaced_since_is_tried(bench: Bench) -> None:
     bench.source.put("000.pdf", b"%PDF-1.7 another one")
     again = bench.propose()
-    assert again.decided is not None and again.prepared.hopeless == {}
+    assert again.decided is not None and again.rest.hopeless == {}
 
 
 def test_the_plan_for_the_rest_counts_them_apart(bench: Bench) -> None:

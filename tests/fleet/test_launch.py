@@ -14,7 +14,7 @@ from pdfbatch.cli.worker import spot_price
 from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.fleet.down import end, note_ended
 from pdfbatch.fleet.names import output_digest
-from pdfbatch.fleet.values import Wish
+from pdfbatch.fleet.values import LaunchRequest
 from pdfbatch.records import DoneMark, Machine, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.store import open_store
@@ -35,7 +35,7 @@ def tags_of(call: Any) -> dict[str, str]:
 
 
 def test_five_workers_are_five_maintain_fleets_of_one_spot_machine_each(bench: Bench) -> None:
-    launched = bench.launch(Wish(max_hours=48))
+    launched = bench.launch(LaunchRequest(max_hours=48))
     fleets = [call["parameters"] for call in bench.account.calls("CreateFleet")]
     assert sorted(launched.fleets) == [0, 1, 2, 3, 4] and len(set(launched.fleets.values())) == 5
     assert len(fleets) == 5
@@ -64,7 +64,7 @@ def test_each_worker_begins_with_another_zone_and_may_use_all(bench: Bench) -> N
 
 
 def test_aws_is_told_each_workers_own_order_of_zones_and_the_price_ceiling(bench: Bench) -> None:
-    bench.launch(Wish(max_price=0.3))
+    bench.launch(LaunchRequest(max_price=0.3))
     for call in bench.account.calls("CreateFleet"):
         overrides = call["parameters"]["LaunchTemplateConfigs"][0]["Overrides"]
         assert [override["Priority"] for override in overrides] == [float(number) for number in range(len(overrides))]
@@ -80,7 +80,7 @@ def test_without_a_ceiling_of_ones_own_it_is_half_as_much_again_as_the_dearest_z
 
 def test_on_demand_fleets_are_made_only_when_asked_for_and_have_no_spot_ceiling(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-DB2E81BA", "value": 64, "default": 0})
-    bench.launch(Wish(market="on-demand"))
+    bench.launch(LaunchRequest(market="on-demand"))
     for call in bench.account.calls("CreateFleet"):
         fleet = call["parameters"]
         assert fleet["TargetCapacitySpecification"]["DefaultTargetCapacityType"] == "on-demand"
@@ -106,7 +106,7 @@ def test_every_machine_is_locked_down_and_encrypted(bench: Bench) -> None:
 
 
 def test_everything_carries_the_tags_of_run_worker_and_output(bench: Bench) -> None:
-    launched = bench.launch(Wish(tags=(("team", "tides"),)))
+    launched = bench.launch(LaunchRequest(tags=(("team", "tides"),)))
     for action in ("CreateFleet", "CreateLaunchTemplate"):
         for worker, call in enumerate(bench.account.calls(action)):
             tags = tags_of(call)
@@ -121,7 +121,7 @@ def test_everything_carries_the_tags_of_run_worker_and_output(bench: Bench) -> N
 
 def test_the_expiry_comes_after_the_machines_own_end_and_that_after_the_drain(bench: Bench) -> None:
     before = bench.now()
-    launched = bench.launch(Wish(max_hours=3))
+    launched = bench.launch(LaunchRequest(max_hours=3))
     record = manifest.load_fleet(bench.output, launched.run)
     assert record is not None
     deadline, end_at, expiry = (datetime.fromisoformat(at) for at in (record.deadline, record.end, record.expiry))
@@ -218,7 +218,7 @@ def test_what_may_not_be_asked_is_a_warning_and_no_refusal(bench: Bench, action:
     if action == "GetServiceQuota":
         fault = {"action": "GetAWSDefaultServiceQuota", "code": code, "message": "no", "status": 403, "times": 9}
         bench.account.order("faults", [{**fault, "action": action}, fault])
-    plan = bench.decide(Wish(instance_types=("g4dn.xlarge", "g5.xlarge", "g4dn.2xlarge"))).plan
+    plan = bench.decide(LaunchRequest(instance_types=("g4dn.xlarge", "g5.xlarge", "g4dn.2xlarge"))).plan
     assert plan.workers == 5
     if action == "GetServiceQuota":
         assert plan.account.quota.limit is None
@@ -248,7 +248,7 @@ def test_after_its_end_a_second_launch_takes_up_what_is_left(bench: Bench) -> No
 
 
 def test_a_launch_says_that_the_run_before_ran_out_of_money(bench: Bench) -> None:
-    first = bench.launch(Wish(max_cost=50.0))
+    first = bench.launch(LaunchRequest(max_cost=50.0))
     for worker in range(5):
         mark = DoneMark(worker=worker, why="over_budget", at=bench.now().isoformat(), detail="About $50 are spent.")
         bench.output.put(RunKeys(first.run).done_mark(worker), mark.model_dump_json().encode())
@@ -275,7 +275,7 @@ def test_when_all_is_done_there_is_nothing_to_launch(bench: Bench) -> None:
     for number in range(DOCUMENTS):
         bench.output.put(f"{number:03}.md", b"<!-- page 1 -->\n")
     proposal = bench.propose()
-    assert proposal.decided is None and proposal.prepared.manifest.skipped == DOCUMENTS
+    assert proposal.decided is None and proposal.rest.skipped == DOCUMENTS
     assert bench.account.calls("DescribeImages") == []
 
 

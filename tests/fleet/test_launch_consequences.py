@@ -8,7 +8,7 @@ from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet.down import end
 from pdfbatch.fleet.inventory import take
 from pdfbatch.fleet.launch import launch
-from pdfbatch.fleet.values import Wish
+from pdfbatch.fleet.values import LaunchRequest
 from tests.fleet.conftest import SPOT_G_QUOTA, Account
 from tests.fleet.launching import Bench
 
@@ -22,7 +22,7 @@ def bench(account: Account) -> Bench:
 def test_down_removes_more_launch_templates_than_aws_lists_on_one_page(account: Account) -> None:
     bench = Bench(account, documents=17)
     account.order("quota", {"code": SPOT_G_QUOTA, "value": 68})
-    bench.launch(Wish(workers=17))
+    bench.launch(LaunchRequest(workers=17))
     assert end(bench.clients, lambda _: True, bench.sleep).templates == 17
     assert account.client("ec2").describe_launch_templates()["LaunchTemplates"] == []
 
@@ -40,7 +40,7 @@ def test_the_inventory_tells_why_there_is_no_instance(bench: Bench, sub_type: st
     before = bench.now()
     for zone in "abcdf":
         bench.account.order("capacity", {"zone": f"us-east-1{zone}", "available": False, "sub_type": sub_type})
-    bench.launch(Wish(workers=1))
+    bench.launch(LaunchRequest(workers=1))
     bench.sleep(1)
     [run] = take(bench.clients, before).runs
     assert (run.fleets, run.instances) == (1, 0)
@@ -71,7 +71,7 @@ def test_the_inventory_tells_that_the_quota_was_taken_by_others_after_the_plan(b
 
 
 def test_down_removes_what_an_expired_run_leaves(bench: Bench) -> None:
-    bench.launch(Wish(max_hours=2))
+    bench.launch(LaunchRequest(max_hours=2))
     hours_pass(bench, 3)
     assert len(bench.left().fleets) == 5, "AWS keeps expired fleets active until somebody deletes them"
     assert bench.account.instances() == []
@@ -91,7 +91,7 @@ def rise(bench: Bench, price: float) -> None:
 
 
 def test_a_price_that_rises_above_the_ceiling_ends_the_instances_and_the_hard_cap_is_kept(bench: Bench) -> None:
-    launched = bench.launch(Wish(max_hours=48))
+    launched = bench.launch(LaunchRequest(max_hours=48))
     bench.sleep(1)
     hours_pass(bench, 20)
     rise(bench, 0.31)
@@ -108,7 +108,7 @@ def test_a_price_that_rises_above_the_ceiling_ends_the_instances_and_the_hard_ca
 
 
 def test_the_worst_case_holds_though_the_price_stays_just_below_the_ceiling(bench: Bench) -> None:
-    launched = bench.launch(Wish(max_hours=2))
+    launched = bench.launch(LaunchRequest(max_hours=2))
     rise(bench, 0.315)
     for _ in range(8):
         hours_pass(bench, 0.5)
@@ -117,7 +117,7 @@ def test_the_worst_case_holds_though_the_price_stays_just_below_the_ceiling(benc
 
 
 def test_a_plan_knows_what_aws_publishes_for_its_types_and_for_disks(bench: Bench) -> None:
-    wish = Wish(instance_types=("g4dn.xlarge", "g5.xlarge"))
+    wish = LaunchRequest(instance_types=("g4dn.xlarge", "g5.xlarge"))
     account = bench.decide(wish).plan.account
     assert account.on_demand == {"g4dn.xlarge": 0.526, "g5.xlarge": 1.006}
     assert account.gib_month == 0.08
@@ -125,7 +125,7 @@ def test_a_plan_knows_what_aws_publishes_for_its_types_and_for_disks(bench: Benc
 
 def test_on_demand_instances_cost_what_was_planned(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-DB2E81BA", "value": 64, "default": 0})
-    launched = bench.launch(Wish(market="on-demand", max_hours=2))
+    launched = bench.launch(LaunchRequest(market="on-demand", max_hours=2))
     bench.sleep(1)
     hours_pass(bench, 3)
     assert 5 * 1.9 * 0.526 < bench.account.spent() < launched.worst_cost < 5 * 2 * 0.6
@@ -134,7 +134,7 @@ def test_on_demand_instances_cost_what_was_planned(bench: Bench) -> None:
 def test_on_demand_instances_are_launched_where_no_spot_instance_can_be_had(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-DB2E81BA", "value": 64, "default": 0})
     bench.account.order("quota", {"code": SPOT_G_QUOTA, "value": 0, "default": 0})
-    bench.launch(Wish(market="on-demand"))
+    bench.launch(LaunchRequest(market="on-demand"))
     bench.sleep(1)
     machines = [
         machine

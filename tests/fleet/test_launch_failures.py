@@ -9,7 +9,7 @@ import pytest
 from pdfbatch.errors import ExitCode, NotReady, PdfbatchError
 from pdfbatch.fleet.down import note_ended
 from pdfbatch.fleet.launch import launch
-from pdfbatch.fleet.values import Wish
+from pdfbatch.fleet.values import LaunchRequest
 from pdfbatch.records import CURRENT_RUN_KEY
 from pdfbatch.runs import manifest
 from pdfbatch.runs.progress import read_status
@@ -211,4 +211,4 @@ def test_subnets_of_several_vpcs_are_refused(bench: Bench) -> None:
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     other = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
     with pytest.raises(PdfbatchError, match="several VPCs"):
-        bench.decide(Wish(subnets=(other, bench.decide().plan.account.zones[0].subnet)))
+        bench.decide(LaunchRequest(subnets=(other, bench.decide().plan.account.zones[0].subnet)))

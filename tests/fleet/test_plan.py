@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -14,10 +15,12 @@ from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.fleet import pricing
 from pdfbatch.fleet.plan import Decided, decide
 from pdfbatch.fleet.survey import family_of
-from pdfbatch.fleet.values import Account, Ami, Pace, Plan, Quota, Range, Wish, Work, Zone
-from pdfbatch.records import Manifest, SourceDocument
+from pdfbatch.fleet.values import Account, Ami, LaunchRequest, Pace, Plan, Quota, Range, Work, Zone
+from pdfbatch.records import SourceDocument
+from pdfbatch.runs.begin import Remaining
 from pdfbatch.views.fleet import plan_screen
 
+RUN = "20261125T120000.000Z-beef"
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PRICES = {"us-east-1a": 0.19, "us-east-1b": 0.21}
 SEED = Work(documents=4000, left=4000, bytes_left=4 * 2**30, sampled=24, pages_each=18)
@@ -48,23 +51,22 @@ def account(limit: float | None = 64, used: float = 0, prices: dict[str, float] 
 
 
 def decision(
-    wish: Wish | None = None, work: Work = SEED, found: Account | None = None, measured: Pace | None = None
+    asked: LaunchRequest | None = None, work: Work = SEED, found: Account | None = None, measured: Pace | None = None
 ) -> Decided:
-    frozen = Manifest(
-        run="20261125T120000.000Z-beef",
-        created="2026-11-25T12:00:00Z",
-        input="s3://bucket/papers/",
+    request = replace(
+        asked or LaunchRequest(),
+        source="s3://bucket/papers/",
         output="s3://bucket/markdown/",
-        total_workers=5,
         engine="dolphin",
         model="ByteDance/Dolphin-1.5@" + "c" * 40,
-        documents=[SourceDocument(f"{number:05}.pdf", 1000, "e") for number in range(work.left)],
     )
-    return decide(wish or Wish(), frozen, None, work, found or account(), measured, NOW, {})
+    documents = [SourceDocument(f"{number:05}.pdf", 1000, "e") for number in range(work.left)]
+    rest = Remaining(documents, work.documents - work.left, None)
+    return decide(request, rest, work, found or account(), measured, run=RUN, now=NOW, environment={})
 
 
-def plan(wish: Wish | None = None, work: Work = SEED, found: Account | None = None) -> Plan:
-    return decision(wish, work, found).plan
+def plan(asked: LaunchRequest | None = None, work: Work = SEED, found: Account | None = None) -> Plan:
+    return decision(asked, work, found).plan
 
 
 def hour(spot: float) -> float:
@@ -83,7 +85,7 @@ def shown(plan: Plan, width: int) -> str:
 
 
 def test_at_the_pace_of_the_seed_example_the_plan_tells_its_hours_and_dollars() -> None:
-    found = plan(Wish(pages_per_second=72_000 / 5 / 33 / 3600))
+    found = plan(LaunchRequest(pages_per_second=72_000 / 5 / 33 / 3600))
     assert found.pages == Range(low=72_000, high=72_000)
     assert found.hours is not None and found.cost is not None
     assert found.hours.low == pytest.approx(33 + pricing.BOOT_HOURS)
@@ -95,12 +97,14 @@ def test_at_the_pace_of_the_seed_example_the_plan_tells_its_hours_and_dollars() 
 
 
 def test_the_hard_cap_is_workers_times_price_ceiling_times_hours_whatever_the_pages() -> None:
-    assert plan(Wish(workers=3, max_hours=10)).worst_cost == pytest.approx(3 * hour(0.21 * 1.5) * 10)
-    assert plan(Wish(workers=3, max_hours=10, max_price=0.526)).worst_cost == pytest.approx(3 * hour(0.526) * 10)
+    assert plan(LaunchRequest(workers=3, max_hours=10)).worst_cost == pytest.approx(3 * hour(0.21 * 1.5) * 10)
+    assert plan(LaunchRequest(workers=3, max_hours=10, max_price=0.526)).worst_cost == pytest.approx(
+        3 * hour(0.526) * 10
+    )
 
 
 def test_on_demand_the_hard_cap_needs_no_ceiling() -> None:
-    found = plan(Wish(workers=3, max_hours=10, market="on-demand"))
+    found = plan(LaunchRequest(workers=3, max_hours=10, market="on-demand"))
     assert found.worst_cost == pytest.approx(3 * hour(0.21) * 10) and found.max_prices == {}
 
 
@@ -111,7 +115,7 @@ def test_without_max_hours_the_end_comes_after_several_times_the_expected_time(
     documents: int, pages_each: float, hours: float
 ) -> None:
     work = Work(documents=documents, left=documents, sampled=1, pages_each=pages_each)
-    found = plan(Wish(pages_per_second=0.12), work)
+    found = plan(LaunchRequest(pages_per_second=0.12), work)
     assert found.max_hours == hours
     assert found.hours is not None and (found.max_hours >= 3 * found.hours.high or found.max_hours == 48)
 
@@ -125,9 +129,9 @@ def test_so_many_workers_are_suggested_as_have_work_worth_a_boot(pages: int, pac
 
 def test_five_gpus_are_not_taken_for_21_pages_unless_they_were_asked_for() -> None:
     work = Work(documents=7, left=7, sampled=7, pages_each=3)
-    few = plan(Wish(fewer_workers=True), work)
+    few = plan(LaunchRequest(fewer_workers=True), work)
     assert few.workers == 1 and any("--workers N" in note for note in few.notes)
-    asked = plan(Wish(), work)
+    asked = plan(LaunchRequest(), work)
     assert asked.workers == 5 and "1 would suit this work" in shown(asked, 200)
 
 
@@ -147,19 +151,21 @@ def test_the_pace_is_an_estimate_until_something_was_measured_or_said() -> None:
     assert "not measured" in plan().pace.source
     measured = Pace(low=0.7, high=0.9, source="measured in run x")
     assert decision(measured=measured).plan.pace == measured
-    assert decision(Wish(pages_per_second=2), measured=measured).plan.pace.low == 2
+    assert decision(LaunchRequest(pages_per_second=2), measured=measured).plan.pace.low == 2
 
 
 def test_a_plan_that_cannot_be_done_in_time_says_so() -> None:
-    assert any("cannot be done within 2 hours" in note for note in plan(Wish(max_hours=2)).notes)
-    assert not any("within" in note for note in plan(Wish(max_hours=700)).notes)
+    assert any("cannot be done within 2 hours" in note for note in plan(LaunchRequest(max_hours=2)).notes)
+    assert not any("within" in note for note in plan(LaunchRequest(max_hours=700)).notes)
 
 
 @given(max_cost=st.floats(1, 1000), workers=st.integers(1, 16), spot=st.floats(0.05, 3), max_hours=st.floats(0.5, 720))
 def test_max_cost_bounds_the_worst_case(max_cost: float, workers: int, spot: float, max_hours: float) -> None:
     prices = {"us-east-1a": spot, "us-east-1b": spot / 2}
     try:
-        found = plan(Wish(workers=workers, max_cost=max_cost, max_hours=max_hours), found=account(prices=prices))
+        found = plan(
+            LaunchRequest(workers=workers, max_cost=max_cost, max_hours=max_hours), found=account(prices=prices)
+        )
     except UsageError as refusal:
         assert max_cost < workers * (hour(spot) + spot) * 0.5 and "--max-cost" in refusal.hint
         return
@@ -170,7 +176,7 @@ def test_max_cost_bounds_the_worst_case(max_cost: float, workers: int, spot: flo
 
 def test_max_cost_needs_a_price() -> None:
     with pytest.raises(NotReady, match="No price is known"):
-        plan(Wish(max_cost=10), found=account(prices={}))
+        plan(LaunchRequest(max_cost=10), found=account(prices={}))
 
 
 def test_without_any_price_the_time_is_still_told_and_limited() -> None:
@@ -187,13 +193,13 @@ def test_workers_are_capped_to_documents_and_quota_and_every_cap_is_told(
     work = Work(documents=documents, left=documents, sampled=1, pages_each=3)
     room = max(0, limit - used) // 4
     assume(room > 0)  # else a requirement is missing, and nothing is decided
-    found = plan(Wish(workers=wanted), work, account(limit, used))
+    found = plan(LaunchRequest(workers=wanted), work, account(limit, used))
     assert found.workers == min(documents, wanted, room)
     assert bool([note for note in found.notes if "instead of" in note]) == (found.workers < wanted)
 
 
 def test_a_quota_that_may_not_be_asked_caps_nothing() -> None:
-    assert plan(Wish(workers=40), found=account(limit=None)).workers == 40
+    assert plan(LaunchRequest(workers=40), found=account(limit=None)).workers == 40
 
 
 def test_a_sample_that_varies_gives_a_range_and_one_that_counts_all_gives_a_number() -> None:
@@ -228,7 +234,16 @@ def test_types_of_two_quotas_are_refused() -> None:
 )
 def test_a_tag_that_ec2_would_refuse_is_refused_first(tag: tuple[str, str]) -> None:
     with pytest.raises(UsageError, match="is not allowed"):
-        plan(Wish(tags=(tag,)))
+        plan(LaunchRequest(tags=(tag,)))
+
+
+def test_the_manifest_is_complete_when_it_is_born() -> None:
+    frozen = decision(LaunchRequest(workers=3, limit=100)).manifest
+    assert (frozen.run, frozen.created, frozen.total_workers) == (RUN, "2026-11-25T12:00:00Z", 3)
+    assert (frozen.input, frozen.output) == ("s3://bucket/papers/", "s3://bucket/markdown/")
+    assert frozen.engine == "dolphin" and frozen.model.startswith("ByteDance/")
+    assert frozen.image == account().image and frozen.ami == "ami-1"
+    assert len(frozen.documents) == 100
 
 
 def test_the_record_knows_the_price_of_every_type_and_zone() -> None:
@@ -245,7 +260,7 @@ def test_the_record_knows_the_price_of_every_type_and_zone() -> None:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_screen_tells_everything_a_person_must_know_before_saying_yes(width: int) -> None:
-    text = " ".join(shown(plan(Wish(pages_per_second=0.12)), width).split())
+    text = " ".join(shown(plan(LaunchRequest(pages_per_second=0.12)), width).split())
     for fact in (
         "4,000 found, 0 done, 4,000 left",
         "72,000",

@@ -16,11 +16,11 @@ from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.requirements import REQUIREMENTS, Check, judge, unmet
 from pdfbatch.fleet.template import SetupWish
-from pdfbatch.fleet.values import Ami, Quota, Subnet, TypeFacts, Wish
+from pdfbatch.fleet.values import Ami, LaunchRequest, Quota, Subnet, TypeFacts
 
 IN, OUT = "s3://docs/in/", "s3://docs/out/"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
-NEED = Need(Wish(), (IN,), (OUT,))
+NEED = Need(LaunchRequest(), (IN,), (OUT,))
 READY = AccountFacts(
     region="us-east-1",
     number="123456789012",
@@ -98,7 +98,7 @@ def test_all_that_is_missing_is_named_at_once() -> None:
 )
 def test_what_cannot_be_asked_is_never_silently_ok(field: str) -> None:
     facts = replace(READY, **{field: Unknown("these credentials may not ask", "Ask for the permission x:Y.")})
-    need = NEED._replace(wish=Wish(key_name="mine"))
+    need = NEED._replace(request=LaunchRequest(key_name="mine"))
     said = [each.found + each.cure for each in judge(facts, need) if each.state == "unknown"]
     try:
         said += account_of(facts, need).warnings
@@ -131,7 +131,7 @@ def test_a_key_that_is_named_by_an_alias_or_a_role_of_ones_own_cannot_be_judged(
 
 
 def test_a_key_pair_that_does_not_exist_is_found_before_the_launch() -> None:
-    need = NEED._replace(wish=Wish(key_name="nokey"))
+    need = NEED._replace(request=LaunchRequest(key_name="nokey"))
     assert check(replace(READY, has_key=False), "key pair", need).state == "missing"
     assert check(READY, "key pair").found == "none is asked for"
 
@@ -147,7 +147,7 @@ def test_subnets_without_a_way_out_are_left_out_of_the_plan_and_named() -> None:
 
 
 def test_on_demand_the_published_price_takes_the_place_of_the_spot_price() -> None:
-    account = account_of(READY, NEED._replace(wish=Wish(market="on-demand")))
+    account = account_of(READY, NEED._replace(request=LaunchRequest(market="on-demand")))
     assert {price for zone in account.zones for price in zone.prices.values()} == {0.526}
     assert account.gib_month == 0.088
 
@@ -156,7 +156,7 @@ def test_on_demand_the_published_price_takes_the_place_of_the_spot_price() -> No
 def test_the_quota_is_missing_only_where_not_one_instance_fits(limit: int, used: int, workers: int) -> None:
     facts = replace(READY, quota=Quota(code="Q", name="Q", limit=limit, used=used))
     room = max(0, limit - used) // 4
-    state = check(facts, "quota", NEED._replace(wish=Wish(workers=workers))).state
+    state = check(facts, "quota", NEED._replace(request=LaunchRequest(workers=workers))).state
     assert state == ("ok" if room >= workers else "warning" if room else "missing")
 
 

@@ -14,9 +14,9 @@ from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.propose import measured_pace
 from pdfbatch.fleet.sample import look
-from pdfbatch.records import Counts, FleetRecord, Heartbeat, Machine, Manifest, RunKeys, SourceDocument
+from pdfbatch.records import Counts, FleetRecord, Heartbeat, Machine, Manifest, ReadOptions, RunKeys, SourceDocument
 from pdfbatch.runs import manifest
-from pdfbatch.runs.begin import following
+from pdfbatch.runs.begin import followed
 from pdfbatch.store import open_store
 from tests.fleet.conftest import IMAGE_MANIFEST, Account
 from tests.samples import odd
@@ -199,10 +199,10 @@ def test_the_pace_of_the_last_run_is_measured_where_it_was_read_alike(tmp_path: 
 
 
 def test_checkpoints_are_taken_up_only_from_a_run_that_read_in_the_same_way() -> None:
-    before = a_run()
-    fresh = before.model_copy(update={"run": "20261126T120000.000Z-beef"})
-    assert following(fresh, before).follows == before.run
-    assert following(fresh, None).follows is None
-    assert following(fresh.model_copy(update={"engine": "cpu"}), before).follows is None
-    assert following(fresh.model_copy(update={"model": "other@1"}), before).follows is None
-    assert following(fresh.model_copy(update={"retry_of": before.run}), before).follows is None
+    before, options = a_run(), ReadOptions()
+    assert followed("dolphin", before.model, options, before, None) == before.run
+    assert followed("dolphin", before.model, options, None, None) is None
+    assert followed("cpu", before.model, options, before, None) is None
+    assert followed("dolphin", "other@1", options, before, None) is None
+    assert followed("dolphin", before.model, ReadOptions(dpi=150), before, None) is None
+    assert followed("dolphin", before.model, options, before, before.run) is None, "a retry reads again what it retries"
