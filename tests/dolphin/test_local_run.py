@@ -137,7 +137,7 @@ def test_a_document_with_every_kind_of_element_becomes_the_one_right_markdown(
     ended = local_run(pdfs, out, tiny_model)
     assert ended.returncode == 0, ended.stderr
     assert (out / "all.md").read_text() == ALL
-    assert told(ended)["pages"] == {"read": 4, "failed": 0, "resumed": 0, "read_by": {"dolphin": 4}}
+    assert told(ended)["pages"] == {"read": 4, "failed": 0, "resumed": 0, "here": 4, "read_by": {"dolphin": 4}}
     assert told(ended)["model"] == str(tiny_model)
     figures = sorted(path.name for path in (out / "all" / "figures").iterdir())
     assert figures == ["page-0001-004.png", "page-0004-002.png"]

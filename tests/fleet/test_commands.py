@@ -228,8 +228,8 @@ def test_a_local_run_does_not_work_beside_a_living_fleet(places: Places, pdfbatc
 
 @pytest.mark.slow
 def test_a_launch_whose_terminal_is_closed_takes_away_what_it_made(places: Places) -> None:
-    busy = {"action": "CreateFleet", "nth": 3, "code": "MaxFleetCountExceeded", "message": "busy", "status": 400}
-    places.account.order("faults", [busy])
+    busy = {"action": "CreateFleet", "code": "MaxFleetCountExceeded", "message": "busy", "status": 400}
+    places.account.order("faults", [busy | {"nth": nth} for nth in (3, 4, 5)])  # pauses of some 20 s to be met in
     command = [sys.executable, "-m", "pdfbatch.cli", *places.launch]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as launching:
         while len(places.account.calls("CreateFleet")) < 3:
