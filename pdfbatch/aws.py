@@ -28,8 +28,18 @@ from pdfbatch.errors import (
 )
 
 if TYPE_CHECKING:
+    from mypy_boto3_budgets import BudgetsClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_pricing import PricingClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
 
 T = TypeVar("T")
 
@@ -46,11 +56,33 @@ _making_a_client = threading.Lock()
 
 
 @overload
-def client(service: Literal["s3"], attempts: int = MAX_ATTEMPTS, region: str = "") -> S3Client: ...
+def client(service: Literal["budgets"], attempts: int = ..., region: str = ...) -> BudgetsClient: ...
 @overload
-def client(service: Literal["ec2"], attempts: int = MAX_ATTEMPTS, region: str = "") -> EC2Client: ...
+def client(
+    service: Literal["cloudformation"], attempts: int = MAX_ATTEMPTS, region: str = ""
+) -> CloudFormationClient: ...
 @overload
-def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any: ...
+def client(service: Literal["ec2"], attempts: int = ..., region: str = ...) -> EC2Client: ...
+@overload
+def client(service: Literal["ecr"], attempts: int = ..., region: str = ...) -> ECRClient: ...
+@overload
+def client(service: Literal["iam"], attempts: int = ..., region: str = ...) -> IAMClient: ...
+@overload
+def client(service: Literal["logs"], attempts: int = ..., region: str = ...) -> CloudWatchLogsClient: ...
+@overload
+def client(service: Literal["pricing"], attempts: int = ..., region: str = ...) -> PricingClient: ...
+@overload
+def client(service: Literal["s3"], attempts: int = ..., region: str = ...) -> S3Client: ...
+@overload
+def client(
+    service: Literal["service-quotas"], attempts: int = MAX_ATTEMPTS, region: str = ""
+) -> ServiceQuotasClient: ...
+@overload
+def client(service: Literal["sns"], attempts: int = ..., region: str = ...) -> SNSClient: ...
+@overload
+def client(service: Literal["ssm"], attempts: int = ..., region: str = ...) -> SSMClient: ...
+@overload
+def client(service: Literal["sts"], attempts: int = ..., region: str = ...) -> STSClient: ...
 def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
     """A new client, safe to share among threads, not to be carried over a fork; `region` "": as boto3's settings say.
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pdfbatch import aws
 
 if TYPE_CHECKING:
+    from mypy_boto3_budgets import BudgetsClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_pricing import PricingClient
+    from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
 
 ATTEMPTS = 5
 """A person waits for these calls: some 8 s of retries at most."""
@@ -39,42 +49,42 @@ class Clients:
         return aws.client("ec2", ATTEMPTS, self.region)
 
     @cached_property
-    def sts(self) -> Any:
+    def sts(self) -> STSClient:
         return aws.client("sts", ATTEMPTS, self.region)
 
     @cached_property
-    def ssm(self) -> Any:
+    def ssm(self) -> SSMClient:
         return aws.client("ssm", ATTEMPTS, self.region)
 
     @cached_property
-    def iam(self) -> Any:
+    def iam(self) -> IAMClient:
         return aws.client("iam", ATTEMPTS, self.region)
 
     @cached_property
-    def ecr(self) -> Any:
+    def ecr(self) -> ECRClient:
         return aws.client("ecr", ATTEMPTS, self.region)
 
     @cached_property
-    def logs(self) -> Any:
+    def logs(self) -> CloudWatchLogsClient:
         return aws.client("logs", ATTEMPTS, self.region)
 
     @cached_property
-    def sns(self) -> Any:
+    def sns(self) -> SNSClient:
         return aws.client("sns", ATTEMPTS, self.region)
 
     @cached_property
-    def budgets(self) -> Any:
+    def budgets(self) -> BudgetsClient:
         return aws.client("budgets", ATTEMPTS, self.region)
 
     @cached_property
-    def quotas(self) -> Any:
+    def quotas(self) -> ServiceQuotasClient:
         return aws.client("service-quotas", ATTEMPTS, self.region)
 
     @cached_property
-    def price_list(self) -> Any:
+    def price_list(self) -> PricingClient:
         """One attempt: a plan can do without it."""
         return aws.client("pricing", 1, "cn-northwest-1" if self.region.startswith("cn-") else "us-east-1")
 
     @cached_property
-    def cloudformation(self) -> Any:
+    def cloudformation(self) -> CloudFormationClient:
         return aws.client("cloudformation", ATTEMPTS, self.region)

@@ -47,7 +47,7 @@ def ask(clients: Clients, types: Sequence[str]) -> ListPrices:
 
 def _products(clients: Clients, wanted: dict[str, str]) -> Iterator[float]:
     fields = {"regionCode": clients.region, **wanted}
-    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in fields.items()]
+    filters: list[Any] = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in fields.items()]
     answer = aws.call(
         "ask for AWS's published prices",
         lambda: clients.price_list.get_products(ServiceCode="AmazonEC2", Filters=filters),

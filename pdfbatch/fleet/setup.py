@@ -220,7 +220,7 @@ def _of(stack: str) -> str:
 
 def _change_set(clients: Clients, names: Names, text: str, is_new: bool) -> Any:
     """The named role needs CAPABILITY_NAMED_IAM; a stack that cannot be made goes away by itself, its events stay."""
-    options = {"ChangeSetType": "CREATE", "OnStackFailure": "DELETE"} if is_new else {"ChangeSetType": "UPDATE"}
+    options: Any = {"ChangeSetType": "CREATE", "OnStackFailure": "DELETE"} if is_new else {"ChangeSetType": "UPDATE"}
     with aws.translating(f"propose a change of the stack {names.stack}"):
         return clients.cloudformation.create_change_set(
             StackName=names.stack,
@@ -248,7 +248,7 @@ def _when_made(clients: Clients, made: Any, sleep: Sleep) -> Any:
     )
 
 
-def _described(clients: Clients, change_set: str, **page: str) -> Any:
+def _described(clients: Clients, change_set: str, **page: Any) -> Any:
     with aws.translating("look at the proposed change"):
         return clients.cloudformation.describe_change_set(ChangeSetName=change_set, **page)
 
