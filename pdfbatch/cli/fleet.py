@@ -246,7 +246,7 @@ def go(
     if dry_run:
         finish(views.as_json(proposal.decided.plan) if json else screens.plan_screen(proposal.decided.plan))
     say(screens.plan_screen(proposal.decided.plan))
-    if not agreed("Launch it?", yes):
+    if not agreed(screens.launch_question(proposal.decided.plan), yes):
         raise typer.Exit(ExitCode.INTERRUPTED)
     _carry_out(proposal.decided, clients, output, keep_partial, json)
 

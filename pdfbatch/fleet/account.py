@@ -8,9 +8,9 @@ from pdfbatch.errors import NotReady
 from pdfbatch.fleet import survey
 from pdfbatch.fleet.facts import AccountFacts, Fact, Missing, Need, Unknown
 from pdfbatch.fleet.list_prices import ListPrices
-from pdfbatch.fleet.requirements import Check, judge, offering_subnets, unmet
+from pdfbatch.fleet.requirements import judge, offering_subnets, unmet
 from pdfbatch.fleet.routes import NONE
-from pdfbatch.fleet.values import Account, Quota, Zone
+from pdfbatch.fleet.values import Account, Check, Quota, Zone
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
     Raises:
         NotReady: a requirement is missing, or what no launch can do without is unknown; all that is missing is named.
     """
-    open_points = unmet(judge(facts, need))
+    checks = judge(facts, need)
+    open_points = unmet(checks)
     _refuse_missing(open_points, need)
     request, names = need.request, need.request.names
     types = _needed(facts.types, "instance types")
@@ -46,6 +47,7 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
         topic=names.topic_arn(facts.region, facts.number) if has_topic else "",
         on_demand=published.on_demand,
         gib_month=published.gib_month,
+        checks=checks,
         warnings=[*map(_warning, open_points), *_other_warnings(facts, image)],
     )
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from pdfbatch.errors import NotReady
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.facts import Need, gather
-from pdfbatch.fleet.requirements import Check, judge
+from pdfbatch.fleet.requirements import judge
+from pdfbatch.fleet.values import Check
 
 
 class Diagnosis(BaseModel):

@@ -7,31 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any, NamedTuple
 
 from pdfbatch.fleet import pricing, routes
 from pdfbatch.fleet.facts import AccountFacts, Fact, Missing, Need, PlaceFacts, Unknown
 from pdfbatch.fleet.policies import SERVICE_ROLES
 from pdfbatch.fleet.template import SetupWish, out_of_reach
-from pdfbatch.fleet.values import Subnet
-
-State = Literal["ok", "missing", "warning", "unknown"]
-"""`missing`: a launch would fail. `warning`: it would go, with less comfort or fewer instances. `unknown`: AWS does not
-say."""
-
-
-class Check(BaseModel):
-    """What became of one requirement."""
-
-    model_config = ConfigDict(frozen=True)
-    name: str
-    state: State
-    found: str
-    """One line."""
-    cure: str = ""
-    """One line: a command, or the permission to ask for; "" where there is nothing to do."""
+from pdfbatch.fleet.values import Check, State, Subnet
 
 
 class Finding(NamedTuple):

@@ -137,6 +137,23 @@ class Ami(BaseModel):
     root_gib: int = 100
 
 
+State = Literal["ok", "missing", "warning", "unknown"]
+"""`missing`: a launch would fail. `warning`: it would go, with less comfort or fewer instances. `unknown`: AWS does not
+say."""
+
+
+class Check(BaseModel):
+    """What became of one requirement."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    state: State
+    found: str
+    """One line."""
+    cure: str = ""
+    """One line: a command, or the permission to ask for; "" where there is nothing to do."""
+
+
 class Account(BaseModel):
     """What AWS answered before a launch. What could not be asked is None or empty and has its line in `warnings`."""
 
@@ -163,6 +180,8 @@ class Account(BaseModel):
     """On-demand price by instance type, for the instance alone; a type without one could not be asked."""
     gib_month: float | None = None
     """Dollars a month for a GiB of gp3 disk in this region; None: it could not be asked."""
+    checks: list[Check] = []
+    """Every requirement of a launch, and what became of it."""
     warnings: list[str] = []
 
 

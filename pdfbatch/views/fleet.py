@@ -115,8 +115,12 @@ def _time(plan: Plan) -> str:
 
 
 def _hours(hours: Range) -> str:
-    low, high = ("{}:{:02}".format(*divmod(round(end * 60), 60)) for end in (hours.low, hours.high))
-    return f"{low} hours" if low == high else f"{low} to {high} hours"
+    """Minutes below two hours, else hours; one number where both ends are the same."""
+    if hours.high < 2:
+        shown, unit = [f"{end * 60:.0f}" for end in (hours.low, hours.high)], "minutes"
+    else:
+        shown, unit = [f"{end:.1f}" for end in (hours.low, hours.high)], "hours"
+    return f"{shown[0]} {unit}" if shown[0] == shown[1] else f"{shown[0]} to {shown[1]} {unit}"
 
 
 def _cost(plan: Plan) -> str:
@@ -140,6 +144,13 @@ def _hard_cap(plan: Plan) -> str:
         f"{total}{plural(plan.workers, 'instance')}{each}{ceiling} × {plan.max_hours:g} h; "
         f"AWS terminates them at {_moment(plan.expiry)}"
     )
+
+
+def launch_question(plan: Plan) -> str:
+    """What is agreed to, in one line."""
+    kind = "Spot" if plan.market == "spot" else "on-demand"
+    cap = f", at most {money(plan.worst_cost)}" if plan.worst_cost else ""
+    return f"Launch {plural(plan.workers, f'{kind} instance')}{cap}?"
 
 
 def _moment(at: datetime) -> str:

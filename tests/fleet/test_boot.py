@@ -352,6 +352,15 @@ def test_prefixes_may_hold_anything(box: Box) -> None:
     assert ended_its_fleet(calls)
 
 
+def test_upgrades_are_masked_before_the_container_runs_and_a_refusal_changes_nothing(box: Box) -> None:
+    calls = box.boot(worker_ends(0))
+    [mask] = which(calls, "systemctl", "mask")
+    for unit in ("apt-daily.timer", "apt-daily-upgrade.timer", "unattended-upgrades"):
+        assert unit in mask
+    [run] = which(calls, "docker run")
+    assert calls.index(mask) < calls.index(run)
+
+
 def test_without_a_way_to_s3_the_fifth_boot_ends_the_fleet(box: Box) -> None:
     box.tell("silent", "s3api")
     for _ in range(4):

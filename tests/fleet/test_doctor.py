@@ -21,10 +21,10 @@ from pdfbatch.fleet.doctor import Diagnosis
 from pdfbatch.fleet.facts import Need
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.policies import SERVICE_ROLES, launcher_policy
-from pdfbatch.fleet.requirements import REQUIREMENTS, Check
+from pdfbatch.fleet.requirements import REQUIREMENTS
 from pdfbatch.fleet.setup import carry_out, delete, propose
 from pdfbatch.fleet.template import SetupWish
-from pdfbatch.fleet.values import LaunchRequest
+from pdfbatch.fleet.values import Check, LaunchRequest
 from tests.fleet.conftest import IMAGE_MANIFEST, SPOT_G_QUOTA, TRUST, Account
 
 NAMES = Names()

@@ -14,9 +14,9 @@ from pdfbatch.fleet.account import account_of
 from pdfbatch.fleet.facts import AccountFacts, Missing, Need, PlaceFacts, SecurityGroup, Subscription, Unknown
 from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.names import Names
-from pdfbatch.fleet.requirements import REQUIREMENTS, Check, judge, unmet
+from pdfbatch.fleet.requirements import REQUIREMENTS, judge, unmet
 from pdfbatch.fleet.template import SetupWish
-from pdfbatch.fleet.values import Ami, LaunchRequest, Quota, Subnet, TypeFacts
+from pdfbatch.fleet.values import Ami, Check, LaunchRequest, Quota, Subnet, TypeFacts
 
 IN, OUT = "s3://docs/in/", "s3://docs/out/"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -56,7 +56,8 @@ def check(facts: AccountFacts, name: str, need: Need = NEED) -> Check:
 
 def test_an_account_that_has_everything_meets_every_requirement() -> None:
     assert {each.state for each in judge(READY, NEED)} == {"ok"}
-    assert account_of(READY, NEED).warnings == []
+    account = account_of(READY, NEED)
+    assert account.warnings == [] and account.checks == judge(READY, NEED), "`plan --json` carries every row"
 
 
 @pytest.mark.parametrize(
