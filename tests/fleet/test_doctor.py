@@ -124,7 +124,7 @@ def test_on_an_empty_account_it_names_each_missing_thing_and_its_cure(account: A
         "budget": f"{SETUP} --email ADDRESS --budget DOLLARS",
     }
     fine = {check.name for check in diagnosis.checks if check.state == "ok"}
-    assert fine == {"region", "credentials", "instance types", "subnets", "machine image", "key pair"}
+    assert fine == {"region", "credentials", "instance types", "subnets", "machine image", "key pair", "bucket keys"}
 
 
 def test_setup_then_makes_it_pass_but_for_what_only_aws_and_an_image_can(account: Account, clients: Clients) -> None:
