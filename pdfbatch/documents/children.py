@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
+from pebble.common.types import CONSTS
 
 from pdfbatch.records import Reason
 
@@ -31,6 +32,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TASKS_PER_CHILD = 250
+_LOCK_SECONDS = 12.0
+"""A child that is killed while it sends leaves pebble's lock taken. The others wait so long for it, up to three times,
+before they end and a new pool takes over; a large result is sent in a second or two."""
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _PRELOADED = "pdfbatch.documents.preload"
@@ -169,6 +173,7 @@ def die_with_parent() -> None:
 def _become_child(memory_mib: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+    CONSTS.channel_lock_timeout = _LOCK_SECONDS
     be_silent()
     die_with_parent()
     if sys.platform == "linux":
