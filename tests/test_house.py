@@ -22,6 +22,8 @@ FLOORS = [
     {"cli"},
 ]
 WINGS = {"worker", "fleet"}
+DOCUMENT_FLOORS = [{"pdf", "sandbox", "judgement"}, {"textlayer"}, {"layout", "ocr"}]
+"""Of the rooms in documents/; what lies beside them is above them all."""
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -66,6 +68,25 @@ def faults(package: Path) -> list[str]:
 
 def test_imports_go_strictly_down() -> None:
     assert faults(PACKAGE) == []
+
+
+def test_the_rooms_of_documents_only_look_down() -> None:
+    floor_of = {room: number for number, rooms in enumerate(DOCUMENT_FLOORS) for room in rooms}
+    looks_up = [
+        f"{path.name}: {room} looks up to {other}"
+        for path in (PACKAGE / "documents").rglob("*.py")
+        if (room := room_of(path, PACKAGE / "documents")) in floor_of
+        for other in document_rooms(path)
+        if floor_of.get(other, len(DOCUMENT_FLOORS)) > floor_of[room]
+    ]
+    assert looks_up == []
+
+
+def document_rooms(path: Path) -> Iterator[str]:
+    """The rooms of documents/ that a module imports, wherever in the module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pdfbatch.documents."):
+            yield (node.module or "").split(".")[2]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +139,7 @@ def test_the_linter_lets_the_owner_be(room: str, line: str) -> None:
 def test_pymupdf_is_imported_through_the_one_door_that_sets_its_threads_first() -> None:
     importers = {
         path.name
-        for path in (PACKAGE / "documents").glob("*.py")
+        for path in (PACKAGE / "documents").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "pymupdf" for alias in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "pymupdf")

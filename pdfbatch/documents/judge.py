@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pdfbatch.documents.failures import detail_of, reason_of
-from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.opened import forget, open_document
-from pdfbatch.documents.quiet import silenced
-from pdfbatch.documents.tasks import Judgement
+from pdfbatch.documents.judgement import Judgement
+from pdfbatch.documents.pdf.document_cache import forget, open_document
+from pdfbatch.documents.pdf.failures import detail_of, reason_of
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.records import Reason
 
 HEAD_BYTES = 64 * 1024

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pdfbatch.documents.failures import detail_of, reason_of
-from pdfbatch.documents.health import Health, health_of
-from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.opened import forget, give_back_memory, open_document
-from pdfbatch.documents.quiet import silenced
-from pdfbatch.documents.raster import POINTS_PER_INCH, Pixels, Raster, rasterise
-from pdfbatch.documents.textlayer import RAW_FLAGS, Line, lines_of
-from pdfbatch.documents.upright import Pose
+from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
+from pdfbatch.documents.pdf.failures import detail_of, reason_of
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.raster import POINTS_PER_INCH, Pixels, Raster, rasterise
+from pdfbatch.documents.pdf.silence import silenced
+from pdfbatch.documents.pdf.upright import Pose
+from pdfbatch.documents.textlayer.health import Health, health_of
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of
 from pdfbatch.records import PageResult
 
 FEWEST_LETTERS = 100

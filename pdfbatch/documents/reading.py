@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from pdfbatch.documents.failures import detail_of, reason_of
-from pdfbatch.documents.furniture import body_of
-from pdfbatch.documents.health import Health, health_of, mostly_hidden
-from pdfbatch.documents.layout import Region, load_model, regions_of
-from pdfbatch.documents.markdown import page_markdown
-from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.opened import forget, give_back_memory, open_document
-from pdfbatch.documents.plain import plain_regions
-from pdfbatch.documents.quiet import silenced
-from pdfbatch.documents.textlayer import RAW_FLAGS, Line, lines_of, median_size
-from pdfbatch.documents.upright import UprightPage, pose_of
-from pdfbatch.documents.vectors import has_too_many_paths
-from pdfbatch.documents.words import doubled, kept_enough, words_of, words_of_markdown
+from pdfbatch.documents.layout.furniture import body_of
+from pdfbatch.documents.layout.markdown import page_markdown
+from pdfbatch.documents.layout.plain import plain_regions
+from pdfbatch.documents.layout.regions import Region, load_model, regions_of
+from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
+from pdfbatch.documents.pdf.failures import detail_of, reason_of
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.path_guard import has_too_many_paths
+from pdfbatch.documents.pdf.silence import silenced
+from pdfbatch.documents.pdf.upright import UprightPage, pose_of
+from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
+from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of, words_of_markdown
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
 MOST_LINES = 3000
@@ -59,7 +59,7 @@ def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool) -> P
 def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line]) -> PageResult:
     """By OCR; `lines` are a doubtful layer's, used if they hold more words than OCR finds."""
     try:
-        from pdfbatch.documents.ocr import available, read_scan
+        from pdfbatch.documents.ocr.scan import available, read_scan
     except ImportError:  # OpenCV, which comes with rapidocr
         return _needs_ocr(number)
     if not available():

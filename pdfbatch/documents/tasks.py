@@ -1,24 +1,15 @@
 """What a child process can be asked to do. The heavy libraries are imported in the child alone: this process, which
 only hands out the tasks, stays small and starts fast."""
 
-from typing import NamedTuple
-
-from pdfbatch.records import PageResult, ReadOptions, Reason
-
-
-class Judgement(NamedTuple):
-    """`reason` None: `pages` pages can be tried. Otherwise why not, and in `detail` what the library said."""
-
-    pages: int
-    reason: Reason | None = None
-    detail: str = ""
+from pdfbatch.documents.judgement import Judgement
+from pdfbatch.records import PageResult, ReadOptions
 
 
 def judge_file(path: str) -> Judgement:
     """Opens a local file and judges it by its content."""
     from pdfbatch.documents.judge import judge
 
-    return Judgement(*judge(path))
+    return judge(path)
 
 
 def read_page(path: str, number: int, options: ReadOptions) -> PageResult:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from pdfbatch.documents.children import Children
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.records import PageResult, ReadOptions
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from pdfbatch.documents.children import Children
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PAGES_AHEAD, PageOrder, PageRead, Reader
 from pdfbatch.records import PageResult, ReadOptions
 

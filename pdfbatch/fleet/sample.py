@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from pdfbatch.documents.children import Children
-from pdfbatch.documents.tasks import Judgement, judge_file
+from pdfbatch.documents.judgement import Judgement
+from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.tasks import judge_file
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet.values import Work
 from pdfbatch.records import SourceDocument

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pdfbatch.documents.children import Children
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines import Engine
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import (

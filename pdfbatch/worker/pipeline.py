@@ -16,8 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from pdfbatch.documents.children import Children, Failure, failure_of
-from pdfbatch.documents.tasks import Judgement, judge_file
+from pdfbatch.documents.judgement import Judgement
+from pdfbatch.documents.sandbox.children import Children, Failure, failure_of
+from pdfbatch.documents.tasks import judge_file
 from pdfbatch.engines.base import PageOrder, PageRead, Reader
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, StoreError, StoreFull
 from pdfbatch.records import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from pdfbatch.documents.children import Failure
+from pdfbatch.documents.sandbox.children import Failure
 from pdfbatch.records import Outcome, PageElements, PageResult, SourceDocument, output_key
 from pdfbatch.runs.markdown import main_reason
 from pdfbatch.runs.progress import weight

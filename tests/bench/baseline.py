@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     asked = parser.parse_args()
 
-    from pdfbatch.documents.threads import use_one_thread
+    from pdfbatch.documents.pdf.one_thread import use_one_thread
 
     use_one_thread()
     threads = psutil.Process().num_threads()  # onnxruntime starts one of its own, which sleeps

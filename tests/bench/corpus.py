@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pymupdf
 
-from pdfbatch.documents.raster import STRIP_RATIO
-from pdfbatch.documents.textlayer import RAW_FLAGS, lines_of
-from pdfbatch.documents.words import LEGIBLE_FROM, words_of
+from pdfbatch.documents.pdf.raster import STRIP_RATIO
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, lines_of
+from pdfbatch.documents.textlayer.words import LEGIBLE_FROM, words_of
 from tests.samples import odd
 from tests.samples.demo import DEMO
 from tests.samples.many import long_pdf

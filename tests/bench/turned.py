@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pymupdf
 
-from pdfbatch.documents.words import words_of, words_of_markdown
+from pdfbatch.documents.textlayer.words import words_of, words_of_markdown
 from tests.samples.typeset import A4
 
 from .corpus import CorpusFile, copied, readable

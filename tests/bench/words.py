@@ -1,7 +1,7 @@
 """Words lost on the way from the text layer to the Markdown, ours and the bare loop's.
 
-Words as in `pdfbatch.documents.words`; lost are those of the layer that the Markdown of the same page does not hold,
-as multisets. Only pages with 20 legible words or more are compared.
+Words as in `pdfbatch.documents.textlayer.words`; lost are those of the layer that the Markdown of the same page does
+not hold, as multisets. Only pages with 20 legible words or more are compared.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdfbatch.documents.words import DOUBLED_SHARE, KEPT_SHARE, words_of_markdown
+from pdfbatch.documents.textlayer.words import DOUBLED_SHARE, KEPT_SHARE, words_of_markdown
 
 from .baseline import bare_loop
 from .corpus import CorpusFile, PageFacts, copied, pages_in, readable

@@ -1,6 +1,6 @@
-from pdfbatch.documents.items import are_references, items_of
-from pdfbatch.documents.markdown import page_markdown
-from pdfbatch.documents.unwrap import Row
+from pdfbatch.documents.layout.items import are_references, items_of
+from pdfbatch.documents.layout.markdown import page_markdown
+from pdfbatch.documents.textlayer.unwrap import Row
 from tests.documents.test_markdown import region
 from tests.documents.test_unwrap import line
 

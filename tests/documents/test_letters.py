@@ -1,6 +1,6 @@
 import pytest
 
-from pdfbatch.documents.letters import broken_in, mended
+from pdfbatch.documents.textlayer.normalize import broken_in, mended
 
 
 @pytest.mark.parametrize(

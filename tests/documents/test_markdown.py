@@ -1,9 +1,9 @@
-from pdfbatch.documents.furniture import body_of
-from pdfbatch.documents.layout import Region, union
-from pdfbatch.documents.markdown import page_markdown
-from pdfbatch.documents.styling import styled
-from pdfbatch.documents.textlayer import Line, Piece
-from pdfbatch.documents.upright import UPRIGHT
+from pdfbatch.documents.layout.furniture import body_of
+from pdfbatch.documents.layout.markdown import page_markdown
+from pdfbatch.documents.layout.regions import Region, union
+from pdfbatch.documents.layout.styling import styled
+from pdfbatch.documents.pdf.upright import UPRIGHT
+from pdfbatch.documents.textlayer.lines import Line, Piece
 from tests.documents.test_unwrap import line
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pymupdf
 import pytest
 
-from pdfbatch.documents import ocr
-from pdfbatch.documents.ocr_decode import decode
-from pdfbatch.documents.ocr_layout import Line, searchable
-from pdfbatch.documents.words import words_of, words_of_markdown
+from pdfbatch.documents.ocr import scan as ocr
+from pdfbatch.documents.ocr.decode import decode
+from pdfbatch.documents.ocr.searchable import Line, searchable
+from pdfbatch.documents.textlayer.words import words_of, words_of_markdown
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "pdfs"
 PARAGRAPHS = (

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pdfbatch.documents.orientation import find_turn, is_crooked, is_sideways, level, sample, skew, stands_tall, turn
+from pdfbatch.documents.ocr.orientation import (
+    find_turn,
+    is_crooked,
+    is_sideways,
+    level,
+    sample,
+    skew,
+    stands_tall,
+    turn,
+)
 
 # A line's picture, and how sure a recogniser is of it by the way it lies: its ink is in the left half when upright.
 UPRIGHT = np.full((20, 200, 3), 255, np.uint8)

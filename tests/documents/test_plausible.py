@@ -1,5 +1,5 @@
-from pdfbatch.documents.health import MISREAD_SHARE
-from pdfbatch.documents.plausible import FEWEST_WORDS, implausible_share
+from pdfbatch.documents.textlayer.health import MISREAD_SHARE
+from pdfbatch.documents.textlayer.ocr_noise import FEWEST_WORDS, implausible_share
 
 GOOD = [f"{first}{last}" for first in ("plan", "sugar", "mill", "deck") for last in ("s", "ed", "ing", "er", "like")]
 GOOD += [word.title() for word in GOOD] + ["McDonald", "AT&T", "PDFs", "e.g.", "«mot»", "O'Neil", "user@example.org"]

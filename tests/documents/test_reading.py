@@ -8,8 +8,8 @@ import pymupdf
 import pytest
 
 from pdfbatch.documents.reading import read_page
-from pdfbatch.documents.textlayer import legible_lines_of, lines_of
-from pdfbatch.documents.words import words_of, words_of_markdown
+from pdfbatch.documents.textlayer.lines import legible_lines_of, lines_of
+from pdfbatch.documents.textlayer.words import words_of, words_of_markdown
 from pdfbatch.records import PageResult, ReadOptions, Reason
 from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
 

@@ -1,5 +1,5 @@
-from pdfbatch.documents.markdown import page_markdown
-from pdfbatch.documents.rulings import borders, drawn_edges
+from pdfbatch.documents.layout.markdown import page_markdown
+from pdfbatch.documents.layout.rulings import borders, drawn_edges
 from tests.documents.test_markdown import table
 
 

@@ -1,7 +1,7 @@
-from pdfbatch.documents.styling import styled
-from pdfbatch.documents.textlayer import Line, Piece
-from pdfbatch.documents.unwrap import Hyphens, joined_rows, paragraphs_of, rows_of
-from pdfbatch.documents.upright import Pose
+from pdfbatch.documents.layout.styling import styled
+from pdfbatch.documents.pdf.upright import Pose
+from pdfbatch.documents.textlayer.lines import Line, Piece
+from pdfbatch.documents.textlayer.unwrap import Hyphens, joined_rows, paragraphs_of, rows_of
 
 
 def line(text: str, x: float = 0, y: float = 0, width: float | None = None, size: float = 10, turn: int = 0) -> Line:

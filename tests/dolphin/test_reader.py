@@ -16,7 +16,7 @@ import psutil
 import pymupdf
 import pytest
 
-from pdfbatch.documents.children import Children
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PageOrder, PageRead
 from pdfbatch.engines.dolphin.decode import Pixels
 from pdfbatch.engines.dolphin.layout import CODE_PROMPT, FORMULA_PROMPT, LAYOUT_PROMPT, TABLE_PROMPT, TEXT_PROMPT

@@ -12,8 +12,8 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from pdfbatch.documents.children import Children
 from pdfbatch.documents.reading import read_page
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.dolphin import tasks
 from pdfbatch.engines.dolphin.images import fit, two_pass
 from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT, Box

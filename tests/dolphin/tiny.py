@@ -19,7 +19,7 @@ import pymupdf
 import torch  # noqa: TID253 - whoever imports this module has seen that it is there
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from pdfbatch.documents.raster import rasterise
+from pdfbatch.documents.pdf.raster import rasterise
 from pdfbatch.engines.dolphin.images import two_pass
 
 from . import cards

@@ -21,7 +21,7 @@ from PIL.Image import Resampling
 
 from pdfbatch.engines.dolphin.layout import Box
 
-cv2.setNumThreads(1)  # a child process is the unit of parallelism, see documents/threads.py
+cv2.setNumThreads(1)  # a child process is the unit of parallelism, see documents/pdf/one_thread.py
 
 Pixels = npt.NDArray[np.uint8]
 """Height x width x 3, RGB."""

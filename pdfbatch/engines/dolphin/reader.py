@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from pdfbatch.documents.children import Children
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PageOrder, PageRead
 from pdfbatch.engines.dolphin.decode import Decoder, Job, Pixels, Read
 from pdfbatch.engines.dolphin.layout import LAYOUT_PROMPT, TABLE_PROMPT

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from pdfbatch.documents.layout import Region
-from pdfbatch.documents.textlayer import median_size
-from pdfbatch.documents.words import words_of
+from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.textlayer.lines import median_size
+from pdfbatch.documents.textlayer.words import words_of
 
 MOST_DROPPED = 0.35
 """A page that seems to be mostly header is a title page, and kept."""

@@ -1,7 +1,7 @@
 """Read a scanned page with RapidOCR: draw it, turn it upright, find its lines, read them.
 
 RapidOCR's models are inside its wheel; nothing is downloaded. What becomes of the lines (columns, paragraphs,
-headings, tables) is the layout model's work: it reads them from a page made of them, see ocr_layout.py.
+headings, tables) is the layout model's work: it reads them from a page made of them, see searchable.py.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pdfbatch.documents import orientation
-from pdfbatch.documents.furniture import body_of
-from pdfbatch.documents.layout import regions_of
-from pdfbatch.documents.markdown import page_markdown
-from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.ocr_decode import decode
-from pdfbatch.documents.ocr_layout import Line, searchable
-from pdfbatch.documents.orientation import Boxes, line_height
-from pdfbatch.documents.raster import INK_CONTRAST, POINTS_PER_INCH, Pixels, Tile, ink_box, own_dpi, tiles
-from pdfbatch.documents.upright import UprightPage
+from pdfbatch.documents.layout.furniture import body_of
+from pdfbatch.documents.layout.markdown import page_markdown
+from pdfbatch.documents.layout.regions import regions_of
+from pdfbatch.documents.ocr import orientation
+from pdfbatch.documents.ocr.decode import decode
+from pdfbatch.documents.ocr.orientation import Boxes, line_height
+from pdfbatch.documents.ocr.searchable import Line, searchable
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.raster import INK_CONTRAST, POINTS_PER_INCH, Pixels, Tile, ink_box, own_dpi, tiles
+from pdfbatch.documents.pdf.upright import UprightPage
 
 DPI = 200
 SMALL_PAGE = 1600

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pdfbatch.documents.raster import Pixels
+from pdfbatch.documents.pdf.raster import Pixels
 
 Boxes = npt.NDArray[np.float32]
 """Lines found on a picture: n x 4 corners x (x, y) in pixels, clockwise from the top left one."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.plausible import implausible_share
-from pdfbatch.documents.textlayer import Line
-from pdfbatch.documents.upright import unrotated_size
-from pdfbatch.documents.words import words_of
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.upright import unrotated_size
+from pdfbatch.documents.textlayer.lines import Line
+from pdfbatch.documents.textlayer.ocr_noise import implausible_share
+from pdfbatch.documents.textlayer.words import words_of
 
 BROKEN_SHARE = 0.05
 GARBAGE_SHARE = 0.3
@@ -49,9 +49,9 @@ def health_of(page: pymupdf.Page, lines: list[Line]) -> Health:
         return Health.DOUBTFUL if _is_stamp(lines) else Health.GOOD
     if implausible_share("\n".join(line.text for line in lines)) > MISREAD_SHARE:
         return Health.DOUBTFUL
-    from pdfbatch.documents.ink import uncovered_ink
+    from pdfbatch.documents.pdf.ink import uncovered_ink
 
-    if _is_stamp(lines) or uncovered_ink(page, lines) > UNCOVERED_SHARE:
+    if _is_stamp(lines) or uncovered_ink(page, (line.box for line in lines)) > UNCOVERED_SHARE:
         return Health.DOUBTFUL
     return Health.HIDDEN
 
@@ -76,7 +76,7 @@ def _is_blank(page: pymupdf.Page) -> bool:
         return True
     if sum(info["width"] * info["height"] for info in page.get_image_info()) > MOST_PIXELS:
         return False
-    from pdfbatch.documents.ink import is_white
+    from pdfbatch.documents.pdf.ink import is_white
 
     return is_white(page)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy
 
-from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.textlayer import Line
-from pdfbatch.documents.upright import unrotated_size
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.upright import unrotated_size
 
 LOOK_PIXELS = 900.0
 """Longest side of the bitmap."""
@@ -23,12 +24,13 @@ def is_white(page: pymupdf.Page) -> bool:
     return bool(gray.size == 0 or int(gray.max()) - int(gray.min()) <= ROUNDING)
 
 
-def uncovered_ink(page: pymupdf.Page, lines: list[Line]) -> float:
-    """Share of the page's text-like cells that no line lies on, 0 to 1; `lines` in the page's unrotated space."""
+def uncovered_ink(page: pymupdf.Page, boxes: Iterable[tuple[float, float, float, float]]) -> float:
+    """Share of the page's text-like cells that none of the `boxes` covers, 0 to 1; `boxes` in the page's unrotated
+    space, points."""
     cells = _text_like(_gray(page))
     total = int(cells.sum())
     scale = _scale(page) / CELL
-    for x0, y0, x1, y1 in (line.box for line in lines):
+    for x0, y0, x1, y1 in boxes:
         rows = slice(max(0, int(y0 * scale) - 1), int(y1 * scale) + 2)
         columns = slice(max(0, int(x0 * scale) - 1), int(x1 * scale) + 2)
         cells[rows, columns] = False

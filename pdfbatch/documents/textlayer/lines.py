@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pdfbatch.documents.letters import broken_in, mended
-from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.upright import Pose, pose_from
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.upright import Pose, pose_from
+from pdfbatch.documents.textlayer.normalize import broken_in, mended
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points, y grows downwards."""
@@ -66,7 +66,7 @@ class Line:
     pieces: list[Piece]
     hidden: bool = False
     broken: int = 0
-    """Characters that say nothing, see letters.py."""
+    """Characters that say nothing, see normalize.py."""
     block: int = 0
 
     @property

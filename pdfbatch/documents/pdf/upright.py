@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pdfbatch.documents.mupdf import pymupdf
+from pdfbatch.documents.pdf.mupdf import pymupdf
 
 LONGEST_SIDE = 3000.0
 """Points; a page with a longer side is looked at from further away, unless its letters would become too small."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from pdfbatch.documents.layout import Region
-from pdfbatch.documents.styling import unstyled
-from pdfbatch.documents.textlayer import Line
-from pdfbatch.documents.unwrap import Hyphens, joined_rows, rows_of
+from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.styling import unstyled
+from pdfbatch.documents.textlayer.lines import Line
+from pdfbatch.documents.textlayer.unwrap import Hyphens, joined_rows, rows_of
 
 Cell = list[Line]
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from pdfbatch.documents.items import BULLET, are_references, items_of
-from pdfbatch.documents.layout import Region
-from pdfbatch.documents.styling import escaped_start, styled, unstyled
-from pdfbatch.documents.tables import table_markdown
-from pdfbatch.documents.textlayer import BULLETS, Line
-from pdfbatch.documents.unwrap import Hyphens, Row, joined_rows, paragraphs_of, rows_of
+from pdfbatch.documents.layout.items import BULLET, are_references, items_of
+from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.styling import escaped_start, styled, unstyled
+from pdfbatch.documents.layout.tables import table_markdown
+from pdfbatch.documents.textlayer.lines import BULLETS, Line
+from pdfbatch.documents.textlayer.unwrap import Hyphens, Row, joined_rows, paragraphs_of, rows_of
 
 _SURE_BULLET = re.compile(f"^\\s*[{BULLETS}](?:\\s+|$)")
 _ORDERED = re.compile(r"^\d{1,3}[.)]\s")

@@ -8,7 +8,7 @@ import itertools
 from collections import OrderedDict
 from pathlib import Path
 
-from pdfbatch.documents.mupdf import pymupdf
+from pdfbatch.documents.pdf.mupdf import pymupdf
 
 KEPT_OPEN = 2
 KEPT_PAGES = 12

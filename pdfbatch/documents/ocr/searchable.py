@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import cv2
 
-from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.raster import POINTS_PER_INCH, Pixels
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.raster import POINTS_PER_INCH, Pixels
 
 PICTURE_DPI = 100
 """The layout model looks at a page at 72 DPI; more would only cost time."""

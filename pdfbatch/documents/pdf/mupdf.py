@@ -6,7 +6,7 @@ such threads is not safe either. So the number is set before, and nobody imports
 
 from __future__ import annotations
 
-from pdfbatch.documents.threads import use_one_thread
+from pdfbatch.documents.pdf.one_thread import use_one_thread
 
 use_one_thread()
 

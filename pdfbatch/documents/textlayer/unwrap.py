@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from pdfbatch.documents.textlayer import WORD_GAP, Line, Piece
+from pdfbatch.documents.textlayer.lines import WORD_GAP, Line, Piece
 
 Row = list[Line]
 """Lines that stand side by side, in reading order."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pdfbatch.documents.textlayer import BULLETS
-from pdfbatch.documents.unwrap import Row
+from pdfbatch.documents.textlayer.lines import BULLETS
+from pdfbatch.documents.textlayer.unwrap import Row
 
 BULLET = re.compile(f"^\\s*[{BULLETS}·–—*-](?:\\s+|$)")
 _NUMBERED = re.compile(r"^\s*(?:\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\d{1,3}\.\d{1,3}\.?)\s")

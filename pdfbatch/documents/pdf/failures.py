@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pdfbatch.documents.mupdf import pymupdf
+from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.records import Reason
 
 _NO_MEMORY = ("malloc", "calloc", "realloc", "bad_alloc", "bad alloc", "out of memory", "cannot allocate")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pdfbatch.documents.textlayer import Piece
+from pdfbatch.documents.textlayer.lines import Piece
 
 
 class _Run(NamedTuple):

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pdfbatch.documents.mupdf import pymupdf
-from pdfbatch.documents.rulings import FEWEST_BORDERS, borders, drawn_edges
-from pdfbatch.documents.textlayer import BULLETS, Box, Line, Piece, legible_lines_of
-from pdfbatch.documents.upright import UprightPage
+from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, borders, drawn_edges
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.upright import UprightPage
+from pdfbatch.documents.textlayer.lines import BULLETS, Box, Line, Piece, legible_lines_of
 
 VECTOR = 3
 """The type of MuPDF's blocks for what is drawn."""

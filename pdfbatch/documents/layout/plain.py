@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pdfbatch.documents.layout import Region, in_reading_order, union
-from pdfbatch.documents.textlayer import RAW_FLAGS, Line, legible_lines_of
-from pdfbatch.documents.upright import UprightPage
+from pdfbatch.documents.layout.regions import Region, in_reading_order, union
+from pdfbatch.documents.pdf.upright import UprightPage
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, legible_lines_of
 
 
 def plain_regions(view: UprightPage) -> list[Region]:

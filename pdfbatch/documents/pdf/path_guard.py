@@ -5,7 +5,7 @@ The layout model's feature extraction takes about 0.3 ms for each path, so that 
 
 from __future__ import annotations
 
-from pdfbatch.documents.mupdf import pymupdf
+from pdfbatch.documents.pdf.mupdf import pymupdf
 
 MOST_PATHS = 20_000
 SUSPECT_BYTES = 50_000

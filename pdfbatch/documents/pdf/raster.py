@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pdfbatch.documents.mupdf import pymupdf
+from pdfbatch.documents.pdf.mupdf import pymupdf
 
 Pixels = npt.NDArray[np.uint8]
 """Height x width x 3, RGB."""

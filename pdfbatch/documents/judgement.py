@@ -1,0 +1,13 @@
+"""What was found about a file before any page of it is read. Light: the parent process imports it too."""
+
+from typing import NamedTuple
+
+from pdfbatch.records import Reason
+
+
+class Judgement(NamedTuple):
+    """`reason` None: `pages` pages can be tried. Otherwise why not, and in `detail` what the library said."""
+
+    pages: int
+    reason: Reason | None = None
+    detail: str = ""

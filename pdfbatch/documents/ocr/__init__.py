@@ -1,0 +1,1 @@
+"""Text recognised from the picture of a page."""

@@ -1,0 +1,1 @@
+"""The text layer of a page: its lines, their letters, whether it can be trusted."""
