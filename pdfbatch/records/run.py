@@ -1,80 +1,14 @@
-"""Shapes and keys of everything a run writes to its store. Pure: no I/O, no clock.
-
-A run's state lies under `OUT/.pdfbatch/RUN/`; the Markdown itself lies beside it, `IN/a/b.pdf` → `OUT/a/b.md`.
-All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
-"""
+"""A run as its store tells it: the manifest, workers' signs of life, outcomes, the fleet."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import datetime
-from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import Annotated, Literal, NamedTuple
-from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-STATE_PREFIX = ".pdfbatch/"
-CURRENT_RUN_KEY = STATE_PREFIX + "current.json"
-
-
-class Reason(StrEnum):
-    """Why a page or document could not be read; stable strings, see `RETRYABLE`."""
-
-    EMPTY_FILE = "empty_file"
-    NOT_A_PDF = "not_a_pdf"
-    CORRUPT = "corrupt"
-    ENCRYPTED = "encrypted"
-    NO_PAGES = "no_pages"
-    TOO_LARGE = "too_large"
-    TIMEOUT = "timeout"
-    CRASHED = "crashed"
-    OUT_OF_MEMORY = "out_of_memory"
-    NEEDS_OCR = "needs_ocr"
-    ENGINE_ERROR = "engine_error"
-    REPETITION = "repetition"
-    MISSING = "missing"
-    STORE_ERROR = "store_error"
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the same file may fare better another time (another machine, engine or moment)."""
-        return self in RETRYABLE
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether the same file must fail again, on whatever machine and with whatever engine."""
-        return self in HOPELESS
-
-    @property
-    def is_environmental(self) -> bool:
-        """Whether the machine, the engine or the store is at fault rather than the file."""
-        return self in ENVIRONMENTAL
-
-
-RETRYABLE = frozenset(
-    {
-        Reason.TIMEOUT,
-        Reason.CRASHED,
-        Reason.OUT_OF_MEMORY,
-        Reason.NEEDS_OCR,
-        Reason.ENGINE_ERROR,
-        Reason.REPETITION,
-        Reason.STORE_ERROR,
-    }
-)
-
-HOPELESS = frozenset({Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES})
-
-ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
-
-
-class Record(BaseModel):
-    """Base of what is written: frozen; unknown fields are kept out but tolerated when read (newer writers)."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+from pdfbatch.records.base import Reason, Record
 
 
 class SourceDocument(NamedTuple):
@@ -106,8 +40,10 @@ class ReadOptions(Record):
     """Resolution of the picture that a model's elements are cut from, dots per inch."""
     as_published: bool = False
     """A model gets its pictures as its authors' own programs make them, and no better ones."""
-    pipe_tables: bool = False
-    """Tables without spanning cells become pipe tables, where a model writes HTML."""
+    keep_hidden: bool = False
+    """Text that no viewer shows (white on white, covered, outside the page) goes into the Markdown too."""
+    join_tables: bool = True
+    """A table that goes on over pages becomes one."""
     failures_in_a_row: int = Field(default=20, ge=0)
     """A worker whose first so many documents all fail for one reason that is not theirs stops; 0: it never does."""
 
@@ -142,82 +78,6 @@ class CurrentRun(Record):
     """The pointer at `.pdfbatch/current.json`: claimed by a conditional write, so that slices agree on one run."""
 
     run: str
-
-
-class Element(Record):
-    """One element of a page as a model saw it, in reading order."""
-
-    label: str
-    """The model's own name for its kind: `para`, `sec_1`, `tab`, …"""
-    box: tuple[int, int, int, int]
-    """Left, top, right, bottom in pixels of the page's picture; the latter two exclusive."""
-    order: int
-    text: str = ""
-    """As the model wrote it, before the rules of Markdown."""
-    tags: list[str] = []
-    flags: list[str] = []
-    """`truncated`, `looped`, `nan`, `memory`, `retried`, `blank`, `tiny`."""
-    figure: str | None = None
-    """File name under the document's figures."""
-
-
-class Picture(Record):
-    """The picture a page was read from: pixels, and dots per inch."""
-
-    width: int
-    height: int
-    dpi: float
-
-
-class PageResult(Record):
-    """What became of one page. `reason` None means it was read (a blank page: Markdown "")."""
-
-    number: int = Field(ge=1)
-    markdown: str = ""
-    reason: Reason | None = None
-    read_by: str = ""
-    """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, `dolphin`."""
-    flags: list[str] = []
-    """What a person may want to check: `words_lost`, `ocr_turned`, `truncated`, `no_layout`, `layout_truncated`, …"""
-    seconds: float = 0.0
-    detail: str = ""
-    """For an unread page: one sentence for a person."""
-    head: str = ""
-    """The end of a paragraph that began on the page before; comes before `markdown`."""
-    is_open: bool = False
-    """The last paragraph of `markdown` goes on on the next page."""
-    tail: str = ""
-    """What comes after a paragraph that is open: footnotes."""
-    elements: list[Element] = []
-    picture: Picture | None = None
-
-
-class DocumentElements(Record):
-    """`OUT/a/b.json`: what a model saw on each page of a document, element by element, in the order of reading."""
-
-    version: Literal[1] = 1
-    key: str
-    etag: str
-    engine: str
-    model: str
-    pages: list[PageElements]
-
-
-class PageElements(Record):
-    number: int
-    reason: Reason | None
-    read_by: str
-    flags: list[str]
-    picture: Picture | None
-    elements: list[Element]
-
-
-class Checkpoint(Record):
-    """Finished pages of an unfinished document; `etag` is the input's, pages of another version are not used."""
-
-    key: str
-    etag: str
-    pages: list[PageResult]
 
 
 OutcomeKind = Literal["ok", "partial", "failed"]
@@ -413,76 +273,3 @@ class FailureList(Record):
     worker: int
     run: str
     failures: list[Outcome]
-
-
-def output_key(key: str) -> str:
-    """The Markdown's key for a PDF's key: the last four characters are `.pdf` in any case."""
-    return key[: -len(".pdf")] + ".md"
-
-
-def elements_key(key: str) -> str:
-    """Where the elements of a PDF's pages lie, for engines that tell them."""
-    return key[: -len(".pdf")] + ".json"
-
-
-def figures_prefix(key: str) -> str:
-    """The folder of a PDF's figures."""
-    return key[: -len(".pdf")] + "/figures/"
-
-
-def figures_link(key: str) -> str:
-    """The same as the Markdown links to it, percent-encoded."""
-    return quote(figures_prefix(key)[key.rfind("/") + 1 :])
-
-
-def is_pdf_key(key: str) -> bool:
-    path = PurePosixPath(key)
-    return path.suffix.lower() == ".pdf" and path.name.lower() != ".pdf" and not key.startswith(STATE_PREFIX)
-
-
-class RunKeys:
-    """Keys of one run's state, relative to OUTPUT."""
-
-    def __init__(self, run: str) -> None:
-        self.run = run
-        self.prefix = f"{STATE_PREFIX}{run}/"
-        self.manifest = self.prefix + "manifest.json.gz"
-        self.workers = self.prefix + "workers/"
-        self.ledger = self.prefix + "ledger/"
-        self.failures = self.prefix + "failures/"
-        self.checkpoints = self.prefix + "checkpoints/"
-        self.done = self.prefix + "done/"
-        self.fleet = self.prefix + "fleet.json"
-        self.boots = self.prefix + "boots/"
-        self.completed = self.prefix + "completed.json"
-
-    def heartbeat(self, worker: int) -> str:
-        return f"{self.workers}worker-{worker}.json"
-
-    def strikes_of(self, worker: int) -> str:
-        """Prefix of the boots of a worker that have brought nothing yet: its boot script adds one and counts them, the
-        worker removes them when it has got something done."""
-        return f"{self.prefix}strikes/worker-{worker}/"
-
-    def boot_logs_of(self, worker: int) -> str:
-        """Prefix of what the boot scripts of a worker's machines said, one file for each."""
-        return f"{self.prefix}logs/worker-{worker}/"
-
-    def ledger_of(self, worker: int) -> str:
-        return f"{self.ledger}worker-{worker}/"
-
-    def ledger_segment(self, worker: int, number: int) -> str:
-        return f"{self.ledger_of(worker)}{number:06d}.jsonl"
-
-    def failure_list(self, worker: int) -> str:
-        return f"{self.failures}worker-{worker}-failures.json"
-
-    def done_mark(self, worker: int) -> str:
-        return f"{self.done}worker-{worker}.json"
-
-    def checkpoints_of(self, key: str) -> str:
-        """Prefix of one document's checkpoints; a digest, because keys may hold anything and be long."""
-        return f"{self.checkpoints}{hashlib.sha256(key.encode()).hexdigest()[:24]}/"
-
-    def checkpoint(self, key: str, number: int) -> str:
-        return f"{self.checkpoints_of(key)}{number:06d}.json"

@@ -1,0 +1,64 @@
+"""What every record is built on: its base, and the reasons for which a page or document is not read."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Reason(StrEnum):
+    """Why a page or document could not be read; stable strings, see `RETRYABLE`."""
+
+    EMPTY_FILE = "empty_file"
+    NOT_A_PDF = "not_a_pdf"
+    CORRUPT = "corrupt"
+    ENCRYPTED = "encrypted"
+    NO_PAGES = "no_pages"
+    TOO_LARGE = "too_large"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    OUT_OF_MEMORY = "out_of_memory"
+    NEEDS_OCR = "needs_ocr"
+    ENGINE_ERROR = "engine_error"
+    REPETITION = "repetition"
+    MISSING = "missing"
+    STORE_ERROR = "store_error"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same file may fare better another time (another machine, engine or moment)."""
+        return self in RETRYABLE
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the same file must fail again, on whatever machine and with whatever engine."""
+        return self in HOPELESS
+
+    @property
+    def is_environmental(self) -> bool:
+        """Whether the machine, the engine or the store is at fault rather than the file."""
+        return self in ENVIRONMENTAL
+
+
+RETRYABLE = frozenset(
+    {
+        Reason.TIMEOUT,
+        Reason.CRASHED,
+        Reason.OUT_OF_MEMORY,
+        Reason.NEEDS_OCR,
+        Reason.ENGINE_ERROR,
+        Reason.REPETITION,
+        Reason.STORE_ERROR,
+    }
+)
+
+HOPELESS = frozenset({Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES})
+
+ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
+
+
+class Record(BaseModel):
+    """Base of what is written: frozen; unknown fields are kept out but tolerated when read (newer writers)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
