@@ -54,7 +54,8 @@ def launch(
     all_failures: o.AllFailures = False,
     dpi: o.Dpi = 200,
     as_published: o.AsPublished = False,
-    pipe_tables: o.PipeTables = False,
+    keep_hidden: o.KeepHidden = False,
+    join_tables: o.JoinTables = True,
     keep_headers: o.KeepHeaders = False,
     page_seconds: o.PageSeconds = 120.0,
     max_retries: o.MaxRetries = 2,
@@ -70,7 +71,7 @@ def launch(
     take up what is left.
     """
     options = o.read_options(
-        keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row
+        keep_headers, page_seconds, max_retries, dpi, as_published, keep_hidden, join_tables, max_failures_in_a_row
     )
     request = request_of(
         *_places(source, output),

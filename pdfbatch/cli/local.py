@@ -36,7 +36,8 @@ def local_run(
     model: o.Model = "",
     dpi: o.Dpi = 200,
     as_published: o.AsPublished = False,
-    pipe_tables: o.PipeTables = False,
+    keep_hidden: o.KeepHidden = False,
+    join_tables: o.JoinTables = True,
     keep_headers: o.KeepHeaders = False,
     page_seconds: o.PageSeconds = 120.0,
     max_retries: o.MaxRetries = 2,
@@ -50,7 +51,7 @@ def local_run(
 
     part = Slice.checked(worker_id, total_workers)
     read = o.read_options(
-        keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row
+        keep_headers, page_seconds, max_retries, dpi, as_published, keep_hidden, join_tables, max_failures_in_a_row
     )
     reads = pinned(engine, model)
     places = open_store(source), open_store(output)

@@ -49,9 +49,10 @@ Dpi = Annotated[int, typer.Option(min=50, max=600, help="Resolution at which the
 AsPublished = Annotated[
     bool, typer.Option("--as-published", help="Give the model its pictures as its authors' programs do.")
 ]
-PipeTables = Annotated[
-    bool, typer.Option("--pipe-tables", help="The model's tables as pipe tables where no cell spans, else HTML.")
+KeepHidden = Annotated[
+    bool, typer.Option("--keep-hidden", help="Keep text that no viewer shows, such as white on white.")
 ]
+JoinTables = Annotated[bool, typer.Option("--join-tables/--no-join-tables", help="Join tables that go on over pages.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 Processes = Annotated[int | None, typer.Option(min=1, help="Child processes that read.", show_default="one per core")]
 KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
@@ -181,7 +182,8 @@ def read_options(
     max_retries: int,
     dpi: int,
     as_published: bool,
-    pipe_tables: bool,
+    keep_hidden: bool,
+    join_tables: bool,
     failures_in_a_row: int,
 ) -> ReadOptions:
     return ReadOptions(
@@ -190,6 +192,7 @@ def read_options(
         max_retries=max_retries,
         dpi=dpi,
         as_published=as_published,
-        pipe_tables=pipe_tables,
+        keep_hidden=keep_hidden,
+        join_tables=join_tables,
         failures_in_a_row=failures_in_a_row,
     )

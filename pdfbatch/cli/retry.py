@@ -37,7 +37,8 @@ def retry_failures(
     model: o.Model = "",
     dpi: o.Dpi = 200,
     as_published: o.AsPublished = False,
-    pipe_tables: o.PipeTables = False,
+    keep_hidden: o.KeepHidden = False,
+    join_tables: o.JoinTables = True,
     keep_headers: o.KeepHeaders = False,
     page_seconds: o.PageSeconds = 120.0,
     max_retries: o.MaxRetries = 2,
@@ -57,7 +58,7 @@ def retry_failures(
     if latest is None:
         raise no_run(store)
     read = o.read_options(
-        keep_headers, page_seconds, max_retries, dpi, as_published, pipe_tables, max_failures_in_a_row
+        keep_headers, page_seconds, max_retries, dpi, as_published, keep_hidden, join_tables, max_failures_in_a_row
     )
     before = manifest.load(store, latest)
     source = open_store(before.input)

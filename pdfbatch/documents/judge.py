@@ -9,8 +9,9 @@ from pdfbatch.documents.pdf.document_cache import forget, open_document
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.silence import silenced
-from pdfbatch.records import Reason
+from pdfbatch.records import Heading, Reason
 
+MOST_HEADINGS = 5000
 HEAD_BYTES = 64 * 1024
 """A header may follow garbage (a mail's or an HTTP answer's head), but not much of it."""
 
@@ -46,7 +47,16 @@ def _counted(document: pymupdf.Document) -> Judgement:
         return Judgement(0, Reason.NO_PAGES, "its page tree is empty")
     if pages > document.xref_length():
         return Judgement(0, Reason.CORRUPT, f"it claims {pages} pages but has fewer objects")
-    return Judgement(pages)
+    return Judgement(pages, outline=_outline(document))
+
+
+def _outline(document: pymupdf.Document) -> list[Heading]:
+    """Its first entries; none where it is damaged."""
+    try:
+        entries = document.get_toc(simple=True)
+    except Exception:
+        return []
+    return [Heading(level, title, page) for level, title, page in entries[:MOST_HEADINGS] if level > 0]
 
 
 def _looks_like_pdf(path: str) -> bool:

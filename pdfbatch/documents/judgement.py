@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from pdfbatch.records import Reason
+from pdfbatch.records import Heading, Reason
 
 
 class Judgement(NamedTuple):
@@ -11,3 +11,4 @@ class Judgement(NamedTuple):
     pages: int
     reason: Reason | None = None
     detail: str = ""
+    outline: list[Heading] = []  # noqa: RUF012 (a tuple's default, never changed)

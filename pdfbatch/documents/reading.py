@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 
-from pdfbatch.documents.layout.furniture import body_of
-from pdfbatch.documents.layout.markdown import page_markdown
+from pdfbatch.documents.layout.elements import elements_of
+from pdfbatch.documents.layout.figures import FIGURE_DPI, with_figures
 from pdfbatch.documents.layout.plain import plain_regions
-from pdfbatch.documents.layout.regions import Region, load_model, regions_of
+from pdfbatch.documents.layout.regions import load_model, regions_of
+from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.path_guard import has_too_many_paths
 from pdfbatch.documents.pdf.silence import silenced
-from pdfbatch.documents.pdf.upright import UprightPage, pose_of
+from pdfbatch.documents.pdf.upright import Pose, UprightPage, pose_of
 from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
-from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of, words_of_markdown
-from pdfbatch.records import PageResult, ReadOptions, Reason
+from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of
+from pdfbatch.records import Element, PageResult, Reason
 
 MOST_LINES = 3000
 """The layout model compares every line of a page with every other."""
@@ -30,75 +32,131 @@ def warm() -> None:
         load_model()
 
 
-def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True) -> PageResult:
+def read_page(path: str, number: int, ocr: bool = True) -> PageRead:
     """Page `number` (from 1) of the PDF at `path`. Every failure becomes the result's reason; prints nothing."""
     began = time.perf_counter()
     warm()
     with silenced():
         try:
-            result = _read(open_document(path)[number - 1], number, options, ocr)
+            read = _read(open_document(path)[number - 1], number, ocr)
         except Exception as error:
             forget(path)
-            result = PageResult(number=number, reason=reason_of(error), detail=detail_of(error))
-        give_back_memory(at_once=result.read_by != "text")  # pages with big pictures
-    return result.model_copy(update={"seconds": round(time.perf_counter() - began, 3)})
+            read = PageRead(PageResult(number=number, reason=reason_of(error), detail=detail_of(error)))
+        give_back_memory(at_once=read.page.read_by != "text")  # pages with big pictures
+    seconds = round(time.perf_counter() - began, 3)
+    return read._replace(page=read.page.model_copy(update={"seconds": seconds}))
 
 
-def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool) -> PageResult:
+def _read(page: pymupdf.Page, number: int, ocr: bool) -> PageRead:
     lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
     health = health_of(page, lines)
     if health is Health.BLANK:
-        return PageResult(number=number, read_by="blank")
+        return PageRead(_result(page, number, page.rotation, read_by="blank"))
     if health in (Health.PICTURE, Health.DOUBTFUL):
         if not ocr:
             return _needs_ocr(number)
-        return _read_picture(page, number, options, lines if health is Health.DOUBTFUL else [])
-    return _read_layer(page, number, options, lines, health)
+        return _read_picture(page, number, lines if health is Health.DOUBTFUL else [])
+    return _read_layer(page, number, lines, health)
 
 
-def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line]) -> PageResult:
+def _read_picture(page: pymupdf.Page, number: int, lines: list[Line]) -> PageRead:
     """By OCR; `lines` are a doubtful layer's, used if they hold more words than OCR finds."""
     try:
-        from pdfbatch.documents.ocr.scan import available, read_scan
+        from pdfbatch.documents.ocr.page import read_scan
+        from pdfbatch.documents.ocr.scan import available
     except ImportError:  # OpenCV, which comes with rapidocr
         return _needs_ocr(number)
     if not available():
         return _needs_ocr(number)
-    scan = read_scan(page, options.keep_headers)
-    if lines and words_of(_text(lines)).total() > words_of_markdown(scan.markdown).total():
-        return _read_layer(page, number, options, lines, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
-    flags = ["ocr_turned"] if scan.turned else []
-    return PageResult(number=number, markdown=scan.markdown, read_by="ocr", flags=flags)
+    scan = read_scan(page, number)
+    if lines and words_of(_text(lines)).total() > _words(scan.elements).total():
+        return _read_layer(page, number, lines, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
+    result = _result(
+        page,
+        number,
+        (page.rotation + scan.turned) % 360,
+        scan.elements,
+        read_by="ocr",
+        score=scan.confidence,
+        flags=["ocr_turned"] if scan.turned else [],
+    )
+    return PageRead(result, scan.figures)
 
 
-def _needs_ocr(number: int) -> PageResult:
+def _needs_ocr(number: int) -> PageRead:
     detail = "its text is in a picture; install rapidocr and onnxruntime to read it"
-    return PageResult(number=number, reason=Reason.NEEDS_OCR, detail=detail)
+    return PageRead(PageResult(number=number, reason=Reason.NEEDS_OCR, detail=detail))
 
 
-def _read_layer(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line], health: Health) -> PageResult:
+def _read_layer(page: pymupdf.Page, number: int, lines: list[Line], health: Health) -> PageRead:
     """With the layout model where it can help; the plainer way where it cannot, or where words were lost with it."""
     layer = words_of(_text(lines))
-    view = UprightPage(page, pose_of((line.pose, len(line.text)) for line in lines), median_size(lines))
+    pose = pose_of((line.pose, len(line.text)) for line in lines)
+    view = UprightPage(page, pose, median_size(lines))
     if health is Health.GOOD and len(lines) <= MOST_LINES and not has_too_many_paths(page):
-        markdown, faults = _checked(regions_of(view), options, layer)
-        if not faults:
-            return PageResult(number=number, markdown=markdown, read_by="text")
-    markdown, faults = _checked(plain_regions(view), options, layer)
-    return PageResult(number=number, markdown=markdown, read_by="plain", flags=faults)
+        elements = elements_of(regions_of(view))
+        if not (faults := _faults(elements, layer)):
+            return _layer_read(page, number, pose, view, elements, "text", faults)
+    elements = elements_of(plain_regions(view))
+    return _layer_read(page, number, pose, view, elements, "plain", _faults(elements, layer))
 
 
-def _checked(regions: list[Region], options: ReadOptions, layer: Counter[str]) -> tuple[str, list[str]]:
-    """The Markdown and what is wrong with it; what was dropped on purpose is not lost."""
-    body, dropped = (regions, []) if options.keep_headers else body_of(regions)
-    markdown = page_markdown(body)
-    out = words_of_markdown(markdown)
+def _layer_read(
+    page: pymupdf.Page,
+    number: int,
+    pose: Pose,
+    view: UprightPage,
+    elements: Sequence[Element],
+    read_by: str,
+    flags: list[str],
+) -> PageRead:
+    named, figures = with_figures(elements, number, 0, lambda box: view.draw(box, FIGURE_DPI))
+    placed = [element.model_copy(update={"box": _placed(element.box, view.scale)}) for element in named]
+    return PageRead(_result(page, number, pose.turn, placed, read_by=read_by, flags=flags), figures)
+
+
+def _placed(box: tuple[float, float, float, float], scale: float) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = (round(place / scale, 1) for place in box)
+    return (x0, y0, x1, y1)
+
+
+def _result(
+    page: pymupdf.Page,
+    number: int,
+    rotation: int,
+    elements: Sequence[Element] = (),
+    read_by: str = "",
+    score: float = 1.0,
+    flags: Sequence[str] = (),
+) -> PageResult:
+    """`rotation`: how far the page's unrotated space is turned clockwise to stand upright."""
+    turned = (rotation - page.rotation) % 180 == 90
+    width, height = (page.rect.height, page.rect.width) if turned else (page.rect.width, page.rect.height)
+    return PageResult(
+        number=number,
+        width=round(width, 1),
+        height=round(height, 1),
+        rotation=rotation,
+        read_by=read_by,
+        score=score,
+        flags=list(flags),
+        elements=list(elements),
+    )
+
+
+def _faults(elements: Sequence[Element], layer: Counter[str]) -> list[str]:
+    """What is wrong with the elements' words, compared with the layer's."""
+    out = _words(elements)
     faults = []
-    if not kept_enough(layer, out + words_of_markdown(page_markdown(dropped))):
+    if not kept_enough(layer, out):
         faults.append("words_lost")
     if doubled(layer, out):
         faults.append("words_doubled")
-    return markdown, faults
+    return faults
+
+
+def _words(elements: Sequence[Element]) -> Counter[str]:
+    return words_of("\n".join(element.text for element in elements))
 
 
 def _text(lines: list[Line]) -> str:

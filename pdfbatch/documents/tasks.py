@@ -2,7 +2,8 @@
 only hands out the tasks, stays small and starts fast."""
 
 from pdfbatch.documents.judgement import Judgement
-from pdfbatch.records import PageResult, ReadOptions
+from pdfbatch.documents.page_read import PageRead
+from pdfbatch.records import ReadOptions
 
 
 def judge_file(path: str) -> Judgement:
@@ -12,8 +13,8 @@ def judge_file(path: str) -> Judgement:
     return judge(path)
 
 
-def read_page(path: str, number: int, options: ReadOptions) -> PageResult:
+def read_page(path: str, number: int, options: ReadOptions) -> PageRead:  # noqa: ARG001
     """Reads one page (from 1) of a local PDF by its text layer or, where that is not healthy, by OCR."""
     from pdfbatch.documents.reading import read_page
 
-    return read_page(path, number, options)
+    return read_page(path, number)

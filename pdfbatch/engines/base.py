@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
+from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
-from pdfbatch.records import PageResult, ReadOptions
-
-T = TypeVar("T")
-U = TypeVar("U")
+from pdfbatch.records import ReadOptions
 
 PAGES_AHEAD = 2
 """Pages submitted per child: one being read and one waiting, so that no child ever waits for this process."""
 
-PageTask = Callable[[str, int, ReadOptions], PageResult]
+PageTask = Callable[[str, int, ReadOptions], PageRead]
 """(path of a local PDF, page number from 1, options) → what became of the page. Runs in a child process, so it must
 be importable there; it may hang, crash or eat memory: that costs the page a reason and nothing else."""
 
 
 class PageOrder(NamedTuple):
-    """One page to be read: of the local PDF at `path`, `number` from 1. Links to its figures begin with `figures`."""
+    """One page to be read: of the local PDF at `path`, `number` from 1."""
 
     path: str
     number: int
-    figures: str
-
-
-class PageRead(NamedTuple):
-    """What became of a page, and its figures, PNG files by name."""
-
-    page: PageResult
-    figures: Mapping[str, bytes]
 
 
 class Reader(Protocol):
@@ -77,8 +67,7 @@ class ChildReader:
         self._task = task
 
     def read(self, order: PageOrder) -> Future[PageRead]:
-        done = self._children.submit(self._options.page_seconds, self._task, order.path, order.number, self._options)
-        return then(done, lambda page: PageRead(page, {}))
+        return self._children.submit(self._options.page_seconds, self._task, order.path, order.number, self._options)
 
     def drain(self) -> None:
         """What was submitted is being read or about to be."""
@@ -103,17 +92,3 @@ class ChildEngine:
         scratch: Path,  # noqa: ARG002
     ) -> AbstractContextManager[Reader]:
         return nullcontext(ChildReader(children, options, self._task))
-
-
-def then(first: Future[T], what: Callable[[T], U]) -> Future[U]:
-    """A future of `what` made of the first's result; the first's exception is passed on."""
-    second: Future[U] = Future()
-
-    def follow(done: Future[T]) -> None:
-        try:
-            second.set_result(what(done.result()))
-        except BaseException as error:
-            second.set_exception(error)
-
-    first.add_done_callback(follow)
-    return second

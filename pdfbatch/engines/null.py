@@ -6,8 +6,9 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
-from pdfbatch.engines.base import PAGES_AHEAD, PageOrder, PageRead, Reader
+from pdfbatch.engines.base import PAGES_AHEAD, PageOrder, Reader
 from pdfbatch.records import PageResult, ReadOptions
 
 
@@ -33,7 +34,7 @@ class _NullReader:
 
     def read(self, order: PageOrder) -> Future[PageRead]:
         done: Future[PageRead] = Future()
-        done.set_result(PageRead(PageResult(number=order.number), {}))
+        done.set_result(PageRead(PageResult(number=order.number)))
         return done
 
     def drain(self) -> None:

@@ -4,7 +4,7 @@ A run's state lies under `OUT/.pdfbatch/RUN/`; the Markdown itself lies beside i
 All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 """
 
-from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record
+from pdfbatch.records.base import main_reason, ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record
 from pdfbatch.records.keys import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
@@ -15,7 +15,7 @@ from pdfbatch.records.keys import (
     is_pdf_key,
     output_key,
 )
-from pdfbatch.records.page import (
+from pdfbatch.records.page import Heading, (
     Box,
     Cell,
     Checkpoint,
@@ -51,7 +51,7 @@ from pdfbatch.records.run import (
     boot_of,
 )
 
-__all__ = [
+__all__ = ["main_reason","Heading",
     "CURRENT_RUN_KEY",
     "ENVIRONMENTAL",
     "FINAL_ENDINGS",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -56,6 +58,11 @@ RETRYABLE = frozenset(
 HOPELESS = frozenset({Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES})
 
 ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
+
+
+def main_reason(reasons: Sequence[Reason]) -> Reason:
+    """The commonest; of equals, the first."""
+    return Counter(reasons).most_common(1)[0][0]
 
 
 class Record(BaseModel):

@@ -6,7 +6,7 @@ The names follow docling-core's DoclingDocument 1.10 where it has one, so that a
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -113,6 +113,14 @@ class Element(Record):
         return "".join(span.text for span in self.spans)
 
 
+class Heading(NamedTuple):
+    """An entry of a PDF's outline; levels count from 1."""
+
+    level: int
+    title: str
+    page: int
+
+
 class Picture(Record):
     """The picture a page was read from: pixels, and dots per inch."""
 
@@ -158,7 +166,7 @@ class PageResult(Page):
 class DocumentElements(Record):
     """`OUT/a/b.json`: a document with all that was decided about its elements; its Markdown is made from this alone."""
 
-    version: Literal[2] = 2
+    version: Literal[2]
     key: str
     etag: str
     engine: str

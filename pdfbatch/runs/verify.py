@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from pdfbatch.errors import NotFound
+from pdfbatch.markdown.document import anchors
 from pdfbatch.records import STATE_PREFIX, output_key
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.ledger import Final
-from pdfbatch.runs.markdown import anchors
 from pdfbatch.runs.partition import pdf_keys
 from pdfbatch.store import Store, open_store
 

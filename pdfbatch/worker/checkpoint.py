@@ -39,7 +39,11 @@ class Checkpoints:
 
     def save(self, document: SourceDocument, pages: Iterable[PageResult]) -> None:
         found = self._found[self._keys.checkpoints_of(document.key)]
-        data = Checkpoint(key=document.key, etag=document.etag, pages=list(pages)).model_dump_json().encode()
+        data = (
+            Checkpoint(version=2, key=document.key, etag=document.etag, pages=list(pages))
+            .model_dump_json(exclude_defaults=True)
+            .encode("utf-8", "replace")
+        )
         number = len(found) + 1
         while True:
             key = self._keys.checkpoint(document.key, number)

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pdfbatch.documents.judgement import Judgement
+from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children, Failure, failure_of
 from pdfbatch.documents.tasks import judge_file
-from pdfbatch.engines.base import PageOrder, PageRead, Reader
+from pdfbatch.engines.base import PageOrder, Reader
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, StoreError, StoreFull
 from pdfbatch.records import (
     Outcome,
@@ -27,7 +28,6 @@ from pdfbatch.records import (
     ReadOptions,
     Reason,
     SourceDocument,
-    figures_link,
 )
 from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import EVERY_PAGES, Checkpoints
@@ -87,7 +87,7 @@ class Pipeline:
         self._reader = reader
         self._made_by = made_by
         self._options = options
-        self._publisher = Publisher(places.output, places.checkpoints, made_by.model, options.max_retries)
+        self._publisher = Publisher(places.output, places.checkpoints, made_by.model, options)
         self._stop = stop
         self._stamp = stamp
         self._page_done = page_done
@@ -219,6 +219,7 @@ class Pipeline:
         if verdict.reason is not None:
             self._fail(work, Failure(verdict.reason, verdict.detail))
             return
+        work.outline = verdict.outline
         work.take_up(verdict.pages, resumed)
         for page in work.results.values():
             self._page_done(page, work.share_of_a_page, True)
@@ -242,8 +243,7 @@ class Pipeline:
     def _submit_page(self, work: Work, number: int) -> None:
         work.running.add(number)
         self._pages_running[work.key, number] = None
-        order = PageOrder(str(work.path), number, figures_link(work.key))
-        self._when_done(self._reader.read(order), partial(self._page_ended, work, number))
+        self._when_done(self._reader.read(PageOrder(str(work.path), number)), partial(self._page_ended, work, number))
 
     def _page_ended(self, work: Work, number: int, done: "Future[PageRead]") -> None:
         work.running.discard(number)

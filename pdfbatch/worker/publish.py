@@ -8,9 +8,20 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from pdfbatch.assembly.assemble import assemble
 from pdfbatch.errors import AccessDenied, NotFound, PreconditionFailed, StoreError, StoreFull
-from pdfbatch.records import DocumentElements, Outcome, SourceDocument, elements_key, figures_prefix, output_key
-from pdfbatch.runs.markdown import assemble
+from pdfbatch.markdown.document import document_markdown
+from pdfbatch.records import (
+    DocumentElements,
+    Outcome,
+    ReadOptions,
+    Record,
+    SourceDocument,
+    elements_key,
+    figures_link,
+    figures_prefix,
+    output_key,
+)
 from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.work import Work
@@ -18,14 +29,24 @@ from pdfbatch.worker.work import Work
 T = TypeVar("T")
 
 
+class _Ours(Record):
+    """What every version of `DocumentElements` has held."""
+
+    key: str
+    engine: str
+    model: str
+    pages: list[object]
+
+
 class Publisher:
     """Writes to the output; several threads may use it, each for another document."""
 
-    def __init__(self, output: Store, checkpoints: Checkpoints, model: str, retries: int) -> None:
+    def __init__(self, output: Store, checkpoints: Checkpoints, model: str, options: ReadOptions) -> None:
         self._output = output
         self._checkpoints = checkpoints
         self._model = model
-        self._retries = retries
+        self._options = options
+        self._retries = options.max_retries
 
     def figures(self, key: str, figures: Mapping[str, bytes]) -> None:
         """PNG files by name; a page that is read twice writes the same names again."""
@@ -39,24 +60,29 @@ class Publisher:
             StoreError: it could not be written after all retries.
         """
         if outcome.output is not None:
-            if pages := work.page_elements():
-                told = DocumentElements(
-                    key=work.key, etag=work.document.etag, engine=outcome.engine, model=self._model, pages=pages
-                )
-                patiently(partial(self._put_elements, told), self._retries)
-            markdown = assemble(work.in_order()).encode("utf-8", "replace")
+            told = DocumentElements(
+                version=2,
+                key=work.key,
+                etag=work.document.etag,
+                engine=outcome.engine,
+                model=self._model,
+                figures=figures_link(work.key),
+                pages=assemble(work.in_order(), self._options, work.outline),
+            )
+            patiently(partial(self._put_elements, told), self._retries)
+            markdown = document_markdown(told).encode("utf-8", "replace")
             patiently(partial(self._put, work.document, markdown), self._retries)
         with suppress(StoreError):  # what is left behind is in nobody's way
             self._checkpoints.drop(work.document)
 
     def _put_elements(self, told: DocumentElements) -> None:
         """Replaces what an earlier run told of the same document, and nobody else's file."""
-        key, data = elements_key(told.key), told.model_dump_json().encode("utf-8", "replace")
+        key, data = elements_key(told.key), told.model_dump_json(exclude_defaults=True).encode("utf-8", "replace")
         try:
             self._output.put_new(key, data)
         except PreconditionFailed:
             try:
-                is_ours = DocumentElements.model_validate_json(self._output.get(key)).key == told.key
+                is_ours = _Ours.model_validate_json(self._output.get(key)).key == told.key
             except ValidationError:
                 is_ours = False
             if not is_ours:

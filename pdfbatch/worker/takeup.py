@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pdfbatch.records import Manifest, Outcome, RunKeys, SourceDocument, output_key
+from pdfbatch.markdown.document import anchors
+from pdfbatch.records import Manifest, Outcome, RunKeys, SourceDocument, main_reason, output_key
 from pdfbatch.runs import ledger
 from pdfbatch.runs.begin import AD_HOC_RUN
-from pdfbatch.runs.markdown import anchors, main_reason
 from pdfbatch.runs.partition import is_left
 from pdfbatch.store import Store
 

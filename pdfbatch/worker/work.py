@@ -1,14 +1,13 @@
 """A document on its way through the pipeline, and the outcome it comes to. No I/O."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from pdfbatch.documents.sandbox.children import Failure
-from pdfbatch.records import Outcome, PageElements, PageResult, SourceDocument, output_key
-from pdfbatch.runs.markdown import main_reason
+from pdfbatch.records import Heading, Outcome, PageResult, SourceDocument, main_reason, output_key
 from pdfbatch.runs.progress import weight
 
 
@@ -27,6 +26,7 @@ class Work:
     """On the monotonic clock, seconds."""
     path: Path | None = None
     pages: int = 0
+    outline: Sequence[Heading] = ()
     waiting: deque[int] = field(default_factory=deque)
     running: set[int] = field(default_factory=set)
     results: dict[int, PageResult] = field(default_factory=dict)
@@ -61,23 +61,6 @@ class Work:
 
     def in_order(self) -> list[PageResult]:
         return [self.results[n] for n in range(1, self.pages + 1)]
-
-    def page_elements(self) -> list[PageElements]:
-        """What a model told of the pages' elements; empty where it told of none."""
-        pages = self.in_order()
-        if not any(page.elements for page in pages):
-            return []
-        return [
-            PageElements(
-                number=page.number,
-                reason=page.reason,
-                read_by=page.read_by,
-                flags=page.flags,
-                picture=page.picture,
-                elements=page.elements,
-            )
-            for page in pages
-        ]
 
     def outcome(self, made_by: MadeBy, seconds: float, at: str) -> Outcome:
         """What the pages add up to: all unread is `failed`, some unread `partial`, for the commonest reason."""

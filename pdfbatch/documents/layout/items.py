@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pdfbatch.documents.textlayer.lines import BULLETS
+from pdfbatch.documents.textlayer.lines import BULLETS, Piece
 from pdfbatch.documents.textlayer.unwrap import Row
 
 BULLET = re.compile(f"^\\s*[{BULLETS}·–—*-](?:\\s+|$)")
 _NUMBERED = re.compile(r"^\s*(?:\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\d{1,3}\.\d{1,3}\.?)\s")
 _CAPITAL = re.compile(r"^\s*([A-Z])\.\s")
 """A number, or the first initial of a name: "A. First thing", "Y. Bengio"."""
+_ORDERED = re.compile(r"^\s*(\d{1,3}[.)])\s+")
 _REFERENCE = re.compile(r"^\s*\[(\d{1,4})\]\s")
 _LABEL = re.compile(r"^\s*\[?([A-Z]+|\d+)")
 _AFTER_ROMAN = {"IV": "V", "IX": "X"}
@@ -34,6 +35,33 @@ def items_of(rows: Sequence[Row]) -> list[list[Row]]:
 def are_references(rows: Sequence[Row]) -> bool:
     """Whether the rows begin with [n], and again with [n + 1]."""
     return bool(_REFERENCE.match(_text(rows[0]))) and len(items_of(rows)) > 1
+
+
+def without_marker(pieces: Sequence[Piece]) -> tuple[str, list[Piece]]:
+    """The marker of an item, `-` or a number as `1.`, and the pieces without it; other markers stay in the text."""
+    marker, rest = "-", list(pieces)
+    while rest and BULLET.match(rest[0].text):
+        rest[0] = rest[0]._replace(text=BULLET.sub("", rest[0].text))
+        if rest[0].text.strip():
+            break
+        rest.pop(0)
+    if len(rest) == len(pieces) and rest and rest[0].text == pieces[0].text:
+        return _without_number(rest)
+    return marker, rest
+
+
+def _without_number(pieces: list[Piece]) -> tuple[str, list[Piece]]:
+    text = "".join(piece.text for piece in pieces)
+    found = _ORDERED.match(text)
+    if not found:
+        return "-", pieces
+    left, rest = found.end(), []
+    for piece in pieces:
+        kept = piece.text[left:]
+        left = max(0, left - len(piece.text))
+        if kept:
+            rest.append(piece._replace(text=kept))
+    return found.group(1), rest
 
 
 def _begins_item(text: str, label: str) -> bool:

@@ -19,6 +19,10 @@ from pdfbatch.documents.textlayer.lines import BULLETS, Box, Line, Piece, legibl
 VECTOR = 3
 """The type of MuPDF's blocks for what is drawn."""
 INSIDE_SHARE = 0.6
+SMALLEST_FIGURE = 20.0
+"""Points; smaller pictures are bullets, rules and ornaments."""
+PAPER_SHARE = 0.5
+"""A picture under text that covers so much of the page is its background."""
 BULLET_GAP = 4.0
 """Times the font size: so far may a bullet stand from its text."""
 _FIGURES = ("table", "picture", "formula", "caption")
@@ -54,7 +58,8 @@ def regions_of(view: UprightPage) -> list[Region]:
     regions = [_region(group) for group in groups]
     _rule([region for region in regions if region.kind == "table"], blocks)
     rest = _share_out(_with_bullets(legible_lines_of(blocks)), regions, groups)
-    return in_reading_order(view.rect, blocks, _fitted(regions + _left_over(rest)))
+    fitted = _fitted(regions + _left_over(rest))
+    return _with_figures(_figures(regions, fitted, view.rect), fitted, view.rect, blocks)
 
 
 def in_reading_order(page: pymupdf.Rect, blocks: list[dict[str, Any]], regions: list[Region]) -> list[Region]:
@@ -71,8 +76,42 @@ def in_reading_order(page: pymupdf.Rect, blocks: list[dict[str, Any]], regions: 
     return ordered + rest + [replace(region, kind="text") for region in aside]
 
 
+def _with_figures(
+    figures: list[Region], filled: list[Region], page: pymupdf.Rect, blocks: list[dict[str, Any]]
+) -> list[Region]:
+    """All in reading order; a figure over which text lies stands before the first of that text."""
+    under = {
+        id(one): [region for region in filled if inside_share(region.box, one.box) > INSIDE_SHARE] for one in figures
+    }
+    ordered = in_reading_order(page, blocks, filled + [one for one in figures if not under[id(one)]])
+    for figure in figures:
+        if over := set(map(id, under[id(figure)])):
+            first = next((place for place, region in enumerate(ordered) if id(region) in over), len(ordered))
+            ordered.insert(first, figure)
+    return ordered
+
+
+def _figures(regions: list[Region], filled: list[Region], page: pymupdf.Rect) -> list[Region]:
+    """Pictures without text of their own: no specks, and none that text is printed on as on paper."""
+    known = set(map(id, filled))
+    found: list[Region] = []
+    for region in regions:
+        if region.kind != "picture" or id(region) in known or min(_sides(region.box)) < SMALLEST_FIGURE:
+            continue
+        is_paper = inside_share(tuple(page), region.box) > PAPER_SHARE and any(
+            inside_share(other.box, region.box) > INSIDE_SHARE for other in filled
+        )
+        if not is_paper and not any(inside_share(region.box, other.box) > INSIDE_SHARE for other in filled + found):
+            found.append(region)
+    return found
+
+
+def _sides(box: Box) -> tuple[float, float]:
+    return box[2] - box[0], box[3] - box[1]
+
+
 def _is_aside(region: Region) -> bool:
-    return region.kind not in _FIGURES and all(line.pose.turn for line in region.lines)
+    return bool(region.lines) and region.kind not in _FIGURES and all(line.pose.turn for line in region.lines)
 
 
 def union(boxes: list[Box]) -> Box:

@@ -19,16 +19,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pdfbatch.documents.layout.furniture import body_of
-from pdfbatch.documents.layout.markdown import page_markdown
-from pdfbatch.documents.layout.regions import regions_of
 from pdfbatch.documents.ocr import orientation
 from pdfbatch.documents.ocr.decode import decode
 from pdfbatch.documents.ocr.orientation import Boxes, line_height
-from pdfbatch.documents.ocr.searchable import Line, searchable
+from pdfbatch.documents.ocr.searchable import Line
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import INK_CONTRAST, POINTS_PER_INCH, Pixels, Tile, ink_box, own_dpi, tiles
-from pdfbatch.documents.pdf.upright import UprightPage
 
 DPI = 200
 SMALL_PAGE = 1600
@@ -47,46 +43,22 @@ NO_BOXES = np.zeros((0, 4, 2), np.float32)
 
 
 @dataclass(frozen=True)
-class ScanText:
-    """What was read on a page. `turned`: how far its picture had to be turned clockwise, degrees; `confidence`: the
-    recogniser's own, 0 to 1, the mean over the letters (1.0 for a blank page)."""
-
-    markdown: str
-    turned: int
-    confidence: float
-    words: int
-
-
-@dataclass(frozen=True)
 class Reading:
-    """An upright picture of `scale` pixels per point, the lines on it, and how far it was turned clockwise, degrees."""
+    """An upright picture of `scale` pixels per point, the lines on it, and how far it was turned clockwise, degrees.
+
+    `clip` is the part of the page that it shows: left, top, right, bottom in points of the page before that turn.
+    """
 
     pixels: Pixels
     scale: float
     lines: list[Line]
     turned: int
+    clip: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
 def available() -> bool:
     """Whether this installation can read scans. Loads nothing."""
     return len(_models()) == 2
-
-
-def read_scan(page: pymupdf.Page, keep_headers: bool = False) -> ScanText:
-    """Read the page's picture. Raises raster.TooLarge for one that cannot be unpacked."""
-    parts: list[str] = []
-    lines: list[Line] = []
-    turned = 0
-    for reading in read_pieces(page):
-        parts.append(_markdown(reading, keep_headers))
-        lines += reading.lines
-        turned = reading.turned
-    if _runs_backwards(page, turned):
-        parts.reverse()
-    letters = sum(len(line.text) for line in lines)
-    sure = sum(line.sure * len(line.text) for line in lines) / letters if letters else 1.0
-    words = sum(len(line.text.split()) for line in lines)
-    return ScanText("\n\n".join(filter(None, parts)), turned, round(sure, 4), words)
 
 
 def read_pieces(page: pymupdf.Page) -> Iterator[Reading]:
@@ -96,7 +68,8 @@ def read_pieces(page: pymupdf.Page) -> Iterator[Reading]:
         reading = read_picture(tile.raster.pixels, tile.raster.scale, turned)
         if reading.lines:
             turned = reading.turned
-        yield replace(reading, lines=[line for line in reading.lines if _belongs(line, reading, tile)])
+        lines = [line for line in reading.lines if _belongs(line, reading, tile)]
+        yield replace(reading, lines=lines, clip=tuple(tile.raster.clip))
 
 
 def _belongs(line: Line, reading: Reading, tile: Tile) -> bool:
@@ -110,7 +83,8 @@ def _belongs(line: Line, reading: Reading, tile: Tile) -> bool:
     return tile.first <= start + along / reading.scale < tile.last or tile.whole
 
 
-def _runs_backwards(page: pymupdf.Page, turned: int) -> bool:
+def runs_backwards(page: pymupdf.Page, turned: int) -> bool:
+    """Whether the last piece of a strip is to be read first."""
     return _is_backwards(page.rect.height >= page.rect.width, turned)
 
 
@@ -159,15 +133,6 @@ def is_text(line: Line) -> bool:
     if letters == 0:
         return False
     return line.sure >= (MIN_SURE if letters > 3 else MIN_SURE_SCRAP)
-
-
-def _markdown(reading: Reading, keep_headers: bool) -> str:
-    if not reading.lines:
-        return ""
-    with searchable(reading.pixels, reading.scale, reading.lines) as document:
-        regions = regions_of(UprightPage(document[0]))
-        body = regions if keep_headers else body_of(regions)[0]
-        return page_markdown(body or regions)
 
 
 def _fitted(crop: Pixels, box: npt.NDArray[np.float32]) -> tuple[float, float, float, float]:

@@ -36,7 +36,7 @@ class Line(NamedTuple):
 
 def searchable(pixels: Pixels, scale: float, lines: Sequence[Line]) -> pymupdf.Document:
     """An in-memory document of one page of the size that `scale`, pixels per point, gives, within bounds."""
-    scale = max(pixels.shape[:2]) / min(max(max(pixels.shape[:2]) / scale, SHORTEST), LONGEST)
+    scale = page_scale(pixels, scale)
     document = pymupdf.open()
     page = document.new_page(width=pixels.shape[1] / scale, height=pixels.shape[0] / scale)
     page.insert_image(page.rect, stream=_jpeg(pixels, scale))
@@ -44,6 +44,11 @@ def searchable(pixels: Pixels, scale: float, lines: Sequence[Line]) -> pymupdf.D
     for line in lines:
         _lay(page, font, line, scale)
     return document
+
+
+def page_scale(pixels: Pixels, scale: float) -> float:
+    """Pixels per point of the page that `searchable` makes."""
+    return float(max(pixels.shape[:2])) / min(max(max(pixels.shape[:2]) / scale, SHORTEST), LONGEST)
 
 
 def _lay(page: pymupdf.Page, font: pymupdf.Font, line: Line, scale: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
+POINTS_PER_INCH = 72
 LONGEST_SIDE = 3000.0
 """Points; a page with a longer side is looked at from further away, unless its letters would become too small."""
 MOST_PIXELS = 12e6
@@ -60,10 +61,21 @@ class UprightPage:
         return textpage.extractDICT()
 
     def get_pixmap(self) -> pymupdf.Pixmap:
+        return self._page.get_pixmap(matrix=self._shown())
+
+    def draw(self, box: tuple[float, float, float, float], dpi: float) -> pymupdf.Pixmap:
+        """The part of the page in `box`, points of `rect`, at `dpi` of the page as it is printed."""
+        zoom = dpi / POINTS_PER_INCH / self.scale
+        clip = pymupdf.Rect(box) * ~self._shown()
+        matrix = self._shown() * pymupdf.Matrix(zoom, zoom)
+        return self._page.get_pixmap(matrix=matrix, clip=clip, colorspace=pymupdf.csRGB, alpha=False)
+
+    def _shown(self) -> pymupdf.Matrix:
+        """From the page as pymupdf shows it to the points of `rect`."""
         high = -self.scale if self._pose.mirrored else self.scale
         matrix = pymupdf.Matrix((self._pose.turn - self._page.rotation) % 360) * pymupdf.Matrix(self.scale, high)
         corner = (self._page.rect * matrix).tl
-        return self._page.get_pixmap(matrix=matrix * pymupdf.Matrix(1, 0, 0, 1, -corner.x, -corner.y))
+        return matrix * pymupdf.Matrix(1, 0, 0, 1, -corner.x, -corner.y)
 
     def widgets(self) -> Iterator[Any]:
         """None: the text of form fields is on the page; only the model's check boxes would come from here."""
