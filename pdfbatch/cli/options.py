@@ -69,6 +69,9 @@ FailuresInARow = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.")]
 Changed = Annotated[bool, typer.Option("--changed", help="Convert again what changed since.")]
+Below = Annotated[
+    float, typer.Option("--below", min=0, max=1, help="Also documents with a page whose score is lower than this.")
+]
 AllFailures = Annotated[
     bool,
     typer.Option("--all-failures", help="Also try what failed for a reason that no other try mends, as encrypted."),

@@ -15,6 +15,7 @@ from pdfbatch.cli.outside import now, say
 def retry_failures(
     output: o.Output,
     reason: o.Reasons = None,
+    below: o.Below = 0.0,
     all_failures: o.AllFailures = False,
     engine: o.RetryEngineName = "",
     local: Annotated[bool, typer.Option("--local", help="Retry on this machine, not on a fleet.")] = False,
@@ -74,6 +75,7 @@ def retry_failures(
             options=read,
             all_failures=all_failures,
             retry=reason or (),
+            below=below,
             workers=workers,
             instance_types=instance_type,
             on_demand=on_demand,
@@ -92,7 +94,11 @@ def retry_failures(
         return
     reads = pinned(engine, model)
     wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model)
-    begun = begin_retry(source, store, wanted, reason or [], now)
+    begun = begin_retry(source, store, wanted, reason or [], now, below)
     if begun.how == "nothing":
-        say("nothing to retry: no document failed" + (" for this reason" if reason else ""))
+        say(
+            "nothing to retry: no document failed"
+            + (" for this reason" if reason else "")
+            + (f", and no page is below {below:g}" if below else "")
+        )
     run_slice(begun, 0, source, store, processes, json)

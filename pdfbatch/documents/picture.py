@@ -28,11 +28,12 @@ CLEAR_SHARE = 0.7
 
 
 class Drawn(NamedTuple):
-    """`turned`: how far the page was turned clockwise, degrees, beyond what its /Rotate says."""
+    """`turned`: how far the page was turned clockwise, degrees, beyond what its /Rotate says; `rotation`: both."""
 
     pixels: Pixels
     dpi: float
     turned: int
+    rotation: int = 0
 
 
 def draw_page(path: str, number: int, dpi: float, side: int) -> Drawn | PageResult:
@@ -52,9 +53,9 @@ def _drawn(path: str, number: int, dpi: float | None, side: int) -> Drawn | Page
         try:
             page = open_document(path)[number - 1]
             if dpi is None:
-                return _plain(rasterise(page, dpi=math.inf, max_side=side), 0)
+                return _plain(rasterise(page, dpi=math.inf, max_side=side), 0, page.rotation)
             least = POINTS_PER_INCH * side / max(page.rect.width, page.rect.height, 1.0)
-            return _plain(rasterise(page, max(dpi, least)), _turn(page))
+            return _plain(rasterise(page, max(dpi, least)), _turn(page), page.rotation)
         except Exception as error:
             forget(path)
             return PageResult(number=number, reason=reason_of(error), detail=detail_of(error))
@@ -62,9 +63,9 @@ def _drawn(path: str, number: int, dpi: float | None, side: int) -> Drawn | Page
             give_back_memory(at_once=True)
 
 
-def _plain(raster: Raster, turned: int) -> Drawn:
+def _plain(raster: Raster, turned: int, rotation: int) -> Drawn:
     pixels = np.ascontiguousarray(np.rot90(raster.pixels, k=-turned // 90))
-    return Drawn(pixels, raster.scale * POINTS_PER_INCH, turned)
+    return Drawn(pixels, raster.scale * POINTS_PER_INCH, turned, (rotation + turned) % 360)
 
 
 def _turn(page: pymupdf.Page) -> int:

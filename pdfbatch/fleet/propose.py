@@ -82,7 +82,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
     if request.retry is None:
         return remaining(source, output, now, redo_changed=request.redo_changed, all_failures=request.all_failures)
     asked = request.all_failures or bool(request.retry)
-    return remaining_failures(source, output, request.retry, now, all_failures=asked)
+    return remaining_failures(source, output, request.retry, now, all_failures=asked, below=request.below)
 
 
 def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) -> LaunchRequest:

@@ -39,6 +39,8 @@ class LaunchRequest:
     all_failures: bool = False
     """Also documents that failed for a reason that no other try mends."""
     retry: Sequence[Reason] | None = None
+    below: float = 0.0
+    """Of a retry: documents with a page whose score is lower are read again too."""
     """A run over what failed, for these reasons (none given: for any); None: over what is left."""
     names: Names = field(default_factory=Names)
     workers: int = DEFAULT_WORKERS

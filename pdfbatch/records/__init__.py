@@ -4,7 +4,7 @@ A run's state lies under `OUT/.pdfbatch/RUN/`; the Markdown itself lies beside i
 All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 """
 
-from pdfbatch.records.base import main_reason, ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record
+from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.keys import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
@@ -15,12 +15,13 @@ from pdfbatch.records.keys import (
     is_pdf_key,
     output_key,
 )
-from pdfbatch.records.page import Heading, (
+from pdfbatch.records.page import (
     Box,
     Cell,
     Checkpoint,
     DocumentElements,
     Element,
+    Heading,
     Label,
     Page,
     PageResult,
@@ -51,7 +52,7 @@ from pdfbatch.records.run import (
     boot_of,
 )
 
-__all__ = ["main_reason","Heading",
+__all__ = [
     "CURRENT_RUN_KEY",
     "ENVIRONMENTAL",
     "FINAL_ENDINGS",
@@ -70,6 +71,7 @@ __all__ = ["main_reason","Heading",
     "Ending",
     "FailureList",
     "FleetRecord",
+    "Heading",
     "Heartbeat",
     "Label",
     "Life",
@@ -94,6 +96,7 @@ __all__ = ["main_reason","Heading",
     "figures_link",
     "figures_prefix",
     "is_pdf_key",
+    "main_reason",
     "output_key",
     "plain_text",
 ]

@@ -83,6 +83,14 @@ class CurrentRun(Record):
 OutcomeKind = Literal["ok", "partial", "failed"]
 
 
+class DoubtfulPage(NamedTuple):
+    """A page that was read and may be wrong: its document's key, its number, its score from 0 to 1."""
+
+    key: str
+    page: int
+    score: float
+
+
 class Outcome(Record):
     """One ledger line: what became of one document."""
 
@@ -94,6 +102,10 @@ class Outcome(Record):
     flagged_pages: list[tuple[int, str]] = []
     read_by: dict[str, int] = {}
     """Pages by what read them, as in `PageResult.read_by`."""
+    scores: dict[str, int] = {}
+    """Read pages by score, cut to a tenth."""
+    doubtful: list[DoubtfulPage] = []
+    """The worst of them."""
     engine: str = ""
     seconds: float = 0.0
     output: str | None = None
@@ -134,6 +146,10 @@ class Counts(Record):
     """Pages that this process tried itself."""
     read_by: dict[str, int] = {}
     """Pages by what read them, as in `PageResult.read_by`."""
+    scores: dict[str, int] = {}
+    """Read pages by score, as in `Outcome.scores`."""
+    doubtful: list[DoubtfulPage] = []
+    """The worst of them."""
     reasons: dict[str, int] = {}
 
     @property

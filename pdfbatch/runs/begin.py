@@ -93,14 +93,19 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
 
 
 def begin_retry(
-    source: Store, output: Store, wanted: Request, reasons: Iterable[Reason], clock: Callable[[], datetime]
+    source: Store,
+    output: Store,
+    wanted: Request,
+    reasons: Iterable[Reason],
+    clock: Callable[[], datetime],
+    below: float = 0.0,
 ) -> Begun:
     """A new run over what failed in all runs so far.
 
     Raises:
         PdfbatchError: a run on this output is alive.
     """
-    rest = remaining_failures(source, output, reasons, clock(), all_failures=True)
+    rest = remaining_failures(source, output, reasons, clock(), all_failures=True, below=below)
     fresh = _freeze(source, output, wanted, rest.documents, rest.skipped, clock()).model_copy(
         update={"retry_of": rest.retry_of}
     )
@@ -123,15 +128,16 @@ def remaining(source: Store, output: Store, now: datetime, *, redo_changed: bool
 
 
 def remaining_failures(
-    source: Store, output: Store, reasons: Iterable[Reason], now: datetime, *, all_failures: bool
+    source: Store, output: Store, reasons: Iterable[Reason], now: datetime, *, all_failures: bool, below: float = 0.0
 ) -> Remaining:
-    """What failed in all runs so far, for these reasons (none given: for any). Writes nothing.
+    """What failed in all runs so far, for these reasons (none given: for any), and what has a page whose score is lower
+    than `below`. Writes nothing.
 
     Raises:
         PdfbatchError: a run on this output is alive.
     """
     before = _ended_run(output, now)
-    selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons))
+    selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons), below)
     return _worth_a_try(selection, before, all_failures)._replace(retry_of=before.run if before else None)
 
 

@@ -90,6 +90,8 @@ class Final(NamedTuple):
     attempt: int
     pages: int
     run: str
+    lowest: float = 1.0
+    """The lowest score of a page that was read."""
 
 
 def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
@@ -99,11 +101,15 @@ def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
     """
     finals: dict[str, Final] = {}
     for run, line in lines:
-        final = Final(line.outcome, line.reason, line.etag, line.attempt, line.pages, run)
+        final = Final(line.outcome, line.reason, line.etag, line.attempt, line.pages, run, _lowest(line))
         known = finals.get(line.key)
         if known is None or _rank(final) > _rank(known):
             finals[line.key] = final
     return finals
+
+
+def _lowest(line: Outcome) -> float:
+    return min((page.score for page in line.doubtful), default=1.0)
 
 
 def _rank(final: Final) -> tuple[int, int, str]:

@@ -9,9 +9,22 @@ from typing import Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pdfbatch.errors import NotFound
-from pdfbatch.records import Boot, Counts, DoneMark, FleetRecord, Heartbeat, Machine, Manifest, Record, RunKeys, boot_of
+from pdfbatch.records import (
+    Boot,
+    Counts,
+    DoneMark,
+    DoubtfulPage,
+    FleetRecord,
+    Heartbeat,
+    Machine,
+    Manifest,
+    Record,
+    RunKeys,
+    boot_of,
+)
 from pdfbatch.runs import stays
 from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.scores import worst
 from pdfbatch.runs.signs import age_seconds, has_ended, is_alive, moment
 from pdfbatch.runs.stays import History
 from pdfbatch.store import Store
@@ -42,6 +55,10 @@ class PageCounts(BaseModel):
     here: int | None = None
     """That the last process of each slice tried itself, in the run's `seconds`; `read` has those of all processes."""
     read_by: dict[str, int] = {}
+    scores: dict[str, int] = {}
+    """Of pages of whole documents, by score cut to a tenth."""
+    doubtful: list[DoubtfulPage] = []
+    """The worst of them."""
 
 
 class WorkerStatus(BaseModel):
@@ -155,9 +172,11 @@ def summarise(
     counts = [_counts(history) for history in past]
     reasons: Counter[str] = Counter()
     read_by: Counter[str] = Counter()
+    scores: Counter[str] = Counter()
     for count in counts:
         reasons.update(count.reasons)
         read_by.update(count.read_by)
+        scores.update(count.scores)
     state = _run_state(workers) if fleet is None else _fleet_state(workers)
     return RunStatus(
         run=manifest.run,
@@ -180,6 +199,8 @@ def summarise(
             resumed=sum(count.pages_resumed for count in counts),
             here=sum(count.pages_here for count in counts),
             read_by=dict(read_by.most_common()),
+            scores=dict(sorted(scores.items())),
+            doubtful=worst(page for count in counts for page in count.doubtful),
         ),
         reasons=dict(reasons.most_common()),
         workers=workers,

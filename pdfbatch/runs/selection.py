@@ -46,13 +46,19 @@ def what_is_left(
 
 
 def what_failed(
-    inputs: Iterable[Entry], outputs: Mapping[str, str], history: Mapping[str, Final], reasons: frozenset[Reason]
+    inputs: Iterable[Entry],
+    outputs: Mapping[str, str],
+    history: Mapping[str, Final],
+    reasons: frozenset[Reason],
+    below: float = 0.0,
 ) -> Selection:
-    """Every document whose final outcome is failed or partial, for one of the reasons (none given: for any)."""
+    """Every document whose final outcome is failed or partial, for one of the reasons (none given: for any), and every
+    one with a page whose score is lower than `below`."""
     entries = {entry.key: entry for entry in inputs}
     documents, hopeless = [], dict[str, Reason]()
     for key, past in sorted(history.items(), key=lambda item: item[0].encode()):
-        if past.outcome == "ok" or (reasons and past.reason not in reasons):
+        has_failed = past.outcome != "ok" and (not reasons or past.reason in reasons)
+        if not has_failed and past.lowest >= below:
             continue
         # An input that is gone stays in the run, so that its outcome becomes `missing` instead of silence.
         entry = entries.get(key, Entry(key, 0, past.etag))

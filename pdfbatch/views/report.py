@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.runs.report import Report, Retried, Spent, Waste
-from pdfbatch.views.words import at, duration, money, plural, readers, reasons, skipped, some
+from pdfbatch.views.words import at, duration, money, plural, readers, reasons, scores, skipped, some
 
 
 def report_screen(report: Report) -> RenderableType:
@@ -31,6 +31,12 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
     ]
     if pages.read_by:
         facts.append(("read by", readers(pages.read_by, report.engine)))
+    if pages.scores:
+        facts.append(("scores", scores(pages.scores)))
+    if pages.doubtful:
+        facts.append(
+            ("worst pages", Text(some([f"{key} p. {page} ({score:.2f})" for key, page, score in pages.doubtful])))
+        )
     if report.reasons:
         facts.append(("failures", Text(reasons(report.reasons), style="yellow")))
     if report.stopped:

@@ -14,7 +14,7 @@ from rich.text import Text
 from pdfbatch.records import Heartbeat, Outcome, RunKeys
 from pdfbatch.runs.progress import RunStatus
 from pdfbatch.runs.verify import Verdict
-from pdfbatch.views.words import SHOWN_KEYS, duration, plural, readers, reasons, some
+from pdfbatch.views.words import SHOWN_KEYS, duration, plural, readers, reasons, scores, some
 
 _PLAIN_SECONDS = 5.0
 
@@ -115,6 +115,8 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
     facts.add_row("pages", Text(figures))
     if pages.read_by:
         facts.add_row("read by", Text(readers(pages.read_by, status.engine)))
+    if pages.doubtful:
+        facts.add_row("scores", Text(scores(pages.scores)))
     if status.model:
         facts.add_row("model", Text(status.model))
     facts.add_row("Markdown", Text(status.output))

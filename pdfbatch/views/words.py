@@ -90,6 +90,15 @@ def reasons(counts: dict[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
+def scores(counts: dict[str, int]) -> str:
+    """Pages by score, the best first, in four steps: `0.9 to 1: 62, 0.5 to 0.7: 1`."""
+    steps = [("0.9 to 1", 0.9, 2.0), ("0.7 to 0.9", 0.7, 0.9), ("0.5 to 0.7", 0.5, 0.7), ("below 0.5", 0.0, 0.5)]
+    told = {
+        name: sum(count for score, count in counts.items() if low <= float(score) < high) for name, low, high in steps
+    }
+    return ", ".join(f"{name}: {count:,}" for name, count in told.items() if count)
+
+
 def readers(read_by: dict[str, int], engine: str) -> str:
     """Pages by what read them; for `auto`, how many of them did not need the model."""
     told = reasons({_READERS.get(name, name): count for name, count in read_by.items()})

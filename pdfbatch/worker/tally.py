@@ -5,8 +5,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from pdfbatch.records import Counts, Outcome, PageResult
+from pdfbatch.records import Counts, DoubtfulPage, Outcome, PageResult
 from pdfbatch.runs.progress import eta_seconds, weight
+from pdfbatch.runs.scores import worst
 
 _RATE_WINDOW_SECONDS = 60.0
 
@@ -20,6 +21,8 @@ class Tally:
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._read_by: Counter[str] = Counter()
+        self._scores: Counter[str] = Counter()
+        self._doubtful: list[DoubtfulPage] = []
         self._pages_read = self._pages_failed = self._pages_resumed = self._pages_here = 0
         self._started = time.monotonic()
         self._recent: deque[float] = deque()
@@ -69,6 +72,8 @@ class Tally:
 
     def _count(self, outcome: Outcome) -> None:
         self._outcomes[outcome.outcome] += 1
+        self._scores.update(outcome.scores)
+        self._doubtful = worst([*self._doubtful, *outcome.doubtful])
         if outcome.reason is not None:
             self._reasons[outcome.reason] += 1
 
@@ -85,6 +90,8 @@ class Tally:
                 pages_resumed=self._pages_resumed,
                 pages_here=self._pages_here,
                 read_by=dict(self._read_by.most_common()),
+                scores=dict(sorted(self._scores.items())),
+                doubtful=self._doubtful,
                 reasons=dict(self._reasons.most_common()),
             )
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pdfbatch.documents.sandbox.children import Failure
 from pdfbatch.records import Heading, Outcome, PageResult, SourceDocument, main_reason, output_key
 from pdfbatch.runs.progress import weight
+from pdfbatch.runs.scores import by_tenth, doubtful
 
 
 class MadeBy(NamedTuple):
@@ -75,6 +76,8 @@ class Work:
             failed_pages=bad,
             flagged_pages=[(page.number, flag) for page in pages for flag in page.flags],
             read_by=dict(Counter(page.read_by for page in pages if page.read_by)),
+            scores=by_tenth(pages),
+            doubtful=doubtful(self.key, pages),
             engine=made_by.engine,
             seconds=round(seconds, 3),
             output=None if kind == "failed" else output_key(self.key),

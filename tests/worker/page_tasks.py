@@ -8,8 +8,10 @@ import signal
 import time
 from pathlib import Path
 
+from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import ChildEngine, PageTask
-from pdfbatch.records import PageResult, ReadOptions
+from pdfbatch.records import ReadOptions
+from tests.pages import page_of
 
 BAD_PAGE = 2
 
@@ -18,52 +20,52 @@ def engine(task: PageTask) -> ChildEngine:
     return ChildEngine(task.__name__, task)
 
 
-def note(path: str, number: int, options: ReadOptions) -> PageResult:
+def note(path: str, number: int, options: ReadOptions) -> PageRead:
     """Reads nothing, and notes beside the PDF that it was asked for this page."""
     with Path(path + ".read").open("a") as log:
         log.write(f"{number}\n")
-    return PageResult(number=number, markdown=f"{Path(path).name} page {number}", read_by="note")
+    return PageRead(page_of(f"{Path(path).name} page {number}", number, read_by="note"))
 
 
-def note_slowly(path: str, number: int, options: ReadOptions) -> PageResult:
+def note_slowly(path: str, number: int, options: ReadOptions) -> PageRead:
     time.sleep(0.03)
     return note(path, number, options)
 
 
-def segfault(path: str, number: int, options: ReadOptions) -> PageResult:
+def segfault(path: str, number: int, options: ReadOptions) -> PageRead:
     if number == BAD_PAGE:
         os.kill(os.getpid(), signal.SIGSEGV)
     return note(path, number, options)
 
 
-def segfault_once(path: str, number: int, options: ReadOptions) -> PageResult:
+def segfault_once(path: str, number: int, options: ReadOptions) -> PageRead:
     result = note(path, number, options)
     if number == BAD_PAGE and pages_read(Path(path)).count(BAD_PAGE) == 1:
         os.kill(os.getpid(), signal.SIGSEGV)
     return result
 
 
-def hang(path: str, number: int, options: ReadOptions) -> PageResult:
+def hang(path: str, number: int, options: ReadOptions) -> PageRead:
     if number == BAD_PAGE:
         while True:
             time.sleep(60)
     return note(path, number, options)
 
 
-def eat_memory(path: str, number: int, options: ReadOptions) -> PageResult:
+def eat_memory(path: str, number: int, options: ReadOptions) -> PageRead:
     eaten = []
     while number == BAD_PAGE:
         eaten.append(bytearray(64 << 20))
     return note(path, number, options)
 
 
-def raise_error(path: str, number: int, options: ReadOptions) -> PageResult:
+def raise_error(path: str, number: int, options: ReadOptions) -> PageRead:
     if number == BAD_PAGE:
         raise ValueError("no such glyph")
     return note(path, number, options)
 
 
-def raise_always(path: str, number: int, options: ReadOptions) -> PageResult:
+def raise_always(path: str, number: int, options: ReadOptions) -> PageRead:
     raise ValueError("no such device")
 
 

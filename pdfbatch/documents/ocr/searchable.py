@@ -48,7 +48,8 @@ def searchable(pixels: Pixels, scale: float, lines: Sequence[Line]) -> pymupdf.D
 
 def page_scale(pixels: Pixels, scale: float) -> float:
     """Pixels per point of the page that `searchable` makes."""
-    return float(max(pixels.shape[:2])) / min(max(max(pixels.shape[:2]) / scale, SHORTEST), LONGEST)
+    longest = float(max(pixels.shape[:2]))
+    return longest / min(max(longest / scale, SHORTEST), LONGEST)
 
 
 def _lay(page: pymupdf.Page, font: pymupdf.Font, line: Line, scale: float) -> None:

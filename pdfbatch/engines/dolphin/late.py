@@ -8,7 +8,8 @@ from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from pdfbatch.engines.base import PageOrder, PageRead, Reader
+from pdfbatch.documents.page_read import PageRead
+from pdfbatch.engines.base import PageOrder, Reader
 from pdfbatch.errors import PdfbatchError
 
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from pdfbatch.engines.base import PageOrder, PageRead
+from pdfbatch.documents.layout.figures import figure_name
+from pdfbatch.documents.page_read import PageRead
+from pdfbatch.engines.base import PageOrder
 from pdfbatch.engines.dolphin.decode import Ending, Job, Pixels, Read
+from pdfbatch.engines.dolphin.elements import elements_of
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT
-from pdfbatch.engines.dolphin.markdown import ReadElement, page_markdown
+from pdfbatch.engines.dolphin.layout import Box as PixelBox
 from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared
-from pdfbatch.records import Element, PageResult, Picture, ReadOptions, Reason
+from pdfbatch.records import Box, Element, Label, PageResult, Picture, Reason
 
 READ_BY = "dolphin"
+POINTS_PER_INCH = 72
 _REASONS = {"nan": Reason.ENGINE_ERROR, "memory": Reason.OUT_OF_MEMORY, "looped": Reason.REPETITION}
 _DETAILS = {
     "nan": "the model gave no number (NaN)",
     "memory": "the device has too little memory for one element",
     "looped": "the model repeated itself without end, twice",
 }
+_SCORES: dict[Ending, float] = {"truncated": 0.5, "looped": 0.0, "nan": 0.0, "memory": 0.0}
+"""Of an element that did not end whole."""
 _PIXELS_PER_TOKEN, _PIXELS_PER_TABLE_TOKEN = 900, 450
 """Of an element's picture at the model's size; tables' marks are many tokens on little room. Rough: it only decides
 the order."""
@@ -80,44 +87,27 @@ class PageWork:
     def hear(self, index: int, read: Read, text: str) -> None:
         self._read[index] = (read, text)
 
-    def result(self, options: ReadOptions) -> PageRead:
+    def result(self) -> PageRead:
         """The page, though an element of it could not be read: what was read stays, and the reason is said."""
         assert self.prepared is not None
-        elements = [self._element(index, piece) for index, piece in enumerate(self._pieces)]
-        text = page_markdown(
-            [
-                ReadElement(
-                    element.label,
-                    element.text,
-                    piece.region.box,
-                    self.order.figures + element.figure if element.figure else "",
-                    piece.region.tags,
-                )
-                for element, piece in zip(elements, self._pieces, strict=True)
-            ],
-            options.keep_headers,
-            options.pipe_tables,
-        )
+        elements = [element for index, piece in enumerate(self._pieces) for element in self._elements(index, piece)]
         endings = [self._layout_ending, *(read.ending for read, _ in self._read.values())]
         worst = next((ending for ending in _REASONS if ending in endings), None)
+        prepared = self.prepared
         page = PageResult(
             number=self.order.number,
-            markdown=text.body,
-            head=text.head,
-            tail=text.tail,
-            is_open=text.is_open,
+            width=round(prepared.width * POINTS_PER_INCH / prepared.dpi, 1),
+            height=round(prepared.height * POINTS_PER_INCH / prepared.dpi, 1),
+            rotation=prepared.rotation,
             reason=_REASONS[worst] if worst else None,
             detail=_DETAILS[worst] if worst else "",
             read_by=READ_BY,
+            score=_score(elements, self._layout_ending),
             flags=self._flags + (["truncated"] if "truncated" in endings[1:] else []),
             elements=elements,
-            picture=Picture(width=self.prepared.width, height=self.prepared.height, dpi=round(self.prepared.dpi, 2)),
+            picture=Picture(width=prepared.width, height=prepared.height, dpi=round(prepared.dpi, 2)),
         )
-        figures = {
-            element.figure: piece.png
-            for element, piece in zip(elements, self._pieces, strict=True)
-            if element.figure is not None and piece.png is not None
-        }
+        figures = {name: piece.png for piece in self._pieces if piece.png is not None and (name := self._figure(piece))}
         return PageRead(self._stamped(page), figures)
 
     def forget_file(self) -> None:
@@ -127,22 +117,35 @@ class PageWork:
     def _stamped(self, page: PageResult) -> PageResult:
         return page.model_copy(update={"seconds": round(time.perf_counter() - self._began, 3)})
 
-    def _element(self, index: int, piece: Piece) -> Element:
+    def _elements(self, index: int, piece: Piece) -> list[Element]:
+        """What a region holds; where something is to be said of it, one element at least."""
         region = piece.region
         read, text = self._read.get(index, (None, ""))
         flags = [piece.flag] if piece.flag else []
         if read is not None:
             flags += [read.ending] if read.ending != "whole" else []
             flags += ["retried"] if read.retried else []
-        return Element(
-            label=region.label,
-            box=region.box,
-            order=region.order,
-            text=text,
-            tags=list(region.tags),
-            flags=flags,
-            figure=f"page-{self.order.number:04}-{region.order:03}.png" if piece.png is not None else None,
-        )
+        box = self._points(region.box)
+        elements = elements_of(region.label, text, box, self._figure(piece), region.tags)
+        if not elements and flags:
+            elements = [Element(label=Label.PARAGRAPH, box=box, source="dolphin", model_label=region.label)]
+        score = _SCORES.get(read.ending, 1.0) if read is not None else 1.0
+        return [element.model_copy(update={"flags": element.flags + flags, "score": score}) for element in elements]
+
+    def _figure(self, piece: Piece) -> str:
+        return figure_name(self.order.number, piece.region.order) if piece.png is not None else ""
+
+    def _points(self, box: PixelBox) -> Box:
+        assert self.prepared is not None
+        x0, y0, x1, y1 = (round(place * POINTS_PER_INCH / self.prepared.dpi, 1) for place in box)
+        return (x0, y0, x1, y1)
+
+
+def _score(elements: Sequence[Element], layout: Ending) -> float:
+    """The mean over the elements, each as much as it holds; a layout that was cut short makes the page doubtful."""
+    weights = [max(1, len(element.text)) for element in elements]
+    mean = sum(weight * element.score for weight, element in zip(weights, elements, strict=True)) / max(1, sum(weights))
+    return round((mean if elements else 1.0) * _SCORES.get(layout, 1.0), 3)
 
 
 def expected_tokens(picture: Pixels, prompt: str) -> int:

@@ -18,8 +18,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
-from pdfbatch.engines.base import PageOrder, PageRead
+from pdfbatch.engines.base import PageOrder
 from pdfbatch.engines.dolphin.decode import Decoder, Job, Pixels, Read
 from pdfbatch.engines.dolphin.layout import LAYOUT_PROMPT, TABLE_PROMPT
 from pdfbatch.engines.dolphin.loops import MIN_SPAN, TABLE_SPAN
@@ -27,7 +28,7 @@ from pdfbatch.engines.dolphin.model import Dolphin
 from pdfbatch.engines.dolphin.page import PageWork, expected_tokens
 from pdfbatch.engines.dolphin.tasks import Cut, Prepared, cut_page, prepare_page
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import PageResult, ReadOptions
+from pdfbatch.records import ReadOptions
 
 T = TypeVar("T")
 
@@ -166,9 +167,9 @@ class DolphinReader:
 
         done.add_done_callback(follow)
 
-    def _drawn(self, page: PageWork, drawn: PageResult | Prepared) -> None:
-        if isinstance(drawn, PageResult):
-            self._leave(page, PageRead(drawn, {}))
+    def _drawn(self, page: PageWork, drawn: PageRead | Prepared) -> None:
+        if isinstance(drawn, PageRead):
+            self._leave(page, drawn)
             return
         page.prepared = drawn._replace(layout=_NOTHING)
         if self._draining:
@@ -178,7 +179,7 @@ class DolphinReader:
 
     def _laid_out(self, page: PageWork, read: Read) -> None:
         if failure := page.layout_failure(read):
-            self._leave(page, PageRead(failure, {}))
+            self._leave(page, PageRead(failure))
             return
         page.layout = self._dolphin.words.text(read.tokens)
         self._laid.append(page)
@@ -213,7 +214,7 @@ class DolphinReader:
             self._finish(page)
 
     def _finish(self, page: PageWork) -> None:
-        self._leave(page, page.result(self._options))
+        self._leave(page, page.result())
 
     def _decode(
         self,

@@ -1,12 +1,14 @@
-"""Tables as the model writes them: HTML, mended where it is broken, or a pipe table where no cell spans. Pure."""
+"""Tables as the model writes them, HTML that may be broken, to cells. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from html import unescape
 
 from pdfbatch.engines.dolphin.formulas import segments
-from pdfbatch.engines.dolphin.prose import EMPHASIS
+from pdfbatch.engines.dolphin.prose import span_of
+from pdfbatch.records import Cell, Span
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})((?:\s[^<>]*|/)?)>")
 _BEGUN = re.compile(r"</?(?:(?:t(?:[rdh]|ab?l?e?|h?ea?d?|body|foot)?|su[bp]?|br?|i|em|strong)(?:\s[^<>]*)?)?$")
@@ -17,6 +19,16 @@ _SECTIONS = frozenset(["thead", "tbody", "tfoot"])
 _CELLS = frozenset(["td", "th", "caption"])
 _STRUCTURE = _SECTIONS | _CELLS | {"tr", "table"}
 _INLINE = frozenset(["b", "i", "em", "strong", "sub", "sup", "u", "s"])
+_STYLES = {
+    "b": "bold",
+    "strong": "bold",
+    "i": "italic",
+    "em": "italic",
+    "sub": "lowered",
+    "sup": "raised",
+    "s": "struck",
+}
+_MOST_COLUMNS = 200
 _IGNORED = frozenset(["p", "div", "span", "font", "colgroup", "col", "html", "body"])
 """Say nothing that Markdown could show; their text is kept."""
 
@@ -44,17 +56,77 @@ def tables_of(text: str) -> Iterator[tuple[bool, str]]:
     yield from mender.finished()
 
 
-def pipe_table(table: str) -> str | None:
-    """A mended table as a pipe table, its first row the header; None where a cell spans, or a table is in a cell."""
-    if re.search(r"(?:row|col)span=\"(?!1\")|<caption>|.<table>", table, re.DOTALL):
-        return None
-    rows = [re.findall(r"<t[dh][^<>]*>(.*?)</t[dh]>", row, re.DOTALL) for row in re.split("<tr>", table)[1:]]
-    rows = [[_cell(cell) for cell in row] for row in rows if row]
-    columns = max(map(len, rows), default=0)
-    if columns == 0:
-        return None
-    lines = [f"| {' | '.join(row + [''] * (columns - len(row)))} |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * columns, *lines[1:]])
+def cells_of(table: str) -> list[Cell]:
+    """The cells of a mended table, each at its place in the grid. A table in a cell is text there."""
+    taken: set[tuple[int, int]] = set()
+    cells: list[Cell] = []
+    rows = _rows(table)
+    for number, row in enumerate(rows):
+        column = 0
+        for html, tag, wide, high in row:
+            while (number, column) in taken:
+                column += 1
+            wide, high = min(max(1, wide), _MOST_COLUMNS), min(max(1, high), len(rows) - number)
+            taken |= {(number + down, column + across) for down in range(high) for across in range(wide)}
+            cells.append(
+                Cell(row=number, column=column, rows=high, columns=wide, header=tag == "th", spans=_spans(html))
+            )
+            column += wide
+    return cells
+
+
+def _rows(table: str) -> list[list[tuple[str, str, int, int]]]:
+    """Of each cell its HTML, its tag, and how many columns and rows it spans."""
+    rows: list[list[tuple[str, str, int, int]]] = []
+    depth, begun, tag, spans = 0, 0, "", {"colspan": 1, "rowspan": 1}
+    in_head = False
+    for match in _TAG.finditer(table):
+        name, closing = match.group(2).lower(), match.group(1) == "/"
+        depth += (-1 if closing else 1) if name == "table" else 0
+        if depth != 1:
+            continue
+        in_head = not closing if name == "thead" else in_head
+        if name == "tr" and not closing:
+            rows.append([])
+        elif name in _CELLS and not closing:
+            begun, tag = match.end(), "th" if in_head else name
+            spans = {"colspan": 1, "rowspan": 1} | {key: int(count) for key, count in _SPAN.findall(match.group(3))}
+        elif name in ("td", "th") and rows:
+            rows[-1].append((table[begun : match.start()], tag, spans["colspan"], spans["rowspan"]))
+    return [row for row in rows if row]
+
+
+def caption_of(table: str) -> list[Span]:
+    """What a mended table's own caption says."""
+    found = re.search(r"<caption>(.*?)</caption>", table, re.DOTALL)
+    return _spans(found.group(1)) if found else []
+
+
+def _spans(html: str) -> list[Span]:
+    """The text of a cell in its styles; line breaks stay, other blanks are single."""
+    spans: list[Span] = []
+    styles: dict[str, bool] = {}
+    place = 0
+    html = re.sub(r"<br>", "\n", re.sub(r"[^\S\n]*\n\s*", "\n", html.strip()))
+    for match in _TAG.finditer(html):
+        spans += _styled(html[place : match.start()], styles)
+        place = match.end()
+        style = _STYLES.get(match.group(2).lower())
+        if style:
+            styles[style] = match.group(1) != "/"
+        elif match.group(2).lower() in _STRUCTURE and spans and not spans[-1].text.endswith((" ", "\n")):
+            spans.append(Span(text=" "))
+    return spans + _styled(html[place:], styles)
+
+
+def _styled(html: str, styles: Mapping[str, bool]) -> list[Span]:
+    text = re.sub(r"[^\S\n]+", " ", unescape(html))
+    shown = {style: True for style, is_on in styles.items() if is_on}
+    return [
+        span.model_copy(update=shown) if not span.math else span
+        for segment in segments(text)
+        if (span := span_of(segment, segment.text)).text
+    ]
 
 
 class _Mender:
@@ -155,9 +227,3 @@ class _Mender:
                 return
         if text:
             self._done.append((table, text))
-
-
-def _cell(html: str) -> str:
-    text = " ".join(re.sub(r"[^\S\n]*\n\s*", "<br>", html.strip()).split())
-    parts = (part.text if part.formula else EMPHASIS.sub(r"\\*", part.text) for part in segments(text))
-    return "".join(parts).replace("|", r"\|")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, Region, parse, prompt_for, regions
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
@@ -27,7 +28,8 @@ TINY = 3
 
 class Prepared(NamedTuple):
     """A page that was drawn. `file` holds its pixels, RGB, row by row; `layout` is its picture for the layout prompt,
-    not yet padded; `turned` is how far it was turned clockwise to stand upright, degrees."""
+    not yet padded; `turned` is how far it was turned clockwise to stand upright, degrees, and `rotation` the same with
+    its /Rotate."""
 
     file: str
     width: int
@@ -35,6 +37,7 @@ class Prepared(NamedTuple):
     dpi: float
     layout: Pixels
     turned: int = 0
+    rotation: int = 0
 
 
 class Piece(NamedTuple):
@@ -60,7 +63,7 @@ class Cut(NamedTuple):
 
 def prepare_page(
     path: str, number: int, options: ReadOptions, side: int, scratch: str, text_layer: bool
-) -> PageResult | Prepared:
+) -> PageRead | Prepared:
     """Draws page `number` (from 1) of the PDF at `path` into a file in the folder `scratch`, which `cut_page` deletes.
 
     A result instead is final: the page is blank, or could not be drawn, or, with `text_layer`, its text layer was
@@ -69,19 +72,19 @@ def prepare_page(
     from pdfbatch.documents.picture import draw_page, draw_page_to_side
     from pdfbatch.engines.dolphin.images import is_blank
 
-    if text_layer and (result := _by_layer(path, number, options)):
-        return result
+    if text_layer and (read := _by_layer(path, number)):
+        return read
     if options.as_published:
         drawn = draw_page_to_side(path, number, side)
     else:
         drawn = draw_page(path, number, options.dpi, side)
     if isinstance(drawn, PageResult):
-        return drawn
+        return PageRead(drawn)
     if is_blank(drawn.pixels):
-        return PageResult(number=number, read_by="blank")
+        return PageRead(PageResult(number=number, read_by="blank"))
     layout = _fitted(drawn.pixels, side, options)
     height, width = drawn.pixels.shape[:2]
-    return Prepared(_written(drawn.pixels, scratch), width, height, drawn.dpi, layout, drawn.turned)
+    return Prepared(_written(drawn.pixels, scratch), width, height, drawn.dpi, layout, drawn.turned, drawn.rotation)
 
 
 def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: int, first: int = 0) -> Cut:
@@ -109,12 +112,12 @@ def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: i
             Path(prepared.file).unlink(missing_ok=True)
 
 
-def _by_layer(path: str, number: int, options: ReadOptions) -> PageResult | None:
+def _by_layer(path: str, number: int) -> PageRead | None:
     """None where the page's picture must be read."""
     from pdfbatch.documents.reading import read_page
 
-    result = read_page(path, number, options, ocr=False)
-    return None if result.reason is Reason.NEEDS_OCR else result
+    read = read_page(path, number, ocr=False)
+    return None if read.page.reason is Reason.NEEDS_OCR else read
 
 
 def _written(pixels: Pixels, scratch: str) -> str:

@@ -1,10 +1,9 @@
-from pdfbatch.documents.layout.furniture import body_of
-from pdfbatch.documents.layout.markdown import page_markdown
 from pdfbatch.documents.layout.regions import Region, union
-from pdfbatch.documents.layout.styling import styled
+from pdfbatch.documents.layout.spans import spans_of
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.textlayer.lines import Line, Piece
 from tests.documents.test_unwrap import line
+from tests.pages import regions_markdown
 
 
 def region(kind: str, *lines: Line) -> Region:
@@ -41,49 +40,49 @@ def test_headings_take_their_level_from_their_number():
         region("section-header", line("1 Introduction", y=40)),
         region("section-header", line("4.2. Analysis", y=80)),
     ]
-    assert page_markdown(regions) == "# A Title of Words\n\n## 1 Introduction\n\n### 4.2. Analysis"
+    assert regions_markdown(regions) == "# A Title of Words\n\n## 1 Introduction\n\n### 4.2. Analysis"
 
 
 def test_a_columns_first_line_or_a_formula_is_no_heading():
-    assert page_markdown([region("section-header", line("greatly benefited from deep models."))]) == (
+    assert regions_markdown([region("section-header", line("greatly benefited from deep models."))]) == (
         "greatly benefited from deep models."
     )
-    assert page_markdown([region("section-header", line("a2 + 8 = 12"))]) == "a2 + 8 = 12"
+    assert regions_markdown([region("section-header", line("a2 + 8 = 12"))]) == "a2 + 8 = 12"
 
 
 def test_items_follow_each_other_without_blank_lines():
     regions = [region("list-item", line("• first", y=0)), region("list-item", line("• second", y=20))]
-    assert page_markdown(regions) == "- first\n- second"
+    assert regions_markdown(regions) == "- first\n- second"
 
 
 def test_numbered_items_keep_their_numbers():
-    assert page_markdown([region("list-item", line("1. first"), line("2. second", y=14))]) == "1. first\n2. second"
+    assert regions_markdown([region("list-item", line("1. first"), line("2. second", y=14))]) == "1. first\n2. second"
 
 
 def test_a_paragraph_that_looks_like_a_heading_is_escaped():
-    assert page_markdown([region("text", line("# not a heading"))]) == r"\# not a heading"
+    assert regions_markdown([region("text", line("# not a heading"))]) == r"\# not a heading"
 
 
 def test_a_table_becomes_pipes_without_empty_rows_and_columns():
     made = table([["Name", "", "Size"], ["", "", ""], ["a|b", "", "12"]])
-    assert page_markdown([made]) == "|Name|Size|\n|---|---|\n|a\\|b|12|"
+    assert regions_markdown([made]) == "|Name|Size|\n|---|---|\n|a\\|b|12|"
 
 
 def test_a_row_that_holds_two_is_split():
     made = table([["1", "one", "I"], ["2", "two", "II"], ["3", "three", "III"]])
     made.rows = [-2.0, 18.0, 58.0]
-    assert page_markdown([made]).splitlines()[2:] == ["|2|two|II|", "|3|three|III|"]
+    assert regions_markdown([made]).splitlines()[2:] == ["|2|two|II|", "|3|three|III|"]
 
 
 def test_a_table_of_one_column_is_a_paragraph():
-    assert page_markdown([table([["only"], ["text"]])]) == "only text"
+    assert regions_markdown([table([["only"], ["text"]])]) == "only text"
 
 
 def test_picture_text_is_unwrapped_by_blocks():
     label = [line("Lift your arms slowly", y=0, width=110), line("and lower them again.", y=14, width=110)]
     other = line("Shoulder rolls are next to it", x=300, y=7)
     other.block = 1
-    assert page_markdown([region("picture", *label, other)]) == (
+    assert regions_markdown([region("picture", *label, other)]) == (
         "Lift your arms slowly and lower them again.\n\nShoulder rolls are next to it"
     )
 
@@ -94,14 +93,14 @@ def test_code_keeps_its_lines_and_indents():
         for n, text in enumerate(["def add(a, b):", "    return a + b"])
     ]
     lines[1].box = (24, 14, 24 + 6 * 12, 26)
-    assert page_markdown([region("text", *lines)]) == "```\ndef add(a, b):\n    return a + b\n```"
+    assert regions_markdown([region("text", *lines)]) == "```\ndef add(a, b):\n    return a + b\n```"
 
 
 def test_rows_of_fixed_width_under_a_heading_line_are_code():
     poem = [line(text, y=14 * n) for n, text in enumerate(["poem.txt", "Now is better", "than never", "and so on"])]
     for one in poem[1:]:
         one.pieces = [Piece(one.text, mono=True)]
-    assert page_markdown([region("text", *poem)]) == "poem.txt\n\n```\nNow is better\nthan never\nand so on\n```"
+    assert regions_markdown([region("text", *poem)]) == "poem.txt\n\n```\nNow is better\nthan never\nand so on\n```"
 
 
 def test_a_long_address_of_fixed_width_stays_in_its_sentence():
@@ -110,7 +109,7 @@ def test_a_long_address_of_fixed_width_stays_in_its_sentence():
     ]
     for one in parts[1:3]:
         one.pieces = [Piece(one.text, mono=True)]
-    assert "```" not in page_markdown([region("text", *parts)])
+    assert "```" not in regions_markdown([region("text", *parts)])
 
 
 def page_with(*extra: Region) -> list[Region]:
