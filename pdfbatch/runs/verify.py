@@ -1,19 +1,29 @@
 """Is everything there? Every input one outcome, every Markdown its pages. The judgement is pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from pdfbatch.errors import NotFound
 from pdfbatch.markdown.document import anchors
-from pdfbatch.records import STATE_PREFIX, output_key
+from pdfbatch.records import STATE_PREFIX, figures_link, figures_prefix, output_key
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.ledger import Final
 from pdfbatch.runs.partition import pdf_keys
 from pdfbatch.store import Store, open_store
 
 _READERS = 16
+
+
+class Contents(NamedTuple):
+    """`pages` is None where the anchors are out of order; `figures` are the names of those it links to."""
+
+    pages: int | None
+    figures: frozenset[str]
 
 
 class Verdict(BaseModel):
@@ -32,6 +42,8 @@ class Verdict(BaseModel):
     """Told to be published, but the Markdown is not there."""
     wrong_pages: list[str]
     """The Markdown's page anchors are not 1 to the number of pages."""
+    lost_figures: list[str]
+    """The Markdown links to a figure that is not there."""
     changed: list[str]
     """The PDF is another one than the one that was converted."""
     stale: list[str]
@@ -44,7 +56,7 @@ class Verdict(BaseModel):
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def sound(self) -> bool:
-        return not (self.no_outcome or self.lost or self.wrong_pages or self.changed or self.stale)
+        return not (self.no_outcome or self.lost or self.wrong_pages or self.lost_figures or self.changed or self.stale)
 
 
 def verify(output: Store, run: str | None = None) -> Verdict:
@@ -58,10 +70,8 @@ def verify(output: Store, run: str | None = None) -> Verdict:
     source = open_store(manifest.load(output, run).input)
     etags = {entry.key: entry.etag for entry in source.list()}
     keys = pdf_keys(etags)
-    published = [
-        entry.key for entry in output.list() if entry.key.endswith(".md") and not entry.key.startswith(STATE_PREFIX)
-    ]
-    return judge(source.url, output.url, keys, etags, published, ledger.history(output), _counter(output))
+    published, figures = _outputs(output)
+    return judge(source.url, output.url, keys, etags, published, figures, ledger.history(output), _contents(output))
 
 
 def no_run(output: Store) -> NotFound:
@@ -77,14 +87,16 @@ def judge(
     keys: Sequence[str],
     etags: Mapping[str, str],
     published: Sequence[str],
+    figures: Mapping[str, Set[str]],
     history: Mapping[str, Final],
-    count_pages: Callable[[Sequence[str]], Mapping[str, int | None]],
+    look: Callable[[Sequence[str]], Mapping[str, Contents]],
 ) -> Verdict:
-    """`count_pages` maps output keys to their number of pages, None where the anchors are out of order."""
+    """`published` are keys of Markdown, `figures` the names of figures by the folder they lie in; `look` tells what
+    Markdown holds, by its key."""
     there = set(published)
     told = {key: final for key, final in history.items() if final.outcome != "failed"}
     lost = sorted(key for key in told if output_key(key) not in there and key in etags)
-    pages = count_pages([output_key(key) for key in told if output_key(key) in there])
+    contents = look([output_key(key) for key in told if output_key(key) in there])
     known = {output_key(key) for key in history}
     finals = [history[key] for key in keys if key in history]
     return Verdict(
@@ -97,7 +109,15 @@ def judge(
         no_outcome=[key for key in keys if key not in history],
         lost=lost,
         wrong_pages=sorted(
-            key for key, final in told.items() if pages.get(output_key(key), final.pages) != final.pages
+            key
+            for key, final in told.items()
+            if (found := contents.get(output_key(key))) is not None and found.pages != final.pages
+        ),
+        lost_figures=sorted(
+            key
+            for key in told
+            if (found := contents.get(output_key(key))) is not None
+            and not found.figures <= figures.get(figures_prefix(key), frozenset())
         ),
         changed=sorted(key for key in keys if key in history and history[key].etag != etags[key]),
         stale=sorted(key for key, final in history.items() if final.outcome == "failed" and output_key(key) in there),
@@ -106,13 +126,36 @@ def judge(
     )
 
 
-def _counter(output: Store) -> Callable[[Sequence[str]], Mapping[str, int | None]]:
-    def pages(key: str) -> int | None:
-        numbers = [anchor.number for anchor in anchors(output.get(key).decode("utf-8", "replace"))]
-        return len(numbers) if numbers == list(range(1, len(numbers) + 1)) else None
+def _outputs(output: Store) -> tuple[list[str], dict[str, set[str]]]:
+    """Keys of Markdown, and names of figures by their folder; names are shared, because they are alike everywhere."""
+    published: list[str] = []
+    figures: dict[str, set[str]] = {}
+    for entry in output.list():
+        if entry.key.startswith(STATE_PREFIX):
+            continue
+        if entry.key.endswith(".md"):
+            published.append(entry.key)
+        folder, _, name = entry.key.rpartition("/")
+        if folder.endswith("/figures"):
+            figures.setdefault(f"{folder}/", set()).add(sys.intern(name))
+    return published, figures
 
-    def count(keys: Sequence[str]) -> Mapping[str, int | None]:
+
+def _contents(output: Store) -> Callable[[Sequence[str]], Mapping[str, Contents]]:
+    def read(key: str) -> Contents:
+        return contents_of(output.get(key).decode("utf-8", "replace"), key)
+
+    def look(keys: Sequence[str]) -> Mapping[str, Contents]:
         with ThreadPoolExecutor(_READERS) as pool:
-            return dict(zip(keys, pool.map(pages, keys), strict=True))
+            return dict(zip(keys, pool.map(read, keys), strict=True))
 
-    return count
+    return look
+
+
+def contents_of(markdown: str, key: str) -> Contents:
+    """What the Markdown at `key` holds."""
+    numbers = [anchor.number for anchor in anchors(markdown)]
+    links = re.escape(figures_link(f"{key[: -len('.md')]}.pdf"))
+    names = re.findall(rf"\]\({links}([^()/\s]+)\)", markdown)
+    in_order = numbers == list(range(1, len(numbers) + 1))
+    return Contents(len(numbers) if in_order else None, frozenset(map(sys.intern, names)))

@@ -159,6 +159,7 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
         ("without an outcome", verdict.no_outcome, "red"),
         ("whose Markdown is gone", verdict.lost, "red"),
         ("whose page anchors do not match", verdict.wrong_pages, "red"),
+        ("whose figures are gone", verdict.lost_figures, "red"),
         ("changed since converted", verdict.changed, "yellow"),
         ("whose Markdown is older than the last, failed try", verdict.stale, "yellow"),
         ("gone from the input", verdict.missing, "dim"),
