@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.layout.items import are_references, items_of, without_marker
 from pdfbatch.documents.layout.regions import Region, union
 from pdfbatch.documents.layout.spans import plain_spans, spans_of
-from pdfbatch.documents.layout.tables import cells_of
+from pdfbatch.documents.layout.tables import cells_of, is_settled
 from pdfbatch.documents.textlayer.lines import BULLETS, Line
 from pdfbatch.documents.textlayer.unwrap import Hyphens, Row, joined_rows, paragraphs_of, rows_of
 from pdfbatch.records import Element, Label, Span, plain_text
 
-IN_FIGURE = "in_figure"
-"""The flag of a text that stands in a figure."""
+MATH_SHARE = 0.15
+"""Of a paragraph's letters in fonts of mathematics, from which on its text is not to be trusted for them."""
 CODE_ROWS = 3
 """So many rows of fixed width within other text are code; fewer may be an address that was too long for a row."""
 _LABEL_WORDS = 4
@@ -51,7 +52,8 @@ class _Maker:
             return []
         if region.kind == "table":
             if cells := cells_of(region, self.hyphens):
-                return [Element(label=Label.TABLE, box=region.box, cells=cells, size=_size(region.lines))]
+                flags = [] if is_settled(region) else [UNSETTLED]
+                return [Element(label=Label.TABLE, box=region.box, cells=cells, size=_size(region.lines), flags=flags)]
             return self._element(Label.PARAGRAPH, rows_of(region.lines))
         if self._is_heading(region):
             return self._heading(region)
@@ -120,8 +122,15 @@ class _Maker:
 
 
 def _element(label: Label, rows: Sequence[Row], spans: list[Span]) -> list[Element]:
+    if not spans:
+        return []
     lines = _lines(rows)
-    return [Element(label=label, box=_box(lines), spans=spans, size=_size(lines))] if spans else []
+    flags = [MATH] if label is Label.PARAGRAPH and _is_mathematical(lines) else []
+    return [Element(label=label, box=_box(lines), spans=spans, size=_size(lines), flags=flags)]
+
+
+def _is_mathematical(lines: Sequence[Line]) -> bool:
+    return sum(line.math for line in lines) > MATH_SHARE * sum(len(line.text.replace(" ", "")) for line in lines)
 
 
 def _title(regions: Sequence[Region]) -> Region | None:

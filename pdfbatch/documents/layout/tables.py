@@ -17,6 +17,9 @@ from pdfbatch.records import Cell, Span
 Lines = list[Line]
 
 GROUPED_SHARE = 0.2
+SETTLED_SHARE = 0.9
+SLACK = 3.0
+"""Points by which a line may reach over a border that the model guesses."""
 SPLIT_COLUMNS = 3
 """The model misses lines between rows; a row is split where at least so many columns agree on it."""
 
@@ -33,6 +36,21 @@ def cells_of(region: Region, hyphens: Hyphens) -> list[Cell]:
         for number, row in enumerate(rows)
         for place, column in enumerate(used)
     ]
+
+
+def is_settled(region: Region) -> bool:
+    """Whether rulings part the cells, or each line lies in one column and most rows have several."""
+    if region.ruled_rows:
+        return not _holds_groups(_grid(region.lines, region.ruled_rows, region.ruled_columns))
+    inside = sum(_inside(line.box[0], line.box[2], region.columns) for line in region.lines)
+    rows = [row for row in _cells(region) if any(row)]
+    filled = sum(sum(bool(cell) for cell in row) > 1 for row in rows)
+    return inside >= SETTLED_SHARE * len(region.lines) and filled >= SETTLED_SHARE * len(rows)
+
+
+def _inside(low: float, high: float, borders: Sequence[float]) -> bool:
+    gap = _place(low, high, borders)
+    return low >= borders[gap] - SLACK and high <= borders[gap + 1] + SLACK
 
 
 def _cells(region: Region) -> list[list[Lines]]:

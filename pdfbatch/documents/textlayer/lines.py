@@ -43,6 +43,10 @@ _BOLD = pymupdf.mupdf.FZ_STEXT_BOLD
 _BOLD_FONT = re.compile(r"bold|black|heavy|CMBX|-Medi$", re.IGNORECASE)
 """Some TeX fonts do not say that they are bold, or slanted."""
 _ITALIC_FONT = re.compile(r"ital|obli|CMTI|CMSL", re.IGNORECASE)
+_MATH_FONT = re.compile(
+    r"CM(?:MI|SY|EX|BSY|MIB)|MS[AB]M|EU[FS]M|RSFS|LMMath|Math|Mathematical|MT(?:SY|MI|EX)|[tp]xsy|[tp]xmi|wasy|^Symbol"
+)
+"""Of TeX, of word processors, of the text processors of publishers."""
 _RTL = ("R", "AL")
 
 
@@ -68,6 +72,8 @@ class Line:
     broken: int = 0
     """Characters that say nothing, see normalize.py."""
     block: int = 0
+    math: int = 0
+    """Characters in fonts of mathematics."""
 
     @property
     def text(self) -> str:
@@ -136,6 +142,7 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
         hidden=hidden,
         broken=sum(broken_in(span["text"]) for span in spans),
         block=block,
+        math=sum(len(span["text"].strip()) for span in letters if _MATH_FONT.search(span["font"])),
     )
 
 

@@ -14,7 +14,8 @@ from pdfbatch.engines.dolphin.decode import Ending, Job, Pixels, Read
 from pdfbatch.engines.dolphin.elements import elements_of
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT
 from pdfbatch.engines.dolphin.layout import Box as PixelBox
-from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared
+from pdfbatch.engines.dolphin.refine import Heard, refined
+from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared, Refine
 from pdfbatch.records import Box, Element, Label, PageResult, Picture, Reason
 
 READ_BY = "dolphin"
@@ -86,6 +87,21 @@ class PageWork:
 
     def hear(self, index: int, read: Read, text: str) -> None:
         self._read[index] = (read, text)
+
+    def refined(self, refine: Refine) -> PageRead:
+        """The page of the text layer with what the model said of some of its elements."""
+        heard = {
+            each.place: Heard(text, read.ending)
+            for index, each in enumerate(refine.wanted)
+            for read, text in [self._read[index]]
+        }
+        read = refined(refine.read, refine.wanted, heard)
+        return read._replace(page=self._stamped(read.page))
+
+    @property
+    def heard(self) -> int:
+        """How many elements the model has read."""
+        return len(self._read)
 
     def result(self) -> PageRead:
         """The page, though an element of it could not be read: what was read stays, and the reason is said."""

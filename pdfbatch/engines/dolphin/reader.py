@@ -26,7 +26,7 @@ from pdfbatch.engines.dolphin.layout import LAYOUT_PROMPT, TABLE_PROMPT
 from pdfbatch.engines.dolphin.loops import MIN_SPAN, TABLE_SPAN
 from pdfbatch.engines.dolphin.model import Dolphin
 from pdfbatch.engines.dolphin.page import PageWork, expected_tokens
-from pdfbatch.engines.dolphin.tasks import Cut, Prepared, cut_page, prepare_page
+from pdfbatch.engines.dolphin.tasks import Cut, Prepared, Refine, cut_page, prepare_page
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import ReadOptions
 
@@ -167,15 +167,32 @@ class DolphinReader:
 
         done.add_done_callback(follow)
 
-    def _drawn(self, page: PageWork, drawn: PageRead | Prepared) -> None:
+    def _drawn(self, page: PageWork, drawn: PageRead | Refine | Prepared) -> None:
         if isinstance(drawn, PageRead):
             self._leave(page, drawn)
+            return
+        if isinstance(drawn, Refine):
+            self._refine(page, drawn)
             return
         page.prepared = drawn._replace(layout=_NOTHING)
         if self._draining:
             self._leave(page)
             return
         page.layout_job = self._decode(page, drawn.layout, LAYOUT_PROMPT, _LAYOUT, self._laid_out)
+
+    def _refine(self, page: PageWork, refine: Refine) -> None:
+        if self._draining:
+            self._leave(page)
+            return
+        for index, (asked, image) in enumerate(zip(refine.wanted, refine.images, strict=True)):
+            said = partial(self._refined, index=index, refine=refine._replace(images=[]))
+            span = TABLE_SPAN if asked.prompt == TABLE_PROMPT else MIN_SPAN
+            self._decode(page, image, asked.prompt, expected_tokens(image, asked.prompt), said, span)
+
+    def _refined(self, page: PageWork, read: Read, index: int, refine: Refine) -> None:
+        page.hear(index, read, self._dolphin.words.text(read.tokens))
+        if page.heard == len(refine.wanted):
+            self._leave(page, page.refined(refine))
 
     def _laid_out(self, page: PageWork, read: Read) -> None:
         if failure := page.layout_failure(read):

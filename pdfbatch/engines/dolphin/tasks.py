@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, Region, parse, prompt_for, regions
+from pdfbatch.engines.dolphin.refine import Wanted, wanted
+from pdfbatch.records import Box as PointBox
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
 if TYPE_CHECKING:
+    from pdfbatch.documents.picture import Drawn
     from pdfbatch.engines.dolphin.images import Pixels
 
 MOST_PIECES = 2000
 MOST_BYTES = 100_000_000
 """Of the pieces that go from process to process at once; a page of many elements is cut up in several parts."""
+MARGIN = 2.0
+"""Points around an element of the text layer, whose box may cut off what stands out from its letters."""
+POINTS_PER_INCH = 72
 TINY = 3
 """Pixels of a side up to which there is nothing to read."""
 
@@ -38,6 +44,15 @@ class Prepared(NamedTuple):
     layout: Pixels
     turned: int = 0
     rotation: int = 0
+
+
+class Refine(NamedTuple):
+    """A page that its text layer gave, and the pictures of what the model is to read of it, one for each of `wanted`,
+    not yet padded."""
+
+    read: PageRead
+    wanted: list[Wanted]
+    images: list[Pixels]
 
 
 class Piece(NamedTuple):
@@ -63,21 +78,25 @@ class Cut(NamedTuple):
 
 def prepare_page(
     path: str, number: int, options: ReadOptions, side: int, scratch: str, text_layer: bool
-) -> PageRead | Prepared:
+) -> PageRead | Refine | Prepared:
     """Draws page `number` (from 1) of the PDF at `path` into a file in the folder `scratch`, which `cut_page` deletes.
 
-    A result instead is final: the page is blank, or could not be drawn, or, with `text_layer`, its text layer was
-    healthy and is what was read. `side` is that of the model's pictures, pixels.
+    A page instead is final: it is blank, or could not be drawn, or, with `text_layer`, its text layer was healthy and
+    is what was read, perhaps but for some elements (`Refine`). `side` is that of the model's pictures, pixels.
     """
     from pdfbatch.documents.picture import draw_page, draw_page_to_side
     from pdfbatch.engines.dolphin.images import is_blank
 
-    if text_layer and (read := _by_layer(path, number)):
+    read = _by_layer(path, number) if text_layer else None
+    asked = wanted(read.page.elements) if read else []
+    if read and not asked:
         return read
     if options.as_published:
         drawn = draw_page_to_side(path, number, side)
     else:
         drawn = draw_page(path, number, options.dpi, side)
+    if read:
+        return _refine(read, asked, drawn, side, options)
     if isinstance(drawn, PageResult):
         return PageRead(drawn)
     if is_blank(drawn.pixels):
@@ -110,6 +129,30 @@ def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: i
     finally:
         if not left:
             Path(prepared.file).unlink(missing_ok=True)
+
+
+def _refine(
+    read: PageRead, asked: list[Wanted], drawn: Drawn | PageResult, side: int, options: ReadOptions
+) -> PageRead | Refine:
+    """The page as it is, where it cannot be drawn as its text lies."""
+    from pdfbatch.engines.dolphin.images import crop
+
+    if isinstance(drawn, PageResult) or drawn.rotation != read.page.rotation:
+        return read
+    boxes = [_pixels(read.page.elements[each.place].box, drawn) for each in asked]
+    large = [
+        (each, box) for each, box in zip(asked, boxes, strict=True) if min(box.x1 - box.x0, box.y1 - box.y0) > TINY
+    ]
+    images = [_fitted(crop(drawn.pixels, box), side, options) for _, box in large]
+    return Refine(read, [each for each, _ in large], images) if large else read
+
+
+def _pixels(box: PointBox, drawn: Drawn) -> Box:
+    """A box in points, with a margin, in pixels of the drawn page."""
+    height, width = drawn.pixels.shape[:2]
+    x0, y0 = (int((place - MARGIN) * drawn.dpi / POINTS_PER_INCH) for place in box[:2])
+    x1, y1 = (int((place + MARGIN) * drawn.dpi / POINTS_PER_INCH) + 1 for place in box[2:])
+    return Box(max(0, x0), max(0, y0), min(width, x1), min(height, y1))
 
 
 def _by_layer(path: str, number: int) -> PageRead | None:
