@@ -14,6 +14,7 @@ PACKAGE = ROOT / "pdfbatch"
 # From the ground up; rooms of one floor may use one another unless they are wings.
 FLOORS = [
     {"errors", "records", "paragraphs"},
+    {"markdown", "assembly"},
     {"config", "aws"},
     {"store", "documents"},
     {"runs", "engines"},

@@ -116,6 +116,7 @@ def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
         stale=[],
         missing=[],
         orphans=[],
+        lost_figures=[],
     )
     screen = text(views.verdict_screen(verdict), 200)
     assert "25 without an outcome: 0.pdf, 1.pdf" in screen and "15 more" in screen

@@ -1,5 +1,4 @@
 from pdfbatch.documents.layout.regions import Region, union
-from pdfbatch.documents.layout.spans import spans_of
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.textlayer.lines import Line, Piece
 from tests.documents.test_unwrap import line
@@ -16,22 +15,6 @@ def table(rows: list[list[str]]) -> Region:
     made.rows = [20.0 * r - 2 for r in range(len(rows) + 1)]
     made.columns = [100.0 * c - 2 for c in range(len(rows[0]) + 1)]
     return made
-
-
-def test_neighbours_of_one_style_share_their_marks():
-    pieces = [Piece("Who", bold=True), Piece(" ", bold=False), Piece("knows?", bold=True), Piece(" Nobody.")]
-    assert styled(pieces) == "**Who knows?** Nobody."
-
-
-def test_a_superscript_clings_to_its_word_within_the_style():
-    pieces = [Piece("Karpukhin", bold=True), Piece("∗", raised=True), Piece(", Oguz", bold=True)]
-    assert styled(pieces) == "**Karpukhin<sup>∗</sup>, Oguz**"
-
-
-def test_what_markdown_would_take_for_a_mark_is_escaped():
-    assert styled([Piece("better than *right* if a<b and 2 * 3 < 7")]) == (
-        r"better than \*right\* if a\<b and 2 * 3 < 7"
-    )
 
 
 def test_headings_take_their_level_from_their_number():
@@ -110,30 +93,3 @@ def test_a_long_address_of_fixed_width_stays_in_its_sentence():
     for one in parts[1:3]:
         one.pieces = [Piece(one.text, mono=True)]
     assert "```" not in regions_markdown([region("text", *parts)])
-
-
-def page_with(*extra: Region) -> list[Region]:
-    body = [line("a body line of several words", y=100 + 14 * n) for n in range(9)]
-    return [region("text", *body), *extra]
-
-
-def test_headers_footers_and_lone_page_numbers_are_furniture():
-    regions = page_with(
-        region("page-header", line("Running Title", y=10)),
-        region("text", line("- 12 -", y=700)),
-        region("text", line("Revision 2.3, May 2018", y=680)),
-        region("text", line("[Another running title]", y=30)),
-    )
-    body, dropped = body_of(regions)
-    assert [one.kind for one in body] == ["text"]
-    assert len(dropped) == 4
-
-
-def test_a_number_in_the_middle_of_the_page_is_text():
-    regions = page_with(region("text", line("12", y=50)), region("text", line("Last words of it", y=400)))
-    regions.insert(0, region("text", line("First words of it", y=20)))
-    assert body_of(regions)[1] == []
-
-
-def test_a_page_that_is_mostly_header_is_kept():
-    assert body_of([region("page-header", line("An invitation to the ball"))])[1] == []

@@ -11,8 +11,8 @@ from pdfbatch.documents.reading import read_page
 from pdfbatch.documents.textlayer.lines import legible_lines_of, lines_of
 from pdfbatch.documents.textlayer.words import words_of
 from pdfbatch.records import PageResult, ReadOptions, Reason
-from tests.pages import markdown_of
 from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
+from tests.pages import markdown_of
 
 CORPUS = Path(__file__).parents[3] / "shared" / "pdfs"
 ONE_BLAS_THREAD = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}

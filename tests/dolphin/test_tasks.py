@@ -12,14 +12,16 @@ import pymupdf
 import pytest
 from PIL import Image
 
+from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.reading import read_page
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.dolphin import tasks
 from pdfbatch.engines.dolphin.images import fit, two_pass
 from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT, Box
 from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared, cut_page, prepare_page
-from pdfbatch.records import PageResult, ReadOptions, Reason
+from pdfbatch.records import ReadOptions, Reason
 from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
+from tests.pages import markdown_of
 
 SIDE = 896
 PLAIN = ReadOptions()
@@ -78,16 +80,16 @@ def test_a_blank_page_is_a_result(tmp_path, scratch, text_layer, scanned):
     if scanned:
         document = scan_of(document)
     result = prepare_page(saved(document, tmp_path / "a.pdf"), 1, PLAIN, SIDE, str(scratch), text_layer)
-    assert isinstance(result, PageResult)
-    assert (result.read_by, result.reason, markdown_of(result)) == ("blank", None, "")
+    assert isinstance(result, PageRead)
+    assert (result.page.read_by, result.page.reason, markdown_of(result.page)) == ("blank", None, "")
     assert list(scratch.iterdir()) == []
 
 
 def test_a_healthy_text_layer_is_read_instead_where_that_is_asked_for(tmp_path, scratch):
     path = text_pdf(tmp_path / "a.pdf")
     result = prepare_page(path, 1, PLAIN, SIDE, str(scratch), True)
-    assert isinstance(result, PageResult)
-    assert markdown_of(result) == markdown_of(read_page(path, 1, ocr=False).page)
+    assert isinstance(result, PageRead)
+    assert markdown_of(result.page) == markdown_of(read_page(path, 1, ocr=False).page)
     assert list(scratch.iterdir()) == []
 
 
@@ -101,9 +103,9 @@ def test_a_scan_is_drawn_where_text_layers_are_asked_for(tmp_path, scratch):
 def test_a_page_that_cannot_be_drawn_is_a_result_with_its_reason(tmp_path, scratch, text_layer, options):
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     result = prepare_page(str(tmp_path / "a.pdf"), 1, options, SIDE, str(scratch), text_layer)
-    assert isinstance(result, PageResult)
-    assert result.reason is Reason.CORRUPT
-    assert result.detail
+    assert isinstance(result, PageRead)
+    assert result.page.reason is Reason.CORRUPT
+    assert result.page.detail
 
 
 def test_the_elements_come_in_order_with_what_the_model_is_to_be_asked(tmp_path, scratch):

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from pdfbatch.runs.markdown import Anchor, anchors, assemble, main_reason
 
 from pdfbatch.records import PageResult, Reason
-from pdfbatch.runs.markdown import Anchor, anchors, assemble, main_reason
 
 texts = st.text() | st.sampled_from(["<!-- page 7 -->", "  <!-- page 1: corrupt -->\nx", "<!-- page 2", "# A\n\n|a|b|"])
 pages = st.lists(st.tuples(texts, st.none() | st.sampled_from(Reason)), max_size=8).map(

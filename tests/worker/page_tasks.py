@@ -24,7 +24,7 @@ def note(path: str, number: int, options: ReadOptions) -> PageRead:
     """Reads nothing, and notes beside the PDF that it was asked for this page."""
     with Path(path + ".read").open("a") as log:
         log.write(f"{number}\n")
-    return PageRead(page_of(f"{Path(path).name} page {number}", number, read_by="note"))
+    return PageRead(page_of(f"{Path(path).name} page {number}.", number, read_by="note"))
 
 
 def note_slowly(path: str, number: int, options: ReadOptions) -> PageRead:

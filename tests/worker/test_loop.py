@@ -33,7 +33,7 @@ def test_every_document_gets_its_markdown_its_ledger_line_and_its_anchors(
     mark = run_slice(engine(page_tasks.note))
     assert (mark.why, mark.counts.ok, mark.counts.pages_read) == ("done", 7, 21)
     text = (out / "000" / "doc-00003.md").read_text()
-    assert text == "".join(f"<!-- page {n} -->\n\ndoc-00003.pdf page {n}\n" + "\n" * (n < 3) for n in (1, 2, 3))
+    assert text == "".join(f"<!-- page {n} -->\n\ndoc-00003.pdf page {n}.\n" + "\n" * (n < 3) for n in (1, 2, 3))
     assert all(line.outcome == "ok" and line.pages == 3 for line in lines(out).values())
     assert verify(open_store(str(out))).sound
 
