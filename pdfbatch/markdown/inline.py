@@ -65,7 +65,7 @@ class _Writer:
         parts: list[Part] = []
         groups = _groups(pieces, level)
         for number, group in enumerate(groups):
-            ahead = _first_character(groups[number + 1][0]) if number + 1 < len(groups) else after
+            ahead = _first_character(groups[number + 1][0], level) if number + 1 < len(groups) else after
             parts += self._styled(group, level, parts[-1].text[-1] if parts else before, ahead)
         return parts
 
@@ -135,15 +135,14 @@ def _in_label(part: Part) -> Part:
     return Part(part.text, Kind.LABEL)
 
 
-def _first_character(piece: Piece) -> str:
-    """What a piece begins with once it is written; of marks, one that is no letter."""
+def _first_character(piece: Piece, level: int) -> str:
+    """What a piece begins with once it is written within the styles before `level`; of marks, one that is no letter."""
     if piece.text == "\n":
         return "\\"
-    if piece.style == PLAIN:
+    outermost = next((number for number in range(level, len(piece.style)) if piece.style[number]), None)
+    if outermost is None:
         return piece.text[0]
-    if piece.style.link or not (piece.style.bold or piece.style.italic):
-        return "~" if piece.style.struck and not piece.style.link else "["
-    return "*" if piece.style.bold else "_"
+    return _MARKS[outermost][0][0] if outermost in _MARKS else "["
 
 
 def _marks(level: int, before: str, first: str, last: str, after: str) -> tuple[str, str]:

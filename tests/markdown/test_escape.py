@@ -15,7 +15,8 @@ from tests.markdown.elements import texts
     [
         "snake_case", "a__b", "5 * 3", "a < b", "p<0.05", "AT&T", "R&D; and more", "end.", "(1)", "[12]", "[1, 2]",
         "~10 to ~20", "Name: ____", "an author*", "C:\\Users\\x", "$5 and $10", "5$ and 6$", "2024", "a - b", "wow!",
-        "-5 °C", "#1", "#tag", "a | b", "x=1", "1.5", "http://x.org/a_b", "www.x.org", "a@b.c", "3) a)", "*", "= 3", "f(x)",
+        "-5 °C", "#1", "#tag", "a | b", "x=1", "1.5",
+        "http://x.org/a_b", "www.x.org", "a@b.c", "3) a)", "*", "= 3", "f(x)",
         "https://en.wikipedia.org/wiki/A", "–", "+49 30", "1.", ">", "don't", "a → b", "100%", "[see] (here)",
     ],
 )  # fmt: skip
