@@ -35,7 +35,7 @@ def inline(spans: Sequence[Span], place: Place = Place.BLOCK) -> str:
     is_heading = place is Place.HEADING
     pieces = pieces_of(spans, keep_bold=not is_heading, keep_breaks=not is_heading)
     text = escaped(_Writer(place).parts(pieces), starts_lines=place is Place.BLOCK)
-    return text.replace("|", r"\|") if place is Place.CELL else text
+    return _in_cell(text) if place is Place.CELL else text
 
 
 def label(spans: Sequence[Span]) -> str:
@@ -47,6 +47,12 @@ def label(spans: Sequence[Span]) -> str:
 def inline_html(spans: Sequence[Span]) -> str:
     """The spans as HTML, on one line."""
     return _html(pieces_of(spans), _LINK)
+
+
+def _in_cell(text: str) -> str:
+    """Of `\\\\|` at a cell's end renderers do not agree on whether it ends there."""
+    text = text.replace("|", r"\|")
+    return text[:-2] + "&#92;" if text.endswith("\\\\") else text
 
 
 class _Writer:

@@ -39,7 +39,7 @@ def blocks(markdown: str) -> list[str]:
 
 def characters(markdown: str) -> list[Seen]:
     """All that is shown but for code blocks, breaks as blanks."""
-    return [seen for token in tokens(markdown) if token.type == "inline" for seen in _inline(token.children or [])]
+    return [seen for token in tokens(markdown) if token.type == "inline" for seen in inline(token.children or [])]
 
 
 def text(markdown: str) -> str:
@@ -47,7 +47,7 @@ def text(markdown: str) -> str:
     found = []
     for token in tokens(markdown):
         if token.type == "inline":
-            found.append("".join(seen.text for seen in _inline(token.children or [])))
+            found.append("".join(seen.text for seen in inline(token.children or [])))
         elif token.type in ("fence", "code_block"):
             found.append(token.content)
     return squeezed(" ".join(found))
@@ -60,7 +60,7 @@ def cells(markdown: str) -> list[list[str]]:
         if token.type == "tr_open":
             rows.append([])
         elif token.type == "inline" and rows:
-            rows[-1].append(squeezed("".join(seen.text for seen in _inline(token.children or []))))
+            rows[-1].append(squeezed("".join(seen.text for seen in inline(token.children or []))))
     return rows
 
 
@@ -68,7 +68,7 @@ def squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def _inline(children: Sequence[Token]) -> Iterator[Seen]:
+def inline(children: Sequence[Token]) -> Iterator[Seen]:
     styles: list[str] = []
     link = ""
     for token in children:
