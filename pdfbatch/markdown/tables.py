@@ -1,0 +1,116 @@
+"""Cells to a pipe table, or to HTML's where a cell spans. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pdfbatch.markdown.inline import Place, inline, inline_html
+from pdfbatch.records import Cell, Span
+
+
+@dataclass
+class _Placed:
+    """A cell at its place in the grid of rows and columns that some cell begins in."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+    header: bool
+    spans: list[Span]
+
+
+def table_markdown(cells: Sequence[Cell]) -> str:
+    """A pipe table, whose first row is its header, or an HTML table; "" if no cell has text.
+
+    Rows and columns in which no cell begins are left out; what no cell covers is empty; of cells that overlap, the
+    later is cut, or told with the earlier if it begins within it.
+    """
+    placed, height, width = _grid(cells)
+    if not any(span.text.strip() for cell in placed for span in cell.spans):
+        return ""
+    if all(cell.rows == cell.columns == 1 for cell in placed):
+        return _pipes(placed, height, width)
+    return _html(placed, height)
+
+
+def _grid(cells: Iterable[Cell]) -> tuple[list[_Placed], int, int]:
+    ordered = sorted(cells, key=lambda cell: (cell.row, cell.column))
+    rows, columns = sorted({cell.row for cell in ordered}), sorted({cell.column for cell in ordered})
+    covered: dict[tuple[int, int], _Placed] = {}
+    placed: list[_Placed] = []
+    for cell in ordered:
+        row, column = bisect_left(rows, cell.row), bisect_left(columns, cell.column)
+        if (row, column) in covered:
+            covered[row, column].spans += [Span(text=" "), *cell.spans]
+            continue
+        height = bisect_left(rows, cell.row + cell.rows) - row
+        width = bisect_left(columns, cell.column + cell.columns) - column
+        width = next((free for free in range(1, width) if (row, column + free) in covered), width)
+        placed.append(_Placed(row, column, height, width, cell.header, list(cell.spans)))
+        _cover(covered, placed[-1])
+    return _filled(placed, covered, len(rows), len(columns)), len(rows), len(columns)
+
+
+def _cover(covered: dict[tuple[int, int], _Placed], cell: _Placed) -> None:
+    for row in range(cell.row, cell.row + cell.rows):
+        columns = range(cell.column, cell.column + cell.columns)
+        if row > cell.row and any((row, column) in covered for column in columns):
+            cell.rows = row - cell.row
+            return
+        covered.update(((row, column), cell) for column in columns)
+
+
+def _filled(placed: list[_Placed], covered: dict[tuple[int, int], _Placed], height: int, width: int) -> list[_Placed]:
+    """With an empty cell wherever none is, by row and column. It is a header where all others of its row are."""
+    headers = [True] * height
+    for cell in placed:
+        headers[cell.row] &= cell.header
+    gaps = [
+        _Placed(row, column, 1, 1, headers[row], [])
+        for row in range(height)
+        for column in range(width)
+        if (row, column) not in covered
+    ]
+    return sorted([*placed, *gaps], key=lambda cell: (cell.row, cell.column)) if gaps else placed
+
+
+def _pipes(cells: Sequence[_Placed], height: int, width: int) -> str:
+    texts = [inline(cell.spans, Place.CELL) for cell in cells]
+    if width == 1:
+        texts = [text or " " for text in texts]
+    lines = ["|" + "|".join(texts[row * width : (row + 1) * width]) + "|" for row in range(height)]
+    return "\n".join([lines[0], "|" + "---|" * width, *lines[1:]])
+
+
+def _html(cells: Sequence[_Placed], height: int) -> str:
+    rows: list[list[_Placed]] = [[] for _ in range(height)]
+    for cell in cells:
+        rows[cell.row].append(cell)
+    headers = _header_rows(rows)
+    lines = ["<tr>" + "".join(map(_html_cell, row)) + "</tr>" for row in rows]
+    if headers == 0:
+        return "\n".join(["<table>", *lines, "</table>"])
+    body = ["<tbody>", *lines[headers:], "</tbody>"] if headers < height else []
+    return "\n".join(["<table>", "<thead>", *lines[:headers], "</thead>", *body, "</table>"])
+
+
+def _header_rows(rows: Sequence[Sequence[_Placed]]) -> int:
+    """How many of the first rows hold nothing but headers, and none that reaches below them."""
+    reach = whole = 0
+    for count, row in enumerate(rows, start=1):
+        if not all(cell.header for cell in row):
+            break
+        reach = max([reach, *(cell.row + cell.rows for cell in row)])
+        whole = count if reach <= count else whole
+    return whole
+
+
+def _html_cell(cell: _Placed) -> str:
+    name = "th" if cell.header else "td"
+    spans = (f' rowspan="{cell.rows}"' if cell.rows > 1 else "") + (
+        f' colspan="{cell.columns}"' if cell.columns > 1 else ""
+    )
+    return f"<{name}{spans}>{inline_html(cell.spans)}</{name}>"
