@@ -13,7 +13,7 @@ PACKAGE = ROOT / "pdfbatch"
 
 # From the ground up; rooms of one floor may use one another unless they are wings.
 FLOORS = [
-    {"errors", "records", "paragraphs"},
+    {"errors", "records", "paragraphs", "markdown", "assembly"},
     {"config", "aws"},
     {"store", "documents"},
     {"runs", "engines"},

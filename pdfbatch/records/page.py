@@ -6,7 +6,7 @@ The names follow docling-core's DoclingDocument 1.10 where it has one, so that a
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -111,6 +111,14 @@ class Element(Record):
         if self.cells:
             return " ".join("".join(span.text for span in cell.spans) for cell in self.cells)
         return "".join(span.text for span in self.spans)
+
+
+class Heading(NamedTuple):
+    """An entry of a PDF's outline: `level` from 1, the outermost; `page` from 1, where it leads."""
+
+    level: int
+    title: str
+    page: int
 
 
 class Picture(Record):
