@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from pdfbatch.assembly.comparing import compared, ends_sentence, numbers_of, page_number_of, without_numbers
-from pdfbatch.records import Element, Label, Page
+from pdfbatch.records import Box, Element, Label, Page
 
 Edge = Literal["top", "bottom", "left", "right"]
 
@@ -34,6 +34,8 @@ _SMALL_FIGURE = 0.12
 """Of the page's height: a logo."""
 _TALL = 4.0
 """Times its width is the height of a line that is turned."""
+_SHORT = 3
+"""Characters of a turned line that may be a row's number."""
 _TEXTLESS = frozenset({Label.TABLE, Label.FORM_FIELD, Label.CAPTION, Label.CODE, Label.FORMULA}) | ASIDES
 _CONTINUED = ("continued)", "cont.)", "cont'd)", "fortsetzung)", "forts.)", "suite)", "continuación)", "segue)")
 
@@ -63,6 +65,8 @@ class _Sighting(NamedTuple):
     order: int
     place: Place
     text: str
+    """As compared."""
+    numbers: list[int]
 
 
 def place_of(element: Element, page: Page, edge: Edge) -> Place:
@@ -113,7 +117,8 @@ def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
     for number, page in enumerate(pages):
         for edge, index, text in _candidates(page, largest):
             place = place_of(page.elements[index], page, edge)
-            groups[edge, text].append(_Sighting(number, index, place, page.elements[index].text))
+            own = page.elements[index].text
+            groups[edge, text].append(_Sighting(number, index, place, compared(own), numbers_of(own)))
     linked: dict[Edge, list[_Sighting]] = defaultdict(list)
     for (edge, _), sightings in groups.items():
         linked[edge] += _linked(sightings)
@@ -129,21 +134,20 @@ def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
 def _candidates(page: Page, largest: float) -> Iterator[tuple[Edge, int, str]]:
     width, height = size_of(page)
     for index, element in enumerate(page.elements):
-        left, top, right, bottom = element.box
-        text = _key(element, height)
-        if not text or is_hidden(element):
-            continue
-        if 0 < largest <= element.size and text.strip("# "):
-            continue
-        if bottom - top > _TALL * (right - left) and len(text) > 3:
-            if right <= ZONE * width:
-                yield "left", index, text
-            elif left >= (1 - ZONE) * width:
-                yield "right", index, text
-        elif bottom <= ZONE * height:
-            yield "top", index, text
-        elif top >= (1 - ZONE) * height:
-            yield "bottom", index, text
+        edge = _edge_of(element.box, width, height)
+        text = _key(element, height) if edge is not None and not is_hidden(element) else ""
+        is_large = 0 < largest <= element.size and text.strip("# ")
+        is_turned_number = edge in ("left", "right") and len(text) <= _SHORT
+        if edge is not None and text and not is_large and not is_turned_number:
+            yield edge, index, text
+
+
+def _edge_of(box: Box, width: float, height: float) -> Edge | None:
+    """The edge whose zone it lies in: the sides for turned lines alone."""
+    left, top, right, bottom = box
+    if bottom - top > _TALL * (right - left):
+        return "left" if right <= ZONE * width else "right" if left >= (1 - ZONE) * width else None
+    return "top" if bottom <= ZONE * height else "bottom" if top >= (1 - ZONE) * height else None
 
 
 def _key(element: Element, height: float) -> str:
@@ -175,12 +179,11 @@ def _agree(one: _Sighting, other: _Sighting, gap: int) -> bool:
     a, b = one.place, other.place
     if abs(a.middle - b.middle) > NEAR or not _same_along(a, b):
         return False
-    if compared(one.text) == compared(other.text):
+    if one.text == other.text:
         return True
     if ends_sentence(one.text) and page_number_of(one.text.rstrip(".")) is None:
         return False
-    pairs = zip(numbers_of(one.text), numbers_of(other.text), strict=False)
-    return any(after - before == gap for before, after in pairs)
+    return any(after - before == gap for before, after in zip(one.numbers, other.numbers, strict=False))
 
 
 def _same_along(a: Place, b: Place) -> bool:
