@@ -5,11 +5,12 @@ What stands once in a document of three pages or more is text, whatever a layout
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 from pdfbatch.assembly.comparing import compared, ends_sentence, has_letters, page_number_of, without_numbers
-from pdfbatch.assembly.repeats import Edge, is_hidden, outside_body, place_of, repeated, size_of
+from pdfbatch.assembly.repeats import RUNNING, ZONE, Edge, is_hidden, outside_body, place_of, repeated, size_of
 from pdfbatch.assembly.sizes import HEADING_SIZE, body_size
 from pdfbatch.records import Element, Label, Page, ReadOptions
 
@@ -21,13 +22,15 @@ MOST_DROPPED = 0.35
 """Of a page's words: what seems to be mostly furniture is a title page, and kept."""
 MANY_PAGES = 4
 """What so many pages repeat, and a quarter of them all, is furniture on a page with nothing else too."""
-_RUNNING = frozenset({Label.PAGE_HEADER, Label.PAGE_FOOTER})
-_EDGE = 0.08
-"""Of the page's height: where a header of a short document lies."""
+_EDGE, _FAR_EDGE = 0.08, 0.15
+"""Of the page's height: where a header of a short document lies, and one that is set small or has the page's number."""
+_SMALL = 0.95
+"""Times the size of the text, up to which it is set small."""
 _NUMBER_EDGE = 0.1
 _NUMBER_GAP = 8.0
 """Points between a lone page number and the text, at least."""
 _HEADER_LETTERS, _HEADER_WORDS = 60, 8
+_ABBREVIATED = re.compile(r"\b(?:al|Inc|Ltd|Co|Corp|etc|No|Vol|ed|eds|Dr|Nr|Hrsg|Abs)\.$")
 _YEARS = range(1900, 2101)
 _LARGEST_NUMBER = 999
 """A higher number that is alone on a short document is a sum or a year."""
@@ -102,8 +105,7 @@ def _of_short_document(page: Page, largest: float) -> dict[int, _Found]:
         found |= {
             index: ("page_number", edge)
             for index in outside
-            if index in numbers
-            and (page.elements[index].label in _RUNNING or _stands_apart(page, edge, index, outside))
+            if index in numbers and (page.elements[index].label in RUNNING or _stands_apart(page, edge, index, outside))
         }
     return found
 
@@ -111,11 +113,15 @@ def _of_short_document(page: Page, largest: float) -> dict[int, _Found]:
 def _is_named(element: Element, page: Page, edge: Edge, largest: float) -> bool:
     """Whether the layout model called it a header or footer and it reads like one."""
     text = element.text.strip()
-    if element.label not in _RUNNING or _distance(element, page, edge) > _EDGE or 0 < largest <= element.size:
+    is_small = 0 < element.size <= _SMALL * largest / HEADING_SIZE
+    is_numbered = text[:1].isdigit() or text[-1:].isdigit()
+    edge_zone = _FAR_EDGE if is_small or is_numbered else _EDGE
+    if element.label not in RUNNING or _distance(element, page, edge) > edge_zone or 0 < largest <= element.size:
         return False
     short = len(text) <= _HEADER_LETTERS and len(text.split()) <= _HEADER_WORDS
     starts = text[:1].islower() or text[:1] in "([（［"
-    return short and not starts and not ends_sentence(text) and has_letters(text)
+    is_sentence = ends_sentence(text) and not _ABBREVIATED.search(text)
+    return short and not starts and not is_sentence and has_letters(text)
 
 
 def _is_lone_number(element: Element, page: Page, edge: Edge) -> bool:
@@ -124,7 +130,7 @@ def _is_lone_number(element: Element, page: Page, edge: Edge) -> bool:
         return False
     bare = compared(element.text).strip("-–—|·• ").isdigit()
     plausible = not bare or (number <= _LARGEST_NUMBER and number not in _YEARS)
-    return plausible and _distance(element, page, edge) <= _NUMBER_EDGE
+    return plausible and _distance(element, page, edge) <= (ZONE if element.label in RUNNING else _NUMBER_EDGE)
 
 
 def _distance(element: Element, page: Page, edge: Edge) -> float:
@@ -143,8 +149,8 @@ def _decided(element: Element, found: _Found, size: float, options: ReadOptions)
     label, level = element.label, element.level
     if edge is not None and label != Label.FIGURE:
         label, level = (Label.PAGE_FOOTER if edge == "bottom" else Label.PAGE_HEADER), 0
-    elif edge is None and label in _RUNNING:
-        large = 0 < HEADING_SIZE * size <= element.size and has_letters(element.text)
+    elif edge is None and label in RUNNING:
+        large = label == Label.PAGE_HEADER and 0 < HEADING_SIZE * size <= element.size and has_letters(element.text)
         label = Label.HEADING if large else Label.PARAGRAPH
     dropped = _dropped(element, reason, options)
     if (dropped, label, level) == (element.dropped, element.label, element.level):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pdfbatch.assembly.comparing import begins_lower, ends_sentence
-from pdfbatch.records import Element, Label, Page
+from pdfbatch.records import Box, Element, Label, Page
 
 HALF = "half"
 """The flag of a paragraph that its reader saw cut off."""
@@ -24,6 +24,9 @@ _BETWEEN = frozenset(
         Label.LINE_NUMBERS,
     }
 )
+_LARGEST_PICTURE = 0.6
+"""Of the page: text in a smaller figure is its labels."""
+_MOST_PICTURES = 50
 _SAME_SIZE = 0.06
 """Of the size: halves of a paragraph are set alike."""
 _HYPHENATED = re.compile(r"[^\W\d_][-\u00ad\u2010]$")
@@ -54,8 +57,9 @@ def with_paragraphs(pages: Sequence[Page]) -> list[Page]:
         cut = None if page.reason is not None and not page.elements else cut
         elements: list[Element] = []
         is_first = True
+        pictures = _pictures(page)
         for element in page.elements:
-            if element.dropped or element.label in _BETWEEN:
+            if element.dropped or element.label in _BETWEEN or _lies_in(pictures, element.box):
                 cut = cut._replace(parted=True) if cut is not None else None
             elif element.label not in _FLOWING:
                 cut, is_first = None, False
@@ -65,6 +69,20 @@ def with_paragraphs(pages: Sequence[Page]) -> list[Page]:
             elements.append(element)
         assembled.append(page.model_copy(update={"elements": elements}))
     return assembled
+
+
+def _pictures(page: Page) -> list[Box]:
+    """Where figures are that text may be part of, and not all of the page."""
+    boxes = [element.box for element in page.elements if element.label == Label.FIGURE]
+    most = _LARGEST_PICTURE * page.width * page.height
+    return [box for box in boxes if (box[2] - box[0]) * (box[3] - box[1]) <= most][:_MOST_PICTURES]
+
+
+def _lies_in(pictures: Sequence[Box], box: Box) -> bool:
+    return any(
+        box[0] >= one[0] - 2 and box[1] >= one[1] - 2 and box[2] <= one[2] + 2 and box[3] <= one[3] + 2
+        for one in pictures
+    )
 
 
 def _joined_to(cut: _Cut | None, element: Element, page: int) -> Element:

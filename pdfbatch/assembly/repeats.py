@@ -1,12 +1,14 @@
 """Which elements of a document repeat at the same place outside the body of its pages. Pure.
 
 A place is a distance from one edge of the page. A text repeats if near pages show it at the same place, numbers counted
-as equal if they count the pages, and if the place holds what repeats far more often than anything else: the first line
-of the body stands at the same place on every page too, and says something else on each.
+as equal if they count the pages or a reader took both texts for headers; and so does what changes but for the page's
+number at its end. The place must hold what repeats far more often than anything else: the first line of the body stands
+at the same place on every page too, and says something else on each.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,6 +19,7 @@ from pdfbatch.records import Box, Element, Label, Page
 
 Edge = Literal["top", "bottom", "left", "right"]
 
+RUNNING = frozenset({Label.PAGE_HEADER, Label.PAGE_FOOTER})
 ASIDES = frozenset({Label.WATERMARK, Label.LINE_NUMBERS})
 """What lies over or beside the text, and bounds neither body nor furniture."""
 ZONE = 0.17
@@ -28,12 +31,19 @@ PAGES_BETWEEN = 4
 _WINDOW = 6
 """Pages before and after, over which a place is judged: one file may hold several documents."""
 _ALONGSIDE = 6.0
-_LONGEST, _LONGEST_COMMON = 150, 500
+_LONGEST, _LONGEST_COMMON = 150, 1200
 """Characters of furniture; of a notice that most pages near it show."""
 _SMALL_FIGURE = 0.12
 """Of the page's height: a logo."""
 _TALL = 4.0
 """Times its width is the height of a line that is turned."""
+_TITLE_LETTERS = 60
+"""Characters of a running title with the page's number."""
+_FIRST, _LAST = re.compile(r"^(?:\d{1,4}|[ivxlc]{1,7})(?=\s|$)"), re.compile(r"(?<=\s)(?:\d{1,4}|[ivxlc]{1,7})$")
+_OUTER = re.compile(r"^(?:# )+(?=.*\w)|(?<=\w)(?: #)+$")
+_SAME_SIZE = 0.3
+"""Points."""
+_HEADINGS = frozenset({Label.TITLE, Label.HEADING})
 _SHORT = 3
 """Characters of a turned line that may be a row's number."""
 _TEXTLESS = frozenset({Label.TABLE, Label.FORM_FIELD, Label.CAPTION, Label.CODE, Label.FORMULA}) | ASIDES
@@ -67,6 +77,20 @@ class _Sighting(NamedTuple):
     text: str
     """As compared."""
     numbers: list[int]
+    counts: list[int]
+    """The number it begins with, and the one it ends with, if it may be the page's."""
+    size: float
+    label: Label
+
+
+def _sighting(page: int, order: int, place: Place, element: Element) -> _Sighting:
+    text = compared(element.text)
+    counts: list[int] = []
+    if len(text) <= _TITLE_LETTERS and element.label not in _HEADINGS and not ends_sentence(text):
+        counts = [
+            value for pattern in (_FIRST, _LAST) if (found := pattern.search(text)) for value in numbers_of(found[0])
+        ]
+    return _Sighting(page, order, place, text, numbers_of(text), counts, element.size, element.label)
 
 
 def place_of(element: Element, page: Page, edge: Edge) -> Place:
@@ -116,13 +140,15 @@ def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
     groups: dict[tuple[Edge, str], list[_Sighting]] = defaultdict(list)
     for number, page in enumerate(pages):
         for edge, index, text in _candidates(page, largest):
-            place = place_of(page.elements[index], page, edge)
-            own = page.elements[index].text
-            groups[edge, text].append(_Sighting(number, index, place, compared(own), numbers_of(own)))
-    linked: dict[Edge, list[_Sighting]] = defaultdict(list)
+            sighting = _sighting(number, index, place_of(page.elements[index], page, edge), page.elements[index])
+            groups[edge, text].append(sighting)
+            if sighting.counts:
+                groups[edge, "#"].append(sighting)
+    linked: dict[Edge, dict[tuple[int, int], _Sighting]] = defaultdict(dict)
     for (edge, _), sightings in groups.items():
-        linked[edge] += _linked(sightings)
-    for edge, sightings in linked.items():
+        linked[edge] |= {(one.page, one.order): one for one in _linked(sightings)}
+    for edge, chain in linked.items():
+        sightings = sorted(chain.values())
         chosen: dict[int, list[int]] = defaultdict(list)
         for sighting in _at_places_of_their_own(pages, edge, sightings):
             chosen[sighting.page].append(sighting.order)
@@ -158,7 +184,7 @@ def _key(element: Element, height: float) -> str:
         return f"\0figure {round((right - left) / NEAR)} {round((bottom - top) / NEAR)}" if small else ""
     if element.label in _TEXTLESS or len(element.text) > _LONGEST_COMMON:
         return ""
-    text = without_numbers(element.text)
+    text = _OUTER.sub("", without_numbers(element.text))
     return "" if text.endswith((":", "：", *_CONTINUED)) else text
 
 
@@ -179,11 +205,19 @@ def _agree(one: _Sighting, other: _Sighting, gap: int) -> bool:
     a, b = one.place, other.place
     if abs(a.middle - b.middle) > NEAR or not _same_along(a, b):
         return False
-    if one.text == other.text:
+    if one.text == other.text or {one.label, other.label} <= RUNNING:
         return True
-    if ends_sentence(one.text) and page_number_of(one.text.rstrip(".")) is None:
+    if {one.label, other.label} & _HEADINGS or (ends_sentence(one.text) and page_number_of(one.text[:-1]) is None):
         return False
-    return any(after - before == gap for before, after in zip(one.numbers, other.numbers, strict=False))
+    if _without_outer(one.text) == _without_outer(other.text):
+        uneven = len(one.numbers) != len(other.numbers)
+        return uneven or any(after - before == gap for before, after in zip(one.numbers, other.numbers, strict=False))
+    alike = abs(one.size - other.size) <= _SAME_SIZE
+    return alike and any(after - before == gap for before in one.counts for after in other.counts)
+
+
+def _without_outer(text: str) -> str:
+    return _OUTER.sub("", without_numbers(text))
 
 
 def _same_along(a: Place, b: Place) -> bool:

@@ -10,7 +10,7 @@ from pdfbatch.assembly.furniture import with_furniture
 from pdfbatch.records import Element, Label, Page, PageResult, ReadOptions
 from tests.assembly.pages import HEIGHT, LEFT, RIGHT, WIDTH, at, dropped, element, page
 
-WORDS = "keeps the berth clean and leaves room for boats that pass on their way to the slip in the winter".split()
+WORDS = ["boats", "that", "pass", "on", "their", "way", "to", "the", "slip", "lie", "at", "the", "pier", "in", "winter"]
 
 
 def said(number: int, part: int = 0) -> str:
@@ -54,6 +54,13 @@ RUNNING: dict[str, tuple[Callable[[int], Sequence[Element]], str]] = {
         lambda n: [element("Downloaded by the harbour office on 3 May", box=(20, 200, 30, 600), size=8)],
         "repeated",
     ),
+    "a number misread": (lambda n: [at(800, f"{n}{n * 30 + 600}", Label.PAGE_FOOTER, left=260)], "page_number"),
+    "a long notice": (lambda n: [at(800, "No warranty is given, and no right is waived. " * 8, size=6)], "repeated"),
+    "another title on each page, and its number": (
+        lambda n: [at(800, f"{n + 3} {said(n, 9)[4:20]}" if n % 2 else f"{said(n, 9)[4:20]} {n + 3}", left=72)],
+        "repeated",
+    ),
+    "now with and now without its number": (lambda n: [at(800, "Rules" if n == 4 else f"Rules {n}")], "repeated"),
     "a logo": (lambda n: [element("", Label.FIGURE, box=(450, 20, 520, 60))], "repeated"),
 }
 
@@ -83,6 +90,9 @@ TEXT: dict[str, Callable[[int], Sequence[Element]]] = {
     "what each page says in other words": lambda n: [at(40, said(n, 7)[:50])],
     "a section heading far between": lambda n: [at(72, "Exercises", Label.HEADING)][: n in (2, 9)],
     "large type": lambda n: [at(40, "The winter", size=20)],
+    "a heading on each page": lambda n: [at(72, f"Section {n}", Label.HEADING)],
+    "a numbered heading on each page": lambda n: [at(72, f"{n} {said(n)[:12]}", Label.HEADING)],
+    "a numbered item on each page": lambda n: [at(72, f"{n}. {said(n)[:12]}")],
     "a table's caption": lambda n: [at(40, "Table 2 (continued)", Label.CAPTION)],
     "a table's caption, called text": lambda n: [at(40, "Table 2 (continued)")],
     "a field's name": lambda n: [at(40, "Name of the tenant:")],
