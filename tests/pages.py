@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from pdfbatch.assembly.assemble import assemble
-from pdfbatch.markdown.document import document_markdown
-
 from pdfbatch.documents.layout.elements import elements_of
 from pdfbatch.documents.layout.regions import Region
+from pdfbatch.markdown.document import document_markdown
 from pdfbatch.records import DocumentElements, Element, Label, PageResult, ReadOptions, plain_text
 
 
@@ -16,7 +15,10 @@ def page_of(text: str, number: int = 1, **facts: object) -> PageResult:
     return PageResult(number=number, elements=elements, **facts)  # type: ignore[arg-type]
 
 
-def document_of(pages: list[PageResult], options: ReadOptions = ReadOptions()) -> DocumentElements:
+PLAIN = ReadOptions()
+
+
+def document_of(pages: list[PageResult], options: ReadOptions = PLAIN) -> DocumentElements:
     return DocumentElements(
         version=2,
         key="a.pdf",
@@ -28,7 +30,7 @@ def document_of(pages: list[PageResult], options: ReadOptions = ReadOptions()) -
     )
 
 
-def markdown_of(page: PageResult, options: ReadOptions = ReadOptions()) -> str:
+def markdown_of(page: PageResult, options: ReadOptions = PLAIN) -> str:
     """The page's Markdown without its anchor."""
     return document_markdown(document_of([page], options)).partition("\n")[2].strip()
 

@@ -114,7 +114,7 @@ class Element(Record):
 
 
 class Heading(NamedTuple):
-    """An entry of a PDF's outline; levels count from 1."""
+    """An entry of a PDF's outline: `level` from 1, the outermost; `page` from 1, where it leads."""
 
     level: int
     title: str

@@ -1,0 +1,37 @@
+"""The pages of a document, read one by one, as one document. Pure, and linear in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pdfbatch.assembly.captions import with_captions
+from pdfbatch.assembly.furniture import with_furniture
+from pdfbatch.assembly.headings import with_headings
+from pdfbatch.assembly.paragraphs import with_paragraphs
+from pdfbatch.assembly.tables import with_tables
+from pdfbatch.records import Element, Heading, Page, ReadOptions
+
+
+def assemble(pages: Sequence[Page], options: ReadOptions, outline: Sequence[Heading] = ()) -> list[Page]:
+    """The pages with `dropped`, `label`, `level`, `continues` and `repeated_rows` decided for each element.
+
+    `pages` are all of the document, in order, as a reader returns them; `outline` is the PDF's, in any order. No text
+    is lost: every element is in the result, on its page, captions beside their figure or table and footnotes last. A
+    figure without text gets its caption's first sentence. What was assembled stays as it is when assembled again.
+    """
+    undecided = [_undecided(page) for page in pages]
+    running = with_furniture(undecided, options)
+    arranged = with_captions(with_headings(running, outline))
+    return with_paragraphs(with_tables(arranged, options))
+
+
+def _undecided(page: Page) -> Page:
+    """The page without how it was read, and without what is decided here."""
+    values = {name: getattr(page, name) for name in Page.model_fields}
+    return Page(**values | {"elements": [_unjoined(element) for element in page.elements]})
+
+
+def _unjoined(element: Element) -> Element:
+    if not (element.continues or element.repeated_rows):
+        return element
+    return element.model_copy(update={"continues": False, "repeated_rows": 0})

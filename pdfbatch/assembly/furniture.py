@@ -1,0 +1,171 @@
+"""What a document does not say but repeats around its text: running titles, page numbers, watermarks. Pure.
+
+What stands once in a document of three pages or more is text, whatever a layout model called it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from pdfbatch.assembly.comparing import compared, ends_sentence, has_letters, page_number_of, without_numbers
+from pdfbatch.assembly.repeats import RUNNING, ZONE, Edge, is_hidden, outside_body, place_of, repeated, size_of
+from pdfbatch.assembly.sizes import HEADING_SIZE, body_size
+from pdfbatch.records import Element, Label, Page, ReadOptions
+
+REASONS = frozenset({"repeated", "page_number", "header", "watermark", "line_numbers", "hidden", "meta"})
+"""Why elements are dropped here."""
+SHORT_DOCUMENT = 2
+"""Pages with text, up to which repetition tells nothing."""
+MOST_DROPPED = 0.35
+"""Of a page's words: what seems to be mostly furniture is a title page, and kept."""
+MANY_PAGES = 4
+"""What so many pages repeat, and a quarter of them all, is furniture on a page with nothing else too."""
+_EDGE, _FAR_EDGE = 0.08, 0.15
+"""Of the page's height: where a header of a short document lies, and one that is set small or has the page's number."""
+_SMALL = 0.95
+"""Times the size of the text, up to which it is set small."""
+_NUMBER_EDGE = 0.1
+_NUMBER_GAP = 8.0
+"""Points between a lone page number and the text, at least."""
+_HEADER_LETTERS, _HEADER_WORDS = 60, 8
+_ABBREVIATED = re.compile(r"\b(?:al|Inc|Ltd|Co|Corp|etc|No|Vol|ed|eds|Dr|Nr|Hrsg|Abs)\.$")
+_YEARS = range(1900, 2101)
+_LARGEST_NUMBER = 999
+"""A higher number that is alone on a short document is a sum or a year."""
+
+
+def with_furniture(pages: Sequence[Page], options: ReadOptions) -> list[Page]:
+    """The pages with `dropped` decided for each element, and the labels of headers and footers.
+
+    What repeats becomes a page header or footer, kept if the options say so; what a reader called so and does not
+    repeat becomes a paragraph, or a heading where it is set large.
+    """
+    size = body_size(pages)
+    running = _running(pages, HEADING_SIZE * size)
+    return [
+        page.model_copy(
+            update={
+                "elements": [
+                    _decided(element, running[number].get(index, ("", None)), size, options)
+                    for index, element in enumerate(page.elements)
+                ]
+            }
+        )
+        for number, page in enumerate(pages)
+    ]
+
+
+_Found = tuple[str, Edge | None]
+"""Why an element is furniture, and where; "" and None if it is not."""
+
+
+def _running(pages: Sequence[Page], largest: float) -> list[dict[int, _Found]]:
+    """For each page its headers, footers and page numbers, by index."""
+    if sum(bool(page.elements) for page in pages) <= SHORT_DOCUMENT:
+        return [_of_short_document(page, largest) for page in pages]
+    found = repeated(pages, largest)
+    counts = Counter(
+        key
+        for page, indexes in zip(pages, found, strict=True)
+        for key in {without_numbers(page.elements[index].text) for index in indexes}
+    )
+    many = max(MANY_PAGES, len(pages) / 4)
+    everywhere = {key for key, count in counts.items() if count >= many}
+    return [_with_reasons(page, indexes, everywhere) for page, indexes in zip(pages, found, strict=True)]
+
+
+def _with_reasons(page: Page, found: dict[int, Edge], everywhere: set[str]) -> dict[int, _Found]:
+    if _is_mostly(page, found):
+        found = {
+            index: edge for index, edge in found.items() if without_numbers(page.elements[index].text) in everywhere
+        }
+    return {
+        index: ("page_number" if page_number_of(page.elements[index].text) is not None else "repeated", edge)
+        for index, edge in found.items()
+    }
+
+
+def _is_mostly(page: Page, indexes: dict[int, Edge] | list[int]) -> bool:
+    """Whether these are more than `MOST_DROPPED` of the page's words."""
+    words = [len(element.text.split()) for element in page.elements]
+    return sum(words[index] for index in indexes) > MOST_DROPPED * sum(words)
+
+
+def _of_short_document(page: Page, largest: float) -> dict[int, _Found]:
+    found: dict[int, _Found] = {}
+    for edge in ("top", "bottom"):
+        numbers = [index for index, element in enumerate(page.elements) if _is_lone_number(element, page, edge)]
+        named = [index for index, element in enumerate(page.elements) if _is_named(element, page, edge, largest)]
+        outside = outside_body(page, edge, sorted({*numbers, *named}))
+        named = [index for index in outside if index in named and index not in numbers]
+        if not _is_mostly(page, named):
+            found |= dict.fromkeys(named, ("header", edge))
+        found |= {
+            index: ("page_number", edge)
+            for index in outside
+            if index in numbers and (page.elements[index].label in RUNNING or _stands_apart(page, edge, index, outside))
+        }
+    return found
+
+
+def _is_named(element: Element, page: Page, edge: Edge, largest: float) -> bool:
+    """Whether the layout model called it a header or footer and it reads like one."""
+    text = element.text.strip()
+    is_small = 0 < element.size <= _SMALL * largest / HEADING_SIZE
+    is_numbered = text[:1].isdigit() or text[-1:].isdigit()
+    edge_zone = _FAR_EDGE if is_small or is_numbered else _EDGE
+    if element.label not in RUNNING or _distance(element, page, edge) > edge_zone or 0 < largest <= element.size:
+        return False
+    short = len(text) <= _HEADER_LETTERS and len(text.split()) <= _HEADER_WORDS
+    starts = text[:1].islower() or text[:1] in "([（［"
+    is_sentence = ends_sentence(text) and not _ABBREVIATED.search(text)
+    return short and not starts and not is_sentence and has_letters(text)
+
+
+def _is_lone_number(element: Element, page: Page, edge: Edge) -> bool:
+    number = page_number_of(element.text)
+    if number is None or element.label in (Label.TABLE, Label.FORM_FIELD, Label.CAPTION):
+        return False
+    bare = compared(element.text).strip("-–—|·• ").isdigit()
+    plausible = not bare or (number <= _LARGEST_NUMBER and number not in _YEARS)
+    return plausible and _distance(element, page, edge) <= (ZONE if element.label in RUNNING else _NUMBER_EDGE)
+
+
+def _distance(element: Element, page: Page, edge: Edge) -> float:
+    """From the edge to its middle, as part of the page's height."""
+    return place_of(element, page, edge).middle / max(size_of(page)[1], 1.0)
+
+
+def _stands_apart(page: Page, edge: Edge, index: int, outside: list[int]) -> bool:
+    far = place_of(page.elements[index], page, edge).far
+    others = [place_of(element, page, edge).near for at, element in enumerate(page.elements) if at not in outside]
+    return min(others, default=float("inf")) >= far + _NUMBER_GAP
+
+
+def _decided(element: Element, found: _Found, size: float, options: ReadOptions) -> Element:
+    reason, edge = found
+    label, level = element.label, element.level
+    if edge is not None and label != Label.FIGURE:
+        label, level = (Label.PAGE_FOOTER if edge == "bottom" else Label.PAGE_HEADER), 0
+    elif edge is None and label in RUNNING:
+        large = label == Label.PAGE_HEADER and 0 < HEADING_SIZE * size <= element.size and has_letters(element.text)
+        label = Label.HEADING if large else Label.PARAGRAPH
+    dropped = _dropped(element, reason, options)
+    if (dropped, label, level) == (element.dropped, element.label, element.level):
+        return element
+    return element.model_copy(update={"dropped": dropped, "label": label, "level": level})
+
+
+def _dropped(element: Element, reason: str, options: ReadOptions) -> str:
+    if is_hidden(element) and not options.keep_hidden:
+        return "hidden"
+    if not options.keep_headers:
+        if reason:
+            return reason
+        if element.label in (Label.WATERMARK, Label.LINE_NUMBERS):
+            return str(element.label)
+        if any(tag == "meta" or tag.startswith("meta_") for tag in element.tags):
+            return "meta"
+    return "" if element.dropped in REASONS else element.dropped

@@ -1,0 +1,181 @@
+"""What is a heading, and of what level, by the outline, the numbering and the sizes of the whole document. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pdfbatch.assembly.comparing import compared, ends_sentence
+from pdfbatch.assembly.numbering import levels_of
+from pdfbatch.records import Element, Heading, Label, Page
+
+DEEPEST = 6
+NEAR_PAGES = 1
+"""An outline leads to a heading's page, or the one beside it."""
+_WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_SECTION_SIGN = re.compile(r"§+\s*\d")
+_SAME_SIZE = 0.3
+"""Points."""
+_TITLE_SIZE = 0.95
+"""Times the title's size: smaller titles are headings."""
+_LONGEST = 120
+"""Characters of a paragraph that the outline may make a heading."""
+_NUMBER = re.compile(r"^(?:[\dA-Z]{1,3}(?:\.\d+)*[.)]?\s+)")
+
+
+class _Place(NamedTuple):
+    page: int
+    order: int
+
+
+def with_headings(pages: Sequence[Page], outline: Sequence[Heading] = ()) -> list[Page]:
+    """The pages with `level` 1 to 6 for each title and heading, and as paragraphs what was wrongly called one."""
+    changed: dict[_Place, Element] = {}
+    named = _Outline(outline)
+    headings: dict[_Place, Element] = {}
+    for number, page in enumerate(pages):
+        for index, element in enumerate(page.elements):
+            place = _Place(number, index)
+            if element.label in (Label.TITLE, Label.HEADING):
+                if element.dropped:
+                    continue
+                if is_heading(element):
+                    headings[place] = element
+                else:
+                    changed[place] = element.model_copy(update={"label": Label.PARAGRAPH, "level": 0})
+            elif outline and _may_be_heading(element) and named.level_on(element.text, page.number):
+                headings[place] = element.model_copy(update={"label": Label.HEADING})
+    headings = _with_one_title(headings)
+    for (place, element), level in zip(headings.items(), _levels(pages, headings, named), strict=True):
+        changed[place] = element.model_copy(update={"level": level})
+    return _replaced(pages, changed)
+
+
+def is_heading(element: Element) -> bool:
+    """A layout model takes formulas and a column's first line for headings too."""
+    text = element.text.strip()
+    if not (_WORD.search(text) or _SECTION_SIGN.match(text)):
+        return False
+    if all(span.math or not span.text.strip() for span in element.spans):
+        return False
+    return not (text[0].islower() and text.endswith((".", ",")))
+
+
+def _may_be_heading(element: Element) -> bool:
+    text = element.text
+    plain = element.label == Label.PARAGRAPH and not element.dropped and len(text) <= _LONGEST
+    return plain and bool(_WORD.search(text)) and not ends_sentence(text)
+
+
+class _Outline:
+    """The levels of an outline's entries, by title and page."""
+
+    def __init__(self, entries: Iterable[Heading]) -> None:
+        self._levels: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self.outermost: list[str] = []
+        for entry in entries:
+            if title := compared(entry.title):
+                level = max(entry.level, 1)
+                for key in {title, _bare(title, entry.title)}:
+                    self._levels[key].append((entry.page, level))
+                if level == 1:
+                    self.outermost.append(title)
+
+    def level_on(self, text: str, page: int, near: int = 0) -> int:
+        """0 where the outline has no such title on the page."""
+        found = self._levels.get(compared(text)) or self._levels.get(_bare(compared(text), text)) or []
+        distances = [(abs(at - page), level) for at, level in found if abs(at - page) <= near]
+        return min(distances)[1] if distances else 0
+
+
+def _bare(text: str, as_printed: str) -> str:
+    """Without the number, which outlines often leave out."""
+    return compared(_NUMBER.sub("", as_printed.strip())) or text
+
+
+def _with_one_title(headings: dict[_Place, Element]) -> dict[_Place, Element]:
+    """The largest on the first page that has one is the title; those that do not look like it are headings."""
+    titles = {place: element for place, element in headings.items() if element.label == Label.TITLE}
+    if not titles:
+        return headings
+    first = min(place.page for place in titles)
+    title = max((one for place, one in titles.items() if place.page == first), key=_prominence)
+    fallen = {
+        place: element.model_copy(update={"label": Label.HEADING, "level": 0 if element.level <= 1 else element.level})
+        for place, element in titles.items()
+        if element is not title and not _stands_out(element, title)
+    }
+    return headings | fallen
+
+
+def _prominence(element: Element) -> tuple[float, bool]:
+    return element.size, _is_bold(element)
+
+
+def _stands_out(element: Element, title: Element) -> bool:
+    return element.size >= _TITLE_SIZE * title.size and _is_bold(element) == _is_bold(title)
+
+
+def _is_bold(element: Element) -> bool:
+    return all(span.bold for span in element.spans if span.text.strip())
+
+
+def _levels(pages: Sequence[Page], headings: dict[_Place, Element], outline: _Outline) -> list[int]:
+    """Of each heading: 1 for titles, else what the outline, the reader, its number or its size says."""
+    elements = list(headings.values())
+    by_number = levels_of([element.text.strip() for element in elements])
+    shift = 0 if _names_the_title(outline, elements) else 1
+    levels: list[int] = []
+    for (place, element), numbered in zip(headings.items(), by_number, strict=True):
+        if element.label == Label.TITLE:
+            levels.append(1)
+            continue
+        entry = outline.level_on(element.text, pages[place.page].number, NEAR_PAGES)
+        level = entry + shift if entry else element.level or numbered
+        levels.append(min(level, DEEPEST))
+    return _with_sizes(elements, levels)
+
+
+def _names_the_title(outline: _Outline, elements: Sequence[Element]) -> bool:
+    """Whether the outline is one tree, and its root the title."""
+    titles = {compared(element.text) for element in elements if element.label == Label.TITLE}
+    return len(outline.outermost) == 1 and outline.outermost[0] in titles
+
+
+def _with_sizes(elements: Sequence[Element], levels: Sequence[int]) -> list[int]:
+    """Levels for the headings that have none: that of their size, or one below the next larger size."""
+    votes: dict[float, Counter[int]] = defaultdict(Counter)
+    for element, level in zip(elements, levels, strict=True):
+        if level and element.label != Label.TITLE and element.size > 0:
+            votes[element.size][level] += 1
+    known = {size: counts.most_common(1)[0][0] for size, counts in votes.items()}
+    wanted = {element.size for element, level in zip(elements, levels, strict=True) if not level}
+    for size in sorted(wanted, reverse=True):
+        known[size] = _level_of_size(size, known)
+    return [level or known[element.size] for element, level in zip(elements, levels, strict=True)]
+
+
+def _level_of_size(size: float, known: dict[float, int]) -> int:
+    if size <= 0:
+        return 2
+    same = [one for one in known if abs(one - size) <= _SAME_SIZE]
+    if same:
+        return known[min(same, key=lambda one: abs(one - size))]
+    larger = [one for one in known if one > size]
+    return min(known[min(larger)] + 1, DEEPEST) if larger else 2
+
+
+def _replaced(pages: Sequence[Page], changed: dict[_Place, Element]) -> list[Page]:
+    by_page: dict[int, dict[int, Element]] = defaultdict(dict)
+    for place, element in changed.items():
+        by_page[place.page][place.order] = element
+    return [
+        page.model_copy(
+            update={"elements": [changes.get(index, element) for index, element in enumerate(page.elements)]}
+        )
+        if (changes := by_page.get(number))
+        else page
+        for number, page in enumerate(pages)
+    ]

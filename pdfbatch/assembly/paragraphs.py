@@ -1,0 +1,153 @@
+"""Paragraphs and list items that a column or a page cuts in two. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pdfbatch.assembly.comparing import begins_lower, ends_sentence
+from pdfbatch.records import Box, Element, Label, Page
+
+HALF = "half"
+"""The flag of a paragraph that its reader saw cut off."""
+_FLOWING = frozenset({Label.PARAGRAPH, Label.LIST_ITEM, Label.REFERENCE})
+_BETWEEN = frozenset(
+    {
+        Label.FIGURE,
+        Label.TABLE,
+        Label.CAPTION,
+        Label.FOOTNOTE,
+        Label.PAGE_HEADER,
+        Label.PAGE_FOOTER,
+        Label.WATERMARK,
+        Label.LINE_NUMBERS,
+    }
+)
+_LARGEST_PICTURE = 0.6
+"""Of the page: text in a smaller figure is its labels."""
+_MOST_PICTURES = 50
+_SAME_SIZE = 0.06
+"""Of the size: halves of a paragraph are set alike."""
+_HYPHENATED = re.compile(r"[^\W\d_][-\u00ad\u2010]$")
+_MARKED = re.compile(r"\W?\w{1,4}[.)]\s|[•‣⁃◦▪▫●○■□◆◇►▶➢➤–—*+-]\s")
+_CASELESS_LETTERS = 30
+"""A text in a script without capitals goes on if so long a one has no end."""
+
+
+class _Cut(NamedTuple):
+    """The last element of the running text, its page, and whether something stands behind it."""
+
+    element: Element
+    page: int
+    is_first: bool
+    """Whether it is the first of its page."""
+    parted: bool = False
+
+
+def with_paragraphs(pages: Sequence[Page]) -> list[Page]:
+    """The pages with `continues` decided for each paragraph, list item and reference.
+
+    What goes on is not parted from what it goes on with by a heading, a formula or a list, but by a column, a page, or
+    what floats. A paragraph that goes on with a list item becomes one.
+    """
+    cut: _Cut | None = None
+    assembled: list[Page] = []
+    for page in pages:
+        cut = None if page.reason is not None and not page.elements else cut
+        elements: list[Element] = []
+        is_first = True
+        pictures = _pictures(page)
+        for element in page.elements:
+            if element.dropped or element.label in _BETWEEN or _lies_in(pictures, element.box):
+                cut = cut._replace(parted=True) if cut is not None else None
+            elif element.label not in _FLOWING:
+                cut, is_first = None, False
+            elif element.text.strip():
+                element = _joined_to(cut, element, page.number)
+                cut, is_first = _Cut(element, page.number, is_first), False
+            elements.append(element)
+        assembled.append(page.model_copy(update={"elements": elements}))
+    return assembled
+
+
+def _pictures(page: Page) -> list[Box]:
+    """Where figures are that text may be part of, and not all of the page."""
+    boxes = [element.box for element in page.elements if element.label == Label.FIGURE]
+    most = _LARGEST_PICTURE * page.width * page.height
+    return [box for box in boxes if (box[2] - box[0]) * (box[3] - box[1]) <= most][:_MOST_PICTURES]
+
+
+def _lies_in(pictures: Sequence[Box], box: Box) -> bool:
+    return any(
+        box[0] >= one[0] - 2 and box[1] >= one[1] - 2 and box[2] <= one[2] + 2 and box[3] <= one[3] + 2
+        for one in pictures
+    )
+
+
+def _joined_to(cut: _Cut | None, element: Element, page: int) -> Element:
+    if cut is None or not _goes_on(cut, element, page):
+        return element
+    if cut.element.label == element.label:
+        return element.model_copy(update={"continues": True})
+    return element.model_copy(
+        update={"continues": True, "label": Label.LIST_ITEM, "level": cut.element.level, "marker": ""}
+    )
+
+
+def _goes_on(cut: _Cut, element: Element, page: int) -> bool:
+    before = cut.element
+    if not _same_kind(before, element) or not _set_alike(before, element) or element.marker:
+        return False
+    if _is_math(before) or _is_math(element):
+        return False
+    if HALF in before.flags or HALF in element.flags:
+        return _halves_join(cut, element, page)
+    if {before.source, element.source} == {"dolphin"}:
+        return False
+    apart = cut.parted or page != cut.page or element.box[1] < before.box[3] - 2
+    return apart and _reads_on(before.text.strip(), element.text.strip())
+
+
+def _same_kind(before: Element, element: Element) -> bool:
+    listed = before.label == Label.LIST_ITEM and element.label == Label.PARAGRAPH
+    return before.label == element.label or listed
+
+
+def _set_alike(before: Element, element: Element) -> bool:
+    known = before.size > 0 and element.size > 0
+    return not known or abs(before.size - element.size) <= _SAME_SIZE * before.size
+
+
+def _is_math(element: Element) -> bool:
+    return all(span.math for span in element.spans if span.text.strip())
+
+
+def _halves_join(cut: _Cut, element: Element, page: int) -> bool:
+    """By the flags of a reader that sees halves. What itself ended another's paragraph, and a sentence, is whole."""
+    before = cut.element.text
+    ends, lower = ends_sentence(before), begins_lower(element.text)
+    closes = cut.element.continues or (cut.is_first and begins_lower(before))
+    if closes and ends:
+        return False
+    if HALF in cut.element.flags:
+        return HALF in element.flags or (not ends and (lower or page == cut.page))
+    return not ends and lower
+
+
+def _reads_on(before: str, after: str) -> bool:
+    """Whether a sentence goes on from one text to the other."""
+    if ends_sentence(before) or _MARKED.match(after):
+        return False
+    if _HYPHENATED.search(before):
+        return after[:1].isalpha()
+    return begins_lower(after) or _reads_on_without_case(before, after)
+
+
+def _reads_on_without_case(before: str, after: str) -> bool:
+    return len(before) >= _CASELESS_LETTERS and _is_caseless(before[-1:]) and _is_caseless(after[:1])
+
+
+def _is_caseless(letter: str) -> bool:
+    """A letter, or a comma, of a script without capitals."""
+    return letter in ("、", "，", "،") or (letter.isalpha() and letter.lower() == letter.upper())

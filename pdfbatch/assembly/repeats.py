@@ -1,0 +1,273 @@
+"""Which elements of a document repeat at the same place outside the body of its pages. Pure.
+
+A place is a distance from one edge of the page. A text repeats if near pages show it at the same place, numbers counted
+as equal if they count the pages or a reader took both texts for headers; and so does what changes but for the page's
+number at its end. The place must hold what repeats far more often than anything else: the first line of the body stands
+at the same place on every page too, and says something else on each.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from pdfbatch.assembly.comparing import compared, ends_sentence, numbers_of, page_number_of, without_numbers
+from pdfbatch.records import Box, Element, Label, Page
+
+Edge = Literal["top", "bottom", "left", "right"]
+
+RUNNING = frozenset({Label.PAGE_HEADER, Label.PAGE_FOOTER})
+ASIDES = frozenset({Label.WATERMARK, Label.LINE_NUMBERS})
+"""What lies over or beside the text, and bounds neither body nor furniture."""
+ZONE = 0.17
+"""Of the page's height or width: furniture lies wholly within so much of an edge."""
+NEAR = 4.0
+"""Points by which one place may differ from page to page."""
+PAGES_BETWEEN = 4
+"""What repeats does so on the next page, the next but one, or behind a few full-page figures."""
+_WINDOW = 6
+"""Pages before and after, over which a place is judged: one file may hold several documents."""
+_ALONGSIDE = 6.0
+_LONGEST, _LONGEST_COMMON = 150, 1200
+"""Characters of furniture; of a notice that most pages near it show."""
+_SMALL_FIGURE = 0.12
+"""Of the page's height: a logo."""
+_TALL = 4.0
+"""Times its width is the height of a line that is turned."""
+_TITLE_LETTERS = 60
+"""Characters of a running title with the page's number."""
+_FIRST, _LAST = re.compile(r"^(?:\d{1,4}|[ivxlc]{1,7})(?=\s|$)"), re.compile(r"(?<=\s)(?:\d{1,4}|[ivxlc]{1,7})$")
+_OUTER = re.compile(r"^(?:# )+(?=.*\w)|(?<=\w)(?: #)+$")
+_SAME_SIZE = 0.3
+"""Points."""
+_HEADINGS = frozenset({Label.TITLE, Label.HEADING})
+_SHORT = 3
+"""Characters of a turned line that may be a row's number."""
+_TEXTLESS = frozenset({Label.TABLE, Label.FORM_FIELD, Label.CAPTION, Label.CODE, Label.FORMULA}) | ASIDES
+_CONTINUED = ("continued)", "cont.)", "cont'd)", "fortsetzung)", "forts.)", "suite)", "continuación)", "segue)")
+
+
+class Place(NamedTuple):
+    """Where an element lies, seen from one edge: `near` and `far` are its sides' distances from it, `start` and `end`
+    its extent along the edge, whose length is `along`. Points."""
+
+    edge: Edge
+    near: float
+    far: float
+    start: float
+    end: float
+    along: float
+
+    @property
+    def middle(self) -> float:
+        return (self.near + self.far) / 2
+
+    @property
+    def bin(self) -> int:
+        return int(self.middle // NEAR)
+
+
+class _Sighting(NamedTuple):
+    page: int
+    order: int
+    place: Place
+    text: str
+    """As compared."""
+    numbers: list[int]
+    counts: list[int]
+    """The number it begins with, and the one it ends with, if it may be the page's."""
+    size: float
+    label: Label
+
+
+def _sighting(page: int, order: int, place: Place, element: Element) -> _Sighting:
+    text = compared(element.text)
+    counts: list[int] = []
+    if len(text) <= _TITLE_LETTERS and element.label not in _HEADINGS and not ends_sentence(text):
+        counts = [
+            value for pattern in (_FIRST, _LAST) if (found := pattern.search(text)) for value in numbers_of(found[0])
+        ]
+    return _Sighting(page, order, place, text, numbers_of(text), counts, element.size, element.label)
+
+
+def place_of(element: Element, page: Page, edge: Edge) -> Place:
+    left, top, right, bottom = element.box
+    width, height = size_of(page)
+    if edge == "top":
+        return Place(edge, top, bottom, left, right, width)
+    if edge == "bottom":
+        return Place(edge, height - bottom, height - top, left, right, width)
+    if edge == "left":
+        return Place(edge, left, right, top, bottom, height)
+    return Place(edge, width - right, width - left, top, bottom, height)
+
+
+def size_of(page: Page) -> tuple[float, float]:
+    """Width and height in points; as far as its elements reach where the page does not say."""
+    width = page.width or max((element.box[2] for element in page.elements), default=0.0)
+    return width, page.height or max((element.box[3] for element in page.elements), default=0.0)
+
+
+def outside_body(page: Page, edge: Edge, candidates: Sequence[int]) -> list[int]:
+    """Those of the elements beyond which, seen from the body, nothing of the body stands. Text beside one bounds it
+    not; taller blocks do."""
+    chosen = set(candidates)
+    bound = min(
+        (
+            min(place.middle, place.near + _ALONGSIDE)
+            for index, element in enumerate(page.elements)
+            if index not in chosen and element.label not in ASIDES and not is_hidden(element)
+            for place in (place_of(element, page, edge),)
+        ),
+        default=float("inf"),
+    )
+    return [index for index in candidates if place_of(page.elements[index], page, edge).middle <= bound + NEAR]
+
+
+def is_hidden(element: Element) -> bool:
+    return any(flag.startswith("hidden_") for flag in element.flags)
+
+
+def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
+    """For each page the elements that repeat outside its body, by index, with the edge they stand at.
+
+    Text of `largest` points or more is a heading and never repeats in this sense.
+    """
+    found: list[dict[int, Edge]] = [{} for _ in pages]
+    groups: dict[tuple[Edge, str], list[_Sighting]] = defaultdict(list)
+    for number, page in enumerate(pages):
+        for edge, index, text in _candidates(page, largest):
+            sighting = _sighting(number, index, place_of(page.elements[index], page, edge), page.elements[index])
+            groups[edge, text].append(sighting)
+            if sighting.counts:
+                groups[edge, "#"].append(sighting)
+    linked: dict[Edge, dict[tuple[int, int], _Sighting]] = defaultdict(dict)
+    for (edge, _), sightings in groups.items():
+        linked[edge] |= {(one.page, one.order): one for one in _linked(sightings)}
+    for edge, chain in linked.items():
+        sightings = sorted(chain.values())
+        chosen: dict[int, list[int]] = defaultdict(list)
+        for sighting in _at_places_of_their_own(pages, edge, sightings):
+            chosen[sighting.page].append(sighting.order)
+        for number, indexes in chosen.items():
+            found[number] |= dict.fromkeys(outside_body(pages[number], edge, indexes), edge)
+    return found
+
+
+def _candidates(page: Page, largest: float) -> Iterator[tuple[Edge, int, str]]:
+    width, height = size_of(page)
+    for index, element in enumerate(page.elements):
+        edge = _edge_of(element.box, width, height)
+        text = _key(element, height) if edge is not None and not is_hidden(element) else ""
+        is_large = 0 < largest <= element.size and text.strip("# ")
+        is_turned_number = edge in ("left", "right") and len(text) <= _SHORT
+        if edge is not None and text and not is_large and not is_turned_number:
+            yield edge, index, text
+
+
+def _edge_of(box: Box, width: float, height: float) -> Edge | None:
+    """The edge whose zone it lies in: the sides for turned lines alone."""
+    left, top, right, bottom = box
+    if bottom - top > _TALL * (right - left):
+        return "left" if right <= ZONE * width else "right" if left >= (1 - ZONE) * width else None
+    return "top" if bottom <= ZONE * height else "bottom" if top >= (1 - ZONE) * height else None
+
+
+def _key(element: Element, height: float) -> str:
+    """What two elements that are the same furniture have in common; "" for what is none."""
+    left, top, right, bottom = element.box
+    if element.label == Label.FIGURE:
+        small = bottom - top <= _SMALL_FIGURE * height
+        return f"\0figure {round((right - left) / NEAR)} {round((bottom - top) / NEAR)}" if small else ""
+    if element.label in _TEXTLESS or len(element.text) > _LONGEST_COMMON:
+        return ""
+    text = _OUTER.sub("", without_numbers(element.text))
+    return "" if text.endswith((":", "：", *_CONTINUED)) else text
+
+
+def _linked(sightings: list[_Sighting]) -> list[_Sighting]:
+    """Those that a near page shows again."""
+    kept: set[int] = set()
+    for later, sighting in enumerate(sightings):
+        for earlier in range(later - 1, max(-1, later - 25), -1):
+            gap = sighting.page - sightings[earlier].page
+            if gap > PAGES_BETWEEN:
+                break
+            if gap and _agree(sightings[earlier], sighting, gap):
+                kept |= {earlier, later}
+    return [sightings[index] for index in sorted(kept)]
+
+
+def _agree(one: _Sighting, other: _Sighting, gap: int) -> bool:
+    a, b = one.place, other.place
+    if abs(a.middle - b.middle) > NEAR or not _same_along(a, b):
+        return False
+    if one.text == other.text or {one.label, other.label} <= RUNNING:
+        return True
+    if {one.label, other.label} & _HEADINGS or (ends_sentence(one.text) and page_number_of(one.text[:-1]) is None):
+        return False
+    if _without_outer(one.text) == _without_outer(other.text):
+        uneven = len(one.numbers) != len(other.numbers)
+        return uneven or any(after - before == gap for before, after in zip(one.numbers, other.numbers, strict=False))
+    alike = abs(one.size - other.size) <= _SAME_SIZE
+    return alike and any(after - before == gap for before in one.counts for after in other.counts)
+
+
+def _without_outer(text: str) -> str:
+    return _OUTER.sub("", without_numbers(text))
+
+
+def _same_along(a: Place, b: Place) -> bool:
+    """Whether they begin, end or are centred at the same point, or at its mirror image as left and right pages do."""
+    near = 2 * NEAR
+    return (
+        abs(a.start - b.start) <= near
+        or abs(a.end - b.end) <= near
+        or abs((a.start + a.end) - (b.start + b.end)) <= 2 * near
+        or abs(a.start - (b.along - b.end)) <= near
+        or abs(b.start - (a.along - a.end)) <= near
+    )
+
+
+def _at_places_of_their_own(pages: Sequence[Page], edge: Edge, sightings: list[_Sighting]) -> Iterator[_Sighting]:
+    """Those whose place, on the pages near, is not where other text stands."""
+    least = 3 if len(pages) > 4 else 2
+    chosen = {(sighting.page, sighting.order) for sighting in sightings}
+    here: dict[int, set[int]] = defaultdict(set)
+    for sighting in sightings:
+        for bin_ in range(sighting.place.bin - 1, sighting.place.bin + 2):
+            here[bin_].add(sighting.page)
+    shown = {bin_: sorted(numbers) for bin_, numbers in here.items()}
+    others = _occupied(pages, edge, chosen, set(here))
+    for sighting in sightings:
+        support = _between(shown[sighting.place.bin], sighting.page)
+        crowd = _between(others.get(sighting.place.bin, []), sighting.page)
+        common = len(sighting.text) <= _LONGEST or 2 * support >= min(len(pages), 2 * _WINDOW + 1)
+        if support >= least and 3 * crowd <= support and common:
+            yield sighting
+
+
+def _occupied(pages: Sequence[Page], edge: Edge, chosen: set[tuple[int, int]], bins: set[int]) -> dict[int, list[int]]:
+    """For each place the pages on which something else stands there. The first of several pages is like no other."""
+    others: dict[int, list[int]] = defaultdict(list)
+    furthest = max(bins, default=-1)
+    for number, page in enumerate(pages):
+        if number == 0 and len(pages) > 4:
+            continue
+        there: set[int] = set()
+        for index, element in enumerate(page.elements):
+            if (number, index) in chosen or element.label in ASIDES or is_hidden(element):
+                continue
+            place = place_of(element, page, edge)
+            first, last = int(place.near // NEAR), min(int(place.far // NEAR), furthest)
+            there |= bins.intersection(range(first, last + 1))
+        for bin_ in there:
+            others[bin_].append(number)
+    return others
+
+
+def _between(numbers: list[int], page: int) -> int:
+    return bisect_right(numbers, page + _WINDOW) - bisect_left(numbers, page - _WINDOW)

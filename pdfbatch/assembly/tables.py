@@ -1,0 +1,178 @@
+"""Tables that go on over pages. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from pdfbatch.assembly.comparing import compared
+from pdfbatch.records import Element, Label, Page, ReadOptions
+
+_AGREE = 0.02
+"""Of the page's width: so far may the left edges of two parts differ."""
+_WIDTHS_AGREE = 0.06
+_BESIDE = frozenset({Label.CAPTION, Label.PAGE_HEADER, Label.PAGE_FOOTER, Label.WATERMARK, Label.LINE_NUMBERS})
+"""What may stand between two parts of a table, and footnotes below the first."""
+_CAPTION = re.compile(
+    r"(?:table|tab\.|tabelle|tableau|tabla|tabela|tabella|taula|таблица|表)\s*(?P<number>[\w.\-–]*\d[\w\-–]*|[IVXLC]+\b)?",
+    re.IGNORECASE,
+)
+_CONTINUED = re.compile(
+    r"\b(?:continued|cont[.'’]?d?|fortsetzung|forts|suite|continuación|continua|segue|продолжение)\b|续"
+)
+_LONGEST_NOTE = 60
+"""Characters of a line such as `Table 2 (continued)`."""
+
+
+class _Part(NamedTuple):
+    page: int
+    order: int
+    element: Element
+    rows: list[tuple[tuple[int, int, str], ...]]
+    """Of each row the cells that begin in it: column, columns, text as compared."""
+
+
+def with_tables(pages: Sequence[Page], options: ReadOptions) -> list[Page]:
+    """The pages with `continues` and `repeated_rows` decided for each table that is the first of its page."""
+    if not options.join_tables:
+        return list(pages)
+    assembled = list(pages)
+    head: _Part | None = None
+    last: _Part | None = None
+    for number, page in enumerate(pages):
+        first = _first(pages, number) if last is not None else None
+        if head is not None and last is not None and first is not None and _goes_on(pages, head, last, first):
+            assembled[number] = _continued(page, first, _equal_rows(head, first))
+        else:
+            head = None
+        final = _last(pages, number)
+        if final is None:
+            head = last = None
+            continue
+        if head is None or first is None or final.order != first.order:
+            head = final
+        last = final
+    return assembled
+
+
+def _continued(page: Page, part: _Part, repeated: int) -> Page:
+    elements = list(page.elements)
+    elements[part.order] = part.element.model_copy(update={"continues": True, "repeated_rows": repeated})
+    return page.model_copy(update={"elements": elements})
+
+
+def _first(pages: Sequence[Page], number: int) -> _Part | None:
+    """The table that a page begins with."""
+    for index, element in enumerate(pages[number].elements):
+        if element.label == Label.TABLE and not element.dropped:
+            return _part(number, index, element)
+        if not (element.dropped or element.label in _BESIDE or _says_continued(element)):
+            return None
+    return None
+
+
+def _last(pages: Sequence[Page], number: int) -> _Part | None:
+    """The table that a page ends with."""
+    for index in range(len(pages[number].elements) - 1, -1, -1):
+        element = pages[number].elements[index]
+        if element.label == Label.TABLE and not element.dropped:
+            return _part(number, index, element)
+        if not (element.dropped or element.label in _BESIDE or element.label == Label.FOOTNOTE):
+            return None
+    return None
+
+
+def _part(number: int, index: int, element: Element) -> _Part | None:
+    return _Part(number, index, element, rows_of(element)) if element.cells else None
+
+
+def rows_of(table: Element) -> list[tuple[tuple[int, int, str], ...]]:
+    rows: list[list[tuple[int, int, str]]] = [[] for _ in range(max(cell.row for cell in table.cells) + 1)]
+    for cell in table.cells:
+        text = compared("".join(span.text for span in cell.spans))
+        rows[cell.row].append((cell.column, cell.columns, text))
+    return [tuple(sorted(row)) for row in rows]
+
+
+def _goes_on(pages: Sequence[Page], head: _Part, last: _Part, part: _Part) -> bool:
+    if _columns(last.element) != _columns(part.element) or not _captions_agree(pages, head, part):
+        return False
+    repeated = _equal_rows(head, part)
+    if repeated == len(part.rows) or _is_same_form(last, part, repeated):
+        return False
+    new_header = any(cell.header for cell in part.element.cells) and not repeated
+    return not new_header and _edges_agree(pages, last, part, widths=not repeated)
+
+
+def _columns(table: Element) -> int:
+    return max(cell.column + cell.columns for cell in table.cells)
+
+
+def _edges_agree(pages: Sequence[Page], last: _Part, part: _Part, widths: bool) -> bool:
+    """Their left edges, or these as they lie on facing pages; and their widths, where no header is repeated."""
+    width = pages[part.page].width or max(last.element.box[2], part.element.box[2], 1.0)
+    wide, narrow = last.element.box[2] - last.element.box[0], part.element.box[2] - part.element.box[0]
+    same_width = abs(wide - narrow) <= _WIDTHS_AGREE * width
+    left = abs(last.element.box[0] - part.element.box[0]) <= _AGREE * width
+    facing = abs(width - last.element.box[2] - part.element.box[0]) <= _AGREE * width and same_width
+    return (left or facing) and (same_width or not widths)
+
+
+def _equal_rows(head: _Part, part: _Part) -> int:
+    count = 0
+    for one, other in zip(head.rows, part.rows, strict=False):
+        if one != other:
+            break
+        count += 1
+    texts = any(text for row in part.rows[:count] for _, _, text in row)
+    return count if texts else 0
+
+
+def _is_same_form(last: _Part, part: _Part, repeated: int) -> bool:
+    """Whether both have as many rows and mostly the same first column: a form filled in twice."""
+    if len(last.rows) != len(part.rows):
+        return False
+    firsts = [
+        (one[0], other[0])
+        for one, other in zip(last.rows[repeated:], part.rows[repeated:], strict=True)
+        if one and other and one[0][2]
+    ]
+    return bool(firsts) and 2 * sum(one == other for one, other in firsts) >= len(firsts)
+
+
+def _captions_agree(pages: Sequence[Page], head: _Part, part: _Part) -> bool:
+    """Whether the second part has no caption of its own but that of the first."""
+    of_head = {number for text in _captions(pages, head) if (number := _table_number(text))}
+    for text in _captions(pages, part):
+        if number := _table_number(text):
+            if of_head and number not in of_head:
+                return False
+            if not of_head and not _CONTINUED.search(compared(text)):
+                return False
+    return True
+
+
+def _captions(pages: Sequence[Page], part: _Part) -> Iterator[str]:
+    """The texts of the captions directly before and after a table."""
+    elements = pages[part.page].elements
+    for step in (-1, 1):
+        index = part.order + step
+        while 0 <= index < len(elements):
+            element = elements[index]
+            if not element.dropped:
+                if element.label != Label.CAPTION and not _says_continued(element):
+                    break
+                yield element.text
+            index += step
+
+
+def _table_number(caption: str) -> str:
+    found = _CAPTION.match(caption.strip())
+    return (found["number"] or "").strip(".").casefold() if found else ""
+
+
+def _says_continued(element: Element) -> bool:
+    text = element.text.strip()
+    plain = element.label in (Label.PARAGRAPH, Label.CAPTION, Label.HEADING)
+    return plain and len(text) <= _LONGEST_NOTE and _CONTINUED.search(compared(text)) is not None
