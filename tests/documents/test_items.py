@@ -1,7 +1,6 @@
-from tests.documents.test_markdown import region
-
 from pdfbatch.documents.layout.items import are_references, items_of
 from pdfbatch.documents.textlayer.unwrap import Row
+from tests.documents.test_elements import region
 from tests.documents.test_unwrap import line
 from tests.pages import regions_markdown
 

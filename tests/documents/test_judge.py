@@ -100,7 +100,7 @@ def test_the_corpus_is_judged_as_its_manifest_expects():
         if row["expected_outcome"] == "failed":
             assert verdict.reason in row["expected_reason"].split("|"), row["file"]
         else:
-            assert verdict == (int(row["pages"]), None, ""), row["file"]
+            assert verdict[:3] == (int(row["pages"]), None, ""), row["file"]
 
 
 def test_a_saved_document_of_many_pages_is_counted(tmp_path):

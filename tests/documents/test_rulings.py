@@ -1,6 +1,5 @@
-from tests.documents.test_markdown import table
-
 from pdfbatch.documents.layout.rulings import borders, drawn_edges
+from tests.documents.test_elements import table
 from tests.pages import regions_markdown
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pymupdf
 import pytest
-from pdfbatch.runs.markdown import anchors
 
+from pdfbatch.markdown.document import anchors
 from tests.dolphin import cards
 
 pytestmark = pytest.mark.slow

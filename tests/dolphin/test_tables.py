@@ -3,9 +3,9 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pdfbatch.engines.dolphin.blocks import table_blocks
 
-from pdfbatch.engines.dolphin.tables import tables_of
+from pdfbatch.engines.dolphin.tables import cells_of, tables_of
+from pdfbatch.records import Span
 
 TOKENS = [
     "<table>",
@@ -54,13 +54,25 @@ def row(cells: str) -> str:
         ),
         (row("<td onclick=x><p>a</p> < 5 &lt; $b<c$</td>"), [row("<td>a &lt; 5 &lt; $b&lt;c$</td>")]),
         (row("<td>a</td>") + "\n" + row("<td>b</td>"), [row("<td>a</td>"), row("<td>b</td>")]),
-        (f"Table 1\n{row('<td>a</td>')} # and\nmore", ["Table 1", row("<td>a</td>"), r"\# and more"]),
+        (f"Table 1\n{row('<td>a</td>')} # and\nmore", ["Table 1", row("<td>a</td>"), "# and\nmore"]),
         (row("<td></td>"), []),
-        ("a | b\n# c | <d>", ["a | b\n\\# c | \\<d>"]),
     ],
 )
 def test_tables_are_mended_html(text: str, expected: list[str]) -> None:
-    assert table_blocks(text, pipe_tables=False) == expected
+    assert [part.strip() for _, part in tables_of(text)] == expected
+
+
+def grid(table: str) -> list[list[str]]:
+    """The rows of a table, the text of a spanning cell at each of its places, of headers in capitals."""
+    cells = cells_of(table)
+    width = max((cell.column + cell.columns for cell in cells), default=0)
+    rows = [[""] * width for _ in range(max((cell.row + cell.rows for cell in cells), default=0))]
+    for cell in cells:
+        text = "".join(f"${span.text}$" if span.math else span.text for span in cell.spans)
+        for row in range(cell.row, cell.row + cell.rows):
+            for column in range(cell.column, cell.column + cell.columns):
+                rows[row][column] = text.upper() if cell.header else text
+    return rows
 
 
 @pytest.mark.parametrize(
@@ -68,16 +80,26 @@ def test_tables_are_mended_html(text: str, expected: list[str]) -> None:
     [
         (
             "<table><thead><tr><th>a|b</th><th>c\nd</th></tr></thead><tbody><tr><td>1<br>2",
-            "| a\\|b | c<br>d |\n| --- | --- |\n| 1<br>2 |  |",
+            [["A|B", "C\nD"], ["1\n2", ""]],
         ),
-        (row("<td colspan=1>$a*b$ c*</td>"), "| $a*b$ c\\* |\n| --- |"),
-        (row("<td colspan=2>a</td>"), row('<td colspan="2">a</td>')),
-        ("<table><caption>T<tr><td>a", "<table><caption>T</caption><tr><td>a</td></tr></table>"),
-        ("<table><tr><td><table><tr><td>a", row(f"<td>{row('<td>a</td>')}</td>")),
+        (row("<td colspan=1>$a*b$ c*</td>"), [["$a*b$ c*"]]),
+        (row("<td colspan=2>a</td>"), [["a", "a"]]),
+        ("<table><tr><td rowspan=2>a<td>b<tr><td>c", [["a", "b"], ["a", "c"]]),
+        ("<table><tr><td rowspan=9 colspan=999>a", [["a"] * 200]),
+        ("<table><caption>T<tr><td>a", [["a"]]),
+        ("<table><tr><td>1<table><tr><td>a<td>b", [["1 a b"]]),
+        (row("<td>a &amp; b &lt; c</td>"), [["a & b < c"]]),
     ],
 )
-def test_pipe_tables_are_made_where_no_cell_spans(text: str, expected: str) -> None:
-    assert table_blocks(text, pipe_tables=True) == [expected]
+def test_cells_stand_where_their_html_puts_them(text: str, expected: list[list[str]]) -> None:
+    [table] = [part for is_table, part in tables_of(text) if is_table]
+    assert grid(table) == expected
+
+
+def test_cells_keep_their_styles() -> None:
+    [[_, table]] = tables_of(row("<td>x<sup>2</sup> <b>y</b></td>"))
+    [cell] = cells_of(table)
+    assert cell.spans == [Span(text="x"), Span(text="2", raised=True), Span(text=" "), Span(text="y", bold=True)]
 
 
 @settings(deadline=None)
@@ -97,8 +119,18 @@ def test_mended_tables_are_balanced_and_mending_them_again_changes_nothing(text:
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(TOKENS), max_size=30).map("".join))
-def test_every_cell_stays_in_a_pipe_table(text: str) -> None:
-    for html, piped in zip(table_blocks(text, False), table_blocks(text, True), strict=True):
-        assert re.findall(r"[ab12]", re.sub(r"</?\w+[^<>]*>", "", html)) == re.findall(
-            r"[ab12]", re.sub(r"</?\w+[^<>]*>", "", piped)
-        )
+def test_no_text_of_a_table_is_lost_and_no_two_cells_share_a_place(text: str) -> None:
+    for is_table, part in tables_of(text):
+        if not is_table:
+            continue
+        cells = cells_of(part)
+        places = [
+            (cell.row + down, cell.column + across)
+            for cell in cells
+            for down in range(cell.rows)
+            for across in range(cell.columns)
+        ]
+        assert len(places) == len(set(places))
+        told = "".join(span.text for cell in cells for span in cell.spans)
+        outside = re.sub(r"<caption>.*?</caption>", "", part, flags=re.DOTALL)
+        assert re.findall(r"[ab12]", told) == re.findall(r"[ab12]", re.sub(r"</?\w+[^<>]*>", "", outside))

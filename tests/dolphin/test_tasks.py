@@ -29,7 +29,7 @@ PUBLISHED = ReadOptions(as_published=True)
 
 
 def prepared(path: str, folder: Path, options: ReadOptions = PLAIN, text_layer: bool = False) -> Prepared:
-    result = prepare_page(path, 1, options, SIDE, str(folder), text_layer)
+    result = prepare_page(path, 1, options, SIDE, str(folder / "a.rgb"), text_layer)
     assert isinstance(result, Prepared)
     return result
 
@@ -79,7 +79,7 @@ def test_a_blank_page_is_a_result(tmp_path, scratch, text_layer, scanned):
     document.new_page()
     if scanned:
         document = scan_of(document)
-    result = prepare_page(saved(document, tmp_path / "a.pdf"), 1, PLAIN, SIDE, str(scratch), text_layer)
+    result = prepare_page(saved(document, tmp_path / "a.pdf"), 1, PLAIN, SIDE, str(scratch / "a.rgb"), text_layer)
     assert isinstance(result, PageRead)
     assert (result.page.read_by, result.page.reason, markdown_of(result.page)) == ("blank", None, "")
     assert list(scratch.iterdir()) == []
@@ -87,7 +87,7 @@ def test_a_blank_page_is_a_result(tmp_path, scratch, text_layer, scanned):
 
 def test_a_healthy_text_layer_is_read_instead_where_that_is_asked_for(tmp_path, scratch):
     path = text_pdf(tmp_path / "a.pdf")
-    result = prepare_page(path, 1, PLAIN, SIDE, str(scratch), True)
+    result = prepare_page(path, 1, PLAIN, SIDE, str(scratch / "a.rgb"), True)
     assert isinstance(result, PageRead)
     assert markdown_of(result.page) == markdown_of(read_page(path, 1, ocr=False).page)
     assert list(scratch.iterdir()) == []
@@ -102,7 +102,7 @@ def test_a_scan_is_drawn_where_text_layers_are_asked_for(tmp_path, scratch):
 @pytest.mark.parametrize("options", [PLAIN, PUBLISHED])
 def test_a_page_that_cannot_be_drawn_is_a_result_with_its_reason(tmp_path, scratch, text_layer, options):
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7 and then nothing")
-    result = prepare_page(str(tmp_path / "a.pdf"), 1, options, SIDE, str(scratch), text_layer)
+    result = prepare_page(str(tmp_path / "a.pdf"), 1, options, SIDE, str(scratch / "a.rgb"), text_layer)
     assert isinstance(result, PageRead)
     assert result.page.reason is Reason.CORRUPT
     assert result.page.detail
@@ -241,7 +241,7 @@ def test_both_tasks_run_in_a_real_child(tmp_path, scratch):
     write_lines(document.new_page(), LINES)
     path = saved(document, tmp_path / "a.pdf")
     with Children(1, PLAIN.memory_mib) as children:
-        page = children.submit(60, prepare_page, path, 1, PLAIN, SIDE, str(scratch), False).result()
+        page = children.submit(60, prepare_page, path, 1, PLAIN, SIDE, str(scratch / "a.rgb"), False).result()
         assert isinstance(page, Prepared)
         sent = page._replace(layout=np.zeros((0, 0, 3), np.uint8))
         cut = children.submit(60, cut_page, sent, "[100,90,700,200][para]", PLAIN, SIDE).result()
@@ -266,6 +266,6 @@ def test_the_children_never_load_the_models_libraries(tmp_path, scratch):
         "cut_page(page, '[0.2,0.1,0.8,0.3] para', ReadOptions(), 896)\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
-    command = [sys.executable, "-c", code, text_pdf(tmp_path / "a.pdf"), str(scratch)]
+    command = [sys.executable, "-c", code, text_pdf(tmp_path / "a.pdf"), str(scratch / "a.rgb")]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "transformers"} & set(loaded)

@@ -48,4 +48,6 @@ def page(number: int, *elements: Element, reason: Reason | None = None) -> Page:
 
 
 def document(*pages: Page, figures: str = "") -> DocumentElements:
-    return DocumentElements(key="a.pdf", etag="e", engine="cpu", model="", figures=figures, pages=list(pages))
+    return DocumentElements(
+        version=2, key="a.pdf", etag="e", engine="cpu", model="", figures=figures, pages=list(pages)
+    )

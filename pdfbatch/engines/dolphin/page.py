@@ -34,11 +34,13 @@ the order."""
 
 
 class PageWork:
-    """`number` counts the pages as they came; `future` is what was promised for this one."""
+    """`number` counts the pages as they came; `file` is where a child may draw this one, and
+    `future` is what was promised for it."""
 
-    def __init__(self, number: int, order: PageOrder) -> None:
+    def __init__(self, number: int, order: PageOrder, file: Path) -> None:
         self.number = number
         self.order = order
+        self.file = file
         self.future: Future[PageRead] = Future()
         self.prepared: Prepared | None = None
         self.layout_job: Job | None = None
@@ -127,8 +129,7 @@ class PageWork:
         return PageRead(self._stamped(page), figures)
 
     def forget_file(self) -> None:
-        if self.prepared is not None:
-            Path(self.prepared.file).unlink(missing_ok=True)
+        self.file.unlink(missing_ok=True)
 
     def _stamped(self, page: PageResult) -> PageResult:
         return page.model_copy(update={"seconds": round(time.perf_counter() - self._began, 3)})

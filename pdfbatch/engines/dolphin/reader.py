@@ -85,15 +85,16 @@ class DolphinReader:
         self._abandon(lambda page: page.future.cancel())
 
     def read(self, order: PageOrder) -> Future[PageRead]:
-        page = PageWork(next(self._numbers), order)
+        number = next(self._numbers)
+        page = PageWork(number, order, self._scratch / f"page-{number}.rgb")
         with self._lock:
             if self._error is not None:
                 page.future.set_exception(self._error)
                 return page.future
             self._pages[page.number] = page
-        seconds, scratch = self._options.page_seconds, str(self._scratch)
+        seconds, file = self._options.page_seconds, str(page.file)
         drawn = self._children.submit(
-            seconds, prepare_page, order.path, order.number, self._options, self._side, scratch, self._with_layers
+            seconds, prepare_page, order.path, order.number, self._options, self._side, file, self._with_layers
         )
         self._after(page, drawn, self._drawn)
         return page.future

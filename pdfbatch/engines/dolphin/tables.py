@@ -116,7 +116,10 @@ def _spans(html: str) -> list[Span]:
             styles[style] = match.group(1) != "/"
         elif match.group(2).lower() in _STRUCTURE and spans and not spans[-1].text.endswith((" ", "\n")):
             spans.append(Span(text=" "))
-    return spans + _styled(html[place:], styles)
+    spans += _styled(html[place:], styles)
+    if spans and not spans[-1].math:
+        spans[-1] = spans[-1].model_copy(update={"text": spans[-1].text.rstrip()})
+    return [span for span in spans if span.text]
 
 
 def _styled(html: str, styles: Mapping[str, bool]) -> list[Span]:

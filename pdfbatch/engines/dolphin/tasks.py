@@ -7,7 +7,6 @@ there nothing of the model's libraries.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -77,9 +76,9 @@ class Cut(NamedTuple):
 
 
 def prepare_page(
-    path: str, number: int, options: ReadOptions, side: int, scratch: str, text_layer: bool
+    path: str, number: int, options: ReadOptions, side: int, file: str, text_layer: bool
 ) -> PageRead | Refine | Prepared:
-    """Draws page `number` (from 1) of the PDF at `path` into a file in the folder `scratch`, which `cut_page` deletes.
+    """Draws page `number` (from 1) of the PDF at `path` into `file`, which `cut_page` deletes.
 
     A page instead is final: it is blank, or could not be drawn, or, with `text_layer`, its text layer was healthy and
     is what was read, perhaps but for some elements (`Refine`). `side` is that of the model's pictures, pixels.
@@ -103,7 +102,7 @@ def prepare_page(
         return PageRead(PageResult(number=number, read_by="blank"))
     layout = _fitted(drawn.pixels, side, options)
     height, width = drawn.pixels.shape[:2]
-    return Prepared(_written(drawn.pixels, scratch), width, height, drawn.dpi, layout, drawn.turned, drawn.rotation)
+    return Prepared(_written(drawn.pixels, file), width, height, drawn.dpi, layout, drawn.turned, drawn.rotation)
 
 
 def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: int, first: int = 0) -> Cut:
@@ -163,14 +162,14 @@ def _by_layer(path: str, number: int) -> PageRead | None:
     return None if read.page.reason is Reason.NEEDS_OCR else read
 
 
-def _written(pixels: Pixels, scratch: str) -> str:
-    with tempfile.NamedTemporaryFile(dir=scratch, suffix=".rgb", delete=False) as file:
-        try:
-            file.write(pixels.data)
-        except BaseException:
-            Path(file.name).unlink()
-            raise
-    return file.name
+def _written(pixels: Pixels, file: str) -> str:
+    """Half a file is nobody's: it is deleted. One whose writer is killed is left to whoever named it."""
+    try:
+        Path(file).write_bytes(pixels.data)
+    except BaseException:
+        Path(file).unlink(missing_ok=True)
+        raise
+    return file
 
 
 def _cut(layout: Layout, page: Pixels) -> list[tuple[Region, Pixels]]:
