@@ -1,7 +1,7 @@
 """Spans: a renderer sees the styles that were given, and every character."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.markdown.inline import Place, inline, inline_html
@@ -102,7 +102,7 @@ def styled_spans(draw: st.DrawFn) -> list[Span]:
     return found
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(styled_spans(), st.sampled_from([Place.BLOCK, Place.HEADING, Place.CELL]))
 def test_a_renderer_sees_the_styles_that_were_given(given_spans: list[Span], place: Place) -> None:
     text = inline(given_spans, place)
@@ -123,7 +123,7 @@ def test_a_renderer_sees_the_styles_that_were_given(given_spans: list[Span], pla
     assert not own or "http://x.org" in own
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(styled_spans())
 def test_words_stay_apart_and_together_as_they_were(given_spans: list[Span]) -> None:
     shown = rendered.text(inline(given_spans))
