@@ -82,6 +82,21 @@ def test_a_break_is_a_blank_in_a_heading_and_a_tag_in_a_cell() -> None:
     assert inline([Span(text="a|b\nc")], Place.CELL) == r"a\|b<br>c"
 
 
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("a\r\nb\u2028c\x0bd\n\n e", "a\\\nb\\\nc\\\nd\\\ne"),
+        ("a\x00b\x07\x1b\x7f\ufffe", "ab"),
+        ("a\ud800", "a\ufffd"),
+        (" a \t b ", "a b"),
+        ("a\u00a0b", "a\u00a0b"),
+        ("\x0c", ""),
+    ],
+)
+def test_what_no_text_file_should_hold_is_left_out(text: str, markdown: str) -> None:
+    assert inline([Span(text=text)]) == markdown
+
+
 def test_headings_are_not_bold() -> None:
     assert inline([Span(text="a ", bold=True), Span(text="b", bold=True, italic=True)], Place.HEADING) == "a _b_"
 
