@@ -42,12 +42,13 @@ def list_markdown(items: Sequence[Element]) -> str:
     frames: list[_Frame] = []
     for item in items:
         level = max(item.level, 1)
+        earlier = list(frames)
         before: _Frame | None = None
         while frames and frames[-1].level >= level:
             before = frames.pop()
         mark, text, frame = _item(item, before, bool(frames))
         if not text:
-            frames += [before] if before else []
+            frames = earlier
             continue
         left = frames[-1].indent if frames else 0
         indent = left + len(mark) + 1

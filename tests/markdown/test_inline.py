@@ -4,10 +4,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pdfbatch.markdown.blocks import block_markdown
 from pdfbatch.markdown.inline import Place, inline, inline_html
-from pdfbatch.records import Span
+from pdfbatch.records import Label, Span
 from tests.markdown import rendered
-from tests.markdown.elements import texts
+from tests.markdown.elements import styled, texts
 
 STYLES = ["bold", "italic", "struck", "raised", "lowered", "mono"]
 LINKS = ["", "", "", "http://x.org/a_(b", "https://x.org/a?b=1&copy;=2#c", "#page-3"]
@@ -80,6 +81,10 @@ def test_text_before_a_link_does_not_make_it_a_picture() -> None:
     assert inline([Span(text="wow!"), Span(text="a", link="#b")]) == r"wow\![a](#b)"
 
 
+def test_code_within_a_link_does_not_make_it_a_definition() -> None:
+    assert inline([Span(text="]:", mono=True, link="#b")]) == "[<code>&#93;:</code>](#b)"
+
+
 def test_a_break_is_a_blank_in_a_heading_and_a_tag_in_a_cell() -> None:
     assert inline([Span(text="a\nb")], Place.HEADING) == "a b"
     assert inline([Span(text="a|b\nc")], Place.CELL) == r"a\|b<br>c"
@@ -126,7 +131,9 @@ def test_a_renderer_sees_the_styles_that_were_given(given_spans: list[Span], pla
     text = inline(given_spans, place)
     if place is Place.CELL:
         text = f"|x|\n|---|\n|{text}|"
-    seen = rendered.characters("# " + text if place is Place.HEADING else text)[place is Place.CELL :]
+    elif place is Place.HEADING:
+        text = block_markdown(styled(Label.HEADING, *given_spans), "")
+    seen = rendered.characters(text)[place is Place.CELL :]
     wanted = [
         (sign, {style for style in STYLES if getattr(span, style) and (place, style) != (Place.HEADING, "bold")})
         for span in given_spans
