@@ -17,7 +17,8 @@ from pdfbatch.markdown.flanking import ASCII_PUNCTUATION, may_close, may_open
 _WRITTEN = "\0"
 _SINGLES = re.compile(r"[\\`<&\]!]")
 _SPECIAL = re.compile(r"[\\`<&\]!*_~$]")
-_TAG = re.compile(r"<[A-Za-z/!?]")
+_TAG = re.compile(r"<(?:[A-Za-z/!?]|[^\s<>@]{1,999}@)")
+"""Also an address in brackets, which are not shown then."""
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _WWW = re.compile(r"www\.[^\s<]*", re.IGNORECASE)
 

@@ -33,6 +33,7 @@ def test_ordinary_text_stays_as_it_is_within_a_line(text: str) -> None:
         ("~~x~~", r"\~\~x\~\~"),
         ("&amp; &copy; &#35;", r"\&amp; \&copy; \&#35;"),
         ("<tag>", r"\<tag>"),
+        ("<1@b.org>", r"\<1@b.org>"),
         ("<!-- page 1 -->", r"\<!-- page 1 -->"),
         ("a *b* c", r"a \*b\* c"),
         (r"\* and \n", r"\\* and \n"),
