@@ -68,7 +68,7 @@ def _latex_line(line: str) -> str:
 def _code(text: str) -> str:
     """The lines as they are, in a fence longer than any in them. A blank before all lines, which renderers take off
     again, where one would look like the anchor of a page."""
-    lines = clean(text.replace("\f", "\n")).split("\n")
+    lines = clean(text).split("\n")
     while lines and not lines[0].strip():
         lines.pop(0)
     while lines and not lines[-1].strip():

@@ -17,13 +17,14 @@ from pdfbatch.markdown.flanking import ASCII_PUNCTUATION, may_close, may_open
 _WRITTEN = "\0"
 _SINGLES = re.compile(r"[\\`<&\]!]")
 _SPECIAL = re.compile(r"[\\`<&\]!*_~$]")
-_TAG = re.compile(r"<[A-Za-z/!?]")
+_TAG = re.compile(r"<(?:[A-Za-z/!?]|[^\s<>@]{1,999}@)")
+"""Also an address in brackets, which are not shown then."""
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _WWW = re.compile(r"www\.[^\s<]*", re.IGNORECASE)
 
 _START = re.compile(r"#{1,6}(?=[ \t]|$)|>|[-+*](?=[ \t]|$)|(?:[-_*][ \t]*){3,}$|~{3}|<[A-Za-z/!?]")
 _NUMBERED = re.compile(r"\d{1,9}(?=[.)](?:[ \t]|$))")
-_LATER_START = re.compile(r"=+[ \t]*$|-+[ \t]*$|[|:-][|: \t-]*$")
+_LATER_START = re.compile(r"=+[ \t]*$|(?=[^-]*-)[|:-][|: \t-]*$")
 """Would make a heading or a table's header of the line above."""
 
 
@@ -137,10 +138,11 @@ def _dollars(raw: str, shown: str) -> Iterator[int]:
 
 def _line_starts(raw: str, shown: str) -> Iterator[int]:
     start = 0
+    last_label = raw.rfind("]:")
     for number, line in enumerate(raw.split("\n")):
         if line and shown[start] != _WRITTEN:
             yield from (start + place for place in _start_of(line, number > 0))
-            if line[0] == "[" and "]:" in raw[start:]:
+            if line[0] == "[" and start < last_label:
                 yield start
         start += len(line) + 1
 

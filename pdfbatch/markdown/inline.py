@@ -19,6 +19,7 @@ from pdfbatch.records import Span
 
 _LINK, _BOLD, _ITALIC, _STRUCK, _RAISED, _LOWERED, _LEAF = range(7)
 _MARKS = {_BOLD: ("**",), _ITALIC: ("_", "*"), _STRUCK: ("~~",)}
+_ENTITIES = {ord(sign): f"&#{ord(sign)};" for sign in "\\|[]*_~`$"}
 _TAGS = {_BOLD: "b", _ITALIC: "i", _STRUCK: "s", _RAISED: "sup", _LOWERED: "sub"}
 
 
@@ -91,8 +92,7 @@ class _Writer:
             short = autolink(pieces[0].text, uri)
             if short:
                 return [Part(short, Kind.MARKDOWN)]
-        pieces = [piece._replace(style=piece.style._replace(link="")) for piece in pieces]
-        inner = [_in_label(part) for part in self._parts(pieces, _BOLD, "[", "]")]
+        inner = self._parts(pieces, _BOLD, "[", "]")
         return [Part("[", Kind.MARKDOWN), *inner, Part(f"]({destination(uri)})", Kind.MARKDOWN)]
 
     def _leaf(self, piece: Piece) -> list[Part]:
@@ -101,18 +101,19 @@ class _Writer:
         if piece.style.math:
             return [Part(self._formula(piece.text), Kind.MARKDOWN)]
         if piece.style.mono:
-            return [Part(self._code(piece.text), Kind.MARKDOWN)] if piece.text.strip() else [Part(piece.text)]
-        return _text_parts(piece.text)
+            return [Part(self._code(piece), Kind.MARKDOWN)] if piece.text.strip() else [Part(piece.text)]
+        return [Part(piece.text, Kind.LABEL)] if piece.style.link else _text_parts(piece.text)
 
     def _formula(self, latex: str) -> str:
         if self._place is Place.CELL:
             latex = latex.replace(r"\|", r"\Vert ")
         return f"${finished_latex(latex)}$"
 
-    def _code(self, text: str) -> str:
-        if self._place is Place.CELL and r"\|" in text:
-            # Renderers do not agree on which of the two backslashes the table takes.
-            return f"<code>{escaped_html(text)}</code>".replace("\\", "&#92;").replace("|", "&#124;")
+    def _code(self, piece: Piece) -> str:
+        text = piece.text
+        if (self._place is Place.CELL and r"\|" in text) or (piece.style.link and re.search(r"[\[\]]", text)):
+            # Renderers do not agree on which of the two backslashes the table takes, and read labels before code.
+            return f"<code>{escaped_html(text).translate(_ENTITIES)}</code>"
         runs = {len(run) for run in re.findall("`+", text)}
         fence = "`" * next(length for length in range(1, len(runs) + 2) if length not in runs)
         room = " " if text[0] == "`" or text[-1] == "`" else ""
@@ -131,14 +132,6 @@ def _groups(pieces: Sequence[Piece], level: int) -> list[list[Piece]]:
 
 def _text_parts(text: str) -> list[Part]:
     return [Part(link, Kind.MARKDOWN) if link else Part(words) for words, link in cut_at_addresses(text)]
-
-
-def _in_label(part: Part) -> Part:
-    """Within a link's text an address is no link of its own."""
-    if part.kind is Kind.MARKDOWN:
-        is_address = part.text[0] == "<" and "://" in part.text
-        return Part(part.text[1:-1], Kind.LABEL) if is_address else part
-    return Part(part.text, Kind.LABEL)
 
 
 def _first_character(piece: Piece, level: int) -> str:

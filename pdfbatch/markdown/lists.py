@@ -10,7 +10,8 @@ from pdfbatch.markdown.inline import Place, inline
 from pdfbatch.records import Element, Label, Span
 
 _NUMBER = re.compile(r"(0|[1-9]\d{0,8})([.)])")
-_BULLETS = frozenset(["", *"-*+•‣⁃◦▪▫●○■□◆◇►▶➢➤–—·"])
+_BULLET = re.compile("[-–—·*+•‣⁃∙◦\u25a0-\u25ff\u2756\u27a2\uf0a7\uf0b7\uf0d8]?")
+"""Signs that say nothing but that an item begins, also of the fonts Symbol and Wingdings."""
 _BOX = re.compile(r"\[[ xX]\]")
 _TASK = re.compile(r"\[[ xX]\](?=\s|$)")
 
@@ -41,12 +42,13 @@ def list_markdown(items: Sequence[Element]) -> str:
     frames: list[_Frame] = []
     for item in items:
         level = max(item.level, 1)
+        earlier = list(frames)
         before: _Frame | None = None
         while frames and frames[-1].level >= level:
             before = frames.pop()
         mark, text, frame = _item(item, before, bool(frames))
         if not text:
-            frames += [before] if before else []
+            frames = earlier
             continue
         left = frames[-1].indent if frames else 0
         indent = left + len(mark) + 1
@@ -68,7 +70,7 @@ def _item(item: Element, before: _Frame | None, is_nested: bool) -> tuple[str, s
         shown = frame.number == before.number + 1 if before and follows else _may_begin(frame, before, is_nested)
         if shown:
             return marker, _without_task(text), frame
-    if marker not in _BULLETS:
+    if not _BULLET.fullmatch(marker):
         text = inline([Span(text=f"{marker} "), *item.spans], Place.BLOCK)
     return "-", _without_task(text), _Frame(0, 0)
 

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.markdown import Anchor, anchors, document_markdown
@@ -12,6 +12,15 @@ from tests.markdown import rendered
 from tests.markdown.elements import document, element, page, styled, table, texts
 
 TEXT_LABELS = [Label.PARAGRAPH, Label.CAPTION, Label.FOOTNOTE, Label.REFERENCE]
+KINDS = {
+    Label.LIST_ITEM: "li",
+    Label.FORM_FIELD: "li",
+    Label.HEADING: "h2",
+    Label.CODE: "code",
+    Label.TABLE: "table",
+}
+"""What a renderer calls them; all else is `p`."""
+MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def markdown_of(*elements: Element) -> str:
@@ -134,8 +143,10 @@ def test_items_and_boxes_that_follow_one_another_are_one_list() -> None:
         element(Label.LIST_ITEM, "<!-- page 2 -->", marker=""),
         element(Label.HEADING, "<!-- page 2 -->"),
         element(Label.CODE, "a\n<!-- page 2 -->\n<!-- page 3: timeout -->"),
-        element(Label.TABLE, cells=[Cell(row=0, column=0, columns=2, spans=[Span(text="<!-- page 2 -->\n<!-- page 3 -->")]),
-                                    Cell(row=1, column=1)]),
+        element(Label.TABLE, cells=[
+            Cell(row=0, column=0, columns=2, spans=[Span(text="<!-- page 2 -->\n<!-- page 3 -->")]),
+            Cell(row=1, column=1),
+        ]),
         styled(Label.FORMULA, Span(text="a\n<!-- page 2 -->", math=True)),
         styled(Label.PARAGRAPH, Span(text="a"), Span(text="\n"), Span(text="<!-- page 2 -->", mono=True)),
         styled(Label.PARAGRAPH, Span(text="<!-- page 2 -->", link="<!-- page 2 -->")),
@@ -149,7 +160,7 @@ def test_no_text_of_a_page_looks_like_an_anchor(quoting: Element) -> None:
 
 @st.composite
 def elements(draw: st.DrawFn) -> Element:
-    text = draw(texts(5).filter(str.strip))
+    text = draw(texts(5).map(lambda text: text if text.strip() else "a"))
     kind = draw(st.sampled_from(["text", "list", "heading", "code", "table", "figure", "box"]))
     if kind == "table":
         return table([[text, "b"], ["c", draw(texts(3))]])
@@ -163,7 +174,7 @@ def elements(draw: st.DrawFn) -> Element:
     return element(labels[kind], text)
 
 
-@settings(max_examples=500, deadline=None)
+@MANY
 @given(st.lists(elements(), max_size=6), st.integers(0, 6))
 def test_no_element_changes_another(sequence: list[Element], cut: int) -> None:
     pages = [page(1, *sequence[:cut]), page(2, *sequence[cut:])]
@@ -180,7 +191,7 @@ def test_no_element_changes_another(sequence: list[Element], cut: int) -> None:
     assert shown == ["html", *kinds[:cut], "html", *kinds[cut:]]
 
 
-@settings(max_examples=500, deadline=None)
+@MANY
 @given(st.lists(elements(), max_size=6))
 def test_every_element_shows_what_it_shows_alone(sequence: list[Element]) -> None:
     sequence = [one.model_copy(update={"marker": one.marker.replace("1.", "-").replace("2.", "-")}) for one in sequence]
@@ -188,7 +199,7 @@ def test_every_element_shows_what_it_shows_alone(sequence: list[Element]) -> Non
     assert together == rendered.squeezed(" ".join(rendered.text(markdown_of(one)) for one in sequence))
 
 
-@settings(max_examples=300, deadline=None)
+@MANY
 @given(st.lists(st.lists(st.tuples(elements(), st.booleans()), max_size=3), min_size=1, max_size=4))
 def test_anchors_are_read_back_whatever_the_pages_say(pages: list[list[tuple[Element, bool]]]) -> None:
     made = [
@@ -208,8 +219,8 @@ def test_the_time_grows_with_the_pages_and_no_faster() -> None:
         return time.process_time() - start
 
     seconds(20)
-    few, many = min(seconds(200) for _ in range(3)), min(seconds(1600) for _ in range(3))
-    assert many < 8 * few * 2.5
+    few, many = min(seconds(200) for _ in range(3)), min(seconds(800) for _ in range(3))
+    assert many < 4 * few * 2.5
 
 
 def _crossing_page(number: int) -> Page:

@@ -1,13 +1,14 @@
 """Spans: a renderer sees the styles that were given, and every character."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pdfbatch.markdown.blocks import block_markdown
 from pdfbatch.markdown.inline import Place, inline, inline_html
-from pdfbatch.records import Span
+from pdfbatch.records import Label, Span
 from tests.markdown import rendered
-from tests.markdown.elements import texts
+from tests.markdown.elements import styled, texts
 
 STYLES = ["bold", "italic", "struck", "raised", "lowered", "mono"]
 LINKS = ["", "", "", "http://x.org/a_(b", "https://x.org/a?b=1&copy;=2#c", "#page-3"]
@@ -46,6 +47,9 @@ def spans(*given: tuple[str, str]) -> list[Span]:
         ([("a", "mono"), ("\n", ""), ("b", "mono")], "`a`\\\n`b`"),
         ([("costs $5 and ", ""), ("x", "math")], r"costs \$5 and $x$"),
         ([("5*", ""), ("b", "bold")], "5*<b>b</b>"),
+        ([("x *y", "bold")], r"**x \*y**"),
+        ([("x _y", "italic")], r"_x \_y_"),
+        ([("x ~~y", "struck")], r"~~x \~\~y~~"),
         ([("", "bold"), ("a", "")], "a"),
         ([(" ", "bold")], ""),
     ],
@@ -77,9 +81,28 @@ def test_text_before_a_link_does_not_make_it_a_picture() -> None:
     assert inline([Span(text="wow!"), Span(text="a", link="#b")]) == r"wow\![a](#b)"
 
 
+def test_code_within_a_link_does_not_make_it_a_definition() -> None:
+    assert inline([Span(text="]:", mono=True, link="#b")]) == "[<code>&#93;:</code>](#b)"
+
+
 def test_a_break_is_a_blank_in_a_heading_and_a_tag_in_a_cell() -> None:
     assert inline([Span(text="a\nb")], Place.HEADING) == "a b"
     assert inline([Span(text="a|b\nc")], Place.CELL) == r"a\|b<br>c"
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("a\r\nb\u2028c\x0bd\n\n e", "a\\\nb\\\nc\\\nd\\\ne"),
+        ("a\x00b\x07\x1b\x7f\ufffe", "ab"),
+        ("a\ud800", "a\ufffd"),
+        (" a \t b ", "a b"),
+        ("a\u00a0b", "a\u00a0b"),
+        ("\x0c", ""),
+    ],
+)
+def test_what_no_text_file_should_hold_is_left_out(text: str, markdown: str) -> None:
+    assert inline([Span(text=text)]) == markdown
 
 
 def test_headings_are_not_bold() -> None:
@@ -102,13 +125,15 @@ def styled_spans(draw: st.DrawFn) -> list[Span]:
     return found
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(styled_spans(), st.sampled_from([Place.BLOCK, Place.HEADING, Place.CELL]))
 def test_a_renderer_sees_the_styles_that_were_given(given_spans: list[Span], place: Place) -> None:
     text = inline(given_spans, place)
     if place is Place.CELL:
         text = f"|x|\n|---|\n|{text}|"
-    seen = rendered.characters("# " + text if place is Place.HEADING else text)[place is Place.CELL :]
+    elif place is Place.HEADING:
+        text = block_markdown(styled(Label.HEADING, *given_spans), "")
+    seen = rendered.characters(text)[place is Place.CELL :]
     wanted = [
         (sign, {style for style in STYLES if getattr(span, style) and (place, style) != (Place.HEADING, "bold")})
         for span in given_spans
@@ -123,7 +148,7 @@ def test_a_renderer_sees_the_styles_that_were_given(given_spans: list[Span], pla
     assert not own or "http://x.org" in own
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(styled_spans())
 def test_words_stay_apart_and_together_as_they_were(given_spans: list[Span]) -> None:
     shown = rendered.text(inline(given_spans))
