@@ -67,7 +67,7 @@ class Place(NamedTuple):
 
     @property
     def bin(self) -> int:
-        return int(self.middle // NEAR)
+        return int(max(0.0, self.middle) // NEAR)
 
 
 class _Sighting(NamedTuple):
@@ -262,11 +262,17 @@ def _occupied(pages: Sequence[Page], edge: Edge, chosen: set[tuple[int, int]], b
             if (number, index) in chosen or element.label in ASIDES or is_hidden(element):
                 continue
             place = place_of(element, page, edge)
-            first, last = int(place.near // NEAR), min(int(place.far // NEAR), furthest)
+            first, last = _bins(place, furthest)
             there |= bins.intersection(range(first, last + 1))
         for bin_ in there:
             others[bin_].append(number)
     return others
+
+
+def _bins(place: Place, furthest: int) -> tuple[int, int]:
+    """The first and last bin it lies in, on the page and as far as `furthest`, wherever its reader put it."""
+    limit = float((furthest + 1) * NEAR)
+    return int(min(limit, max(0.0, place.near)) // NEAR), min(furthest, int(min(limit, max(0.0, place.far)) // NEAR))
 
 
 def _between(numbers: list[int], page: int) -> int:

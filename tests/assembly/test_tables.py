@@ -103,9 +103,16 @@ def test_edges_of_facing_pages_are_mirrored() -> None:
 
 
 def test_a_new_header_makes_another_table() -> None:
-    other = [["Month", "Fee", "Tax"], ["May", "1", "2"]]
+    other = [["Month", "Fee", "Tax"], ["May", "1", "2"], ["June", "3", "4"]]
     assert not goes_on([grid(FIRST, header_rows=1)], [grid(other, header_rows=1)])
+    assert not goes_on([grid(FIRST)], [grid(other)])
     assert goes_on([grid(FIRST, header_rows=1)], [grid([HEAD, *REST], header_rows=1)])
+    words = [["Name", "Boat", "Pier"], ["Ada", "Wave", "North"]]
+    assert not goes_on([grid(FIRST)], [grid(words, header_rows=1)])
+
+
+def test_a_first_row_of_figures_is_no_header_whatever_its_reader_says() -> None:
+    assert goes_on([grid(FIRST, header_rows=1)], [grid(REST, header_rows=1)])
 
 
 def test_the_same_form_on_each_page_is_no_long_table() -> None:
