@@ -207,7 +207,8 @@ def _agree(one: _Sighting, other: _Sighting, gap: int) -> bool:
         return False
     if one.text == other.text or {one.label, other.label} <= RUNNING:
         return True
-    if {one.label, other.label} & _HEADINGS or (ends_sentence(one.text) and page_number_of(one.text[:-1]) is None):
+    is_said = {one.label, other.label} & _HEADINGS or ends_sentence(one.text)
+    if is_said and page_number_of(one.text.rstrip(".")) is None:
         return False
     if _without_outer(one.text) == _without_outer(other.text):
         uneven = len(one.numbers) != len(other.numbers)

@@ -42,7 +42,10 @@ RUNNING: dict[str, tuple[Callable[[int], Sequence[Element]], str]] = {
     "mirrored": (lambda n: [at(40, f"{n}", left=72 if n % 2 else 513)], "page_number"),
     "by chapter": (lambda n: [at(40, ["The berths", "The fees", "The winter"][(n - 1) // 3])], "repeated"),
     "at the bottom": (lambda n: [at(800, "Office of the harbour, Pier 3")], "repeated"),
-    "called a heading": (lambda n: [at(40, "Harbour rules", Label.HEADING)], "repeated"),
+    "called a heading but for once": (
+        lambda n: [at(40, "Rules", Label.HEADING if n > 1 else Label.PARAGRAPH)],
+        "repeated",
+    ),
     "page x of y": (lambda n: [at(800, f"Page {n} of 9", left=260)], "page_number"),
     "x / y": (lambda n: [at(800, f"{n}/9", left=260)], "page_number"),
     "between dashes": (lambda n: [at(800, f"– {n} –", left=260)], "page_number"),
@@ -120,6 +123,12 @@ def test_headers_that_do_not_repeat_become_paragraphs_or_where_large_headings() 
     pages = pages_with(5, lambda n: [at(40, said(n, 6)[:30], Label.PAGE_HEADER, size=18 if n == 2 else 11)])
     labels = [one.elements[0].label for one in with_furniture(pages, ReadOptions())]
     assert labels == [Label.PARAGRAPH, Label.HEADING, *[Label.PARAGRAPH] * 3]
+
+
+def test_the_first_of_headings_that_pages_repeat_is_the_heading() -> None:
+    pages = pages_with(9, lambda n: [at(40, "Harbour rules", Label.HEADING), at(800, f"{n}", Label.HEADING)])
+    assert [number for number, text, _ in reasons(pages) if text == "Harbour rules"] == list(range(2, 10))
+    assert [number for number, _, why in reasons(pages) if why == "page_number"] == list(range(1, 10))
 
 
 def test_what_repeats_is_called_a_header_or_footer() -> None:

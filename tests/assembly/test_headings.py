@@ -134,5 +134,10 @@ def test_the_largest_title_of_the_first_page_is_the_title() -> None:
     ]
 
 
+def test_numbered_titles_are_headings_beside_another() -> None:
+    assert levels(title("Rules", 16), title("1 One", 16), title("Chapter 2", 16)) == [1, 2, 2]
+    assert levels(title("1 One", 16)) == [1]
+
+
 def test_dropped_headings_have_no_say() -> None:
     assert found(heading("1 Rules", 30, dropped="repeated"), heading("One", 12)) == [(0, "1 Rules"), (2, "One")]
