@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pdfbatch.assembly.comparing import compared, ends_sentence, has_letters, page_number_of, without_numbers
 from pdfbatch.assembly.headings import is_heading
-from pdfbatch.assembly.repeats import RUNNING, ZONE, Edge, is_hidden, outside_body, place_of, repeated, size_of
+from pdfbatch.assembly.repeats import NEAR, RUNNING, ZONE, Edge, is_hidden, outside_body, place_of, repeated, size_of
 from pdfbatch.assembly.sizes import HEADING_SIZE, body_size
 from pdfbatch.records import Element, Label, Page, ReadOptions
 
@@ -136,14 +136,26 @@ def _is_named(element: Element, page: Page, edge: Edge, largest: float) -> bool:
     """Whether the layout model called it a header or footer and it reads like one."""
     text = element.text.strip()
     is_small = element.size <= _SMALL * largest / HEADING_SIZE
-    is_numbered = text[:1].isdigit() or text[-1:].isdigit()
-    edge_zone = _FAR_EDGE if is_small or is_numbered else _EDGE
-    if element.label not in RUNNING or _distance(element, page, edge) > edge_zone or 0 < largest <= element.size:
+    is_set_apart = is_small or text[:1].isdigit() or text[-1:].isdigit()
+    if element.label not in RUNNING or 0 < largest <= element.size:
+        return False
+    if _distance(element, page, edge) > (_FAR_EDGE if is_set_apart else _EDGE):
+        return False
+    if not is_set_apart and _begins_where_text_does(element, page):
         return False
     short = len(text) <= _HEADER_LETTERS and len(text.split()) <= _HEADER_WORDS
     starts = text[:1].islower() or text[:1] in "([（［"
     is_sentence = ends_sentence(text) and not _ABBREVIATED.search(text)
     return short and not starts and not is_sentence and has_letters(text)
+
+
+def _begins_where_text_does(element: Element, page: Page) -> bool:
+    """Whether it is flush with the text: a line like all others, which a layout model may take for a header."""
+    return any(
+        abs(other.box[0] - element.box[0]) <= NEAR
+        for other in page.elements
+        if min(_distance(other, page, "top"), _distance(other, page, "bottom")) > _EDGE and other.label != Label.FIGURE
+    )
 
 
 def _is_lone_number(element: Element, page: Page, edge: Edge) -> bool:

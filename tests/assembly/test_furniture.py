@@ -196,6 +196,13 @@ def test_short_documents_drop_what_the_layout_model_called_a_header(text: str, i
     assert [why for _, _, why in reasons(pages)] == ["header"] * is_dropped
 
 
+def test_a_line_of_a_short_document_that_looks_like_its_text_is_text() -> None:
+    flush = page(1, [at(36, "Draft resolution on the sale", Label.PAGE_HEADER), element(said(1)), element(said(2))])
+    indented = page(1, [at(36, "The harbour office", Label.PAGE_HEADER, left=400), element(said(1)), element(said(2))])
+    assert reasons([flush]) == []
+    assert reasons([indented]) == [(1, "The harbour office", "header")]
+
+
 def test_a_short_document_keeps_a_header_within_the_text_or_set_large_or_all_there_is() -> None:
     inside = page(1, [element(said(1)), at(400, "Harbour rules", Label.PAGE_HEADER), at(500, said(2)[:40])])
     large = page(1, [at(36, "Harbour rules", Label.PAGE_HEADER, size=20), element(said(1))])
