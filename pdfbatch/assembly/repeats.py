@@ -87,12 +87,13 @@ class _Sighting(NamedTuple):
 
 def _sighting(page: int, order: int, place: Place, element: Element, key: str) -> _Sighting:
     text = compared(element.text)
+    numbers = numbers_of(text) if len(text) <= _LONGEST else []
     counts: list[int] = []
     if len(text) <= _TITLE_LETTERS and element.label not in _HEADINGS and not ends_sentence(text):
         counts = [
             value for pattern in (_FIRST, _LAST) if (found := pattern.search(text)) for value in numbers_of(found[0])
         ]
-    return _Sighting(page, order, place, text, key, numbers_of(text), counts, element.size, element.label)
+    return _Sighting(page, order, place, text, key, numbers, counts, element.size, element.label)
 
 
 def place_of(element: Element, page: Page, edge: Edge) -> Place:
@@ -186,6 +187,8 @@ def _key(element: Element, height: float) -> str:
         return f"\0figure {round((right - left) / NEAR)} {round((bottom - top) / NEAR)}" if small else ""
     if element.label in _TEXTLESS or len(element.text) > _LONGEST_COMMON:
         return ""
+    if len(element.text) > _LONGEST:
+        return compared(element.text)
     text = _OUTER.sub("", without_numbers(element.text))
     return "" if text.endswith((":", "：", *_CONTINUED)) else text
 
