@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pdfbatch.assembly.comparing import compared, ends_sentence, has_letters, page_number_of, without_numbers
-from pdfbatch.assembly.repeats import RUNNING, ZONE, Edge, is_hidden, outside_body, place_of, repeated, size_of
+from pdfbatch.assembly.headings import is_heading
+from pdfbatch.assembly.repeats import NEAR, RUNNING, ZONE, Edge, is_hidden, outside_body, place_of, repeated, size_of
 from pdfbatch.assembly.sizes import HEADING_SIZE, body_size
 from pdfbatch.records import Element, Label, Page, ReadOptions
 
@@ -23,7 +24,8 @@ MOST_DROPPED = 0.35
 MANY_PAGES = 4
 """What so many pages repeat, and a quarter of them all, is furniture on a page with nothing else too."""
 _EDGE, _FAR_EDGE = 0.08, 0.15
-"""Of the page's height: where a header of a short document lies, and one that is set small or has the page's number."""
+"""Of the page's height: where a header of a short document lies, and one that is set small, as
+far as its reader knows, or has the page's number."""
 _SMALL = 0.95
 """Times the size of the text, up to which it is set small."""
 _NUMBER_EDGE = 0.1
@@ -73,7 +75,25 @@ def _running(pages: Sequence[Page], largest: float) -> list[dict[int, _Found]]:
     )
     many = max(MANY_PAGES, len(pages) / 4)
     everywhere = {key for key, count in counts.items() if count >= many}
-    return [_with_reasons(page, indexes, everywhere) for page, indexes in zip(pages, found, strict=True)]
+    reasons = [_with_reasons(page, indexes, everywhere) for page, indexes in zip(pages, found, strict=True)]
+    return _without_first_headings(pages, reasons)
+
+
+def _without_first_headings(pages: Sequence[Page], found: list[dict[int, _Found]]) -> list[dict[int, _Found]]:
+    """What a reader took for a heading where it stands first is the heading that later pages repeat."""
+    seen: set[str] = set()
+    kept: list[dict[int, _Found]] = []
+    for page, indexes in zip(pages, found, strict=True):
+        texts = {index: without_numbers(page.elements[index].text) for index in indexes}
+        first = {index for index, text in texts.items() if text not in seen and _is_first_heading(page.elements[index])}
+        seen |= set(texts.values())
+        kept.append({index: reason for index, reason in indexes.items() if index not in first})
+    return kept
+
+
+def _is_first_heading(element: Element) -> bool:
+    called_so = element.label in (Label.TITLE, Label.HEADING)
+    return called_so and page_number_of(element.text) is None and is_heading(element)
 
 
 def _with_reasons(page: Page, found: dict[int, Edge], everywhere: set[str]) -> dict[int, _Found]:
@@ -100,7 +120,9 @@ def _of_short_document(page: Page, largest: float) -> dict[int, _Found]:
         named = [index for index, element in enumerate(page.elements) if _is_named(element, page, edge, largest)]
         outside = outside_body(page, edge, sorted({*numbers, *named}))
         named = [index for index in outside if index in named and index not in numbers]
-        if not _is_mostly(page, named):
+        if _is_mostly(page, named):
+            outside = outside_body(page, edge, numbers)
+        else:
             found |= dict.fromkeys(named, ("header", edge))
         found |= {
             index: ("page_number", edge)
@@ -113,15 +135,27 @@ def _of_short_document(page: Page, largest: float) -> dict[int, _Found]:
 def _is_named(element: Element, page: Page, edge: Edge, largest: float) -> bool:
     """Whether the layout model called it a header or footer and it reads like one."""
     text = element.text.strip()
-    is_small = 0 < element.size <= _SMALL * largest / HEADING_SIZE
-    is_numbered = text[:1].isdigit() or text[-1:].isdigit()
-    edge_zone = _FAR_EDGE if is_small or is_numbered else _EDGE
-    if element.label not in RUNNING or _distance(element, page, edge) > edge_zone or 0 < largest <= element.size:
+    is_small = element.size <= _SMALL * largest / HEADING_SIZE
+    is_set_apart = is_small or text[:1].isdigit() or text[-1:].isdigit()
+    if element.label not in RUNNING or 0 < largest <= element.size:
+        return False
+    if _distance(element, page, edge) > (_FAR_EDGE if is_set_apart else _EDGE):
+        return False
+    if not is_set_apart and _begins_where_text_does(element, page):
         return False
     short = len(text) <= _HEADER_LETTERS and len(text.split()) <= _HEADER_WORDS
     starts = text[:1].islower() or text[:1] in "([（［"
     is_sentence = ends_sentence(text) and not _ABBREVIATED.search(text)
     return short and not starts and not is_sentence and has_letters(text)
+
+
+def _begins_where_text_does(element: Element, page: Page) -> bool:
+    """Whether it is flush with the text: a line like all others, which a layout model may take for a header."""
+    return any(
+        abs(other.box[0] - element.box[0]) <= NEAR
+        for other in page.elements
+        if min(_distance(other, page, "top"), _distance(other, page, "bottom")) > _EDGE and other.label != Label.FIGURE
+    )
 
 
 def _is_lone_number(element: Element, page: Page, edge: Edge) -> bool:

@@ -96,7 +96,8 @@ def _bare(text: str, as_printed: str) -> str:
 
 
 def _with_one_title(headings: dict[_Place, Element]) -> dict[_Place, Element]:
-    """The largest on the first page that has one is the title; those that do not look like it are headings."""
+    """The largest on the first page that has one is the title; those that do not look like it, or have a number, are
+    headings."""
     titles = {place: element for place, element in headings.items() if element.label == Label.TITLE}
     if not titles:
         return headings
@@ -105,7 +106,7 @@ def _with_one_title(headings: dict[_Place, Element]) -> dict[_Place, Element]:
     fallen = {
         place: element.model_copy(update={"label": Label.HEADING, "level": 0 if element.level <= 1 else element.level})
         for place, element in titles.items()
-        if element is not title and not _stands_out(element, title)
+        if element is not title and (not _stands_out(element, title) or levels_of([element.text.strip()])[0])
     }
     return headings | fallen
 

@@ -64,7 +64,7 @@ def _numbers(texts: Sequence[str]) -> list[Number | None]:
         number = _worded(text) or _decimal(text)
         if number is None and (both := _lettered(text)):
             as_letter, as_roman = both
-            follows = as_roman is not None and as_roman.value == roman + 1
+            follows = as_roman is not None and as_roman.value in (1, roman + 1)
             number = as_letter
             if as_roman is not None and (as_letter is None or (follows and as_letter.value != letter + 1)):
                 number = as_roman

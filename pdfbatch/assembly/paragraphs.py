@@ -26,7 +26,7 @@ _BETWEEN = frozenset(
 )
 _LARGEST_PICTURE = 0.6
 """Of the page: text in a smaller figure is its labels."""
-_MOST_PICTURES = 50
+_MOST_PICTURES, _MOST_LABELS = 50, 200
 _SAME_SIZE = 0.06
 """Of the size: halves of a paragraph are set alike."""
 _HYPHENATED = re.compile(r"[^\W\d_][-\u00ad\u2010]$")
@@ -36,39 +36,70 @@ _CASELESS_LETTERS = 30
 
 
 class _Cut(NamedTuple):
-    """The last element of the running text, its page, and whether something stands behind it."""
+    """The last element of the running text."""
 
     element: Element
     page: int
+    """Its place in the document."""
     is_first: bool
     """Whether it is the first of its page."""
-    parted: bool = False
+    is_parted: bool = False
+    """Whether something stands behind it."""
+    labels: tuple[tuple[int, Element], ...] = ()
+    """What figures say behind it, with their pages."""
 
 
 def with_paragraphs(pages: Sequence[Page]) -> list[Page]:
     """The pages with `continues` decided for each paragraph, list item and reference.
 
     What goes on is not parted from what it goes on with by a heading, a formula or a list, but by a column, a page, or
-    what floats. A paragraph that goes on with a list item becomes one.
+    what floats. A paragraph that goes on with a list item becomes one. No other element of its kind stands between:
+    text in a figure is moved before the first half or behind the second.
     """
     cut: _Cut | None = None
-    assembled: list[Page] = []
-    for page in pages:
+    assembled: list[list[Element]] = []
+    for number, page in enumerate(pages):
         cut = None if page.reason is not None and not page.elements else cut
         elements: list[Element] = []
-        is_first = True
+        assembled.append(elements)
         pictures = _pictures(page)
+        is_first = True
         for element in page.elements:
-            if element.dropped or element.label in _BETWEEN or _lies_in(pictures, element.box):
-                cut = cut._replace(parted=True) if cut is not None else None
+            elements.append(element)
+            if element.dropped or element.label in _BETWEEN:
+                cut = cut and cut._replace(is_parted=True)
             elif element.label not in _FLOWING:
                 cut, is_first = None, False
+            elif _lies_in(pictures, element.box):
+                cut = _with_label(cut, number, element)
             elif element.text.strip():
-                element = _joined_to(cut, element, page.number)
-                cut, is_first = _Cut(element, page.number, is_first), False
-            elements.append(element)
-        assembled.append(page.model_copy(update={"elements": elements}))
-    return assembled
+                if cut is not None and _goes_on(cut, element, number) and _can_move(cut, number):
+                    element = elements[-1] = _joined(cut, element)
+                    _move_labels(cut, assembled)
+                cut, is_first = _Cut(element, number, is_first), False
+    return [page.model_copy(update={"elements": own}) for page, own in zip(pages, assembled, strict=True)]
+
+
+def _with_label(cut: _Cut | None, page: int, element: Element) -> _Cut | None:
+    if cut is None or len(cut.labels) == _MOST_LABELS:
+        return None
+    return cut._replace(labels=(*cut.labels, (page, element)))
+
+
+def _can_move(cut: _Cut, page: int) -> bool:
+    """Whether no text in figures needs to stand between: what itself goes on with another stays where it is."""
+    return all(at == page != cut.page or (at == cut.page and not cut.element.continues) for at, _ in cut.labels)
+
+
+def _move_labels(cut: _Cut, assembled: Sequence[list[Element]]) -> None:
+    for page, label in cut.labels:
+        elements = assembled[page]
+        del elements[_place(elements, label)]
+        elements.insert(_place(elements, cut.element) if page == cut.page else len(elements), label)
+
+
+def _place(elements: Sequence[Element], wanted: Element) -> int:
+    return next(place for place, element in enumerate(elements) if element is wanted)
 
 
 def _pictures(page: Page) -> list[Box]:
@@ -85,9 +116,7 @@ def _lies_in(pictures: Sequence[Box], box: Box) -> bool:
     )
 
 
-def _joined_to(cut: _Cut | None, element: Element, page: int) -> Element:
-    if cut is None or not _goes_on(cut, element, page):
-        return element
+def _joined(cut: _Cut, element: Element) -> Element:
     if cut.element.label == element.label:
         return element.model_copy(update={"continues": True})
     return element.model_copy(
@@ -105,7 +134,7 @@ def _goes_on(cut: _Cut, element: Element, page: int) -> bool:
         return _halves_join(cut, element, page)
     if {before.source, element.source} == {"dolphin"}:
         return False
-    apart = cut.parted or page != cut.page or element.box[1] < before.box[3] - 2
+    apart = cut.is_parted or page != cut.page or element.box[1] < before.box[3] - 2
     return apart and _reads_on(before.text.strip(), element.text.strip())
 
 

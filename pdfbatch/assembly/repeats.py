@@ -67,7 +67,7 @@ class Place(NamedTuple):
 
     @property
     def bin(self) -> int:
-        return int(self.middle // NEAR)
+        return int(max(0.0, self.middle) // NEAR)
 
 
 class _Sighting(NamedTuple):
@@ -76,6 +76,8 @@ class _Sighting(NamedTuple):
     place: Place
     text: str
     """As compared."""
+    key: str
+    """As compared, without its numbers."""
     numbers: list[int]
     counts: list[int]
     """The number it begins with, and the one it ends with, if it may be the page's."""
@@ -83,14 +85,15 @@ class _Sighting(NamedTuple):
     label: Label
 
 
-def _sighting(page: int, order: int, place: Place, element: Element) -> _Sighting:
+def _sighting(page: int, order: int, place: Place, element: Element, key: str) -> _Sighting:
     text = compared(element.text)
+    numbers = numbers_of(text) if len(text) <= _LONGEST else []
     counts: list[int] = []
     if len(text) <= _TITLE_LETTERS and element.label not in _HEADINGS and not ends_sentence(text):
         counts = [
             value for pattern in (_FIRST, _LAST) if (found := pattern.search(text)) for value in numbers_of(found[0])
         ]
-    return _Sighting(page, order, place, text, numbers_of(text), counts, element.size, element.label)
+    return _Sighting(page, order, place, text, key, numbers, counts, element.size, element.label)
 
 
 def place_of(element: Element, page: Page, edge: Edge) -> Place:
@@ -140,9 +143,9 @@ def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
     groups: dict[tuple[Edge, str], list[_Sighting]] = defaultdict(list)
     for number, page in enumerate(pages):
         for edge, index, text in _candidates(page, largest):
-            sighting = _sighting(number, index, place_of(page.elements[index], page, edge), page.elements[index])
+            sighting = _sighting(number, index, place_of(page.elements[index], page, edge), page.elements[index], text)
             groups[edge, text].append(sighting)
-            if sighting.counts:
+            if sighting.counts and text != "#":
                 groups[edge, "#"].append(sighting)
     linked: dict[Edge, dict[tuple[int, int], _Sighting]] = defaultdict(dict)
     for (edge, _), sightings in groups.items():
@@ -184,6 +187,8 @@ def _key(element: Element, height: float) -> str:
         return f"\0figure {round((right - left) / NEAR)} {round((bottom - top) / NEAR)}" if small else ""
     if element.label in _TEXTLESS or len(element.text) > _LONGEST_COMMON:
         return ""
+    if len(element.text) > _LONGEST:
+        return compared(element.text)
     text = _OUTER.sub("", without_numbers(element.text))
     return "" if text.endswith((":", "：", *_CONTINUED)) else text
 
@@ -196,7 +201,7 @@ def _linked(sightings: list[_Sighting]) -> list[_Sighting]:
             gap = sighting.page - sightings[earlier].page
             if gap > PAGES_BETWEEN:
                 break
-            if gap and _agree(sightings[earlier], sighting, gap):
+            if gap and not {earlier, later} <= kept and _agree(sightings[earlier], sighting, gap):
                 kept |= {earlier, later}
     return [sightings[index] for index in sorted(kept)]
 
@@ -207,17 +212,14 @@ def _agree(one: _Sighting, other: _Sighting, gap: int) -> bool:
         return False
     if one.text == other.text or {one.label, other.label} <= RUNNING:
         return True
-    if {one.label, other.label} & _HEADINGS or (ends_sentence(one.text) and page_number_of(one.text[:-1]) is None):
+    is_said = {one.label, other.label} & _HEADINGS or ends_sentence(one.text)
+    if is_said and page_number_of(one.text.rstrip(".")) is None:
         return False
-    if _without_outer(one.text) == _without_outer(other.text):
+    if one.key == other.key:
         uneven = len(one.numbers) != len(other.numbers)
         return uneven or any(after - before == gap for before, after in zip(one.numbers, other.numbers, strict=False))
     alike = abs(one.size - other.size) <= _SAME_SIZE
     return alike and any(after - before == gap for before in one.counts for after in other.counts)
-
-
-def _without_outer(text: str) -> str:
-    return _OUTER.sub("", without_numbers(text))
 
 
 def _same_along(a: Place, b: Place) -> bool:
@@ -262,11 +264,17 @@ def _occupied(pages: Sequence[Page], edge: Edge, chosen: set[tuple[int, int]], b
             if (number, index) in chosen or element.label in ASIDES or is_hidden(element):
                 continue
             place = place_of(element, page, edge)
-            first, last = int(place.near // NEAR), min(int(place.far // NEAR), furthest)
+            first, last = _bins(place, furthest)
             there |= bins.intersection(range(first, last + 1))
         for bin_ in there:
             others[bin_].append(number)
     return others
+
+
+def _bins(place: Place, furthest: int) -> tuple[int, int]:
+    """The first and last bin it lies in, on the page and as far as `furthest`, wherever its reader put it."""
+    limit = float((furthest + 1) * NEAR)
+    return int(min(limit, max(0.0, place.near)) // NEAR), min(furthest, int(min(limit, max(0.0, place.far)) // NEAR))
 
 
 def _between(numbers: list[int], page: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -101,8 +102,18 @@ def _goes_on(pages: Sequence[Page], head: _Part, last: _Part, part: _Part) -> bo
     repeated = _equal_rows(head, part)
     if repeated == len(part.rows) or _is_same_form(last, part, repeated):
         return False
-    new_header = any(cell.header for cell in part.element.cells) and not repeated
-    return not new_header and _edges_agree(pages, last, part, widths=not repeated)
+    return not (not repeated and _has_own_header(part)) and _edges_agree(pages, last, part, widths=not repeated)
+
+
+def _has_own_header(part: _Part) -> bool:
+    """Whether its first row names columns: it has no digits where the rows below have. Where none have, its reader says
+    so; without such a sign a reader that calls each first row a header is not believed."""
+    rows = [row for row in part.rows if any(text for _, _, text in row)]
+    below: Counter[int] = Counter(column for row in rows[1:] for column, _, text in row if any(map(str.isdigit, text)))
+    figures = {column for column, count in below.items() if 2 * count > len(rows) - 1}
+    if not figures:
+        return any(cell.header for cell in part.element.cells)
+    return not any(column in figures and any(map(str.isdigit, text)) for column, _, text in rows[0])
 
 
 def _columns(table: Element) -> int:

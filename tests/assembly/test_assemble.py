@@ -98,7 +98,7 @@ def test_a_book_takes_seconds_and_twice_the_pages_twice_the_time() -> None:
     pages = [with_edges(number, [element(f"{number} says {part}.") for part in range(8)]) for number in range(1, 2001)]
     started = time.process_time()
     assembled = assemble(pages, ReadOptions())
-    assert time.process_time() - started < 4
+    assert time.process_time() - started < 8
     assert len(dropped(assembled)) == 4000
 
 
@@ -136,7 +136,7 @@ def documents(draw: st.DrawFn) -> tuple[list[PageResult], list[str]]:
     return pages, paragraphs
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(documents())
 def test_exactly_the_furniture_is_dropped_and_all_else_keeps_its_order(
     made: tuple[list[PageResult], list[str]],
@@ -178,7 +178,7 @@ def texts(pages: Sequence[Page]) -> list[list[str]]:
     return [sorted(each.text for each in one.elements if each.label != Label.FIGURE) for one in pages]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(anything())
 def test_nothing_is_lost_and_assembling_twice_gives_the_same(pages: list[PageResult]) -> None:
     once = assemble(pages, ReadOptions())

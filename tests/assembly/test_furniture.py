@@ -42,7 +42,10 @@ RUNNING: dict[str, tuple[Callable[[int], Sequence[Element]], str]] = {
     "mirrored": (lambda n: [at(40, f"{n}", left=72 if n % 2 else 513)], "page_number"),
     "by chapter": (lambda n: [at(40, ["The berths", "The fees", "The winter"][(n - 1) // 3])], "repeated"),
     "at the bottom": (lambda n: [at(800, "Office of the harbour, Pier 3")], "repeated"),
-    "called a heading": (lambda n: [at(40, "Harbour rules", Label.HEADING)], "repeated"),
+    "called a heading but for once": (
+        lambda n: [at(40, "Rules", Label.HEADING if n > 1 else Label.PARAGRAPH)],
+        "repeated",
+    ),
     "page x of y": (lambda n: [at(800, f"Page {n} of 9", left=260)], "page_number"),
     "x / y": (lambda n: [at(800, f"{n}/9", left=260)], "page_number"),
     "between dashes": (lambda n: [at(800, f"– {n} –", left=260)], "page_number"),
@@ -122,6 +125,12 @@ def test_headers_that_do_not_repeat_become_paragraphs_or_where_large_headings() 
     assert labels == [Label.PARAGRAPH, Label.HEADING, *[Label.PARAGRAPH] * 3]
 
 
+def test_the_first_of_headings_that_pages_repeat_is_the_heading() -> None:
+    pages = pages_with(9, lambda n: [at(40, "Harbour rules", Label.HEADING), at(800, f"{n}", Label.HEADING)])
+    assert [number for number, text, _ in reasons(pages) if text == "Harbour rules"] == list(range(2, 10))
+    assert [number for number, _, why in reasons(pages) if why == "page_number"] == list(range(1, 10))
+
+
 def test_what_repeats_is_called_a_header_or_footer() -> None:
     pages = pages_with(5, lambda n: [at(40, "Rules"), at(800, f"{n}")])
     assert [each.label for each in with_furniture(pages, ReadOptions())[2].elements[:2]] == [
@@ -187,6 +196,13 @@ def test_short_documents_drop_what_the_layout_model_called_a_header(text: str, i
     assert [why for _, _, why in reasons(pages)] == ["header"] * is_dropped
 
 
+def test_a_line_of_a_short_document_that_looks_like_its_text_is_text() -> None:
+    flush = page(1, [at(36, "Draft resolution on the sale", Label.PAGE_HEADER), element(said(1)), element(said(2))])
+    indented = page(1, [at(36, "The harbour office", Label.PAGE_HEADER, left=400), element(said(1)), element(said(2))])
+    assert reasons([flush]) == []
+    assert reasons([indented]) == [(1, "The harbour office", "header")]
+
+
 def test_a_short_document_keeps_a_header_within_the_text_or_set_large_or_all_there_is() -> None:
     inside = page(1, [element(said(1)), at(400, "Harbour rules", Label.PAGE_HEADER), at(500, said(2)[:40])])
     large = page(1, [at(36, "Harbour rules", Label.PAGE_HEADER, size=20), element(said(1))])
@@ -227,3 +243,10 @@ def test_pages_of_unknown_size_are_judged_by_what_they_hold() -> None:
         for one in pages_with(6, lambda n: [at(40, "Rules"), element("", Label.FIGURE, box=(LEFT, 300, RIGHT, 800))])
     ]
     assert [why for _, _, why in reasons(pages)] == ["repeated"] * 6
+
+
+@pytest.mark.parametrize("far", [1e300, float("inf"), float("nan")])
+def test_a_box_out_of_all_bounds_is_endured(far: float) -> None:
+    wild = element("Somewhere", box=(-far, -far, far, far))
+    pages = pages_with(6, lambda n: [wild, at(40, "Rules"), at(800, f"{n}")])
+    assert {text for _, text, _ in reasons(pages)} <= {"Rules", *"123456"}
