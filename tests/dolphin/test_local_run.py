@@ -27,6 +27,8 @@ WHOLE = (cards.FRONT, cards.METHODS, cards.RESULTS, cards.WIDE)
 FRONT = """\
 <!-- page 1 -->
 
+Notes of the tide society
+
 # On the counting of waves
 
 Ada Reed and Tom Mill
@@ -69,7 +71,9 @@ for wave in sea:
 ```
 """
 PLAIN_TABLE = """
-<table><tr><td>day</td><td>n</td></tr><tr><td>1</td><td>41</td></tr></table>
+|day|n|
+|---|---|
+|1|41|
 """
 ENDING = """
 [1] Mill, Bells, 1901.
@@ -166,7 +170,9 @@ def on_the_page(quad: cards.Quad, width: int, height: int) -> list[float]:
     """Of a box in the layout's units, its points."""
     side = max(width, height)
     left, top = (side - width) / 2, (side - height) / 2
-    return [(place * side / cards.SIDE - off) * 72 / 200 for place, off in zip(quad, (left, top, left, top), strict=True)]
+    return [
+        (place * side / cards.SIDE - off) * 72 / 200 for place, off in zip(quad, (left, top, left, top), strict=True)
+    ]
 
 
 def test_what_cannot_be_written_costs_its_document_alone_and_replaces_nobody_s_file(
