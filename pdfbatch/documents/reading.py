@@ -17,6 +17,7 @@ from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.pdf.upright import UprightPage, pose_of
 from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
+from pdfbatch.documents.textlayer.repairs import repaired
 from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of, words_of_markdown
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
@@ -78,7 +79,7 @@ def _needs_ocr(number: int) -> PageResult:
 
 def _read_layer(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line], health: Health) -> PageResult:
     """With the layout model where it can help; the plainer way where it cannot, or where words were lost with it."""
-    layer = words_of(_text(lines))
+    layer = words_of(_text(repaired(lines)))
     view = UprightPage(page, pose_of((line.pose, len(line.text)) for line in lines), median_size(lines))
     if health is Health.GOOD and len(lines) <= MOST_LINES and not has_too_many_paths(page):
         markdown, faults = _checked(regions_of(view), options, layer)

@@ -27,6 +27,8 @@ _FURNITURE = re.compile(
 def body_of(regions: list[Region]) -> tuple[list[Region], list[Region]]:
     """The regions that are text, and those that are furniture, both in order."""
     regions = _with_headings(regions)
+    aside = [region for region in regions if region.kind in ("line-numbers", "watermark")]
+    regions = [region for region in regions if region not in aside]
     named = [region for region in regions if region.kind in _KINDS and not _is_turned(region)]
     if _words(named) > MOST_DROPPED * _words(regions):
         named = []
@@ -36,7 +38,7 @@ def body_of(regions: list[Region]) -> tuple[list[Region], list[Region]]:
     dropped = set(map(id, named + _outside(like, body)))
     return (
         [region for region in regions if id(region) not in dropped],
-        [region for region in regions if id(region) in dropped],
+        [region for region in regions if id(region) in dropped] + aside,
     )
 
 

@@ -45,6 +45,8 @@ class _Writer:
             return [table_markdown(region, self.hyphens) or self._paragraph(rows_of(region.lines))]
         if region.kind == "picture":
             return self._labels(region)
+        if region.kind == "form-field":
+            return [f"- {line.marker} {line.text.strip()}" for line in region.lines]
         if self._is_heading(region):
             return [self._heading(region)]
         rows = rows_of(region.lines)

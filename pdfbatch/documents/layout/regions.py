@@ -11,16 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, borders, drawn_edges
+from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, Rules, borders, drawn_edges, within
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
+from pdfbatch.documents.textlayer.annotations import check_boxes_of, links_of
 from pdfbatch.documents.textlayer.lines import BULLETS, Box, Line, Piece, legible_lines_of
+from pdfbatch.documents.textlayer.repairs import ASIDE, hidden_boxes, repaired
+from pdfbatch.documents.textlayer.spans import blocks_of
 
 VECTOR = 3
 """The type of MuPDF's blocks for what is drawn."""
 INSIDE_SHARE = 0.6
 BULLET_GAP = 4.0
 """Times the font size: so far may a bullet stand from its text."""
+_ASIDE = ("line-numbers", "watermark")
 _FIGURES = ("table", "picture", "formula", "caption")
 """May stand on their side among upright text."""
 _LONE_BULLET = re.compile(f"^\\s*[{BULLETS}]\\s*$")
@@ -29,8 +33,9 @@ _LONE_BULLET = re.compile(f"^\\s*[{BULLETS}]\\s*$")
 @dataclass(slots=True)
 class Region:
     """One box in reading order. `kind`: title, section-header, text, list-item, table, caption, footnote, formula,
-    picture, page-header or page-footer. `rows` and `columns`: a table's borders as the model guesses them, in points;
-    `ruled_rows` and `ruled_columns`: those that the page draws, empty where it draws too few."""
+    picture, page-header or page-footer; and, apart from the text: line-numbers, watermark, form-field. `rows` and
+    `columns`: a table's borders as the model guesses them, in points; `ruled_rows` and `ruled_columns`: those that the
+    page draws, empty where it draws too few. `across` and `down`: all rules in it, with where they begin and end."""
 
     kind: str
     box: Box
@@ -39,6 +44,8 @@ class Region:
     columns: list[float] = field(default_factory=list)
     ruled_rows: list[float] = field(default_factory=list)
     ruled_columns: list[float] = field(default_factory=list)
+    across: Rules = field(default_factory=list)
+    down: Rules = field(default_factory=list)
 
 
 def load_model() -> None:
@@ -49,12 +56,57 @@ def load_model() -> None:
 def regions_of(view: UprightPage) -> list[Region]:
     """All lines of the page in regions, in reading order."""
     load_model()
+    text = PageText(view)
+    view.text_shown = text.shown
     groups = pymupdf._get_layout(view, return_raw=True)
-    blocks = view.last_textpage.extractDICT()["blocks"]
+    blocks, lines = text.of(view.last_textpage)
     regions = [_region(group) for group in groups]
     _rule([region for region in regions if region.kind == "table"], blocks)
-    rest = _share_out(_with_bullets(legible_lines_of(blocks)), regions, groups)
-    return in_reading_order(view.rect, blocks, _fitted(regions + _left_over(rest)))
+    rest = _share_out(_with_bullets([line for line in lines if line.role not in ASIDE]), regions, groups)
+    regions = _fitted(regions + _left_over(rest)) + aside_regions(lines)
+    return in_reading_order(view.rect, blocks, regions)
+
+
+class PageText:
+    """A page's text, mended, as the layout model is to see it and as lines."""
+
+    def __init__(self, view: UprightPage) -> None:
+        self._links = links_of(view.page, view.matrix)
+        self._boxes = check_boxes_of(view.page, view.matrix)
+        self._made: tuple[pymupdf.TextPage, list[dict[str, Any]], list[Line]] | None = None
+
+    def of(self, textpage: pymupdf.TextPage) -> tuple[list[dict[str, Any]], list[Line]]:
+        """MuPDF's blocks, and the mended lines."""
+        if self._made is None or self._made[0] is not textpage:
+            blocks = blocks_of(textpage, self._links)
+            self._made = textpage, blocks, repaired(legible_lines_of(blocks), self._boxes)
+        return self._made[1:]
+
+    def shown(self, textpage: pymupdf.TextPage) -> dict[str, Any]:
+        """Without what is not text in rows; the layout model changes nothing in it."""
+        blocks, lines = self.of(textpage)
+        hidden = hidden_boxes(legible_lines_of(blocks), lines)
+        return {"width": 0, "height": 0, "blocks": list(_without(blocks, hidden)) if hidden else blocks}
+
+
+def aside_regions(lines: list[Line]) -> list[Region]:
+    """Regions of the lines that are not text in rows."""
+    regions = [Region("form-field", line.box, [line]) for line in lines if line.role == "form_field"]
+    for kind, role in (("line-numbers", "line_number"), ("watermark", "watermark")):
+        if found := [line for line in lines if line.role == role]:
+            regions.append(Region(kind, union([line.box for line in found]), found))
+    return regions + _left_over([line for line in lines if line.role == "vertical"])
+
+
+def _without(blocks: list[dict[str, Any]], hidden: frozenset[Box]) -> Iterator[dict[str, Any]]:
+    for block in blocks:
+        if block["type"] == 2:
+            yield {**block, "blocks": list(_without(block["blocks"], hidden))}
+        elif block["type"] == 0:
+            if lines := [line for line in block["lines"] if tuple(line["bbox"]) not in hidden]:
+                yield {**block, "lines": lines}
+        else:
+            yield block
 
 
 def in_reading_order(page: pymupdf.Rect, blocks: list[dict[str, Any]], regions: list[Region]) -> list[Region]:
@@ -68,11 +120,11 @@ def in_reading_order(page: pymupdf.Rect, blocks: list[dict[str, Any]], regions: 
     by_box = {id(box): region for box, region in zip(boxes, upright, strict=True)}
     ordered = [by_box.pop(id(box)) for box in find_reading_order(page, list(_flat(blocks)), boxes)]
     rest = sorted(by_box.values(), key=lambda region: (region.box[1], region.box[0]))
-    return ordered + rest + [replace(region, kind="text") for region in aside]
+    return ordered + rest + [region if region.kind in _ASIDE else replace(region, kind="text") for region in aside]
 
 
 def _is_aside(region: Region) -> bool:
-    return region.kind not in _FIGURES and all(line.pose.turn for line in region.lines)
+    return region.kind in _ASIDE or (region.kind not in _FIGURES and all(line.pose.turn for line in region.lines))
 
 
 def union(boxes: list[Box]) -> Box:
@@ -112,6 +164,7 @@ def _rule(tables: list[Region], blocks: list[dict[str, Any]]) -> None:
     across, down = drawn_edges(block for block in _flat(blocks) if block["type"] == VECTOR)
     for table in tables:
         x0, y0, x1, y1 = table.box
+        table.across, table.down = within(across, down, table.box)
         if len(rows := borders(across, (x0, x1), (y0, y1))) >= FEWEST_BORDERS:
             table.ruled_rows = rows
             columns = borders(down, (y0, y1), (x0, x1))

@@ -38,6 +38,15 @@ def drawn_edges(vectors: Iterable[dict[str, Any]]) -> tuple[Rules, Rules]:
     return across, down
 
 
+def within(across: Rules, down: Rules, box: tuple[float, float, float, float]) -> tuple[Rules, Rules]:
+    """The rules that lie in `box`, or at its edge."""
+    left, top, right, bottom = box[0] - 2 * SAME, box[1] - 2 * SAME, box[2] + 2 * SAME, box[3] + 2 * SAME
+    return (
+        [rule for rule in across if top <= rule[0] <= bottom and rule[1][0] < right and rule[1][1] > left],
+        [rule for rule in down if left <= rule[0] <= right and rule[1][0] < bottom and rule[1][1] > top],
+    )
+
+
 def borders(rules: Rules, along: Span, within: Span) -> list[float]:
     """Places of the rules that cross most of `along`, in or near `within`, in order; its ends too where text may lie
     outside the rules."""

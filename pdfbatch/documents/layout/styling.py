@@ -52,6 +52,10 @@ def escaped_start(text: str) -> str:
 
 def _inner(piece: Piece) -> str:
     text = escaped(piece.text)
+    if piece.struck and text.strip():
+        text = text.replace(text.strip(), f"~~{text.strip()}~~")
+    if piece.link and text.strip():
+        text = text.replace(text.strip(), f"[{text.strip()}]({piece.link})")
     if not piece.raised or not text.strip():
         return text
     return f"<sup>{text.strip()}</sup>{text[len(text.rstrip()) :]}"

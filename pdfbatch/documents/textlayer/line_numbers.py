@@ -1,0 +1,166 @@
+"""Numbers of lines in a margin, told apart from the text they stand beside. Pure.
+
+They count up by one number, evenly spaced, in a strip of the page of their own: as in the 28 rows of pleading paper,
+each fifth verse of a poem, the gutter of a patent or the edge of a listing. The first column of a table and the numbers
+of a list look alike; there each number begins something new, while a numbered line goes on from the one above.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from pdfbatch.documents.textlayer.lines import Box, Line
+
+FEWEST = 5
+FEWEST_OF_FIVES = 3
+"""Numbers that count up by fives or tens, as no list does."""
+STEPS = (1, 2, 5, 10)
+SAME_PLACE = 2.0
+"""Points between the edges of numbers below each other."""
+UNEVEN = 0.2
+"""Share of the usual distance by which distances of numbers next to each other differ."""
+RUNNING_SHARE = 0.3
+"""Numbered by one, so many lines go on with a small letter."""
+_NUMBER = re.compile(r"\d{1,4}[.:|]?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    line: Line
+    value: int
+
+
+def with_line_numbers(lines: Sequence[Line]) -> list[Line]:
+    """The lines, with the role `line_number` for the numbers of lines."""
+    numbers = [
+        _Number(line, int(line.text.strip().rstrip(".:|")))
+        for line in lines
+        if not line.role and line.pose.turn == 0 and _NUMBER.fullmatch(line.text.strip())
+    ]
+    if len(numbers) < FEWEST_OF_FIVES:
+        return list(lines)
+    marked: set[int] = set()
+    for side in (2, 0):
+        free = [number for number in numbers if id(number.line) not in marked]
+        for strip in _strips(free, side):
+            for run in _runs(strip):
+                if _number_lines(run, lines, marked):
+                    marked |= {id(number.line) for number in run}
+    return [replace(line, role="line_number") if id(line) in marked else line for line in lines]
+
+
+def _strips(numbers: list[_Number], side: int) -> list[list[_Number]]:
+    """Numbers whose left (0) or right (2) edges stand below each other, from the top."""
+    strips: list[list[_Number]] = []
+    for number in sorted(numbers, key=lambda number: number.line.box[side]):
+        if strips and number.line.box[side] - strips[-1][0].line.box[side] <= SAME_PLACE:
+            strips[-1].append(number)
+        else:
+            strips.append([number])
+    return [sorted(strip, key=lambda number: number.line.box[1]) for strip in strips]
+
+
+def _runs(strip: list[_Number]) -> list[list[_Number]]:
+    """The longest runs of a strip that count up by one of `STEPS`; a number out of step, as that of the page, ends
+    one."""
+    runs: list[list[_Number]] = []
+    for number in strip:
+        if runs and _counts_on(runs[-1], number):
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return [run for run in runs if len(run) >= (FEWEST_OF_FIVES if _step(run) >= 5 else FEWEST)]
+
+
+def _counts_on(run: list[_Number], number: _Number) -> bool:
+    step = number.value - run[-1].value
+    if len(run) == 1:
+        return step in STEPS or (run[0].value == 1 and step == 4)
+    gap, usual = number.line.box[3] - run[-1].line.box[3], run[-1].line.box[3] - run[-2].line.box[3]
+    if len(run) == 2 and run[0].value == 1 and run[1].value == 5:
+        return step == 5
+    return step == _step(run) and abs(gap - usual) <= UNEVEN * usual
+
+
+def _step(run: list[_Number]) -> int:
+    return run[-1].value - run[-2].value if len(run) > 1 else 0
+
+
+def _number_lines(run: list[_Number], lines: Sequence[Line], marked: set[int]) -> bool:
+    own = {id(number.line) for number in run}
+    rows = [[line for line in lines if id(line) not in own and _beside(number.line, line)] for number in run]
+    strip = _union([number.line.box for number in run])
+    if any(_cuts(strip, line) for line in lines if id(line) not in own | marked and not line.slanted):
+        return False
+    if not any(rows) or max(line.size for row in rows for line in row) > 3 * run[0].line.size:
+        return False
+    if _step(run) >= 5:
+        return _rows_between(run, strip, lines, own)
+    beside = [
+        min(row, key=lambda line: _distance(number.line, line)) for number, row in zip(run, rows, strict=True) if row
+    ]
+    return _is_outermost(strip, rows) and (_is_listing(beside) or _runs_on(beside, rows))
+
+
+def _rows_between(run: list[_Number], strip: Box, lines: Sequence[Line], own: set[int]) -> bool:
+    """Whether about as many lines as are counted stand beside the numbers, at one side."""
+    step, high = _step(run), strip[3] - strip[1]
+    within = [line for line in lines if id(line) not in own and strip[1] <= (line.box[1] + line.box[3]) / 2 <= strip[3]]
+    counted = step * (len(run) - 1)
+    pitch = high / max(counted, 1)
+    letters = [line for line in within if line.size > 0.4 * pitch and len(line.text.strip()) > 3]
+    for side in (
+        [line for line in letters if line.box[0] >= strip[2]],
+        [line for line in letters if line.box[2] <= strip[0]],
+    ):
+        rows = len({round((line.box[3] - strip[1]) / pitch) for line in side})
+        if 0.5 * counted <= rows <= 1.2 * counted + 2:
+            return True
+    return False
+
+
+def _is_outermost(strip: Box, rows: list[list[Line]]) -> bool:
+    """Whether all text beside the numbers lies at one side of them."""
+    beside = [line for row in rows for line in row]
+    return all(line.box[0] >= strip[2] - 1 for line in beside) or all(line.box[2] <= strip[0] + 1 for line in beside)
+
+
+def _is_listing(beside: list[Line]) -> bool:
+    return len(beside) >= 2 and all(piece.mono for line in beside for piece in line.pieces if piece.text.strip())
+
+
+def _runs_on(beside: list[Line], rows: list[list[Line]]) -> bool:
+    """Whether the text beside the numbers is one text: its lines begin at one place and go on within sentences."""
+    if sum(len(row) > 2 for row in rows) * 3 > len(rows):
+        return False
+    left = median(line.box[0] for line in beside)
+    aligned = sum(abs(line.box[0] - left) < 3 * line.size for line in beside)
+    small = sum(line.text.strip()[:1].islower() for line in beside)
+    caseless = all(not char.isupper() and not char.islower() for line in beside for char in line.text)
+    widest = max(line.box[2] for line in beside)
+    if caseless:
+        small = sum(widest - line.box[2] < 2 * line.size for line in beside) if len(beside) > 2 else 0
+    return aligned * 5 >= len(beside) * 4 and small >= RUNNING_SHARE * len(beside)
+
+
+def _beside(number: Line, line: Line) -> bool:
+    middle = (number.box[1] + number.box[3]) / 2
+    return line.pose.turn == 0 and not line.slanted and line.box[1] - 1 <= middle <= line.box[3] + 1
+
+
+def _distance(number: Line, line: Line) -> float:
+    return max(line.box[0] - number.box[2], number.box[0] - line.box[2])
+
+
+def _cuts(strip: Box, line: Line) -> bool:
+    """Whether a line stands in the strip, among the numbers."""
+    middle = (line.box[1] + line.box[3]) / 2
+    return line.box[0] < strip[2] - 1 and line.box[2] > strip[0] + 1 and strip[1] <= middle <= strip[3]
+
+
+def _union(boxes: list[Box]) -> Box:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
