@@ -39,8 +39,14 @@ def drawn_edges(vectors: Iterable[dict[str, Any]]) -> tuple[Rules, Rules]:
 
 
 def within(across: Rules, down: Rules, box: tuple[float, float, float, float]) -> tuple[Rules, Rules]:
-    """The rules that lie in `box`, or at its edge."""
-    left, top, right, bottom = box[0] - 2 * SAME, box[1] - 2 * SAME, box[2] + 2 * SAME, box[3] + 2 * SAME
+    """The rules in `box`, and those of the frame around it: where rules that cross the box end, others may stand."""
+    left, top, right, bottom = box
+    rows = [span for place, span in across if top <= place <= bottom and span[0] < right and span[1] > left]
+    columns = [span for place, span in down if left <= place <= right and span[0] < bottom and span[1] > top]
+    left = min([left, *(low for low, _ in rows)]) - 2 * SAME
+    right = max([right, *(high for _, high in rows)]) + 2 * SAME
+    top = min([top, *(low for low, _ in columns)]) - 2 * SAME
+    bottom = max([bottom, *(high for _, high in columns)]) + 2 * SAME
     return (
         [rule for rule in across if top <= rule[0] <= bottom and rule[1][0] < right and rule[1][1] > left],
         [rule for rule in down if left <= rule[0] <= right and rule[1][0] < bottom and rule[1][1] > top],

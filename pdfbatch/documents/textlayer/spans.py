@@ -105,7 +105,7 @@ def _goes_on(line: Raw, following: Raw) -> bool:
         return False
     if not line["spans"] or not following["spans"]:
         return False
-    size = min(line["spans"][0]["size"], following["spans"][0]["size"])
+    size = max(span["size"] for span in line["spans"] + following["spans"])
     drop = abs(line["spans"][0]["origin"][1] - following["spans"][0]["origin"][1])
     left, right = sorted((line["bbox"], following["bbox"]))
     return bool(drop < SAME_BASE * size and -size < right[0] - left[2] < WORD_APART * size)
