@@ -18,6 +18,7 @@ from pdfbatch.documents.pdf.upright import UprightPage, pose_of
 from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
 from pdfbatch.documents.textlayer.repairs import repaired
+from pdfbatch.documents.textlayer.spans import blocks_of
 from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of, words_of_markdown
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
@@ -46,7 +47,7 @@ def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True) ->
 
 
 def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool) -> PageResult:
-    lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
+    lines = lines_of(blocks_of(page.get_textpage(flags=RAW_FLAGS)))
     health = health_of(page, lines)
     if health is Health.BLANK:
         return PageResult(number=number, read_by="blank")

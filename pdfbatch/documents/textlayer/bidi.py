@@ -14,6 +14,7 @@ from typing import NamedTuple
 from pdfbatch.documents.textlayer.scripts import direction
 
 _MIRRORED = str.maketrans("()[]{}<>«»‹›≤≥", ")(][}{><»«›‹≥≤")
+_SENTENCE_ENDS = tuple(".?!:,;\u061f\u060c\u061b")
 _OPENING, _CLOSING = "([{<«‹", ")]}>»›"
 
 
@@ -27,9 +28,20 @@ class Glyph(NamedTuple):
 
 
 def runs_to_left(text: str) -> bool:
-    """Whether most letters of `text` run to the left."""
-    kinds = [direction(char) for char in text]
+    """Whether most words of `text` run to the left."""
+    kinds = [next((kind for char in word if (kind := direction(char)) in ("R", "L")), "") for word in text.split()]
     return kinds.count("R") > kinds.count("L")
+
+
+def line_runs_to_left(glyphs: Sequence[Glyph], paragraph: bool) -> bool:
+    """By the end at which a sentence ends, where only one of both has such a sign; else by the line's words, and if
+    they say nothing by the paragraph's."""
+    ordered = [glyph.text for glyph in sorted(glyphs, key=lambda glyph: glyph.left + glyph.right)]
+    text = "".join(ordered).strip()
+    ends = text[:1] in _SENTENCE_ENDS, text[-1:] in _SENTENCE_ENDS
+    if ends[0] != ends[1]:
+        return ends[0]
+    return paragraph or runs_to_left(text)
 
 
 def logical_order(glyphs: Sequence[Glyph], to_left: bool, size: float, word_gap: float) -> list[Glyph]:

@@ -6,16 +6,18 @@ it, and only those lines are made anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice, pairwise
 from typing import Any, NamedTuple
 
 from pdfbatch.documents.pdf.mupdf import pymupdf
-from pdfbatch.documents.textlayer.bidi import Glyph, logical_order, runs_to_left
+from pdfbatch.documents.textlayer.bidi import Glyph, line_runs_to_left, logical_order, runs_to_left
 from pdfbatch.documents.textlayer.letterspaced import looks_spaced, without_gaps
 from pdfbatch.documents.textlayer.lines import WORD_GAP, Box, text_blocks
 from pdfbatch.documents.textlayer.scripts import RIGHT_TO_LEFT
 from pdfbatch.documents.textlayer.soft_hyphens import SOFT_HYPHEN
+from pdfbatch.documents.textlayer.struck import unstrike
+from pdfbatch.documents.textlayer.twice import printed_once
 
 Raw = dict[str, Any]
 """A block, line, span or character as MuPDF tells it."""
@@ -24,7 +26,10 @@ SAME_BASE = 0.3
 """Lines whose base lines differ by less, in font sizes, stand side by side."""
 WORD_APART = 1.2
 """Right-to-left words that MuPDF tells as lines of their own are nearer than this, in font sizes."""
-_LEVEL = (1.0, 0.0)
+SHOWN_AGAIN = 0.5
+"""Font sizes by which lines lie over each other where words are printed twice."""
+LEVEL = 1e-4
+"""One less the cosine of the angle of a level line, at most."""
 
 
 class Link(NamedTuple):
@@ -38,23 +43,30 @@ def blocks_of(textpage: pymupdf.TextPage, links: Sequence[Link] = ()) -> list[Ra
     """What `textpage.extractDICT()` gives, with right-to-left lines in reading order, spaced words closed, and spans
     that hold "link" where one lies over them."""
     blocks: list[Raw] = textpage.extractDICT()["blocks"]
-    if not any(_needs_letters(line, links) for block in text_blocks(blocks) for line in block["lines"]):
+    unstrike(blocks)
+    groups = [_side_by_side(block["lines"]) for block in text_blocks(blocks)]
+    if not any(_needs_letters(group, links) for block in groups for group in block):
         return blocks
-    lettered = text_blocks(textpage.extractRAWDICT()["blocks"])
-    for block, letters in zip(text_blocks(blocks), lettered, strict=True):
-        block["lines"] = _mended(block["lines"], letters["lines"], links)
+    raw = textpage.extractRAWDICT()["blocks"]
+    unstrike(raw)
+    to_left = runs_to_left(" ".join(_text(line) for block in text_blocks(blocks) for line in block["lines"]))
+    for block, letters, parts in zip(text_blocks(blocks), text_blocks(raw), groups, strict=True):
+        block["lines"] = _mended(parts, iter(letters["lines"]), links, to_left)
     return blocks
 
 
-def _mended(lines: list[Raw], letters: list[Raw], links: Sequence[Link]) -> list[Raw]:
+def _mended(groups: list[list[Raw]], letters: Iterator[Raw], links: Sequence[Link], to_left: bool) -> list[Raw]:
     """The lines of a block, those that need it made anew from `letters`, the same lines letter by letter."""
     mended: list[Raw] = []
-    to_left = runs_to_left(" ".join(map(_text, lines)))
-    for group in _side_by_side(lines):
-        if not any(_needs_letters(lines[number], links) for number in group):
-            mended += [lines[number] for number in group]
+    block_to_left = runs_to_left(" ".join(_text(line) for group in groups for line in group)) or to_left
+    for group in groups:
+        lettered = list(islice(letters, len(group)))
+        if not _needs_letters(group, links):
+            mended += group
+        elif _is_one_line(group):
+            mended.append(_made_anew(lettered, links, block_to_left))
         else:
-            mended.append(_made_anew([letters[number] for number in group], links, to_left))
+            mended += [_made_anew([line], links, block_to_left) for line in lettered if line["spans"]]
     return mended
 
 
@@ -65,17 +77,19 @@ def _made_anew(parts: list[Raw], links: Sequence[Link], to_left: bool) -> Raw:
         for link, chars in groupby(span["chars"], key=lambda char: _link_at(char["bbox"], links)):
             styles.append((span, link))
             glyphs += [Glyph(char["c"], char["bbox"][0], char["bbox"][2], len(styles) - 1) for char in chars]
-    if parts[0]["dir"] == _LEVEL:
-        glyphs = _in_reading_order(glyphs, to_left, max(span["size"] for span, _ in styles))
+    if _is_level(parts[0]):
+        glyphs = _in_reading_order(glyphs, to_left, max(span["size"] for span, _ in styles), len(parts) > 1)
     spans = [_span(list(run), *styles[number]) for number, run in groupby(glyphs, key=lambda glyph: glyph.style)]
     return {**parts[0], "bbox": _around([part["bbox"] for part in parts]), "spans": spans}
 
 
-def _in_reading_order(glyphs: list[Glyph], to_left: bool, size: float) -> list[Glyph]:
+def _in_reading_order(glyphs: list[Glyph], to_left: bool, size: float, joined: bool) -> list[Glyph]:
     text = "".join(glyph.text for glyph in glyphs)
     if RIGHT_TO_LEFT.search(text):
-        return logical_order(glyphs, to_left, size, WORD_GAP)
-    return without_gaps(glyphs) if looks_spaced(text) else glyphs
+        return logical_order(glyphs, line_runs_to_left(glyphs, to_left), size, WORD_GAP)
+    if looks_spaced(text):
+        return without_gaps(glyphs)
+    return printed_once(glyphs, size) if joined and SOFT_HYPHEN not in text else glyphs
 
 
 def _span(glyphs: list[Glyph], span: Raw, link: str) -> Raw:
@@ -87,40 +101,64 @@ def _span(glyphs: list[Glyph], span: Raw, link: str) -> Raw:
     return made
 
 
-def _side_by_side(lines: list[Raw]) -> list[list[int]]:
-    """The numbers of the lines; those that are parts of one line together."""
-    groups: list[list[int]] = []
-    for number, line in enumerate(lines):
-        if groups and _goes_on(lines[groups[-1][-1]], line):
-            groups[-1].append(number)
+def _side_by_side(lines: list[Raw]) -> list[list[Raw]]:
+    """The lines; those that touch on one base line together."""
+    groups: list[list[Raw]] = []
+    for line in lines:
+        if groups and _touch(groups[-1][-1], line):
+            groups[-1].append(line)
         else:
-            groups.append([number])
+            groups.append([line])
     return groups
 
 
-def _goes_on(line: Raw, following: Raw) -> bool:
-    if not line["dir"] == following["dir"] == _LEVEL:
+def _touch(line: Raw, following: Raw) -> bool:
+    if not line["spans"] or not following["spans"] or not (_is_level(line) and _is_level(following)):
         return False
-    if not RIGHT_TO_LEFT.search(_text(line) + _text(following)) and not _is_cut_word(line, following):
-        return False
-    if not line["spans"] or not following["spans"]:
-        return False
-    size = max(span["size"] for span in line["spans"] + following["spans"])
+    size = _size(line, following)
     drop = abs(line["spans"][0]["origin"][1] - following["spans"][0]["origin"][1])
-    left, right = sorted((line["bbox"], following["bbox"]))
-    return bool(drop < SAME_BASE * size and -size < right[0] - left[2] < WORD_APART * size)
+    return drop < SAME_BASE * size and _gap(line, following) < WORD_APART * size
 
 
-def _is_cut_word(line: Raw, following: Raw) -> bool:
-    """A soft hyphen that takes no room makes MuPDF begin a new line within the word."""
-    return _text(line).endswith(SOFT_HYPHEN) or _text(following).startswith(SOFT_HYPHEN)
-
-
-def _needs_letters(line: Raw, links: Sequence[Link]) -> bool:
-    text = _text(line)
-    if RIGHT_TO_LEFT.search(text) or SOFT_HYPHEN in text or looks_spaced(text):
+def _is_one_line(group: list[Raw]) -> bool:
+    """Whether MuPDF cut one line into several: it runs to the left, has soft hyphens, or shows words again."""
+    text = "".join(map(_text, group))
+    if len(group) == 1 or RIGHT_TO_LEFT.search(text) or SOFT_HYPHEN in text:
         return True
-    return any(_meet(line["bbox"], link.box) for link in links)
+    return any(_shows_again(line, following) for line, following in pairwise(group))
+
+
+def _shows_again(line: Raw, following: Raw) -> bool:
+    """Whether lines lie over each other, and what ends one begins the other."""
+    if _gap(line, following) > -SHOWN_AGAIN * _size(line, following):
+        return False
+    left, right = sorted((line, following), key=lambda one: float(one["bbox"][0]))
+    first = _text(right).split()
+    return bool(first) and first[0] in _text(left).split()[-2:]
+
+
+def _needs_letters(group: list[Raw], links: Sequence[Link]) -> bool:
+    for line in group:
+        text = _text(line)
+        if RIGHT_TO_LEFT.search(text) or SOFT_HYPHEN in text or looks_spaced(text):
+            return True
+        if any(_meet(line["bbox"], link.box) for link in links):
+            return True
+    return len(group) > 1 and _is_one_line(group)
+
+
+def _is_level(line: Raw) -> bool:
+    return bool(line["dir"][0] > 1 - LEVEL)
+
+
+def _size(line: Raw, following: Raw) -> float:
+    return float(max(span["size"] for span in line["spans"] + following["spans"]))
+
+
+def _gap(line: Raw, following: Raw) -> float:
+    """Negative where they lie over each other."""
+    left, right = sorted((line["bbox"], following["bbox"]))
+    return float(right[0] - left[2])
 
 
 def _link_at(box: Box, links: Sequence[Link]) -> str:

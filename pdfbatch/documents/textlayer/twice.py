@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from pdfbatch.documents.textlayer.bidi import Glyph
 from pdfbatch.documents.textlayer.lines import Line, Piece
 
 NEAREST = 1.5
@@ -38,15 +39,23 @@ def once(lines: Iterable[Line]) -> list[Line]:
     return [kept[number] for number in sorted(kept)]
 
 
+def printed_once(glyphs: Sequence[Glyph], size: float) -> list[Glyph]:
+    """The glyphs of one line from left to right, those that show the same letter at nearly one place once."""
+    shown: list[Glyph] = []
+    for glyph in sorted(glyphs, key=lambda glyph: glyph.left):
+        shift = min(max(NEAREST, SHIFT * size), 0.6 * (glyph.right - glyph.left))
+        recent = [other for other in shown[-4:] if other.text == glyph.text]
+        if not any(glyph.left - other.left <= shift for other in recent):
+            shown.append(glyph)
+    return shown
+
+
 def _part_of(line: Line, whole: Line) -> tuple[int, int] | None:
     """Which part of `whole`'s text `line` prints again, if any."""
     shift = max(NEAREST, SHIFT * whole.size)
     if line.pose != whole.pose or abs(line.size - whole.size) > SAME_SIZE * whole.size:
         return None
-    if (
-        abs(line.box[1] - whole.box[1]) > shift + 0.3 * whole.size
-        or abs(line.box[3] - whole.box[3]) > shift + 0.3 * whole.size
-    ):
+    if any(abs(line.box[side] - whole.box[side]) > shift + 0.3 * whole.size for side in (1, 3)):
         return None
     text, all_text = line.text.strip(), whole.text
     if text == all_text.strip():
