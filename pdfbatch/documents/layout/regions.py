@@ -63,7 +63,7 @@ def regions_of(view: UprightPage) -> list[Region]:
     regions = [_region(group) for group in groups]
     _rule([region for region in regions if region.kind == "table"], blocks)
     rest = _share_out(_with_bullets([line for line in lines if line.role not in ASIDE]), regions, groups)
-    regions = _fitted(regions + _left_over(rest)) + aside_regions(lines)
+    regions = _unlisted(_fitted(regions + _left_over(rest)), lines) + aside_regions(lines)
     return in_reading_order(view.rect, blocks, regions)
 
 
@@ -96,6 +96,20 @@ def aside_regions(lines: list[Line]) -> list[Region]:
         if found := [line for line in lines if line.role == role]:
             regions.append(Region(kind, union([line.box for line in found]), found))
     return regions + _left_over([line for line in lines if line.role == "vertical"])
+
+
+def _unlisted(regions: list[Region], lines: list[Line]) -> list[Region]:
+    """The model takes lines that begin with their number for a list; they are one text."""
+    numbers = [line.box for line in lines if line.role == "line_number"]
+    numbered = {
+        line.box for line in lines if not line.role and any(inside_share(box, line.box) > 0.9 for box in numbers)
+    }
+    if not numbered:
+        return regions
+    listed = [region for region in regions if all(line.box in numbered for line in region.lines)]
+    whole = sorted((line for region in listed for line in region.lines), key=lambda line: line.box[1])
+    rest = [region for region in regions if region not in listed]
+    return [*rest, Region("text", union([line.box for line in whole]), whole)] if whole else rest
 
 
 def _without(blocks: list[dict[str, Any]], hidden: frozenset[Box]) -> Iterator[dict[str, Any]]:

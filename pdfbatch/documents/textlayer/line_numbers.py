@@ -8,7 +8,7 @@ of a list look alike; there each number begins something new, while a numbered l
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
@@ -24,6 +24,11 @@ UNEVEN = 0.2
 """Share of the usual distance by which distances of numbers next to each other differ."""
 RUNNING_SHARE = 0.3
 """Numbered by one, so many lines go on with a small letter."""
+_EDGES: tuple[Callable[[Box], float], ...] = (
+    lambda box: box[2],
+    lambda box: box[0],
+    lambda box: (box[0] + box[2]) / 2,
+)
 _NUMBER = re.compile(r"\d{1,4}[.:|]?")
 
 
@@ -43,20 +48,19 @@ def with_line_numbers(lines: Sequence[Line]) -> list[Line]:
     if len(numbers) < FEWEST_OF_FIVES:
         return list(lines)
     marked: set[int] = set()
-    for side in (2, 0):
-        free = [number for number in numbers if id(number.line) not in marked]
-        for strip in _strips(free, side):
-            for run in _runs(strip):
-                if _number_lines(run, lines, marked):
-                    marked |= {id(number.line) for number in run}
+    runs = [run for edge in _EDGES for strip in _strips(numbers, edge) for run in _runs(strip)]
+    for run in sorted(runs, key=len, reverse=True):
+        own = {id(number.line) for number in run}
+        if not own & marked and _number_lines(run, lines, marked):
+            marked |= own
     return [replace(line, role="line_number") if id(line) in marked else line for line in lines]
 
 
-def _strips(numbers: list[_Number], side: int) -> list[list[_Number]]:
-    """Numbers whose left (0) or right (2) edges stand below each other, from the top."""
+def _strips(numbers: list[_Number], edge: Callable[[Box], float]) -> list[list[_Number]]:
+    """Numbers whose edges stand below each other, from the top."""
     strips: list[list[_Number]] = []
-    for number in sorted(numbers, key=lambda number: number.line.box[side]):
-        if strips and number.line.box[side] - strips[-1][0].line.box[side] <= SAME_PLACE:
+    for number in sorted(numbers, key=lambda number: edge(number.line.box)):
+        if strips and edge(number.line.box) - edge(strips[-1][0].line.box) <= SAME_PLACE:
             strips[-1].append(number)
         else:
             strips.append([number])

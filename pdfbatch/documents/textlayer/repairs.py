@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pdfbatch.documents.textlayer.annotations import CheckBox
 from pdfbatch.documents.textlayer.check_boxes import with_check_boxes
 from pdfbatch.documents.textlayer.initials import with_initials
+from pdfbatch.documents.textlayer.inline_numbers import with_numbers_cut
 from pdfbatch.documents.textlayer.line_numbers import with_line_numbers
 from pdfbatch.documents.textlayer.lines import Box, Line
 from pdfbatch.documents.textlayer.soft_hyphens import without_soft_hyphens
@@ -21,7 +22,7 @@ ASIDE = ("line_number", "watermark", "form_field", "vertical")
 def repaired(lines: Iterable[Line], boxes: Sequence[CheckBox] = ()) -> list[Line]:
     """The page's lines, mended; those that are not text in rows have a role."""
     whole = without_soft_hyphens(once(lines))
-    whole = with_line_numbers(with_watermarks(whole))
+    whole = with_numbers_cut(with_line_numbers(with_watermarks(whole)))
     return with_check_boxes(with_initials(with_columns(whole)), boxes)
 
 

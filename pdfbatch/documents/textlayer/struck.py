@@ -1,4 +1,4 @@
-"""Which of the text that MuPDF takes for struck out is: a rule through its middle may belong to a chart or a formula."""
+"""Which text that MuPDF takes for struck out is: a rule through its middle may belong to a chart or a formula."""
 
 from __future__ import annotations
 
