@@ -24,16 +24,17 @@ class CheckBox(NamedTuple):
 def links_of(page: pymupdf.Page, matrix: pymupdf.Matrix) -> list[Link]:
     """The links of a page that lead out of it. `matrix`: from the page's unrotated space to where boxes are wanted."""
     return [
-        Link(_placed(page, link["from"], matrix), link["uri"])
+        Link(_moved(link["from"], page.derotation_matrix * matrix), link["uri"])
         for link in page.get_links()
         if link["kind"] == pymupdf.LINK_URI and link.get("uri")
     ]
 
 
 def check_boxes_of(page: pymupdf.Page, matrix: pymupdf.Matrix) -> list[CheckBox]:
-    """The check boxes and radio buttons of a page's form, as `links_of` places them."""
+    """The check boxes and radio buttons of a page's form, as `links_of` places them. pymupdf tells links as the page
+    is shown, and fields as it is before it is turned."""
     return [
-        CheckBox(_placed(page, widget.rect, matrix), _is_checked(widget), widget.field_label or "")
+        CheckBox(_moved(widget.rect, matrix), _is_checked(widget), widget.field_label or "")
         for widget in page.widgets()
         if widget.field_type in _BOXES and not _is_invisible(widget)
     ]
@@ -51,6 +52,6 @@ def _is_invisible(widget: pymupdf.Widget) -> bool:
     return bool(widget.field_display == _HIDDEN)
 
 
-def _placed(page: pymupdf.Page, rect: pymupdf.Rect, matrix: pymupdf.Matrix) -> Box:
-    box = pymupdf.Rect(rect) * page.derotation_matrix * matrix
+def _moved(rect: pymupdf.Rect, matrix: pymupdf.Matrix) -> Box:
+    box = pymupdf.Rect(rect) * matrix
     return (box.x0, box.y0, box.x1, box.y1)

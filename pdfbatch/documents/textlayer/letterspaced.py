@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
 from pdfbatch.documents.textlayer.bidi import Glyph
@@ -13,7 +13,8 @@ FEWEST_LETTERS = 4
 WIDER = 1.6
 """Times the usual gap between letters, from which on a gap parts words."""
 _SPACED = re.compile(r"(?<!\S)[^\W\d_](?: +[^\W\d_]){3,}(?!\S)")
-_VOWEL = re.compile(r"[AEIOUYaeiouyÀ-ÖØ-öø-ÿ\u0370-\uffff]")
+_NO_CHOICE = re.compile(r"[^A-Ha-h]")
+_VOWEL = re.compile(r"[AEIOUaeiouÀ-ÖØ-öø-ÿ\u0370-\uffff]")
 
 
 def looks_spaced(text: str) -> bool:
@@ -36,7 +37,7 @@ def without_gaps(glyphs: Sequence[Glyph]) -> list[Glyph]:
 def _closed(run: Sequence[Glyph]) -> list[Glyph]:
     """One style for all: MuPDF cuts spans at gaps, and a gap between spans would be a blank again."""
     letters = [glyph for glyph in run if not glyph.text.isspace()]
-    gaps = [right.left - left.right for left, right in itertools.pairwise(letters)]
+    gaps = [right.left - left.right for left, right in pairwise(letters)]
     usual = median(gaps)
     letters = [letter._replace(style=run[0].style) for letter in letters]
     closed = [letters[0]]
@@ -48,7 +49,13 @@ def _closed(run: Sequence[Glyph]) -> list[Glyph]:
 
 
 def _is_words(run: str) -> bool:
+    """Letters in order are an alphabet, few of its first ones are choices or columns, small ones variables."""
     letters = run.replace(" ", "")
-    steps = {ord(right) - ord(left) for left, right in itertools.pairwise(letters)}
-    one_case = letters.isupper() or letters[1:].islower()
-    return len(letters) >= FEWEST_LETTERS and one_case and steps != {1} and bool(_VOWEL.search(letters))
+    in_order = all(ord(right) - ord(left) == 1 for left, right in pairwise(letters))
+    one_case = letters.isupper() or (letters[1:].islower() and len(letters) > FEWEST_LETTERS)
+    return (
+        len(letters) >= FEWEST_LETTERS
+        and one_case
+        and not in_order
+        and bool(_VOWEL.search(letters) and _NO_CHOICE.search(letters))
+    )

@@ -64,16 +64,19 @@ def _mended(groups: list[list[Raw]], letters: Iterator[Raw], links: Sequence[Lin
         if not _needs_letters(group, links):
             mended += group
         elif _is_one_line(group):
-            mended.append(_made_anew(lettered, links, block_to_left))
+            mended.append(_made_anew(lettered, links, block_to_left, _is_spaced(group)))
         else:
             mended += [_made_anew([line], links, block_to_left) for line in lettered if line["spans"]]
     return mended
 
 
-def _made_anew(parts: list[Raw], links: Sequence[Link], to_left: bool) -> Raw:
+def _made_anew(parts: list[Raw], links: Sequence[Link], to_left: bool, spaced: bool = False) -> Raw:
     styles: list[tuple[Raw, str]] = []
     glyphs: list[Glyph] = []
+    firsts = [id(part["spans"][0]) for part in parts[1:]] if spaced else []
     for span in (span for part in parts for span in part["spans"]):
+        if id(span) in firsts:
+            glyphs.append(Glyph(" ", glyphs[-1].right, glyphs[-1].right, len(styles) - 1))
         for link, chars in groupby(span["chars"], key=lambda char: _link_at(char["bbox"], links)):
             styles.append((span, link))
             glyphs += [Glyph(char["c"], char["bbox"][0], char["bbox"][2], len(styles) - 1) for char in chars]
@@ -123,9 +126,15 @@ def _touch(line: Raw, following: Raw) -> bool:
 def _is_one_line(group: list[Raw]) -> bool:
     """Whether MuPDF cut one line into several: it runs to the left, has soft hyphens, or shows words again."""
     text = "".join(map(_text, group))
-    if len(group) == 1 or RIGHT_TO_LEFT.search(text) or SOFT_HYPHEN in text:
+    if len(group) == 1 or _is_spaced(group) or RIGHT_TO_LEFT.search(text) or SOFT_HYPHEN in text:
         return True
     return any(_shows_again(line, following) for line, following in pairwise(group))
+
+
+def _is_spaced(group: list[Raw]) -> bool:
+    """Whether the lines are the letters of spaced words."""
+    tokens = " ".join(map(_text, group)).split()
+    return len(group) > 1 and max(map(len, tokens), default=0) == 1 and looks_spaced(" ".join(tokens))
 
 
 def _shows_again(line: Raw, following: Raw) -> bool:
