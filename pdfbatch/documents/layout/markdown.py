@@ -11,6 +11,7 @@ from pdfbatch.documents.layout.regions import Region
 from pdfbatch.documents.layout.styling import escaped_start, styled, unstyled
 from pdfbatch.documents.layout.tables import table_markdown
 from pdfbatch.documents.textlayer.lines import BULLETS, Line
+from pdfbatch.documents.textlayer.listing import listing_text
 from pdfbatch.documents.textlayer.unwrap import Hyphens, Row, joined_rows, paragraphs_of, rows_of
 
 _SURE_BULLET = re.compile(f"^\\s*[{BULLETS}](?:\\s+|$)")
@@ -146,15 +147,7 @@ def _is_mono(row: Row) -> bool:
 
 
 def _code(rows: Sequence[Row]) -> str:
-    """Lines as they are, indented by where they begin."""
-    left = min(line.box[0] for row in rows for line in row)
-    texts = []
-    for row in rows:
-        width = (row[0].box[2] - row[0].box[0]) / max(len(row[0].text), 1)
-        texts.append(
-            " " * round((row[0].box[0] - left) / max(width, 0.1)) + " ".join(line.text for line in row).rstrip()
-        )
-    return "```\n" + "\n".join(texts).replace("```", "` ` `") + "\n```"
+    return "```\n" + listing_text(rows).replace("```", "` ` `") + "\n```"
 
 
 def _text(row: Row) -> str:

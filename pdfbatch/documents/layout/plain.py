@@ -10,7 +10,7 @@ from pdfbatch.documents.textlayer.repairs import ASIDE
 
 def plain_regions(view: UprightPage) -> list[Region]:
     """MuPDF's blocks as text regions."""
-    _, lines = PageText(view).of(view.get_textpage(RAW_FLAGS))
+    lines = PageText(view).of(view.get_textpage(RAW_FLAGS)).lines
     grouped: dict[int, list[Line]] = {}
     for line in lines:
         if line.role not in ASIDE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, Rules, borders, drawn_edges, within
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -59,7 +59,7 @@ def regions_of(view: UprightPage) -> list[Region]:
     text = PageText(view)
     view.text_shown = text.shown
     groups = pymupdf._get_layout(view, return_raw=True)
-    blocks, lines = text.of(view.last_textpage)
+    blocks, lines, _ = text.of(view.last_textpage)
     regions = [_region(group) for group in groups]
     _rule([region for region in regions if region.kind == "table"], blocks)
     rest = _share_out(_with_bullets([line for line in lines if line.role not in ASIDE]), regions, groups)
@@ -73,20 +73,27 @@ class PageText:
     def __init__(self, view: UprightPage) -> None:
         self._links = links_of(view.page, view.matrix)
         self._boxes = check_boxes_of(view.page, view.matrix)
-        self._made: tuple[pymupdf.TextPage, list[dict[str, Any]], list[Line]] | None = None
+        self._made: dict[int, _Text] = {}
 
-    def of(self, textpage: pymupdf.TextPage) -> tuple[list[dict[str, Any]], list[Line]]:
-        """MuPDF's blocks, and the mended lines."""
-        if self._made is None or self._made[0] is not textpage:
+    def of(self, textpage: pymupdf.TextPage) -> _Text:
+        """MuPDF's blocks, the mended lines, and the blocks without what is not text in rows."""
+        if id(textpage) not in self._made:
             blocks = blocks_of(textpage, self._links)
-            self._made = textpage, blocks, repaired(legible_lines_of(blocks), self._boxes)
-        return self._made[1:]
+            before = legible_lines_of(blocks)
+            lines = repaired(before, self._boxes)
+            hidden = hidden_boxes(before, lines)
+            self._made[id(textpage)] = _Text(blocks, lines, list(_without(blocks, hidden)) if hidden else blocks)
+        return self._made[id(textpage)]
 
     def shown(self, textpage: pymupdf.TextPage) -> dict[str, Any]:
-        """Without what is not text in rows; the layout model changes nothing in it."""
-        blocks, lines = self.of(textpage)
-        hidden = hidden_boxes(legible_lines_of(blocks), lines)
-        return {"width": 0, "height": 0, "blocks": list(_without(blocks, hidden)) if hidden else blocks}
+        """What the layout model is to see; it changes nothing in it."""
+        return {"blocks": self.of(textpage).shown}
+
+
+class _Text(NamedTuple):
+    blocks: list[dict[str, Any]]
+    lines: list[Line]
+    shown: list[dict[str, Any]]
 
 
 def aside_regions(lines: list[Line]) -> list[Region]:

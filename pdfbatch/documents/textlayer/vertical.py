@@ -27,7 +27,7 @@ def with_columns(lines: Sequence[Line]) -> list[Line]:
     """The lines, signs that stand below each other joined to lines of role `vertical`; columns that stand side by
     side are of one block, and come in reading order, from the right."""
     signs = [line for line in lines if _is_sign(line)]
-    if len(signs) < FEWEST:
+    if sum(is_unspaced(sign.text.strip()[0]) for sign in signs) < FEWEST:
         return list(lines)
     columns = _vertical(_columns(signs))
     if not columns:
