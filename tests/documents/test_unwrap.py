@@ -1,3 +1,5 @@
+import pytest
+
 from pdfbatch.documents.layout.styling import styled
 from pdfbatch.documents.pdf.upright import Pose
 from pdfbatch.documents.textlayer.lines import Line, Piece
@@ -80,3 +82,25 @@ def test_a_blank_line_parts_paragraphs():
 def test_numbers_over_each_other_beside_a_tall_bracket_stay_apart():
     stacked = [[line("1×1, 256", x=10), line("1×1, 64", x=11, y=4)]]
     assert styled(joined_rows(stacked, Hyphens([]))) == "1×1, 256 1×1, 64"
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "wanted"),
+    [
+        ("放在办公室里，冬天这", "本册子放在", "放在办公室里，冬天这本册子放在"),
+        ("船长都可以查看", "，而且大多数人", "船长都可以查看，而且大多数人"),
+        ("冬の間この本は", "ポケットに", "冬の間この本はポケットに"),
+        ("この本は「", "緑」です", "この本は「緑」です"),
+        ("使用Python", "编程", "使用Python编程"),
+        ("使用 Python", "编程", "使用 Python 编程"),
+        ("항구의 관리인은", "하루에 두 번", "항구의 관리인은 하루에 두 번"),
+        ("the word 港", "means harbour", "the word 港 means harbour"),
+    ],
+)
+def test_writing_without_blanks_goes_on_without_one(above, below, wanted):
+    assert unwrapped(above, below) == wanted
+
+
+def test_a_short_row_ends_a_chinese_paragraph():
+    lines = [line("港" * 20, width=200), line("港" * 8, y=14, width=80), line("港" * 20, y=28, width=200)]
+    assert len(paragraphs_of(rows_of(lines))) == 2

@@ -17,6 +17,7 @@ from pdfbatch.documents.pdf.upright import UprightPage
 from pdfbatch.documents.textlayer.annotations import check_boxes_of, links_of
 from pdfbatch.documents.textlayer.lines import BULLETS, Box, Line, Piece, legible_lines_of
 from pdfbatch.documents.textlayer.repairs import ASIDE, hidden_boxes, repaired
+from pdfbatch.documents.textlayer.soft_hyphens import SOFT_HYPHEN
 from pdfbatch.documents.textlayer.spans import blocks_of
 
 VECTOR = 3
@@ -64,7 +65,7 @@ def regions_of(view: UprightPage) -> list[Region]:
     _rule([region for region in regions if region.kind == "table"], blocks)
     rest = _share_out(_with_bullets([line for line in lines if line.role not in ASIDE]), regions, groups)
     regions = _unlisted(_fitted(regions + _left_over(rest)), lines) + aside_regions(lines)
-    return in_reading_order(view.rect, blocks, regions)
+    return _with_words_whole(in_reading_order(view.rect, blocks, regions))
 
 
 class PageText:
@@ -103,6 +104,22 @@ def aside_regions(lines: list[Line]) -> list[Region]:
         if found := [line for line in lines if line.role == role]:
             regions.append(Region(kind, union([line.box for line in found]), found))
     return regions + _left_over([line for line in lines if line.role == "vertical"])
+
+
+def _with_words_whole(regions: list[Region]) -> list[Region]:
+    """A soft hyphen at the end of a text says that the next text is its rest."""
+    whole: list[Region] = []
+    for region in regions:
+        if whole and whole[-1].kind == region.kind == "text" and _ends_within_word(whole[-1]):
+            lines = whole[-1].lines + region.lines
+            whole[-1] = replace(whole[-1], box=union([whole[-1].box, region.box]), lines=lines)
+        else:
+            whole.append(region)
+    return whole
+
+
+def _ends_within_word(region: Region) -> bool:
+    return max(region.lines, key=lambda line: (line.box[3], line.box[2])).text.rstrip().endswith(SOFT_HYPHEN)
 
 
 def _unlisted(regions: list[Region], lines: list[Line]) -> list[Region]:

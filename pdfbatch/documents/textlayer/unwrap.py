@@ -150,6 +150,8 @@ def _gap(above: Row, below: Row) -> bool:
 
 def _parts(above: Row, below: Row, right_edge: float | None) -> bool:
     """`right_edge` is None where rows have several columns, whose ends then say nothing."""
+    if _text(above).rstrip().endswith(SOFT_HYPHEN) and not below[0].pose.turn:
+        return False
     if _gap(above, below) or _turns_bold(above, below):
         return True
     return right_edge is not None and _ends_early(above[0], below[0], right_edge)
