@@ -8,6 +8,7 @@ of a list look alike; there each number begins something new, while a numbered l
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -24,6 +25,9 @@ UNEVEN = 0.2
 """Share of the usual distance by which distances of numbers next to each other differ."""
 RUNNING_SHARE = 0.3
 """Numbered by one, so many lines go on with a small letter."""
+BAND = 20.0
+MOST_IN_BAND = 24
+"""Points; a band of the page that holds more lines is part of a table of numbers."""
 _EDGES: tuple[Callable[[Box], float], ...] = (
     lambda box: box[2],
     lambda box: box[0],
@@ -48,10 +52,11 @@ def with_line_numbers(lines: Sequence[Line]) -> list[Line]:
     if len(numbers) < FEWEST_OF_FIVES:
         return list(lines)
     marked: set[int] = set()
+    bands = _bands(lines)
     runs = [run for edge in _EDGES for strip in _strips(numbers, edge) for run in _runs(strip)]
     for run in sorted(runs, key=len, reverse=True):
         own = {id(number.line) for number in run}
-        if not own & marked and _number_lines(run, lines, marked):
+        if not own & marked and _number_lines(run, lines, bands, marked):
             marked |= own
     return [replace(line, role="line_number") if id(line) in marked else line for line in lines]
 
@@ -93,12 +98,18 @@ def _step(run: list[_Number]) -> int:
     return run[-1].value - run[-2].value if len(run) > 1 else 0
 
 
-def _number_lines(run: list[_Number], lines: Sequence[Line], marked: set[int]) -> bool:
-    own = {id(number.line) for number in run}
-    rows = [[line for line in lines if id(line) not in own and _beside(number.line, line)] for number in run]
-    strip = _union([number.line.box for number in run])
-    if any(_cuts(strip, line) for line in lines if id(line) not in own | marked and not line.slanted):
+def _number_lines(run: list[_Number], lines: Sequence[Line], bands: dict[int, list[Line]], marked: set[int]) -> bool:
+    if len(bands[_band(run[0].line)]) > MOST_IN_BAND:
         return False
+    own = {id(number.line) for number in run}
+    others = own | marked
+    strip = _union([number.line.box for number in run])
+    if any(_cuts(strip, line) and id(line) not in others and not line.slanted for line in lines):
+        return False
+    rows = [
+        [line for line in bands[_band(number.line)] if id(line) not in own and _beside(number.line, line)]
+        for number in run
+    ]
     if not any(rows) or max(line.size for row in rows for line in row) > 3 * run[0].line.size:
         return False
     if _step(run) >= 5:
@@ -148,6 +159,19 @@ def _runs_on(beside: list[Line], rows: list[list[Line]]) -> bool:
     if caseless:
         small = sum(widest - line.box[2] < 2 * line.size for line in beside) if len(beside) > 2 else 0
     return aligned * 5 >= len(beside) * 4 and small >= RUNNING_SHARE * len(beside)
+
+
+def _bands(lines: Sequence[Line]) -> dict[int, list[Line]]:
+    """The lines by the bands of the page that they reach into, so that a row's are found at once."""
+    bands: dict[int, list[Line]] = defaultdict(list)
+    for line in lines:
+        for band in range(int((line.box[1] - 1) // BAND), int((line.box[3] + 1) // BAND) + 1):
+            bands[band].append(line)
+    return bands
+
+
+def _band(number: Line) -> int:
+    return int((number.box[1] + number.box[3]) / 2 // BAND)
 
 
 def _beside(number: Line, line: Line) -> bool:

@@ -52,6 +52,8 @@ def printed_once(glyphs: Sequence[Glyph], size: float) -> list[Glyph]:
 
 def _part_of(line: Line, whole: Line) -> tuple[int, int] | None:
     """Which part of `whole`'s text `line` prints again, if any."""
+    if line.box[0] > whole.box[2] or line.box[2] < whole.box[0]:
+        return None
     shift = max(NEAREST, SHIFT * whole.size)
     if line.pose != whole.pose or abs(line.size - whole.size) > SAME_SIZE * whole.size:
         return None
