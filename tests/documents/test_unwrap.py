@@ -104,3 +104,8 @@ def test_writing_without_blanks_goes_on_without_one(above, below, wanted):
 def test_a_short_row_ends_a_chinese_paragraph():
     lines = [line("港" * 20, width=200), line("港" * 8, y=14, width=80), line("港" * 20, y=28, width=200)]
     assert len(paragraphs_of(rows_of(lines))) == 2
+
+
+def test_a_number_at_the_left_end_of_a_hebrew_row_is_read_last():
+    row = rows_of([line("1987", x=0), line("בשנת", x=100)])[0]
+    assert [one.text for one in row] == ["בשנת", "1987"]

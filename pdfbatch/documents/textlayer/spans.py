@@ -73,6 +73,8 @@ def _mended(groups: list[list[Raw]], letters: Iterator[Raw], links: Sequence[Lin
 def _made_anew(parts: list[Raw], links: Sequence[Link], to_left: bool, spaced: bool = False) -> Raw:
     styles: list[tuple[Raw, str]] = []
     glyphs: list[Glyph] = []
+    box = _around([part["bbox"] for part in parts])
+    links = [link for link in links if _meet(box, link.box)]
     firsts = [id(part["spans"][0]) for part in parts[1:]] if spaced else []
     for span in (span for part in parts for span in part["spans"]):
         if id(span) in firsts:
@@ -83,7 +85,7 @@ def _made_anew(parts: list[Raw], links: Sequence[Link], to_left: bool, spaced: b
     if _is_level(parts[0]):
         glyphs = _in_reading_order(glyphs, to_left, max(span["size"] for span, _ in styles), len(parts) > 1)
     spans = [_span(list(run), *styles[number]) for number, run in groupby(glyphs, key=lambda glyph: glyph.style)]
-    return {**parts[0], "bbox": _around([part["bbox"] for part in parts]), "spans": spans}
+    return {**parts[0], "bbox": box, "spans": spans}
 
 
 def _in_reading_order(glyphs: list[Glyph], to_left: bool, size: float, joined: bool) -> list[Glyph]:

@@ -60,7 +60,7 @@ def rows_of(lines: Iterable[Line]) -> list[Row]:
         else:
             rows.append([line])
     for row in rows:
-        row.sort(key=lambda line: line.box[0], reverse=sum(line.rtl for line in row) * 2 > len(row))
+        row.sort(key=lambda line: line.box[0], reverse=_runs_to_left(row))
     turned = sorted((line for line in lines if line.pose.turn), key=_turned_place)
     return rows + [[line] for line in turned]
 
@@ -101,6 +101,12 @@ def row_pieces(row: Row) -> list[Piece]:
         raised = number > 0 and _is_raised(line, row[number - 1])
         pieces.extend(piece._replace(raised=True) if raised else piece for piece in line.pieces)
     return [piece for piece in pieces if piece.text]
+
+
+def _runs_to_left(row: Row) -> bool:
+    """Numbers beside right-to-left text do not say where a row runs."""
+    to_left = sum(line.rtl for line in row)
+    return to_left > sum(any(map(str.isalpha, line.text)) for line in row) - to_left
 
 
 def _close(pieces: list[Piece], following: str, hyphens: Hyphens) -> None:
