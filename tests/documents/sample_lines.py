@@ -32,7 +32,7 @@ def line(text: str, left: float, bottom: float, size: float = 10, width: float |
     """A level line of letters half as wide as high."""
     width = 0.5 * size * len(text) if width is None else width
     box = (left, bottom - size, left + width, bottom)
-    return Line(box=box, pose=UPRIGHT, size=size, pieces=[Piece(text)], **more)  # type: ignore[arg-type]
+    return Line(box=box, pose=UPRIGHT, size=size, pieces=[Piece(text)], base=bottom, **more)  # type: ignore[arg-type]
 
 
 def texts(lines: list[Line], role: str = "") -> list[str]:

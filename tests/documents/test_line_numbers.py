@@ -87,3 +87,22 @@ def test_a_listing_with_numbers_in_its_lines_keeps_its_indents():
 def test_a_list_numbered_without_stops_is_no_numbered_text():
     lines = [line(f"{row + 1} Take the oars to the shed.", 40, 100 + 16 * row) for row in range(8)]
     assert with_numbers_cut(lines) == lines
+
+
+@pytest.mark.parametrize("off", [3, 5, 7])
+def test_a_scale_beside_a_column_of_text_is_kept(off):
+    lines = [line(str(5 * step), 40, 100 + off + 52 * step) for step in range(1, 6)]
+    lines += [line(SENTENCES[row % 4], 80, 100 + 11 * row) for row in range(30)]
+    assert not texts(with_line_numbers(lines), "line_number")
+
+
+def test_a_numbered_list_of_words_is_kept():
+    words = ["abandon", "ability", "able", "about", "above", "abroad", "absence"]
+    apart = [
+        part
+        for row, word in enumerate(words)
+        for part in (line(str(row + 1), 40, 100 + 14 * row), line(word, 80, 100 + 14 * row))
+    ]
+    assert not texts(with_line_numbers(apart), "line_number")
+    within = [line(f"{row + 1} {word}", 40, 100 + 14 * row) for row, word in enumerate(words)]
+    assert with_numbers_cut(within) == within

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pdfbatch.documents.textlayer.line_numbers import FEWEST, RUNNING_SHARE, UNEVEN
+from pdfbatch.documents.textlayer.line_numbers import FEWEST, RUNNING_SHARE, UNEVEN, is_running_width
 from pdfbatch.documents.textlayer.lines import Line, Piece
 
 ALIGNED = 1.5
@@ -57,7 +57,7 @@ def _is_listing(run: list[Line]) -> bool:
 
 def _goes_on(run: list[Line]) -> bool:
     rests = [_rest(line).strip() for line in run]
-    return sum(rest[:1].islower() for rest in rests) >= RUNNING_SHARE * len(run)
+    return is_running_width(rests) and sum(rest[:1].islower() for rest in rests) >= RUNNING_SHARE * len(run)
 
 
 def _cut(line: Line, indent: int) -> list[Line]:

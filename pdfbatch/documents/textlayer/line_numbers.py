@@ -21,6 +21,11 @@ FEWEST_OF_FIVES = 3
 STEPS = (1, 2, 5, 10)
 SAME_PLACE = 2.0
 """Points between the edges of numbers below each other."""
+SAME_BASE = 1.0
+"""Points between the base lines of a number and of the line that it counts."""
+FEWEST_LETTERS = 25
+FULL_SHARE = 0.6
+"""Lines of a running text have so many letters, and most of them fill so much of their column."""
 UNEVEN = 0.2
 """Share of the usual distance by which distances of numbers next to each other differ."""
 RUNNING_SHARE = 0.3
@@ -47,7 +52,7 @@ def with_line_numbers(lines: Sequence[Line]) -> list[Line]:
     numbers = [
         _Number(line, int(line.text.strip().rstrip(".:|")))
         for line in lines
-        if not line.role and line.pose.turn == 0 and _NUMBER.fullmatch(line.text.strip())
+        if not line.role and line.pose.turn == 0 and _NUMBER.fullmatch(line.text.strip()) and line.text.strip() != "0"
     ]
     if len(numbers) < FEWEST_OF_FIVES:
         return list(lines)
@@ -121,20 +126,29 @@ def _number_lines(run: list[_Number], lines: Sequence[Line], bands: dict[int, li
 
 
 def _rows_between(run: list[_Number], strip: Box, lines: Sequence[Line], own: set[int]) -> bool:
-    """Whether about as many lines as are counted stand beside the numbers, at one side."""
-    step, high = _step(run), strip[3] - strip[1]
-    within = [line for line in lines if id(line) not in own and strip[1] <= (line.box[1] + line.box[3]) / 2 <= strip[3]]
-    counted = step * (len(run) - 1)
-    pitch = high / max(counted, 1)
-    letters = [line for line in within if line.size > 0.4 * pitch and len(line.text.strip()) > 3]
-    for side in (
-        [line for line in letters if line.box[0] >= strip[2]],
-        [line for line in letters if line.box[2] <= strip[0]],
-    ):
-        rows = len({round((line.box[3] - strip[1]) / pitch) for line in side})
-        if 0.5 * counted <= rows <= 1.2 * counted + 2:
-            return True
-    return False
+    """Whether about as many lines as are counted stand at one side of the numbers, and these on their base lines."""
+    counted = _step(run) * (len(run) - 1)
+    pitch = (strip[3] - strip[1]) / counted
+    within = [
+        line
+        for line in lines
+        if id(line) not in own
+        and strip[1] <= (line.box[1] + line.box[3]) / 2 <= strip[3] + 1
+        and line.size > 0.4 * pitch
+        and len(line.text.strip()) > 3
+    ]
+    sides = [line for line in within if line.box[0] >= strip[2]], [line for line in within if line.box[2] <= strip[0]]
+    return any(
+        0.5 * counted <= len({round((line.base - strip[1]) / pitch) for line in side}) <= 1.2 * counted + 2
+        and _share_base_lines(run, side)
+        for side in sides
+    )
+
+
+def _share_base_lines(run: list[_Number], side: list[Line]) -> bool:
+    """The marks of a scale stand anywhere beside the lines of a text."""
+    shared = sum(any(abs(number.line.base - line.base) < SAME_BASE for line in side) for number in run)
+    return shared >= 0.75 * len(run)
 
 
 def _is_outermost(strip: Box, rows: list[list[Line]]) -> bool:
@@ -156,6 +170,8 @@ def _runs_on(beside: list[Line], rows: list[list[Line]]) -> bool:
     small = sum(line.text.strip()[:1].islower() for line in beside)
     caseless = all(not char.isupper() and not char.islower() for line in beside for char in line.text)
     widest = max(line.box[2] for line in beside)
+    if not caseless and not is_running_width([line.text for line in beside]):
+        return False
     if caseless:
         small = sum(widest - line.box[2] < 2 * line.size for line in beside) if len(beside) > 2 else 0
     return aligned * 5 >= len(beside) * 4 and small >= RUNNING_SHARE * len(beside)
@@ -172,6 +188,13 @@ def _bands(lines: Sequence[Line]) -> dict[int, list[Line]]:
 
 def _band(number: Line) -> int:
     return int((number.box[1] + number.box[3]) / 2 // BAND)
+
+
+def is_running_width(texts: Sequence[str]) -> bool:
+    """Whether most of the texts are about as long as the longest, as lines that were broken to fill a column are."""
+    lengths = [len(text.strip()) for text in texts]
+    usual = median(lengths)
+    return usual >= FEWEST_LETTERS and usual >= FULL_SHARE * max(lengths)
 
 
 def _beside(number: Line, line: Line) -> bool:

@@ -76,6 +76,8 @@ class Line:
     broken: int = 0
     """Characters that say nothing, see normalize.py."""
     block: int = 0
+    base: float = 0.0
+    """Where the base line of most letters is, from the top."""
     faint: bool = False
     """Printed so lightly that it is meant to be read through."""
     slanted: bool = False
@@ -153,6 +155,7 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
         hidden=hidden,
         broken=sum(broken_in(span["text"]) for span in spans),
         block=block,
+        base=main["origin"][1],
         faint=_is_faint(main),
         slanted=min(map(abs, raw["dir"])) > SLANTED,
     )
