@@ -71,6 +71,7 @@ def test_a_gap_is_a_blank_and_two_blanks_are_one():
         (f".LibreOffice Writer {HARBOUR[::-1]}", False, True),
         (f"The {HARBOUR[::-1]} is near.", True, False),
         (f"LibreOffice {HARBOUR[::-1]}", True, True),
+        (f"{HARBOUR[::-1]} 12:", False, True),
     ],
 )
 def test_a_line_runs_to_where_its_sentence_ends(shown: str, paragraph: bool, wanted: bool):

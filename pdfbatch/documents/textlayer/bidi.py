@@ -34,10 +34,12 @@ def runs_to_left(text: str) -> bool:
 
 
 def line_runs_to_left(glyphs: Sequence[Glyph], paragraph: bool) -> bool:
-    """By the end at which a sentence ends, where only one of both has such a sign; else by the line's words, and if
-    they say nothing by the paragraph's."""
+    """By the end at which a sentence ends, where only one of both has such a sign; else by the paragraph, and by the
+    line's own words. A line without Latin letters always does."""
     ordered = [glyph.text for glyph in sorted(glyphs, key=lambda glyph: glyph.left + glyph.right)]
     text = "".join(ordered).strip()
+    if not any(direction(char) == "L" for char in text):
+        return True
     ends = text[:1] in _SENTENCE_ENDS, text[-1:] in _SENTENCE_ENDS
     if ends[0] != ends[1]:
         return ends[0]
