@@ -19,6 +19,8 @@ from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.pdf.upright import Pose, UprightPage, pose_of
 from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
+from pdfbatch.documents.textlayer.repairs import repaired
+from pdfbatch.documents.textlayer.spans import blocks_of
 from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of
 from pdfbatch.records import Element, PageResult, Reason
 
@@ -48,7 +50,7 @@ def read_page(path: str, number: int, ocr: bool = True) -> PageRead:
 
 
 def _read(page: pymupdf.Page, number: int, ocr: bool) -> PageRead:
-    lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
+    lines = lines_of(blocks_of(page.get_textpage(flags=RAW_FLAGS)))
     health = health_of(page, lines)
     if health is Health.BLANK:
         return PageRead(_result(page, number, page.rotation, read_by="blank"))
@@ -90,7 +92,7 @@ def _needs_ocr(number: int) -> PageRead:
 
 def _read_layer(page: pymupdf.Page, number: int, lines: list[Line], health: Health) -> PageRead:
     """With the layout model where it can help; the plainer way where it cannot, or where words were lost with it."""
-    layer = words_of(_text(lines))
+    layer = words_of(_text(repaired(lines)))
     pose = pose_of((line.pose, len(line.text)) for line in lines)
     view = UprightPage(page, pose, median_size(lines))
     if health is Health.GOOD and len(lines) <= MOST_LINES and not has_too_many_paths(page):

@@ -1,4 +1,6 @@
-from pdfbatch.documents.layout.spans import spans_of
+import pytest
+
+from pdfbatch.documents.layout.inline import spans_of
 from pdfbatch.documents.pdf.upright import Pose
 from pdfbatch.documents.textlayer.lines import Line, Piece
 from pdfbatch.documents.textlayer.unwrap import Hyphens, joined_rows, paragraphs_of, rows_of
@@ -9,9 +11,13 @@ def line(text: str, x: float = 0, y: float = 0, width: float | None = None, size
     return Line((x, y, x + width, y + size * 1.2), Pose(turn), size, [Piece(text)])
 
 
+def shown(pieces: list[Piece]) -> str:
+    return "".join(span.text for span in spans_of(pieces))
+
+
 def unwrapped(*texts: str, page: str = "") -> str:
     lines = [line(text, y=14 * number, width=300) for number, text in enumerate(texts)]
-    return "".join(span.text for span in spans_of(joined_rows(rows_of(lines), Hyphens([*lines, line(page)]))))
+    return shown(joined_rows(rows_of(lines), Hyphens([*lines, line(page)])))
 
 
 def test_lines_are_joined_with_a_blank():
@@ -49,7 +55,7 @@ def test_lines_side_by_side_make_one_row_from_left_to_right():
 
 def test_a_word_that_was_cut_between_two_lines_is_whole_again():
     cut = [line("models h", width=40), line("ave", x=40.3, width=15)]
-    assert "".join(span.text for span in spans_of(joined_rows(rows_of(cut), Hyphens(cut)))) == "models have"
+    assert shown(joined_rows(rows_of(cut), Hyphens(cut))) == "models have"
 
 
 def test_right_to_left_rows_keep_their_order():
@@ -79,4 +85,31 @@ def test_a_blank_line_parts_paragraphs():
 
 def test_numbers_over_each_other_beside_a_tall_bracket_stay_apart():
     stacked = [[line("1×1, 256", x=10), line("1×1, 64", x=11, y=4)]]
-    assert "".join(span.text for span in spans_of(joined_rows(stacked, Hyphens([])))) == "1×1, 256 1×1, 64"
+    assert shown(joined_rows(stacked, Hyphens([]))) == "1×1, 256 1×1, 64"
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "wanted"),
+    [
+        ("放在办公室里，冬天这", "本册子放在", "放在办公室里，冬天这本册子放在"),
+        ("船长都可以查看", "，而且大多数人", "船长都可以查看，而且大多数人"),
+        ("冬の間この本は", "ポケットに", "冬の間この本はポケットに"),
+        ("この本は「", "緑」です", "この本は「緑」です"),
+        ("使用Python", "编程", "使用Python编程"),
+        ("使用 Python", "编程", "使用 Python 编程"),
+        ("항구의 관리인은", "하루에 두 번", "항구의 관리인은 하루에 두 번"),
+        ("the word 港", "means harbour", "the word 港 means harbour"),
+    ],
+)
+def test_writing_without_blanks_goes_on_without_one(above, below, wanted):
+    assert unwrapped(above, below) == wanted
+
+
+def test_a_short_row_ends_a_chinese_paragraph():
+    lines = [line("港" * 20, width=200), line("港" * 8, y=14, width=80), line("港" * 20, y=28, width=200)]
+    assert len(paragraphs_of(rows_of(lines))) == 2
+
+
+def test_a_number_at_the_left_end_of_a_hebrew_row_is_read_last():
+    row = rows_of([line("1987", x=0), line("בשנת", x=100)])[0]
+    assert [one.text for one in row] == ["בשנת", "1987"]

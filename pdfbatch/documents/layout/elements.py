@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
+from pdfbatch.documents.layout.inline import plain_spans, spans_of
 from pdfbatch.documents.layout.items import are_references, items_of, without_marker
 from pdfbatch.documents.layout.regions import Region, union
-from pdfbatch.documents.layout.spans import plain_spans, spans_of
 from pdfbatch.documents.layout.tables import cells_of, is_settled
 from pdfbatch.documents.textlayer.lines import BULLETS, Line
+from pdfbatch.documents.textlayer.listing import is_mono, listing_text
 from pdfbatch.documents.textlayer.unwrap import Hyphens, Row, joined_rows, paragraphs_of, rows_of
 from pdfbatch.records import Element, Label, Span, plain_text
 
@@ -26,8 +27,10 @@ _LABELS = {
     "caption": Label.CAPTION,
     "footnote": Label.FOOTNOTE,
     "formula": Label.FORMULA,
+    "line-numbers": Label.LINE_NUMBERS,
     "page-header": Label.PAGE_HEADER,
     "page-footer": Label.PAGE_FOOTER,
+    "watermark": Label.WATERMARK,
 }
 
 
@@ -50,6 +53,8 @@ class _Maker:
             return [Element(label=Label.FIGURE, box=region.box), *self._labels(region)]
         if not region.lines:
             return []
+        if region.kind == "form-field":
+            return [element for line in region.lines for element in self._field(line)]
         if region.kind == "table":
             if cells := cells_of(region, self.hyphens):
                 flags = [] if is_settled(region) else [UNSETTLED]
@@ -68,15 +73,21 @@ class _Maker:
         return [element for run in _runs(rows) for element in self._text(run, region.kind == "text")]
 
     def _text(self, rows: Sequence[Row], may_be_code: bool) -> list[Element]:
-        if may_be_code and len(rows) > 1 and all(map(_is_mono, rows)):
+        if may_be_code and len(rows) > 1 and all(map(is_mono, rows)):
             lines = _lines(rows)
-            code = plain_text(_code(rows))
+            code = plain_text(listing_text(rows))
             return [Element(label=Label.CODE, box=_box(lines), spans=code, size=_size(lines))]
         return [element for part in paragraphs_of(rows) for element in self._element(Label.PARAGRAPH, part)]
 
     def _element(self, label: Label, rows: Sequence[Row]) -> list[Element]:
         """One element of the rows' text; none where they hold none."""
         return _element(label, rows, spans_of(joined_rows(rows, self.hyphens)))
+
+    def _field(self, line: Line) -> list[Element]:
+        return [
+            element.model_copy(update={"marker": line.marker, "source": "form"})
+            for element in self._element(Label.FORM_FIELD, [[line]])
+        ]
 
     def _is_heading(self, region: Region) -> bool:
         """The model takes formulas and a column's first line for headings too, and authors for titles."""
@@ -159,7 +170,7 @@ def _runs(rows: Sequence[Row]) -> list[list[Row]]:
     """The rows, parted where `CODE_ROWS` or more of fixed width begin or end."""
     runs: list[list[Row]] = []
     was_code = False
-    for mono, group in groupby(rows, key=_is_mono):
+    for mono, group in groupby(rows, key=is_mono):
         run = list(group)
         code = mono and len(run) >= CODE_ROWS
         if runs and not (code or was_code):
@@ -168,22 +179,6 @@ def _runs(rows: Sequence[Row]) -> list[list[Row]]:
             runs.append(run)
         was_code = code
     return runs
-
-
-def _is_mono(row: Row) -> bool:
-    return all(piece.mono for line in row for piece in line.pieces if piece.text.strip())
-
-
-def _code(rows: Sequence[Row]) -> str:
-    """Lines as they are, indented by where they begin."""
-    left = min(line.box[0] for row in rows for line in row)
-    texts = []
-    for row in rows:
-        width = (row[0].box[2] - row[0].box[0]) / max(len(row[0].text), 1)
-        texts.append(
-            " " * round((row[0].box[0] - left) / max(width, 0.1)) + " ".join(line.text for line in row).rstrip()
-        )
-    return "\n".join(texts)
 
 
 def _lines(rows: Iterable[Row]) -> list[Line]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from pdfbatch.documents.layout.regions import Region, in_reading_order, union
+from pdfbatch.documents.layout.regions import PageText, Region, aside_regions, in_reading_order, union
 from pdfbatch.documents.pdf.upright import UprightPage
-from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, legible_lines_of
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line
+from pdfbatch.documents.textlayer.repairs import ASIDE
 
 
 def plain_regions(view: UprightPage) -> list[Region]:
     """MuPDF's blocks as text regions."""
-    blocks = view.get_textpage(RAW_FLAGS).extractDICT()["blocks"]
+    lines = PageText(view).of(view.get_textpage(RAW_FLAGS)).lines
     grouped: dict[int, list[Line]] = {}
-    for line in legible_lines_of(blocks):
-        grouped.setdefault(line.block, []).append(line)
-    regions = [Region("text", union([line.box for line in lines]), lines) for lines in grouped.values()]
+    for line in lines:
+        if line.role not in ASIDE:
+            grouped.setdefault(line.block, []).append(line)
+    regions = [Region("text", union([line.box for line in block]), block) for block in grouped.values()]
+    regions += aside_regions(lines)
     return in_reading_order(view.rect, [], regions)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, borders, drawn_edges
+from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, Rules, borders, drawn_edges, within
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
+from pdfbatch.documents.textlayer.annotations import check_boxes_of, links_of
 from pdfbatch.documents.textlayer.lines import BULLETS, Box, Line, Piece, legible_lines_of
+from pdfbatch.documents.textlayer.repairs import ASIDE, hidden_boxes, repaired
+from pdfbatch.documents.textlayer.soft_hyphens import SOFT_HYPHEN
+from pdfbatch.documents.textlayer.spans import blocks_of
 
 VECTOR = 3
 """The type of MuPDF's blocks for what is drawn."""
@@ -25,6 +29,7 @@ PAPER_SHARE = 0.5
 """A picture under text that covers so much of the page is its background."""
 BULLET_GAP = 4.0
 """Times the font size: so far may a bullet stand from its text."""
+_ASIDE = ("line-numbers", "watermark")
 _FIGURES = ("table", "picture", "formula", "caption")
 """May stand on their side among upright text."""
 _LONE_BULLET = re.compile(f"^\\s*[{BULLETS}]\\s*$")
@@ -33,8 +38,9 @@ _LONE_BULLET = re.compile(f"^\\s*[{BULLETS}]\\s*$")
 @dataclass(slots=True)
 class Region:
     """One box in reading order. `kind`: title, section-header, text, list-item, table, caption, footnote, formula,
-    picture, page-header or page-footer. `rows` and `columns`: a table's borders as the model guesses them, in points;
-    `ruled_rows` and `ruled_columns`: those that the page draws, empty where it draws too few."""
+    picture, page-header or page-footer; and, apart from the text: line-numbers, watermark, form-field. `rows` and
+    `columns`: a table's borders as the model guesses them, in points; `ruled_rows` and `ruled_columns`: those that the
+    page draws, empty where it draws too few. `across` and `down`: all rules in it, with where they begin and end."""
 
     kind: str
     box: Box
@@ -43,6 +49,8 @@ class Region:
     columns: list[float] = field(default_factory=list)
     ruled_rows: list[float] = field(default_factory=list)
     ruled_columns: list[float] = field(default_factory=list)
+    across: Rules = field(default_factory=list)
+    down: Rules = field(default_factory=list)
 
 
 def load_model() -> None:
@@ -53,13 +61,95 @@ def load_model() -> None:
 def regions_of(view: UprightPage) -> list[Region]:
     """All lines of the page in regions, in reading order."""
     load_model()
+    text = PageText(view)
+    view.text_shown = text.shown
     groups = pymupdf._get_layout(view, return_raw=True)
-    blocks = view.last_textpage.extractDICT()["blocks"]
+    blocks, lines, _ = text.of(view.last_textpage)
     regions = [_region(group) for group in groups]
     _rule([region for region in regions if region.kind == "table"], blocks)
-    rest = _share_out(_with_bullets(legible_lines_of(blocks)), regions, groups)
-    fitted = _fitted(regions + _left_over(rest))
-    return _with_figures(_figures(regions, fitted, view.rect), fitted, view.rect, blocks)
+    rest = _share_out(_with_bullets([line for line in lines if line.role not in ASIDE]), regions, groups)
+    filled = _unlisted(_fitted(regions + _left_over(rest)), lines) + aside_regions(lines)
+    figures = _figures(regions, filled, view.rect)
+    return _with_words_whole(_with_figures(figures, filled, view.rect, blocks))
+
+
+class PageText:
+    """A page's text, mended, as the layout model is to see it and as lines."""
+
+    def __init__(self, view: UprightPage) -> None:
+        self._links = links_of(view.page, view.matrix)
+        self._boxes = check_boxes_of(view.page, view.matrix)
+        self._made: dict[int, _Text] = {}
+
+    def of(self, textpage: pymupdf.TextPage) -> _Text:
+        """MuPDF's blocks, the mended lines, and the blocks without what is not text in rows."""
+        if id(textpage) not in self._made:
+            blocks = blocks_of(textpage, self._links)
+            before = legible_lines_of(blocks)
+            lines = repaired(before, self._boxes)
+            hidden = hidden_boxes(before, lines)
+            self._made[id(textpage)] = _Text(blocks, lines, list(_without(blocks, hidden)) if hidden else blocks)
+        return self._made[id(textpage)]
+
+    def shown(self, textpage: pymupdf.TextPage) -> dict[str, Any]:
+        """What the layout model is to see; it changes nothing in it."""
+        return {"blocks": self.of(textpage).shown}
+
+
+class _Text(NamedTuple):
+    blocks: list[dict[str, Any]]
+    lines: list[Line]
+    shown: list[dict[str, Any]]
+
+
+def aside_regions(lines: list[Line]) -> list[Region]:
+    """Regions of the lines that are not text in rows."""
+    regions = [Region("form-field", line.box, [line]) for line in lines if line.role == "form_field"]
+    for kind, role in (("line-numbers", "line_number"), ("watermark", "watermark")):
+        if found := [line for line in lines if line.role == role]:
+            regions.append(Region(kind, union([line.box for line in found]), found))
+    return regions + _left_over([line for line in lines if line.role == "vertical"])
+
+
+def _with_words_whole(regions: list[Region]) -> list[Region]:
+    """A soft hyphen at the end of a text says that the next text is its rest."""
+    whole: list[Region] = []
+    for region in regions:
+        if whole and whole[-1].kind == region.kind == "text" and _ends_within_word(whole[-1]):
+            lines = whole[-1].lines + region.lines
+            whole[-1] = replace(whole[-1], box=union([whole[-1].box, region.box]), lines=lines)
+        else:
+            whole.append(region)
+    return whole
+
+
+def _ends_within_word(region: Region) -> bool:
+    return max(region.lines, key=lambda line: (line.box[3], line.box[2])).text.rstrip().endswith(SOFT_HYPHEN)
+
+
+def _unlisted(regions: list[Region], lines: list[Line]) -> list[Region]:
+    """The model takes lines that begin with their number for a list; they are one text."""
+    numbers = [line.box for line in lines if line.role == "line_number"]
+    numbered = {
+        line.box for line in lines if not line.role and any(inside_share(box, line.box) > 0.9 for box in numbers)
+    }
+    if not numbered:
+        return regions
+    listed = [region for region in regions if all(line.box in numbered for line in region.lines)]
+    whole = sorted((line for region in listed for line in region.lines), key=lambda line: line.box[1])
+    rest = [region for region in regions if region not in listed]
+    return [*rest, Region("text", union([line.box for line in whole]), whole)] if whole else rest
+
+
+def _without(blocks: list[dict[str, Any]], hidden: frozenset[Box]) -> Iterator[dict[str, Any]]:
+    for block in blocks:
+        if block["type"] == 2:
+            yield {**block, "blocks": list(_without(block["blocks"], hidden))}
+        elif block["type"] == 0:
+            if lines := [line for line in block["lines"] if tuple(line["bbox"]) not in hidden]:
+                yield {**block, "lines": lines}
+        else:
+            yield block
 
 
 def in_reading_order(page: pymupdf.Rect, blocks: list[dict[str, Any]], regions: list[Region]) -> list[Region]:
@@ -73,7 +163,7 @@ def in_reading_order(page: pymupdf.Rect, blocks: list[dict[str, Any]], regions: 
     by_box = {id(box): region for box, region in zip(boxes, upright, strict=True)}
     ordered = [by_box.pop(id(box)) for box in find_reading_order(page, list(_flat(blocks)), boxes)]
     rest = sorted(by_box.values(), key=lambda region: (region.box[1], region.box[0]))
-    return ordered + rest + [replace(region, kind="text") for region in aside]
+    return ordered + rest + [region if region.kind in _ASIDE else replace(region, kind="text") for region in aside]
 
 
 def _with_figures(
@@ -111,6 +201,8 @@ def _sides(box: Box) -> tuple[float, float]:
 
 
 def _is_aside(region: Region) -> bool:
+    if region.kind in _ASIDE:
+        return True
     return bool(region.lines) and region.kind not in _FIGURES and all(line.pose.turn for line in region.lines)
 
 
@@ -151,6 +243,7 @@ def _rule(tables: list[Region], blocks: list[dict[str, Any]]) -> None:
     across, down = drawn_edges(block for block in _flat(blocks) if block["type"] == VECTOR)
     for table in tables:
         x0, y0, x1, y1 = table.box
+        table.across, table.down = within(across, down, table.box)
         if len(rows := borders(across, (x0, x1), (y0, y1))) >= FEWEST_BORDERS:
             table.ruled_rows = rows
             columns = borders(down, (y0, y1), (x0, x1))

@@ -38,6 +38,21 @@ def drawn_edges(vectors: Iterable[dict[str, Any]]) -> tuple[Rules, Rules]:
     return across, down
 
 
+def within(across: Rules, down: Rules, box: tuple[float, float, float, float]) -> tuple[Rules, Rules]:
+    """The rules in `box`, and those of the frame around it: where rules that cross the box end, others may stand."""
+    left, top, right, bottom = box
+    rows = [span for place, span in across if top <= place <= bottom and span[0] < right and span[1] > left]
+    columns = [span for place, span in down if left <= place <= right and span[0] < bottom and span[1] > top]
+    left = min([left, *(low for low, _ in rows)]) - 2 * SAME
+    right = max([right, *(high for _, high in rows)]) + 2 * SAME
+    top = min([top, *(low for low, _ in columns)]) - 2 * SAME
+    bottom = max([bottom, *(high for _, high in columns)]) + 2 * SAME
+    return (
+        [rule for rule in across if top <= rule[0] <= bottom and rule[1][0] < right and rule[1][1] > left],
+        [rule for rule in down if left <= rule[0] <= right and rule[1][0] < bottom and rule[1][1] > top],
+    )
+
+
 def borders(rules: Rules, along: Span, within: Span) -> list[float]:
     """Places of the rules that cross most of `along`, in or near `within`, in order; its ends too where text may lie
     outside the rules."""

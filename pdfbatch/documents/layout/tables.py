@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from pdfbatch.documents.layout.inline import plain_spans
 from pdfbatch.documents.layout.regions import Region
-from pdfbatch.documents.layout.spans import plain_spans
 from pdfbatch.documents.textlayer.lines import Line
 from pdfbatch.documents.textlayer.unwrap import Hyphens, joined_rows, rows_of
 from pdfbatch.records import Cell, Span

@@ -8,7 +8,7 @@ makes the result depend on what was read before. Here the page stays as it is an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -41,40 +41,42 @@ class UprightPage:
 
     def __init__(self, page: pymupdf.Page, pose: Pose = UPRIGHT, letter_points: float = 10.0) -> None:
         """`pose`: that of the page's text. `letter_points`: its font size."""
-        self._page = page
+        self.page = page
         self._pose = pose
         width, height = unrotated_size(page)
         shown = (height, width) if pose.turn % 180 else (width, height)
         self.scale = _scale(*shown, letter_points)
         self.rect = pymupdf.Rect(0, 0, shown[0] * self.scale, shown[1] * self.scale)
-        self._matrix = _upright(pose, width, height) * pymupdf.Matrix(self.scale, self.scale)
+        self.matrix = _upright(pose, width, height) * pymupdf.Matrix(self.scale, self.scale)
         self._made: dict[int, pymupdf.TextPage] = {}
+        self.text_shown: Callable[[pymupdf.TextPage], Any] = lambda textpage: textpage.extractDICT()
+        """What of a text page the layout model is shown."""
 
     def get_textpage(self, flags: int) -> pymupdf.TextPage:
         """One text page for each set of flags: the layout model and the text share theirs."""
         if flags not in self._made:
-            self._made[flags] = self._page.get_textpage(clip=self.rect, flags=flags, matrix=self._matrix)
+            self._made[flags] = self.page.get_textpage(clip=self.rect, flags=flags, matrix=self.matrix)
         return self._made[flags]
 
     def get_text(self, option: str, textpage: pymupdf.TextPage) -> Any:
         assert option == "dict"
-        return textpage.extractDICT()
+        return self.text_shown(textpage)
 
     def get_pixmap(self) -> pymupdf.Pixmap:
-        return self._page.get_pixmap(matrix=self._shown())
+        return self.page.get_pixmap(matrix=self._shown())
 
     def draw(self, box: tuple[float, float, float, float], dpi: float) -> pymupdf.Pixmap:
         """The part of the page in `box`, points of `rect`, at `dpi` of the page as it is printed."""
         zoom = dpi / POINTS_PER_INCH / self.scale
         clip = pymupdf.Rect(box) * ~self._shown()
         matrix = self._shown() * pymupdf.Matrix(zoom, zoom)
-        return self._page.get_pixmap(matrix=matrix, clip=clip, colorspace=pymupdf.csRGB, alpha=False)
+        return self.page.get_pixmap(matrix=matrix, clip=clip, colorspace=pymupdf.csRGB, alpha=False)
 
     def _shown(self) -> pymupdf.Matrix:
         """From the page as pymupdf shows it to the points of `rect`."""
         high = -self.scale if self._pose.mirrored else self.scale
-        matrix = pymupdf.Matrix((self._pose.turn - self._page.rotation) % 360) * pymupdf.Matrix(self.scale, high)
-        corner = (self._page.rect * matrix).tl
+        matrix = pymupdf.Matrix((self._pose.turn - self.page.rotation) % 360) * pymupdf.Matrix(self.scale, high)
+        corner = (self.page.rect * matrix).tl
         return matrix * pymupdf.Matrix(1, 0, 0, 1, -corner.x, -corner.y)
 
     def widgets(self) -> Iterator[Any]:

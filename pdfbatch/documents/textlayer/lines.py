@@ -26,6 +26,11 @@ RAISED_LETTERS = 3
 WORD_GAP = 0.17
 """A gap of this share of the font size between two pieces is a blank that was not written."""
 
+FAINT_INK = 0.5
+"""Black ink is 1, white paper 0."""
+SLANTED = 0.1
+"""Sine of the angle from which on a line is no row of text, however a scan lies."""
+
 BULLETS = "•◦▪▫■□●○‣⁃∙\u25a0-\u25ff\u2756\u27a2\uf0a7\uf0b7\uf0d8"
 """For use within [] of a regular expression."""
 
@@ -40,6 +45,7 @@ because they show that it lacks a letter."""
 
 _PAINTED = pymupdf.mupdf.FZ_STEXT_FILLED | pymupdf.mupdf.FZ_STEXT_STROKED
 _BOLD = pymupdf.mupdf.FZ_STEXT_BOLD
+_STRUCK = pymupdf.mupdf.FZ_STEXT_STRIKEOUT
 _BOLD_FONT = re.compile(r"bold|black|heavy|CMBX|-Medi$", re.IGNORECASE)
 """Some TeX fonts do not say that they are bold, or slanted."""
 _ITALIC_FONT = re.compile(r"ital|obli|CMTI|CMSL", re.IGNORECASE)
@@ -51,13 +57,15 @@ _RTL = ("R", "AL")
 
 
 class Piece(NamedTuple):
-    """Text in one style. `raised`: a superscript."""
+    """Text in one style. `raised`: a superscript. `struck`: a rule goes through it. `link`: the URI it leads to."""
 
     text: str
     bold: bool = False
     italic: bool = False
     mono: bool = False
     raised: bool = False
+    struck: bool = False
+    link: str = ""
 
 
 @dataclass(slots=True)
@@ -74,6 +82,17 @@ class Line:
     block: int = 0
     math: int = 0
     """Characters in fonts of mathematics."""
+    base: float = 0.0
+    """Where the base line of most letters is, from the top."""
+    faint: bool = False
+    """Printed so lightly that it is meant to be read through."""
+    slanted: bool = False
+    """Neither level nor upright."""
+    role: str = ""
+    """What it is apart from the text: `line_number`, `watermark`, `form_field`; `vertical`: glyphs that stand below
+    each other; "": text."""
+    marker: str = ""
+    """Of a check box or radio button: `[x]` or `[ ]`."""
 
     @property
     def text(self) -> str:
@@ -143,6 +162,9 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
         broken=sum(broken_in(span["text"]) for span in spans),
         block=block,
         math=sum(len(span["text"].strip()) for span in letters if _MATH_FONT.search(span["font"])),
+        base=main["origin"][1],
+        faint=_is_faint(main),
+        slanted=min(map(abs, raw["dir"])) > SLANTED,
     )
 
 
@@ -169,7 +191,16 @@ def _piece(text: str, span: dict[str, Any], raised: bool) -> Piece:
         italic=bool(flags & pymupdf.TEXT_FONT_ITALIC or _ITALIC_FONT.search(font)),
         mono=bool(flags & pymupdf.TEXT_FONT_MONOSPACED),
         raised=raised,
+        struck=bool(span["char_flags"] & _STRUCK),
+        link=span.get("link", ""),
     )
+
+
+def _is_faint(span: dict[str, Any]) -> bool:
+    """By luminance on white paper."""
+    color, opacity = span.get("color", 0), span.get("alpha", 255) / 255
+    red, green, blue = color >> 16 & 255, color >> 8 & 255, color & 255
+    return bool((1 - (0.3 * red + 0.59 * green + 0.11 * blue) / 255) * opacity < FAINT_INK)
 
 
 def _is_raised(span: dict[str, Any], main: dict[str, Any]) -> bool:

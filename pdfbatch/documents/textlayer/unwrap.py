@@ -10,17 +10,22 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pdfbatch.documents.textlayer.lines import WORD_GAP, Line, Piece
+from pdfbatch.documents.textlayer.scripts import is_unspaced
+from pdfbatch.documents.textlayer.soft_hyphens import SOFT_HYPHEN
 
 Row = list[Line]
 """Lines that stand side by side, in reading order."""
 
 STACKED_GAP = 1.5
+UNSPACED_WORD = 2
+"""Signs that must fit at a line's end where any sign may begin the next."""
 PARAGRAPH_GAP = 0.9
 """A gap of this many line heights between two rows begins a new paragraph."""
 _LETTER = r"[^\W\d_]"
 _BROKEN_WORD = re.compile(rf"({_LETTER}+)[-\u00ad\u2010]$")
 _FIRST_WORD = re.compile(r"[^\s-]*-?")
 _OPEN_HYPHEN = re.compile(r"\w[-\u2010]$")
+_SPACED_LATIN = re.compile("[\u3040-\u30ff\u3400-\u9fff] [A-Za-z0-9]|[A-Za-z0-9] [\u3040-\u30ff\u3400-\u9fff]")
 _PREFIXES = frozenset(
     ["self", "non", "well", "high", "low", "long", "short", "real", "open", "all", "ex", "quasi", "pseudo"]
 )
@@ -55,7 +60,7 @@ def rows_of(lines: Iterable[Line]) -> list[Row]:
         else:
             rows.append([line])
     for row in rows:
-        row.sort(key=lambda line: line.box[0], reverse=sum(line.rtl for line in row) * 2 > len(row))
+        row.sort(key=lambda line: line.box[0], reverse=_runs_to_left(row))
     turned = sorted((line for line in lines if line.pose.turn), key=_turned_place)
     return rows + [[line] for line in turned]
 
@@ -80,6 +85,8 @@ def joined_rows(rows: Iterable[Row], hyphens: Hyphens) -> list[Piece]:
         if pieces and following:
             _close(pieces, following[0].text, hyphens)
         pieces.extend(following)
+    if pieces and pieces[-1].text.rstrip().endswith(SOFT_HYPHEN):
+        pieces[-1] = pieces[-1]._replace(text=pieces[-1].text.rstrip()[:-1] + "-")
     return pieces
 
 
@@ -87,11 +94,19 @@ def row_pieces(row: Row) -> list[Piece]:
     """The pieces of lines side by side, with a blank where there is a gap."""
     pieces: list[Piece] = []
     for number, line in enumerate(row):
+        if number and pieces and pieces[-1].text.endswith(SOFT_HYPHEN):
+            pieces[-1] = pieces[-1]._replace(text=pieces[-1].text[:-1])
         if number and _apart(row[number - 1], line):
             pieces.append(Piece(" "))
         raised = number > 0 and _is_raised(line, row[number - 1])
         pieces.extend(piece._replace(raised=True) if raised else piece for piece in line.pieces)
     return [piece for piece in pieces if piece.text]
+
+
+def _runs_to_left(row: Row) -> bool:
+    """Numbers beside right-to-left text do not say where a row runs."""
+    to_left = sum(line.rtl for line in row)
+    return to_left > sum(any(map(str.isalpha, line.text)) for line in row) - to_left
 
 
 def _close(pieces: list[Piece], following: str, hyphens: Hyphens) -> None:
@@ -102,10 +117,21 @@ def _close(pieces: list[Piece], following: str, hyphens: Hyphens) -> None:
     if broken and begins and begins.group(1)[0].islower():
         compound = "-" in last.text[: broken.start()].split(" ")[-1] or hyphens.stays(broken.group(1), begins.group(1))
         pieces[-1] = last if compound and not last.text.endswith("\u00ad") else last._replace(text=last.text[:-1])
-    elif _OPEN_HYPHEN.search(last.text) and following[:1].isalnum():
+    elif last.text.endswith(SOFT_HYPHEN):
+        pieces[-1] = last._replace(text=last.text[:-1])
+    elif (_OPEN_HYPHEN.search(last.text) and following[:1].isalnum()) or _needs_no_blank(pieces, following.lstrip()):
         pieces[-1] = last
     else:
         pieces[-1] = last._replace(text=last.text + " ")
+
+
+def _needs_no_blank(pieces: list[Piece], following: str) -> bool:
+    """Where writing without blanks goes on; beside other writing, unless the text has blanks there too."""
+    text = "".join(piece.text for piece in pieces).rstrip()
+    sides = [is_unspaced(text[-1:]), is_unspaced(following[:1])]
+    if all(sides) or (any(sides) and not (text[-1:] + following[:1]).isalnum()):
+        return True
+    return any(sides) and not _SPACED_LATIN.search(text)
 
 
 def _apart(left: Line, right: Line) -> bool:
@@ -130,6 +156,8 @@ def _gap(above: Row, below: Row) -> bool:
 
 def _parts(above: Row, below: Row, right_edge: float | None) -> bool:
     """`right_edge` is None where rows have several columns, whose ends then say nothing."""
+    if _text(above).rstrip().endswith(SOFT_HYPHEN) and not below[0].pose.turn:
+        return False
     if _gap(above, below) or _turns_bold(above, below):
         return True
     return right_edge is not None and _ends_early(above[0], below[0], right_edge)
@@ -157,7 +185,7 @@ def _ends_early(above: Line, below: Line, right_edge: float) -> bool:
     if text[:1].islower() and not above.text.rstrip().endswith((".", "!", "?", ":", ";")):
         return False
     word = _FIRST_WORD.match(text)
-    letters = len(word.group()) if word else 0
+    letters = UNSPACED_WORD if is_unspaced(text[:1]) else len(word.group()) if word else 0
     width = (below.box[2] - below.box[0]) * letters / max(len(text), 1)
     return right_edge - above.box[2] > 1.15 * width + below.size
 

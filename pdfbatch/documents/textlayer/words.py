@@ -17,6 +17,7 @@ DOUBLED_SHARE = 1.3
 
 _WORD = re.compile(r"[^\W\d_]{3,}|\d{2,}")
 _TAG = re.compile(r"</?(?:sup|sub|br|table|thead|tbody|tr|td|th)\b[^<>]*>|<!--.*?-->", re.DOTALL)
+_TARGET = re.compile(r"(?<=\])\([^()\s]*\)")
 _LINE_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\s*\n\s*(?=[^\W\d_])")
 
 
@@ -26,8 +27,9 @@ def words_of(text: str) -> Counter[str]:
 
 
 def words_of_markdown(markdown: str) -> Counter[str]:
-    """The words of Markdown: tags and table pipes are blanks, escapes and emphasis no part of a word."""
-    return words_of(re.sub(r"[|\\*`]", " ", _TAG.sub(_blank_for, markdown)))
+    """The words of Markdown: tags and table pipes are blanks, escapes and emphasis no part of a word, and
+    where links lead is not on the page."""
+    return words_of(re.sub(r"[|\\*`]", " ", _TAG.sub(_blank_for, _TARGET.sub("", markdown))))
 
 
 def kept_enough(layer: Counter[str], out: Counter[str]) -> bool:

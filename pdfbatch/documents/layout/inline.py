@@ -45,6 +45,13 @@ def _spans(pieces: Iterable[Piece]) -> Iterator[Span]:
             continue
         if held is not None:
             yield held
-        held = Span(text=text, bold=piece.bold, italic=piece.italic, raised=piece.raised)
+        held = Span(
+            text=text,
+            bold=piece.bold,
+            italic=piece.italic,
+            raised=piece.raised,
+            struck=piece.struck,
+            link=piece.link,
+        )
     if held is not None and (text := held.text.rstrip()):
         yield held.model_copy(update={"text": text})

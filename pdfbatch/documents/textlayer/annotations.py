@@ -1,0 +1,67 @@
+"""What lies over a page's text: links, and the boxes of forms."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.textlayer.lines import Box
+from pdfbatch.documents.textlayer.spans import Link
+
+_DAMAGED = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, pymupdf.mupdf.FzErrorBase)
+"""What pymupdf raises on annotations that are not as they should be."""
+_HIDDEN = 1
+"""pymupdf's `field_display` of a field that is not shown."""
+_BOXES = (pymupdf.PDF_WIDGET_TYPE_CHECKBOX, pymupdf.PDF_WIDGET_TYPE_RADIOBUTTON)
+
+
+class CheckBox(NamedTuple):
+    """A check box or radio button. `name`: what the form shows when one points at it, or ""."""
+
+    box: Box
+    checked: bool
+    name: str = ""
+
+
+def links_of(page: pymupdf.Page, matrix: pymupdf.Matrix) -> list[Link]:
+    """The links of a page that lead out of it. `matrix`: from the page's unrotated space to where boxes are wanted.
+    None where the page's annotations are damaged: its text is read all the same."""
+    try:
+        found = page.get_links()
+    except _DAMAGED:
+        return []
+    return [
+        Link(_moved(link["from"], page.derotation_matrix * matrix), link["uri"])
+        for link in found
+        if link["kind"] == pymupdf.LINK_URI and link.get("uri")
+    ]
+
+
+def check_boxes_of(page: pymupdf.Page, matrix: pymupdf.Matrix) -> list[CheckBox]:
+    """The check boxes and radio buttons of a page's form, as `links_of` places them. pymupdf tells links as the page
+    is shown, and fields as it is before it is turned."""
+    try:
+        return [
+            CheckBox(_moved(widget.rect, matrix), _is_checked(widget), widget.field_label or "")
+            for widget in page.widgets()
+            if widget.field_type in _BOXES and not _is_invisible(widget)
+        ]
+    except _DAMAGED:
+        return []
+
+
+def _is_checked(widget: pymupdf.Widget) -> bool:
+    """By the state that is shown: radio buttons of one field all have its value."""
+    kind, state = widget._annot.parent.parent.xref_get_key(widget.xref, "AS")
+    if kind == "name":
+        return bool(state != "/Off")
+    return widget.field_value not in (None, "", False, "Off")
+
+
+def _is_invisible(widget: pymupdf.Widget) -> bool:
+    return bool(widget.field_display == _HIDDEN)
+
+
+def _moved(rect: pymupdf.Rect, matrix: pymupdf.Matrix) -> Box:
+    box = pymupdf.Rect(rect) * matrix
+    return (box.x0, box.y0, box.x1, box.y1)

@@ -1,0 +1,106 @@
+"""Check boxes and radio buttons, each with the label beside it. Pure.
+
+They are fields of a form, or signs of the text (☐ ☒), which may stand in a line of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pdfbatch.documents.pdf.upright import UPRIGHT
+from pdfbatch.documents.textlayer.annotations import CheckBox
+from pdfbatch.documents.textlayer.lines import Box, Line, Piece
+
+CHECKED, UNCHECKED = "[x]", "[ ]"
+LABEL_GAP = 4.0
+"""Times the font size: so far may a label stand from its box."""
+_SIGN_CHECKED, _SIGN_UNCHECKED = "☑☒🗹🗵\uf0fd\uf0fe", "☐"
+_SIGN = re.compile(f"^\\s*([{_SIGN_CHECKED}{_SIGN_UNCHECKED}])\\s*")
+
+
+def with_check_boxes(lines: Iterable[Line], boxes: Sequence[CheckBox]) -> list[Line]:
+    """The lines, labels of boxes with the role `form_field` and the box's state as `marker`. A box without a label
+    becomes a line of its own. The sign that a form draws into its box is left out."""
+    rest = [line for line in lines if not _is_drawn_in(line, boxes)]
+    marked: dict[int, Line] = {}
+    alone: list[Line] = []
+    for box in sorted(boxes, key=lambda box: (box.box[1], box.box[0])):
+        marker = CHECKED if box.checked else UNCHECKED
+        label = _label_of(box.box, [line for line in rest if id(line) not in marked], boxes)
+        if label is None:
+            alone.append(_alone(box, marker, rest))
+        else:
+            marked[id(label)] = replace(label, role="form_field", marker=marker)
+    return _with_signs([marked.get(id(line), line) for line in rest]) + alone
+
+
+def _is_drawn_in(line: Line, boxes: Sequence[CheckBox]) -> bool:
+    if len(line.text.strip()) > 1:
+        return False
+    across, down = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
+    return any(box[0] - 1 <= across <= box[2] + 1 and box[1] - 1 <= down <= box[3] + 1 for box, _, _ in boxes)
+
+
+def _label_of(box: Box, lines: Sequence[Line], boxes: Sequence[CheckBox]) -> Line | None:
+    """The nearest line to the right, unless another box comes first; else the one to the left that no box follows."""
+    row = [line for line in lines if _level(box, line.box) and line.role == ""]
+    others = [other.box for other in boxes if other.box != box and _level(box, other.box)]
+    right = [line for line in row if -2 <= line.box[0] - box[2] < LABEL_GAP * line.size]
+    right = [line for line in right if not any(box[2] <= other[0] < line.box[0] for other in others)]
+    if right:
+        return min(right, key=lambda line: line.box[0])
+    left = [line for line in row if -2 <= box[0] - line.box[2] < LABEL_GAP * line.size]
+    left = [line for line in left if not any(line.box[2] <= other[2] <= box[0] for other in others)]
+    left = [line for line in left if not any(-2 <= line.box[0] - other[2] < LABEL_GAP * line.size for other in others)]
+    return max(left, key=lambda line: line.box[2], default=None)
+
+
+def _alone(box: CheckBox, marker: str, lines: Sequence[Line]) -> Line:
+    near = min(lines, key=lambda line: abs(line.box[1] - box.box[1]), default=None)
+    return Line(
+        box=box.box,
+        pose=near.pose if near else UPRIGHT,
+        size=near.size if near else box.box[3] - box.box[1],
+        pieces=[Piece(box.name)],
+        block=near.block if near else 0,
+        role="form_field",
+        marker=marker,
+    )
+
+
+def _with_signs(lines: list[Line]) -> list[Line]:
+    """Signs of the text as markers; one that is a line of its own joins the line to its right."""
+    signs = [line for line in lines if not line.role and _SIGN.match(line.text)]
+    if not signs:
+        return lines
+    changed: dict[int, Line | None] = {}
+    for sign in signs:
+        marker = CHECKED if _SIGN.match(sign.text)[1] in _SIGN_CHECKED else UNCHECKED  # type: ignore[index]
+        if _SIGN.fullmatch(sign.text):
+            label = _label_of(sign.box, [line for line in lines if line not in signs], ())
+            if label is None or id(label) in changed:
+                continue
+            changed[id(sign)] = None
+            changed[id(label)] = replace(label, role="form_field", marker=marker)
+        else:
+            changed[id(sign)] = replace(_without_sign(sign), role="form_field", marker=marker)
+    kept = (changed.get(id(line), line) for line in lines)
+    return [line for line in kept if line is not None]
+
+
+def _without_sign(line: Line) -> Line:
+    pieces = list(line.pieces)
+    while pieces and not pieces[0].text.strip():
+        pieces.pop(0)
+    pieces[0] = pieces[0]._replace(text=_SIGN.sub("", pieces[0].text))
+    if not pieces[0].text:
+        pieces.pop(0)
+        pieces[0] = pieces[0]._replace(text=pieces[0].text.lstrip())
+    return replace(line, pieces=pieces)
+
+
+def _level(box: Box, other: Box) -> bool:
+    middle = (box[1] + box[3]) / 2
+    return other[1] - 1 <= middle <= other[3] + 1 or box[1] <= (other[1] + other[3]) / 2 <= box[3]

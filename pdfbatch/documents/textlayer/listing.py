@@ -1,0 +1,44 @@
+"""The text of a listing: rows as they are, indented by where they begin, with the blank lines between them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from pdfbatch.documents.textlayer.unwrap import Row
+
+MOST_BLANK_LINES = 2
+
+
+def is_mono(row: Row) -> bool:
+    """Whether all letters of a row are of one width."""
+    return all(piece.mono for line in row for piece in line.pieces if piece.text.strip())
+
+
+def listing_text(rows: Sequence[Row]) -> str:
+    """The rows as lines of text; the row that begins leftmost is not indented."""
+    left = min(line.box[0] for row in rows for line in row)
+    width = _letter_width(rows)
+    steps = [below[0].box[3] - above[0].box[3] for above, below in pairwise(rows)]
+    pitch = min((step for step in steps if step > 0.5 * rows[0][0].size), default=0.0)
+    texts: list[str] = []
+    for number, row in enumerate(rows):
+        if number and pitch:
+            texts += [""] * min(max(round(steps[number - 1] / pitch) - 1, 0), MOST_BLANK_LINES)
+        texts.append(_row_text(row, left, width))
+    return "\n".join(texts)
+
+
+def _row_text(row: Row, left: float, width: float) -> str:
+    """Lines side by side keep their columns."""
+    text = ""
+    for line in row:
+        column = round((line.box[0] - left) / width)
+        text += " " * max(column - len(text), 1 if text else 0) + line.text
+    return text.rstrip()
+
+
+def _letter_width(rows: Sequence[Row]) -> float:
+    widths = [(line.box[2] - line.box[0]) / len(line.text) for row in rows for line in row if line.text.strip()]
+    return max(median(widths), 0.1)

@@ -1,0 +1,112 @@
+"""Chinese and Japanese set from top to bottom by placing each sign alone, joined to columns. Pure.
+
+MuPDF sees each sign as a line. Text of fonts that know vertical writing is in lines already, and is not touched.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from statistics import median
+
+from pdfbatch.documents.pdf.upright import Pose
+from pdfbatch.documents.textlayer.lines import Box, Line, Piece
+from pdfbatch.documents.textlayer.scripts import is_unspaced
+
+DOWNWARDS = Pose(270)
+FEWEST = 4
+"""A column of so many signs is vertical writing; others beside it may be shorter."""
+PITCH = 1.7
+"""Font sizes from one sign to the next below it, at most."""
+MOST_CHARS = 2
+"""A number of two digits may stand level in a column."""
+
+
+def with_columns(lines: Sequence[Line]) -> list[Line]:
+    """The lines, signs that stand below each other joined to lines of role `vertical`; columns that stand side by
+    side are of one block, and come in reading order, from the right."""
+    signs = [line for line in lines if _is_sign(line)]
+    if sum(is_unspaced(sign.text.strip()[0]) for sign in signs) < FEWEST:
+        return list(lines)
+    columns = _vertical(_columns(signs))
+    if not columns:
+        return list(lines)
+    taken = {id(sign) for column in columns for sign in column}
+    rest = [line for line in lines if id(line) not in taken]
+    next_block = 1 + max(line.block for line in lines)
+    return rest + [
+        _joined(column, next_block + number)
+        for number, tier in enumerate(_tiers(columns))
+        for column in sorted(tier, key=lambda column: -_middle(column[0].box))
+    ]
+
+
+def _is_sign(line: Line) -> bool:
+    text = line.text.strip()
+    return 0 < len(text) <= MOST_CHARS and line.pose.turn == 0 and not line.slanted and not line.role
+
+
+def _columns(signs: Iterable[Line]) -> list[list[Line]]:
+    """Chains of signs, each below the one before."""
+    columns: list[list[Line]] = []
+    for sign in sorted(signs, key=lambda line: line.box[1]):
+        above = [column for column in columns if _is_below(column[-1], sign)]
+        if above:
+            min(above, key=lambda column: abs(_middle(column[-1].box) - _middle(sign.box))).append(sign)
+        else:
+            columns.append([sign])
+    return columns
+
+
+def _is_below(above: Line, sign: Line) -> bool:
+    pitch = sign.box[1] - above.box[1]
+    size = max(above.size, sign.size)
+    return abs(_middle(above.box) - _middle(sign.box)) < 0.4 * size and 0.4 * size < pitch < PITCH * size
+
+
+def _vertical(columns: list[list[Line]]) -> list[list[Line]]:
+    """Those columns that are writing: of unspaced script, further from each other than their signs are, one of them
+    long enough."""
+    written = [
+        column for column in columns if sum(is_unspaced(sign.text.strip()[0]) for sign in column) * 2 > len(column)
+    ]
+    longest = max(written, key=len, default=[])
+    if len(longest) < FEWEST:
+        return []
+    top, size = longest[0].box[1], longest[0].size
+    written = [column for column in written if len(column) > 1 or abs(column[0].box[1] - top) < size]
+    pitch = median(below.box[1] - above.box[1] for column in written for above, below in itertools.pairwise(column))
+    places = sorted({round(_middle(column[0].box)) for column in written})
+    apart = min((right - left for left, right in itertools.pairwise(places) if right - left > 2), default=pitch)
+    return written if apart >= 0.95 * pitch else []
+
+
+def _tiers(columns: list[list[Line]]) -> list[list[list[Line]]]:
+    """Columns that stand side by side, from the top."""
+    tiers: list[list[list[Line]]] = []
+    reached = float("-inf")
+    for column in sorted(columns, key=lambda column: column[0].box[1]):
+        if tiers and column[0].box[1] < reached:
+            tiers[-1].append(column)
+        else:
+            tiers.append([column])
+        reached = max(reached, column[-1].box[3])
+    return tiers
+
+
+def _joined(column: list[Line], block: int) -> Line:
+    pieces: list[Piece] = []
+    for piece in (piece for sign in column for piece in sign.pieces):
+        text = piece.text.strip()
+        if pieces and pieces[-1]._replace(text="") == piece._replace(text=""):
+            pieces[-1] = pieces[-1]._replace(text=pieces[-1].text + text)
+        else:
+            pieces.append(piece._replace(text=text))
+    lefts, tops, rights, bottoms = zip(*(sign.box for sign in column), strict=True)
+    box: Box = (min(lefts), min(tops), max(rights), max(bottoms))
+    return replace(column[0], box=box, pieces=pieces, pose=DOWNWARDS, role="vertical", block=block)
+
+
+def _middle(box: Box) -> float:
+    return (box[0] + box[2]) / 2

@@ -1,0 +1,74 @@
+import pymupdf
+import pytest
+
+from pdfbatch.documents.textlayer.annotations import CheckBox
+from pdfbatch.documents.textlayer.check_boxes import with_check_boxes
+from tests.documents.sample_lines import line, lines_on, texts
+
+
+def marked(lines):
+    return [(one.marker, one.text.strip()) for one in lines if one.role == "form_field"]
+
+
+def add_box(page, kind, name, left, top, checked):
+    widget = pymupdf.Widget()
+    widget.field_name, widget.field_type, widget.field_value = name, kind, checked
+    widget.rect = pymupdf.Rect(left, top, left + 12, top + 12)
+    page.add_widget(widget)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("cropped", [False, True])
+def test_check_boxes_say_whether_they_are_checked(rotation, cropped):
+    page = pymupdf.open().new_page()
+    for row, (label, checked) in enumerate([("Shore power", True), ("Fresh water", False), ("Insurance", True)]):
+        add_box(page, pymupdf.PDF_WIDGET_TYPE_CHECKBOX, f"c{row}", 100, 200 + 24 * row, checked)
+        page.insert_text((120, 211 + 24 * row), label, fontsize=11)
+    if cropped:
+        page.set_cropbox(pymupdf.Rect(50, 60, 500, 500))
+    page.set_rotation(rotation)
+    lines = lines_on(page)
+    assert marked(lines) == [("[x]", "Shore power"), ("[ ]", "Fresh water"), ("[x]", "Insurance")]
+    assert texts(lines) == []
+
+
+def test_radio_buttons_in_a_row_each_have_the_label_to_their_right():
+    page = pymupdf.open().new_page()
+    for column, label in enumerate(["North", "South", "East"]):
+        add_box(page, pymupdf.PDF_WIDGET_TYPE_CHECKBOX, f"r{column}", 72 + 90 * column, 200, column == 1)
+        page.insert_text((90 + 90 * column, 210), label, fontsize=11)
+    assert marked(lines_on(page)) == [("[ ]", "North"), ("[x]", "South"), ("[ ]", "East")]
+
+
+def test_a_label_may_stand_to_the_left():
+    lines = [line("I own a boat", 40, 100), line("I rent a berth", 40, 120)]
+    boxes = [CheckBox((110, 90, 120, 100), True), CheckBox((110, 110, 120, 120), False)]
+    assert marked(with_check_boxes(lines, boxes)) == [("[x]", "I own a boat"), ("[ ]", "I rent a berth")]
+
+
+def test_a_box_without_a_label_is_a_line_with_its_name():
+    lines = with_check_boxes([line("Some text elsewhere", 40, 300)], [CheckBox((40, 90, 50, 100), True, "Agreed")])
+    assert marked(lines) == [("[x]", "Agreed")]
+
+
+def test_the_sign_drawn_into_a_box_is_no_text():
+    lines = with_check_boxes([line("3", 42, 100), line("Cash", 60, 100)], [CheckBox((40, 90, 50, 100), True)])
+    assert marked(lines) == [("[x]", "Cash")]
+    assert texts(lines) == []
+
+
+@pytest.mark.parametrize(("sign", "marker"), [("☒", "[x]"), ("☑", "[x]"), ("☐", "[ ]"), ("\uf0fe", "[x]")])
+def test_signs_of_the_text_are_check_boxes(sign, marker):
+    assert marked(with_check_boxes([line(f"{sign} Cash", 40, 100)], [])) == [(marker, "Cash")]
+    alone = [line(sign, 40, 100), line("Cash", 70, 100), line("Other text", 40, 140)]
+    assert marked(with_check_boxes(alone, [])) == [(marker, "Cash")]
+
+
+def test_text_fields_stay_where_they_are():
+    page = pymupdf.open().new_page()
+    page.insert_text((72, 100), "Name of the boat:", fontsize=11)
+    widget = pymupdf.Widget()
+    widget.field_name, widget.field_type, widget.field_value = "boat", pymupdf.PDF_WIDGET_TYPE_TEXT, "Grey Heron"
+    widget.rect = pymupdf.Rect(190, 88, 400, 104)
+    page.add_widget(widget)
+    assert texts(lines_on(page)) == ["Name of the boat:", "Grey Heron"]
