@@ -1,4 +1,4 @@
-"""Cells to a pipe table, or to HTML's where a cell spans. Pure."""
+"""Cells to a pipe table, or to HTML's where a span cannot be told in pipes. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pdfbatch.markdown.flattening import Row, flattened
 from pdfbatch.markdown.inline import Place, inline, inline_html
 from pdfbatch.records import Cell, Span
 
@@ -23,7 +24,7 @@ class _Placed:
 
 
 def table_markdown(cells: Sequence[Cell]) -> str:
-    """A pipe table, whose first row is its header, or an HTML table; "" if no cell has text.
+    """A pipe table, whose first row is its header, or an HTML table, see flattening.py; "" if no cell has text.
 
     Rows and columns in which no cell begins are left out; what no cell covers is empty; of cells that overlap, the
     later is cut, or told with the earlier if it begins within it.
@@ -31,8 +32,8 @@ def table_markdown(cells: Sequence[Cell]) -> str:
     placed, height, width = _grid(cells)
     if not any(span.text.strip() for cell in placed for span in cell.spans):
         return ""
-    if all(cell.rows == cell.columns == 1 for cell in placed):
-        return _pipes(placed, height, width)
+    if rows := flattened(placed, height, width, _header_rows(_by_row(placed, height))):
+        return _pipes(rows, width)
     return _html(placed, height)
 
 
@@ -77,24 +78,28 @@ def _filled(placed: list[_Placed], covered: dict[tuple[int, int], _Placed], heig
     return sorted([*placed, *gaps], key=lambda cell: (cell.row, cell.column)) if gaps else placed
 
 
-def _pipes(cells: Sequence[_Placed], height: int, width: int) -> str:
-    texts = [inline(cell.spans, Place.CELL) for cell in cells]
-    if width == 1:
-        texts = [text or " " for text in texts]
-    lines = ["|" + "|".join(texts[row * width : (row + 1) * width]) + "|" for row in range(height)]
+def _pipes(rows: Sequence[Row], width: int) -> str:
+    empty = " " if width == 1 else ""
+    lines = ["|" + "|".join(inline(spans, Place.CELL) or empty for spans in row) + "|" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * width, *lines[1:]])
 
 
 def _html(cells: Sequence[_Placed], height: int) -> str:
-    rows: list[list[_Placed]] = [[] for _ in range(height)]
-    for cell in cells:
-        rows[cell.row].append(cell)
+    rows = _by_row(cells, height)
     headers = _header_rows(rows)
     lines = ["<tr>" + "".join(map(_html_cell, row)) + "</tr>" for row in rows]
     if headers == 0:
         return "\n".join(["<table>", *lines, "</table>"])
     body = ["<tbody>", *lines[headers:], "</tbody>"] if headers < height else []
     return "\n".join(["<table>", "<thead>", *lines[:headers], "</thead>", *body, "</table>"])
+
+
+def _by_row(cells: Sequence[_Placed], height: int) -> list[list[_Placed]]:
+    """The cells by the row that they begin in."""
+    rows: list[list[_Placed]] = [[] for _ in range(height)]
+    for cell in cells:
+        rows[cell.row].append(cell)
+    return rows
 
 
 def _header_rows(rows: Sequence[Sequence[_Placed]]) -> int:

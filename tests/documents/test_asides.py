@@ -1,12 +1,12 @@
 """What is not text in rows reaches regions of its own, and leaves the text as if it were not there."""
 
 import pymupdf
-from tests.pages import regions_markdown
 
 from pdfbatch.documents.layout.plain import plain_regions
 from pdfbatch.documents.layout.regions import regions_of
 from pdfbatch.documents.pdf.upright import UprightPage
 from tests.documents.sample_lines import SENTENCES
+from tests.pages import regions_markdown
 
 ROWS = SENTENCES * 3
 PARAGRAPH = " ".join(ROWS)

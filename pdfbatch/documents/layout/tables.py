@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from pdfbatch.documents.layout.inline import plain_spans
 from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.spanning import cells as spanned_cells
 from pdfbatch.documents.textlayer.lines import Line
 from pdfbatch.documents.textlayer.unwrap import Hyphens, joined_rows, rows_of
 from pdfbatch.records import Cell, Span
@@ -26,6 +27,19 @@ SPLIT_COLUMNS = 3
 
 def cells_of(region: Region, hyphens: Hyphens) -> list[Cell]:
     """The cells that hold something, without empty rows and columns; none if there are fewer than two columns."""
+    spanned = spanned_cells(region)
+    if any(cell.rows > 1 or cell.columns > 1 for cell in spanned):
+        return [
+            Cell(
+                row=cell.row,
+                column=cell.column,
+                rows=cell.rows,
+                columns=cell.columns,
+                header=cell.header,
+                spans=_spans(cell.lines, hyphens),
+            )
+            for cell in spanned
+        ]
     grid = _cells(region)
     rows = [row for row in grid if any(cell for cell in row)]
     used = [column for column in range(len(grid[0])) if any(row[column] for row in rows)]

@@ -1,0 +1,71 @@
+"""A table with spanning cells as plain rows, where that loses nothing. Pure.
+
+A heading over several columns is said in the heading of each, before its own. A label beside several rows is said in
+each of them. Anything else that spans needs HTML: a number said twice would be counted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pdfbatch.records import Span
+
+
+class Placed(Protocol):
+    """A cell at its place in a grid without gaps."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+    header: bool
+    spans: list[Span]
+
+
+Row = list[list[Span]]
+
+
+def flattened(cells: Sequence[Placed], height: int, width: int, headers: int) -> list[Row] | None:
+    """The rows, the first the header, each `width` cells; None where some span cannot be told so.
+
+    `headers`: how many of the first rows are headers.
+    """
+    grid: dict[tuple[int, int], Placed] = {
+        (row, column): cell
+        for cell in cells
+        for row in range(cell.row, cell.row + cell.rows)
+        for column in range(cell.column, cell.column + cell.columns)
+    }
+    headers = max(headers, 1)
+    if any(not _is_told(cell, grid, headers) for cell in cells if cell.rows > 1 or cell.columns > 1):
+        return None
+    body = [[grid[row, column].spans for column in range(width)] for row in range(headers, height)]
+    return [[_heading(grid, column, headers) for column in range(width)], *body]
+
+
+def _is_told(cell: Placed, grid: dict[tuple[int, int], Placed], headers: int) -> bool:
+    """Whether a spanning cell may be said in each of its columns or rows."""
+    below = cell.row + cell.rows
+    if cell.row < headers:
+        columns = range(cell.column, cell.column + cell.columns)
+        divides = below < headers and all(_text(grid[below, column]) for column in columns)
+        return below <= headers and (cell.columns == 1 or divides)
+    return cell.columns == 1 and any(map(str.isalpha, _text(cell)))
+
+
+def _heading(grid: dict[tuple[int, int], Placed], column: int, headers: int) -> list[Span]:
+    """The texts of a column's headings from the top down, each once."""
+    said: list[Placed] = []
+    for row in range(headers):
+        cell = grid[row, column]
+        if _text(cell) and not any(cell is other for other in said):
+            said.append(cell)
+    spans: list[Span] = []
+    for cell in said:
+        spans += [Span(text=" "), *cell.spans] if spans else cell.spans
+    return spans
+
+
+def _text(cell: Placed) -> str:
+    return "".join(span.text for span in cell.spans).strip()
