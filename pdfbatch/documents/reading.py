@@ -9,6 +9,7 @@ from pdfbatch.documents.layout.furniture import body_of
 from pdfbatch.documents.layout.markdown import page_markdown
 from pdfbatch.documents.layout.plain import plain_regions
 from pdfbatch.documents.layout.regions import Region, load_model, regions_of
+from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -36,7 +37,9 @@ def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True) ->
     warm()
     with silenced():
         try:
-            result = _read(open_document(path)[number - 1], number, options, ocr)
+            document = open_document(path)
+            take_warnings()  # of the pages before
+            result = _read(document[number - 1], number, options, ocr)
         except Exception as error:
             forget(path)
             result = PageResult(number=number, reason=reason_of(error), detail=detail_of(error))
@@ -46,6 +49,16 @@ def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True) ->
 
 def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool) -> PageResult:
     lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
+    said = take_warnings()
+    lost = damage_of(page, said, shows_nothing=not lines and not page.get_bboxlog())
+    result = _read_lines(page, number, options, ocr, lines)
+    if not result.markdown:
+        lost = lost or lost_picture(take_warnings())
+    # What could be read of a page that is not whole stays with its reason.
+    return result.model_copy(update={"reason": Reason.CORRUPT, "detail": lost}) if lost else result
+
+
+def _read_lines(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool, lines: list[Line]) -> PageResult:
     health = health_of(page, lines)
     if health is Health.BLANK:
         return PageResult(number=number, read_by="blank")

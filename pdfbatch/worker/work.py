@@ -80,10 +80,10 @@ class Work:
         ]
 
     def outcome(self, made_by: MadeBy, seconds: float, at: str) -> Outcome:
-        """What the pages add up to: all unread is `failed`, some unread `partial`, for the commonest reason."""
+        """What the pages add up to: nothing read is `failed`, something unread `partial`, for the commonest reason."""
         pages = self.in_order()
         bad = [(page.number, page.reason) for page in pages if page.reason is not None]
-        kind = "ok" if not bad else "failed" if len(bad) == len(pages) else "partial"
+        kind = "ok" if not bad else "failed" if all(page.reason and not page.markdown for page in pages) else "partial"
         return Outcome(
             key=self.key,
             outcome=kind,
