@@ -21,6 +21,7 @@ from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median
 from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of, words_of_markdown
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
+OCR_DPI = 200
 MOST_LINES = 3000
 """The layout model compares every line of a page with every other."""
 
@@ -31,15 +32,19 @@ def warm() -> None:
         load_model()
 
 
-def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True) -> PageResult:
-    """Page `number` (from 1) of the PDF at `path`. Every failure becomes the result's reason; prints nothing."""
+def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True, attempt: int = 0) -> PageResult:
+    """Page `number` (from 1) of the PDF at `path`. Every failure becomes the result's reason; prints nothing.
+
+    `attempt` from 1 on: text without the layout model, pictures at half the resolution; from 2 on no pictures, and the
+    page is never drawn.
+    """
     began = time.perf_counter()
     warm()
     with silenced():
         try:
             document = open_document(path)
             take_warnings()  # of the pages before
-            result = _read(document[number - 1], number, options, ocr)
+            result = _read(document[number - 1], number, options, ocr, attempt)
         except Exception as error:
             forget(path)
             result = PageResult(number=number, reason=reason_of(error), detail=detail_of(error))
@@ -47,29 +52,41 @@ def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True) ->
     return result.model_copy(update={"seconds": round(time.perf_counter() - began, 3)})
 
 
-def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool) -> PageResult:
+def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool, attempt: int) -> PageResult:
     lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
     said = take_warnings()
     lost = damage_of(page, said, shows_nothing=not lines and not page.get_bboxlog())
-    result = _read_lines(page, number, options, ocr, lines)
+    if attempt and (lines or attempt > 1):
+        result = _read_plainly(page, number, options, lines)
+    else:
+        result = _read_lines(page, number, options, ocr, lines, OCR_DPI // 2 if attempt else OCR_DPI)
     if not result.markdown:
         lost = lost or lost_picture(take_warnings())
     # What could be read of a page that is not whole stays with its reason.
     return result.model_copy(update={"reason": Reason.CORRUPT, "detail": lost}) if lost else result
 
 
-def _read_lines(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool, lines: list[Line]) -> PageResult:
+def _read_plainly(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line]) -> PageResult:
+    """The text layer as it is, without a look at the page."""
+    if not lines:
+        return _needs_ocr(number) if page.get_bboxlog() else PageResult(number=number, read_by="blank")
+    return _read_layer(page, number, options, lines, Health.HIDDEN)
+
+
+def _read_lines(
+    page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool, lines: list[Line], dpi: int
+) -> PageResult:
     health = health_of(page, lines)
     if health is Health.BLANK:
         return PageResult(number=number, read_by="blank")
     if health in (Health.PICTURE, Health.DOUBTFUL):
         if not ocr:
             return _needs_ocr(number)
-        return _read_picture(page, number, options, lines if health is Health.DOUBTFUL else [])
+        return _read_picture(page, number, options, lines if health is Health.DOUBTFUL else [], dpi)
     return _read_layer(page, number, options, lines, health)
 
 
-def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line]) -> PageResult:
+def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line], dpi: int) -> PageResult:
     """By OCR; `lines` are a doubtful layer's, used if they hold more words than OCR finds."""
     try:
         from pdfbatch.documents.ocr.scan import available, read_scan
@@ -77,7 +94,7 @@ def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, lines: 
         return _needs_ocr(number)
     if not available():
         return _needs_ocr(number)
-    scan = read_scan(page, options.keep_headers)
+    scan = read_scan(page, options.keep_headers, dpi)
     if lines and words_of(_text(lines)).total() > words_of_markdown(scan.markdown).total():
         return _read_layer(page, number, options, lines, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
     flags = ["ocr_turned"] if scan.turned else []

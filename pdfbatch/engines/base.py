@@ -17,17 +17,26 @@ U = TypeVar("U")
 PAGES_AHEAD = 2
 """Pages submitted per child: one being read and one waiting, so that no child ever waits for this process."""
 
-PageTask = Callable[[str, int, ReadOptions], PageResult]
-"""(path of a local PDF, page number from 1, options) → what became of the page. Runs in a child process, so it must
+PageTask = Callable[[str, int, ReadOptions, int], PageResult]
+"""(path of a local PDF, page number from 1, options, attempt) → what became of the page. Runs in a child process, so it must
 be importable there; it may hang, crash or eat memory: that costs the page a reason and nothing else."""
 
 
 class PageOrder(NamedTuple):
-    """One page to be read: of the local PDF at `path`, `number` from 1. Links to its figures begin with `figures`."""
+    """One page to be read: of the local PDF at `path`, `number` from 1. Links to its figures begin with `figures`.
+
+    `attempt` 0 is the full reading; after a child was killed or died 1 is the plainer way, and from 2 on only what is
+    sure to be quick. Each has half the time of the one before.
+    """
 
     path: str
     number: int
     figures: str
+    attempt: int = 0
+
+    def seconds(self, options: ReadOptions) -> float:
+        """How long a child may take for one task of it."""
+        return options.page_seconds / 2 ** min(self.attempt, 3)
 
 
 class PageRead(NamedTuple):
@@ -77,7 +86,8 @@ class ChildReader:
         self._task = task
 
     def read(self, order: PageOrder) -> Future[PageRead]:
-        done = self._children.submit(self._options.page_seconds, self._task, order.path, order.number, self._options)
+        seconds = order.seconds(self._options)
+        done = self._children.submit(seconds, self._task, order.path, order.number, self._options, order.attempt)
         return then(done, lambda page: PageRead(page, {}))
 
     def drain(self) -> None:

@@ -18,52 +18,52 @@ def engine(task: PageTask) -> ChildEngine:
     return ChildEngine(task.__name__, task)
 
 
-def note(path: str, number: int, options: ReadOptions) -> PageResult:
+def note(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
     """Reads nothing, and notes beside the PDF that it was asked for this page."""
     with Path(path + ".read").open("a") as log:
         log.write(f"{number}\n")
     return PageResult(number=number, markdown=f"{Path(path).name} page {number}", read_by="note")
 
 
-def note_slowly(path: str, number: int, options: ReadOptions) -> PageResult:
+def note_slowly(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
     time.sleep(0.03)
-    return note(path, number, options)
+    return note(path, number, options, attempt)
 
 
-def segfault(path: str, number: int, options: ReadOptions) -> PageResult:
+def segfault(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
     if number == BAD_PAGE:
         os.kill(os.getpid(), signal.SIGSEGV)
-    return note(path, number, options)
+    return note(path, number, options, attempt)
 
 
-def segfault_once(path: str, number: int, options: ReadOptions) -> PageResult:
-    result = note(path, number, options)
+def segfault_once(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
+    result = note(path, number, options, attempt)
     if number == BAD_PAGE and pages_read(Path(path)).count(BAD_PAGE) == 1:
         os.kill(os.getpid(), signal.SIGSEGV)
     return result
 
 
-def hang(path: str, number: int, options: ReadOptions) -> PageResult:
+def hang(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
     if number == BAD_PAGE:
         while True:
             time.sleep(60)
-    return note(path, number, options)
+    return note(path, number, options, attempt)
 
 
-def eat_memory(path: str, number: int, options: ReadOptions) -> PageResult:
+def eat_memory(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
     eaten = []
     while number == BAD_PAGE:
         eaten.append(bytearray(64 << 20))
-    return note(path, number, options)
+    return note(path, number, options, attempt)
 
 
-def raise_error(path: str, number: int, options: ReadOptions) -> PageResult:
+def raise_error(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
     if number == BAD_PAGE:
         raise ValueError("no such glyph")
-    return note(path, number, options)
+    return note(path, number, options, attempt)
 
 
-def raise_always(path: str, number: int, options: ReadOptions) -> PageResult:
+def raise_always(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
     raise ValueError("no such device")
 
 

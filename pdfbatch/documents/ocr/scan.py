@@ -72,12 +72,12 @@ def available() -> bool:
     return len(_models()) == 2
 
 
-def read_scan(page: pymupdf.Page, keep_headers: bool = False) -> ScanText:
+def read_scan(page: pymupdf.Page, keep_headers: bool = False, dpi: float = DPI) -> ScanText:
     """Read the page's picture. Raises raster.TooLarge for one that cannot be unpacked."""
     parts: list[str] = []
     lines: list[Line] = []
     turned = 0
-    for reading in read_pieces(page):
+    for reading in read_pieces(page, dpi):
         parts.append(_markdown(reading, keep_headers))
         lines += reading.lines
         turned = reading.turned
@@ -89,10 +89,10 @@ def read_scan(page: pymupdf.Page, keep_headers: bool = False) -> ScanText:
     return ScanText("\n\n".join(filter(None, parts)), turned, round(sure, 4), words)
 
 
-def read_pieces(page: pymupdf.Page) -> Iterator[Reading]:
+def read_pieces(page: pymupdf.Page, dpi: float = DPI) -> Iterator[Reading]:
     """The page read: one piece, or for a long strip several from its top (or left), each line in one of them."""
     turned = None
-    for tile in tiles(page, _dpi(page)):
+    for tile in tiles(page, _dpi(page) * dpi / DPI):
         reading = read_picture(tile.raster.pixels, tile.raster.scale, turned)
         if reading.lines:
             turned = reading.turned

@@ -59,17 +59,17 @@ class Cut(NamedTuple):
 
 
 def prepare_page(
-    path: str, number: int, options: ReadOptions, side: int, scratch: str, text_layer: bool
+    path: str, number: int, options: ReadOptions, side: int, scratch: str, text_layer: bool, attempt: int = 0
 ) -> PageResult | Prepared:
     """Draws page `number` (from 1) of the PDF at `path` into a file in the folder `scratch`, which `cut_page` deletes.
 
     A result instead is final: the page is blank, or could not be drawn, or, with `text_layer`, its text layer was
-    healthy and is what was read. `side` is that of the model's pictures, pixels.
+    healthy and is what was read. `side` is that of the model's pictures, pixels; `attempt` that of the order.
     """
     from pdfbatch.documents.picture import draw_page, draw_page_to_side
     from pdfbatch.engines.dolphin.images import is_blank
 
-    if text_layer and (result := _by_layer(path, number, options)):
+    if text_layer and (result := _by_layer(path, number, options, attempt)):
         return result
     if options.as_published:
         drawn = draw_page_to_side(path, number, side)
@@ -109,11 +109,11 @@ def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: i
             Path(prepared.file).unlink(missing_ok=True)
 
 
-def _by_layer(path: str, number: int, options: ReadOptions) -> PageResult | None:
+def _by_layer(path: str, number: int, options: ReadOptions, attempt: int) -> PageResult | None:
     """None where the page's picture must be read."""
     from pdfbatch.documents.reading import read_page
 
-    result = read_page(path, number, options, ocr=False)
+    result = read_page(path, number, options, ocr=False, attempt=attempt)
     return None if result.reason is Reason.NEEDS_OCR else result
 
 
