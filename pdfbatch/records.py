@@ -37,6 +37,8 @@ class Reason(StrEnum):
     REPETITION = "repetition"
     MISSING = "missing"
     STORE_ERROR = "store_error"
+    NAME_CLASH = "name_clash"
+    XFA_FORM = "xfa_form"
 
     @property
     def retryable(self) -> bool:
@@ -66,7 +68,7 @@ RETRYABLE = frozenset(
     }
 )
 
-HOPELESS = frozenset({Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES})
+HOPELESS = frozenset({Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES, Reason.NAME_CLASH})
 
 ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
 
@@ -82,7 +84,8 @@ class SourceDocument(NamedTuple):
 
     `key` is relative to INPUT. `output_etag` is the ETag its Markdown had when the manifest was frozen, None if
     there was none: the document is done in this run as soon as its Markdown is there and has another ETag.
-    `attempt` counts the outcomes it has had in earlier runs, plus one.
+    `attempt` counts the outcomes it has had in earlier runs, plus one. `twin` is the input that has the Markdown which
+    this one would get (`b.pdf` beside `b.PDF`), "" if there is none.
     """
 
     key: str
@@ -90,6 +93,7 @@ class SourceDocument(NamedTuple):
     etag: str
     output_etag: str | None = None
     attempt: int = 1
+    twin: str = ""
 
 
 class ReadOptions(Record):

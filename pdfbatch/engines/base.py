@@ -18,8 +18,8 @@ PAGES_AHEAD = 2
 """Pages submitted per child: one being read and one waiting, so that no child ever waits for this process."""
 
 PageTask = Callable[[str, int, ReadOptions, int], PageResult]
-"""(path of a local PDF, page number from 1, options, attempt) → what became of the page. Runs in a child process, so it must
-be importable there; it may hang, crash or eat memory: that costs the page a reason and nothing else."""
+"""(path of a local PDF, page number from 1, options, attempt) → what became of the page. Runs in a child process,
+so it must be importable there; it may hang, crash or eat memory: that costs the page a reason and nothing else."""
 
 
 class PageOrder(NamedTuple):
@@ -36,7 +36,7 @@ class PageOrder(NamedTuple):
 
     def seconds(self, options: ReadOptions) -> float:
         """How long a child may take for one task of it."""
-        return options.page_seconds / 2 ** min(self.attempt, 3)
+        return options.page_seconds / float(1 << min(self.attempt, 3))
 
 
 class PageRead(NamedTuple):

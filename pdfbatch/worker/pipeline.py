@@ -114,7 +114,7 @@ class Pipeline:
         self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
         self._fetchers = LooseThreads(_STORE_THREADS, "fetch")
         try:
-            while self._admit(todo) or self._open:
+            while self._admit(todo) or self._open or self._outcomes:
                 self._next_event()
                 self._submit_pages()
                 yield from self._take_outcomes()
@@ -173,6 +173,9 @@ class Pipeline:
                 return False
             work = Work(document, started=time.monotonic())
             self._open[work.key] = work
+            if document.twin:
+                self._fail(work, work.name_clash())
+                continue
             self._when_done(self._fetchers.submit(partial(self._fetch, document)), partial(self._fetched, work))
         return True
 

@@ -78,6 +78,10 @@ class Work:
         document's pages run late."""
         return max(self.tries[number], PLAINEST if len(self.late) >= LATE_IN_A_ROW else 0)
 
+    def name_clash(self) -> Failure:
+        key, twin = self.key, self.document.twin
+        return Failure(Reason.NAME_CLASH, f"{output_key(key)} is made of {twin}: rename one of the two")
+
     def untried(self, number: int) -> PageResult:
         """The result of a page of a document that is stuck."""
         detail = f"not tried, because {len(self.lost)} pages of this document in a row ran late"

@@ -72,7 +72,7 @@ def _has_pages(document: pymupdf.Document) -> bool:
     Raises:
         RuntimeError: MuPDF refuses the page tree.
     """
-    return 0 < document.page_count <= document.xref_length()
+    return bool(0 < document.page_count <= document.xref_length())
 
 
 def forget(path: str) -> None:

@@ -16,9 +16,7 @@ _DAMAGED = (
     pymupdf.mupdf.FzErrorRepaired,
     pymupdf.mupdf.FzErrorArgument,
 )
-_DAMAGED_CODE = re.compile(
-    rf"\bcode=(?:{pymupdf.mupdf.FZ_ERROR_FORMAT}|{pymupdf.mupdf.FZ_ERROR_SYNTAX}): |malformed page tree|cycle in page tree"
-)
+_DAMAGED_CODE = re.compile(rf"\bcode=(?:{pymupdf.mupdf.FZ_ERROR_FORMAT}|{pymupdf.mupdf.FZ_ERROR_SYNTAX}): ")
 """What pymupdf makes plain RuntimeErrors of."""
 
 
