@@ -49,12 +49,12 @@ def damage_of(page: pymupdf.Page, said: str, shows_nothing: bool) -> str:
     `said`: what MuPDF warned of when it loaded the page and went through its content. `shows_nothing`: it found nothing
     to paint.
     """
-    if not said and not shows_nothing:
+    if not said and not shows_nothing:  # as with nearly every page
         return ""
     document, streams = page.parent, page.get_contents()
     if any(_is_lost(document, xref) for xref in streams) or ("content stream is not a stream" in said and not streams):
         return "its content is lost"
-    if shows_nothing and not streams and "non-page object in page tree" in said:
+    if shows_nothing and not streams and ("non-page object in page tree" in said or _is_torn(page)):
         return "the page itself is lost"
     for words, meaning in _SAID.items():
         if words in said:
@@ -107,6 +107,17 @@ def _is_lost(document: pymupdf.Document, xref: int) -> bool:
     pdf = pymupdf.mupdf.pdf_document_from_fz_document(document)
     exists = bool(pymupdf.mupdf.pdf_object_exists(pdf, xref))
     return not exists or document.xref_object(xref) != "null"
+
+
+def _is_torn(page: pymupdf.Page) -> bool:
+    """Whether a file was mended and the page's object lacks what each must have: it was cut off there."""
+    document = page.parent
+    if not document.is_repaired:
+        return False
+    kind, parent = document.xref_get_key(page.xref, "Parent")
+    if document.xref_get_key(page.xref, "Resources")[0] != "null":
+        return False
+    return bool(kind != "xref" or document.xref_get_key(int(parent.split()[0]), "Resources")[0] == "null")
 
 
 def _is_stream(document: pymupdf.Document, xref: int) -> bool:

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pikepdf
 
 MOST_BYTES = 256 * 1024 * 1024
 """Of a file that is mended: the copy lies in the child's memory."""
@@ -26,11 +30,23 @@ def mended(path: str) -> bytes | None:
         with pikepdf.open(path) as document:
             if document.is_encrypted or _count(document.Root.Pages, MOST_PAGES, MOST_DEPTH) > MOST_PAGES:
                 return None
+            if document.get_warnings():
+                _mark_lost(document)
             copy = io.BytesIO()
             document.save(copy)
             return copy.getvalue()
     except (pikepdf.PdfError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
         return None
+
+
+def _mark_lost(document: pikepdf.Pdf) -> None:
+    """qpdf leaves out what points to nothing, and a page that lost its content would become a blank one: it gets content
+    that is no stream, which damage.py tells."""
+    import pikepdf
+
+    for page in document.pages:
+        if "/Contents" not in page.obj:
+            page.obj.Contents = document.make_indirect(pikepdf.Dictionary())
 
 
 def _count(node: object, most: int, depth: int) -> int:
