@@ -6,12 +6,14 @@ Page N of a document is special by its number: page 2 is the one that fails.
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from pdfbatch.engines.base import ChildEngine, PageTask
 from pdfbatch.records import PageResult, ReadOptions
 
 BAD_PAGE = 2
+Task = Callable[..., PageResult]
 
 
 def engine(task: PageTask) -> ChildEngine:
@@ -71,3 +73,21 @@ def pages_read(pdf: Path) -> list[int]:
     """What `note` noted: page numbers in the order they were asked for."""
     log = Path(f"{pdf}.read")
     return [int(number) for number in log.read_text().split()] if log.exists() else []
+
+
+def hang_in_full(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
+    return (note if attempt else hang)(path, number, options)
+
+
+def die_in_full(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
+    return (note if attempt else segfault)(path, number, options)
+
+
+def eat_memory_in_full(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
+    return (note if attempt else eat_memory)(path, number, options)
+
+
+def hang_in_bombs(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageResult:
+    while "bomb" in path:
+        time.sleep(60)
+    return note(path, number, options)

@@ -40,8 +40,8 @@ def mended(path: str) -> bytes | None:
 
 
 def _mark_lost(document: pikepdf.Pdf) -> None:
-    """qpdf leaves out what points to nothing, and a page that lost its content would become a blank one: it gets content
-    that is no stream, which damage.py tells."""
+    """qpdf leaves out what points to nothing, and a page that lost its content would become a blank one: it gets
+    content that is no stream, which damage.py tells."""
     import pikepdf
 
     for page in document.pages:
