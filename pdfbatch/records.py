@@ -68,7 +68,9 @@ RETRYABLE = frozenset(
     }
 )
 
-HOPELESS = frozenset({Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES, Reason.NAME_CLASH})
+HOPELESS = frozenset(
+    {Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES, Reason.NAME_CLASH, Reason.XFA_FORM}
+)
 
 ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pdfbatch.documents.forms import shell_page
 from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
@@ -53,6 +54,8 @@ def _drawn(path: str, number: int, dpi: float | None, side: int) -> Drawn | Page
         try:
             document = open_document(path)
             take_warnings()  # of the pages before
+            if shell := shell_page(document, number):
+                return shell
             page = document[number - 1]
             drawn = _of_page(page, dpi, side)
             if drawn.pixels.size and drawn.pixels.min() == drawn.pixels.max() and (lost := _lost(page)):

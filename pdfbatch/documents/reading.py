@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+from pdfbatch.documents.forms import shell_page
 from pdfbatch.documents.layout.furniture import body_of
 from pdfbatch.documents.layout.markdown import page_markdown
 from pdfbatch.documents.layout.plain import plain_regions
 from pdfbatch.documents.layout.regions import Region, load_model, regions_of
+from pdfbatch.documents.pdf.attachments import told_of
 from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
@@ -44,7 +46,10 @@ def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True, at
         try:
             document = open_document(path)
             take_warnings()  # of the pages before
-            result = _read(document[number - 1], number, options, ocr, attempt)
+            result = shell_page(document, number) or _read(document[number - 1], number, options, ocr, attempt)
+            if number == 1 and (told := told_of(document)):
+                flags = [*result.flags, "attachments"]
+                result = result.model_copy(update={"flags": flags, "detail": result.detail or told})
         except Exception as error:
             forget(path)
             result = PageResult(number=number, reason=reason_of(error), detail=detail_of(error))

@@ -8,6 +8,7 @@ import itertools
 from collections import OrderedDict
 from pathlib import Path
 
+from pdfbatch.documents.pdf.attachments import without_their_password
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.second_opener import mended
 
@@ -44,6 +45,8 @@ def _opened(path: str) -> pymupdf.Document:
     """Raises what MuPDF says of the file itself if mending does not help."""
     try:
         document = pymupdf.open(path)
+        if document.is_pdf and document.needs_pass and (data := without_their_password(path)):
+            return pymupdf.open(stream=data, filetype="pdf")
         if not document.is_pdf or document.needs_pass or _has_pages(document):
             return document
     except (pymupdf.EmptyFileError, FileNotFoundError):
