@@ -24,4 +24,7 @@ def shell_page(document: pymupdf.Document, number: int) -> PageResult | None:
         return None
     kept = [] if says_wait(shown) else [" ".join(line.split()) for line in shown.split("\n\n")]
     markdown = "\n\n".join(_SIGNS.sub(r"\\\1", line) for line in (*kept, *found))
-    return PageResult(number=number, markdown=markdown, read_by="plain", flags=["xfa"])
+    detail = "an XFA form, for Acrobat to lay out: what is filled in was read, what is printed around it was not"
+    return PageResult(
+        number=number, markdown=markdown, reason=Reason.XFA_FORM, read_by="plain", flags=["xfa"], detail=detail
+    )

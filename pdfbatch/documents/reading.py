@@ -68,7 +68,10 @@ def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool, atte
     if not result.markdown:
         lost = lost or lost_picture(take_warnings())
     # What could be read of a page that is not whole stays with its reason.
-    return result.model_copy(update={"reason": Reason.CORRUPT, "detail": lost}) if lost else result
+    if not lost:
+        return result
+    read_by = result.read_by if result.markdown else ""
+    return result.model_copy(update={"reason": Reason.CORRUPT, "detail": lost, "read_by": read_by})
 
 
 def _read_plainly(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line]) -> PageResult:

@@ -52,11 +52,10 @@ def read(data: bytes, folder: Path) -> PageResult:
 @pytest.mark.parametrize("catalog", ["", "/NeedsRendering true"])
 def test_the_values_of_the_packet_are_the_page(apart: bool, catalog: str, tmp_path: Path) -> None:
     page = read(form([OPEN, TEMPLATE, DATA, CLOSE], apart=apart, catalog=catalog), tmp_path)
-    assert (page.reason, page.flags) == (None, ["xfa"])
+    assert (page.reason, page.flags) == (Reason.XFA_FORM, ["xfa"])
     assert page.markdown.split("\n\n") == VALUES
-    assert draw_page(str(tmp_path / "a.pdf"), 1, 100, 100) == PageResult(
-        number=1, markdown=page.markdown, read_by="plain", flags=["xfa"]
-    )
+    drawn = draw_page(str(tmp_path / "a.pdf"), 1, 100, 100)
+    assert isinstance(drawn, PageResult) and drawn.markdown == page.markdown, "a model would be shown the shell"
 
 
 def test_a_form_in_an_object_of_its_own_is_found(tmp_path: Path) -> None:
