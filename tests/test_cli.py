@@ -142,7 +142,6 @@ FAULTS: dict[str, tuple[str, int]] = {
     "another scheme": ("local-run https://example.com/pdfs out", 2),
     "input inside output": ("local-run in .", 2),
     "input is output": ("local-run in in", 2),
-    "two inputs for one output": ("local-run twins out", 2),
     "worker out of range": ("local-run in out --total-workers 3 --worker-id 3", 2),
     "unknown engine": ("local-run in out --engine magic", 2),
     "unknown option": ("local-run in out --fast", 2),
@@ -157,10 +156,7 @@ FAULTS: dict[str, tuple[str, int]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_bad_input_is_one_clear_line_and_the_next_step(pdfs: Path, out: Path, fault: str) -> None:
-    for folder in ("empty", "twins"):
-        (out.parent / folder).mkdir()
-    for twin in ("a.pdf", "a.PDF"):
-        (out.parent / "twins" / twin).write_bytes(b"")
+    (out.parent / "empty").mkdir()
     typed, code = FAULTS[fault]
     arguments = typed.split()
     ended = pdfbatch(*arguments, folder=out.parent)

@@ -12,7 +12,7 @@ from pdfbatch import config, views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.outside import finish, now, say, stderr
 from pdfbatch.errors import ExitCode
-from pdfbatch.records import DoneMark, Outcome, RunKeys
+from pdfbatch.records import DoneMark, Outcome, RunKeys, output_key
 
 if TYPE_CHECKING:
     from pdfbatch.engines import Engine
@@ -72,6 +72,7 @@ def run_slice(
 ) -> NoReturn:
     """Works on one slice with live progress, shows how it ended, and exits with the code for that."""
     from pdfbatch.engines import engine_named
+    from pdfbatch.runs.inputs import LOCKED_ETAG
     from pdfbatch.runs.ledger import load_failures
     from pdfbatch.runs.progress import nothing_left, read_status
     from pdfbatch.worker.loop import Job, SliceRun
@@ -80,6 +81,17 @@ def run_slice(
     frozen = begun.manifest
     if begun.changed:
         say(f"changed since converted, left alone (--changed converts them again): {views.some(begun.changed)}")
+    if begun.nameless:
+        say(f"left out, because there is no name before .pdf (rename them): {views.some(begun.nameless)}")
+    if begun.foreign:
+        say(
+            "Markdown that is there already and that no run has told of, left alone (delete it to have it made): "
+            + views.some([output_key(key) for key in begun.foreign])
+        )
+    if locked := [each.key for each in frozen.documents if each.etag == LOCKED_ETAG]:
+        say(f"may not be read, counted as failures: {views.some(locked)}")
+    if twins := [f"{each.key} ({each.twin})" for each in frozen.documents if each.twin]:
+        say(f"not converted, because another has the same output (rename one of each two): {views.some(twins)}")
     if begun.how == "nothing":
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
         finish(views.as_json(nothing) if json else views.closing(nothing, [], []))

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pdfbatch.documents.forms import shell_page
+from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -20,7 +22,7 @@ from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.pdf.upright import Pose
 from pdfbatch.documents.textlayer.health import Health, health_of
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of
-from pdfbatch.records import PageResult
+from pdfbatch.records import PageResult, Reason
 
 FEWEST_LETTERS = 100
 CLEAR_SHARE = 0.7
@@ -51,16 +53,33 @@ def draw_page_to_side(path: str, number: int, side: int) -> Drawn | PageResult:
 def _drawn(path: str, number: int, dpi: float | None, side: int) -> Drawn | PageResult:
     with silenced():
         try:
-            page = open_document(path)[number - 1]
-            if dpi is None:
-                return _plain(rasterise(page, dpi=math.inf, max_side=side), 0, page.rotation)
-            least = POINTS_PER_INCH * side / max(page.rect.width, page.rect.height, 1.0)
-            return _plain(rasterise(page, max(dpi, least)), _turn(page), page.rotation)
+            document = open_document(path)
+            take_warnings()  # of the pages before
+            if shell := shell_page(document, number):
+                return shell
+            page = document[number - 1]
+            drawn = _of_page(page, dpi, side)
+            if drawn.pixels.size and drawn.pixels.min() == drawn.pixels.max() and (lost := _lost(page)):
+                return PageResult(number=number, reason=Reason.CORRUPT, detail=lost)
+            return drawn
         except Exception as error:
             forget(path)
             return PageResult(number=number, reason=reason_of(error), detail=detail_of(error))
         finally:
             give_back_memory(at_once=True)
+
+
+def _of_page(page: pymupdf.Page, dpi: float | None, side: int) -> Drawn:
+    if dpi is None:
+        return _plain(rasterise(page, dpi=math.inf, max_side=side), 0, page.rotation)
+    least = POINTS_PER_INCH * side / max(page.rect.width, page.rect.height, 1.0)
+    return _plain(rasterise(page, max(dpi, least)), _turn(page), page.rotation)
+
+
+def _lost(page: pymupdf.Page) -> str:
+    """Why a page that shows one colour only is not blank; "" where it is."""
+    said = take_warnings()
+    return damage_of(page, said, shows_nothing=True) or lost_picture(said)
 
 
 def _plain(raster: Raster, turned: int, rotation: int) -> Drawn:

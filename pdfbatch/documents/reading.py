@@ -6,11 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from pdfbatch.documents.forms import shell_page
 from pdfbatch.documents.layout.elements import elements_of
 from pdfbatch.documents.layout.figures import FIGURE_DPI, with_figures
 from pdfbatch.documents.layout.plain import plain_regions
 from pdfbatch.documents.layout.regions import load_model, regions_of
 from pdfbatch.documents.page_read import PageRead
+from pdfbatch.documents.pdf.attachments import told_of
+from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -24,6 +27,7 @@ from pdfbatch.documents.textlayer.spans import blocks_of
 from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of
 from pdfbatch.records import Element, PageResult, Reason
 
+OCR_DPI = 200
 MOST_LINES = 3000
 """The layout model compares every line of a page with every other."""
 
@@ -34,13 +38,24 @@ def warm() -> None:
         load_model()
 
 
-def read_page(path: str, number: int, ocr: bool = True) -> PageRead:
-    """Page `number` (from 1) of the PDF at `path`. Every failure becomes the result's reason; prints nothing."""
+def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> PageRead:
+    """Page `number` (from 1) of the PDF at `path`. Every failure becomes the result's reason; prints nothing.
+
+    `attempt` from 1 on: text without the layout model, pictures at half the resolution; from 2 on no pictures, and the
+    page is never drawn.
+    """
     began = time.perf_counter()
     warm()
     with silenced():
         try:
-            read = _read(open_document(path)[number - 1], number, ocr)
+            document = open_document(path)
+            take_warnings()  # of the pages before
+            shell = shell_page(document, number)
+            read = PageRead(shell) if shell else _read(document[number - 1], number, ocr, attempt)
+            if number == 1 and (told := told_of(document)):
+                flags = [*read.page.flags, "attachments"]
+                detail = read.page.detail or told
+                read = read._replace(page=read.page.model_copy(update={"flags": flags, "detail": detail}))
         except Exception as error:
             forget(path)
             read = PageRead(PageResult(number=number, reason=reason_of(error), detail=detail_of(error)))
@@ -49,19 +64,44 @@ def read_page(path: str, number: int, ocr: bool = True) -> PageRead:
     return read._replace(page=read.page.model_copy(update={"seconds": seconds}))
 
 
-def _read(page: pymupdf.Page, number: int, ocr: bool) -> PageRead:
+def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
     lines = lines_of(blocks_of(page.get_textpage(flags=RAW_FLAGS)))
+    said = take_warnings()
+    lost = damage_of(page, said, shows_nothing=not lines and not page.get_bboxlog())
+    if attempt and (lines or attempt > 1):
+        read = _read_plainly(page, number, lines)
+    else:
+        read = _read_lines(page, number, ocr, lines, OCR_DPI // 2 if attempt else OCR_DPI)
+    if not read.page.elements:
+        lost = lost or lost_picture(take_warnings())
+    # What could be read of a page that is not whole stays with its reason.
+    if not lost:
+        return read
+    read_by = read.page.read_by if read.page.elements else ""
+    damaged = {"reason": Reason.CORRUPT, "detail": lost, "read_by": read_by}
+    return read._replace(page=read.page.model_copy(update=damaged))
+
+
+def _read_plainly(page: pymupdf.Page, number: int, lines: list[Line]) -> PageRead:
+    """The text layer as it is, without a look at the page."""
+    if not lines:
+        blank = _result(page, number, page.rotation, read_by="blank")
+        return _needs_ocr(number) if page.get_bboxlog() else PageRead(blank)
+    return _read_layer(page, number, lines, Health.HIDDEN)
+
+
+def _read_lines(page: pymupdf.Page, number: int, ocr: bool, lines: list[Line], dpi: int) -> PageRead:
     health = health_of(page, lines)
     if health is Health.BLANK:
         return PageRead(_result(page, number, page.rotation, read_by="blank"))
     if health in (Health.PICTURE, Health.DOUBTFUL):
         if not ocr:
             return _needs_ocr(number)
-        return _read_picture(page, number, lines if health is Health.DOUBTFUL else [])
+        return _read_picture(page, number, lines if health is Health.DOUBTFUL else [], dpi)
     return _read_layer(page, number, lines, health)
 
 
-def _read_picture(page: pymupdf.Page, number: int, lines: list[Line]) -> PageRead:
+def _read_picture(page: pymupdf.Page, number: int, lines: list[Line], dpi: int) -> PageRead:
     """By OCR; `lines` are a doubtful layer's, used if they hold more words than OCR finds."""
     try:
         from pdfbatch.documents.ocr.page import read_scan
@@ -70,7 +110,7 @@ def _read_picture(page: pymupdf.Page, number: int, lines: list[Line]) -> PageRea
         return _needs_ocr(number)
     if not available():
         return _needs_ocr(number)
-    scan = read_scan(page, number)
+    scan = read_scan(page, number, dpi)
     if lines and words_of(_text(lines)).total() > _words(scan.elements).total():
         return _read_layer(page, number, lines, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
     result = _result(

@@ -13,8 +13,9 @@ def judge_file(path: str) -> Judgement:
     return judge(path)
 
 
-def read_page(path: str, number: int, options: ReadOptions) -> PageRead:  # noqa: ARG001
-    """Reads one page (from 1) of a local PDF by its text layer or, where that is not healthy, by OCR."""
+def read_page(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:  # noqa: ARG001
+    """Reads one page (from 1) of a local PDF by its text layer or, where that is not healthy, by OCR. `attempt` is that
+    of the order, see engines/base.py."""
     from pdfbatch.documents.reading import read_page
 
-    return read_page(path, number)
+    return read_page(path, number, attempt=attempt)

@@ -15,16 +15,25 @@ from pdfbatch.records import ReadOptions
 PAGES_AHEAD = 2
 """Pages submitted per child: one being read and one waiting, so that no child ever waits for this process."""
 
-PageTask = Callable[[str, int, ReadOptions], PageRead]
-"""(path of a local PDF, page number from 1, options) → what became of the page. Runs in a child process, so it must
-be importable there; it may hang, crash or eat memory: that costs the page a reason and nothing else."""
+PageTask = Callable[[str, int, ReadOptions, int], PageRead]
+"""(path of a local PDF, page number from 1, options, attempt) → what became of the page. Runs in a child process,
+so it must be importable there; it may hang, crash or eat memory: that costs the page a reason and nothing else."""
 
 
 class PageOrder(NamedTuple):
-    """One page to be read: of the local PDF at `path`, `number` from 1."""
+    """One page to be read: of the local PDF at `path`, `number` from 1.
+
+    `attempt` 0 is the full reading; after a child was killed or died 1 is the plainer way, and from 2 on only what is
+    sure to be quick. Each has half the time of the one before.
+    """
 
     path: str
     number: int
+    attempt: int = 0
+
+    def seconds(self, options: ReadOptions) -> float:
+        """How long a child may take for one task of it."""
+        return options.page_seconds / float(1 << min(self.attempt, 3))
 
 
 class Reader(Protocol):
@@ -67,7 +76,8 @@ class ChildReader:
         self._task = task
 
     def read(self, order: PageOrder) -> Future[PageRead]:
-        return self._children.submit(self._options.page_seconds, self._task, order.path, order.number, self._options)
+        seconds = order.seconds(self._options)
+        return self._children.submit(seconds, self._task, order.path, order.number, self._options, order.attempt)
 
     def drain(self) -> None:
         """What was submitted is being read or about to be."""

@@ -26,6 +26,8 @@ class Reason(StrEnum):
     REPETITION = "repetition"
     MISSING = "missing"
     STORE_ERROR = "store_error"
+    NAME_CLASH = "name_clash"
+    XFA_FORM = "xfa_form"
 
     @property
     def retryable(self) -> bool:
@@ -55,7 +57,9 @@ RETRYABLE = frozenset(
     }
 )
 
-HOPELESS = frozenset({Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES})
+HOPELESS = frozenset(
+    {Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES, Reason.NAME_CLASH, Reason.XFA_FORM}
+)
 
 ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
 

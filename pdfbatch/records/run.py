@@ -16,7 +16,8 @@ class SourceDocument(NamedTuple):
 
     `key` is relative to INPUT. `output_etag` is the ETag its Markdown had when the manifest was frozen, None if
     there was none: the document is done in this run as soon as its Markdown is there and has another ETag.
-    `attempt` counts the outcomes it has had in earlier runs, plus one.
+    `attempt` counts the outcomes it has had in earlier runs, plus one. `twin` is the input that has the Markdown which
+    this one would get (`b.pdf` beside `b.PDF`), "" if there is none.
     """
 
     key: str
@@ -24,6 +25,7 @@ class SourceDocument(NamedTuple):
     etag: str
     output_etag: str | None = None
     attempt: int = 1
+    twin: str = ""
 
 
 class ReadOptions(Record):

@@ -9,10 +9,11 @@ from typing import Literal, NamedTuple
 from pdfbatch.errors import NotFound, PdfbatchError, UsageError
 from pdfbatch.records import CURRENT_RUN_KEY, STATE_PREFIX, Manifest, ReadOptions, Reason, RunKeys, SourceDocument
 from pdfbatch.runs import ledger, manifest, progress
+from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
 from pdfbatch.runs.twins import last_sign, refuse_twin, somebody_lives
-from pdfbatch.store import Entry, Store, inside
+from pdfbatch.store import Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
 """Where a worker keeps its state that was started by hand, without a manifest; sorts before every real run."""
@@ -38,6 +39,10 @@ class Begun(NamedTuple):
     """`finished`: this slice is, others are at work. `nothing`: all is done already, the manifest was not saved."""
     changed: Sequence[str] = ()
     """Inputs that changed since their Markdown was made and that are left alone."""
+    foreign: Sequence[str] = ()
+    """Inputs whose Markdown no run has told of, and that are left alone."""
+    nameless: Sequence[str] = ()
+    """PDFs without a name, which are left out."""
 
 
 class Remaining(NamedTuple):
@@ -88,8 +93,9 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
     selection = _what_is_left(source, output, redo_changed=wanted.redo_changed)
     fresh = _freeze(source, output, wanted, selection.documents, selection.skipped, clock())
     if not selection.documents:
-        return Begun(fresh, "nothing", selection.changed)
-    return _claim(output, fresh, latest, wanted, selection.changed, clock)
+        return Begun(fresh, "nothing", selection.changed, selection.foreign, selection.nameless)
+    begun = _claim(output, fresh, latest, wanted, selection.changed, clock)
+    return begun._replace(foreign=selection.foreign, nameless=selection.nameless)
 
 
 def begin_retry(
@@ -137,7 +143,7 @@ def remaining_failures(
         PdfbatchError: a run on this output is alive.
     """
     before = _ended_run(output, now)
-    selection = what_failed(source.list(), _outputs(output), ledger.history(output), frozenset(reasons), below)
+    selection = what_failed(listed(source).entries, _outputs(output), ledger.history(output), frozenset(reasons), below)
     return _worth_a_try(selection, before, all_failures)._replace(retry_of=before.run if before else None)
 
 
@@ -175,7 +181,7 @@ def _ended_run(output: Store, now: datetime) -> Manifest | None:
 def ad_hoc(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Manifest:
     """The plain listing as a manifest that is never saved: a worker run by hand slices it and skips what is there."""
     output.check_writable()
-    selection = what_is_left(source.list(), {}, {}, redo_changed=False)
+    selection = what_is_left(listed(source).entries, {}, {}, redo_changed=False)
     frozen = _freeze(source, output, wanted, selection.documents, selection.skipped, clock())
     return frozen.model_copy(update={"run": AD_HOC_RUN})
 
@@ -252,7 +258,7 @@ def _outputs(output: Store) -> dict[str, str]:
 
 
 def _what_is_left(source: Store, output: Store, *, redo_changed: bool) -> Selection:
-    inputs: list[Entry] = list(source.list())
+    inputs = listed(source).entries
     selection = what_is_left(inputs, _outputs(output), ledger.history(output), redo_changed=redo_changed)
     if not selection.documents and not selection.skipped:
         raise NotFound(

@@ -30,26 +30,14 @@ def slice_of(documents: Sequence[SourceDocument], part: Slice) -> Sequence[Sourc
 
 
 def pdf_keys(keys: Iterable[str]) -> list[str]:
-    """The keys that are PDFs, sorted as S3 sorts them (by UTF-8 bytes).
-
-    Raises:
-        UsageError: two of them (`a.pdf` and `a.PDF`) would be written to one Markdown file.
-    """
-    found = sorted(filter(is_pdf_key, keys), key=lambda key: key.encode("utf-8", "surrogateescape"))
-    first_of: dict[str, str] = {}
-    for key in found:
-        first = first_of.setdefault(output_key(key), key)
-        if first != key:
-            raise UsageError(
-                f"Two inputs would be written to one output, {output_key(key)}: {first} and {key}.",
-                "Rename one of them, or move it to a folder of its own.",
-            )
-    return found
+    """The keys that are PDFs, sorted as S3 sorts them (by UTF-8 bytes)."""
+    return sorted(filter(is_pdf_key, keys), key=lambda key: key.encode("utf-8", "surrogateescape"))
 
 
 def is_left(document: SourceDocument, outputs: Mapping[str, str]) -> bool:
-    """Whether a document of a manifest has no Markdown, or still the one it had when the manifest was frozen.
+    """Whether a document of a manifest has no Markdown, or still the one it had when the manifest was frozen; a twin
+    never has one.
 
     `outputs` maps output keys to their ETags now.
     """
-    return outputs.get(output_key(document.key)) in (None, document.output_etag)
+    return document.twin != "" or outputs.get(output_key(document.key)) in (None, document.output_etag)

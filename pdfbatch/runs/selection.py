@@ -1,10 +1,11 @@
 """What a run is to do: what is left of an input, or what failed before. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pdfbatch.records import Reason, SourceDocument, output_key
+from pdfbatch.records import Reason, SourceDocument, is_pdf_key, output_key
+from pdfbatch.runs.inputs import nameless, twins_of
 from pdfbatch.runs.ledger import Final
 from pdfbatch.runs.partition import pdf_keys
 from pdfbatch.store import Entry
@@ -18,6 +19,10 @@ class Selection(NamedTuple):
     """Of those, keys whose PDF is another one than the one its Markdown was made of."""
     hopeless: Mapping[str, Reason] = MappingProxyType({})
     """Of the documents, those that failed for a reason that no other try mends, and that have not changed since."""
+    foreign: Sequence[str] = ()
+    """Of those that need nothing, keys whose Markdown no run has told of."""
+    nameless: Sequence[str] = ()
+    """PDFs that are left out, because they have no name."""
 
 
 def what_is_left(
@@ -28,21 +33,26 @@ def what_is_left(
     A failed document may have Markdown: of an earlier version, when the changed one could not be read.
     """
     entries = {entry.key: entry for entry in inputs}
-    documents, changed, skipped, hopeless = [], [], 0, dict[str, Reason]()
-    for key in pdf_keys(entries):
+    documents, changed, skipped, hopeless, foreign = [], [], 0, dict[str, Reason](), []
+    keys = pdf_keys(entries)
+    twins = twins_of(keys, _owners(history))
+    for key in keys:
         entry, past = entries[key], history.get(key)
-        etag_now = outputs.get(output_key(key))
+        twin = twins.get(key, "")
+        etag_now = None if twin else outputs.get(output_key(key))
         has_failed = past is not None and past.outcome == "failed"
         is_changed = etag_now is not None and past is not None and past.etag != entry.etag
         if etag_now is None or has_failed or (is_changed and redo_changed):
-            documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, _next_attempt(past)))
-            if past is not None and (reason := _hopeless(past, entry)):
+            documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, _next_attempt(past), twin))
+            if past is not None and (reason := _hopeless(past, entry, twin)):
                 hopeless[key] = reason
             continue
         skipped += 1
         if is_changed:
             changed.append(key)
-    return Selection(documents, skipped, changed, hopeless)
+        elif past is None:
+            foreign.append(key)
+    return Selection(documents, skipped, changed, hopeless, foreign, nameless(entries))
 
 
 def what_failed(
@@ -56,20 +66,30 @@ def what_failed(
     one with a page whose score is lower than `below`."""
     entries = {entry.key: entry for entry in inputs}
     documents, hopeless = [], dict[str, Reason]()
+    twins = twins_of(filter(is_pdf_key, entries), _owners(history))
     for key, past in sorted(history.items(), key=lambda item: item[0].encode()):
         has_failed = past.outcome != "ok" and (not reasons or past.reason in reasons)
         if not has_failed and past.lowest >= below:
             continue
         # An input that is gone stays in the run, so that its outcome becomes `missing` instead of silence.
         entry = entries.get(key, Entry(key, 0, past.etag))
-        documents.append(SourceDocument(key, entry.size, entry.etag, outputs.get(output_key(key)), past.attempt + 1))
-        if reason := _hopeless(past, entry):
+        twin = twins.get(key, "")
+        etag_now = None if twin else outputs.get(output_key(key))
+        documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, past.attempt + 1, twin))
+        if reason := _hopeless(past, entry, twin):
             hopeless[key] = reason
     return Selection(documents, 0, [], hopeless)
 
 
-def _hopeless(past: Final, entry: Entry) -> Reason | None:
+def _owners(history: Mapping[str, Final]) -> Set[str]:
+    """Inputs of which Markdown was made."""
+    return {key for key, past in history.items() if past.outcome != "failed"}
+
+
+def _hopeless(past: Final, entry: Entry, twin: str) -> Reason | None:
     """Why this very file must fail again; None where it may fare better."""
+    if past.reason is Reason.NAME_CLASH and not twin:
+        return None
     if past.outcome != "failed" or past.etag != entry.etag or past.reason is None:
         return None
     return past.reason if past.reason.is_hopeless else None

@@ -12,6 +12,7 @@ from pdfbatch.errors import NotFound
 from pdfbatch.markdown.document import anchors
 from pdfbatch.records import STATE_PREFIX, figures_link, figures_prefix, output_key
 from pdfbatch.runs import ledger, manifest
+from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.ledger import Final
 from pdfbatch.runs.partition import pdf_keys
 from pdfbatch.store import Store, open_store
@@ -38,6 +39,8 @@ class Verdict(BaseModel):
     failed: int
     no_outcome: list[str]
     """No run has told what became of them."""
+    foreign: list[str] = []
+    """Of those, the ones whose Markdown is there, made by somebody else: no run will touch it."""
     lost: list[str]
     """Told to be published, but the Markdown is not there."""
     wrong_pages: list[str]
@@ -68,7 +71,7 @@ def verify(output: Store, run: str | None = None) -> Verdict:
     if run is None:
         raise no_run(output)
     source = open_store(manifest.load(output, run).input)
-    etags = {entry.key: entry.etag for entry in source.list()}
+    etags = {entry.key: entry.etag for entry in listed(source).entries}
     keys = pdf_keys(etags)
     published, figures = _outputs(output)
     return judge(source.url, output.url, keys, etags, published, figures, ledger.history(output), _contents(output))
@@ -97,7 +100,9 @@ def judge(
     told = {key: final for key, final in history.items() if final.outcome != "failed"}
     lost = sorted(key for key in told if output_key(key) not in there and key in etags)
     contents = look([output_key(key) for key in told if output_key(key) in there])
+    made = {output_key(key) for key in told}
     known = {output_key(key) for key in history}
+    orphans = there - known
     finals = [history[key] for key in keys if key in history]
     return Verdict(
         input=source,
@@ -107,6 +112,7 @@ def judge(
         partial=sum(final.outcome == "partial" for final in finals),
         failed=sum(final.outcome == "failed" for final in finals),
         no_outcome=[key for key in keys if key not in history],
+        foreign=[key for key in keys if key not in history and output_key(key) in orphans],
         lost=lost,
         wrong_pages=sorted(
             key
@@ -120,9 +126,13 @@ def judge(
             and not found.figures <= figures.get(figures_prefix(key), frozenset())
         ),
         changed=sorted(key for key in keys if key in history and history[key].etag != etags[key]),
-        stale=sorted(key for key, final in history.items() if final.outcome == "failed" and output_key(key) in there),
+        stale=sorted(
+            key
+            for key, final in history.items()
+            if final.outcome == "failed" and output_key(key) in there and output_key(key) not in made
+        ),
         missing=sorted(key for key in history if key not in etags),
-        orphans=sorted(there - known),
+        orphans=sorted(orphans),
     )
 
 

@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pdfbatch.errors import NotFound, PreconditionFailed, StoreError
+from pdfbatch.errors import AccessDenied, NotFound, PreconditionFailed, StoreError
 from pdfbatch.store.contract import PROBE_PREFIX, TEMPORARY_PREFIX, Entry
 from pdfbatch.store.file_errors import file_errors
 
@@ -79,11 +79,11 @@ class LocalStore:
         with self._errors("make", ""):
             self.root.mkdir(parents=True, exist_ok=True)
 
-    def list(self, prefix: str = "") -> Iterator[Entry]:
+    def list(self, prefix: str = "", locked: Callable[[str], object] | None = None) -> Iterator[Entry]:
         """As the contract says; a missing folder is an empty one. Links are followed, but never in a ring.
 
-        A dangling link is listed with size 0, so that it is reported as missing rather than passed over. A folder
-        that may not be read is an error. Pipes, sockets and devices are no objects.
+        A dangling link is listed with size 0, so that it is reported as missing rather than passed over. Pipes,
+        sockets and devices are no objects.
         """
         top = prefix[: prefix.rfind("/") + 1]
         if top.startswith(TEMPORARY_PREFIX) or (top and not _is_possible(top[:-1])):
@@ -92,8 +92,8 @@ class LocalStore:
         while stack:
             found = stack.pop()
             if found.is_folder:
-                stack.extend(reversed(self._children(found, prefix)))
-            elif entry := self._entry_or_dangling(found):
+                stack.extend(reversed(self._children_or_locked(found, prefix, locked)))
+            elif entry := self._entry_or_locked(found, locked is not None):
                 yield entry
 
     def get(self, key: str) -> bytes:
@@ -187,6 +187,17 @@ class LocalStore:
             f"There is no file {self.url}{key}.", "It may have been removed meanwhile; list the folder again."
         )
 
+    def _children_or_locked(
+        self, folder: _Found, prefix: str, locked: Callable[[str], object] | None
+    ) -> Sequence[_Found]:
+        try:
+            return self._children(folder, prefix)
+        except AccessDenied:
+            if locked is None or not folder.key:
+                raise
+            locked(folder.key)
+            return []
+
     def _children(self, folder: _Found, prefix: str) -> Sequence[_Found]:
         with self._errors("list", folder.key):
             try:
@@ -207,10 +218,18 @@ class LocalStore:
         try:
             is_folder = entry.is_dir()
         except OSError as error:
-            if error.errno != errno.ELOOP:
+            if error.errno not in (errno.ELOOP, errno.EACCES):
                 raise
             is_folder = False
         return _Found(parent + name_to_key(entry.name) + "/" * is_folder, Path(entry.path), is_folder, above)
+
+    def _entry_or_locked(self, found: _Found, may_be_locked: bool) -> Entry | None:
+        try:
+            return self._entry_or_dangling(found)
+        except AccessDenied:
+            if not may_be_locked:
+                raise
+            return Entry(found.key, 0, "locked")
 
     def _entry_or_dangling(self, found: _Found) -> Entry | None:
         with self._errors("read", found.key):

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.records import Heartbeat, Outcome, RunKeys
+from pdfbatch.records import Heartbeat, Outcome, RunKeys, output_key
 from pdfbatch.runs.progress import RunStatus
 from pdfbatch.runs.verify import Verdict
 from pdfbatch.views.words import SHOWN_KEYS, duration, plural, readers, reasons, scores, some
@@ -157,6 +157,7 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
     lines: list[RenderableType] = [head]
     findings = (
         ("without an outcome", verdict.no_outcome, "red"),
+        ("of these with Markdown that no run here made", verdict.foreign, "red"),
         ("whose Markdown is gone", verdict.lost, "red"),
         ("whose page anchors do not match", verdict.wrong_pages, "red"),
         ("whose figures are gone", verdict.lost_figures, "red"),
@@ -168,8 +169,11 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
     for what, keys, style in findings:
         if keys:
             lines.append(Text(f"{len(keys):,} {what}: {some(keys)}", style=style))
-    if verdict.no_outcome:
+    if len(verdict.no_outcome) > len(verdict.foreign):
         lines.append(Text("unfinished: run the same command again to take up what is left", style="bold"))
+    if verdict.foreign:
+        outputs = some([output_key(key) for key in verdict.foreign])
+        lines.append(Text(f"delete {outputs} in {verdict.output}, then run the same command again", style="bold"))
     lines.append(Text(_judgement(verdict), style="bold"))
     return Group(*lines)
 

@@ -34,7 +34,7 @@ from pdfbatch.worker.checkpoint import EVERY_PAGES, Checkpoints
 from pdfbatch.worker.publish import Publisher, patiently
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.threads import LooseThreads
-from pdfbatch.worker.work import MadeBy, Work
+from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, Work
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ class Pipeline:
         self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
         self._fetchers = LooseThreads(_STORE_THREADS, "fetch")
         try:
-            while self._admit(todo) or self._open:
+            while self._admit(todo) or self._open or self._outcomes:
                 self._next_event()
                 self._submit_pages()
                 yield from self._take_outcomes()
@@ -173,6 +173,9 @@ class Pipeline:
                 return False
             work = Work(document, started=time.monotonic())
             self._open[work.key] = work
+            if document.twin:
+                self._fail(work, work.name_clash())
+                continue
             self._when_done(self._fetchers.submit(partial(self._fetch, document)), partial(self._fetched, work))
         return True
 
@@ -236,16 +239,21 @@ class Pipeline:
             if len(self._pages_running) >= self._reader.pages_ahead:
                 return
             work = self._ready[0]
-            self._submit_page(work, work.waiting.popleft())
+            number = work.waiting.popleft()
+            if work.is_stuck:
+                self._page_read(work, work.untried(number))
+            else:
+                self._submit_page(work, number)
             if not work.waiting:
                 self._ready.popleft()
 
     def _submit_page(self, work: Work, number: int) -> None:
         work.running.add(number)
         self._pages_running[work.key, number] = None
-        self._when_done(self._reader.read(PageOrder(str(work.path), number)), partial(self._page_ended, work, number))
+        order = PageOrder(str(work.path), number, work.attempt(number))
+        self._when_done(self._reader.read(order), partial(self._page_ended, work, number, order.attempt))
 
-    def _page_ended(self, work: Work, number: int, done: "Future[PageRead]") -> None:
+    def _page_ended(self, work: Work, number: int, attempt: int, done: "Future[PageRead]") -> None:
         work.running.discard(number)
         self._pages_running.pop((work.key, number), None)
         try:
@@ -255,12 +263,14 @@ class Pipeline:
             return
         except (Exception, CancelledError) as error:
             failure = failure_of(error)
-            if self._may_try_again(work, number, failure):
+            work.note_failure(number, failure)
+            if self._may_try_again(work, number, failure, attempt):
                 self._submit_page(work, number)
                 return
             if self._stop.asked:
                 return  # it may have died of the stop itself: whoever takes the document up reads this page
             page, figures = PageResult(number=number, reason=failure.reason, detail=failure.detail), {}
+        page = work.note_end(page, attempt)
         if figures:
             self._in_thread(
                 partial(self._publisher.figures, work.key, figures), partial(self._figures_saved, work, page)
@@ -279,14 +289,17 @@ class Pipeline:
             page = PageResult(number=page.number, reason=Reason.STORE_ERROR, detail=error.message)
         self._page_read(work, page)
 
-    def _may_try_again(self, work: Work, number: int, failure: Failure) -> bool:
-        """A dead or late child may be bad luck; a child that was told to end says nothing about the page."""
+    def _may_try_again(self, work: Work, number: int, failure: Failure, attempt: int = 0) -> bool:
+        """A dead child may be bad luck, a late one is given a plainer task; a child that was told to end says nothing
+        about the page."""
         if self._stop.asked:
             return False
         if failure.stopped:
             return True
         work.tries[number] += 1
-        return failure.reason in (Reason.CRASHED, Reason.TIMEOUT) and work.tries[number] <= self._options.max_retries
+        if work.tries[number] > self._options.max_retries:
+            return False
+        return failure.reason is Reason.CRASHED or (failure.reason in PLAINER_HELPS and attempt < PLAINEST)
 
     def _page_read(self, work: Work, page: PageResult) -> None:
         work.results[page.number] = page

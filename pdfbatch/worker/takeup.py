@@ -42,7 +42,8 @@ def sort_out(
     skipped = 0
     for document in documents:
         line = told.get(document.key)
-        is_gone = line is not None and line.outcome != "failed" and output_key(document.key) not in outputs
+        was_made = line is not None and line.outcome != "failed"
+        is_gone = was_made and output_key(document.key) not in outputs
         if is_gone or (line is None and is_left(document, outputs)):
             found.left.append(document)
         elif line is not None:

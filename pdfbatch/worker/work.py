@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdfbatch.documents.sandbox.children import Failure
-from pdfbatch.records import Heading, Outcome, PageResult, SourceDocument, main_reason, output_key
+from pdfbatch.records import Heading, Outcome, PageResult, Reason, SourceDocument, main_reason, output_key
 from pdfbatch.runs.progress import weight
 from pdfbatch.runs.scores import by_tenth, doubtful
+
+PLAINEST = 2
+"""The attempt from which on nothing gets plainer, see engines/base.py."""
+PLAINER_HELPS = (Reason.TIMEOUT, Reason.OUT_OF_MEMORY)
+LATE_IN_A_ROW = 3
+"""Pages of one document that ran late: then the others are read the plainest way at once."""
+LOST_IN_A_ROW = 5
+"""Pages of one document that ran late in every way: then the others are not tried."""
 
 
 class MadeBy(NamedTuple):
@@ -34,6 +42,12 @@ class Work:
     saved: set[int] = field(default_factory=set)
     """Pages that are in a checkpoint."""
     tries: Counter[int] = field(default_factory=Counter)
+    failures: dict[int, Failure] = field(default_factory=dict)
+    """Why the last try of a page gave no result."""
+    late: set[int] = field(default_factory=set)
+    """Pages that ran late since one was last read in full."""
+    lost: set[int] = field(default_factory=set)
+    """Pages that ran late in every way since one was last read in any."""
 
     @property
     def key(self) -> str:
@@ -56,6 +70,48 @@ class Work:
         self.waiting = deque(n for n in range(1, pages + 1) if n not in self.results)
         return len(self.results)
 
+    @property
+    def is_stuck(self) -> bool:
+        return len(self.lost) >= LOST_IN_A_ROW
+
+    def attempt(self, number: int) -> int:
+        """How plainly a page is to be read now: the more plainly the more often it failed, and at once where the
+        document's pages run late."""
+        return max(self.tries[number], PLAINEST if len(self.late) >= LATE_IN_A_ROW else 0)
+
+    def name_clash(self) -> Failure:
+        key, twin = self.key, self.document.twin
+        return Failure(Reason.NAME_CLASH, f"{output_key(key)} is made of {twin}: rename one of the two")
+
+    def untried(self, number: int) -> PageResult:
+        """The result of a page of a document that is stuck."""
+        detail = f"not tried, because {len(self.lost)} pages of this document in a row ran late"
+        return PageResult(number=number, reason=Reason.TIMEOUT, detail=detail)
+
+    def note_failure(self, number: int, failure: Failure) -> None:
+        """A try of a page ended without a result."""
+        if failure.stopped:
+            return
+        self.failures[number] = failure
+        if failure.reason is Reason.TIMEOUT:
+            self.late.add(number)
+
+    def note_end(self, page: PageResult, attempt: int) -> PageResult:
+        """The page as it is told: what was read more plainly than usual says so, and what could not be read that way
+        keeps the reason why it could not be read in full."""
+        failure = self.failures.get(page.number)
+        if page.reason is Reason.NEEDS_OCR and failure is not None:
+            page = page.model_copy(update={"reason": failure.reason, "detail": failure.detail})
+        if page.reason is Reason.TIMEOUT:
+            self.lost.add(page.number)
+        else:
+            self.lost.clear()
+            if not attempt:
+                self.late.clear()
+        if page.reason is None and attempt:
+            page = page.model_copy(update={"flags": [*page.flags, "read_plainly"]})
+        return page
+
     def unsaved(self) -> list[PageResult]:
         """Read pages that no checkpoint holds yet, in order."""
         return [self.results[n] for n in sorted(self.results.keys() - self.saved) if self.results[n].reason is None]
@@ -64,10 +120,10 @@ class Work:
         return [self.results[n] for n in range(1, self.pages + 1)]
 
     def outcome(self, made_by: MadeBy, seconds: float, at: str) -> Outcome:
-        """What the pages add up to: all unread is `failed`, some unread `partial`, for the commonest reason."""
+        """What the pages add up to: nothing read is `failed`, something unread `partial`, for the commonest reason."""
         pages = self.in_order()
         bad = [(page.number, page.reason) for page in pages if page.reason is not None]
-        kind = "ok" if not bad else "failed" if len(bad) == len(pages) else "partial"
+        kind = "ok" if not bad else "failed" if all(page.reason and not page.elements for page in pages) else "partial"
         return Outcome(
             key=self.key,
             outcome=kind,

@@ -45,11 +45,6 @@ def test_keys_are_sorted_as_s3_sorts_them() -> None:
     ]
 
 
-def test_two_inputs_that_would_meet_at_one_output_are_named() -> None:
-    with pytest.raises(UsageError, match=r"a\.PDF and a\.pdf"):
-        pdf_keys(["a.pdf", "a.PDF", "b.pdf"])
-
-
 @given(st.text(min_size=1))
 def test_an_output_keeps_the_path_of_its_input(stem: str) -> None:
     assert output_key(stem + ".PdF") == stem + ".md"
@@ -64,3 +59,4 @@ def test_a_document_is_left_while_it_has_no_output_or_the_one_it_had_at_the_free
 ) -> None:
     outputs = {} if now is None else {"a.md": now}
     assert is_left(SourceDocument("a.pdf", 1, "e", frozen), outputs) is left
+    assert is_left(SourceDocument("a.PDF", 1, "e", None, 1, "a.pdf"), outputs)

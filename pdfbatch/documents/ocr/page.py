@@ -13,7 +13,7 @@ import numpy as np
 from pdfbatch.documents.layout.elements import elements_of
 from pdfbatch.documents.layout.figures import with_figures
 from pdfbatch.documents.layout.regions import regions_of
-from pdfbatch.documents.ocr.scan import Reading, read_pieces, runs_backwards
+from pdfbatch.documents.ocr.scan import DPI, Reading, read_pieces, runs_backwards
 from pdfbatch.documents.ocr.searchable import Line, page_scale, searchable
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
@@ -30,14 +30,14 @@ class ScanPage(NamedTuple):
     confidence: float
 
 
-def read_scan(page: pymupdf.Page, number: int) -> ScanPage:
-    """Read the picture of the page, the `number`-th of its document. Raises raster.TooLarge for one that cannot be
+def read_scan(page: pymupdf.Page, number: int, dpi: float = DPI) -> ScanPage:
+    """Read the picture of the page, the `number`-th of its document, drawn at `dpi` or more. Raises raster.TooLarge for one that cannot be
     unpacked."""
     parts: list[list[Element]] = []
     figures: dict[str, bytes] = {}
     lines: list[Line] = []
     turned = before = 0
-    for reading in read_pieces(page):
+    for reading in read_pieces(page, dpi):
         elements, files = _elements(page, reading, number, before)
         before += len(elements)
         parts.append(elements)

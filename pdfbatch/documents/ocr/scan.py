@@ -61,10 +61,10 @@ def available() -> bool:
     return len(_models()) == 2
 
 
-def read_pieces(page: pymupdf.Page) -> Iterator[Reading]:
+def read_pieces(page: pymupdf.Page, dpi: float = DPI) -> Iterator[Reading]:
     """The page read: one piece, or for a long strip several from its top (or left), each line in one of them."""
     turned = None
-    for tile in tiles(page, _dpi(page)):
+    for tile in tiles(page, _dpi(page) * dpi / DPI):
         reading = read_picture(tile.raster.pixels, tile.raster.scale, turned)
         if reading.lines:
             turned = reading.turned

@@ -8,7 +8,9 @@ import itertools
 from collections import OrderedDict
 from pathlib import Path
 
+from pdfbatch.documents.pdf.attachments import without_their_password
 from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.second_opener import mended
 
 KEPT_OPEN = 2
 KEPT_PAGES = 12
@@ -25,17 +27,55 @@ def hush_mupdf() -> None:
 
 
 def open_document(path: str) -> pymupdf.Document:
-    """The document at `path`, opened anew if the file has changed. A needed password is left to the caller."""
+    """The document at `path`, opened anew if the file has changed, or a mended copy of it where MuPDF refuses it. A
+    needed password is left to the caller."""
     facts = Path(path).stat()
     key = (path, facts.st_size, facts.st_mtime_ns)
     document = _open.pop(key, None)
     if document is None:
         hush_mupdf()
-        document = pymupdf.open(path)
+        document = _opened(path)
     _open[key] = document
     while len(_open) > KEPT_OPEN:
         _open.popitem(last=False)[1].close()
     return document
+
+
+def _opened(path: str) -> pymupdf.Document:
+    """Raises what MuPDF says of the file itself if mending does not help."""
+    try:
+        document = pymupdf.open(path)
+        if document.is_pdf and document.needs_pass and (data := without_their_password(path)):
+            return pymupdf.open(stream=data, filetype="pdf")
+        if not document.is_pdf or document.needs_pass or _has_pages(document):
+            return document
+    except (pymupdf.EmptyFileError, FileNotFoundError):
+        raise
+    except Exception:
+        if copy := _reopened(path):
+            return copy
+        raise
+    return _reopened(path) or document
+
+
+def _reopened(path: str) -> pymupdf.Document | None:
+    data = mended(path)
+    if data is None:
+        return None
+    try:
+        copy = pymupdf.open(stream=data, filetype="pdf")
+        return copy if _has_pages(copy) else None
+    except Exception:  # the original's error says more
+        return None
+
+
+def _has_pages(document: pymupdf.Document) -> bool:
+    """Pages that can be there: each needs an object of its own.
+
+    Raises:
+        RuntimeError: MuPDF refuses the page tree.
+    """
+    return bool(0 < document.page_count <= document.xref_length())
 
 
 def forget(path: str) -> None:

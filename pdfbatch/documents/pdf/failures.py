@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.records import Reason
 
@@ -14,6 +16,8 @@ _DAMAGED = (
     pymupdf.mupdf.FzErrorRepaired,
     pymupdf.mupdf.FzErrorArgument,
 )
+_DAMAGED_CODE = re.compile(rf"\bcode=(?:{pymupdf.mupdf.FZ_ERROR_FORMAT}|{pymupdf.mupdf.FZ_ERROR_SYNTAX}): ")
+"""What pymupdf makes plain RuntimeErrors of."""
 
 
 def reason_of(error: BaseException) -> Reason:
@@ -28,7 +32,7 @@ def reason_of(error: BaseException) -> Reason:
         return Reason.ENCRYPTED
     if any(isinstance(link, _DAMAGED) for link in chain):
         return Reason.CORRUPT
-    return Reason.ENGINE_ERROR
+    return Reason.CORRUPT if _DAMAGED_CODE.search(words) else Reason.ENGINE_ERROR
 
 
 def detail_of(error: BaseException) -> str:

@@ -14,6 +14,7 @@ def use_one_thread() -> None:
     """Make every session of this process run in the calling thread; call it before one is made. Safe to call again."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # read once by numpy when it is first imported
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # since 1.31 it reports to its maker otherwise
     import onnxruntime
 
     plain = onnxruntime.SessionOptions

@@ -1,21 +1,46 @@
 """A guard against pages made of countless lines and curves: maps, drawings, plots of raw data.
 
-The layout model's feature extraction takes about 0.3 ms for each path, so that a map takes minutes.
+The layout model's feature extraction takes about 0.3 ms for each path, so that a map takes minutes. Its bitmap takes
+MuPDF's rasteriser a time that grows with the square of the segments in one path: 0.6 s for 60,000 of them, a minute for
+1.2 million, which as instructions are a few kilobytes once packed.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 MOST_PATHS = 20_000
-SUSPECT_BYTES = 50_000
-"""Compressed drawing instructions below this size cannot hold so many."""
+MOST_SEGMENTS = 100_000
+"""Of one path."""
+MOST_IN_ALL = 1_000_000
+SUSPECT_BYTES = 200_000
+"""Drawing instructions below this size cannot hold so many."""
+MOST_BYTES = 256 * 1024 * 1024
+"""Instructions beyond this size are not even counted."""
+
+_SEGMENT = re.compile(rb"(?<=[\d.\s])(?:l|c|v|y|re)(?=[\s\d.+-])")
+_PAINT = re.compile(rb"(?<=[\s\dhlcvyeW*])(?:[sSfFbBn]\*?)(?=\s)")
 
 
 def has_too_many_paths(page: pymupdf.Page) -> bool:
     """Counted only where the page's drawing instructions are long enough for it."""
     document = page.parent
-    streams = {*page.get_contents(), *(form[0] for form in page.get_xobjects())}
-    if sum(len(document.xref_stream_raw(xref) or b"") for xref in streams) < SUSPECT_BYTES:
+    xrefs = {*page.get_contents(), *(form[0] for form in page.get_xobjects())}
+    length = document.xref_length()
+    contents = [document.xref_stream(xref) or b"" for xref in xrefs if 0 < xref < length]
+    size = sum(map(len, contents))
+    if size < SUSPECT_BYTES:
         return False
+    if size > MOST_BYTES or has_too_many_segments(contents):
+        return True
     return sum("path" in kind for kind, _ in page.get_bboxlog()) > MOST_PATHS
+
+
+def has_too_many_segments(contents: Iterable[bytes]) -> bool:
+    """Whether one path of the drawing instructions, or all together, have more lines and curves than can be drawn in
+    a few seconds."""
+    counts = [len(_SEGMENT.findall(path)) for content in contents for path in _PAINT.split(content)]
+    return max(counts, default=0) > MOST_SEGMENTS or sum(counts) > MOST_IN_ALL

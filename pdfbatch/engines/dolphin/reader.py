@@ -32,6 +32,7 @@ from pdfbatch.records import ReadOptions
 
 T = TypeVar("T")
 
+SMALLEST_DPI = 50
 GENERATION = 16
 """Pages that share a turn in the pool."""
 _LAYOUT = 1 << 20
@@ -92,9 +93,19 @@ class DolphinReader:
                 page.future.set_exception(self._error)
                 return page.future
             self._pages[page.number] = page
-        seconds, file = self._options.page_seconds, str(page.file)
+        options = self._options
+        if order.attempt:  # the same picture would kill its child again
+            options = options.model_copy(update={"dpi": max(SMALLEST_DPI, options.dpi >> order.attempt)})
         drawn = self._children.submit(
-            seconds, prepare_page, order.path, order.number, self._options, self._side, file, self._with_layers
+            order.seconds(options),
+            prepare_page,
+            order.path,
+            order.number,
+            options,
+            self._side,
+            str(page.file),
+            self._with_layers,
+            order.attempt,
         )
         self._after(page, drawn, self._drawn)
         return page.future

@@ -76,17 +76,17 @@ class Cut(NamedTuple):
 
 
 def prepare_page(
-    path: str, number: int, options: ReadOptions, side: int, file: str, text_layer: bool
+    path: str, number: int, options: ReadOptions, side: int, file: str, text_layer: bool, attempt: int = 0
 ) -> PageRead | Refine | Prepared:
     """Draws page `number` (from 1) of the PDF at `path` into `file`, which `cut_page` deletes.
 
     A page instead is final: it is blank, or could not be drawn, or, with `text_layer`, its text layer was healthy and
-    is what was read, perhaps but for some elements (`Refine`). `side` is that of the model's pictures, pixels.
+    is what was read, perhaps but for some elements (`Refine`). `side` is that of the model's pictures, pixels; `attempt` that of the order.
     """
     from pdfbatch.documents.picture import draw_page, draw_page_to_side
     from pdfbatch.engines.dolphin.images import is_blank
 
-    read = _by_layer(path, number) if text_layer else None
+    read = _by_layer(path, number, attempt) if text_layer else None
     asked = wanted(read.page.elements) if read else []
     if read and not asked:
         return read
@@ -154,11 +154,11 @@ def _pixels(box: PointBox, drawn: Drawn) -> Box:
     return Box(max(0, x0), max(0, y0), min(width, x1), min(height, y1))
 
 
-def _by_layer(path: str, number: int) -> PageRead | None:
+def _by_layer(path: str, number: int, attempt: int) -> PageRead | None:
     """None where the page's picture must be read."""
     from pdfbatch.documents.reading import read_page
 
-    read = read_page(path, number, ocr=False)
+    read = read_page(path, number, ocr=False, attempt=attempt)
     return None if read.page.reason is Reason.NEEDS_OCR else read
 
 
