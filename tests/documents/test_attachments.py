@@ -51,7 +51,7 @@ def test_embedded_pdfs_and_portfolios_are_named(
 @pytest.mark.parametrize("direct", [True, False])
 def test_a_password_for_the_attachments_alone_hinders_nobody(direct: bool, tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(locked(direct=direct))
-    assert judge(str(tmp_path / "a.pdf")) == (1, None, "")
+    assert judge(str(tmp_path / "a.pdf"))[:3] == (1, None, "")
     assert odd.LINES[0] in read_page(str(tmp_path / "a.pdf"), 1).page.text.replace("\n", " ")
 
 

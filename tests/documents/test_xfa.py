@@ -23,7 +23,7 @@ OPEN, CLOSE = '<xdp:xdp xmlns:xdp="http://ns.adobe.com/xdp/">', "</xdp:xdp>"
 VALUES = [
     "Name of the boat: Grey Heron",
     "Fee for one year: 120",
-    r"Name of the boat: Red \*Kite\*",
+    "Name of the boat: Red *Kite*",
     "Remark: Paid in May.",
 ]
 

@@ -28,7 +28,7 @@ def work(pages: int = 20) -> Work:
 
 def test_each_try_has_less_time() -> None:
     options = ReadOptions(page_seconds=80)
-    assert [PageOrder("a.pdf", 1, "", attempt).seconds(options) for attempt in range(5)] == [80, 40, 20, 10, 10]
+    assert [PageOrder("a.pdf", 1, attempt).seconds(options) for attempt in range(5)] == [80, 40, 20, 10, 10]
 
 
 def test_a_page_that_failed_is_read_more_plainly_each_time() -> None:

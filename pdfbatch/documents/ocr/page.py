@@ -31,8 +31,11 @@ class ScanPage(NamedTuple):
 
 
 def read_scan(page: pymupdf.Page, number: int, dpi: float = DPI) -> ScanPage:
-    """Read the picture of the page, the `number`-th of its document, drawn at `dpi` or more. Raises raster.TooLarge for one that cannot be
-    unpacked."""
+    """Read the picture of the page, the `number`-th of its document, drawn at `dpi` or more.
+
+    Raises:
+        raster.TooLarge: it cannot be unpacked.
+    """
     parts: list[list[Element]] = []
     figures: dict[str, bytes] = {}
     lines: list[Line] = []

@@ -81,7 +81,8 @@ def prepare_page(
     """Draws page `number` (from 1) of the PDF at `path` into `file`, which `cut_page` deletes.
 
     A page instead is final: it is blank, or could not be drawn, or, with `text_layer`, its text layer was healthy and
-    is what was read, perhaps but for some elements (`Refine`). `side` is that of the model's pictures, pixels; `attempt` that of the order.
+    is what was read, perhaps but for some elements (`Refine`). `side` is that of the model's pictures, pixels;
+    `attempt` that of the order.
     """
     from pdfbatch.documents.picture import draw_page, draw_page_to_side
     from pdfbatch.engines.dolphin.images import is_blank
