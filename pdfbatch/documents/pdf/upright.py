@@ -51,6 +51,7 @@ class UprightPage:
 
     def get_textpage(self, flags: int) -> pymupdf.TextPage:
         """One text page for each set of flags: the layout model and the text share theirs."""
+        flags |= pymupdf.TEXT_IGNORE_ACTUALTEXT
         if flags not in self._made:
             self._made[flags] = self._page.get_textpage(clip=self.rect, flags=flags, matrix=self._matrix)
         return self._made[flags]

@@ -1,0 +1,144 @@
+"""Ink that no text of the layer accounts for: text in pictures, in outlines, in glyphs without a meaning.
+
+Looked for on the small grey picture: edges that lie neither on a line of the layer nor on a ruling. What remains is
+gathered into regions; the OCR's detector and recogniser then say whether they hold text. A page on which nothing
+remains costs some milliseconds and loads no OCR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.sight.look import Box, Gray, Look, shared, union
+from pdfbatch.documents.textlayer.lines import Line
+
+EDGE = 48
+"""Shades within three pixels; letters on any ground have more, photographs in places."""
+RULING = 61
+"""Pixels of a straight run that no letter has, at the picture's 900."""
+JOIN = (15, 5)
+"""Pixels, across and down, within which what is left belongs together."""
+GATHER = (45, 31)
+FEWEST_PIXELS = 60
+"""Of edges, in a region: three letters of ordinary print have more."""
+LOWEST, NARROWEST = 5, 9
+"""Pixels of a region's height and width."""
+FILLED = 0.12
+"""Share of a region that is edges; a drawing's strokes have less."""
+MOST_REGIONS = 10
+MARGIN = 10.0
+"""Points around a region."""
+SURE, SURE_SCRAP = 0.8, 0.92
+"""The recogniser's, below which what it read is not believed; a scrap has three letters or fewer."""
+KNOWN_SHARE = 0.5
+FIRST_BLOCK = 100_000
+"""Number of the first block of lines that are found, above all of MuPDF's."""
+
+Mask = npt.NDArray[np.uint8]
+
+
+def regions_without_text(look: Look, covered: Sequence[Box]) -> list[Box]:
+    """Where the page shows ink that is neither in the boxes `covered` nor a ruling, in points; pure."""
+    left = unexplained(look.gray, [_scaled(box, look.scale) for box in covered])
+    if int(np.count_nonzero(left)) < FEWEST_PIXELS:
+        return []
+    joined = cv2.dilate(left, np.ones(JOIN[::-1], np.uint8))
+    kept = np.zeros_like(joined)
+    for x, y, wide, high in _parts(joined, left):
+        kept[y : y + high, x : x + wide] = 1
+    gathered = cv2.dilate(kept, np.ones(GATHER[::-1], np.uint8)) if kept.any() else kept
+    boxes = [_tight(kept, part) for part in _boxes(gathered)]
+    if len(boxes) > MOST_REGIONS:
+        boxes = [union(boxes)]
+    return [_points(box, look) for box in boxes]
+
+
+def unexplained(gray: Gray, covered: Sequence[tuple[int, int, int, int]]) -> Mask:
+    """Edges (1) that are neither in the boxes, in pixels, nor on a ruling."""
+    kernel = np.ones((3, 3), np.uint8)
+    edges = (cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, kernel) > EDGE).astype(np.uint8)
+    for x0, y0, x1, y1 in covered:
+        edges[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = 0
+    if not edges.any():
+        return edges
+    for shape in ((1, RULING), (RULING, 1)):
+        rulings = cv2.morphologyEx(edges, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
+        edges[cv2.dilate(rulings, kernel) > 0] = 0
+    return edges
+
+
+def lines_without_layer(
+    page: pymupdf.Page, look: Look, known: Sequence[Box], pose_turn: int
+) -> list[tuple[Line, float]]:
+    """The lines that the picture shows and the layer lacks, in the page's unrotated space, with how sure each is.
+    `known`: the boxes of the layer's visible lines; `pose_turn`: how the page's text lies, degrees. Loads the OCR only
+    where ink is left; nothing where no OCR is installed."""
+    regions = regions_without_text(look, known)
+    if not regions:
+        return []
+    from pdfbatch.documents.ocr.scan import available
+
+    if not available():
+        return []
+    from pdfbatch.documents.sight.recognise import read_region
+
+    found: list[tuple[Line, float]] = []
+    for number, region in enumerate(regions):
+        inside = [box for box in known if shared(box, region) > 0]
+        for line, sure in read_region(page, region, inside, pose_turn):
+            if is_believed(line.text, sure) and not any(shared(line.box, box) > KNOWN_SHARE for box in inside):
+                line.block = FIRST_BLOCK + number
+                found.append((line, sure))
+    return found
+
+
+def is_believed(text: str, sure: float) -> bool:
+    """Whether what was read of a picture's piece is text rather than a pattern that looks like it. Pure."""
+    letters = sum(map(str.isalnum, text))
+    return letters >= 2 and sure >= (SURE if letters > 3 else SURE_SCRAP)
+
+
+def _scaled(box: Box, scale: float) -> tuple[int, int, int, int]:
+    """In pixels, with room for accents and for what smoothing adds."""
+    x0, y0, x1, y1 = box
+    room = 0.12 * min(x1 - x0, y1 - y0) + 1.5
+    return tuple(  # type: ignore[return-value]
+        int(round(value * scale)) for value in (x0 - room, y0 - room, x1 + room, y1 + room)
+    )
+
+
+def _parts(joined: Mask, edges: Mask) -> list[tuple[int, int, int, int]]:
+    """The pieces that may be text: left, top, width and height."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    inked = np.bincount(labels.ravel(), weights=edges.ravel(), minlength=count)
+    found = []
+    for n in range(1, count):
+        x, y, wide, high, _ = (int(value) for value in stats[n])
+        inner_wide, inner_high = wide - JOIN[0] + 1, high - JOIN[1] + 1
+        if inner_wide < NARROWEST or inner_high < LOWEST or inked[n] < FEWEST_PIXELS / 3:
+            continue
+        if inked[n] >= FILLED * max(inner_wide, 1) * max(inner_high, 1):
+            found.append((x, y, wide, high))
+    return found
+
+
+def _boxes(mask: Mask) -> list[Box]:
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    return [(x, y, x + wide, y + high) for x, y, wide, high, _ in stats[1:count].tolist()]
+
+
+def _tight(mask: Mask, box: Box) -> Box:
+    x0, y0, x1, y1 = (int(value) for value in box)
+    part = mask[y0:y1, x0:x1]
+    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    return x0 + int(columns[0]), y0 + int(rows[0]), x0 + int(columns[-1]) + 1, y0 + int(rows[-1]) + 1
+
+
+def _points(box: Box, look: Look) -> Box:
+    x0, y0, x1, y1 = (value / look.scale for value in box)
+    return max(0.0, x0 - MARGIN), max(0.0, y0 - MARGIN), min(look.size[0], x1 + MARGIN), min(look.size[1], y1 + MARGIN)
