@@ -13,8 +13,10 @@ from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.path_guard import has_too_many_paths
+from pdfbatch.documents.pdf.raster import TooLarge
 from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.pdf.upright import UprightPage, pose_of
+from pdfbatch.documents.sight.sight import Sight, complete, look_for_hidden
 from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
 from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of, words_of_markdown
@@ -45,19 +47,31 @@ def read_page(path: str, number: int, options: ReadOptions, ocr: bool = True) ->
 
 
 def _read(page: pymupdf.Page, number: int, options: ReadOptions, ocr: bool) -> PageResult:
-    lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
+    sight = _look(page, ocr)
+    lines = sight.lines
     health = health_of(page, lines)
     if health is Health.BLANK:
         return PageResult(number=number, read_by="blank")
     if health in (Health.PICTURE, Health.DOUBTFUL):
         if not ocr:
             return _needs_ocr(number)
-        return _read_picture(page, number, options, lines if health is Health.DOUBTFUL else [])
-    return _read_layer(page, number, options, lines, health)
+        return _read_picture(page, number, options, sight if health is Health.DOUBTFUL else Sight())
+    if health is Health.GOOD and sight.look:
+        sight = complete(page, sight)
+    return _read_layer(page, number, options, sight, health)
 
 
-def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line]) -> PageResult:
-    """By OCR; `lines` are a doubtful layer's, used if they hold more words than OCR finds."""
+def _look(page: pymupdf.Page, ocr: bool) -> Sight:
+    textpage = page.get_textpage(flags=RAW_FLAGS)
+    try:
+        return look_for_hidden(page, textpage, ocr)
+    except TooLarge:  # health.py and the OCR know what to do with such
+        return Sight(lines_of(textpage.extractDICT()["blocks"]))
+
+
+def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, sight: Sight) -> PageResult:
+    """By OCR; `sight` has a doubtful layer's lines, used if they hold more words than OCR finds."""
+    lines = sight.lines
     try:
         from pdfbatch.documents.ocr.scan import available, read_scan
     except ImportError:  # OpenCV, which comes with rapidocr
@@ -66,7 +80,7 @@ def _read_picture(page: pymupdf.Page, number: int, options: ReadOptions, lines: 
         return _needs_ocr(number)
     scan = read_scan(page, options.keep_headers)
     if lines and words_of(_text(lines)).total() > words_of_markdown(scan.markdown).total():
-        return _read_layer(page, number, options, lines, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
+        return _read_layer(page, number, options, sight, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
     flags = ["ocr_turned"] if scan.turned else []
     return PageResult(number=number, markdown=scan.markdown, read_by="ocr", flags=flags)
 
@@ -76,16 +90,19 @@ def _needs_ocr(number: int) -> PageResult:
     return PageResult(number=number, reason=Reason.NEEDS_OCR, detail=detail)
 
 
-def _read_layer(page: pymupdf.Page, number: int, options: ReadOptions, lines: list[Line], health: Health) -> PageResult:
+def _read_layer(page: pymupdf.Page, number: int, options: ReadOptions, sight: Sight, health: Health) -> PageResult:
     """With the layout model where it can help; the plainer way where it cannot, or where words were lost with it."""
+    lines = sight.lines
     layer = words_of(_text(lines))
-    view = UprightPage(page, pose_of((line.pose, len(line.text)) for line in lines), median_size(lines))
+    pose = pose_of((line.pose, len(line.text)) for line in lines)
+    view = UprightPage(page, pose, median_size(lines), sight.blocks)
+    more = sight.lines_read(view.matrix, pose.turn)
     if health is Health.GOOD and len(lines) <= MOST_LINES and not has_too_many_paths(page):
-        markdown, faults = _checked(regions_of(view), options, layer)
+        markdown, faults = _checked(regions_of(view, more), options, layer)
         if not faults:
-            return PageResult(number=number, markdown=markdown, read_by="text")
-    markdown, faults = _checked(plain_regions(view), options, layer)
-    return PageResult(number=number, markdown=markdown, read_by="plain", flags=faults)
+            return PageResult(number=number, markdown=markdown, read_by="text", flags=sight.flags)
+    markdown, faults = _checked(plain_regions(view, more), options, layer)
+    return PageResult(number=number, markdown=markdown, read_by="plain", flags=sight.flags + faults)
 
 
 def _checked(regions: list[Region], options: ReadOptions, layer: Counter[str]) -> tuple[str, list[str]]:

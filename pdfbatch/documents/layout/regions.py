@@ -7,7 +7,7 @@ the model itself was shown, so that nothing can vanish and nothing can come twic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,14 +46,14 @@ def load_model() -> None:
     import pymupdf4llm  # noqa: F401 (activates pymupdf._get_layout, and sets how MuPDF measures glyphs)
 
 
-def regions_of(view: UprightPage) -> list[Region]:
-    """All lines of the page in regions, in reading order."""
+def regions_of(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
+    """All lines of the page, and `more` that its text lacks, in regions, in reading order."""
     load_model()
     groups = pymupdf._get_layout(view, return_raw=True)
-    blocks = view.last_textpage.extractDICT()["blocks"]
+    blocks = view.blocks(view.last_textpage)
     regions = [_region(group) for group in groups]
     _rule([region for region in regions if region.kind == "table"], blocks)
-    rest = _share_out(_with_bullets(legible_lines_of(blocks)), regions, groups)
+    rest = _share_out(_with_bullets([*legible_lines_of(blocks), *more]), regions, groups)
     return in_reading_order(view.rect, blocks, _fitted(regions + _left_over(rest)))
 
 

@@ -8,7 +8,7 @@ makes the result depend on what was read before. Here the page stays as it is an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -33,32 +33,43 @@ class Pose(NamedTuple):
 
 
 UPRIGHT = Pose()
+Amend = Callable[[pymupdf.TextPage, pymupdf.Matrix], list[dict[str, Any]]]
 
 
 class UprightPage:
     """What pymupdf's layout model needs of a page: `rect`, a bitmap, a text page, widgets."""
 
-    def __init__(self, page: pymupdf.Page, pose: Pose = UPRIGHT, letter_points: float = 10.0) -> None:
-        """`pose`: that of the page's text. `letter_points`: its font size."""
+    def __init__(
+        self, page: pymupdf.Page, pose: Pose = UPRIGHT, letter_points: float = 10.0, amend: Amend | None = None
+    ) -> None:
+        """`pose`: that of the page's text. `letter_points`: its font size. `amend`: gives the blocks of a text page as
+        they are to be, by the matrix that leads from unrotated space to it."""
+        self._amend = amend
         self._page = page
         self._pose = pose
         width, height = unrotated_size(page)
         shown = (height, width) if pose.turn % 180 else (width, height)
         self.scale = _scale(*shown, letter_points)
         self.rect = pymupdf.Rect(0, 0, shown[0] * self.scale, shown[1] * self.scale)
-        self._matrix = _upright(pose, width, height) * pymupdf.Matrix(self.scale, self.scale)
+        self.matrix = _upright(pose, width, height) * pymupdf.Matrix(self.scale, self.scale)
         self._made: dict[int, pymupdf.TextPage] = {}
 
     def get_textpage(self, flags: int) -> pymupdf.TextPage:
         """One text page for each set of flags: the layout model and the text share theirs."""
         flags |= pymupdf.TEXT_IGNORE_ACTUALTEXT
         if flags not in self._made:
-            self._made[flags] = self._page.get_textpage(clip=self.rect, flags=flags, matrix=self._matrix)
+            self._made[flags] = self._page.get_textpage(clip=self.rect, flags=flags, matrix=self.matrix)
         return self._made[flags]
 
     def get_text(self, option: str, textpage: pymupdf.TextPage) -> Any:
         assert option == "dict"
         return textpage.extractDICT()
+
+    def blocks(self, textpage: pymupdf.TextPage) -> list[dict[str, Any]]:
+        """MuPDF's blocks of one of its text pages, amended."""
+        if self._amend:
+            return self._amend(textpage, self.matrix)
+        return textpage.extractDICT()["blocks"]  # type: ignore[no-any-return]
 
     def get_pixmap(self) -> pymupdf.Pixmap:
         high = -self.scale if self._pose.mirrored else self.scale

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pdfbatch.documents.pdf.mupdf import pymupdf
-from pdfbatch.documents.sight.look import Box, core, draw_part, union
+from pdfbatch.documents.sight.look import core, draw_part, union
+from pdfbatch.documents.textlayer.lines import Box
 
 FLAT = 12
 """Shades, of 255, by which text differs from its ground at least; on a screen a person sees no less."""

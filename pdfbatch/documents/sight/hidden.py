@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.sight.closer import CROSSING, Closer, Seen
-from pdfbatch.documents.sight.look import LEVEL, Box, Gray, Look, Span, core, shared, spans_of, union
-from pdfbatch.documents.textlayer.lines import Line, is_unpainted, lines_of, text_blocks
+from pdfbatch.documents.sight.look import LEVEL, Gray, Look, Span, core, shared, spans_of, union
+from pdfbatch.documents.textlayer.lines import Box, Line, Piece, is_unpainted, text_blocks
 
 SUSPECT = 24
 """Shades of the small picture, where thin strokes are paler than their colour: for less, look closer."""
@@ -27,9 +28,11 @@ TINY = 1.0
 SQUEEZED = 0.2
 """Points a letter: text as narrow as this is tiny too."""
 PALE = 200
+MOST_ASKED = 5
+"""Spans read from the picture to learn whether it shows what lies hidden on it; of more, some speak for all."""
 _STROKED = pymupdf.mupdf.FZ_STEXT_STROKED
 
-Vouch = Callable[[Box, str], bool]
+Vouch = Callable[[Span], bool]
 """Whether the picture shows this text in this box (unrotated space), as a reader of pictures sees it."""
 
 
@@ -62,15 +65,14 @@ def concealed_in(page: pymupdf.Page, look: Look, vouch: Vouch | None = None) -> 
         raw = list(spans_of(look.textpage.extractRAWDICT()["blocks"]))
         found += [one for judge in parts for one in judge.in_part(list(words_of_span(raw[judge.number])))]
     seen = {n for n in numbers if not any(one.box == look.spans[n]["bbox"] for one in found)}
-    asked = [look.spans[n] for n in inside if n in seen and (is_unpainted(look.spans[n]) or pictures.lie_on(look.spans[n]))]
+    asked = [
+        look.spans[n] for n in inside if n in seen and (is_unpainted(look.spans[n]) or pictures.lie_on(look.spans[n]))
+    ]
     return found + _disowned(asked, vouch) if vouch else found
 
 
 def lines_of_concealed(concealed: Iterable[Concealed]) -> list[Line]:
     """As lines, to be kept apart."""
-    from pdfbatch.documents.pdf.upright import UPRIGHT
-    from pdfbatch.documents.textlayer.lines import Piece
-
     return [
         Line(one.box, UPRIGHT, one.box[3] - one.box[1], [Piece(one.text)], concealed=one.reason) for one in concealed
     ]
@@ -147,7 +149,7 @@ def _has_gap(look: Look, span: Span) -> bool:
     if middle.shape[1 - across] < least:
         return False
     inked = middle.max(axis=across) - middle.min(axis=across) >= SUSPECT
-    return inked.tobytes().find(bytes(least)) >= 0
+    return bool(inked.tobytes().find(bytes(least)) >= 0)
 
 
 def _may_be_ground(colour: int, part: Gray) -> bool:
@@ -191,7 +193,7 @@ class _Judge:
         x0, y0, x1, y1 = self._span["bbox"]
         corners = ((x0, y0, x0, y0), (x1, y1, x1, y1))
         crosses = not all(_is_inside(self._look, corner) for corner in corners)
-        return not self._why and (crosses or _has_gap(self._look, self._span))
+        return not self._why and not is_unpainted(self._span) and (crosses or _has_gap(self._look, self._span))
 
     def in_part(self, words: list[Word]) -> list[Concealed]:
         """One for each run of words that are not seen. Signs alone follow the words."""
@@ -225,13 +227,13 @@ class _Judge:
         return "hidden_white" if _luma(span["color"]) >= PALE else "hidden_covered"
 
     def _is_ground(self, word: Word) -> bool:
-        """Whether ink in a word of its ground's colour is another's. Strokes and patterns have a colour of their own."""
+        """Whether ink in a word of its ground's colour is another's. Strokes have a colour of their own."""
         assert self._closer
         if self._span["char_flags"] & _STROKED:
             return False
         if self._closer.ink(word.box, self._span["dir"]) < CROSSING:
             return True
-        others = (span for n, span in enumerate(self._look.spans) if n != self._number)
+        others = (span for n, span in enumerate(self._look.spans) if n != self.number)
         return any(shared(word.box, other["bbox"]) > 0.2 for other in others)
 
 
@@ -252,15 +254,12 @@ class _Pictures:
         return bool(own) and max(over) > min(own)
 
 
-MOST_ASKED = 8
-
-
 def _disowned(spans: list[Span], vouch: Vouch) -> list[Concealed]:
     """Those spans that the picture shows other ink for. Of many, some speak for all."""
     spans = [span for span in spans if sum(map(str.isalnum, span["text"])) > 3]
     step = max(1, len(spans) // MOST_ASKED)
     asked = spans if len(spans) <= MOST_ASKED else spans[::step][:MOST_ASKED]
-    against = [span for span in asked if not vouch(span["bbox"], span["text"])]
+    against = [span for span in asked if not vouch(span)]
     if len(spans) > MOST_ASKED:
         against = spans if len(against) > 0.75 * len(asked) else []
     reason = {True: "hidden_mode3", False: "hidden_covered"}

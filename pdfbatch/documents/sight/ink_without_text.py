@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pdfbatch.documents.pdf.mupdf import pymupdf
-from pdfbatch.documents.sight.look import Box, Gray, Look, shared, union
-from pdfbatch.documents.textlayer.lines import Line
+from pdfbatch.documents.sight.look import Gray, Look, shared, union
+from pdfbatch.documents.textlayer.lines import Box, Line
 
 EDGE = 48
 """Shades within three pixels; letters on any ground have more, photographs in places."""
-RULING = 61
+RULING = 31
 """Pixels of a straight run that no letter has, at the picture's 900."""
 JOIN = (15, 5)
 """Pixels, across and down, within which what is left belongs together."""
@@ -60,16 +60,21 @@ def regions_without_text(look: Look, covered: Sequence[Box]) -> list[Box]:
 
 def unexplained(gray: Gray, covered: Sequence[tuple[int, int, int, int]]) -> Mask:
     """Edges (1) that are neither in the boxes, in pixels, nor on a ruling."""
-    kernel = np.ones((3, 3), np.uint8)
-    edges = (cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, kernel) > EDGE).astype(np.uint8)
+    edges = _edges(gray, (3, 3))
     for x0, y0, x1, y1 in covered:
         edges[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = 0
     if not edges.any():
         return edges
-    for shape in ((1, RULING), (RULING, 1)):
-        rulings = cv2.morphologyEx(edges, cv2.MORPH_OPEN, np.ones(shape, np.uint8))
-        edges[cv2.dilate(rulings, kernel) > 0] = 0
+    # Along a ruling the shade changes across it only; the stems of letters interrupt such a run.
+    for across, along in (((3, 1), (1, RULING)), ((1, 3), (RULING, 1))):
+        runs = cv2.morphologyEx(_edges(gray, across), cv2.MORPH_OPEN, np.ones(along, np.uint8))
+        edges[cv2.dilate(runs, np.ones((5, 5), np.uint8)) > 0] = 0
     return edges
+
+
+def _edges(gray: Gray, shape: tuple[int, int]) -> Mask:
+    steps = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones(shape, np.uint8))
+    return np.asarray(steps > EDGE, dtype=np.uint8)
 
 
 def lines_without_layer(
@@ -108,7 +113,7 @@ def _scaled(box: Box, scale: float) -> tuple[int, int, int, int]:
     x0, y0, x1, y1 = box
     room = 0.12 * min(x1 - x0, y1 - y0) + 1.5
     return tuple(  # type: ignore[return-value]
-        int(round(value * scale)) for value in (x0 - room, y0 - room, x1 + room, y1 + room)
+        round(value * scale) for value in (x0 - room, y0 - room, x1 + room, y1 + room)
     )
 
 

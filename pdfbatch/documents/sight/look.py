@@ -17,7 +17,7 @@ Gray = npt.NDArray[np.uint8]
 Colours = npt.NDArray[np.uint8]
 """Height x width x 3, RGB."""
 Span = dict[str, Any]
-"""MuPDF's, with the direction of its line added as `dir`."""
+"""MuPDF's, with its line's direction (`dir`) and the numbers of its line and block added."""
 LEVEL = 0.99
 """Cosine from which a line runs along an axis of the page."""
 
@@ -58,12 +58,14 @@ def draw_part(page: pymupdf.Page, box: Box, scale: float) -> tuple[Colours, tupl
 
 def spans_of(blocks: list[dict[str, Any]]) -> Iterator[Span]:
     """Every span that holds anything but blanks."""
-    for block in text_blocks(blocks):
+    count = 0
+    for number, block in enumerate(text_blocks(blocks)):
         for line in block["lines"]:
+            count += 1
             for span in line["spans"]:
                 text = span["text"] if "text" in span else "".join(char["c"] for char in span["chars"])
                 if text and not text.isspace():
-                    yield span | {"dir": line["dir"], "text": text}
+                    yield span | {"dir": line["dir"], "text": text, "line": count, "block": number}
 
 
 def core(box: Box, direction: tuple[float, float]) -> Box:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
-from difflib import SequenceMatcher
-
 import numpy as np
 
-from pdfbatch.documents.ocr import orientation
+from pdfbatch.documents.ocr import orientation, searchable
 from pdfbatch.documents.ocr import scan as ocr
-from pdfbatch.documents.ocr import searchable
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import Pose
-from pdfbatch.documents.sight.look import Box, Colours, draw_part
-from pdfbatch.documents.textlayer.lines import Line, Piece
+from pdfbatch.documents.sight.look import Colours, draw_part
+from pdfbatch.documents.textlayer.lines import Box, Line, Piece
 
 LINE_PIXELS = 48.0
 """The height that a line is drawn at to be read; the recogniser's own input is as high."""
@@ -58,19 +54,6 @@ def read_region(page: pymupdf.Page, box: Box, covered: list[Box], turn: int | No
     return [(_line(line, reading.turned, size, corner, scale), line.sure) for line in reading.lines]
 
 
-def likeness(one: str, other: str) -> float:
-    """How far two readings of a line agree, 0 to 1: letters and digits alone, without case and accents."""
-    one, other = bare(one), bare(other)
-    if not one and not other:
-        return 1.0
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()
-
-
-def bare(text: str) -> str:
-    """Letters and digits, without case and accents."""
-    return "".join(char for char in unicodedata.normalize("NFKD", text).casefold() if char.isalnum())
-
-
 def _paint_over(pixels: Colours, box: Box, corner: tuple[float, float], scale: float) -> None:
     x0, x1 = (max(0, round((value - corner[0]) * scale)) for value in (box[0], box[2]))
     y0, y1 = (max(0, round((value - corner[1]) * scale)) for value in (box[1], box[3]))
@@ -79,9 +62,7 @@ def _paint_over(pixels: Colours, box: Box, corner: tuple[float, float], scale: f
         part[:] = np.median(part.reshape(-1, 3), axis=0)
 
 
-def _line(
-    line: searchable.Line, turned: int, size: tuple[int, int], corner: tuple[float, float], scale: float
-) -> Line:
+def _line(line: searchable.Line, turned: int, size: tuple[int, int], corner: tuple[float, float], scale: float) -> Line:
     x0, y0, x1, y1 = turned_back(line.box, turned, size)
     box = (corner[0] + x0 / scale, corner[1] + y0 / scale, corner[0] + x1 / scale, corner[1] + y1 / scale)
     breadth = min(line.box[2] - line.box[0], line.box[3] - line.box[1]) if not line.turn else line.box[2] - line.box[0]
