@@ -17,9 +17,9 @@ from typing import NamedTuple
 from pdfbatch.documents.sight.letters import bare, likeness
 from pdfbatch.documents.sight.look import Span, shared
 
-FEWEST_LETTERS = 12
-"""Letters of one font in a sample, and their share of what is printed there."""
-LETTER_SHARE = 0.8
+FEWEST_LETTERS, MOST_LETTERS = 12, 120
+"""Characters of a sample, and the share of letters in what is seen there: formulas are not judged."""
+PROSE_SHARE = 0.7
 MOST_SAMPLES = 3
 """Lines read of one font on one page, and pages on which an undecided font is tried."""
 MOST_PAGES = 3
@@ -30,7 +30,7 @@ SURE = 0.93
 """The recogniser's, for what it reads to count against a font."""
 SWAPS = 3
 """So often must one letter stand for the same other one."""
-_ALIKE = [set(group) for group in ("o0dq", "il1jtf7", "s5", "b8h6", "z2", "cegq9", "uvny", "rnm", "aou")]
+_ALIKE = [set(group) for group in ("o0", "il1jt", "s5", "b86", "z2", "g9q", "vy")]
 """Letters that the recogniser itself takes for one another."""
 _KNOWN = (("\x00", "\u024f"), ("\u1e00", "\u1eff"), ("\u3040", "\u9fff"), ("\ue000", "\uf8ff"), ("\ufb00", "\ufb06"))
 """First and last letters of the scripts the recogniser reads; private characters may stand for such."""
@@ -94,7 +94,7 @@ class FontBook:
 def verdict_of(samples: Sequence[Sample]) -> Verdict:
     """By the samples the recogniser is sure of. One that agrees clears the font, unless the same letters are wrong
     again and again; two that disagree, and none that agrees, condemn it. Pure."""
-    sure = [sample for sample in samples if sample.sure >= SURE and len(bare(sample.seen)) >= FEWEST_LETTERS / 2]
+    sure = [sample for sample in samples if sample.sure >= SURE and _is_prose(sample.seen)]
     if not sure:
         return Verdict.UNKNOWN
     agreements = [likeness(sample.layer, sample.seen) for sample in sure]
@@ -125,6 +125,11 @@ def has_swapped_letters(samples: Iterable[Sample]) -> bool:
     )
 
 
+def _is_prose(text: str) -> bool:
+    letters = sum(map(str.isalpha, text))
+    return letters >= FEWEST_LETTERS / 2 and letters >= PROSE_SHARE * len(text.replace(" ", ""))
+
+
 def best_samples(own: Sequence[Span], others: Sequence[Span]) -> list[Span]:
     """Spans of one font that may be read alone: long enough, level, in letters the recogniser knows, nothing else over
     them. Those with the most different letters first."""
@@ -135,13 +140,10 @@ def best_samples(own: Sequence[Span], others: Sequence[Span]) -> list[Span]:
 
 
 def _is_fit(span: Span) -> bool:
-    letters = [char for char in span["text"] if char.isalnum()]
-    visible = len(span["text"].replace(" ", ""))
-    if len(letters) < FEWEST_LETTERS or len(letters) < LETTER_SHARE * visible:
+    visible = span["text"].replace(" ", "")
+    if not FEWEST_LETTERS <= len(visible) <= MOST_LETTERS or max(map(abs, span["dir"])) < 0.999:
         return False
-    if max(map(abs, span["dir"])) < 0.999 or len(span["text"]) > 120:
-        return False
-    return all(is_known(char) for char in letters)
+    return all(map(is_known, visible))
 
 
 def is_known(char: str) -> bool:
@@ -162,6 +164,9 @@ def _by_font(spans: Iterable[Span]) -> dict[str, list[Span]]:
 
 def _aligned(one: str, other: str) -> Iterable[tuple[str, str]]:
     """Pairs of letters that stand in the same place; "" where one lacks a letter."""
+    if len(one) == len(other):
+        yield from zip(one, other, strict=True)
+        return
     for kind, a0, a1, b0, b1 in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if kind == "equal" or (kind == "replace" and a1 - a0 == b1 - b0):
             yield from zip(one[a0:a1], other[b0:b1], strict=True)

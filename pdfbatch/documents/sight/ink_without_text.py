@@ -7,6 +7,7 @@ remains costs some milliseconds and loads no OCR.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import cv2
@@ -26,30 +27,35 @@ JOIN = (15, 5)
 GATHER = (45, 31)
 FEWEST_PIXELS = 60
 """Of edges, in a region: three letters of ordinary print have more."""
-LOWEST, NARROWEST = 5, 9
-"""Pixels of a region's height and width."""
+LOWEST, SHORTEST = 5, 16
+"""Pixels of a piece's shorter and longer side: bullets and check boxes are smaller."""
 FILLED = 0.12
 """Share of a region that is edges; a drawing's strokes have less."""
 MOST_REGIONS = 10
 MARGIN = 10.0
 """Points around a region."""
-SURE, SURE_SCRAP = 0.8, 0.92
+SURE, SURE_SCRAP = 0.8, 0.95
 """The recogniser's, below which what it read is not believed; a scrap has three letters or fewer."""
 KNOWN_SHARE = 0.5
 FIRST_BLOCK = 100_000
 """Number of the first block of lines that are found, above all of MuPDF's."""
+
+ORDINARY_SCALE = 900 / 842
+"""Pixels per point of an A4 page; on smaller pages all of these are larger."""
 
 Mask = npt.NDArray[np.uint8]
 
 
 def regions_without_text(look: Look, covered: Sequence[Box]) -> list[Box]:
     """Where the page shows ink that is neither in the boxes `covered` nor a ruling, in points; pure."""
-    left = unexplained(look.gray, [_scaled(box, look.scale) for box in covered])
+    larger = max(1.0, look.scale / ORDINARY_SCALE)
+    left = unexplained(look.gray, [_scaled(box, look.scale) for box in covered], round(RULING * larger))
     if int(np.count_nonzero(left)) < FEWEST_PIXELS:
         return []
-    joined = cv2.dilate(left, np.ones(JOIN[::-1], np.uint8))
+    join = (round(JOIN[0] * larger), round(JOIN[1] * larger))
+    joined = cv2.dilate(left, np.ones(join[::-1], np.uint8))
     kept = np.zeros_like(joined)
-    for x, y, wide, high in _parts(joined, left):
+    for x, y, wide, high in _parts(joined, left, join, larger):
         kept[y : y + high, x : x + wide] = 1
     gathered = cv2.dilate(kept, np.ones(GATHER[::-1], np.uint8)) if kept.any() else kept
     boxes = [_tight(kept, part) for part in _boxes(gathered)]
@@ -58,7 +64,7 @@ def regions_without_text(look: Look, covered: Sequence[Box]) -> list[Box]:
     return [_points(box, look) for box in boxes]
 
 
-def unexplained(gray: Gray, covered: Sequence[tuple[int, int, int, int]]) -> Mask:
+def unexplained(gray: Gray, covered: Sequence[tuple[int, int, int, int]], ruling: int = RULING) -> Mask:
     """Edges (1) that are neither in the boxes, in pixels, nor on a ruling."""
     edges = _edges(gray, (3, 3))
     for x0, y0, x1, y1 in covered:
@@ -66,7 +72,7 @@ def unexplained(gray: Gray, covered: Sequence[tuple[int, int, int, int]]) -> Mas
     if not edges.any():
         return edges
     # Along a ruling the shade changes across it only; the stems of letters interrupt such a run.
-    for across, along in (((3, 1), (1, RULING)), ((1, 3), (RULING, 1))):
+    for across, along in (((3, 1), (1, ruling)), ((1, 3), (ruling, 1))):
         runs = cv2.morphologyEx(_edges(gray, across), cv2.MORPH_OPEN, np.ones(along, np.uint8))
         edges[cv2.dilate(runs, np.ones((5, 5), np.uint8)) > 0] = 0
     return edges
@@ -105,7 +111,9 @@ def lines_without_layer(
 def is_believed(text: str, sure: float) -> bool:
     """Whether what was read of a picture's piece is text rather than a pattern that looks like it. Pure."""
     letters = sum(map(str.isalnum, text))
-    return letters >= 2 and sure >= (SURE if letters > 3 else SURE_SCRAP)
+    if not re.search(r"[^\W_]{2}|[\u3040-\u9fff\uac00-\ud7af]", text):
+        return False
+    return sure >= (SURE if letters > 3 else SURE_SCRAP)
 
 
 def _scaled(box: Box, scale: float) -> tuple[int, int, int, int]:
@@ -117,17 +125,17 @@ def _scaled(box: Box, scale: float) -> tuple[int, int, int, int]:
     )
 
 
-def _parts(joined: Mask, edges: Mask) -> list[tuple[int, int, int, int]]:
-    """The pieces that may be text: left, top, width and height."""
+def _parts(joined: Mask, edges: Mask, join: tuple[int, int], larger: float) -> list[tuple[int, int, int, int]]:
+    """The pieces that may be text: left, top, width and height. `joined`: the edges, each made as large as `join`."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     inked = np.bincount(labels.ravel(), weights=edges.ravel(), minlength=count)
     found = []
     for n in range(1, count):
         x, y, wide, high, _ = (int(value) for value in stats[n])
-        inner_wide, inner_high = wide - JOIN[0] + 1, high - JOIN[1] + 1
-        if inner_wide < NARROWEST or inner_high < LOWEST or inked[n] < FEWEST_PIXELS / 3:
+        inner_wide, inner_high = wide - join[0] + 1, high - join[1] + 1
+        if min(inner_wide, inner_high) < LOWEST * larger or max(inner_wide, inner_high) < SHORTEST * larger:
             continue
-        if inked[n] >= FILLED * max(inner_wide, 1) * max(inner_high, 1):
+        if inked[n] >= max(FEWEST_PIXELS / 3, FILLED * inner_wide * inner_high):
             found.append((x, y, wide, high))
     return found
 
