@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -72,9 +73,11 @@ def unexplained(gray: Gray, covered: Sequence[tuple[int, int, int, int]], ruling
     if not edges.any():
         return edges
     # Along a ruling the shade changes across it only; the stems of letters interrupt such a run.
+    x, y, wide, high = cv2.boundingRect(edges)
+    around = slice(max(0, y - ruling), y + high + ruling), slice(max(0, x - ruling), x + wide + ruling)
     for across, along in (((3, 1), (1, ruling)), ((1, 3), (ruling, 1))):
-        runs = cv2.morphologyEx(_edges(gray, across), cv2.MORPH_OPEN, np.ones(along, np.uint8))
-        edges[cv2.dilate(runs, np.ones((5, 5), np.uint8)) > 0] = 0
+        runs = cv2.morphologyEx(_edges(gray[around], across), cv2.MORPH_OPEN, np.ones(along, np.uint8))
+        edges[around][cv2.dilate(runs, np.ones((5, 5), np.uint8)) > 0] = 0
     return edges
 
 
@@ -83,29 +86,41 @@ def _edges(gray: Gray, shape: tuple[int, int]) -> Mask:
     return np.asarray(steps > EDGE, dtype=np.uint8)
 
 
-def lines_without_layer(
-    page: pymupdf.Page, look: Look, known: Sequence[Box], pose_turn: int
-) -> list[tuple[Line, float]]:
-    """The lines that the picture shows and the layer lacks, in the page's unrotated space, with how sure each is.
-    `known`: the boxes of the layer's visible lines; `pose_turn`: how the page's text lies, degrees. Loads the OCR only
-    where ink is left; nothing where no OCR is installed."""
+class Found(NamedTuple):
+    """Lines that the picture shows and the layer lacks, in the page's unrotated space, with how sure the recogniser is
+    of each, 0 to 1; how many letters it found and was not sure enough of; the regions that no OCR could be asked about.
+    """
+
+    lines: list[tuple[Line, float]]
+    doubted: int = 0
+    unread: Sequence[Box] = ()
+
+
+def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], turn: int) -> Found:
+    """What the page shows and its layer lacks. `known`: the boxes of the layer's visible lines; `turn`: how the page's
+    text lies, degrees. Loads the OCR only where ink is left."""
     regions = regions_without_text(look, known)
     if not regions:
-        return []
+        return Found([])
     from pdfbatch.documents.ocr.scan import available
 
     if not available():
-        return []
+        return Found([], unread=regions)
     from pdfbatch.documents.sight.recognise import read_region
 
     found: list[tuple[Line, float]] = []
+    doubted = 0
     for number, region in enumerate(regions):
         inside = [box for box in known if shared(box, region) > 0]
-        for line, sure in read_region(page, region, inside, pose_turn):
-            if is_believed(line.text, sure) and not any(shared(line.box, box) > KNOWN_SHARE for box in inside):
+        for line, sure in read_region(page, region, inside, turn):
+            if any(shared(line.box, box) > KNOWN_SHARE for box in inside):
+                continue
+            if is_believed(line.text, sure):
                 line.block = FIRST_BLOCK + number
                 found.append((line, sure))
-    return found
+            else:
+                doubted += sum(map(str.isalnum, line.text))
+    return Found(found, doubted)
 
 
 def is_believed(text: str, sure: float) -> bool:

@@ -23,12 +23,13 @@ LEVEL = 0.99
 
 
 class Look(NamedTuple):
-    """A page in its unrotated space: the grey picture of `scale` pixels per point, its size in points, the spans of its
-    text that hold more than blanks, and the text page they are from."""
+    """A page in its unrotated space: the grey picture of `scale` pixels per point, its size in points, its text in
+    MuPDF's blocks, the spans of it that hold more than blanks, and the text page they are from."""
 
     gray: Gray
     scale: float
     size: tuple[float, float]
+    blocks: list[dict[str, Any]]
     spans: list[Span]
     textpage: pymupdf.TextPage
 
@@ -40,8 +41,8 @@ class Look(NamedTuple):
 
 def look_at(page: pymupdf.Page, textpage: pymupdf.TextPage) -> Look:
     """Draws the page, some 5 ms for one of text. `textpage`: its text in unrotated space."""
-    spans = list(spans_of(textpage.extractDICT()["blocks"]))
-    return Look(gray_picture(page), picture_scale(page), unrotated_size(page), spans, textpage)
+    blocks = textpage.extractDICT()["blocks"]
+    return Look(gray_picture(page), picture_scale(page), unrotated_size(page), blocks, list(spans_of(blocks)), textpage)
 
 
 def draw_part(page: pymupdf.Page, box: Box, scale: float) -> tuple[Colours, tuple[float, float]]:
@@ -83,6 +84,11 @@ def union(boxes: list[Box]) -> Box:
     """The smallest box around some."""
     x0, y0, x1, y1 = zip(*boxes, strict=True)
     return min(x0), min(y0), max(x1), max(y1)
+
+
+def area_of(box: Box) -> float:
+    """Of a box, in square points."""
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
 def shared(inner: Box, outer: Box) -> float:

@@ -16,14 +16,16 @@ from pdfbatch.documents.pdf.raster import refuse_giant_pictures
 from pdfbatch.documents.pdf.upright import Pose, pose_from, pose_of
 from pdfbatch.documents.sight.fonts import FontBook, book_of
 from pdfbatch.documents.sight.hidden import Concealed, blocks_without, concealed_in, ink_of, lines_of_concealed
-from pdfbatch.documents.sight.ink_without_text import lines_without_layer
+from pdfbatch.documents.sight.ink_without_text import Found, lines_without_layer
 from pdfbatch.documents.sight.letters import likeness
-from pdfbatch.documents.sight.look import Look, Span, look_at, shared, union
-from pdfbatch.documents.sight.score import mean_over_letters
+from pdfbatch.documents.sight.look import Look, Span, area_of, look_at, shared, union
+from pdfbatch.documents.sight.score import mean_over_letters, page_score
 from pdfbatch.documents.textlayer.lines import Line, Piece, lines_of
 
 MISREAD = "font_misread"
 """Reason and flag of text whose font has a wrong map."""
+UNREAD = "ink_unread"
+"""Flag of a page that shows ink which may be text, where no OCR is installed."""
 SAME_TEXT = 0.4
 """Likeness from which the picture is said to show a hidden text: an old OCR's faults are many."""
 CONTRADICTED = 0.9
@@ -42,6 +44,8 @@ class Sight:
     """Words of the layer that are not seen, or seen otherwise."""
     agreement: float = 1.0
     """By fonts, the mean over the layer's letters, 0 to 1."""
+    explained: float = 1.0
+    """Share of the page's text-like ink that the lines account for, 0 to 1."""
     flags: list[str] = field(default_factory=list)
     look: Look | None = None
     reader: _Reader | None = None
@@ -57,6 +61,10 @@ class Sight:
         read = [(len(line.text), sure) for line, sure in self.read]
         layer = sum(len(line.text) for line in self.lines) - sum(count for count, _ in read)
         return mean_over_letters([*read, (max(0, layer), 1.0)])
+
+    def score(self, words_kept: float) -> float:
+        """How far the page can be trusted, 0 to 1; `words_kept`: share of the lines' words in its Markdown."""
+        return page_score(self.explained, self.agreement, self.confidence, words_kept)
 
     def blocks(self, textpage: pymupdf.TextPage, matrix: pymupdf.Matrix) -> list[dict[str, Any]]:
         """The text page's blocks without what was removed; `matrix` leads from unrotated space to the text page's."""
@@ -84,7 +92,7 @@ def look_for_hidden(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = 
     look = look_at(page, textpage)
     reader = _Reader(page) if ocr and _can_read() else None
     removed = concealed_in(page, look, reader.vouch if reader else None)
-    lines = lines_of(blocks_without(textpage, removed, pymupdf.Identity))
+    lines = lines_of(blocks_without(textpage, removed, pymupdf.Identity) if removed else look.blocks)
     return Sight(lines, removed=removed, look=look, reader=reader)
 
 
@@ -101,18 +109,32 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
     removed = sight.removed + [Concealed(span["bbox"], span["text"], MISREAD, ink_of(span)) for span in misread]
     layer = lines_of(blocks_without(sight.look.textpage, removed, pymupdf.Identity)) if misread else sight.lines
     known = [line.box for line in layer] + [span["bbox"] for span in misread]
-    flags = [MISREAD] if misread else []
-    if reader:
-        turn = pose_of((line.pose, len(line.text)) for line in layer).turn if layer else page.rotation
-        read += lines_without_layer(page, sight.look, known, turn)
+    turn = pose_of((line.pose, len(line.text)) for line in layer).turn if layer else page.rotation
+    found = lines_without_layer(page, sight.look, known, turn)
+    read += found.lines
+    lines = layer + [line for line, _ in read]
     agreement = mean_over_letters(
         (len(span["text"]), book.fonts[span["font"]].agreement)
         for span in seen
         if span["font"] in book.fonts and span["font"] not in names
     )
     return replace(
-        sight, lines=layer + [line for line, _ in read], read=read, removed=removed, agreement=agreement, flags=flags
+        sight,
+        lines=lines,
+        read=read,
+        removed=removed,
+        agreement=agreement,
+        explained=_explained(lines, found),
+        flags=[MISREAD] * bool(misread) + [UNREAD] * bool(found.unread),
     )
+
+
+def _explained(lines: list[Line], found: Found) -> float:
+    """Share of the ink that the lines account for: by letters where the rest was read, by area where it was not."""
+    letters = sum(len(line.text) for line in lines)
+    by_letters = letters / (letters + found.doubted) if found.doubted else 1.0
+    area, rest = sum(area_of(line.box) for line in lines), sum(map(area_of, found.unread))
+    return by_letters * (area / (area + rest) if rest else 1.0)
 
 
 def _can_read() -> bool:
