@@ -202,7 +202,8 @@ class _Judge:
     def __init__(self, look: Look, closer: Closer | None, number: int) -> None:
         self._look, self._closer, self.number = look, closer, number
         self._span = look.spans[number]
-        self._why = self._reason(Word(self._span["bbox"], self._span["text"]))
+        speaks = any(map(str.isalnum, self._span["text"]))
+        self._why = self._reason(Word(self._span["bbox"], self._span["text"])) if speaks else ""
 
     def whole(self) -> Concealed | None:
         return self._one(self._span["bbox"], self._span["text"], self._why) if self._why else None

@@ -23,15 +23,17 @@ EDGE = 48
 """Shades within three pixels; letters on any ground have more, photographs in places."""
 RULING = 31
 """Pixels of a straight run that no letter has, at the picture's 900."""
-JOIN = (15, 5)
-"""Pixels, across and down, within which what is left belongs together."""
 GATHER = (45, 31)
 FEWEST_PIXELS = 60
 """Of edges, in a region: three letters of ordinary print have more."""
-LOWEST, SHORTEST = 5, 16
-"""Pixels of a piece's shorter and longer side: bullets and check boxes are smaller."""
-FILLED = 0.12
-"""Share of a region that is edges; a drawing's strokes have less."""
+LOWEST, SHORTEST, SHORTEST_LARGE = 4, 14, 20
+"""Pixels of a piece's shorter and longer side, and of the longer one of large letters: bullets and check boxes are
+smaller."""
+WINDOW, CROWDED = 9, 40
+"""Pixels of a square, and the percentage of edges in it from which on it may be within text: letters have 45 to 70, the
+curves and grids of a drawing 15 to 35."""
+SHRINKS = (1.0, 0.4)
+"""Large letters are crowded too when the picture is made smaller."""
 MOST_REGIONS = 10
 MARGIN = 10.0
 """Points around a region."""
@@ -49,20 +51,36 @@ Mask = npt.NDArray[np.uint8]
 
 def regions_without_text(look: Look, covered: Sequence[Box]) -> list[Box]:
     """Where the page shows ink that is neither in the boxes `covered` nor a ruling, in points; pure."""
-    larger = max(1.0, look.scale / ORDINARY_SCALE)
-    left = unexplained(look.gray, [_scaled(box, look.scale) for box in covered], round(RULING * larger))
-    if int(np.count_nonzero(left)) < FEWEST_PIXELS:
+    kept = np.zeros_like(look.gray)
+    for shrink in SHRINKS:
+        for x0, y0, x1, y1 in _dense(look, covered, shrink):
+            kept[y0:y1, x0:x1] = 1
+    if not kept.any():
         return []
-    join = (round(JOIN[0] * larger), round(JOIN[1] * larger))
-    joined = cv2.dilate(left, np.ones(join[::-1], np.uint8))
-    kept = np.zeros_like(joined)
-    for x, y, wide, high in _parts(joined, left, join, larger):
-        kept[y : y + high, x : x + wide] = 1
-    gathered = cv2.dilate(kept, np.ones(GATHER[::-1], np.uint8)) if kept.any() else kept
+    gathered = cv2.dilate(kept, np.ones(GATHER[::-1], np.uint8))
     boxes = [_tight(kept, part) for part in _boxes(gathered)]
     if len(boxes) > MOST_REGIONS:
         boxes = [union(boxes)]
     return [_points(box, look) for box in boxes]
+
+
+def _dense(look: Look, covered: Sequence[Box], shrink: float) -> list[tuple[int, int, int, int]]:
+    """Where edges crowd as in text of one size: boxes in pixels of the whole picture. In drawings they are sparse."""
+    gray = look.gray if shrink == 1 else cv2.resize(look.gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    scale = look.scale * shrink
+    larger = max(1.0, scale / ORDINARY_SCALE)
+    left = unexplained(np.asarray(gray), [_scaled(box, scale) for box in covered], round(RULING * larger))
+    if int(np.count_nonzero(left)) < FEWEST_PIXELS:
+        return []
+    window, shortest = round(WINDOW * larger), SHORTEST if shrink == 1 else SHORTEST_LARGE
+    crowded = (cv2.boxFilter(left * np.uint8(100), -1, (window, window)) >= CROWDED).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(crowded, connectivity=8)
+    return [
+        (round(x / shrink), round(y / shrink), round((x + wide) / shrink), round((y + high) / shrink))
+        for x, y, wide, high, _ in stats[1:count].tolist()
+        if min(wide, high) >= LOWEST * larger
+        and max(wide, high) >= (SHORTEST if shrink == 1 else SHORTEST_LARGE) * larger
+    ]
 
 
 def unexplained(gray: Gray, covered: Sequence[tuple[int, int, int, int]], ruling: int = RULING) -> Mask:
@@ -138,21 +156,6 @@ def _scaled(box: Box, scale: float) -> tuple[int, int, int, int]:
     return tuple(  # type: ignore[return-value]
         round(value * scale) for value in (x0 - room, y0 - room, x1 + room, y1 + room)
     )
-
-
-def _parts(joined: Mask, edges: Mask, join: tuple[int, int], larger: float) -> list[tuple[int, int, int, int]]:
-    """The pieces that may be text: left, top, width and height. `joined`: the edges, each made as large as `join`."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    inked = np.bincount(labels.ravel(), weights=edges.ravel(), minlength=count)
-    found = []
-    for n in range(1, count):
-        x, y, wide, high, _ = (int(value) for value in stats[n])
-        inner_wide, inner_high = wide - join[0] + 1, high - join[1] + 1
-        if min(inner_wide, inner_high) < LOWEST * larger or max(inner_wide, inner_high) < SHORTEST * larger:
-            continue
-        if inked[n] >= max(FEWEST_PIXELS / 3, FILLED * inner_wide * inner_high):
-            found.append((x, y, wide, high))
-    return found
 
 
 def _boxes(mask: Mask) -> list[Box]:
