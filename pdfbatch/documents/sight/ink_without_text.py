@@ -78,8 +78,7 @@ def _dense(look: Look, covered: Sequence[Box], shrink: float) -> list[tuple[int,
     return [
         (round(x / shrink), round(y / shrink), round((x + wide) / shrink), round((y + high) / shrink))
         for x, y, wide, high, _ in stats[1:count].tolist()
-        if min(wide, high) >= LOWEST * larger
-        and max(wide, high) >= (SHORTEST if shrink == 1 else SHORTEST_LARGE) * larger
+        if min(wide, high) >= LOWEST * larger and max(wide, high) >= shortest * larger
     ]
 
 
