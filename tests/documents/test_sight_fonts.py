@@ -32,6 +32,8 @@ BAD_MAPS = {
     "shuffled": shuffled(3),
     "vowels swapped": swapped("ae", "ot"),
     "half missing": half_missing,
+    "shifted, stops without meaning": lambda char: "\ufffd" if char == "." else shifted(29)(char),
+    "shifted down, into controls": lambda char: chr(max(1, ord(char) - 29)),
     "all private": lambda char: chr(0xE000 + ord(char)),
     "all blanks": lambda char: " ",
     "all one letter": lambda char: "x",

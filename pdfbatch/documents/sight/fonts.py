@@ -18,8 +18,9 @@ from pdfbatch.documents.sight.letters import bare, likeness
 from pdfbatch.documents.sight.look import Span, shared
 
 FEWEST_LETTERS, MOST_LETTERS = 12, 120
-"""Characters of a sample, and the share of letters in what is seen there: formulas are not judged."""
-PROSE_SHARE = 0.7
+"""Characters of a sample, and the share of letters in what is seen there, and of signs of known scripts in what the
+layer has: formulas are not judged."""
+PROSE_SHARE, KNOWN_SHARE = 0.7, 0.9
 MOST_SAMPLES = 3
 """Lines read of one font on one page, and pages on which an undecided font is tried."""
 MOST_PAGES = 3
@@ -32,7 +33,14 @@ SWAPS = 3
 """So often must one letter stand for the same other one."""
 _ALIKE = [set(group) for group in ("o0", "il1jt", "s5", "b86", "z2", "g9q", "vy")]
 """Letters that the recogniser itself takes for one another."""
-_KNOWN = (("\x00", "\u024f"), ("\u1e00", "\u1eff"), ("\u3040", "\u9fff"), ("\ue000", "\uf8ff"), ("\ufb00", "\ufb06"))
+_KNOWN = (
+    ("\x00", "\u024f"),
+    ("\u1e00", "\u1eff"),
+    ("\u3040", "\u9fff"),
+    ("\ue000", "\uf8ff"),
+    ("\ufb00", "\ufb06"),
+    ("\ufffd", "\ufffd"),
+)
 """First and last letters of the scripts the recogniser reads; private characters may stand for such."""
 
 
@@ -143,7 +151,7 @@ def _is_fit(span: Span) -> bool:
     visible = span["text"].replace(" ", "")
     if not FEWEST_LETTERS <= len(visible) <= MOST_LETTERS or max(map(abs, span["dir"])) < 0.999:
         return False
-    return all(map(is_known, visible))
+    return sum(map(is_known, visible)) >= KNOWN_SHARE * len(visible)
 
 
 def is_known(char: str) -> bool:
