@@ -23,7 +23,7 @@ FLOORS = [
     {"cli"},
 ]
 WINGS = {"worker", "fleet"}
-DOCUMENT_FLOORS = [{"pdf", "sandbox", "judgement"}, {"textlayer"}, {"layout", "ocr"}]
+DOCUMENT_FLOORS = [{"pdf", "sandbox", "judgement"}, {"textlayer"}, {"layout", "ocr"}, {"sight"}]
 """Of the rooms in documents/; what lies beside them is above them all."""
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

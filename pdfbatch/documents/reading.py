@@ -18,14 +18,16 @@ from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.path_guard import has_too_many_paths
+from pdfbatch.documents.pdf.raster import TooLarge
 from pdfbatch.documents.pdf.silence import silenced
-from pdfbatch.documents.pdf.upright import Pose, UprightPage, pose_of
+from pdfbatch.documents.pdf.upright import UprightPage, pose_of
+from pdfbatch.documents.sight.sight import Sight, complete, look_for_hidden
 from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
 from pdfbatch.documents.textlayer.repairs import repaired
 from pdfbatch.documents.textlayer.spans import blocks_of
 from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of
-from pdfbatch.records import Element, PageResult, Reason
+from pdfbatch.records import Box, Element, Label, PageResult, Reason, plain_text
 
 OCR_DPI = 200
 MOST_LINES = 3000
@@ -65,13 +67,14 @@ def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> Pag
 
 
 def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
-    lines = lines_of(blocks_of(page.get_textpage(flags=RAW_FLAGS)))
+    textpage = page.get_textpage(flags=RAW_FLAGS)
     said = take_warnings()
+    lines = lines_of(blocks_of(textpage))
     lost = damage_of(page, said, shows_nothing=not lines and not page.get_bboxlog())
     if attempt and (lines or attempt > 1):
-        read = _read_plainly(page, number, lines)
+        read = _read_plainly(page, number, Sight(lines))
     else:
-        read = _read_lines(page, number, ocr, lines, OCR_DPI // 2 if attempt else OCR_DPI)
+        read = _read_lines(page, number, ocr, textpage, OCR_DPI // 2 if attempt else OCR_DPI)
     if not read.page.elements:
         lost = lost or lost_picture(take_warnings())
     # What could be read of a page that is not whole stays with its reason.
@@ -82,27 +85,39 @@ def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
     return read._replace(page=read.page.model_copy(update=damaged))
 
 
-def _read_plainly(page: pymupdf.Page, number: int, lines: list[Line]) -> PageRead:
+def _read_plainly(page: pymupdf.Page, number: int, sight: Sight) -> PageRead:
     """The text layer as it is, without a look at the page."""
-    if not lines:
+    if not sight.lines:
         blank = _result(page, number, page.rotation, read_by="blank")
         return _needs_ocr(number) if page.get_bboxlog() else PageRead(blank)
-    return _read_layer(page, number, lines, Health.HIDDEN)
+    return _read_layer(page, number, sight, Health.HIDDEN)
 
 
-def _read_lines(page: pymupdf.Page, number: int, ocr: bool, lines: list[Line], dpi: int) -> PageRead:
+def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.TextPage, dpi: int) -> PageRead:
+    sight = _look(page, textpage, ocr)
+    lines = sight.lines
     health = health_of(page, lines)
     if health is Health.BLANK:
         return PageRead(_result(page, number, page.rotation, read_by="blank"))
     if health in (Health.PICTURE, Health.DOUBTFUL):
         if not ocr:
             return _needs_ocr(number)
-        return _read_picture(page, number, lines if health is Health.DOUBTFUL else [], dpi)
-    return _read_layer(page, number, lines, health)
+        return _read_picture(page, number, sight if health is Health.DOUBTFUL else Sight(), dpi)
+    if health is Health.GOOD and sight.look:
+        sight = complete(page, sight)
+    return _read_layer(page, number, sight, health)
 
 
-def _read_picture(page: pymupdf.Page, number: int, lines: list[Line], dpi: int) -> PageRead:
-    """By OCR; `lines` are a doubtful layer's, used if they hold more words than OCR finds."""
+def _look(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool) -> Sight:
+    try:
+        return look_for_hidden(page, textpage, ocr)
+    except TooLarge:  # health.py and the OCR know what to do with such
+        return Sight(lines_of(blocks_of(textpage)))
+
+
+def _read_picture(page: pymupdf.Page, number: int, sight: Sight, dpi: int) -> PageRead:
+    """By OCR; `sight` has a doubtful layer's lines, used if they hold more words than OCR finds."""
+    lines = sight.lines
     try:
         from pdfbatch.documents.ocr.page import read_scan
         from pdfbatch.documents.ocr.scan import available
@@ -112,7 +127,7 @@ def _read_picture(page: pymupdf.Page, number: int, lines: list[Line], dpi: int) 
         return _needs_ocr(number)
     scan = read_scan(page, number, dpi)
     if lines and words_of(_text(lines)).total() > _words(scan.elements).total():
-        return _read_layer(page, number, lines, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
+        return _read_layer(page, number, sight, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
     result = _result(
         page,
         number,
@@ -130,34 +145,61 @@ def _needs_ocr(number: int) -> PageRead:
     return PageRead(PageResult(number=number, reason=Reason.NEEDS_OCR, detail=detail))
 
 
-def _read_layer(page: pymupdf.Page, number: int, lines: list[Line], health: Health) -> PageRead:
+def _read_layer(page: pymupdf.Page, number: int, sight: Sight, health: Health) -> PageRead:
     """With the layout model where it can help; the plainer way where it cannot, or where words were lost with it."""
+    lines = sight.lines
     layer = words_of(_text(repaired(lines)))
     pose = pose_of((line.pose, len(line.text)) for line in lines)
-    view = UprightPage(page, pose, median_size(lines))
+    view = UprightPage(page, pose, median_size(lines), sight.seen)
+    more = sight.lines_read(view.matrix, pose.turn)
     if health is Health.GOOD and len(lines) <= MOST_LINES and not has_too_many_paths(page):
-        elements = elements_of(regions_of(view))
-        if not (faults := _faults(elements, layer)):
-            return _layer_read(page, number, pose, view, elements, "text", faults)
-    elements = elements_of(plain_regions(view))
-    return _layer_read(page, number, pose, view, elements, "plain", _faults(elements, layer))
+        elements = elements_of(regions_of(view, more))
+        if not _faults(elements, layer):
+            return _layer_read(page, number, view, elements, "text", sight, layer)
+    elements = elements_of(plain_regions(view, more))
+    return _layer_read(page, number, view, elements, "plain", sight, layer)
 
 
 def _layer_read(
     page: pymupdf.Page,
     number: int,
-    pose: Pose,
     view: UprightPage,
     elements: Sequence[Element],
     read_by: str,
-    flags: list[str],
+    sight: Sight,
+    layer: Counter[str],
 ) -> PageRead:
     named, figures = with_figures(elements, number, 0, lambda box: view.draw(box, FIGURE_DPI))
     placed = [element.model_copy(update={"box": _placed(element.box, view.scale)}) for element in named]
-    return PageRead(_result(page, number, pose.turn, placed, read_by=read_by, flags=flags), figures)
+    out = _words(elements)
+    kept = (layer & out).total() / layer.total() if layer.total() else 1.0
+    result = _result(
+        page,
+        number,
+        view.turn,
+        [*placed, *_concealed(sight, view)],
+        read_by=read_by,
+        score=sight.score(kept),
+        flags=sight.flags + _faults(elements, layer),
+    )
+    return PageRead(result, figures)
 
 
-def _placed(box: tuple[float, float, float, float], scale: float) -> tuple[float, float, float, float]:
+def _concealed(sight: Sight, view: UprightPage) -> list[Element]:
+    """What no viewer shows, each with its reason as its flag."""
+    return [
+        Element(
+            label=Label.PARAGRAPH,
+            box=_placed(tuple(pymupdf.Rect(line.box) * view.matrix), view.scale),
+            spans=plain_text(line.text),
+            flags=[line.concealed],
+        )
+        for line in sight.concealed
+        if line.text.strip()
+    ]
+
+
+def _placed(box: Box, scale: float) -> Box:
     x0, y0, x1, y1 = (round(place / scale, 1) for place in box)
     return (x0, y0, x1, y1)
 

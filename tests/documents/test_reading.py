@@ -160,7 +160,7 @@ def test_a_page_of_countless_paths_is_read_the_plainer_way(tmp_path):
     document = pymupdf.open()
     page = document.new_page()
     write_lines(page, LINES)
-    strokes = "\n".join(f"{n % 601} {n % 787} m {n % 599} {n % 797} l S" for n in range(60_000))
+    strokes = "\n".join(f"{n % 601} {n % 587} m {n % 599} {n % 577} l S" for n in range(60_000))
     xref = document.get_new_xref()
     document.update_object(xref, "<<>>")
     document.update_stream(xref, strokes.encode(), compress=False)

@@ -137,7 +137,25 @@ def _element(label: Label, rows: Sequence[Row], spans: list[Span]) -> list[Eleme
         return []
     lines = _lines(rows)
     flags = [MATH] if label is Label.PARAGRAPH and _is_mathematical(lines) else []
-    return [Element(label=label, box=_box(lines), spans=spans, size=_size(lines), flags=flags)]
+    read = [line for line in lines if line.sure is not None]
+    return [
+        Element(
+            label=label,
+            box=_box(lines),
+            spans=spans,
+            size=_size(lines),
+            source="ocr" if 2 * len(read) > len(lines) else "layer",
+            score=_score(lines) if read else 1.0,
+            flags=flags,
+        )
+    ]
+
+
+def _score(lines: Sequence[Line]) -> float:
+    """How sure its reader is of the lines, the mean over their letters."""
+    letters = sum(len(line.text) for line in lines)
+    sure = sum((1.0 if line.sure is None else line.sure) * len(line.text) for line in lines)
+    return round(min(1.0, sure / max(letters, 1)), 3)
 
 
 def _is_mathematical(lines: Sequence[Line]) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pdfbatch.documents.layout.regions import PageText, Region, aside_regions, in_reading_order, union
 from pdfbatch.documents.pdf.upright import UprightPage
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line
 from pdfbatch.documents.textlayer.repairs import ASIDE
 
 
-def plain_regions(view: UprightPage) -> list[Region]:
-    """MuPDF's blocks as text regions."""
+def plain_regions(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
+    """MuPDF's blocks as text regions, and `more` lines that the page's text lacks."""
     lines = PageText(view).of(view.get_textpage(RAW_FLAGS)).lines
     grouped: dict[int, list[Line]] = {}
-    for line in lines:
+    for line in [*lines, *more]:
         if line.role not in ASIDE:
             grouped.setdefault(line.block, []).append(line)
     regions = [Region("text", union([line.box for line in block]), block) for block in grouped.values()]

@@ -7,7 +7,7 @@ the model itself was shown, so that nothing can vanish and nothing can come twic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -58,8 +58,8 @@ def load_model() -> None:
     import pymupdf4llm  # noqa: F401 (activates pymupdf._get_layout, and sets how MuPDF measures glyphs)
 
 
-def regions_of(view: UprightPage) -> list[Region]:
-    """All lines of the page in regions, in reading order."""
+def regions_of(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
+    """All lines of the page, and `more` that its text lacks, in regions, in reading order."""
     load_model()
     text = PageText(view)
     view.text_shown = text.shown
@@ -67,7 +67,7 @@ def regions_of(view: UprightPage) -> list[Region]:
     blocks, lines, _ = text.of(view.last_textpage)
     regions = [_region(group) for group in groups]
     _rule([region for region in regions if region.kind == "table"], blocks)
-    rest = _share_out(_with_bullets([line for line in lines if line.role not in ASIDE]), regions, groups)
+    rest = _share_out(_with_bullets([*(line for line in lines if line.role not in ASIDE), *more]), regions, groups)
     filled = _unlisted(_fitted(regions + _left_over(rest)), lines) + aside_regions(lines)
     figures = _figures(regions, filled, view.rect)
     return _with_words_whole(_with_figures(figures, filled, view.rect, blocks))
@@ -77,6 +77,7 @@ class PageText:
     """A page's text, mended, as the layout model is to see it and as lines."""
 
     def __init__(self, view: UprightPage) -> None:
+        self._view = view
         self._links = links_of(view.page, view.matrix)
         self._boxes = check_boxes_of(view.page, view.matrix)
         self._made: dict[int, _Text] = {}
@@ -84,7 +85,7 @@ class PageText:
     def of(self, textpage: pymupdf.TextPage) -> _Text:
         """MuPDF's blocks, the mended lines, and the blocks without what is not text in rows."""
         if id(textpage) not in self._made:
-            blocks = blocks_of(textpage, self._links)
+            blocks = blocks_of(self._view.seen(textpage), self._links)
             before = legible_lines_of(blocks)
             lines = repaired(before, self._boxes)
             hidden = hidden_boxes(before, lines)

@@ -194,6 +194,11 @@ def _read(pieces: Sequence[Pixels]) -> list[tuple[str, float]]:
     return list(zip(read.txts, read.scores, strict=True))
 
 
+def read_crops(pieces: Sequence[Pixels]) -> list[tuple[str, float]]:
+    """The text of pictures of one upright line each, and how sure it is, 0 to 1."""
+    return [(_narrow(text), sure) for text, sure in _read(pieces)]
+
+
 class _Decoder:
     """Stands in for RapidOCR's own, which loses spaces; called by its recogniser with a batch of probabilities."""
 

@@ -20,16 +20,16 @@ ROUNDING = 4
 
 def is_white(page: pymupdf.Page) -> bool:
     """Whether the page shows one colour only."""
-    gray = _gray(page)
+    gray = gray_picture(page)
     return bool(gray.size == 0 or int(gray.max()) - int(gray.min()) <= ROUNDING)
 
 
 def uncovered_ink(page: pymupdf.Page, boxes: Iterable[tuple[float, float, float, float]]) -> float:
     """Share of the page's text-like cells that none of the `boxes` covers, 0 to 1; `boxes` in the page's unrotated
     space, points."""
-    cells = _text_like(_gray(page))
+    cells = _text_like(gray_picture(page))
     total = int(cells.sum())
-    scale = _scale(page) / CELL
+    scale = picture_scale(page) / CELL
     for x0, y0, x1, y1 in boxes:
         rows = slice(max(0, int(y0 * scale) - 1), int(y1 * scale) + 2)
         columns = slice(max(0, int(x0 * scale) - 1), int(x1 * scale) + 2)
@@ -37,13 +37,13 @@ def uncovered_ink(page: pymupdf.Page, boxes: Iterable[tuple[float, float, float,
     return float(cells.sum() / total) if total >= FEWEST_CELLS else 0.0
 
 
-def _scale(page: pymupdf.Page) -> float:
+def picture_scale(page: pymupdf.Page) -> float:
     return LOOK_PIXELS / max(*unrotated_size(page), 1.0)
 
 
-def _gray(page: pymupdf.Page) -> numpy.ndarray:
+def gray_picture(page: pymupdf.Page) -> numpy.ndarray:
     """The page in its unrotated space, 0 black to 255 white."""
-    matrix = pymupdf.Matrix(-page.rotation) * pymupdf.Matrix(_scale(page), _scale(page))
+    matrix = pymupdf.Matrix(-page.rotation) * pymupdf.Matrix(picture_scale(page), picture_scale(page))
     pixmap = page.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY, alpha=False)
     rows: numpy.ndarray = numpy.frombuffer(pixmap.samples, dtype=numpy.uint8).reshape(pixmap.height, pixmap.stride)
     return rows[:, : pixmap.width]

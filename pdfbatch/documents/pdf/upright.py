@@ -34,15 +34,21 @@ class Pose(NamedTuple):
 
 
 UPRIGHT = Pose()
+Amend = Callable[[pymupdf.TextPage, pymupdf.Matrix], Any]
 
 
 class UprightPage:
     """What pymupdf's layout model needs of a page: `rect`, a bitmap, a text page, widgets."""
 
-    def __init__(self, page: pymupdf.Page, pose: Pose = UPRIGHT, letter_points: float = 10.0) -> None:
-        """`pose`: that of the page's text. `letter_points`: its font size."""
+    def __init__(
+        self, page: pymupdf.Page, pose: Pose = UPRIGHT, letter_points: float = 10.0, amend: Amend | None = None
+    ) -> None:
+        """`pose`: that of the page's text. `letter_points`: its font size. `amend`: gives a text page as it is to
+        be seen, by the matrix that leads from unrotated space to it."""
+        self._amend = amend
         self.page = page
         self._pose = pose
+        self.turn = pose.turn
         width, height = unrotated_size(page)
         shown = (height, width) if pose.turn % 180 else (width, height)
         self.scale = _scale(*shown, letter_points)
@@ -54,6 +60,7 @@ class UprightPage:
 
     def get_textpage(self, flags: int) -> pymupdf.TextPage:
         """One text page for each set of flags: the layout model and the text share theirs."""
+        flags |= pymupdf.TEXT_IGNORE_ACTUALTEXT
         if flags not in self._made:
             self._made[flags] = self.page.get_textpage(clip=self.rect, flags=flags, matrix=self.matrix)
         return self._made[flags]
@@ -61,6 +68,10 @@ class UprightPage:
     def get_text(self, option: str, textpage: pymupdf.TextPage) -> Any:
         assert option == "dict"
         return self.text_shown(textpage)
+
+    def seen(self, textpage: pymupdf.TextPage) -> Any:
+        """One of its text pages, amended."""
+        return self._amend(textpage, self.matrix) if self._amend else textpage
 
     def get_pixmap(self) -> pymupdf.Pixmap:
         return self.page.get_pixmap(matrix=self._shown())

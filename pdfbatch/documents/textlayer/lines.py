@@ -16,8 +16,13 @@ from pdfbatch.documents.textlayer.normalize import broken_in, mended
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points, y grows downwards."""
 
-RAW_FLAGS = pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP
-"""Text alone: a twentieth of the time that styles and vectors take."""
+RAW_FLAGS = (
+    pymupdf.TEXT_PRESERVE_LIGATURES
+    | pymupdf.TEXT_PRESERVE_WHITESPACE
+    | pymupdf.TEXT_MEDIABOX_CLIP
+    | pymupdf.TEXT_IGNORE_ACTUALTEXT
+)
+"""Text alone: a twentieth of the time that styles and vectors take. What is shown counts, not what a tag says of it."""
 
 RAISED_SIZE = 0.86
 """A superscript's letters are at most this share of its line's."""
@@ -93,6 +98,10 @@ class Line:
     each other; "": text."""
     marker: str = ""
     """Of a check box or radio button: `[x]` or `[ ]`."""
+    sure: float | None = None
+    """How sure the recogniser is of it, 0 to 1; None for what the layer holds."""
+    concealed: str = ""
+    """Why a person does not see it (`hidden_white` and so on, see sight/hidden.py); "" for what is seen."""
 
     @property
     def text(self) -> str:
@@ -157,7 +166,7 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
         box=tuple(raw["bbox"]),
         pose=pose_from(raw["dir"], main["bbox"], main["origin"]),
         size=main["size"],
-        pieces=_pieces(spans, main, hidden := bool(letters) and all(map(_is_hidden, letters))),
+        pieces=_pieces(spans, main, hidden := bool(letters) and all(map(is_unpainted, letters))),
         hidden=hidden,
         broken=sum(broken_in(span["text"]) for span in spans),
         block=block,
@@ -241,7 +250,7 @@ def _blank_between(left: dict[str, Any], right: dict[str, Any]) -> bool:
     return bool(WORD_GAP * max(left["size"], right["size"]) < gap)
 
 
-def _is_hidden(span: dict[str, Any]) -> bool:
+def is_unpainted(span: dict[str, Any]) -> bool:
     """Neither filled nor stroked (render mode 3), or wholly transparent; Type 3 fonts paint on their own."""
     if span["font"].startswith("Type3"):
         return False

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby, islice, pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.textlayer.bidi import Glyph, line_runs_to_left, logical_order, runs_to_left
 from pdfbatch.documents.textlayer.letterspaced import looks_spaced, without_gaps
 from pdfbatch.documents.textlayer.lines import WORD_GAP, Box, text_blocks
@@ -32,6 +31,14 @@ LEVEL = 1e-4
 """One less the cosine of the angle of a level line, at most."""
 
 
+class TextPage(Protocol):
+    """pymupdf's, or one that is asked as it is."""
+
+    def extractDICT(self) -> Any: ...
+
+    def extractRAWDICT(self) -> Any: ...
+
+
 class Link(NamedTuple):
     """Where a link can be clicked, in points, and the URI it leads to."""
 
@@ -39,7 +46,7 @@ class Link(NamedTuple):
     uri: str
 
 
-def blocks_of(textpage: pymupdf.TextPage, links: Sequence[Link] = ()) -> list[Raw]:
+def blocks_of(textpage: TextPage, links: Sequence[Link] = ()) -> list[Raw]:
     """What `textpage.extractDICT()` gives, with right-to-left lines in reading order, spaced words closed, and spans
     that hold "link" where one lies over them."""
     blocks: list[Raw] = textpage.extractDICT()["blocks"]

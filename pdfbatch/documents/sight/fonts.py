@@ -1,0 +1,195 @@
+"""Fonts whose map to letters is wrong, found by reading a line or two of each from the picture.
+
+Shifted, swapped and half-missing maps give text that looks healthy to a program. The recogniser tells: it reads what
+a person reads. A font is checked once in a document. It is believed unless two of its lines, read surely, disagree
+clearly, or disagree in the same letters each time: to replace good text would be worse than to keep bad.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from enum import Enum
+from typing import NamedTuple
+
+from pdfbatch.documents.sight.letters import bare, likeness
+from pdfbatch.documents.sight.look import Span, shared
+
+FEWEST_LETTERS, MOST_LETTERS = 12, 120
+"""Characters of a sample, and the share of letters in what is seen there, and of signs of known scripts in what the
+layer has: formulas are not judged."""
+PROSE_SHARE, KNOWN_SHARE = 0.7, 0.9
+MOST_SAMPLES = 3
+"""Lines read of one font on one page, and pages on which an undecided font is tried."""
+MOST_PAGES = 3
+AGREES = 0.9
+"""Likeness from which a line is right: the recogniser's own faults cost a letter or two."""
+DISAGREES = 0.6
+SURE = 0.93
+"""The recogniser's, for what it reads to count against a font."""
+SWAPS = 3
+"""So often must one letter stand for the same other one."""
+_ALIKE = [set(group) for group in ("o0", "il1jt", "s5", "b86", "z2", "g9q", "vy")]
+"""Letters that the recogniser itself takes for one another."""
+_KNOWN = (
+    ("\x00", "\u024f"),
+    ("\u1e00", "\u1eff"),
+    ("\u3040", "\u9fff"),
+    ("\ue000", "\uf8ff"),
+    ("\ufb00", "\ufb06"),
+    ("\ufffd", "\ufffd"),
+)
+"""First and last letters of the scripts the recogniser reads; private characters may stand for such."""
+
+
+class Verdict(Enum):
+    RIGHT = "right"
+    MISREAD = "misread"
+    UNKNOWN = "unknown"
+
+
+class Sample(NamedTuple):
+    """One line as the layer and as the picture have it, and how sure the recogniser is."""
+
+    layer: str
+    seen: str
+    sure: float
+
+
+@dataclass
+class Font:
+    """What is known of one font of a document. `agreement`: the mean likeness of its samples, 0 to 1."""
+
+    verdict: Verdict = Verdict.UNKNOWN
+    samples: list[Sample] = field(default_factory=list)
+    pages: int = 0
+
+    @property
+    def agreement(self) -> float:
+        known = [likeness(sample.layer, sample.seen) for sample in self.samples if sample.sure >= SURE]
+        return sum(known) / len(known) if known else 1.0
+
+
+ReadSpan = Callable[[Span], tuple[str, float]]
+
+
+class FontBook:
+    """The fonts of one document."""
+
+    def __init__(self) -> None:
+        self.fonts: dict[str, Font] = {}
+
+    def check(self, spans: Sequence[Span], read: ReadSpan) -> None:
+        """Checks the fonts of a page's visible spans that are not decided yet; `read` reads a span from the picture."""
+        for name, own in _by_font(spans).items():
+            font = self.fonts.setdefault(name, Font())
+            if font.verdict is not Verdict.UNKNOWN or font.pages >= MOST_PAGES:
+                continue
+            chosen = best_samples(own, spans)
+            font.pages += bool(chosen)
+            for span in chosen:
+                font.samples.append(Sample(span["text"], *read(span)))
+                font.verdict = verdict_of(font.samples)
+                if font.verdict is not Verdict.UNKNOWN:
+                    break
+
+    def misread(self) -> set[str]:
+        return {name for name, font in self.fonts.items() if font.verdict is Verdict.MISREAD}
+
+
+def verdict_of(samples: Sequence[Sample]) -> Verdict:
+    """By the samples the recogniser is sure of. One that agrees clears the font, unless the same letters are wrong
+    again and again; two that disagree, and none that agrees, condemn it. Pure."""
+    sure = [sample for sample in samples if sample.sure >= SURE and _is_prose(sample.seen)]
+    if not sure:
+        return Verdict.UNKNOWN
+    agreements = [likeness(sample.layer, sample.seen) for sample in sure]
+    if agreements[0] >= 0.97 or (len(sure) >= MOST_SAMPLES and min(agreements) >= AGREES):
+        return Verdict.RIGHT
+    if len(sure) >= 2 and max(agreements) < DISAGREES:
+        return Verdict.MISREAD
+    if len(sure) >= 2 and has_swapped_letters(sure):
+        return Verdict.MISREAD
+    return Verdict.RIGHT if len(sure) >= MOST_SAMPLES and max(agreements) >= AGREES else Verdict.UNKNOWN
+
+
+def has_swapped_letters(samples: Iterable[Sample]) -> bool:
+    """Whether a letter of the layer stands `SWAPS` times or more, in two lines or more, for the same other letter (or
+    for none) and never for itself, unless the recogniser takes the two for one another. Pure."""
+    swaps: Counter[tuple[str, str]] = Counter()
+    lines: dict[tuple[str, str], set[int]] = {}
+    right: Counter[str] = Counter()
+    for number, sample in enumerate(samples):
+        for one, other in _aligned(bare(sample.layer), bare(sample.seen)):
+            if one == other:
+                right[one] += 1
+            elif not any({one, other} <= alike for alike in _ALIKE):
+                swaps[one, other] += 1
+                lines.setdefault((one, other), set()).add(number)
+    return any(
+        count >= SWAPS and len(lines[pair]) >= 2 and right[pair[0] or pair[1]] == 0 for pair, count in swaps.items()
+    )
+
+
+def _is_prose(text: str) -> bool:
+    letters = sum(map(str.isalpha, text))
+    return letters >= FEWEST_LETTERS / 2 and letters >= PROSE_SHARE * len(text.replace(" ", ""))
+
+
+def best_samples(own: Sequence[Span], others: Sequence[Span]) -> list[Span]:
+    """Spans of one font that may be read alone: long enough, level, in letters the recogniser knows, nothing else over
+    them. Those with the most different letters first."""
+    fit = [span for span in own if _is_fit(span)]
+    fit.sort(key=lambda span: -len(set(bare(span["text"]))))
+    alone = (span for span in fit if not _is_crossed(span, others))
+    return [span for _, span in zip(range(MOST_SAMPLES), alone, strict=False)]
+
+
+def _is_fit(span: Span) -> bool:
+    visible = span["text"].replace(" ", "")
+    if not FEWEST_LETTERS <= len(visible) <= MOST_LETTERS or max(map(abs, span["dir"])) < 0.999:
+        return False
+    return sum(map(is_known, visible)) >= KNOWN_SHARE * len(visible)
+
+
+def is_known(char: str) -> bool:
+    """Whether the recogniser knows a letter's script: Latin, Chinese, Japanese; private ones may stand for such."""
+    return any(first <= char <= last for first, last in _KNOWN)
+
+
+def _is_crossed(span: Span, others: Iterable[Span]) -> bool:
+    return any(other is not span and shared(other["bbox"], span["bbox"]) > 0.25 for other in others)
+
+
+def _by_font(spans: Iterable[Span]) -> dict[str, list[Span]]:
+    fonts: dict[str, list[Span]] = {}
+    for span in spans:
+        fonts.setdefault(span["font"], []).append(span)
+    return fonts
+
+
+def _aligned(one: str, other: str) -> Iterable[tuple[str, str]]:
+    """Pairs of letters that stand in the same place; "" where one lacks a letter."""
+    if len(one) == len(other):
+        yield from zip(one, other, strict=True)
+        return
+    for kind, a0, a1, b0, b1 in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+        if kind == "equal" or (kind == "replace" and a1 - a0 == b1 - b0):
+            yield from zip(one[a0:a1], other[b0:b1], strict=True)
+        elif kind == "insert" and b1 - b0 == 1:
+            yield "", other[b0]
+
+
+KEPT = 8
+_books: OrderedDict[tuple[str, int], FontBook] = OrderedDict()
+
+
+def book_of(name: str, objects: int) -> FontBook:
+    """The fonts of the open document of this name and number of objects; the last few are kept."""
+    key = (name, objects)
+    _books[key] = _books.pop(key) if key in _books else FontBook()
+    while len(_books) > KEPT:
+        _books.popitem(last=False)
+    return _books[key]

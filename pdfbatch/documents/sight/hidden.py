@@ -1,0 +1,304 @@
+"""Text of the layer that no viewer shows, told apart from what is merely pale, small or on dark ground.
+
+The picture decides: where a word stands, is there anything of another colour than its ground? So every way of hiding
+is covered. A first look costs microseconds a span, on the small picture; what looks empty there is drawn larger and in
+colour, and judged word by word, so that a bar over one name hides that name alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.upright import UPRIGHT
+from pdfbatch.documents.sight.closer import CROSSING, Closer, Seen
+from pdfbatch.documents.sight.look import LEVEL, Gray, Look, Span, core, shared, spans_of, union
+from pdfbatch.documents.textlayer.lines import Box, Line, Piece, is_unpainted, text_blocks
+
+SUSPECT = 24
+"""Shades of the small picture, where thin strokes are paler than their colour: for less, look closer."""
+EMPTY_RUN = 0.9
+"""Times the font size: no blank between words is so wide; then something may lie on them."""
+TINY = 1.0
+"""Points of a font size, below which text is not meant to be read."""
+SQUEEZED = 0.2
+"""Points a letter: text as narrow as this is tiny too."""
+PALE = 200
+MOST_ASKED = 5
+"""Spans read from the picture to learn whether it shows what lies hidden on it; of more, some speak for all."""
+_STROKED = pymupdf.mupdf.FZ_STEXT_STROKED
+
+Vouch = Callable[[Span], bool]
+"""Whether the picture shows this text in this box (unrotated space), as a reader of pictures sees it."""
+
+
+class Concealed(NamedTuple):
+    """Words of one span that are not seen. `box` in the page's unrotated space; `ink` tells the span from others."""
+
+    box: Box
+    text: str
+    reason: str
+    ink: tuple[Any, ...]
+
+
+class Word(NamedTuple):
+    box: Box
+    text: str
+
+
+def concealed_in(page: pymupdf.Page, look: Look, vouch: Vouch | None = None) -> list[Concealed]:
+    """All words of the layer that the page does not show. `vouch` is asked about text that is not painted, or painted
+    over with a picture, where ink shows: is it this text? Without it such text counts as seen."""
+    pictures = _Pictures(page, look)
+    numbers = list(_suspects(look, pictures))
+    if not numbers:
+        return []
+    inside = [n for n in numbers if _is_inside(look, look.spans[n]["bbox"]) and not _is_tiny(look.spans[n])]
+    closer = _closer(page, [look.spans[n] for n in inside])
+    judges = [_Judge(look, closer, n) for n in numbers]
+    found = [one for judge in judges if (one := judge.whole())]
+    if parts := [judge for judge in judges if judge.may_be_concealed_in_part()]:
+        raw = list(spans_of(look.textpage.extractRAWDICT()["blocks"]))
+        found += [one for judge in parts for one in judge.in_part(list(words_of_span(raw[judge.number])))]
+    seen = {n for n in numbers if not any(one.box == look.spans[n]["bbox"] for one in found)}
+    asked = [
+        look.spans[n] for n in inside if n in seen and (is_unpainted(look.spans[n]) or pictures.lie_on(look.spans[n]))
+    ]
+    return found + _disowned(asked, vouch) if vouch else found
+
+
+def lines_of_concealed(concealed: Iterable[Concealed]) -> list[Line]:
+    """As lines, to be kept apart."""
+    return [
+        Line(one.box, UPRIGHT, one.box[3] - one.box[1], [Piece(one.text)], concealed=one.reason) for one in concealed
+    ]
+
+
+def blocks_without(
+    textpage: pymupdf.TextPage, concealed: list[Concealed], matrix: pymupdf.Matrix
+) -> list[dict[str, Any]]:
+    """The text page's blocks, their spans with text and characters, without what is concealed; `matrix` leads from the
+    page's unrotated space to its own."""
+    gone = [(tuple(pymupdf.Rect(one.box) * matrix), one.ink) for one in concealed]
+    blocks: list[dict[str, Any]] = textpage.extractRAWDICT()["blocks"]
+    for block in text_blocks(blocks):
+        for line in block["lines"]:
+            kept = (_without(span, gone) for span in line["spans"])
+            line["spans"] = [span for span in kept if span]
+            if line["spans"]:
+                line["bbox"] = union([span["bbox"] for span in line["spans"]])
+        block["lines"] = [line for line in block["lines"] if line["spans"]]
+    return blocks
+
+
+class SeenText:
+    """A text page without what is concealed, see `blocks_without`; it is asked as pymupdf's own is."""
+
+    def __init__(self, textpage: pymupdf.TextPage, concealed: list[Concealed], matrix: pymupdf.Matrix) -> None:
+        self._textpage = textpage
+        self._concealed = concealed
+        self._matrix = matrix
+
+    def extractDICT(self) -> dict[str, Any]:
+        if not self._concealed:
+            return self._textpage.extractDICT()  # type: ignore[no-any-return]
+        return {"blocks": blocks_without(self._textpage, self._concealed, self._matrix)}
+
+    def extractRAWDICT(self) -> dict[str, Any]:
+        if not self._concealed:
+            return self._textpage.extractRAWDICT()  # type: ignore[no-any-return]
+        return {"blocks": blocks_without(self._textpage, self._concealed, self._matrix)}
+
+
+def words_of_span(span: dict[str, Any]) -> Iterator[Word]:
+    """The words of a span with characters."""
+    for blank, group in groupby(span["chars"], key=lambda char: char["c"].isspace()):
+        chars = list(group)
+        if not blank:
+            yield Word(union([char["bbox"] for char in chars]), "".join(char["c"] for char in chars))
+
+
+def ink_of(span: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells a span from another that lies in the same place."""
+    return span["font"], span.get("color"), span.get("alpha")
+
+
+def _without(span: dict[str, Any], gone: list[tuple[Any, tuple[Any, ...]]]) -> dict[str, Any] | None:
+    ink, chars = ink_of(span), span["chars"]
+    boxes = [box for box, other in gone if other == ink and shared(span["bbox"], box) > 0]
+    kept = [char for char in chars if not any(_holds(box, char["bbox"]) for box in boxes)]
+    text = "".join(char["c"] for char in kept)
+    if boxes and not text.strip():
+        return None
+    box = span["bbox"] if len(kept) == len(chars) else union([char["bbox"] for char in kept])
+    return span | {"text": text, "chars": kept, "bbox": box}
+
+
+def _holds(box: Box, char: Box) -> bool:
+    x, y = (char[0] + char[2]) / 2, (char[1] + char[3]) / 2
+    return box[0] - 0.1 <= x <= box[2] + 0.1 and box[1] - 0.1 <= y <= box[3] + 0.1
+
+
+def _suspects(look: Look, pictures: _Pictures) -> Iterator[int]:
+    """Numbers of the spans to be looked at closer. A line in one colour is asked as one, which is quicker."""
+    for _, group in groupby(enumerate(look.spans), key=lambda pair: pair[1]["line"]):
+        pairs = list(group)
+        spans = [span for _, span in pairs]
+        if len(spans) > 1 and len({(span["color"], span["alpha"], is_unpainted(span)) for span in spans}) == 1:
+            whole = max(spans, key=lambda span: float(span["size"])) | {
+                "bbox": union([span["bbox"] for span in spans]),
+                "text": "".join(span["text"] for span in spans),
+            }
+            tiny = any(map(_is_tiny, spans))
+            if not tiny and not _is_suspect(look, whole) and not pictures.lie_on(whole, 0.1):
+                continue
+        yield from (n for n, span in pairs if _is_suspect(look, span) or pictures.lie_on(span))
+
+
+def _is_suspect(look: Look, span: Span) -> bool:
+    if is_unpainted(span) or _is_tiny(span) or span.get("alpha", 255) < 128 or not _is_inside(look, span["bbox"]):
+        return True
+    if not any(char.isalnum() for char in span["text"]):
+        return False
+    middle = look.part(core(span["bbox"], span["dir"]))
+    if middle.size == 0:
+        return True
+    if not span["char_flags"] & _STROKED and _may_be_ground(span["color"], look.part(span["bbox"])):
+        return True
+    return int(middle.max()) - int(middle.min()) < SUSPECT or _has_gap(look, span)
+
+
+def _has_gap(look: Look, span: Span) -> bool:
+    """Whether something plain may lie on a part of the span: no blank between words is so wide."""
+    if max(map(abs, span["dir"])) <= LEVEL:
+        return False
+    x0, y0, x1, y1 = span["bbox"]
+    deep = (x0, y0 + 0.3 * (y1 - y0), x1, y1 - 0.06 * (y1 - y0))  # full stops and leaders too
+    middle = look.part(deep if abs(span["dir"][0]) > LEVEL else core(span["bbox"], span["dir"]))
+    across = 1 if abs(span["dir"][1]) > LEVEL else 0
+    least = int(EMPTY_RUN * span["size"] * look.scale) + 2
+    if middle.shape[1 - across] < least:
+        return False
+    inked = middle.max(axis=across) - middle.min(axis=across) >= SUSPECT
+    return bool(inked.tobytes().find(bytes(least)) >= 0)
+
+
+def _may_be_ground(colour: int, part: Gray) -> bool:
+    """Whether text of this colour stands on the same. The mean is quick, and near the ground's where ink is sparse."""
+    luma = _luma(colour)
+    return abs(luma - float(part.mean())) < 4 * SUSPECT and abs(luma - float(np.median(part))) < SUSPECT
+
+
+def _is_tiny(span: Span) -> bool:
+    x0, y0, x1, y1 = span["bbox"]
+    return bool(span["size"] < TINY or max(x1 - x0, y1 - y0) < SQUEEZED * len(span["text"]))
+
+
+def _is_inside(look: Look, box: Box) -> bool:
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return 0 <= x <= look.size[0] and 0 <= y <= look.size[1]
+
+
+def _luma(colour: int) -> float:
+    return 0.299 * (colour >> 16 & 255) + 0.587 * (colour >> 8 & 255) + 0.114 * (colour & 255)
+
+
+def _closer(page: pymupdf.Page, spans: list[Span]) -> Closer | None:
+    if not spans:
+        return None
+    return Closer(page, [span["bbox"] for span in spans], float(np.median([span["size"] for span in spans])))
+
+
+class _Judge:
+    """Judges one suspected span, and its words where need be."""
+
+    def __init__(self, look: Look, closer: Closer | None, number: int) -> None:
+        self._look, self._closer, self.number = look, closer, number
+        self._span = look.spans[number]
+        speaks = any(map(str.isalnum, self._span["text"]))
+        self._why = self._reason(Word(self._span["bbox"], self._span["text"])) if speaks else ""
+
+    def whole(self) -> Concealed | None:
+        return self._one(self._span["bbox"], self._span["text"], self._why) if self._why else None
+
+    def may_be_concealed_in_part(self) -> bool:
+        x0, y0, x1, y1 = self._span["bbox"]
+        corners = ((x0, y0, x0, y0), (x1, y1, x1, y1))
+        crosses = not all(_is_inside(self._look, corner) for corner in corners)
+        return not self._why and not is_unpainted(self._span) and (crosses or _has_gap(self._look, self._span))
+
+    def in_part(self, words: list[Word]) -> list[Concealed]:
+        """One for each run of words that are not seen. Signs alone follow the words."""
+        reasons = [self._reason(word) if any(map(str.isalnum, word.text)) else "" for word in words]
+        runs = groupby(zip(words, reasons, strict=True), key=lambda pair: pair[1])
+        found = []
+        for reason, group in runs:
+            if reason:
+                run = [word for word, _ in group]
+                text = " ".join(word.text for word in run)
+                found.append(self._one(union([word.box for word in run]), text, reason))
+        return found
+
+    def _one(self, box: Box, text: str, reason: str) -> Concealed:
+        return Concealed(box, text, reason, ink_of(self._span))
+
+    def _reason(self, word: Word) -> str:
+        """Why it is not seen; "" where it is."""
+        span = self._span
+        if not _is_inside(self._look, word.box):
+            return "hidden_outside"
+        if _is_tiny(span):
+            return "hidden_tiny"
+        assert self._closer
+        unpainted = is_unpainted(span)
+        seen = self._closer.sees(word.box, span["dir"], span["color"], 255 if unpainted else span.get("alpha", 255))
+        if seen is Seen.SHOWN or (seen is Seen.SAME and (unpainted or not self._is_ground(word))):
+            return ""
+        if unpainted:
+            return "hidden_mode3"
+        return "hidden_white" if _luma(span["color"]) >= PALE else "hidden_covered"
+
+    def _is_ground(self, word: Word) -> bool:
+        """Whether ink in a word of its ground's colour is another's. Strokes have a colour of their own."""
+        assert self._closer
+        if self._span["char_flags"] & _STROKED:
+            return False
+        if self._closer.ink(word.box, self._span["dir"]) < CROSSING:
+            return True
+        others = (span for n, span in enumerate(self._look.spans) if n != self.number)
+        return any(shared(word.box, other["bbox"]) > 0.2 for other in others)
+
+
+class _Pictures:
+    """The pictures of a page, by when they are painted."""
+
+    def __init__(self, page: pymupdf.Page, look: Look) -> None:
+        log = page.get_bboxlog() if look.spans and page.get_images(full=True) else []
+        self._texts = [(place, box) for place, (kind, box) in enumerate(log) if kind.endswith("-text")]
+        self._pictures = [(place, box) for place, (kind, box) in enumerate(log) if kind == "fill-image"]
+
+    def lie_on(self, span: Span, least: float = 0.8) -> bool:
+        """Whether a picture is painted on the span, on that share of it at least, after it."""
+        if not self._pictures:
+            return False
+        over = [place for place, box in self._pictures if shared(span["bbox"], box) > least]
+        if not over:
+            return False
+        own = [place for place, box in self._texts if shared(core(span["bbox"], span["dir"]), box) > 0.5]
+        return bool(own) and max(over) > min(own)
+
+
+def _disowned(spans: list[Span], vouch: Vouch) -> list[Concealed]:
+    """Those spans that the picture shows other ink for. Of many, some speak for all."""
+    spans = [span for span in spans if sum(map(str.isalnum, span["text"])) > 3]
+    step = max(1, len(spans) // MOST_ASKED)
+    asked = spans if len(spans) <= MOST_ASKED else spans[::step][:MOST_ASKED]
+    against = [span for span in asked if not vouch(span)]
+    if len(spans) > MOST_ASKED:
+        against = spans if len(against) > 0.75 * len(asked) else []
+    reason = {True: "hidden_mode3", False: "hidden_covered"}
+    return [Concealed(s["bbox"], s["text"], reason[is_unpainted(s)], ink_of(s)) for s in against]

@@ -1,0 +1,174 @@
+"""Ink that no text of the layer accounts for: text in pictures, in outlines, in glyphs without a meaning.
+
+Looked for on the small grey picture: edges that lie neither on a line of the layer nor on a ruling. What remains is
+gathered into regions; the OCR's detector and recogniser then say whether they hold text. A page on which nothing
+remains costs some milliseconds and loads no OCR.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.sight.look import Gray, Look, shared, union
+from pdfbatch.documents.textlayer.lines import Box, Line
+
+EDGE = 48
+"""Shades within three pixels; letters on any ground have more, photographs in places."""
+RULING = 31
+"""Pixels of a straight run that no letter has, at the picture's 900."""
+GATHER = (45, 31)
+FEWEST_PIXELS = 60
+"""Of edges, in a region: three letters of ordinary print have more."""
+LOWEST, SHORTEST, SHORTEST_LARGE = 4, 14, 20
+"""Pixels of a piece's shorter and longer side, and of the longer one of large letters: bullets and check boxes are
+smaller."""
+WINDOW, CROWDED = 9, 40
+"""Pixels of a square, and the percentage of edges in it from which on it may be within text: letters have 45 to 70, the
+curves and grids of a drawing 15 to 35."""
+SHRINKS = (1.0, 0.4)
+"""Large letters are crowded too when the picture is made smaller."""
+MOST_REGIONS = 10
+MARGIN = 10.0
+"""Points around a region."""
+SURE, SURE_SCRAP = 0.8, 0.95
+"""The recogniser's, below which what it read is not believed; a scrap has three letters or fewer."""
+KNOWN_SHARE = 0.5
+FIRST_BLOCK = 100_000
+"""Number of the first block of lines that are found, above all of MuPDF's."""
+
+ORDINARY_SCALE = 900 / 842
+"""Pixels per point of an A4 page; on smaller pages all of these are larger."""
+
+Mask = npt.NDArray[np.uint8]
+
+
+def regions_without_text(look: Look, covered: Sequence[Box]) -> list[Box]:
+    """Where the page shows ink that is neither in the boxes `covered` nor a ruling, in points; pure."""
+    kept = np.zeros_like(look.gray)
+    for shrink in SHRINKS:
+        for x0, y0, x1, y1 in _dense(look, covered, shrink):
+            kept[y0:y1, x0:x1] = 1
+    if not kept.any():
+        return []
+    gathered = cv2.dilate(kept, np.ones(GATHER[::-1], np.uint8))
+    boxes = [_tight(kept, part) for part in _boxes(gathered)]
+    if len(boxes) > MOST_REGIONS:
+        boxes = [union(boxes)]
+    return [_points(box, look) for box in boxes]
+
+
+def _dense(look: Look, covered: Sequence[Box], shrink: float) -> list[tuple[int, int, int, int]]:
+    """Where edges crowd as in text of one size: boxes in pixels of the whole picture. In drawings they are sparse."""
+    gray = look.gray if shrink == 1 else cv2.resize(look.gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    scale = look.scale * shrink
+    larger = max(1.0, scale / ORDINARY_SCALE)
+    left = unexplained(np.asarray(gray), [_scaled(box, scale) for box in covered], round(RULING * larger))
+    if int(np.count_nonzero(left)) < FEWEST_PIXELS:
+        return []
+    window, shortest = round(WINDOW * larger), SHORTEST if shrink == 1 else SHORTEST_LARGE
+    crowded = (cv2.boxFilter(left * np.uint8(100), -1, (window, window)) >= CROWDED).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(crowded, connectivity=8)
+    return [
+        (round(x / shrink), round(y / shrink), round((x + wide) / shrink), round((y + high) / shrink))
+        for x, y, wide, high, _ in stats[1:count].tolist()
+        if min(wide, high) >= LOWEST * larger and max(wide, high) >= shortest * larger
+    ]
+
+
+def unexplained(gray: Gray, covered: Sequence[tuple[int, int, int, int]], ruling: int = RULING) -> Mask:
+    """Edges (1) that are neither in the boxes, in pixels, nor on a ruling."""
+    edges = _edges(gray, (3, 3))
+    for x0, y0, x1, y1 in covered:
+        edges[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = 0
+    if not edges.any():
+        return edges
+    # Along a ruling the shade changes across it only; the stems of letters interrupt such a run.
+    x, y, wide, high = cv2.boundingRect(edges)
+    around = slice(max(0, y - ruling), y + high + ruling), slice(max(0, x - ruling), x + wide + ruling)
+    for across, along in (((3, 1), (1, ruling)), ((1, 3), (ruling, 1))):
+        runs = cv2.morphologyEx(_edges(gray[around], across), cv2.MORPH_OPEN, np.ones(along, np.uint8))
+        edges[around][cv2.dilate(runs, np.ones((5, 5), np.uint8)) > 0] = 0
+    return edges
+
+
+def _edges(gray: Gray, shape: tuple[int, int]) -> Mask:
+    steps = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones(shape, np.uint8))
+    return np.asarray(steps > EDGE, dtype=np.uint8)
+
+
+class Found(NamedTuple):
+    """Lines that the picture shows and the layer lacks, in the page's unrotated space, with how sure the recogniser is
+    of each, 0 to 1; how many letters it found and was not sure enough of; the regions that no OCR could be asked about.
+    """
+
+    lines: list[tuple[Line, float]]
+    doubted: int = 0
+    unread: Sequence[Box] = ()
+
+
+def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], turn: int) -> Found:
+    """What the page shows and its layer lacks. `known`: the boxes of the layer's visible lines; `turn`: how the page's
+    text lies, degrees. Loads the OCR only where ink is left."""
+    regions = regions_without_text(look, known)
+    if not regions:
+        return Found([])
+    from pdfbatch.documents.ocr.scan import available
+
+    if not available():
+        return Found([], unread=regions)
+    from pdfbatch.documents.sight.recognise import read_region
+
+    found: list[tuple[Line, float]] = []
+    doubted = 0
+    for number, region in enumerate(regions):
+        inside = [box for box in known if shared(box, region) > 0]
+        for line, sure in read_region(page, region, inside, turn):
+            if any(shared(line.box, box) > KNOWN_SHARE for box in inside):
+                continue
+            if is_believed(line.text, sure):
+                line.block = FIRST_BLOCK + number
+                found.append((line, sure))
+            else:
+                doubted += sum(map(str.isalnum, line.text))
+    return Found(found, doubted)
+
+
+def is_believed(text: str, sure: float) -> bool:
+    """Whether what was read of a picture's piece is text rather than a pattern that looks like it. Pure."""
+    letters = sum(map(str.isalnum, text))
+    if not re.search(r"[^\W_]{2}|[\u3040-\u9fff\uac00-\ud7af]", text):
+        return False
+    return sure >= (SURE if letters > 3 else SURE_SCRAP)
+
+
+def _scaled(box: Box, scale: float) -> tuple[int, int, int, int]:
+    """In pixels, with room for accents and for what smoothing adds."""
+    x0, y0, x1, y1 = box
+    room = 0.12 * min(x1 - x0, y1 - y0) + 1.5
+    return tuple(  # type: ignore[return-value]
+        round(value * scale) for value in (x0 - room, y0 - room, x1 + room, y1 + room)
+    )
+
+
+def _boxes(mask: Mask) -> list[Box]:
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    return [(x, y, x + wide, y + high) for x, y, wide, high, _ in stats[1:count].tolist()]
+
+
+def _tight(mask: Mask, box: Box) -> Box:
+    x0, y0, x1, y1 = (int(value) for value in box)
+    part = mask[y0:y1, x0:x1]
+    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    return x0 + int(columns[0]), y0 + int(rows[0]), x0 + int(columns[-1]) + 1, y0 + int(rows[-1]) + 1
+
+
+def _points(box: Box, look: Look) -> Box:
+    x0, y0, x1, y1 = (value / look.scale for value in box)
+    return max(0.0, x0 - MARGIN), max(0.0, y0 - MARGIN), min(look.size[0], x1 + MARGIN), min(look.size[1], y1 + MARGIN)

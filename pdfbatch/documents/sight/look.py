@@ -1,0 +1,100 @@
+"""One small grey picture of a page, drawn once and asked many things, and the spans of its text layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pdfbatch.documents.pdf.ink import gray_picture, picture_scale
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.upright import unrotated_size
+from pdfbatch.documents.textlayer.lines import Box, text_blocks
+
+Gray = npt.NDArray[np.uint8]
+Colours = npt.NDArray[np.uint8]
+"""Height x width x 3, RGB."""
+Span = dict[str, Any]
+"""MuPDF's, with its line's direction (`dir`) and the numbers of its line and block added."""
+LEVEL = 0.99
+"""Cosine from which a line runs along an axis of the page."""
+
+
+class Look(NamedTuple):
+    """A page in its unrotated space: the grey picture of `scale` pixels per point, its size in points, its text in
+    MuPDF's blocks, the spans of it that hold more than blanks, and the text page they are from."""
+
+    gray: Gray
+    scale: float
+    size: tuple[float, float]
+    blocks: list[dict[str, Any]]
+    spans: list[Span]
+    textpage: pymupdf.TextPage
+
+    def part(self, box: Box) -> Gray:
+        """The pixels within a box; empty where it lies outside the page."""
+        x0, y0, x1, y1 = (max(0, round(value * self.scale)) for value in box)
+        return self.gray[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+
+
+def look_at(page: pymupdf.Page, textpage: pymupdf.TextPage) -> Look:
+    """Draws the page, some 5 ms for one of text. `textpage`: its text in unrotated space."""
+    blocks = textpage.extractDICT()["blocks"]
+    return Look(gray_picture(page), picture_scale(page), unrotated_size(page), blocks, list(spans_of(blocks)), textpage)
+
+
+def draw_part(page: pymupdf.Page, box: Box, scale: float) -> tuple[Colours, tuple[float, float]]:
+    """A box of the page's unrotated space drawn at `scale` pixels per point, and the point at the picture's corner."""
+    matrix = pymupdf.Matrix(-page.rotation) * pymupdf.Matrix(scale, scale)
+    corner = (page.rect * matrix).tl
+    matrix = matrix * pymupdf.Matrix(1, 0, 0, 1, -corner.x, -corner.y)
+    clip = pymupdf.Rect(box) * page.rotation_matrix & page.rect
+    pixmap = page.get_pixmap(matrix=matrix, clip=clip, colorspace=pymupdf.csRGB, alpha=False)
+    rows = np.frombuffer(pixmap.samples, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
+    pixels = rows[:, : pixmap.width * 3].reshape(pixmap.height, pixmap.width, 3)
+    return pixels, (pixmap.x / scale, pixmap.y / scale)
+
+
+def spans_of(blocks: list[dict[str, Any]]) -> Iterator[Span]:
+    """Every span that holds anything but blanks."""
+    count = 0
+    for number, block in enumerate(text_blocks(blocks)):
+        for line in block["lines"]:
+            count += 1
+            for span in line["spans"]:
+                text = span["text"] if "text" in span else "".join(char["c"] for char in span["chars"])
+                if text and not text.isspace():
+                    yield span | {"dir": line["dir"], "text": text, "line": count, "block": number}
+
+
+def core(box: Box, direction: tuple[float, float]) -> Box:
+    """The middle of a line's box, where small letters stand and its neighbours' do not reach in."""
+    x0, y0, x1, y1 = box
+    wide, high = x1 - x0, y1 - y0
+    if abs(direction[0]) > LEVEL:
+        return x0, y0 + 0.3 * high, x1, y1 - 0.25 * high
+    if abs(direction[1]) > LEVEL:
+        return x0 + 0.27 * wide, y0, x1 - 0.27 * wide, y1
+    return box
+
+
+def union(boxes: list[Box]) -> Box:
+    """The smallest box around some."""
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
+def area_of(box: Box) -> float:
+    """Of a box, in square points."""
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def shared(inner: Box, outer: Box) -> float:
+    """Share of `inner` that lies in `outer`, 0 to 1."""
+    wide = min(inner[2], outer[2]) - max(inner[0], outer[0])
+    high = min(inner[3], outer[3]) - max(inner[1], outer[1])
+    if wide <= 0 or high <= 0:
+        return 0.0
+    return wide * high / max((inner[2] - inner[0]) * (inner[3] - inner[1]), 1e-6)

@@ -1,0 +1,196 @@
+"""A page's text layer held against its picture: what is not seen leaves it, what is seen and lacking joins it.
+
+The one door to this room: `look_for_hidden` and `complete` find what is to be changed, `Sight` changes the text of the
+page in whatever space it is looked at (the layout model looks at pages turned upright).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.raster import refuse_giant_pictures
+from pdfbatch.documents.pdf.upright import Pose, pose_from, pose_of
+from pdfbatch.documents.sight.fonts import FontBook, book_of
+from pdfbatch.documents.sight.hidden import Concealed, SeenText, concealed_in, ink_of, lines_of_concealed
+from pdfbatch.documents.sight.ink_without_text import Found, lines_without_layer
+from pdfbatch.documents.sight.letters import likeness
+from pdfbatch.documents.sight.look import Look, Span, area_of, look_at, shared, union
+from pdfbatch.documents.sight.score import mean_over_letters, page_score
+from pdfbatch.documents.textlayer.lines import Line, Piece, lines_of
+from pdfbatch.documents.textlayer.spans import blocks_of
+
+MISREAD = "font_misread"
+"""Reason and flag of text whose font has a wrong map."""
+UNREAD = "ink_unread"
+"""Flag of a page that shows ink which may be text, where no OCR is installed."""
+SAME_TEXT = 0.4
+"""Likeness from which the picture is said to show a hidden text: an old OCR's faults are many."""
+CONTRADICTED = 0.9
+"""How sure the recogniser must be to disown a layer that lies on a picture."""
+
+
+@dataclass
+class Sight:
+    """What looking at a page found. All boxes in the page's unrotated space, points."""
+
+    lines: list[Line] = field(default_factory=list)
+    """The layer's lines that are seen and right, then those read from the picture."""
+    read: list[tuple[Line, float]] = field(default_factory=list)
+    """Lines read from the picture, with how sure the recogniser is of each, 0 to 1."""
+    removed: list[Concealed] = field(default_factory=list)
+    """Words of the layer that are not seen, or seen otherwise."""
+    agreement: float = 1.0
+    """By fonts, the mean over the layer's letters, 0 to 1."""
+    explained: float = 1.0
+    """Share of the page's text-like ink that the lines account for, 0 to 1."""
+    flags: list[str] = field(default_factory=list)
+    look: Look | None = None
+    reader: _Reader | None = None
+
+    @property
+    def concealed(self) -> list[Line]:
+        """Lines that no viewer shows, each with its reason."""
+        return lines_of_concealed(one for one in self.removed if one.reason != MISREAD)
+
+    @property
+    def confidence(self) -> float:
+        """The recogniser's over all letters of the page; the layer's count as sure."""
+        read = [(len(line.text), sure) for line, sure in self.read]
+        layer = sum(len(line.text) for line in self.lines) - sum(count for count, _ in read)
+        return mean_over_letters([*read, (max(0, layer), 1.0)])
+
+    def score(self, words_kept: float) -> float:
+        """How far the page can be trusted, 0 to 1; `words_kept`: share of the lines' words in its Markdown."""
+        return page_score(self.explained, self.agreement, self.confidence, words_kept)
+
+    def seen(self, textpage: pymupdf.TextPage, matrix: pymupdf.Matrix) -> SeenText:
+        """The text page without what was removed; `matrix` leads from unrotated space to the text page's."""
+        return SeenText(textpage, self.removed, matrix)
+
+    def lines_read(self, matrix: pymupdf.Matrix, turn: int) -> list[Line]:
+        """The lines read from the picture, in the space that `matrix` leads to, which is `turn` degrees clockwise."""
+        scale = abs(matrix.a) + abs(matrix.b)
+        return [
+            replace(
+                line,
+                box=tuple(pymupdf.Rect(line.box) * matrix),
+                pose=Pose((line.pose.turn - turn) % 360),
+                size=line.size * scale,
+                sure=sure,
+            )
+            for line, sure in self.read
+        ]
+
+
+def look_for_hidden(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = True) -> Sight:
+    """What the page does not show is taken from its text. `textpage`: that in unrotated space. Without `ocr` the
+    picture is not read: what is not painted but has ink in its place counts as seen. Raises raster.TooLarge for a
+    picture that cannot be unpacked."""
+    refuse_giant_pictures(page)
+    look = look_at(page, textpage)
+    reader = _Reader(page) if ocr and _can_read() else None
+    removed = concealed_in(page, look, reader.vouch if reader else None)
+    lines = _lines(textpage, removed)
+    return Sight(lines, removed=removed, look=look, reader=reader)
+
+
+def complete(page: pymupdf.Page, sight: Sight) -> Sight:
+    """What `look_for_hidden` found, with the lines of misread fonts, and those the layer lacks, read from the picture.
+    For a page whose layer is taken for healthy."""
+    assert sight.look
+    reader = sight.reader
+    seen = _without(sight.look.spans, sight.removed)
+    book = _checked(page, seen, reader) if reader else FontBook()
+    names = book.misread()
+    misread = [span for span in seen if span["font"] in names]
+    read = _read_again(reader, misread) if reader else []
+    removed = sight.removed + [Concealed(span["bbox"], span["text"], MISREAD, ink_of(span)) for span in misread]
+    layer = _lines(sight.look.textpage, removed) if misread else sight.lines
+    known = [line.box for line in layer] + [span["bbox"] for span in misread]
+    turn = pose_of((line.pose, len(line.text)) for line in layer).turn if layer else page.rotation
+    found = lines_without_layer(page, sight.look, known, turn)
+    read += found.lines
+    lines = layer + [line for line, _ in read]
+    agreement = mean_over_letters(
+        (len(span["text"]), book.fonts[span["font"]].agreement)
+        for span in seen
+        if span["font"] in book.fonts and span["font"] not in names
+    )
+    return replace(
+        sight,
+        lines=lines,
+        read=read,
+        removed=removed,
+        agreement=agreement,
+        explained=_explained(lines, found),
+        flags=[MISREAD] * bool(misread) + [UNREAD] * bool(found.unread),
+    )
+
+
+def _lines(textpage: pymupdf.TextPage, removed: list[Concealed]) -> list[Line]:
+    return lines_of(blocks_of(SeenText(textpage, removed, pymupdf.Identity)))
+
+
+def _explained(lines: list[Line], found: Found) -> float:
+    """Share of the ink that the lines account for: by letters where the rest was read, by area where it was not."""
+    letters = sum(len(line.text) for line in lines)
+    by_letters = letters / (letters + found.doubted) if found.doubted else 1.0
+    area, rest = sum(area_of(line.box) for line in lines), sum(map(area_of, found.unread))
+    return by_letters * (area / (area + rest) if rest else 1.0)
+
+
+def _can_read() -> bool:
+    from pdfbatch.documents.ocr.scan import available
+
+    return available()
+
+
+def _checked(page: pymupdf.Page, seen: list[Span], reader: _Reader) -> FontBook:
+    document = page.parent
+    book = book_of(f"{document.name}#{id(document)}", document.xref_length())
+    book.check(seen, reader.read)
+    return book
+
+
+def _without(spans: Iterable[Span], removed: list[Concealed]) -> list[Span]:
+    """The spans of which nothing was removed."""
+    return [
+        span
+        for span in spans
+        if not any(one.ink == ink_of(span) and shared(one.box, span["bbox"]) > 0.5 for one in removed)
+    ]
+
+
+def _read_again(reader: _Reader | None, spans: list[Span]) -> list[tuple[Line, float]]:
+    """The spans' text from the picture, neighbours on one line together."""
+    read: list[tuple[Line, float]] = []
+    if reader is None:
+        return read
+    for _, group in groupby(spans, key=lambda span: span["line"]):
+        run = list(group)
+        whole = run[0] | {"bbox": union([span["bbox"] for span in run])}
+        text, sure = reader.read(whole)
+        if text.strip():
+            pose = pose_from(whole["dir"], run[0]["bbox"], whole["origin"])
+            read.append((Line(whole["bbox"], pose, whole["size"], [Piece(text)], block=whole["block"]), sure))
+    return read
+
+
+class _Reader:
+    """Reads spans from the picture of a page."""
+
+    def __init__(self, page: pymupdf.Page) -> None:
+        self._page = page
+
+    def read(self, span: Span) -> tuple[str, float]:
+        from pdfbatch.documents.sight.recognise import read_line
+
+        return read_line(self._page, span["bbox"], pose_from(span["dir"], span["bbox"], span["origin"]))
+
+    def vouch(self, span: Span) -> bool:
+        """Whether the picture shows the span's text, or at least no other."""
+        text, sure = self.read(span)
+        return sure < CONTRADICTED or likeness(text, span["text"]) >= SAME_TEXT

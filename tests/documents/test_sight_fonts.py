@@ -1,0 +1,127 @@
+"""Fonts whose map is wrong are found by reading a line from the picture; good fonts are never replaced."""
+
+from __future__ import annotations
+
+import pymupdf
+import pytest
+
+from pdfbatch.documents.reading import read_page
+from pdfbatch.documents.sight.fonts import FontBook, Sample, Verdict, best_samples, has_swapped_letters, verdict_of
+from pdfbatch.records import PageResult, ReadOptions
+from tests.documents.sight_pages import (
+    SENTENCES,
+    blank,
+    half_missing,
+    honest,
+    saved,
+    shifted,
+    shuffled,
+    swapped,
+    write,
+    write_mapped,
+)
+
+
+def read(page: pymupdf.Page, tmp_path) -> PageResult:
+    return read_page(saved(page, tmp_path / "a.pdf"), 1, ReadOptions())
+
+
+BAD_MAPS = {
+    "shifted by 29": shifted(29),
+    "shifted by 1": shifted(1),
+    "shuffled": shuffled(3),
+    "vowels swapped": swapped("ae", "ot"),
+    "half missing": half_missing,
+    "shifted, stops without meaning": lambda char: "\ufffd" if char == "." else shifted(29)(char),
+    "shifted down, into controls": lambda char: chr(max(1, ord(char) - 29)),
+    "all private": lambda char: chr(0xE000 + ord(char)),
+    "all blanks": lambda char: " ",
+    "all one letter": lambda char: "x",
+}
+
+
+@pytest.mark.parametrize("name", BAD_MAPS)
+def test_lines_in_a_font_with_a_bad_map_are_read_from_the_picture(tmp_path, name):
+    page = blank()
+    write(page, SENTENCES[:3])
+    write_mapped(page, SENTENCES[3:7], 140, BAD_MAPS[name])
+    text = " ".join(read(page, tmp_path).markdown.split())
+    for sentence in SENTENCES[:7]:
+        assert sentence in text
+
+
+def test_a_page_with_a_misread_font_says_so(tmp_path):
+    page = blank()
+    write(page, SENTENCES[:3])
+    write_mapped(page, SENTENCES[3:7], 140, shifted(29))
+    assert "font_misread" in read(page, tmp_path).flags
+
+
+@pytest.mark.parametrize("fontname", ["helv", "tiro", "cour", "tibi", "hebo", "heit"])
+@pytest.mark.parametrize("size", [7, 11, 20])
+def test_a_good_font_is_never_replaced(tmp_path, fontname, size):
+    page = blank(720, 600)
+    write(page, SENTENCES, size=size, fontname=fontname)
+    result = read(page, tmp_path)
+    assert result.flags == []
+    for sentence in SENTENCES:
+        assert sentence in " ".join(result.markdown.split()).replace("*", "")
+
+
+def test_a_good_font_with_a_map_of_its_own_is_never_replaced(tmp_path):
+    page = blank()
+    write_mapped(page, SENTENCES, 40, honest)
+    assert read(page, tmp_path).flags == []
+
+
+def test_one_line_that_disagrees_does_not_condemn_a_font():
+    good, bad = Sample(SENTENCES[0], SENTENCES[0], 0.99), Sample(SENTENCES[1], "nothing of the kind here", 0.99)
+    assert verdict_of([bad]) is Verdict.UNKNOWN
+    assert verdict_of([bad, bad]) is Verdict.MISREAD
+    assert verdict_of([bad, good]) is not Verdict.MISREAD
+
+
+def test_what_the_recogniser_is_unsure_of_counts_for_nothing():
+    assert verdict_of([Sample(SENTENCES[0], "nothing of the kind here", 0.7)] * 3) is Verdict.UNKNOWN
+
+
+def test_letters_that_look_alike_are_no_swap():
+    samples = [Sample("IIIegal 1etters 0f 0ur 0wn", "illegal letters of our own", 0.99)] * 2
+    assert not has_swapped_letters(samples)
+    samples = [Sample("the ketter was sent ko the ketkle", "the better was sent bo the bebble", 0.99)] * 2
+    assert has_swapped_letters(samples)
+
+
+def span(text: str, box=(0, 0, 200, 12), direction=(1, 0), font="F") -> dict:
+    return {"text": text, "bbox": box, "dir": direction, "font": font}
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        span("short"),
+        span("x = a + b − c · d / (e − f)"),
+        span("שלום לכולם וברוכים הבאים לנמל"),
+        span(SENTENCES[0], direction=(0.8, 0.6)),
+    ],
+)
+def test_formulas_unknown_scripts_and_slanted_lines_are_no_samples(unfit):
+    assert best_samples([unfit], [unfit]) == []
+
+
+def test_a_line_that_another_crosses_is_no_sample():
+    one, other = span(SENTENCES[0]), span("DRAFT", box=(50, 2, 150, 30))
+    assert best_samples([one], [one, other]) == []
+    assert best_samples([one], [one]) == [one]
+
+
+def test_a_font_is_read_once_in_a_document():
+    book, asked = FontBook(), []
+
+    def look(span):
+        asked.append(span["text"])
+        return span["text"], 0.99
+
+    for _ in range(5):
+        book.check([span(SENTENCES[0]), span(SENTENCES[1], box=(0, 20, 200, 32))], look)
+    assert len(asked) == 1
