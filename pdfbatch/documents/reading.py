@@ -94,6 +94,8 @@ def _read_plainly(page: pymupdf.Page, number: int, sight: Sight) -> PageRead:
 
 
 def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.TextPage, dpi: int) -> PageRead:
+    if has_too_many_paths(page) and (lines := lines_of(blocks_of(textpage))):
+        return _read_plainly(page, number, Sight(lines))
     sight = _look(page, textpage, ocr)
     lines = sight.lines
     health = health_of(page, lines)
@@ -152,7 +154,7 @@ def _read_layer(page: pymupdf.Page, number: int, sight: Sight, health: Health) -
     pose = pose_of((line.pose, len(line.text)) for line in lines)
     view = UprightPage(page, pose, median_size(lines), sight.seen)
     more = sight.lines_read(view.matrix, pose.turn)
-    if health is Health.GOOD and len(lines) <= MOST_LINES and not has_too_many_paths(page):
+    if health is Health.GOOD and len(lines) <= MOST_LINES:
         elements = elements_of(regions_of(view, more))
         if not _faults(elements, layer):
             return _layer_read(page, number, view, elements, "text", sight, layer)

@@ -7,7 +7,7 @@ import pytest
 
 from pdfbatch.documents.reading import read_page
 from pdfbatch.documents.sight.fonts import FontBook, Sample, Verdict, best_samples, has_swapped_letters, verdict_of
-from pdfbatch.records import PageResult, ReadOptions
+from pdfbatch.records import PageResult
 from tests.documents.sight_pages import (
     SENTENCES,
     blank,
@@ -20,10 +20,11 @@ from tests.documents.sight_pages import (
     write,
     write_mapped,
 )
+from tests.pages import markdown_of
 
 
 def read(page: pymupdf.Page, tmp_path) -> PageResult:
-    return read_page(saved(page, tmp_path / "a.pdf"), 1, ReadOptions())
+    return read_page(saved(page, tmp_path / "a.pdf"), 1).page
 
 
 BAD_MAPS = {
@@ -45,7 +46,7 @@ def test_lines_in_a_font_with_a_bad_map_are_read_from_the_picture(tmp_path, name
     page = blank()
     write(page, SENTENCES[:3])
     write_mapped(page, SENTENCES[3:7], 140, BAD_MAPS[name])
-    text = " ".join(read(page, tmp_path).markdown.split())
+    text = " ".join(markdown_of(read(page, tmp_path)).split())
     for sentence in SENTENCES[:7]:
         assert sentence in text
 
@@ -65,7 +66,7 @@ def test_a_good_font_is_never_replaced(tmp_path, fontname, size):
     result = read(page, tmp_path)
     assert result.flags == []
     for sentence in SENTENCES:
-        assert sentence in " ".join(result.markdown.split()).replace("*", "")
+        assert sentence in " ".join(markdown_of(result).split()).replace("*", "")
 
 
 def test_a_good_font_with_a_map_of_its_own_is_never_replaced(tmp_path):

@@ -10,16 +10,17 @@ from pdfbatch.documents.reading import read_page
 from pdfbatch.documents.sight.ink_without_text import is_believed, regions_without_text, unexplained
 from pdfbatch.documents.sight.look import look_at
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, lines_of
-from pdfbatch.records import PageResult, ReadOptions
+from pdfbatch.records import PageResult
 from tests.documents.sight_pages import PAINTERS, SENTENCES, as_image, as_outlines, blank, saved, write
+from tests.pages import markdown_of
 
 
 def read(page: pymupdf.Page, tmp_path) -> PageResult:
-    return read_page(saved(page, tmp_path / "a.pdf"), 1, ReadOptions())
+    return read_page(saved(page, tmp_path / "a.pdf"), 1).page
 
 
 def flat(result: PageResult) -> str:
-    return " ".join(result.markdown.split())
+    return " ".join(markdown_of(result).split())
 
 
 def regions(page: pymupdf.Page) -> list[tuple[float, ...]]:

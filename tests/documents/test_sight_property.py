@@ -25,6 +25,7 @@ from tests.documents.sight_pages import (
     write,
     write_mapped,
 )
+from tests.pages import markdown_of
 
 WORDS = [
     "harbour",
@@ -98,8 +99,8 @@ def random_page(seed: int) -> tuple[pymupdf.Page, list[str], list[str]]:
 
 def faults_of(seed: int, tmp_path) -> list[str]:
     page, shown, hidden = random_page(seed)
-    result = read_page(saved(page, tmp_path / f"{seed}.pdf"), 1, ReadOptions(keep_headers=True))
-    text = bare(result.markdown)
+    result = read_page(saved(page, tmp_path / f"{seed}.pdf"), 1).page
+    text = bare(markdown_of(result, ReadOptions(keep_headers=True)))
     missing = [f"{seed} lacks {line!r}" for line in shown if not holds(text, line)]
     return missing + [f"{seed} has {line!r}" for line in hidden if holds(text, line)]
 
