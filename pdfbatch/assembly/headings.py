@@ -18,6 +18,8 @@ _WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SECTION_SIGN = re.compile(r"§+\s*\d")
 _SAME_SIZE = 0.3
 """Points."""
+_EVEN, _ROUGH = 0.03, 0.2
+"""Of a size: what a typesetter means and what a recogniser measures."""
 _TITLE_SIZE = 0.95
 """Times the title's size: smaller titles are headings."""
 _LONGEST = 120
@@ -153,15 +155,17 @@ def _with_sizes(elements: Sequence[Element], levels: Sequence[int]) -> list[int]
             votes[element.size][level] += 1
     known = {size: counts.most_common(1)[0][0] for size, counts in votes.items()}
     wanted = {element.size for element, level in zip(elements, levels, strict=True) if not level}
+    rough = any(element.source == "ocr" for element in elements)
     for size in sorted(wanted, reverse=True):
-        known[size] = _level_of_size(size, known)
+        known[size] = _level_of_size(size, known, _ROUGH if rough else _EVEN)
     return [level or known[element.size] for element, level in zip(elements, levels, strict=True)]
 
 
-def _level_of_size(size: float, known: dict[float, int]) -> int:
+def _level_of_size(size: float, known: dict[float, int], share: float) -> int:
+    """`share`: by how much of the larger one two sizes may differ and be the same."""
     if size <= 0:
         return 2
-    same = [one for one in known if abs(one - size) <= _SAME_SIZE]
+    same = [one for one in known if abs(one - size) <= max(_SAME_SIZE, share * max(one, size))]
     if same:
         return known[min(same, key=lambda one: abs(one - size))]
     larger = [one for one in known if one > size]
