@@ -24,6 +24,8 @@ ASIDES = frozenset({Label.WATERMARK, Label.LINE_NUMBERS})
 """What lies over or beside the text, and bounds neither body nor furniture."""
 ZONE = 0.17
 """Of the page's height or width: furniture lies wholly within so much of an edge."""
+_NAMED_ZONE = 0.22
+"""The same of what a reader called a header or footer."""
 NEAR = 4.0
 """Points by which one place may differ from page to page."""
 PAGES_BETWEEN = 4
@@ -167,19 +169,19 @@ def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
 def _candidates(page: Page) -> Iterator[tuple[Edge, int, str]]:
     width, height = size_of(page)
     for index, element in enumerate(page.elements):
-        edge = _edge_of(element.box, width, height)
+        edge = _edge_of(element.box, width, height, _NAMED_ZONE if element.label in RUNNING else ZONE)
         text = _key(element, height) if edge is not None and not is_hidden(element) else ""
         is_turned_number = edge in ("left", "right") and len(text) <= _SHORT
         if edge is not None and text and not is_turned_number:
             yield edge, index, text
 
 
-def _edge_of(box: Box, width: float, height: float) -> Edge | None:
+def _edge_of(box: Box, width: float, height: float, zone: float) -> Edge | None:
     """The edge whose zone it lies in: the sides for turned lines alone."""
     left, top, right, bottom = box
     if bottom - top > _TALL * (right - left):
-        return "left" if right <= ZONE * width else "right" if left >= (1 - ZONE) * width else None
-    return "top" if bottom <= ZONE * height else "bottom" if top >= (1 - ZONE) * height else None
+        return "left" if right <= zone * width else "right" if left >= (1 - zone) * width else None
+    return "top" if bottom <= zone * height else "bottom" if top >= (1 - zone) * height else None
 
 
 def _key(element: Element, height: float) -> str:
@@ -240,7 +242,7 @@ def _same_along(a: Place, b: Place) -> bool:
 
 
 def _at_places_of_their_own(pages: Sequence[Page], edge: Edge, sightings: list[_Sighting]) -> Iterator[_Sighting]:
-    """Those whose place, on the pages near, is not where other text stands."""
+    """Those whose place, on the pages near, is not where other text stands, or that a reader took for headers too."""
     least = 3 if len(pages) > 4 else 2
     chosen = {(sighting.page, sighting.order) for sighting in sightings}
     here: dict[int, set[int]] = defaultdict(set)
@@ -254,7 +256,8 @@ def _at_places_of_their_own(pages: Sequence[Page], edge: Edge, sightings: list[_
         crowd = _between(others.get(sighting.place.bin, []), sighting.page)
         is_ordinary = len(sighting.text) <= _LONGEST and not sighting.is_large
         common = is_ordinary or 2 * support >= min(len(pages), 2 * _WINDOW + 1)
-        if support >= least and 3 * crowd <= support and common:
+        alone = 3 * crowd <= support or sighting.label in RUNNING
+        if support >= least and alone and common:
             yield sighting
 
 

@@ -18,6 +18,7 @@ import pymupdf
 import pytest
 
 from pdfbatch.markdown.document import anchors
+from pdfbatch.records import DocumentElements
 from tests.dolphin import cards
 
 pytestmark = pytest.mark.slow
@@ -26,8 +27,6 @@ WHOLE = (cards.FRONT, cards.METHODS, cards.RESULTS, cards.WIDE)
 
 FRONT = """\
 <!-- page 1 -->
-
-Notes of the tide society
 
 # On the counting of waves
 
@@ -50,7 +49,10 @@ METHODS = """
 - one clock with a bell
 - two pens and a chair
 
-<table><tr><td colspan="2">Waves</td></tr><tr><td>dawn</td><td>41</td></tr></table>
+<table>
+<tr><td colspan="2">Waves</td></tr>
+<tr><td>dawn</td><td>41</td></tr>
+</table>
 
 The bell was heard across the mountain until it rained.
 
@@ -224,7 +226,8 @@ def test_what_loops_is_kept_up_to_the_loop_and_the_page_is_to_be_retried(
     assert markdown.count("round and on") == 1
     assert "home at last." in markdown, "the second try of a loop that can be left"
     assert "Nothing more was heard.\n\n<!-- page 2 -->" in markdown
-    flags = {e["text"][:8]: e["flags"] for e in json.loads((out / "loops.json").read_text())["pages"][0]["elements"]}
+    page = DocumentElements.model_validate_json((out / "loops.json").read_text()).pages[0]
+    flags = {element.text[:8]: element.flags for element in page.elements}
     assert flags["round an"] == ["looped", "retried"]
     assert flags["again we"] == ["retried"]
 
