@@ -7,13 +7,14 @@ each of them. Anything else that spans needs HTML: a number said twice would be 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 from pdfbatch.records import Span
 
 
-class Placed(Protocol):
-    """A cell at its place in a grid without gaps."""
+@dataclass
+class Placed:
+    """A cell at its place in the grid of rows and columns that some cell begins in."""
 
     row: int
     column: int

@@ -4,23 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from pdfbatch.markdown.flattening import Row, flattened
+from pdfbatch.markdown.flattening import Placed, Row, flattened
 from pdfbatch.markdown.inline import Place, inline, inline_html
 from pdfbatch.records import Cell, Span
-
-
-@dataclass
-class _Placed:
-    """A cell at its place in the grid of rows and columns that some cell begins in."""
-
-    row: int
-    column: int
-    rows: int
-    columns: int
-    header: bool
-    spans: list[Span]
 
 
 def table_markdown(cells: Sequence[Cell]) -> str:
@@ -37,11 +24,11 @@ def table_markdown(cells: Sequence[Cell]) -> str:
     return _html(placed, height)
 
 
-def _grid(cells: Iterable[Cell]) -> tuple[list[_Placed], int, int]:
+def _grid(cells: Iterable[Cell]) -> tuple[list[Placed], int, int]:
     ordered = sorted(cells, key=lambda cell: (cell.row, cell.column))
     rows, columns = sorted({cell.row for cell in ordered}), sorted({cell.column for cell in ordered})
-    covered: dict[tuple[int, int], _Placed] = {}
-    placed: list[_Placed] = []
+    covered: dict[tuple[int, int], Placed] = {}
+    placed: list[Placed] = []
     for cell in ordered:
         row, column = bisect_left(rows, cell.row), bisect_left(columns, cell.column)
         if (row, column) in covered:
@@ -50,12 +37,12 @@ def _grid(cells: Iterable[Cell]) -> tuple[list[_Placed], int, int]:
         height = bisect_left(rows, cell.row + cell.rows) - row
         width = bisect_left(columns, cell.column + cell.columns) - column
         width = next((free for free in range(1, width) if (row, column + free) in covered), width)
-        placed.append(_Placed(row, column, height, width, cell.header, list(cell.spans)))
+        placed.append(Placed(row, column, height, width, cell.header, list(cell.spans)))
         _cover(covered, placed[-1])
     return _filled(placed, covered, len(rows), len(columns)), len(rows), len(columns)
 
 
-def _cover(covered: dict[tuple[int, int], _Placed], cell: _Placed) -> None:
+def _cover(covered: dict[tuple[int, int], Placed], cell: Placed) -> None:
     for row in range(cell.row, cell.row + cell.rows):
         columns = range(cell.column, cell.column + cell.columns)
         if row > cell.row and any((row, column) in covered for column in columns):
@@ -64,13 +51,13 @@ def _cover(covered: dict[tuple[int, int], _Placed], cell: _Placed) -> None:
         covered.update(((row, column), cell) for column in columns)
 
 
-def _filled(placed: list[_Placed], covered: dict[tuple[int, int], _Placed], height: int, width: int) -> list[_Placed]:
+def _filled(placed: list[Placed], covered: dict[tuple[int, int], Placed], height: int, width: int) -> list[Placed]:
     """With an empty cell wherever none is, by row and column. It is a header where all others of its row are."""
     headers = [True] * height
     for cell in placed:
         headers[cell.row] &= cell.header
     gaps = [
-        _Placed(row, column, 1, 1, headers[row], [])
+        Placed(row, column, 1, 1, headers[row], [])
         for row in range(height)
         for column in range(width)
         if (row, column) not in covered
@@ -84,7 +71,7 @@ def _pipes(rows: Sequence[Row], width: int) -> str:
     return "\n".join([lines[0], "|" + "---|" * width, *lines[1:]])
 
 
-def _html(cells: Sequence[_Placed], height: int) -> str:
+def _html(cells: Sequence[Placed], height: int) -> str:
     rows = _by_row(cells, height)
     headers = _header_rows(rows)
     lines = ["<tr>" + "".join(map(_html_cell, row)) + "</tr>" for row in rows]
@@ -94,15 +81,15 @@ def _html(cells: Sequence[_Placed], height: int) -> str:
     return "\n".join(["<table>", "<thead>", *lines[:headers], "</thead>", *body, "</table>"])
 
 
-def _by_row(cells: Sequence[_Placed], height: int) -> list[list[_Placed]]:
+def _by_row(cells: Sequence[Placed], height: int) -> list[list[Placed]]:
     """The cells by the row that they begin in."""
-    rows: list[list[_Placed]] = [[] for _ in range(height)]
+    rows: list[list[Placed]] = [[] for _ in range(height)]
     for cell in cells:
         rows[cell.row].append(cell)
     return rows
 
 
-def _header_rows(rows: Sequence[Sequence[_Placed]]) -> int:
+def _header_rows(rows: Sequence[Sequence[Placed]]) -> int:
     """How many of the first rows hold nothing but headers, and none that reaches below them."""
     reach = whole = 0
     for count, row in enumerate(rows, start=1):
@@ -113,7 +100,7 @@ def _header_rows(rows: Sequence[Sequence[_Placed]]) -> int:
     return whole
 
 
-def _html_cell(cell: _Placed) -> str:
+def _html_cell(cell: Placed) -> str:
     name = "th" if cell.header else "td"
     spans = (f' rowspan="{cell.rows}"' if cell.rows > 1 else "") + (
         f' colspan="{cell.columns}"' if cell.columns > 1 else ""
