@@ -83,7 +83,9 @@ class _Writer:
             return self._link(pieces)
         around = _MARKS[level][0][0] if level in _MARKS else ">"
         inner = self._parts(pieces, level + 1, around, around)
-        opening, closing = _marks(level, before, inner[0].text[0], inner[-1].text[-1], after)
+        opening, closing = _tag(level), _tag(level, "/")
+        if level != _STRUCK or not any("~" in piece.text for piece in pieces):
+            opening, closing = _marks(level, before, inner[0].text[0], inner[-1].text[-1], after)
         return [Part(opening, Kind.MARKDOWN), *inner, Part(closing, Kind.MARKDOWN)]
 
     def _link(self, pieces: Sequence[Piece]) -> list[Part]:
@@ -150,7 +152,11 @@ def _marks(level: int, before: str, first: str, last: str, after: str) -> tuple[
         meets_another = sign in (before, after)
         if not meets_another and surely_opens(sign, before, first) and surely_closes(sign, last, after):
             return mark, mark
-    return f"<{_TAGS[level]}>", f"</{_TAGS[level]}>"
+    return _tag(level), _tag(level, "/")
+
+
+def _tag(level: int, end: str = "") -> str:
+    return f"<{end}{_TAGS[level]}>"
 
 
 def _html(pieces: Sequence[Piece], level: int) -> str:

@@ -13,6 +13,7 @@ _NUMBER = re.compile(r"(0|[1-9]\d{0,8})([.)])")
 _BULLET = re.compile("[-–—·*+•‣⁃∙◦\u25a0-\u25ff\u2756\u27a2\uf0a7\uf0b7\uf0d8]?")
 """Signs that say nothing but that an item begins, also of the fonts Symbol and Wingdings."""
 _BOX = re.compile(r"\[[ xX]\]")
+_DASHES = re.compile(r"(?:-\s*)+")
 _TASK = re.compile(r"\[[ xX]\](?=\s|$)")
 
 
@@ -81,5 +82,5 @@ def _may_begin(frame: _Frame, before: _Frame | None, is_nested: bool) -> bool:
 
 
 def _without_task(text: str) -> str:
-    """GFM would make a check box of it."""
-    return f"\\{text}" if _TASK.match(text) else text
+    """GFM would make a check box of it, and dashes alone would make a rule of the item."""
+    return f"\\{text}" if _TASK.match(text) or _DASHES.fullmatch(text) else text
