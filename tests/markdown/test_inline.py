@@ -49,7 +49,7 @@ def spans(*given: tuple[str, str]) -> list[Span]:
         ([("5*", ""), ("b", "bold")], "5*<b>b</b>"),
         ([("x *y", "bold")], r"**x \*y**"),
         ([("x _y", "italic")], r"_x \_y_"),
-        ([("x ~~y", "struck")], r"~~x \~\~y~~"),
+        ([("x ~~y", "struck")], "<s>x ~~y</s>"),
         ([("", "bold"), ("a", "")], "a"),
         ([(" ", "bold")], ""),
     ],
