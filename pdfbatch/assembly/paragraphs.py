@@ -11,6 +11,8 @@ from pdfbatch.records import Box, Element, Label, Page
 
 HALF = "half"
 """The flag of a paragraph that its reader saw cut off."""
+ONCE = "stands_once"
+"""The flag of what its reader called a header or footer and nothing repeats: it is kept, and no half of a paragraph."""
 _FLOWING = frozenset({Label.PARAGRAPH, Label.LIST_ITEM, Label.REFERENCE})
 _BETWEEN = frozenset(
     {
@@ -66,7 +68,7 @@ def with_paragraphs(pages: Sequence[Page]) -> list[Page]:
         is_first = True
         for element in page.elements:
             elements.append(element)
-            if element.dropped or element.label in _BETWEEN:
+            if element.dropped or element.label in _BETWEEN or ONCE in element.flags:
                 cut = cut and cut._replace(is_parted=True)
             elif element.label not in _FLOWING:
                 cut, is_first = None, False

@@ -140,7 +140,8 @@ class Page(Record):
     """How far the page in the PDF is turned clockwise to stand upright, degrees."""
     reason: Reason | None = None
     read_by: str = ""
-    """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, `dolphin`."""
+    """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, `dolphin`,
+    `mixed` (text layer, some elements by the model)."""
     score: float = Field(default=1.0, ge=0, le=1)
     """How far its text can be trusted."""
     flags: list[str] = []
@@ -159,6 +160,10 @@ class PageResult(Page):
     """What became of one page, as a reader tells it."""
 
     seconds: float = 0.0
+    tokens: int = 0
+    """That a model decoded for it."""
+    model_seconds: float = 0.0
+    """That the model computed for it: its share by tokens, as many pages are read at once."""
     detail: str = ""
     """For an unread page: one sentence for a person."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pdfbatch.documents.layout.flags import MATH, UNSETTLED
+from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.refine import Heard, Wanted, refined, wanted
@@ -111,3 +111,46 @@ def test_a_paragraph_that_the_model_sees_as_several_becomes_several() -> None:
 
 def test_the_figures_of_the_page_stay() -> None:
     assert refined(read_of(PAGE[:2]), ASKED[:1], {1: Heard("n", "whole")}).figures == {"page-0001-002.png": b"png"}
+
+
+def seen(text: str, *flags: str, label: Label = Label.PARAGRAPH) -> Element:
+    """Text that the layer lacks, as the OCR found it."""
+    return element(label, text, *flags, top=250).model_copy(update={"source": "ocr", "score": 0.9})
+
+
+def figure(*inside: Element) -> list[Element]:
+    return [element(Label.FIGURE, top=250).model_copy(update={"figure": "page-0001-002.png"}), *inside]
+
+
+def test_text_that_the_layer_lacks_is_asked_for() -> None:
+    assert wanted([PAGE[0], seen("Stamped in 1901")]) == [Wanted(1, "para", TEXT_PROMPT)]
+
+
+def test_a_figure_with_text_that_the_layer_lacks_is_asked_for_once() -> None:
+    inside = [seen("dawn", IN_FIGURE), seen("noon", IN_FIGURE)]
+    assert wanted([PAGE[0], *figure(*inside), PAGE[0]]) == [Wanted(1, "para", TEXT_PROMPT, (2, 3))]
+
+
+def test_a_figure_whose_text_is_in_the_layer_is_not_asked_for() -> None:
+    assert wanted(figure(element(Label.PARAGRAPH, "dawn", IN_FIGURE))) == []
+    assert wanted(figure(element(Label.PARAGRAPH, "dawn", IN_FIGURE), seen("noon", IN_FIGURE))) == []
+    assert wanted(figure()) == []
+    assert wanted([*figure(), seen("Below it")]) == [Wanted(1, "para", TEXT_PROMPT)]
+
+
+def test_what_the_model_read_in_a_figure_stands_for_what_the_ocr_did() -> None:
+    page = read_of([PAGE[0], *figure(seen("davvn", IN_FIGURE), seen("n00n", IN_FIGURE)), PAGE[0]])
+    asked = wanted(page.page.elements)
+    told = refined(page, asked, {1: Heard("dawn\n\nnoon", "whole")}).page
+    assert [each.text for each in told.elements] == ["Plain words.", "", "dawn", "noon", "Plain words."]
+    assert [each.source for each in told.elements] == ["layer", "layer", "dolphin", "dolphin", "layer"]
+    assert [each.flags for each in told.elements] == [[], [], [IN_FIGURE], [IN_FIGURE], []]
+    assert told.elements[1].figure == "page-0001-002.png"
+
+
+def test_where_the_model_fails_in_a_figure_the_ocr_s_word_stays() -> None:
+    page = read_of([PAGE[0], *figure(seen("dawn", IN_FIGURE))])
+    told = refined(page, wanted(page.page.elements), {1: Heard("dawn dawn dawn", "looped")}).page
+    assert [each.text for each in told.elements] == ["Plain words.", "", "dawn"]
+    assert [each.flags for each in told.elements] == [[], ["model_looped"], [IN_FIGURE]]
+    assert told.read_by == "text"
