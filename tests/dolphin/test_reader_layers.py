@@ -8,8 +8,10 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from pdfbatch.documents.ocr.scan import available
 from pdfbatch.engines.base import PageOrder
 from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, LAYOUT_PROMPT, TABLE_PROMPT
+from tests.documents import sight_pages as samples
 from tests.documents.sample_pages import text_pdf
 from tests.pages import markdown_of
 
@@ -91,3 +93,19 @@ def test_a_drain_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     assert any(ended), "what the model had begun is finished"
     assert sorted(page.number for page in pages) == [1, 2, 3, 4, 5, 6]
     assert {markdown_of(page) for page in pages} == {page_markdown()}
+
+
+@pytest.mark.skipif(not available(), reason="needs rapidocr and onnxruntime")
+@pytest.mark.parametrize(("said", "read_by"), [("It was read.", "mixed"), ("and on " * 900, "text")])
+def test_text_that_the_layer_lacks_is_read_by_the_model_or_as_the_ocr_found_it(
+    tmp_path: Path, said: str, read_by: str
+) -> None:
+    page = samples.blank()
+    samples.write(page, samples.SENTENCES[:4])
+    samples.as_outlines(page, samples.SENTENCES[4:7], 220)
+    pdf = Path(samples.saved(page, tmp_path / "a.pdf"))
+    [result] = read(Scripted(lambda *_: said), pdf, tmp_path, with_layers=True)
+    told = said if read_by == "mixed" else " ".join(samples.SENTENCES[4:7])
+    assert markdown_of(result) == f"{' '.join(samples.SENTENCES[:4])}\n\n{told}"
+    assert (result.read_by, result.reason) == (read_by, None)
+    assert result.tokens > 0 and result.model_seconds > 0
