@@ -30,6 +30,8 @@ far as its reader knows, or has the page's number."""
 _SMALL = 0.95
 """Times the size of the text, up to which it is set small."""
 _NUMBER_EDGE = 0.1
+_TALLEST = 1.6
+"""Times its width is the height of an ordinary page, at most."""
 _NUMBER_GAP = 8.0
 """Points between a lone page number and the text, at least."""
 _HEADER_LETTERS, _HEADER_WORDS = 60, 8
@@ -169,8 +171,9 @@ def _is_lone_number(element: Element, page: Page, edge: Edge) -> bool:
 
 
 def _distance(element: Element, page: Page, edge: Edge) -> float:
-    """From the edge to its middle, as part of the page's height."""
-    return place_of(element, page, edge).middle / max(size_of(page)[1], 1.0)
+    """From the edge to its middle, as part of the page's height, that of a long strip taken as an ordinary page's."""
+    width, height = size_of(page)
+    return place_of(element, page, edge).middle / max(min(height, _TALLEST * width), 1.0)
 
 
 def _stands_apart(page: Page, edge: Edge, index: int, outside: list[int]) -> bool:

@@ -18,6 +18,11 @@ _WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SECTION_SIGN = re.compile(r"§+\s*\d")
 _SAME_SIZE = 0.3
 """Points."""
+_EVEN, _ROUGH = 0.03, 0.2
+"""Of a size: what a typesetter means and what a recogniser measures."""
+_COMMON, _FEW = 2, 6
+"""Of more headings than `_FEW` a size is in common use that `_COMMON` of them have."""
+_DEEPEST_BY_SIZE = 5
 _TITLE_SIZE = 0.95
 """Times the title's size: smaller titles are headings."""
 _LONGEST = 120
@@ -146,26 +151,39 @@ def _names_the_title(outline: _Outline, elements: Sequence[Element]) -> bool:
 
 
 def _with_sizes(elements: Sequence[Element], levels: Sequence[int]) -> list[int]:
-    """Levels for the headings that have none: that of their size, or one below the next larger size."""
-    votes: dict[float, Counter[int]] = defaultdict(Counter)
-    for element, level in zip(elements, levels, strict=True):
-        if level and element.label != Label.TITLE and element.size > 0:
-            votes[element.size][level] += 1
-    known = {size: counts.most_common(1)[0][0] for size, counts in votes.items()}
-    wanted = {element.size for element, level in zip(elements, levels, strict=True) if not level}
-    for size in sorted(wanted, reverse=True):
-        known[size] = _level_of_size(size, known)
-    return [level or known[element.size] for element, level in zip(elements, levels, strict=True)]
+    """Levels for the headings that have none: that of their size, or one below the next larger size in common use."""
+    share = _ROUGH if any(element.source == "ocr" for element in elements) else _EVEN
+    sized = [
+        (element.size, level)
+        for element, level in zip(elements, levels, strict=True)
+        if element.label != Label.TITLE and element.size > 0
+    ]
+    known = _levels_of_sizes(sized, share)
+    return [level or known.get(element.size, 2) for element, level in zip(elements, levels, strict=True)]
 
 
-def _level_of_size(size: float, known: dict[float, int]) -> int:
-    if size <= 0:
-        return 2
-    same = [one for one in known if abs(one - size) <= _SAME_SIZE]
-    if same:
-        return known[min(same, key=lambda one: abs(one - size))]
-    larger = [one for one in known if one > size]
-    return min(known[min(larger)] + 1, DEEPEST) if larger else 2
+def _levels_of_sizes(sized: Sequence[tuple[float, int]], share: float) -> dict[float, int]:
+    """The level of each size of a heading. Sizes that differ by no more than `share` are one, and one that is hardly
+    used, as on a cover, has the level of the next size."""
+    groups: list[list[tuple[float, int]]] = []
+    for size, level in sorted(sized, reverse=True):
+        if groups and groups[-1][0][0] - size <= max(_SAME_SIZE, share * groups[-1][0][0]):
+            groups[-1].append((size, level))
+        else:
+            groups.append([(size, level)])
+    least = _COMMON if len(sized) > _FEW else 1
+    common = [group for group in groups if len(group) >= least or any(level for _, level in group)] or groups
+    by_group: dict[float, int] = {}
+    for group in common:
+        votes = Counter(level for _, level in group if level)
+        below = min(max(by_group.values(), default=1) + 1, _DEEPEST_BY_SIZE)
+        by_group[group[0][0]] = votes.most_common(1)[0][0] if votes else below
+    sizes = list(by_group)
+    return {
+        size: by_group[min(sizes, key=lambda one, size=group[0][0]: abs(one - size))]  # type: ignore[misc]
+        for group in groups
+        for size, _ in group
+    }
 
 
 def _replaced(pages: Sequence[Page], changed: dict[_Place, Element]) -> list[Page]:

@@ -24,6 +24,8 @@ ASIDES = frozenset({Label.WATERMARK, Label.LINE_NUMBERS})
 """What lies over or beside the text, and bounds neither body nor furniture."""
 ZONE = 0.17
 """Of the page's height or width: furniture lies wholly within so much of an edge."""
+_NAMED_ZONE = 0.22
+"""The same of what a reader called a header or footer."""
 NEAR = 4.0
 """Points by which one place may differ from page to page."""
 PAGES_BETWEEN = 4
@@ -83,9 +85,11 @@ class _Sighting(NamedTuple):
     """The number it begins with, and the one it ends with, if it may be the page's."""
     size: float
     label: Label
+    is_large: bool
+    """Set like a heading: it takes more pages to call it furniture."""
 
 
-def _sighting(page: int, order: int, place: Place, element: Element, key: str) -> _Sighting:
+def _sighting(page: int, order: int, place: Place, element: Element, key: str, is_large: bool) -> _Sighting:
     text = compared(element.text)
     numbers = numbers_of(text) if len(text) <= _LONGEST else []
     counts: list[int] = []
@@ -93,7 +97,7 @@ def _sighting(page: int, order: int, place: Place, element: Element, key: str) -
         counts = [
             value for pattern in (_FIRST, _LAST) if (found := pattern.search(text)) for value in numbers_of(found[0])
         ]
-    return _Sighting(page, order, place, text, key, numbers, counts, element.size, element.label)
+    return _Sighting(page, order, place, text, key, numbers, counts, element.size, element.label, is_large)
 
 
 def place_of(element: Element, page: Page, edge: Edge) -> Place:
@@ -137,13 +141,15 @@ def is_hidden(element: Element) -> bool:
 def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
     """For each page the elements that repeat outside its body, by index, with the edge they stand at.
 
-    Text of `largest` points or more is a heading and never repeats in this sense.
+    Text of `largest` points or more is set like a heading: to repeat, half of the pages near must show the very same.
     """
     found: list[dict[int, Edge]] = [{} for _ in pages]
     groups: dict[tuple[Edge, str], list[_Sighting]] = defaultdict(list)
     for number, page in enumerate(pages):
-        for edge, index, text in _candidates(page, largest):
-            sighting = _sighting(number, index, place_of(page.elements[index], page, edge), page.elements[index], text)
+        for edge, index, text in _candidates(page):
+            element = page.elements[index]
+            is_large = 0 < largest <= element.size and bool(text.strip("# "))
+            sighting = _sighting(number, index, place_of(element, page, edge), element, text, is_large)
             groups[edge, text].append(sighting)
             if sighting.counts and text != "#":
                 groups[edge, "#"].append(sighting)
@@ -160,23 +166,22 @@ def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
     return found
 
 
-def _candidates(page: Page, largest: float) -> Iterator[tuple[Edge, int, str]]:
+def _candidates(page: Page) -> Iterator[tuple[Edge, int, str]]:
     width, height = size_of(page)
     for index, element in enumerate(page.elements):
-        edge = _edge_of(element.box, width, height)
+        edge = _edge_of(element.box, width, height, _NAMED_ZONE if element.label in RUNNING else ZONE)
         text = _key(element, height) if edge is not None and not is_hidden(element) else ""
-        is_large = 0 < largest <= element.size and text.strip("# ")
         is_turned_number = edge in ("left", "right") and len(text) <= _SHORT
-        if edge is not None and text and not is_large and not is_turned_number:
+        if edge is not None and text and not is_turned_number:
             yield edge, index, text
 
 
-def _edge_of(box: Box, width: float, height: float) -> Edge | None:
+def _edge_of(box: Box, width: float, height: float, zone: float) -> Edge | None:
     """The edge whose zone it lies in: the sides for turned lines alone."""
     left, top, right, bottom = box
     if bottom - top > _TALL * (right - left):
-        return "left" if right <= ZONE * width else "right" if left >= (1 - ZONE) * width else None
-    return "top" if bottom <= ZONE * height else "bottom" if top >= (1 - ZONE) * height else None
+        return "left" if right <= zone * width else "right" if left >= (1 - zone) * width else None
+    return "top" if bottom <= zone * height else "bottom" if top >= (1 - zone) * height else None
 
 
 def _key(element: Element, height: float) -> str:
@@ -210,6 +215,8 @@ def _agree(one: _Sighting, other: _Sighting, gap: int) -> bool:
     a, b = one.place, other.place
     if abs(a.middle - b.middle) > NEAR or not _same_along(a, b):
         return False
+    if one.is_large or other.is_large:
+        return one.text == other.text
     if one.text == other.text or {one.label, other.label} <= RUNNING:
         return True
     is_said = {one.label, other.label} & _HEADINGS or ends_sentence(one.text)
@@ -235,7 +242,7 @@ def _same_along(a: Place, b: Place) -> bool:
 
 
 def _at_places_of_their_own(pages: Sequence[Page], edge: Edge, sightings: list[_Sighting]) -> Iterator[_Sighting]:
-    """Those whose place, on the pages near, is not where other text stands."""
+    """Those whose place, on the pages near, is not where other text stands, or that a reader took for headers too."""
     least = 3 if len(pages) > 4 else 2
     chosen = {(sighting.page, sighting.order) for sighting in sightings}
     here: dict[int, set[int]] = defaultdict(set)
@@ -247,8 +254,10 @@ def _at_places_of_their_own(pages: Sequence[Page], edge: Edge, sightings: list[_
     for sighting in sightings:
         support = _between(shown[sighting.place.bin], sighting.page)
         crowd = _between(others.get(sighting.place.bin, []), sighting.page)
-        common = len(sighting.text) <= _LONGEST or 2 * support >= min(len(pages), 2 * _WINDOW + 1)
-        if support >= least and 3 * crowd <= support and common:
+        is_ordinary = len(sighting.text) <= _LONGEST and not sighting.is_large
+        common = is_ordinary or 2 * support >= min(len(pages), 2 * _WINDOW + 1)
+        alone = 3 * crowd <= support or sighting.label in RUNNING
+        if support >= least and alone and common:
             yield sighting
 
 

@@ -110,6 +110,8 @@ def run_slice(
     run = SliceRun(Job(frozen, worker_id, source, output, engine, children, heartbeat_seconds(output), now), stop)
     with on_signals(stop, run.kill_children), views.Progress(run.heartbeat, stderr):
         mark = run.run()
+    if run.checkpoints and (outdated := sorted(run.checkpoints.outdated)):
+        say(f"read again from their first page, because an earlier version had begun them: {views.some(outdated)}")
     code = exit_code(mark)
     if mark.detail:
         say(mark.detail)

@@ -28,6 +28,7 @@ from pdfbatch.records.page import (
     Picture,
     Source,
     Span,
+    Text,
     plain_text,
 )
 from pdfbatch.records.run import (
@@ -94,6 +95,7 @@ __all__ = [
     "SourceDocument",
     "Span",
     "Stamp",
+    "Text",
     "WorkerState",
     "boot_of",
     "elements_key",

@@ -5,15 +5,27 @@ The names follow docling-core's DoclingDocument 1.10 where it has one, so that a
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pdfbatch.records.base import Reason, Record
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in points of the upright page; y grows downwards."""
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def _storable(text: str) -> str:
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Lone surrogates, which no file can hold, become U+FFFD."""
 
 
 class Label(StrEnum):
@@ -45,7 +57,7 @@ beside its pages."""
 class Span(Record):
     """Text in one style. `\\n` is a line break that the page shows and that means something (an address, a cell)."""
 
-    text: str
+    text: Text
     bold: bool = False
     italic: bool = False
     mono: bool = False
@@ -56,7 +68,7 @@ class Span(Record):
     """A subscript."""
     math: bool = False
     """`text` is LaTeX, without delimiters."""
-    link: str = ""
+    link: Text = ""
     """The URI it leads to."""
 
 
@@ -164,7 +176,7 @@ class PageResult(Page):
     """That a model decoded for it."""
     model_seconds: float = 0.0
     """That the model computed for it: its share by tokens, as many pages are read at once."""
-    detail: str = ""
+    detail: Text = ""
     """For an unread page: one sentence for a person."""
 
 

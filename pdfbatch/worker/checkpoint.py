@@ -20,18 +20,24 @@ class Checkpoints:
         self._store = store
         self._keys = keys
         self._runs = [keys] if before is None else [before, keys]
+        self.outdated: set[str] = set()
+        """Keys of documents of which an earlier version of pdfbatch had read pages, in a shape of its own."""
         self._found: dict[str, list[str]] = defaultdict(list)
         for run in self._runs:
             for entry in store.list(run.checkpoints):
                 self._found[entry.key.rsplit("/", 1)[0] + "/"].append(entry.key)
 
     def load(self, document: SourceDocument) -> list[PageResult]:
-        """Pages of this very version of the PDF that need not be read again; unread ones get another chance."""
+        """Pages of this very version of the PDF that need not be read again; unread ones get another chance, and so do
+        those that an earlier version of pdfbatch read."""
         pages: dict[int, PageResult] = {}
         for key in self._keys_of(document):
             try:
                 saved = Checkpoint.model_validate_json(self._store.get(key))
-            except (NotFound, ValidationError):
+            except NotFound:
+                continue
+            except ValidationError:
+                self.outdated.add(document.key)
                 continue
             if saved.key == document.key and saved.etag == document.etag:
                 pages.update({page.number: page for page in saved.pages if page.reason is None})

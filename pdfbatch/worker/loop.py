@@ -76,6 +76,7 @@ class SliceRun:
         self._state: WorkerState = "starting"
         self._started = self._stamp()
         self._pipeline: Pipeline | None = None
+        self.checkpoints: Checkpoints | None = None
         self._children: Children | None = None
         self._past: list[Life] = []
         self._notice: str | None = None
@@ -181,7 +182,8 @@ class SliceRun:
             return
         job = self._job
         before = RunKeys(job.manifest.follows) if job.manifest.follows else None
-        places = Places(job.source, job.output, Checkpoints(job.output, self._keys, before), scratch)
+        self.checkpoints = Checkpoints(job.output, self._keys, before)
+        places = Places(job.source, job.output, self.checkpoints, scratch)
         options = job.manifest.options
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
         with (

@@ -224,8 +224,8 @@ class Pipeline:
             return
         work.outline = verdict.outline
         work.take_up(verdict.pages, resumed)
-        for page in work.results.values():
-            self._page_done(page, work.share_of_a_page, True)
+        for number in work.results:
+            self._page_done(work.results.bare(number), work.share_of_a_page, True)
         if work.waiting:
             self._ready.append(work)
         else:
@@ -302,7 +302,7 @@ class Pipeline:
         return failure.reason is Reason.CRASHED or (failure.reason in PLAINER_HELPS and attempt < PLAINEST)
 
     def _page_read(self, work: Work, page: PageResult) -> None:
-        work.results[page.number] = page
+        work.results.add(page)
         self._page_done(page, work.share_of_a_page, False)
         if work.is_read:
             self._publish(work)

@@ -11,6 +11,7 @@ from pdfbatch.records import Heading, Outcome, PageResult, Reason, SourceDocumen
 from pdfbatch.runs.progress import weight
 from pdfbatch.runs.savings import use_of
 from pdfbatch.runs.scores import by_tenth, doubtful
+from pdfbatch.worker.pages import Pages
 
 PLAINEST = 2
 """The attempt from which on nothing gets plainer, see engines/base.py."""
@@ -39,7 +40,7 @@ class Work:
     outline: Sequence[Heading] = ()
     waiting: deque[int] = field(default_factory=deque)
     running: set[int] = field(default_factory=set)
-    results: dict[int, PageResult] = field(default_factory=dict)
+    results: Pages = field(default_factory=Pages)
     saved: set[int] = field(default_factory=set)
     """Pages that are in a checkpoint."""
     tries: Counter[int] = field(default_factory=Counter)
@@ -66,7 +67,9 @@ class Work:
     def take_up(self, pages: int, resumed: Iterable[PageResult]) -> int:
         """Sets the pages to read, less those taken from a checkpoint; how many were taken."""
         self.pages = pages
-        self.results = {page.number: page for page in resumed if page.number <= pages}
+        for page in resumed:
+            if page.number <= pages:
+                self.results.add(page)
         self.saved = set(self.results)
         self.waiting = deque(n for n in range(1, pages + 1) if n not in self.results)
         return len(self.results)
@@ -115,16 +118,18 @@ class Work:
 
     def unsaved(self) -> list[PageResult]:
         """Read pages that no checkpoint holds yet, in order."""
-        return [self.results[n] for n in sorted(self.results.keys() - self.saved) if self.results[n].reason is None]
+        return [
+            self.results.whole(n) for n in self.results if n not in self.saved and self.results.bare(n).reason is None
+        ]
 
     def in_order(self) -> list[PageResult]:
-        return [self.results[n] for n in range(1, self.pages + 1)]
+        return [self.results.whole(n) for n in range(1, self.pages + 1)]
 
     def outcome(self, made_by: MadeBy, seconds: float, at: str) -> Outcome:
         """What the pages add up to: nothing read is `failed`, something unread `partial`, for the commonest reason."""
-        pages = self.in_order()
+        pages = [self.results.bare(n) for n in range(1, self.pages + 1)]
         bad = [(page.number, page.reason) for page in pages if page.reason is not None]
-        kind = "ok" if not bad else "failed" if all(page.reason and not page.elements for page in pages) else "partial"
+        kind = "ok" if not bad else "partial" if any(map(self._is_readable, pages)) else "failed"
         return Outcome(
             key=self.key,
             outcome=kind,
@@ -146,6 +151,10 @@ class Work:
             at=at,
             detail=next((page.detail for page in pages if page.detail), ""),
         )
+
+    def _is_readable(self, page: PageResult) -> bool:
+        """Whether there is something of a page to publish."""
+        return page.reason is None or self.results.has_elements(page.number)
 
     def failed(self, failure: Failure, made_by: MadeBy, seconds: float, at: str) -> Outcome:
         """The outcome of a document that could not even be opened, fetched or published."""

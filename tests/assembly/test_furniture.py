@@ -92,7 +92,7 @@ TEXT: dict[str, Callable[[int], Sequence[Element]]] = {
     "another sum on each page": lambda n: [at(800, f"{(n * 7919) % 1000}", left=260)],
     "what each page says in other words": lambda n: [at(40, said(n, 7)[:50])],
     "a section heading far between": lambda n: [at(72, "Exercises", Label.HEADING)][: n in (2, 9)],
-    "large type": lambda n: [at(40, "The winter", size=20)],
+    "large type on a page here and there": lambda n: [at(40, "The winter", size=20)][: n in (3, 5, 9)],
     "a heading on each page": lambda n: [at(72, f"Section {n}", Label.HEADING)],
     "a numbered heading on each page": lambda n: [at(72, f"{n} {said(n)[:12]}", Label.HEADING)],
     "a numbered item on each page": lambda n: [at(72, f"{n}. {said(n)[:12]}")],
@@ -103,6 +103,11 @@ TEXT: dict[str, Callable[[int], Sequence[Element]]] = {
     "a field beside its value": lambda n: [at(40, "Tenant"), at(40, said(n)[:12], left=300)],
     "a numbered sentence": lambda n: [at(40, f"{n} boats lie at the pier in the winter.")],
 }
+
+
+def test_a_name_in_large_type_that_every_page_shows_is_a_header() -> None:
+    told = reasons(pages_with(12, lambda n: [at(40, "THE WINTER", size=20)]))
+    assert {reason for *_, reason in told} == {"repeated"} and len(told) == 12
 
 
 @pytest.mark.parametrize("name", TEXT)

@@ -26,3 +26,23 @@ def test_blanks_are_single_and_none_stand_at_the_ends():
 
 def test_a_heading_needs_no_bold():
     assert plain_spans([Piece("A", bold=True), Piece(" b", italic=True)]) == [Span(text="A b")]
+
+
+def test_punctuation_is_bold_only_between_what_is():
+    pieces = [Piece("F("), Piece("x", bold=True), Piece(", {"), Piece("W"), Piece("})")]
+    assert spans_of(pieces) == [Span(text="F("), Span(text="x", bold=True), Span(text=", {W})")]
+
+
+def test_a_comma_beside_a_superscript_is_not_raised():
+    pieces = [Piece("Zhang"), Piece("2", raised=True), Piece(", Melissa")]
+    assert spans_of(pieces) == [Span(text="Zhang"), Span(text="2", raised=True), Span(text=", Melissa")]
+    assert spans_of([Piece("Shen"), Piece("1", raised=True), Piece(", ")])[-1] == Span(text=",")
+
+
+def test_the_full_stop_behind_an_address_is_no_part_of_it():
+    uri = "https://a.example"
+    assert spans_of([Piece("See "), Piece(f"{uri}.", link=uri)]) == [
+        Span(text="See "),
+        Span(text=uri, link=uri),
+        Span(text="."),
+    ]

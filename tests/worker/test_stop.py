@@ -16,6 +16,8 @@ from tests.samples.many import long_pdf, many_pdfs
 from tests.worker.page_tasks import pages_read
 
 PAGES = 76
+LONGER = 300
+"""Pages enough for another process to start meanwhile, on a busy machine."""
 OWN_PIDS = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
 
@@ -103,7 +105,7 @@ def test_the_echo_of_a_signal_is_not_a_second_one(pdfs: Path, out: Path) -> None
 
 
 def test_a_twin_of_a_living_worker_is_refused(pdfs: Path, out: Path) -> None:
-    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    pdf = long_pdf(pdfs / "long.pdf", LONGER)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 3)
     twin = subprocess.run(
@@ -113,7 +115,7 @@ def test_a_twin_of_a_living_worker_is_refused(pdfs: Path, out: Path) -> None:
     )
     assert "is already at work here" in twin.stderr
     assert process.wait(60) == 0
-    assert len(pages_read(pdf)) == PAGES
+    assert len(pages_read(pdf)) == LONGER
 
 
 def test_of_two_that_start_at_once_one_is_refused_and_nothing_is_done_twice(pdfs: Path, out: Path) -> None:
@@ -126,7 +128,7 @@ def test_of_two_that_start_at_once_one_is_refused_and_nothing_is_done_twice(pdfs
 def test_a_twin_in_another_container_is_refused_though_both_have_the_same_pid(pdfs: Path, out: Path) -> None:
     if os.geteuid() != 0 or subprocess.run([*OWN_PIDS, "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("needs the right to make a pid namespace")
-    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    pdf = long_pdf(pdfs / "long.pdf", LONGER)
     command = [*OWN_PIDS, sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), "note_slowly"]
     with subprocess.Popen(command) as first:
         wait_for_pages(pdf, 1)
@@ -134,7 +136,7 @@ def test_a_twin_in_another_container_is_refused_though_both_have_the_same_pid(pd
         assert twin.returncode == 1
         assert "is already at work here" in twin.stderr
         assert first.wait(60) == 0
-    assert sorted(pages_read(pdf)) == list(range(1, PAGES + 1))
+    assert sorted(pages_read(pdf)) == list(range(1, LONGER + 1))
 
 
 def test_a_frozen_twin_is_a_twin_however_long_it_was_silent(pdfs: Path, out: Path) -> None:
@@ -177,6 +179,22 @@ def test_a_pdf_that_changed_since_its_checkpoint_is_read_anew(pdfs: Path, out: P
     long_pdf(pdf, PAGES - 1)
     assert start(pdfs, out, "note_slowly").wait(60) == 0
     assert len(pages_read(pdf)) >= 40 + PAGES - 1
+    assert verify(open_store(str(out))).sound
+
+
+def test_pages_that_an_earlier_version_read_are_read_again(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 40)
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    for saved in out.glob(".pdfbatch/*/checkpoints/*/*.json"):
+        told = json.loads(saved.read_text())
+        pages = [{"number": page["number"], "markdown": "of old", "head": "", "tail": ""} for page in told["pages"]]
+        saved.write_text(json.dumps({"key": told["key"], "etag": told["etag"], "pages": pages}))
+    assert start(pdfs, out, "note_slowly").wait(60) == 0
+    assert len(pages_read(pdf)) >= 40 + PAGES
+    assert "of old" not in (out / "long.md").read_text()
     assert verify(open_store(str(out))).sound
 
 

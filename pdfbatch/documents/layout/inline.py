@@ -8,22 +8,22 @@ from collections.abc import Iterable, Iterator
 from pdfbatch.documents.textlayer.lines import Piece
 from pdfbatch.records import Span
 
+_STOPS = ".,;:)"
+"""Marks behind an address, which its link often covers too."""
+
 
 def spans_of(pieces: Iterable[Piece]) -> list[Span]:
     """The pieces with their styles, neighbours of one style as one span, blanks single and none at the ends.
 
-    A piece without letters or digits has the style of its neighbour: it makes no difference there.
+    What holds no letter or digit is bold or slanted as what stands on both sides of it: it makes no difference there.
     """
-    runs: list[tuple[Piece, bool]] = []
-    for piece in pieces:
-        says = any(map(str.isalnum, piece.text))
-        if runs and (not says or not runs[-1][1] or _style(runs[-1][0]) == _style(piece)):
-            last, last_says = runs[-1]
-            style = last if last_says or not says else piece
-            runs[-1] = (style._replace(text=last.text + piece.text), last_says or says)
+    joined: list[Piece] = []
+    for piece in _bridged(list(pieces)):
+        if joined and _style(joined[-1]) == _style(piece):
+            joined[-1] = piece._replace(text=joined[-1].text + piece.text)
         else:
-            runs.append((piece, says))
-    return list(_spans(piece for piece, _ in runs))
+            joined.append(piece)
+    return list(_spans(joined))
 
 
 def plain_spans(pieces: Iterable[Piece]) -> list[Span]:
@@ -33,6 +33,23 @@ def plain_spans(pieces: Iterable[Piece]) -> list[Span]:
 
 def _style(piece: Piece) -> Piece:
     return piece._replace(text="", mono=False)
+
+
+def _bridged(pieces: list[Piece]) -> Iterator[Piece]:
+    """The pieces, those that say nothing in the weight and slant that their neighbours share, else in none."""
+    telling = [number for number, piece in enumerate(pieces) if _says(piece)]
+    for number, piece in enumerate(pieces):
+        if _says(piece):
+            yield piece
+            continue
+        before = pieces[max((one for one in telling if one < number), default=number)]
+        after = pieces[min((one for one in telling if one > number), default=number)]
+        shared = before[1:3] == after[1:3]
+        yield piece._replace(bold=shared and before.bold, italic=shared and before.italic)
+
+
+def _says(piece: Piece) -> bool:
+    return any(map(str.isalnum, piece.text))
 
 
 def _spans(pieces: Iterable[Piece]) -> Iterator[Span]:
@@ -45,6 +62,11 @@ def _spans(pieces: Iterable[Piece]) -> Iterator[Span]:
             continue
         if held is not None:
             yield held
+        if piece.link and text != piece.link and text.rstrip(_STOPS) == piece.link:
+            stop = text[len(piece.link) :]
+            yield Span(text=piece.link, bold=piece.bold, italic=piece.italic, link=piece.link)
+            held = Span(text=stop, bold=piece.bold, italic=piece.italic)
+            continue
         held = Span(
             text=text,
             bold=piece.bold,
