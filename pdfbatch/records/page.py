@@ -172,6 +172,8 @@ class PageResult(Page):
     """What became of one page, as a reader tells it."""
 
     seconds: float = 0.0
+    model_elements: int = 0
+    """That a model read, of a page that was read by something else."""
     tokens: int = 0
     """That a model decoded for it."""
     model_seconds: float = 0.0

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.records import ModelUse, PageResult
 
-WHOLE, MIXED, BLANK = "dolphin", "mixed", "blank"
+WHOLE, BLANK = "dolphin", "blank"
 """As in `PageResult.read_by`."""
 
 
@@ -30,7 +30,7 @@ def use_of(pages: Iterable[PageResult]) -> ModelUse:
     """What the model did for some pages."""
     return total(
         ModelUse(
-            elements=sum(element.source == "dolphin" for element in page.elements) if page.read_by == MIXED else 0,
+            elements=page.model_elements,
             tokens=page.tokens,
             whole_tokens=page.tokens if page.read_by == WHOLE else 0,
             seconds=page.model_seconds,

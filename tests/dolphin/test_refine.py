@@ -70,7 +70,7 @@ def test_what_the_model_said_stands_where_the_layer_s_text_stood() -> None:
     assert [each.source for each in page.elements] == ["layer", "dolphin", "dolphin", "dolphin", "layer"]
     assert [each.box for each in page.elements] == [each.box for each in PAGE]
     assert {each.size for each in page.elements} == {9.5}
-    assert page.read_by == "mixed"
+    assert (page.read_by, page.model_elements) == ("mixed", 3)
 
 
 @pytest.mark.parametrize(

@@ -5,23 +5,17 @@ from __future__ import annotations
 import pytest
 
 from pdfbatch.documents.sandbox.children import Failure
-from pdfbatch.records import Element, Label, ModelUse, PageResult, Reason, SourceDocument
+from pdfbatch.records import ModelUse, PageResult, Reason, SourceDocument
 from pdfbatch.runs.savings import Savings, savings, total, use_of
 from pdfbatch.worker.tally import Tally
 from pdfbatch.worker.work import MadeBy, Work
 
 
-def element(source: str) -> Element:
-    return Element(label=Label.FORMULA, box=(0, 0, 9, 9), source=source)  # type: ignore[arg-type]
-
-
 PAGES = [
-    PageResult(number=1, read_by="dolphin", tokens=800, model_seconds=4.0, elements=[element("dolphin")] * 9),
-    PageResult(
-        number=2, read_by="mixed", tokens=100, model_seconds=0.5, elements=[*map(element, ("layer", "dolphin"))]
-    ),
-    PageResult(number=3, read_by="text", elements=[element("layer")]),
-    PageResult(number=4, read_by="text", tokens=60, model_seconds=0.3, elements=[element("layer")]),
+    PageResult(number=1, read_by="dolphin", tokens=800, model_seconds=4.0),
+    PageResult(number=2, read_by="mixed", model_elements=1, tokens=100, model_seconds=0.5),
+    PageResult(number=3, read_by="text"),
+    PageResult(number=4, read_by="text", tokens=60, model_seconds=0.3),
     PageResult(number=5, read_by="blank"),
 ]
 USE = ModelUse(elements=1, tokens=960, whole_tokens=800, seconds=4.8)

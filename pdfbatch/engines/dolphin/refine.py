@@ -78,8 +78,9 @@ def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard])
         if place not in gone
         for one in told.get(place, [element])
     ]
-    is_mixed = any(element.source == "dolphin" for element in elements)
-    update = {"elements": elements, "read_by": READ_BY if is_mixed else read.page.read_by}
+    by_model = sum(element.source == "dolphin" for element in elements)
+    read_by = READ_BY if by_model else read.page.read_by
+    update = {"elements": elements, "read_by": read_by, "model_elements": by_model}
     return read._replace(page=read.page.model_copy(update=update))
 
 
