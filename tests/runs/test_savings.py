@@ -10,7 +10,6 @@ from pdfbatch.runs.savings import Savings, savings, total, use_of
 from pdfbatch.worker.tally import Tally
 from pdfbatch.worker.work import MadeBy, Work
 
-
 PAGES = [
     PageResult(number=1, read_by="dolphin", tokens=800, model_seconds=4.0),
     PageResult(number=2, read_by="mixed", model_elements=1, tokens=100, model_seconds=0.5),
