@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from pdfbatch.engines import has_gpu
 from pdfbatch.records import CURRENT_RUN_KEY, DoneMark, Heartbeat, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.store import open_store
@@ -69,6 +70,17 @@ def test_when_all_is_done_a_rerun_has_nothing_to_do(pdfs: Path, out: Path) -> No
     again = pdfbatch("local-run", pdfs, out, "--engine", "null", "--json")
     assert again.returncode == 0
     assert json.loads(again.stdout)["documents"]["skipped"] == 3
+
+
+@pytest.mark.skipif(has_gpu(), reason="there is a GPU here")
+def test_auto_without_a_gpu_says_so_once_and_reads_by_the_cpu(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "pdfs").mkdir()
+    (tmp_path / "pdfs" / "page.pdf").write_bytes(odd.text_page())
+    for again in (False, True):
+        ended = pdfbatch("local-run", tmp_path / "pdfs", out, "--engine", "auto", "--json")
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stderr.count("no GPU here") == 1
+        assert again or json.loads(ended.stdout)["engine"] == "cpu"
 
 
 def test_the_cpu_engine_reads_text_and_reports_no_progress_on_stdout(tmp_path: Path, out: Path) -> None:

@@ -9,10 +9,11 @@ from rich.console import Console
 
 from pdfbatch import views
 from pdfbatch.errors import StoreError
-from pdfbatch.records import Manifest, RunKeys, SourceDocument
+from pdfbatch.records import Manifest, ModelUse, RunKeys, SourceDocument
 from pdfbatch.runs.past import PastRun, PastRuns
 from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, read_status
 from pdfbatch.runs.report import Report, Retried, Spent, Waste
+from pdfbatch.runs.savings import Savings
 from pdfbatch.store import Entry
 from pdfbatch.store.local import LocalStore
 from tests.runs.fleets import RUN, Story, fleet, minute
@@ -273,7 +274,12 @@ REPORT = Report(
     model="",
     state="done",
     documents=DocumentCounts(total=4000, done=4000, ok=3990, partial=4, failed=6),
-    pages=PageCounts(read=72000, failed=12, read_by={"dolphin": 54000, "text": 18000}),
+    pages=PageCounts(
+        read=72000,
+        failed=12,
+        read_by={"dolphin": 54000, "text": 17000, "mixed": 1000},
+        model_use=ModelUse(elements=2500),
+    ),
     reasons={"encrypted": 6, "timeout": 4},
     began="2026-01-01T12:00:00Z",
     ended="2026-01-01T20:30:00Z",
@@ -287,6 +293,7 @@ REPORT = Report(
     dollars_per_1000_pages=0.1125,
     worst_dollars=50.4,
     saved_dollars=13.2,
+    spared=Savings(share=0.24, model_seconds=31325.0, dollars=1.74),
     waste=Waste(
         boot=Spent(hours=0.5, dollars=0.1), interruptions=Spent(hours=0.1, dollars=0.02), idle=Spent(dollars=0.0)
     ),
@@ -295,8 +302,10 @@ TOLD = """\
 Run 20260101T120000.000Z-abcd: done
 documents  4,000 of 4,000: 3,990 ok, 4 partial, 6 failed, 0 skipped
 pages      72,000 read, 12 unread
-read by    dolphin 54000, text layer 18000; 25 % of the pages did not need the
-           model
+read by    dolphin 54,000, text layer 17,000, text layer and model 1,000 (2,500
+           elements by the model); 24 % of the pages did not need the model
+spared     about 24 % of the model's work, 8:42:05 of its time, $1.74, against
+           reading all pages by it
 failures   encrypted 6, timeout 4
 time       8:30:00, from 2026-01-01 12:00 UTC to 2026-01-01 20:30 UTC
 instances  7 instances for 5 workers, 2 interrupted: 40.50 hours, 1,778 pages an

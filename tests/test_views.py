@@ -9,6 +9,7 @@ from pdfbatch import views
 from pdfbatch.errors import UsageError
 from pdfbatch.records import Counts, Heartbeat, Outcome, Reason
 from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, WorkerStatus
+from pdfbatch.runs.savings import Savings
 from pdfbatch.runs.verify import Verdict
 
 BEAT = Heartbeat(
@@ -145,13 +146,34 @@ def test_durations_are_read_at_a_glance(seconds: float | None, shown: str) -> No
         ("dolphin", {"dolphin": 9, "blank": 1}, "dolphin 9, blank 1"),
         ("auto", {"text": 7, "blank": 1, "dolphin": 2}, "text layer 7, blank 1, dolphin 2; 80 % of the pages did not"),
         ("auto", {"dolphin": 2}, "dolphin 2"),
+        (
+            "auto",
+            {"text": 5000, "mixed": 3000, "dolphin": 2000},
+            "text layer 5,000, text layer and model 3,000 (7 elements by the model), dolphin 2,000; 50 % of the pages",
+        ),
+        ("auto", {"mixed": 2}, "text layer and model 2 (7 elements by the model)"),
     ],
 )
 def test_the_closing_table_tells_who_read_the_pages_and_what_that_saved(
     engine: str, read_by: dict[str, int], told: str
 ) -> None:
-    shown = views.readers(read_by, engine)
+    shown = views.readers(read_by, engine, elements=7)
     assert shown.startswith(told) and ("need the model" in shown) == ("%" in told)
+
+
+@pytest.mark.parametrize(
+    ("saved", "shown"),
+    [
+        (None, "not known: no page was read by the model as a whole"),
+        (Savings(share=0.623, model_seconds=3725.0), "about 62 % of the model's work, 1:02:05 of its time, against"),
+        (
+            Savings(share=0.5, model_seconds=60.0, dollars=0.0042),
+            "about 50 % of the model's work, 1:00 of its time, $0.004, against reading all pages by it",
+        ),
+    ],
+)
+def test_what_text_layers_saved_is_told_as_an_estimate(saved: Savings | None, shown: str) -> None:
+    assert views.spared(saved).startswith(shown)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from pdfbatch.assembly.comparing import compared, ends_sentence, has_letters, page_number_of, without_numbers
 from pdfbatch.assembly.headings import is_heading
+from pdfbatch.assembly.paragraphs import ONCE
 from pdfbatch.assembly.repeats import NEAR, RUNNING, ZONE, Edge, is_hidden, outside_body, place_of, repeated, size_of
 from pdfbatch.assembly.sizes import HEADING_SIZE, body_size
 from pdfbatch.records import Element, Label, Page, ReadOptions
@@ -190,9 +191,10 @@ def _decided(element: Element, found: _Found, size: float, options: ReadOptions)
         large = label == Label.PAGE_HEADER and 0 < HEADING_SIZE * size <= element.size and has_letters(element.text)
         label = Label.HEADING if large else Label.PARAGRAPH
     dropped = _dropped(element, reason, options)
+    flags = [*element.flags, ONCE] if label != element.label and edge is None else element.flags
     if (dropped, label, level) == (element.dropped, element.label, element.level):
         return element
-    return element.model_copy(update={"dropped": dropped, "label": label, "level": level})
+    return element.model_copy(update={"dropped": dropped, "label": label, "level": level, "flags": flags})
 
 
 def _dropped(element: Element, reason: str, options: ReadOptions) -> str:

@@ -11,6 +11,8 @@ from pdfbatch.records import Box, Element, Label, Page
 
 HALF = "half"
 """The flag of a paragraph that its reader saw cut off."""
+ONCE = "stands_once"
+"""The flag of what its reader called a header or footer and nothing repeats: it is kept, and no half of a paragraph."""
 _FLOWING = frozenset({Label.PARAGRAPH, Label.LIST_ITEM, Label.REFERENCE})
 _BETWEEN = frozenset(
     {
@@ -54,7 +56,7 @@ def with_paragraphs(pages: Sequence[Page]) -> list[Page]:
 
     What goes on is not parted from what it goes on with by a heading, a formula or a list, but by a column, a page, or
     what floats. A paragraph that goes on with a list item becomes one. No other element of its kind stands between:
-    text in a figure is moved before the first half or behind the second.
+    text in a figure, and what stands once at a page's edge, is moved before the first half or behind the second.
     """
     cut: _Cut | None = None
     assembled: list[list[Element]] = []
@@ -70,7 +72,7 @@ def with_paragraphs(pages: Sequence[Page]) -> list[Page]:
                 cut = cut and cut._replace(is_parted=True)
             elif element.label not in _FLOWING:
                 cut, is_first = None, False
-            elif _lies_in(pictures, element.box):
+            elif ONCE in element.flags or _lies_in(pictures, element.box):
                 cut = _with_label(cut, number, element)
             elif element.text.strip():
                 if cut is not None and _goes_on(cut, element, number) and _can_move(cut, number):

@@ -62,9 +62,12 @@ def local_run(
 
 def pinned(engine: str, model: str) -> Engine:
     """The engine that a person named, or the one for this machine."""
-    from pdfbatch.engines import default_engine, engine_named
+    from pdfbatch.engines import engine_for, engine_named, has_gpu
 
-    return engine_named(engine or default_engine(), model, config.default_model(os.environ))
+    reads = engine_for(engine, model, has_gpu())
+    if engine and reads != engine:
+        say(f"no GPU here: --engine {engine} reads by the CPU alone; --model M runs the model without one, slowly")
+    return engine_named(reads, model, config.default_model(os.environ))
 
 
 def run_slice(

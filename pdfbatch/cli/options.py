@@ -15,8 +15,8 @@ EngineName = Annotated[
     typer.Option(
         "--engine",
         metavar="cpu|dolphin|auto|null",
-        help="What reads the pages. dolphin: the model, best on a GPU. auto: the model where there is no healthy text "
-        "layer. null: a dry run.",
+        help="What reads the pages. dolphin: the model, best on a GPU. auto: text layers, and the model for what they "
+        "lack or have not right. null: a dry run.",
         show_default="dolphin with a GPU and torch, else cpu",
     ),
 ]
@@ -25,8 +25,8 @@ FleetEngineName = Annotated[
     typer.Option(
         "--engine",
         metavar="cpu|dolphin|auto|null",
-        help="What reads the pages. dolphin: the model. auto: the model where no text layer is healthy. cpu: text "
-        "layers and OCR, for instances without a GPU. null: a dry run.",
+        help="What reads the pages. dolphin: the model. auto: text layers, and the model for what they lack or have "
+        "not right: cheaper. cpu: text layers and OCR, for instances without a GPU. null: a dry run.",
     ),
 ]
 RetryEngineName = Annotated[

@@ -21,7 +21,7 @@ from pdfbatch.documents.pdf.path_guard import has_too_many_paths
 from pdfbatch.documents.pdf.raster import TooLarge
 from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.pdf.upright import UprightPage, pose_of
-from pdfbatch.documents.sight.sight import Sight, complete, look_for_hidden
+from pdfbatch.documents.sight.sight import MISREAD, UNREAD, Sight, complete, look_for_hidden
 from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
 from pdfbatch.documents.textlayer.repairs import repaired
@@ -42,6 +42,9 @@ def warm() -> None:
 
 def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> PageRead:
     """Page `number` (from 1) of the PDF at `path`. Every failure becomes the result's reason; prints nothing.
+
+    Without `ocr` a page whose layer is not to be trusted ends with `needs_ocr`, for somebody else to read it; what a
+    good layer merely lacks, as text in a figure, is read all the same.
 
     `attempt` from 1 on: text without the layout model, pictures at half the resolution; from 2 on no pictures, and the
     page is never drawn.
@@ -96,7 +99,7 @@ def _read_plainly(page: pymupdf.Page, number: int, sight: Sight) -> PageRead:
 def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.TextPage, dpi: int) -> PageRead:
     if has_too_many_paths(page) and (lines := lines_of(blocks_of(textpage))):
         return _read_plainly(page, number, Sight(lines))
-    sight = _look(page, textpage, ocr)
+    sight = _look(page, textpage)
     lines = sight.lines
     health = health_of(page, lines)
     if health is Health.BLANK:
@@ -107,12 +110,14 @@ def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.Te
         return _read_picture(page, number, sight if health is Health.DOUBTFUL else Sight(), dpi)
     if health is Health.GOOD and sight.look:
         sight = complete(page, sight)
+    if not ocr and {MISREAD, UNREAD}.intersection(sight.flags):
+        return _needs_ocr(number)
     return _read_layer(page, number, sight, health)
 
 
-def _look(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool) -> Sight:
+def _look(page: pymupdf.Page, textpage: pymupdf.TextPage) -> Sight:
     try:
-        return look_for_hidden(page, textpage, ocr)
+        return look_for_hidden(page, textpage)
     except TooLarge:  # health.py and the OCR know what to do with such
         return Sight(lines_of(blocks_of(textpage)))
 

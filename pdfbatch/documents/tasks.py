@@ -13,6 +13,13 @@ def judge_file(path: str) -> Judgement:
     return judge(path)
 
 
+def sample_layers(path: str) -> tuple[int, int]:
+    """Looks at some pages of a local file: how many have a text layer worth reading, of how many."""
+    from pdfbatch.documents.layer_sample import sample_layers
+
+    return sample_layers(path)
+
+
 def read_page(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:  # noqa: ARG001
     """Reads one page (from 1) of a local PDF by its text layer or, where that is not healthy, by OCR. `attempt` is that
     of the order, see engines/base.py."""

@@ -9,16 +9,26 @@ from pdfbatch.engines.dolphin import AutoEngine, DolphinEngine
 from pdfbatch.engines.null import NullEngine
 from pdfbatch.errors import UsageError
 
-__all__ = ["ENGINES", "Engine", "default_engine", "engine_named"]
+__all__ = ["ENGINES", "Engine", "engine_for", "engine_named", "has_gpu"]
 
 _WITH_MODEL: dict[str, type[DolphinEngine]] = {"dolphin": DolphinEngine, "auto": AutoEngine}
 _WITHOUT_MODEL: dict[str, type[CpuEngine] | type[NullEngine]] = {"cpu": CpuEngine, "null": NullEngine}
 ENGINES = (*_WITHOUT_MODEL, *_WITH_MODEL)
 
 
-def default_engine() -> str:
-    """The model where there is an NVIDIA GPU and torch to use it, else `cpu`."""
-    return "dolphin" if Path("/dev/nvidiactl").exists() and importlib.util.find_spec("torch") else "cpu"
+def has_gpu() -> bool:
+    """Whether there is an NVIDIA GPU, and torch to use it. Loads nothing."""
+    return Path("/dev/nvidiactl").exists() and importlib.util.find_spec("torch") is not None
+
+
+def engine_for(asked: str, model: str, gpu: bool) -> str:
+    """The engine that reads where `asked` was asked for, "" if none was. Pure.
+
+    Without a GPU `auto` reads by the CPU alone, unless somebody names the `model` that it is to run all the same.
+    """
+    if not asked:
+        return "dolphin" if gpu else "cpu"
+    return "cpu" if asked == "auto" and not gpu and not model else asked
 
 
 def engine_named(name: str, model: str = "", default_model: str = "") -> Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.fleet import names as tags
 from pdfbatch.fleet import pricing
 from pdfbatch.fleet.userdata import render, values_of
-from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Plan, Range, Work
+from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Plan, Range, Work
 from pdfbatch.records import FleetRecord, Manifest
 from pdfbatch.runs.begin import Remaining, followed
 from pdfbatch.runs.progress import timestamp
@@ -57,7 +58,7 @@ def decide(
         UsageError: so little money or time that nothing would be done.
     """
     documents = rest.documents[: request.limit]
-    pages, pace = pricing.pages_left(work), _pace(request, account, measured)
+    pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, len(documents), account)
     workers, notes = _workers(request, len(documents), suggested, account)
     options = pricing.machines(account, request.instance_types)
@@ -125,6 +126,7 @@ def decide(
         price=price,
         price_ceiling=ceiling,
         cost=pricing.cost_of(hours, price, workers, max_hours) if options else None,
+        alternative=_alternative(request, account, work, pages, price, workers) if options else None,
         max_hours=max_hours,
         worst_cost=workers * ceiling * max_hours,
         deadline=expiry - DRAIN_BEFORE_EXPIRY,
@@ -250,13 +252,29 @@ def _max_hours(request: LaunchRequest, workers: int, ceiling: float, expected: R
     return round(hours - 0.005, 2)
 
 
-def _pace(request: LaunchRequest, account: Account, measured: Pace | None) -> Pace:
+def _alternative(
+    request: LaunchRequest, account: Account, work: Work, pages: Range | None, price: Range, workers: int
+) -> Alternative | None:
+    """What the other of `dolphin` and `auto` would cost with the same workers, in as long as it takes."""
+    other = {"dolphin": "auto", "auto": "dolphin"}.get(request.engine)
+    if other is None or work.layer_share is None:
+        return None
+    pace = _estimated(replace(request, engine=other), account, work.layer_share)
+    cost = pricing.cost_of(pricing.hours_of(pages, pace, workers), price, workers, float("inf"))
+    return Alternative(engine=other, cost=cost) if cost else None
+
+
+def _pace(request: LaunchRequest, account: Account, work: Work, measured: Pace | None) -> Pace:
     if request.pages_per_second is not None:
         return Pace(low=request.pages_per_second, high=request.pages_per_second, source="as you said")
     if measured is not None:
         return measured
+    return _estimated(request, account, work.layer_share)
+
+
+def _estimated(request: LaunchRequest, account: Account, layer_share: float | None) -> Pace:
     guesses = [
-        pricing.estimated_pace(request.engine, account.gpus[kind], account.vcpus[kind])
+        pricing.estimated_pace(request.engine, account.gpus[kind], account.vcpus[kind], layer_share)
         for kind in request.instance_types
     ]
     return Pace(

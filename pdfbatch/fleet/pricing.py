@@ -40,6 +40,13 @@ CPU_PAGES_PER_SECOND = (0.2, 0.9)
 """Of one vCPU: scans at the low end, text layers at the high end (README, Measured; two vCPUs are one core)."""
 
 
+LAYER_PAGES_PER_SECOND = (0.45, 0.9)
+"""Text layers by one vCPU; half of what was measured at the low end."""
+ELEMENTS_WORK = 0.15
+"""Of the model's work on a whole page: what the elements of a page with a text layer take, on average; a guess, as most
+pages have neither a formula nor a table to be read."""
+
+
 class Machine(NamedTuple):
     kind: str
     zone: str
@@ -79,17 +86,29 @@ def pages_left(work: Work) -> Range | None:
     )
 
 
-def estimated_pace(engine: str, gpu: str, vcpus: int) -> Pace:
-    """What a worker should do where nothing was measured."""
+def estimated_pace(engine: str, gpu: str, vcpus: int, layer_share: float | None = None) -> Pace:
+    """What a worker should do where nothing was measured. `layer_share`: pages with a healthy text layer, 0 to 1."""
     if engine in ("dolphin", "auto"):
         speed = DOLPHIN_SPEED.get(gpu, 1.0)
         like = "" if gpu in DOLPHIN_SPEED else " like a T4"
         low, high = (speed * end for end in DOLPHIN_PAGES_PER_SECOND)
-        if engine == "auto":
+        if engine == "auto" and layer_share is None:
             high = max(high, vcpus * CPU_PAGES_PER_SECOND[1])
+        elif engine == "auto" and layer_share is not None:
+            low, high = auto_pace(low, high, vcpus, layer_share)
+            like += f", {100 * layer_share:.0f} % of the sampled pages with a good text layer"
         return Pace(low=low, high=high, source=f"an estimate for a {gpu or 'GPU'}{like}, not measured")
     low, high = (vcpus * end for end in CPU_PAGES_PER_SECOND)
     return Pace(low=low, high=high, source=f"an estimate for {vcpus} vCPUs, not measured")
+
+
+def auto_pace(low: float, high: float, vcpus: int, layer_share: float) -> tuple[float, float]:
+    """Pages a second of `auto`, where the model alone reads `low` to `high`: the model and the CPU work at once, so
+    whichever has the more to do decides."""
+    of_model = 1 - layer_share * (1 - ELEMENTS_WORK)
+    of_cpu = max(layer_share, 1e-9)
+    slow, fast = LAYER_PAGES_PER_SECOND
+    return min(low / of_model, vcpus * slow / of_cpu), min(high / of_model, vcpus * fast / of_cpu)
 
 
 def hours_of(pages: Range | None, pace: Pace, workers: int) -> Range | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pdfbatch.documents.judgement import Judgement
 from pdfbatch.documents.sandbox.children import Children
-from pdfbatch.documents.tasks import judge_file
+from pdfbatch.documents.tasks import judge_file, sample_layers
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet.values import Work
 from pdfbatch.records import SourceDocument
@@ -31,7 +31,8 @@ def look(source: Store, documents: Sequence[SourceDocument], in_input: int, proc
     """Counts the pages of a random few; the same few each time, so that a plan does not change by itself."""
     few = [document for document in documents if document.size <= MOST_BYTES]
     few = random.Random(len(few)).sample(few, min(DOCUMENTS, len(few)))
-    counted = _pages(source, few, processes)
+    looked = _look_at(source, few, processes)
+    counted = [pages for pages, _ in looked]
     spread = statistics.stdev(counted) / len(counted) ** 0.5 if len(counted) > 1 else 0.0
     return Work(
         documents=in_input,
@@ -39,12 +40,18 @@ def look(source: Store, documents: Sequence[SourceDocument], in_input: int, proc
         bytes_left=sum(document.size for document in documents),
         sampled=len(counted),
         pages_each=statistics.fmean(counted) if counted else None,
+        layers_looked_at=sum(layers for _, (_, layers) in looked),
+        layers_healthy=sum(healthy for _, (healthy, _) in looked),
         pages_each_error=spread * (1 - len(counted) / len(documents)) ** 0.5 if documents else 0.0,
     )
 
 
-def _pages(source: Store, few: Sequence[SourceDocument], processes: int) -> list[int]:
-    """Pages of those that could be fetched; 0 of one that cannot be opened: it will be a failure and take no time."""
+_Looked = tuple[int, tuple[int, int]]
+"""Pages of a document, and how many of them that were looked at have a healthy text layer, of how many."""
+
+
+def _look_at(source: Store, few: Sequence[SourceDocument], processes: int) -> list[_Looked]:
+    """Of those that could be fetched; 0 of one that cannot be opened: it will be a failure and take no time."""
     if not few:
         return []
     with tempfile.TemporaryDirectory(prefix="pdfbatch-plan-") as folder, ThreadPoolExecutor(_THREADS) as threads:
@@ -56,7 +63,8 @@ def _pages(source: Store, few: Sequence[SourceDocument], processes: int) -> list
         ]
         with Children(processes, _MEMORY_MIB) as children:
             judged = [children.submit(SECONDS, judge_file, str(path)) for path in fetched]
-            return [_count(each) for each in judged]
+            layers = [children.submit(SECONDS, sample_layers, str(path)) for path in fetched]
+            return [(_count(each), _layers(layer)) for each, layer in zip(judged, layers, strict=True)]
 
 
 def _fetched(source: Store, document: SourceDocument, target: Path) -> Path | None:
@@ -72,3 +80,10 @@ def _count(judged: Future[Judgement]) -> int:
     except Exception:  # a child that died or ran late: this document tells nothing
         return 0
     return verdict.pages if verdict.reason is None else 0
+
+
+def _layers(looked: Future[tuple[int, int]]) -> tuple[int, int]:
+    try:
+        return looked.result()
+    except Exception:  # as above
+        return 0, 0

@@ -102,6 +102,15 @@ class Work(BaseModel):
     """Pages of a document, on average over the sample; None: nothing could be counted."""
     pages_each_error: float = 0.0
     """Standard error of that average."""
+    layers_looked_at: int = 0
+    """Pages of the sample whose text layer was looked at."""
+    layers_healthy: int = 0
+    """Those that have a good one, or are blank."""
+
+    @property
+    def layer_share(self) -> float | None:
+        """Of the pages, 0 to 1; None: not known."""
+        return self.layers_healthy / self.layers_looked_at if self.layers_looked_at else None
 
 
 class Zone(BaseModel):
@@ -205,6 +214,14 @@ class Pace(BaseModel):
     """Where it comes from, for people: "measured in run …", "an estimate, not measured", "as you said"."""
 
 
+class Alternative(BaseModel):
+    """The same work by another engine: an estimate, never measured."""
+
+    model_config = ConfigDict(frozen=True)
+    engine: str
+    cost: Range
+
+
 class Plan(BaseModel):
     """What a launch will do, and what that will take; the very value that `launch` carries out."""
 
@@ -236,6 +253,8 @@ class Plan(BaseModel):
     """Dollars an hour of one instance, all in, that AWS never exceeds; 0.0: no price is known."""
     cost: Range | None
     """At today's prices."""
+    alternative: Alternative | None = None
+    """`auto` for `dolphin` and the other way round; None where the sample tells nothing of text layers."""
     max_hours: float
     worst_cost: float
     """The hard cap: workers × price ceiling × hours."""

@@ -152,7 +152,8 @@ class Page(Record):
     """How far the page in the PDF is turned clockwise to stand upright, degrees."""
     reason: Reason | None = None
     read_by: str = ""
-    """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, `dolphin`."""
+    """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, `dolphin`,
+    `mixed` (text layer, some elements by the model)."""
     score: float = Field(default=1.0, ge=0, le=1)
     """How far its text can be trusted."""
     flags: list[str] = []
@@ -171,6 +172,12 @@ class PageResult(Page):
     """What became of one page, as a reader tells it."""
 
     seconds: float = 0.0
+    model_elements: int = 0
+    """That a model read, of a page that was read by something else."""
+    tokens: int = 0
+    """That a model decoded for it."""
+    model_seconds: float = 0.0
+    """That the model computed for it: its share by tokens, as many pages are read at once."""
     detail: Text = ""
     """For an unread page: one sentence for a person."""
 

@@ -93,6 +93,19 @@ class DoubtfulPage(NamedTuple):
     score: float
 
 
+class ModelUse(Record):
+    """What a model did for some pages."""
+
+    elements: int = 0
+    """That it read on pages of the text layer."""
+    tokens: int = 0
+    """That it decoded, in all."""
+    whole_tokens: int = 0
+    """Of these, for pages that it read whole."""
+    seconds: float = 0.0
+    """That it computed."""
+
+
 class Outcome(Record):
     """One ledger line: what became of one document."""
 
@@ -104,6 +117,7 @@ class Outcome(Record):
     flagged_pages: list[tuple[int, str]] = []
     read_by: dict[str, int] = {}
     """Pages by what read them, as in `PageResult.read_by`."""
+    model_use: ModelUse = ModelUse()
     scores: dict[str, int] = {}
     """Read pages by score, cut to a tenth."""
     doubtful: list[DoubtfulPage] = []
@@ -148,6 +162,7 @@ class Counts(Record):
     """Pages that this process tried itself."""
     read_by: dict[str, int] = {}
     """Pages by what read them, as in `PageResult.read_by`."""
+    model_use: ModelUse = ModelUse()
     scores: dict[str, int] = {}
     """Read pages by score, as in `Outcome.scores`."""
     doubtful: list[DoubtfulPage] = []

@@ -18,12 +18,14 @@ from pdfbatch.records import (
     Heartbeat,
     Machine,
     Manifest,
+    ModelUse,
     Record,
     RunKeys,
     boot_of,
 )
 from pdfbatch.runs import stays
 from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.savings import total
 from pdfbatch.runs.scores import worst
 from pdfbatch.runs.signs import age_seconds, has_ended, is_alive, moment
 from pdfbatch.runs.stays import History
@@ -55,6 +57,7 @@ class PageCounts(BaseModel):
     here: int | None = None
     """That the last process of each slice tried itself, in the run's `seconds`; `read` has those of all processes."""
     read_by: dict[str, int] = {}
+    model_use: ModelUse = ModelUse()
     scores: dict[str, int] = {}
     """Of pages of whole documents, by score cut to a tenth."""
     doubtful: list[DoubtfulPage] = []
@@ -199,6 +202,7 @@ def summarise(
             resumed=sum(count.pages_resumed for count in counts),
             here=sum(count.pages_here for count in counts),
             read_by=dict(read_by.most_common()),
+            model_use=total(count.model_use for count in counts),
             scores=dict(sorted(scores.items())),
             doubtful=worst(page for count in counts for page in count.doubtful),
         ),

@@ -28,6 +28,7 @@ from pdfbatch.runs.progress import (
     summarise,
     timestamp,
 )
+from pdfbatch.runs.savings import Savings, savings
 from pdfbatch.runs.signs import STALE_SECONDS, moment
 from pdfbatch.runs.stays import History, Stay
 from pdfbatch.store import Store
@@ -111,6 +112,8 @@ class Report(BaseModel):
     worst_dollars: float | None = None
     saved_dollars: float | None = None
     """What the same hours would have cost more on demand; None where an on-demand price is not known."""
+    spared: Savings | None = None
+    """What it saved that not all was read by the model, an estimate; None where no page was read whole."""
     waste: Waste | None = None
     """None on machines of one's own."""
     stopped: list[str] = []
@@ -165,6 +168,7 @@ def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | N
         dollars_per_1000_pages=_per_1000_pages(status),
         worst_dollars=status.worst_dollars,
         saved_dollars=_saved([stay for one in had for stay in one.stays], fleet) if fleet else None,
+        spared=_spared(status, hours),
         waste=_waste(had, fleet, now) if fleet else None,
         stopped=[f"worker {worker.id}: {worker.detail}" for worker in status.workers if worker.detail],
         retried=_retried(frozen, finals) if finals is not None else None,
@@ -233,6 +237,11 @@ def _saved(had: Sequence[Stay], fleet: FleetRecord) -> float | None:
 
 def _end(past: Iterable[History], fleet: FleetRecord | None, now: datetime) -> datetime | None:
     return end_of(past, fleet, now) if fleet else last_sign(past)
+
+
+def _spared(status: RunStatus, hours: float) -> Savings | None:
+    an_hour = status.dollars / hours if status.dollars is not None and hours else None
+    return savings(status.pages.read_by, status.pages.model_use, an_hour)
 
 
 def _pace(status: RunStatus, hours: float) -> float | None:

@@ -5,7 +5,7 @@ from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_scre
 from pdfbatch.views.runs import runs_screen
 from pdfbatch.views.status import status_screen
 from pdfbatch.views.watch import watch
-from pdfbatch.views.words import as_json, duration, error_json, error_text, money, plural, readers, some, tally
+from pdfbatch.views.words import as_json, duration, error_json, error_text, money, plural, readers, some, spared, tally
 
 __all__ = [
     "Progress",
@@ -22,6 +22,7 @@ __all__ = [
     "report_screen",
     "runs_screen",
     "some",
+    "spared",
     "status_screen",
     "tally",
     "verdict_screen",

@@ -12,7 +12,7 @@ from pdfbatch.fleet.down import Ended, Remains
 from pdfbatch.fleet.inventory import Inventory, RunThere
 from pdfbatch.fleet.logs import Line
 from pdfbatch.fleet.userdata import LIMIT
-from pdfbatch.fleet.values import Launched, Plan, Range, Zone
+from pdfbatch.fleet.values import Alternative, Launched, Plan, Range, Work, Zone
 from pdfbatch.views.words import money, plural
 
 _MIB = 2**20
@@ -38,6 +38,8 @@ def plan_screen(plan: Plan) -> RenderableType:
     money_lines = _facts()
     money_lines.add_row("time", Text(_time(plan), style="bold"))
     money_lines.add_row("cost", Text(_cost(plan), style="bold"))
+    if plan.alternative is not None:
+        money_lines.add_row("or", Text(_alternative(plan.alternative, plan.work)))
     money_lines.add_row("hard cap", Text(_hard_cap(plan), style="bold"))
     for note in plan.notes:
         money_lines.add_row(Text("note", style="yellow"), Text(note))
@@ -128,6 +130,14 @@ def _cost(plan: Plan) -> str:
         return "not known"
     price = f"{_dollars(plan.price)} per instance-hour, incl. EBS and IPv4"
     return f"{money(plan.cost.low)} to {money(plan.cost.high)}, at {price}"
+
+
+def _alternative(other: Alternative, work: Work) -> str:
+    told = f"about {money(other.cost.low)} to {money(other.cost.high)} with --engine {other.engine}"
+    if other.engine == "auto":
+        told += " (suggested)"
+    sampled = f"{work.layers_healthy} of {work.layers_looked_at} sampled pages have a good text layer"
+    return f"{told}; an estimate: {sampled}"
 
 
 def _dollars(price: Range) -> str:

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from pdfbatch.records import Heartbeat, Outcome, RunKeys, output_key
 from pdfbatch.runs.progress import RunStatus
+from pdfbatch.runs.savings import savings
 from pdfbatch.runs.verify import Verdict
-from pdfbatch.views.words import SHOWN_KEYS, duration, plural, readers, reasons, scores, some
+from pdfbatch.views.words import SHOWN_KEYS, duration, plural, readers, reasons, scores, some, spared
 
 _PLAIN_SECONDS = 5.0
 
@@ -114,7 +115,9 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
     facts.add_column(overflow="fold")
     facts.add_row("pages", Text(figures))
     if pages.read_by:
-        facts.add_row("read by", Text(readers(pages.read_by, status.engine)))
+        facts.add_row("read by", Text(readers(pages.read_by, status.engine, pages.model_use.elements)))
+    if pages.read_by and status.engine == "auto":
+        facts.add_row("spared", Text(spared(savings(pages.read_by, pages.model_use))))
     if pages.doubtful:
         facts.add_row("scores", Text(scores(pages.scores)))
     if status.model:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
+from pdfbatch.runs.savings import Savings
 from pdfbatch.runs.signs import moment
 
 SHOWN_KEYS = 10
@@ -27,7 +28,13 @@ STATE_STYLE = {
     "stale": "bold red",
     "failed": "bold red",
 }
-_READERS = {"text": "text layer", "plain": "text layer without layout", "ocr": "OCR", "blank": "blank"}
+_READERS = {
+    "text": "text layer",
+    "mixed": "text layer and model",
+    "plain": "text layer without layout",
+    "ocr": "OCR",
+    "blank": "blank",
+}
 
 
 def as_json(value: BaseModel) -> str:
@@ -99,10 +106,25 @@ def scores(counts: dict[str, int]) -> str:
     return ", ".join(f"{name}: {count:,}" for name, count in told.items() if count)
 
 
-def readers(read_by: dict[str, int], engine: str) -> str:
-    """Pages by what read them; for `auto`, how many of them did not need the model."""
-    told = reasons({_READERS.get(name, name): count for name, count in read_by.items()})
-    total, model = sum(read_by.values()), read_by.get("dolphin", 0)
+def readers(read_by: dict[str, int], engine: str, elements: int = 0) -> str:
+    """Pages by what read them; for `auto`, how many of them did not need the model, and of how many it read `elements`
+    alone."""
+    named = {_READERS.get(name, name): f"{count:,}" for name, count in read_by.items()}
+    if "mixed" in read_by:
+        named[_READERS["mixed"]] += f" ({plural(elements, 'element')} by the model)"
+    told = ", ".join(f"{name} {count}" for name, count in named.items())
+    total, model = sum(read_by.values()), read_by.get("dolphin", 0) + read_by.get("mixed", 0)
     if engine != "auto" or model == total:
         return told
     return f"{told}; {100 * (total - model) / total:.0f} % of the pages did not need the model"
+
+
+def spared(saved: Savings | None) -> str:
+    """What `auto` saved against reading all pages by the model."""
+    if saved is None:
+        return "not known: no page was read by the model as a whole"
+    price = f", {money(saved.dollars)}" if saved.dollars is not None else ""
+    return (
+        f"about {100 * saved.share:.0f} % of the model's work, {duration(saved.model_seconds)} of its time{price}, "
+        "against reading all pages by it"
+    )

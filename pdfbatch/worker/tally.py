@@ -5,8 +5,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from pdfbatch.records import Counts, DoubtfulPage, Outcome, PageResult
+from pdfbatch.records import Counts, DoubtfulPage, ModelUse, Outcome, PageResult
 from pdfbatch.runs.progress import eta_seconds, weight
+from pdfbatch.runs.savings import total, use_of
 from pdfbatch.runs.scores import worst
 
 _RATE_WINDOW_SECONDS = 60.0
@@ -21,6 +22,7 @@ class Tally:
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._read_by: Counter[str] = Counter()
+        self._model_use = ModelUse()
         self._scores: Counter[str] = Counter()
         self._doubtful: list[DoubtfulPage] = []
         self._pages_read = self._pages_failed = self._pages_resumed = self._pages_here = 0
@@ -42,6 +44,7 @@ class Tally:
                 self._pages_failed += len(outcome.failed_pages)
                 self._pages_read += outcome.pages - len(outcome.failed_pages) if outcome.outcome != "failed" else 0
                 self._read_by.update(outcome.read_by)
+                self._model_use = total([self._model_use, outcome.model_use])
 
     def document(self, outcome: Outcome) -> None:
         with self._lock:
@@ -54,6 +57,7 @@ class Tally:
         with self._lock:
             if page.read_by:
                 self._read_by[page.read_by] += 1
+            self._model_use = total([self._model_use, use_of([page])])
             if page.reason is not None:
                 self._pages_failed += 1
             else:
@@ -90,6 +94,7 @@ class Tally:
                 pages_resumed=self._pages_resumed,
                 pages_here=self._pages_here,
                 read_by=dict(self._read_by.most_common()),
+                model_use=self._model_use,
                 scores=dict(sorted(self._scores.items())),
                 doubtful=self._doubtful,
                 reasons=dict(self._reasons.most_common()),

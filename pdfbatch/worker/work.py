@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pdfbatch.documents.sandbox.children import Failure
 from pdfbatch.records import Heading, Outcome, PageResult, Reason, SourceDocument, main_reason, output_key
 from pdfbatch.runs.progress import weight
+from pdfbatch.runs.savings import use_of
 from pdfbatch.runs.scores import by_tenth, doubtful
 from pdfbatch.worker.pages import Pages
 
@@ -137,6 +138,7 @@ class Work:
             failed_pages=bad,
             flagged_pages=[(page.number, flag) for page in pages for flag in page.flags],
             read_by=dict(Counter(page.read_by for page in pages if page.read_by)),
+            model_use=use_of(pages),
             scores=by_tenth(pages),
             doubtful=doubtful(self.key, pages),
             engine=made_by.engine,

@@ -139,3 +139,10 @@ def test_text_in_figures_keeps_the_halves_apart_where_it_cannot_be_moved() -> No
     assert joined([element(FIRST)], [figure, label], [element(REST)]) == []
     middle = element("boats that pass, and for")
     assert joined([element(FIRST)], [middle, figure, label], [element(REST)]) == [middle.text]
+
+
+def test_a_footer_that_stands_once_is_no_half_of_a_paragraph() -> None:
+    before, footer = element(FIRST), element("page of the notes", flags=["stands_once"])
+    assert joined([before, footer], [element(REST)]) == [REST]
+    made = with_paragraphs([page(1, [before, footer]), page(2, [element(REST)])])
+    assert [each.text for one in made for each in one.elements] == ["page of the notes", FIRST, REST]

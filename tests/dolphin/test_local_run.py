@@ -19,7 +19,7 @@ import pytest
 
 from pdfbatch.markdown.document import anchors
 from pdfbatch.records import DocumentElements
-from tests.dolphin import cards
+from tests.dolphin import cards, layered
 
 pytestmark = pytest.mark.slow
 
@@ -143,7 +143,9 @@ def test_a_document_with_every_kind_of_element_becomes_the_one_right_markdown(
     ended = local_run(pdfs, out, tiny_model)
     assert ended.returncode == 0, ended.stderr
     assert (out / "all.md").read_text() == ALL
-    assert told(ended)["pages"] == {"read": 4, "failed": 0, "resumed": 0, "here": 4, "read_by": {"dolphin": 4}}
+    pages = told(ended)["pages"]
+    assert [pages[name] for name in ("read", "failed", "resumed", "here", "read_by")] == [4, 0, 0, 4, {"dolphin": 4}]
+    assert pages["model_use"]["tokens"] == pages["model_use"]["whole_tokens"] > 300
     assert told(ended)["model"] == str(tiny_model)
     figures = sorted(path.name for path in (out / "all" / "figures").iterdir())
     assert figures == ["page-0001-004.png", "page-0004-002.png"]
@@ -255,6 +257,82 @@ def test_auto_reads_healthy_text_layers_without_the_model(tiny_model: Path, pdfs
     markdown = (out / "mixed.md").read_text()
     assert "Line 7 of a page" in markdown
     assert "<!-- page 2 -->\n\n<!-- page 3 -->\n\nContents: waves, bells, rain" in markdown
+
+
+MIXED = f"""\
+<!-- page 1 -->
+
+{" ".join(layered.BEFORE)}
+
+$$
+n = \\frac{{41}}{{7}} + x^{{2}}
+$$
+
+{" ".join(layered.BETWEEN)}
+
+<table>
+<tr><td colspan="2">Waves</td></tr>
+<tr><td>dawn</td><td>41</td></tr>
+</table>
+
+{" ".join(layered.AFTER)}
+
+<!-- page 2 -->
+
+{" ".join(layered.BEFORE)}
+
+<!-- page 3 -->
+
+Contents: waves, bells, rain
+
+![Figure 1: the harbour at noon](mixed/figures/page-0003-002.png)
+
+Figure 1: the harbour at noon
+
+Nothing more was heard.
+
+seen by the clerk
+"""
+
+
+def test_auto_reads_a_formula_and_a_spanning_table_by_the_model_and_the_rest_by_the_layer(
+    tiny_model: Path, pdfs: Path, out: Path
+) -> None:
+    layered.layered_pdf(pdfs / "mixed.pdf")
+    with pymupdf.open(pdfs / "mixed.pdf") as document:
+        page = document.new_page(width=324, height=432)
+        for number, line in enumerate(layered.BEFORE):
+            page.insert_text((36, 60 + 13 * number), line, fontsize=10, fontname="tiro")
+        cards.make_pdf(pdfs / "wide.pdf", [cards.WIDE])
+        with pymupdf.open(pdfs / "wide.pdf") as wide:
+            document.insert_pdf(wide)
+        document.saveIncr()
+    (pdfs / "wide.pdf").unlink()
+    run = [part for part in command(pdfs, out, tiny_model, "--engine", "auto") if part != "--json"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    ended = subprocess.run(run, capture_output=True, text=True, timeout=300, env=environment)
+    assert ended.returncode == 0, ended.stderr
+    assert (out / "mixed.md").read_text() == MIXED
+    assert "text layer and model 1 (2 elements by the model)" in ended.stdout
+    assert "33 % of the pages did not need the model" in ended.stdout
+    assert "spared   about " in ended.stdout and "against reading all pages by it" in ended.stdout
+    report = subprocess.run(
+        [sys.executable, "-m", "pdfbatch.cli", "report", str(out), "--json"], capture_output=True, text=True, timeout=60
+    )
+    told_later = json.loads(report.stdout)
+    assert told_later["pages"]["read_by"] == {"mixed": 1, "text": 1, "dolphin": 1}
+    use = told_later["pages"]["model_use"]
+    assert use["elements"] == 2 and 0 < use["whole_tokens"] < use["tokens"] and use["seconds"] > 0
+    assert told_later["spared"]["share"] == pytest.approx(1 - use["tokens"] / (3 * use["whole_tokens"]), abs=1e-3)
+    elements = json.loads((out / "mixed.json").read_text())["pages"][0]["elements"]
+    sources = [(each["label"], each.get("source", "layer")) for each in elements]
+    assert sources == [
+        ("text", "layer"),
+        ("formula", "dolphin"),
+        ("text", "layer"),
+        ("table", "dolphin"),
+        ("text", "layer"),
+    ]
 
 
 def test_a_model_that_is_not_there_is_told_before_anything_is_made(pdfs: Path, out: Path) -> None:

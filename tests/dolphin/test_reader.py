@@ -142,21 +142,21 @@ def painted(tmp_path: Path) -> Callable[..., Path]:
 
 
 @contextmanager
-def reading(network: Scripted, tmp_path: Path, rows: int = 6) -> Iterator[DolphinReader]:
+def reading(network: Scripted, tmp_path: Path, rows: int = 6, with_layers: bool = False) -> Iterator[DolphinReader]:
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
     options = ReadOptions(page_seconds=60)
     dolphin = Dolphin(network, Letters(), shades, plan(rows=rows), False)  # type: ignore[arg-type]
     with (
         Children(2, 2048) as children,
-        DolphinReader(dolphin, children, options, scratch, with_layers=False) as reader,
+        DolphinReader(dolphin, children, options, scratch, with_layers) as reader,
     ):
         yield reader
         assert [*scratch.iterdir()] == [], "every page's file is deleted"
 
 
-def read(network: Scripted, pdf: Path, tmp_path: Path, pages: int = 1) -> list[PageResult]:
-    with reading(network, tmp_path) as reader:
+def read(network: Scripted, pdf: Path, tmp_path: Path, pages: int = 1, with_layers: bool = False) -> list[PageResult]:
+    with reading(network, tmp_path, with_layers=with_layers) as reader:
         futures = [reader.read(PageOrder(str(pdf), number)) for number in range(1, pages + 1)]
         return [future.result(60).page for future in futures]
 

@@ -13,14 +13,17 @@ import pytest
 from PIL import Image
 
 from pdfbatch.documents.page_read import PageRead
+from pdfbatch.documents.picture import draw_page, draw_page_to_side
 from pdfbatch.documents.reading import read_page
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.dolphin import tasks
-from pdfbatch.engines.dolphin.images import fit, two_pass
+from pdfbatch.engines.dolphin.images import crop, fit, two_pass
 from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT, Box
-from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared, cut_page, prepare_page
+from pdfbatch.engines.dolphin.refine import Wanted
+from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared, Refine, cut_page, prepare_page
 from pdfbatch.records import ReadOptions, Reason
 from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
+from tests.dolphin.layered import layered_pdf
 from tests.pages import markdown_of
 
 SIDE = 896
@@ -91,6 +94,41 @@ def test_a_healthy_text_layer_is_read_instead_where_that_is_asked_for(tmp_path, 
     assert isinstance(result, PageRead)
     assert markdown_of(result.page) == markdown_of(read_page(path, 1, ocr=False).page)
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [PLAIN, PUBLISHED])
+def test_what_the_layer_has_not_right_is_cut_out_for_the_model(tmp_path, scratch, options):
+    path = str(layered_pdf(tmp_path / "a.pdf"))
+    result = prepare_page(path, 1, options, SIDE, str(scratch / "a.rgb"), True)
+    assert isinstance(result, Refine)
+    assert result.wanted == [Wanted(1, "equ", FORMULA_PROMPT), Wanted(3, "tab", TABLE_PROMPT)]
+    assert list(scratch.iterdir()) == [], "the page's picture goes nowhere"
+    page = draw_page_to_side(path, 1, SIDE) if options.as_published else draw_page(path, 1, options.dpi, SIDE)
+    for asked, image in zip(result.wanted, result.images, strict=True):
+        x0, y0, x1, y1 = result.read.page.elements[asked.place].box
+        unit = page.dpi / 72
+        box = (int((x0 - 2) * unit), int((y0 - 2) * unit), int((x1 + 2) * unit) + 1, int((y1 + 2) * unit) + 1)
+        part = crop(page.pixels, Box(*box))
+        assert np.array_equal(image, two_pass(part, SIDE) if options.as_published else fit(part, SIDE))
+
+
+def test_a_page_is_never_drawn_for_its_elements_on_the_last_attempts(tmp_path, scratch):
+    path = str(layered_pdf(tmp_path / "a.pdf"))
+    result = prepare_page(path, 1, PLAIN, SIDE, str(scratch / "a.rgb"), True, attempt=2)
+    assert isinstance(result, PageRead)
+    assert result.page.read_by == "plain"
+
+
+def test_a_page_turned_on_its_side_has_its_elements_cut_out_upright(tmp_path, scratch):
+    upright = str(layered_pdf(tmp_path / "a.pdf"))
+    turned = turned_pdf(tmp_path / "b.pdf", upright, 90)
+    plain, other = (prepare_page(path, 1, PLAIN, SIDE, str(scratch / "a.rgb"), True) for path in (upright, turned))
+    assert isinstance(plain, Refine) and isinstance(other, Refine)
+    assert [each.prompt for each in other.wanted] == [each.prompt for each in plain.wanted]
+    for image, same in zip(other.images, plain.images, strict=True):
+        assert image.shape == pytest.approx(same.shape, abs=12)
+        middle = np.array(image.shape[:2]) // 2
+        assert image[middle[0] // 2, middle[1] // 4] == pytest.approx(same[middle[0] // 2, middle[1] // 4], abs=30)
 
 
 def test_a_scan_is_drawn_where_text_layers_are_asked_for(tmp_path, scratch):

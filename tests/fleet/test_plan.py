@@ -51,13 +51,17 @@ def account(limit: float | None = 64, used: float = 0, prices: dict[str, float] 
 
 
 def decision(
-    asked: LaunchRequest | None = None, work: Work = SEED, found: Account | None = None, measured: Pace | None = None
+    asked: LaunchRequest | None = None,
+    work: Work = SEED,
+    found: Account | None = None,
+    measured: Pace | None = None,
+    engine: str = "dolphin",
 ) -> Decided:
     request = replace(
         asked or LaunchRequest(),
         source="s3://bucket/papers/",
         output="s3://bucket/markdown/",
-        engine="dolphin",
+        engine=engine,
         model="ByteDance/Dolphin-1.5@" + "c" * 40,
     )
     documents = [SourceDocument(f"{number:05}.pdf", 1000, "e") for number in range(work.left)]
@@ -276,3 +280,50 @@ def test_the_screen_tells_everything_a_person_must_know_before_saying_yes(width:
     ):
         assert fact in text, fact
     assert max(map(len, shown(plan(), width).splitlines())) <= width
+
+
+# ── the other engine's price ─────────────────────────────────────────────────────────────────────────────────────
+
+DIGITAL = SEED.model_copy(update={"layers_looked_at": 72, "layers_healthy": 60})
+
+
+@pytest.mark.parametrize(
+    ("gpu", "vcpus", "share", "pace"),
+    [
+        (1.0, 4, 0.0, (1.0, 2.0)),
+        (1.0, 4, 1.0, (1.8, 3.6)),
+        (0.5, 4, 0.8, (0.5 / 0.32, 1.0 / 0.32)),
+        (10.0, 4, 0.9, (2.0, 4.0)),
+    ],
+    ids=["no layers", "all layers: the CPU decides", "the model decides", "a fast model waits for the CPU"],
+)
+def test_the_pace_of_auto_is_that_of_whoever_has_more_to_do(
+    gpu: float, vcpus: int, share: float, pace: tuple[float, float]
+) -> None:
+    assert pricing.auto_pace(gpu, 2 * gpu, vcpus, share) == pytest.approx(pace)
+
+
+def test_a_plan_shows_what_auto_would_cost_where_text_layers_are_good() -> None:
+    made = plan(work=DIGITAL)
+    assert made.engine == "dolphin" and made.cost is not None and made.alternative is not None
+    assert made.alternative.engine == "auto"
+    assert made.alternative.cost.low < made.cost.low and made.alternative.cost.high < made.cost.high / 2
+    screen = " ".join(shown(made, 200).split())
+    cost = made.alternative.cost
+    assert f"or about ${cost.low:.2f} to ${cost.high:.2f} with --engine auto (suggested)" in screen
+    assert "an estimate: 60 of 72 sampled pages have a good text layer" in screen
+
+
+def test_a_plan_for_auto_counts_with_the_layers_and_shows_what_dolphin_would_cost() -> None:
+    made = decision(work=DIGITAL, engine="auto").plan
+    assert made.alternative is not None and made.cost is not None
+    assert made.alternative.engine == "dolphin" and made.alternative.cost.high > 2 * made.cost.high
+    assert "83 % of the sampled pages with a good text layer" in made.pace.source
+    assert plan(work=DIGITAL).alternative == made.alternative.model_copy(update={"engine": "auto", "cost": made.cost})
+
+
+@pytest.mark.parametrize("work", [SEED, Work(documents=9, left=9, layers_looked_at=3, layers_healthy=3)])
+def test_where_the_sample_tells_nothing_no_other_price_is_shown(work: Work) -> None:
+    made = plan(work=work)
+    assert made.alternative is None
+    assert "--engine auto" not in shown(made, 200)

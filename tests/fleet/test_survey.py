@@ -133,6 +133,7 @@ def test_pages_are_counted_in_the_pdfs_themselves(tmp_path: Path) -> None:
     work = look(open_store(str(tmp_path / "in")), documents(tmp_path / "in"), 9, 1)
     assert (work.documents, work.left, work.sampled) == (9, 5, 5)
     assert work.pages_each == pytest.approx((3 * 4 + 28 + 0) / 5) and work.pages_each_error == 0
+    assert (work.layers_healthy, work.layers_looked_at, work.layer_share) == (12, 12, 1.0)
 
 
 def test_of_many_a_few_are_counted_and_the_doubt_is_told(tmp_path: Path) -> None:

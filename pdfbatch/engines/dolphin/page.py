@@ -46,6 +46,7 @@ class PageWork:
         self.layout_job: Job | None = None
         self.layout = ""
         self._layout_ending: Ending = "whole"
+        self._layout_tokens = 0
         self._began = time.perf_counter()
         self._flags: list[str] = []
         self._pieces: list[Piece] = []
@@ -61,8 +62,14 @@ class PageWork:
     def is_read(self) -> bool:
         return self._is_cut and len(self._read) == self._awaited
 
+    @property
+    def tokens(self) -> int:
+        """That the model decoded for it so far, less those of loops that were cut."""
+        return self._layout_tokens + sum(len(read.tokens) for read, _ in self._read.values())
+
     def layout_failure(self, read: Read) -> PageResult | None:
         """None where there is a layout to go by, be it cut short."""
+        self._layout_tokens = len(read.tokens)
         if read.ending == "whole":
             return None
         self._layout_ending = read.ending
@@ -132,7 +139,8 @@ class PageWork:
         self.file.unlink(missing_ok=True)
 
     def _stamped(self, page: PageResult) -> PageResult:
-        return page.model_copy(update={"seconds": round(time.perf_counter() - self._began, 3)})
+        update = {"seconds": round(time.perf_counter() - self._began, 3), "tokens": self.tokens}
+        return page.model_copy(update=update)
 
     def _elements(self, index: int, piece: Piece) -> list[Element]:
         """What a region holds; where something is to be said of it, one element at least."""

@@ -28,7 +28,7 @@ from pdfbatch.engines.dolphin.model import Dolphin
 from pdfbatch.engines.dolphin.page import PageWork, expected_tokens
 from pdfbatch.engines.dolphin.tasks import Cut, Prepared, Refine, cut_page, prepare_page
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import ReadOptions
+from pdfbatch.records import PageResult, ReadOptions
 
 T = TypeVar("T")
 
@@ -275,4 +275,9 @@ class DolphinReader:
         elif isinstance(outcome, BaseException):
             page.future.set_exception(outcome)
         else:
-            page.future.set_result(outcome)
+            page.future.set_result(outcome._replace(page=self._with_seconds(outcome.page)))
+
+    def _with_seconds(self, page: PageResult) -> PageResult:
+        meter = self.decoder.meter
+        seconds = page.tokens * meter.computing / meter.tokens if meter.tokens else 0.0
+        return page.model_copy(update={"model_seconds": round(seconds, 3)}) if page.tokens else page

@@ -1,15 +1,17 @@
 """Which elements of a page with a healthy text layer the model reads instead, and what becomes of them. Pure.
 
 Paragraphs, headings and lists are right as the layer has them. A formula is not, nor is a paragraph full of
-mathematics, nor a table whose rows and columns nothing on the page settles.
+mathematics, nor a table whose rows and columns nothing on the page settles. Text that the layer lacks, as that in a
+figure, was found by the OCR, whose word stands where the model has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
-from pdfbatch.documents.layout.flags import MATH, UNSETTLED
+from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.dolphin.elements import elements_of
 from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT
@@ -20,11 +22,13 @@ READ_BY = "mixed"
 
 
 class Wanted(NamedTuple):
-    """An element that the model is to read: its place on the page, the model's name for its kind, what to ask."""
+    """An element that the model is to read: its place on the page, the model's name for its kind, what to ask.
+    `instead`: places of elements that go when it is read; those in a figure."""
 
     place: int
     label: str
     prompt: str
+    instead: tuple[int, ...] = ()
 
 
 class Heard(NamedTuple):
@@ -35,17 +39,30 @@ class Heard(NamedTuple):
 
 
 def wanted(elements: Sequence[Element]) -> list[Wanted]:
-    return [Wanted(place, *kind) for place, element in enumerate(elements) if (kind := _kind(element))]
+    """What the model is to read of a page, in order."""
+    return [asked for place in range(len(elements)) if (asked := _asked(elements, place))]
 
 
-def _kind(element: Element) -> tuple[str, str] | None:
+def _asked(elements: Sequence[Element], place: int) -> Wanted | None:
+    element = elements[place]
     if element.label is Label.FORMULA:
-        return "equ", FORMULA_PROMPT
+        return Wanted(place, "equ", FORMULA_PROMPT)
     if element.label is Label.TABLE and UNSETTLED in element.flags:
-        return "tab", TABLE_PROMPT
-    if element.label is Label.PARAGRAPH and MATH in element.flags:
-        return "para", TEXT_PROMPT
+        return Wanted(place, "tab", TABLE_PROMPT)
+    if element.label is Label.FIGURE:
+        inside = _inside(elements, place)
+        lacks_all = bool(inside) and all(elements[each].source == "ocr" for each in inside)
+        return Wanted(place, "para", TEXT_PROMPT, inside) if lacks_all else None
+    if element.label is Label.PARAGRAPH and IN_FIGURE not in element.flags:
+        is_doubtful = MATH in element.flags or element.source == "ocr"
+        return Wanted(place, "para", TEXT_PROMPT) if is_doubtful else None
     return None
+
+
+def _inside(elements: Sequence[Element], figure: int) -> tuple[int, ...]:
+    """The places of the texts in a figure, which follow it."""
+    inside = takewhile(lambda place: IN_FIGURE in elements[place].flags, range(figure + 1, len(elements)))
+    return tuple(inside)
 
 
 def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard]) -> PageRead:
@@ -53,21 +70,26 @@ def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard])
 
     `heard` is by place. Where the model did not come to an end, or said nothing, the layer's text stays, with a flag.
     """
-    labels = {each.place: each.label for each in asked}
-    elements: list[Element] = []
-    for place, element in enumerate(read.page.elements):
-        if place not in labels or place not in heard:
-            elements.append(element)
-        else:
-            elements += _replaced(element, labels[place], heard[place])
-    is_mixed = any(element.source == "dolphin" for element in elements)
-    update = {"elements": elements, "read_by": READ_BY if is_mixed else read.page.read_by}
+    told = {each.place: _told(read.page.elements[each.place], each, heard[each.place]) for each in asked}
+    gone = {place for each in asked if told[each.place][-1].source == "dolphin" for place in each.instead}
+    elements = [
+        one
+        for place, element in enumerate(read.page.elements)
+        if place not in gone
+        for one in told.get(place, [element])
+    ]
+    by_model = sum(element.source == "dolphin" for element in elements)
+    read_by = READ_BY if by_model else read.page.read_by
+    update = {"elements": elements, "read_by": read_by, "model_elements": by_model}
     return read._replace(page=read.page.model_copy(update=update))
 
 
-def _replaced(element: Element, label: str, heard: Heard) -> list[Element]:
-    found = elements_of(label, heard.text, element.box) if heard.ending == "whole" else []
+def _told(element: Element, asked: Wanted, heard: Heard) -> list[Element]:
+    """What stands in an element's place; a figure stays, with its text after it."""
+    found = elements_of(asked.label, heard.text, element.box) if heard.ending == "whole" else []
     if not found:
         fault = heard.ending if heard.ending != "whole" else "empty"
         return [element.model_copy(update={"flags": [*element.flags, f"model_{fault}"]})]
+    if element.label is Label.FIGURE:
+        return [element, *(one.model_copy(update={"flags": [*one.flags, IN_FIGURE]}) for one in found)]
     return [one.model_copy(update={"size": element.size}) for one in found]

@@ -27,6 +27,8 @@ MOST_BYTES = 100_000_000
 MARGIN = 2.0
 """Points around an element of the text layer, whose box may cut off what stands out from its letters."""
 POINTS_PER_INCH = 72
+UNDRAWN = 2
+"""The attempt from which on a page with a text layer is not drawn."""
 TINY = 3
 """Pixels of a side up to which there is nothing to read."""
 
@@ -88,7 +90,7 @@ def prepare_page(
     from pdfbatch.engines.dolphin.images import is_blank
 
     read = _by_layer(path, number, attempt) if text_layer else None
-    asked = wanted(read.page.elements) if read else []
+    asked = wanted(read.page.elements) if read and attempt < UNDRAWN else []
     if read and not asked:
         return read
     if options.as_published:

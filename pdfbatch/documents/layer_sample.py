@@ -1,0 +1,42 @@
+"""How many pages of a document have a text layer worth reading, told by a few of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pdfbatch.documents.pdf.document_cache import forget, open_document
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.silence import silenced
+from pdfbatch.documents.textlayer.health import Health, health_of
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, lines_of
+from pdfbatch.documents.textlayer.spans import blocks_of
+
+
+class LayerSample(NamedTuple):
+    """`healthy`: pages whose layer seems right, or that are blank; `pages`: that were looked at."""
+
+    healthy: int
+    pages: int
+
+
+def sample_layers(path: str) -> LayerSample:
+    """Looks at the first, the middle and the last page of the PDF at `path`, some 10 ms each. A page that cannot be
+    looked at is not healthy. Raises nothing a file can cause."""
+    with silenced():
+        try:
+            document = open_document(path)
+            count = document.page_count
+            numbers = sorted({0, count // 2, count - 1}) if count else []
+            return LayerSample(sum(_is_healthy(document, number) for number in numbers), len(numbers))
+        except Exception:
+            forget(path)
+            return LayerSample(0, 0)
+
+
+def _is_healthy(document: pymupdf.Document, number: int) -> bool:
+    try:
+        page = document[number]
+        lines = lines_of(blocks_of(page.get_textpage(flags=RAW_FLAGS)))
+        return health_of(page, lines) in (Health.GOOD, Health.HIDDEN, Health.BLANK)
+    except Exception:
+        return False
