@@ -54,6 +54,8 @@ METHODS = """
 <tr><td>dawn</td><td>41</td></tr>
 </table>
 
+page of the notes
+
 The bell was heard across the mountain until it rained.
 
 1 Storms were left out.
@@ -99,7 +101,10 @@ ALL = FRONT + HALVES + METHODS + RESULTS + PLAIN_TABLE + ENDING
 # The first Dolphin has no label for a paragraph that goes on elsewhere, so its halves stay apart.
 ALL_1_0 = (
     ALL.replace("pier and wrote", "pier and\n\nwrote")
-    .replace("across the mountain until it rained.", "across the moun-")
+    .replace(
+        "page of the notes\n\nThe bell was heard across the mountain until it rained.",
+        "The bell was heard across the moun-\n\npage of the notes",
+    )
     .replace("<!-- page 3 -->\n", "<!-- page 3 -->\n\ntain until it rained.\n")
 )
 
