@@ -32,6 +32,13 @@ CONTRADICTED = 0.9
 """How sure the recogniser must be to disown a layer that lies on a picture."""
 
 
+OUTWEIGHED = 4.0
+"""Times the layer's letters, from which on what the picture shows besides is the page's text and the layer a stamp on
+it."""
+FEWEST_FOUND = 100
+"""Letters, below which a page is no picture of text."""
+
+
 @dataclass
 class Sight:
     """What looking at a page found. All boxes in the page's unrotated space, points."""
@@ -46,6 +53,8 @@ class Sight:
     """By fonts, the mean over the layer's letters, 0 to 1."""
     explained: float = 1.0
     """Share of the page's text-like ink that the lines account for, 0 to 1."""
+    is_stamped_picture: bool = False
+    """Whether nearly all of the page's text is painted, so that the page should be read as a scan is."""
     flags: list[str] = field(default_factory=list)
     look: Look | None = None
     reader: _Reader | None = None
@@ -126,12 +135,23 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
         removed=removed,
         agreement=agreement,
         explained=_explained(lines, found),
+        is_stamped_picture=_outweighs(found, _letters_of(seen)),
         flags=[MISREAD] * bool(misread) + [UNREAD] * bool(found.unread),
     )
 
 
 def _lines(textpage: pymupdf.TextPage, removed: list[Concealed]) -> list[Line]:
     return lines_of(blocks_of(SeenText(textpage, removed, pymupdf.Identity)))
+
+
+def _letters_of(spans: Iterable[Span]) -> int:
+    """Letters of the layer that are seen, right or wrong."""
+    return sum(len(span["text"].replace(" ", "")) for span in spans)
+
+
+def _outweighs(found: Found, letters: int) -> bool:
+    painted = sum(len(line.text.replace(" ", "")) for line, _ in found.lines) + found.doubted
+    return painted >= max(FEWEST_FOUND, OUTWEIGHED * letters)
 
 
 def _explained(lines: list[Line], found: Found) -> float:
