@@ -16,6 +16,7 @@ import numpy as np
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.sight.closer import CROSSING, Closer, Seen
+from pdfbatch.documents.sight.letters import bare
 from pdfbatch.documents.sight.look import LEVEL, Gray, Look, Span, core, shared, spans_of, union
 from pdfbatch.documents.textlayer.lines import Box, Line, Piece, is_unpainted, text_blocks
 
@@ -25,8 +26,8 @@ EMPTY_RUN = 0.9
 """Times the font size: no blank between words is so wide; then something may lie on them."""
 TINY = 1.0
 """Points of a font size, below which text is not meant to be read."""
-SQUEEZED = 0.2
-"""Points a letter: text as narrow as this is tiny too."""
+SQUEEZED, FEWEST_SQUEEZED = 0.2, 4
+"""Points a letter: text of so many letters as narrow as this is tiny too; marks that combine have no width."""
 PALE = 200
 MOST_ASKED = 5
 """Spans read from the picture to learn whether it shows what lies hidden on it; of more, some speak for all."""
@@ -43,6 +44,15 @@ class Concealed(NamedTuple):
     text: str
     reason: str
     ink: tuple[Any, ...]
+
+
+    def is_of(self, span: dict[str, Any]) -> bool:
+        """Whether a span in its place has the same ink and, where that does not tell them apart, the same text."""
+        own = ink_of(span)
+        if len(self.ink) == len(own):
+            return self.ink == own
+        text = span["text"] if "text" in span else "".join(char["c"] for char in span["chars"])
+        return self.ink[:-1] == own and bare(text) in self.ink[-1]
 
 
 class Word(NamedTuple):
@@ -71,6 +81,11 @@ def concealed_in(page: pymupdf.Page, look: Look, vouch: Vouch | None = None) -> 
     return found + _disowned(asked, vouch) if vouch else found
 
 
+def concealed_under(spans: Iterable[Span]) -> list[Concealed]:
+    """Spans that lie under others of perhaps the same ink, whole."""
+    return [Concealed(s["bbox"], s["text"], "hidden_covered", (*ink_of(s), bare(s["text"]))) for s in spans]
+
+
 def lines_of_concealed(concealed: Iterable[Concealed]) -> list[Line]:
     """As lines, to be kept apart."""
     return [
@@ -83,7 +98,7 @@ def blocks_without(
 ) -> list[dict[str, Any]]:
     """The text page's blocks, their spans with text and characters, without what is concealed; `matrix` leads from the
     page's unrotated space to its own."""
-    gone = [(tuple(pymupdf.Rect(one.box) * matrix), one.ink) for one in concealed]
+    gone = [one._replace(box=tuple(pymupdf.Rect(one.box) * matrix)) for one in concealed]
     blocks: list[dict[str, Any]] = textpage.extractRAWDICT()["blocks"]
     for block in text_blocks(blocks):
         for line in block["lines"]:
@@ -127,9 +142,9 @@ def ink_of(span: dict[str, Any]) -> tuple[Any, ...]:
     return span["font"], span.get("color"), span.get("alpha")
 
 
-def _without(span: dict[str, Any], gone: list[tuple[Any, tuple[Any, ...]]]) -> dict[str, Any] | None:
-    ink, chars = ink_of(span), span["chars"]
-    boxes = [box for box, other in gone if other == ink and shared(span["bbox"], box) > 0]
+def _without(span: dict[str, Any], gone: list[Concealed]) -> dict[str, Any] | None:
+    chars = span["chars"]
+    boxes = [one.box for one in gone if shared(span["bbox"], one.box) > 0 and one.is_of(span)]
     kept = [char for char in chars if not any(_holds(box, char["bbox"]) for box in boxes)]
     text = "".join(char["c"] for char in kept)
     if boxes and not text.strip():
@@ -195,7 +210,9 @@ def _may_be_ground(colour: int, part: Gray) -> bool:
 
 def _is_tiny(span: Span) -> bool:
     x0, y0, x1, y1 = span["bbox"]
-    return bool(span["size"] < TINY or max(x1 - x0, y1 - y0) < SQUEEZED * len(span["text"]))
+    level, upright = abs(span["dir"][0]) > LEVEL, abs(span["dir"][1]) > LEVEL
+    length = x1 - x0 if level else y1 - y0 if upright else max(x1 - x0, y1 - y0)
+    return bool(span["size"] < TINY or (length < SQUEEZED * len(span["text"]) and len(span["text"]) >= FEWEST_SQUEEZED))
 
 
 def _is_inside(look: Look, box: Box) -> bool:

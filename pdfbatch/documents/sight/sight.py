@@ -14,18 +14,28 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import refuse_giant_pictures
 from pdfbatch.documents.pdf.upright import Pose, pose_from, pose_of
 from pdfbatch.documents.sight.fonts import FontBook, book_of
-from pdfbatch.documents.sight.hidden import Concealed, SeenText, concealed_in, ink_of, lines_of_concealed
+from pdfbatch.documents.sight.hidden import (
+    Concealed,
+    SeenText,
+    concealed_in,
+    concealed_under,
+    ink_of,
+    lines_of_concealed,
+)
 from pdfbatch.documents.sight.ink_without_text import Found, lines_without_layer
 from pdfbatch.documents.sight.letters import likeness
 from pdfbatch.documents.sight.look import Look, Span, area_of, look_at, shared, union
+from pdfbatch.documents.sight.overwritten import overwritten_in
 from pdfbatch.documents.sight.score import mean_over_letters, page_score
-from pdfbatch.documents.textlayer.lines import Line, Piece, lines_of
+from pdfbatch.documents.textlayer.lines import Box, Line, Piece, lines_of
 from pdfbatch.documents.textlayer.spans import blocks_of
 
 MISREAD = "font_misread"
 """Reason and flag of text whose font has a wrong map."""
 UNREAD = "ink_unread"
 """Flag of a page that shows ink which may be text, where no OCR is installed."""
+WHOLE = 0.9
+"""Share of a span that counts as all of it."""
 SAME_TEXT = 0.4
 """Likeness from which the picture is said to show a hidden text: an old OCR's faults are many."""
 CONTRADICTED = 0.9
@@ -102,8 +112,14 @@ def look_for_hidden(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = 
     look = look_at(page, textpage)
     reader = _Reader(page) if ocr and _can_read() else None
     removed = concealed_in(page, look, reader.vouch if reader else None)
-    lines = _lines(textpage, removed)
-    return Sight(lines, removed=removed, look=look, reader=reader)
+    read: list[tuple[Line, float]] = []
+    if reader:
+        under, over = overwritten_in(page, look._replace(spans=_without(look.spans, removed, WHOLE)), reader.read)
+        # MuPDF drops a letter that lies on the same one, where it tells styles: what lies above is taken from here.
+        removed += concealed_under(under) + [one._replace(reason=MISREAD) for one in concealed_under(over)]
+        read = [(_line_of(span), 1.0) for span in over]
+    lines = _lines(textpage, removed) + [line for line, _ in read]
+    return Sight(lines, read, removed=removed, look=look, reader=reader)
 
 
 def complete(page: pymupdf.Page, sight: Sight) -> Sight:
@@ -115,10 +131,10 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
     book = _checked(page, seen, reader) if reader else FontBook()
     names = book.misread()
     misread = [span for span in seen if span["font"] in names]
-    read = _read_again(reader, misread) if reader else []
+    read = sight.read + (_read_again(reader, misread) if reader else [])
     removed = sight.removed + [Concealed(span["bbox"], span["text"], MISREAD, ink_of(span)) for span in misread]
-    layer = _lines(sight.look.textpage, removed) if misread else sight.lines
-    known = [line.box for line in layer] + [span["bbox"] for span in misread]
+    layer = _lines(sight.look.textpage, removed) if misread else sight.lines[: len(sight.lines) - len(sight.read)]
+    known = [line.box for line in [*layer, *(line for line, _ in sight.read)]] + [span["bbox"] for span in misread]
     turn = pose_of((line.pose, len(line.text)) for line in layer).turn if layer else page.rotation
     found = lines_without_layer(page, sight.look, known, turn)
     read += found.lines
@@ -175,13 +191,17 @@ def _checked(page: pymupdf.Page, seen: list[Span], reader: _Reader) -> FontBook:
     return book
 
 
-def _without(spans: Iterable[Span], removed: list[Concealed]) -> list[Span]:
-    """The spans of which nothing was removed."""
+def _without(spans: Iterable[Span], removed: list[Concealed], share: float = 0.0) -> list[Span]:
+    """The spans of which nothing was removed, or nothing as large as `share` of them."""
     return [
         span
         for span in spans
-        if not any(one.ink == ink_of(span) and shared(one.box, span["bbox"]) > 0.5 for one in removed)
+        if not any(_holds(one, span, share) and one.is_of(span) for one in removed)
     ]
+
+
+def _holds(one: Concealed, span: Span, share: float) -> bool:
+    return shared(one.box, span["bbox"]) > 0.5 and shared(span["bbox"], one.box) >= share
 
 
 def _read_again(reader: _Reader | None, spans: list[Span]) -> list[tuple[Line, float]]:
@@ -194,9 +214,15 @@ def _read_again(reader: _Reader | None, spans: list[Span]) -> list[tuple[Line, f
         whole = run[0] | {"bbox": union([span["bbox"] for span in run])}
         text, sure = reader.read(whole)
         if text.strip():
-            pose = pose_from(whole["dir"], run[0]["bbox"], whole["origin"])
-            read.append((Line(whole["bbox"], pose, whole["size"], [Piece(text)], block=whole["block"]), sure))
+            read.append((_line_of(run[0], whole["bbox"], text), sure))
     return read
+
+
+def _line_of(span: Span, box: Box | None = None, text: str | None = None) -> Line:
+    """The line of a span, with another box and text where they are given."""
+    pose = pose_from(span["dir"], span["bbox"], span["origin"])
+    pieces = [Piece(span["text"] if text is None else text)]
+    return Line(box or tuple(span["bbox"]), pose, span["size"], pieces, block=span["block"])
 
 
 class _Reader:
