@@ -45,7 +45,6 @@ class Concealed(NamedTuple):
     reason: str
     ink: tuple[Any, ...]
 
-
     def is_of(self, span: dict[str, Any]) -> bool:
         """Whether a span in its place has the same ink and, where that does not tell them apart, the same text."""
         own = ink_of(span)

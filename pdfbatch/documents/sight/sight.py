@@ -193,11 +193,7 @@ def _checked(page: pymupdf.Page, seen: list[Span], reader: _Reader) -> FontBook:
 
 def _without(spans: Iterable[Span], removed: list[Concealed], share: float = 0.0) -> list[Span]:
     """The spans of which nothing was removed, or nothing as large as `share` of them."""
-    return [
-        span
-        for span in spans
-        if not any(_holds(one, span, share) and one.is_of(span) for one in removed)
-    ]
+    return [span for span in spans if not any(_holds(one, span, share) and one.is_of(span) for one in removed)]
 
 
 def _holds(one: Concealed, span: Span, share: float) -> bool:
