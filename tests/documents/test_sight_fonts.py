@@ -171,3 +171,12 @@ def test_a_font_is_read_once_in_a_document():
     for _ in range(5):
         book.check([span(SENTENCES[0]), span(SENTENCES[1], box=(0, 20, 200, 32))], look)
     assert len(asked) == 1
+
+
+def test_what_is_read_anew_stands_in_the_place_of_what_it_replaces(tmp_path):
+    page = blank()
+    write_mapped(page, ["Rules of the harbour"], 20, shifted(29))
+    write(page, SENTENCES[:4], top=90)
+    elements = read(page, tmp_path).elements
+    assert elements[0].text == "Rules of the harbour"
+    assert [element.source for element in elements] == ["ocr"] + ["layer"] * (len(elements) - 1)

@@ -214,7 +214,7 @@ def _is_fit(span: Span, fewest: int = FEWEST_LETTERS) -> bool:
     visible = span["text"].replace(" ", "")
     if not fewest <= len(visible) <= MOST_LETTERS or max(map(abs, span["dir"])) < 0.999:
         return False
-    return sum(char.isalpha() or is_known(char) for char in visible) >= KNOWN_SHARE * len(visible)
+    return bool(sum(char.isalpha() or is_known(char) for char in visible) >= KNOWN_SHARE * len(visible))
 
 
 def is_known(char: str) -> bool:

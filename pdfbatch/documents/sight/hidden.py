@@ -8,6 +8,7 @@ colour, and judged word by word, so that a bar over one name hides that name alo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -44,6 +45,8 @@ class Concealed(NamedTuple):
     text: str
     reason: str
     ink: tuple[Any, ...]
+    instead: Line | None = None
+    """What the picture shows in its place, to stand there."""
 
     def is_of(self, span: dict[str, Any]) -> bool:
         """Whether a span in its place has the same ink and, where that does not tell them apart, the same text."""
@@ -97,12 +100,11 @@ def blocks_without(
 ) -> list[dict[str, Any]]:
     """The text page's blocks, their spans with text and characters, without what is concealed; `matrix` leads from the
     page's unrotated space to its own."""
-    gone = [one._replace(box=tuple(pymupdf.Rect(one.box) * matrix)) for one in concealed]
+    gone = [_moved(one, matrix) for one in concealed]
     blocks: list[dict[str, Any]] = textpage.extractRAWDICT()["blocks"]
     for block in text_blocks(blocks):
         for line in block["lines"]:
-            kept = (_without(span, gone) for span in line["spans"])
-            line["spans"] = [span for span in kept if span]
+            line["spans"] = [kept for span in line["spans"] for kept in _amended(span, gone)]
             if line["spans"]:
                 line["bbox"] = union([span["bbox"] for span in line["spans"]])
         block["lines"] = [line for line in block["lines"] if line["spans"]]
@@ -141,15 +143,35 @@ def ink_of(span: dict[str, Any]) -> tuple[Any, ...]:
     return span["font"], span.get("color"), span.get("alpha")
 
 
-def _without(span: dict[str, Any], gone: list[Concealed]) -> dict[str, Any] | None:
+def _moved(one: Concealed, matrix: pymupdf.Matrix) -> Concealed:
+    instead = one.instead and replace(one.instead, box=tuple(pymupdf.Rect(one.instead.box) * matrix))
+    return one._replace(box=tuple(pymupdf.Rect(one.box) * matrix), instead=instead)
+
+
+def _amended(span: dict[str, Any], gone: list[Concealed]) -> Iterator[dict[str, Any]]:
+    """The span without what is gone; what stands in its place is given once, and then taken from `gone`."""
     chars = span["chars"]
-    boxes = [one.box for one in gone if shared(span["bbox"], one.box) > 0 and one.is_of(span)]
-    kept = [char for char in chars if not any(_holds(box, char["bbox"]) for box in boxes)]
+    own = [n for n, one in enumerate(gone) if shared(span["bbox"], one.box) > 0 and one.is_of(span)]
+    kept = [char for char in chars if not any(_holds(gone[n].box, char["bbox"]) for n in own)]
+    for n in own if len(kept) < len(chars) else ():
+        if instead := gone[n].instead:
+            gone[n] = gone[n]._replace(instead=None)
+            yield _written(span, instead)
     text = "".join(char["c"] for char in kept)
-    if boxes and not text.strip():
-        return None
-    box = span["bbox"] if len(kept) == len(chars) else union([char["bbox"] for char in kept])
-    return span | {"text": text, "chars": kept, "bbox": box}
+    if text.strip() or not own:
+        box = span["bbox"] if len(kept) == len(chars) else union([char["bbox"] for char in kept])
+        yield span | {"text": text, "chars": kept, "bbox": box}
+
+
+def _written(span: dict[str, Any], line: Line) -> dict[str, Any]:
+    """The span with another text, its letters spread evenly over the line's box."""
+    x0, y0, x1, y1 = line.box
+    step = (x1 - x0) / max(1, len(line.text))
+    chars = [
+        span["chars"][0] | {"c": char, "bbox": (x0 + n * step, y0, x0 + (n + 1) * step, y1)}
+        for n, char in enumerate(line.text)
+    ]
+    return span | {"text": line.text, "chars": chars, "bbox": line.box, "sure": line.sure}
 
 
 def _holds(box: Box, char: Box) -> bool:

@@ -27,7 +27,7 @@ from pdfbatch.documents.sight.letters import likeness
 from pdfbatch.documents.sight.look import Look, Span, area_of, look_at, shared, union
 from pdfbatch.documents.sight.overwritten import overwritten_in
 from pdfbatch.documents.sight.score import mean_over_letters, page_score
-from pdfbatch.documents.textlayer.lines import Box, Line, Piece, lines_of
+from pdfbatch.documents.textlayer.lines import Line, Piece, lines_of
 from pdfbatch.documents.textlayer.spans import blocks_of
 
 MISREAD = "font_misread"
@@ -77,9 +77,10 @@ class Sight:
     @property
     def confidence(self) -> float:
         """The recogniser's over all letters of the page; the layer's count as sure."""
-        read = [(len(line.text), sure) for line, sure in self.read]
-        layer = sum(len(line.text) for line in self.lines) - sum(count for count, _ in read)
-        return mean_over_letters([*read, (max(0, layer), 1.0)])
+        sure = {id(line): sure for line, sure in self.read}
+        return mean_over_letters(
+            (len(line.text), sure.get(id(line), 1.0 if line.sure is None else line.sure)) for line in self.lines
+        )
 
     def score(self, words_kept: float) -> float:
         """How far the page can be trusted, 0 to 1; `words_kept`: share of the lines' words in its Markdown."""
@@ -131,13 +132,12 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
     book = _checked(page, seen, reader) if reader else FontBook()
     names = book.misread()
     misread = [span for span in seen if span["font"] in names]
-    read = sight.read + (_read_again(reader, misread) if reader else [])
-    removed = sight.removed + [Concealed(span["bbox"], span["text"], MISREAD, ink_of(span)) for span in misread]
+    removed = sight.removed + _read_again(reader, misread)
     layer = _lines(sight.look.textpage, removed) if misread else sight.lines[: len(sight.lines) - len(sight.read)]
     known = [line.box for line in [*layer, *(line for line, _ in sight.read)]] + [span["bbox"] for span in misread]
     turn = pose_of((line.pose, len(line.text)) for line in layer).turn if layer else page.rotation
     found = lines_without_layer(page, sight.look, known, turn)
-    read += found.lines
+    read = sight.read + found.lines
     lines = layer + [line for line, _ in read]
     agreement = mean_over_letters(
         (len(span["text"]), book.fonts[span["font"]].agreement)
@@ -200,25 +200,27 @@ def _holds(one: Concealed, span: Span, share: float) -> bool:
     return shared(one.box, span["bbox"]) > 0.5 and shared(span["bbox"], one.box) >= share
 
 
-def _read_again(reader: _Reader | None, spans: list[Span]) -> list[tuple[Line, float]]:
-    """The spans' text from the picture, neighbours on one line together."""
-    read: list[tuple[Line, float]] = []
-    if reader is None:
-        return read
-    for _, group in groupby(spans, key=lambda span: span["line"]):
+def _read_again(reader: _Reader | None, spans: list[Span]) -> list[Concealed]:
+    """The spans, with their text from the picture, neighbours on one line together, in the place of the first."""
+    removed: list[Concealed] = []
+    for _, group in groupby(spans if reader else [], key=lambda span: span["line"]):
         run = list(group)
         whole = run[0] | {"bbox": union([span["bbox"] for span in run])}
+        assert reader
         text, sure = reader.read(whole)
-        if text.strip():
-            read.append((_line_of(run[0], whole["bbox"], text), sure))
-    return read
+        instead = replace(_line_of(whole, text), sure=sure) if text.strip() else None
+        removed += [
+            Concealed(span["bbox"], span["text"], MISREAD, ink_of(span), instead if span is run[0] else None)
+            for span in run
+        ]
+    return removed
 
 
-def _line_of(span: Span, box: Box | None = None, text: str | None = None) -> Line:
-    """The line of a span, with another box and text where they are given."""
+def _line_of(span: Span, text: str | None = None) -> Line:
+    """The line of a span, with another text where one is given."""
     pose = pose_from(span["dir"], span["bbox"], span["origin"])
     pieces = [Piece(span["text"] if text is None else text)]
-    return Line(box or tuple(span["bbox"]), pose, span["size"], pieces, block=span["block"])
+    return Line(tuple(span["bbox"]), pose, span["size"], pieces, block=span["block"])
 
 
 class _Reader:
