@@ -30,6 +30,8 @@ from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of
 from pdfbatch.records import Box, Element, Label, PageResult, Reason, plain_text
 
 OCR_DPI = 200
+NEARLY_ALL = 0.95
+"""Of the words read line by line, that OCR of the whole page must find too: it tells headings and tables."""
 MOST_LINES = 3000
 """The layout model compares every line of a page with every other."""
 
@@ -110,8 +112,10 @@ def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.Te
         return _read_picture(page, number, sight if health is Health.DOUBTFUL else Sight(), dpi)
     if health is Health.GOOD and sight.look:
         sight = complete(page, sight)
-    if not ocr and {MISREAD, UNREAD}.intersection(sight.flags):
+    if not ocr and (sight.is_stamped_picture or {MISREAD, UNREAD}.intersection(sight.flags)):
         return _needs_ocr(number)
+    if sight.is_stamped_picture:
+        return _read_picture(page, number, sight, dpi)
     return _read_layer(page, number, sight, health)
 
 
@@ -123,7 +127,8 @@ def _look(page: pymupdf.Page, textpage: pymupdf.TextPage) -> Sight:
 
 
 def _read_picture(page: pymupdf.Page, number: int, sight: Sight, dpi: int) -> PageRead:
-    """By OCR; `sight` has a doubtful layer's lines, used if they hold more words than OCR finds."""
+    """By OCR; `sight` has the lines of a doubtful layer, or those of a picture that were read one by one: they are used
+    if they hold more words than OCR finds in the whole."""
     lines = sight.lines
     try:
         from pdfbatch.documents.ocr.page import read_scan
@@ -133,7 +138,8 @@ def _read_picture(page: pymupdf.Page, number: int, sight: Sight, dpi: int) -> Pa
     if not available():
         return _needs_ocr(number)
     scan = read_scan(page, number, dpi)
-    if lines and words_of(_text(lines)).total() > _words(scan.elements).total():
+    known = words_of(_text(lines)).total() * (NEARLY_ALL if sight.is_stamped_picture else 1.0)
+    if lines and known > _words(scan.elements).total():
         return _read_layer(page, number, sight, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
     result = _result(
         page,

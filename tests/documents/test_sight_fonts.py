@@ -6,7 +6,15 @@ import pymupdf
 import pytest
 
 from pdfbatch.documents.reading import read_page
-from pdfbatch.documents.sight.fonts import FontBook, Sample, Verdict, best_samples, has_swapped_letters, verdict_of
+from pdfbatch.documents.sight.fonts import (
+    Font,
+    FontBook,
+    Sample,
+    Verdict,
+    best_samples,
+    has_swapped_letters,
+    verdict_of,
+)
 from pdfbatch.records import PageResult
 from tests.documents.sight_pages import (
     SENTENCES,
@@ -86,6 +94,44 @@ def test_what_the_recogniser_is_unsure_of_counts_for_nothing():
     assert verdict_of([Sample(SENTENCES[0], "nothing of the kind here", 0.7)] * 3) is Verdict.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("layer", "seen"),
+    [
+        ("Начальник порта записывает прилив", "             ."),
+        ("ΕΛΛΗΝΙΚΗ ΔΗΜΟΚΡΑΤΙΑ ΤΜΗΜΑ", "EAΛHNIKH ΔHMOKPATIA TMHMA"),
+        ("שלום לכולם וברוכים הבאים לנמל", "00000 0000 000000 0000"),
+        ("МОСКВА РЕКОРД ТОРГ НЕТ РОССИЯ", "MOCKBA PEKOPД TOPГ HET"),
+    ],
+)
+def test_a_script_that_the_recogniser_does_not_know_is_no_wrong_map(layer, seen):
+    assert verdict_of([Sample(layer, seen, 0.98)] * 2) is Verdict.UNKNOWN
+    assert Font(samples=[Sample(layer, seen, 0.98)]).agreement == 1.0
+
+
+def test_small_latin_letters_seen_under_another_script_are_a_wrong_map():
+    shifted_to = "".join(chr(0x400 + ord(char) - 33) if char > " " else char for char in SENTENCES[0])
+    assert verdict_of([Sample(shifted_to, SENTENCES[0], 0.98)] * 2) is Verdict.MISREAD
+
+
+def test_a_heading_that_has_a_font_for_itself_is_condemned_by_itself():
+    wrong = Sample("o4+$2 .% 3'$ '~1!.41", "Rules of the harbour", 0.99)
+    assert verdict_of([wrong], is_all=True) is Verdict.MISREAD
+    assert verdict_of([wrong]) is Verdict.UNKNOWN
+    assert verdict_of([wrong._replace(sure=0.94)], is_all=True) is Verdict.UNKNOWN
+    assert verdict_of([Sample("Fees of the barbers", "Rules of the harbour", 0.99)], is_all=True) is Verdict.UNKNOWN
+
+
+def test_numbers_in_cells_are_read_together():
+    rows = [span(text, box=(0, 20 * n, 30, 20 * n + 12)) for n, text in enumerate(["4244", "6483", "5153", "4257"] * 2)]
+    seen = {"4244": "1911", "6483": "3150", "5153": "2820", "4257": "1924"}
+    book = FontBook()
+    book.check(rows, lambda one: (seen[one["text"]], 0.99))
+    assert book.misread() == {"F"}
+    book = FontBook()
+    book.check(rows, lambda one: (one["text"], 0.99))
+    assert book.misread() == set()
+
+
 def test_letters_that_look_alike_are_no_swap():
     samples = [Sample("IIIegal 1etters 0f 0ur 0wn", "illegal letters of our own", 0.99)] * 2
     assert not has_swapped_letters(samples)
@@ -102,11 +148,10 @@ def span(text: str, box=(0, 0, 200, 12), direction=(1, 0), font="F") -> dict:
     [
         span("short"),
         span("x = a + b − c · d / (e − f)"),
-        span("שלום לכולם וברוכים הבאים לנמל"),
         span(SENTENCES[0], direction=(0.8, 0.6)),
     ],
 )
-def test_formulas_unknown_scripts_and_slanted_lines_are_no_samples(unfit):
+def test_formulas_and_slanted_lines_are_no_samples(unfit):
     assert best_samples([unfit], [unfit]) == []
 
 
@@ -126,3 +171,12 @@ def test_a_font_is_read_once_in_a_document():
     for _ in range(5):
         book.check([span(SENTENCES[0]), span(SENTENCES[1], box=(0, 20, 200, 32))], look)
     assert len(asked) == 1
+
+
+def test_what_is_read_anew_stands_in_the_place_of_what_it_replaces(tmp_path):
+    page = blank()
+    write_mapped(page, ["Rules of the harbour"], 20, shifted(29))
+    write(page, SENTENCES[:4], top=90)
+    elements = read(page, tmp_path).elements
+    assert elements[0].text == "Rules of the harbour"
+    assert [element.source for element in elements] == ["ocr"] + ["layer"] * (len(elements) - 1)

@@ -29,6 +29,13 @@ AGREES = 0.9
 DISAGREES = 0.6
 SURE = 0.93
 """The recogniser's, for what it reads to count against a font."""
+SURE_NUMBER = 0.96
+"""The same for numbers, and for a sample that stands alone."""
+WHOLLY, LENGTHS_ALIKE = 0.35, 0.7
+"""Likeness below which two texts of about the same length have nothing in common."""
+PLAIN_SHARE = 0.6
+FEWEST_SHORT, MOST_SHORT = 3, 18
+"""Characters of a short span, and how many such are read of one font on one page."""
 SWAPS = 3
 """So often must one letter stand for the same other one."""
 _ALIKE = [set(group) for group in ("o0", "il1jt", "s5", "b86", "z2", "g9q", "vy")]
@@ -68,7 +75,7 @@ class Font:
 
     @property
     def agreement(self) -> float:
-        known = [likeness(sample.layer, sample.seen) for sample in self.samples if sample.sure >= SURE]
+        known = [likeness(sample.layer, sample.seen) for sample in self.samples if _tells(sample)]
         return sum(known) / len(known) if known else 1.0
 
 
@@ -87,11 +94,11 @@ class FontBook:
             font = self.fonts.setdefault(name, Font())
             if font.verdict is not Verdict.UNKNOWN or font.pages >= MOST_PAGES:
                 continue
-            chosen = best_samples(own, spans)
+            chosen = [[span] for span in best_samples(own, spans)] or short_samples(own, spans)
             font.pages += bool(chosen)
-            for span in chosen:
-                font.samples.append(Sample(span["text"], *read(span)))
-                font.verdict = verdict_of(font.samples)
+            for group in chosen:
+                font.samples.append(_sample(group, read))
+                font.verdict = verdict_of(font.samples, is_all=len(chosen) == 1)
                 if font.verdict is not Verdict.UNKNOWN:
                     break
 
@@ -99,12 +106,15 @@ class FontBook:
         return {name for name, font in self.fonts.items() if font.verdict is Verdict.MISREAD}
 
 
-def verdict_of(samples: Sequence[Sample]) -> Verdict:
+def verdict_of(samples: Sequence[Sample], is_all: bool = False) -> Verdict:
     """By the samples the recogniser is sure of. One that agrees clears the font, unless the same letters are wrong
-    again and again; two that disagree, and none that agrees, condemn it. Pure."""
-    sure = [sample for sample in samples if sample.sure >= SURE and _is_prose(sample.seen)]
+    again and again; two that disagree, and none that agrees, condemn it. Of a font that has no more than one
+    (`is_all`), that one must disagree wholly. Pure."""
+    sure = [sample for sample in samples if _tells(sample)]
     if not sure:
         return Verdict.UNKNOWN
+    if is_all and len(samples) == 1 and _disagrees_wholly(sure[0]):
+        return Verdict.MISREAD
     agreements = [likeness(sample.layer, sample.seen) for sample in sure]
     if agreements[0] >= 0.97 or (len(sure) >= MOST_SAMPLES and min(agreements) >= AGREES):
         return Verdict.RIGHT
@@ -133,25 +143,78 @@ def has_swapped_letters(samples: Iterable[Sample]) -> bool:
     )
 
 
+def _sample(spans: Sequence[Span], read: ReadSpan) -> Sample:
+    """Of one span, or of several short ones in their order."""
+    pieces = [read(span) for span in spans]
+    layer, seen = " ".join(span["text"] for span in spans), " ".join(text for text, _ in pieces)
+    return Sample(layer, seen, min(sure for _, sure in pieces))
+
+
+def _tells(sample: Sample) -> bool:
+    """Whether a sample says something about its font: print that the recogniser knows, read surely."""
+    if sample.sure < SURE:
+        return False
+    if not _is_known_text(sample.layer):
+        return _is_plain_latin(sample)
+    return _is_prose(sample.seen) or (sample.sure >= SURE_NUMBER and _is_number(sample.seen))
+
+
+def _is_plain_latin(sample: Sample) -> bool:
+    """Whether small Latin letters are seen, where the layer has a script that the recogniser does not know: of such a
+    script it reads blanks, zeros, or capitals of the same shape."""
+    letters = [char for char in sample.seen if char.isalpha()]
+    small = sum("a" <= char <= "z" for char in letters)
+    least = max(len(letters), sum(map(str.isalnum, sample.layer)))
+    return len(letters) >= FEWEST_LETTERS and small >= PLAIN_SHARE * least
+
+
+def _disagrees_wholly(sample: Sample) -> bool:
+    one, other = (len(text.replace(" ", "")) for text in (sample.layer, sample.seen))
+    alike = min(one, other) >= LENGTHS_ALIKE * max(one, other) and other >= FEWEST_LETTERS
+    return alike and sample.sure >= SURE_NUMBER and likeness(sample.layer, sample.seen) < WHOLLY
+
+
+def _is_number(text: str) -> bool:
+    return sum(map(str.isdigit, text)) >= max(FEWEST_LETTERS / 2, PROSE_SHARE * len(text.replace(" ", "")))
+
+
+def _is_known_text(text: str) -> bool:
+    visible = text.replace(" ", "")
+    return sum(map(is_known, visible)) >= KNOWN_SHARE * len(visible)
+
+
 def _is_prose(text: str) -> bool:
     letters = sum(map(str.isalpha, text))
     return letters >= FEWEST_LETTERS / 2 and letters >= PROSE_SHARE * len(text.replace(" ", ""))
 
 
 def best_samples(own: Sequence[Span], others: Sequence[Span]) -> list[Span]:
-    """Spans of one font that may be read alone: long enough, level, in letters the recogniser knows, nothing else over
-    them. Those with the most different letters first."""
+    """Spans of one font that may be read alone: long enough, level, nothing else over them. Those with the most
+    different letters first."""
     fit = [span for span in own if _is_fit(span)]
     fit.sort(key=lambda span: -len(set(bare(span["text"]))))
     alone = (span for span in fit if not _is_crossed(span, others))
     return [span for _, span in zip(range(MOST_SAMPLES), alone, strict=False)]
 
 
-def _is_fit(span: Span) -> bool:
+def short_samples(own: Sequence[Span], others: Sequence[Span]) -> list[list[Span]]:
+    """Of a font that has no long spans, as in the cells of a table: short ones, several to a sample."""
+    fit = [span for span in own if _is_fit(span, FEWEST_SHORT)]
+    fit.sort(key=lambda span: -len(span["text"]))
+    samples: list[list[Span]] = [[]]
+    for span in [span for span in fit[:MOST_SHORT] if not _is_crossed(span, others)]:
+        if sum(len(bare(one["text"])) for one in samples[-1]) >= FEWEST_LETTERS:
+            samples.append([])
+        samples[-1].append(span)
+    whole = [one for one in samples if sum(len(bare(span["text"])) for span in one) >= FEWEST_LETTERS]
+    return whole[:MOST_SAMPLES]
+
+
+def _is_fit(span: Span, fewest: int = FEWEST_LETTERS) -> bool:
     visible = span["text"].replace(" ", "")
-    if not FEWEST_LETTERS <= len(visible) <= MOST_LETTERS or max(map(abs, span["dir"])) < 0.999:
+    if not fewest <= len(visible) <= MOST_LETTERS or max(map(abs, span["dir"])) < 0.999:
         return False
-    return sum(map(is_known, visible)) >= KNOWN_SHARE * len(visible)
+    return bool(sum(char.isalpha() or is_known(char) for char in visible) >= KNOWN_SHARE * len(visible))
 
 
 def is_known(char: str) -> bool:

@@ -8,6 +8,7 @@ colour, and judged word by word, so that a bar over one name hides that name alo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.sight.closer import CROSSING, Closer, Seen
+from pdfbatch.documents.sight.letters import bare
 from pdfbatch.documents.sight.look import LEVEL, Gray, Look, Span, core, shared, spans_of, union
 from pdfbatch.documents.textlayer.lines import Box, Line, Piece, is_unpainted, text_blocks
 
@@ -25,8 +27,8 @@ EMPTY_RUN = 0.9
 """Times the font size: no blank between words is so wide; then something may lie on them."""
 TINY = 1.0
 """Points of a font size, below which text is not meant to be read."""
-SQUEEZED = 0.2
-"""Points a letter: text as narrow as this is tiny too."""
+SQUEEZED, FEWEST_SQUEEZED = 0.2, 4
+"""Points a letter: text of so many letters as narrow as this is tiny too; marks that combine have no width."""
 PALE = 200
 MOST_ASKED = 5
 """Spans read from the picture to learn whether it shows what lies hidden on it; of more, some speak for all."""
@@ -43,6 +45,16 @@ class Concealed(NamedTuple):
     text: str
     reason: str
     ink: tuple[Any, ...]
+    instead: Line | None = None
+    """What the picture shows in its place, to stand there."""
+
+    def is_of(self, span: dict[str, Any]) -> bool:
+        """Whether a span in its place has the same ink and, where that does not tell them apart, the same text."""
+        own = ink_of(span)
+        if len(self.ink) == len(own):
+            return self.ink == own
+        text = span["text"] if "text" in span else "".join(char["c"] for char in span["chars"])
+        return self.ink[:-1] == own and bare(text) in self.ink[-1]
 
 
 class Word(NamedTuple):
@@ -71,6 +83,11 @@ def concealed_in(page: pymupdf.Page, look: Look, vouch: Vouch | None = None) -> 
     return found + _disowned(asked, vouch) if vouch else found
 
 
+def concealed_under(spans: Iterable[Span]) -> list[Concealed]:
+    """Spans that lie under others of perhaps the same ink, whole."""
+    return [Concealed(s["bbox"], s["text"], "hidden_covered", (*ink_of(s), bare(s["text"]))) for s in spans]
+
+
 def lines_of_concealed(concealed: Iterable[Concealed]) -> list[Line]:
     """As lines, to be kept apart."""
     return [
@@ -83,12 +100,11 @@ def blocks_without(
 ) -> list[dict[str, Any]]:
     """The text page's blocks, their spans with text and characters, without what is concealed; `matrix` leads from the
     page's unrotated space to its own."""
-    gone = [(tuple(pymupdf.Rect(one.box) * matrix), one.ink) for one in concealed]
+    gone = [_moved(one, matrix) for one in concealed]
     blocks: list[dict[str, Any]] = textpage.extractRAWDICT()["blocks"]
     for block in text_blocks(blocks):
         for line in block["lines"]:
-            kept = (_without(span, gone) for span in line["spans"])
-            line["spans"] = [span for span in kept if span]
+            line["spans"] = [kept for span in line["spans"] for kept in _amended(span, gone)]
             if line["spans"]:
                 line["bbox"] = union([span["bbox"] for span in line["spans"]])
         block["lines"] = [line for line in block["lines"] if line["spans"]]
@@ -127,15 +143,35 @@ def ink_of(span: dict[str, Any]) -> tuple[Any, ...]:
     return span["font"], span.get("color"), span.get("alpha")
 
 
-def _without(span: dict[str, Any], gone: list[tuple[Any, tuple[Any, ...]]]) -> dict[str, Any] | None:
-    ink, chars = ink_of(span), span["chars"]
-    boxes = [box for box, other in gone if other == ink and shared(span["bbox"], box) > 0]
-    kept = [char for char in chars if not any(_holds(box, char["bbox"]) for box in boxes)]
+def _moved(one: Concealed, matrix: pymupdf.Matrix) -> Concealed:
+    instead = one.instead and replace(one.instead, box=tuple(pymupdf.Rect(one.instead.box) * matrix))
+    return one._replace(box=tuple(pymupdf.Rect(one.box) * matrix), instead=instead)
+
+
+def _amended(span: dict[str, Any], gone: list[Concealed]) -> Iterator[dict[str, Any]]:
+    """The span without what is gone; what stands in its place is given once, and then taken from `gone`."""
+    chars = span["chars"]
+    own = [n for n, one in enumerate(gone) if shared(span["bbox"], one.box) > 0 and one.is_of(span)]
+    kept = [char for char in chars if not any(_holds(gone[n].box, char["bbox"]) for n in own)]
+    for n in own if len(kept) < len(chars) else ():
+        if instead := gone[n].instead:
+            gone[n] = gone[n]._replace(instead=None)
+            yield _written(span, instead)
     text = "".join(char["c"] for char in kept)
-    if boxes and not text.strip():
-        return None
-    box = span["bbox"] if len(kept) == len(chars) else union([char["bbox"] for char in kept])
-    return span | {"text": text, "chars": kept, "bbox": box}
+    if text.strip() or not own:
+        box = span["bbox"] if len(kept) == len(chars) else union([char["bbox"] for char in kept])
+        yield span | {"text": text, "chars": kept, "bbox": box}
+
+
+def _written(span: dict[str, Any], line: Line) -> dict[str, Any]:
+    """The span with another text, its letters spread evenly over the line's box."""
+    x0, y0, x1, y1 = line.box
+    step = (x1 - x0) / max(1, len(line.text))
+    chars = [
+        span["chars"][0] | {"c": char, "bbox": (x0 + n * step, y0, x0 + (n + 1) * step, y1)}
+        for n, char in enumerate(line.text)
+    ]
+    return span | {"text": line.text, "chars": chars, "bbox": line.box, "sure": line.sure}
 
 
 def _holds(box: Box, char: Box) -> bool:
@@ -195,7 +231,9 @@ def _may_be_ground(colour: int, part: Gray) -> bool:
 
 def _is_tiny(span: Span) -> bool:
     x0, y0, x1, y1 = span["bbox"]
-    return bool(span["size"] < TINY or max(x1 - x0, y1 - y0) < SQUEEZED * len(span["text"]))
+    level, upright = abs(span["dir"][0]) > LEVEL, abs(span["dir"][1]) > LEVEL
+    length = x1 - x0 if level else y1 - y0 if upright else max(x1 - x0, y1 - y0)
+    return bool(span["size"] < TINY or (length < SQUEEZED * len(span["text"]) and len(span["text"]) >= FEWEST_SQUEEZED))
 
 
 def _is_inside(look: Look, box: Box) -> bool:

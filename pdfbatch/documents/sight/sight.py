@@ -14,10 +14,18 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import refuse_giant_pictures
 from pdfbatch.documents.pdf.upright import Pose, pose_from, pose_of
 from pdfbatch.documents.sight.fonts import FontBook, book_of
-from pdfbatch.documents.sight.hidden import Concealed, SeenText, concealed_in, ink_of, lines_of_concealed
+from pdfbatch.documents.sight.hidden import (
+    Concealed,
+    SeenText,
+    concealed_in,
+    concealed_under,
+    ink_of,
+    lines_of_concealed,
+)
 from pdfbatch.documents.sight.ink_without_text import Found, lines_without_layer
 from pdfbatch.documents.sight.letters import likeness
 from pdfbatch.documents.sight.look import Look, Span, area_of, look_at, shared, union
+from pdfbatch.documents.sight.overwritten import overwritten_in
 from pdfbatch.documents.sight.score import mean_over_letters, page_score
 from pdfbatch.documents.textlayer.lines import Line, Piece, lines_of
 from pdfbatch.documents.textlayer.spans import blocks_of
@@ -26,10 +34,19 @@ MISREAD = "font_misread"
 """Reason and flag of text whose font has a wrong map."""
 UNREAD = "ink_unread"
 """Flag of a page that shows ink which may be text, where no OCR is installed."""
+WHOLE = 0.9
+"""Share of a span that counts as all of it."""
 SAME_TEXT = 0.4
 """Likeness from which the picture is said to show a hidden text: an old OCR's faults are many."""
 CONTRADICTED = 0.9
 """How sure the recogniser must be to disown a layer that lies on a picture."""
+
+
+OUTWEIGHED = 4.0
+"""Times the layer's letters, from which on what the picture shows besides is the page's text and the layer a stamp on
+it."""
+FEWEST_FOUND = 100
+"""Letters, below which a page is no picture of text."""
 
 
 @dataclass
@@ -46,6 +63,8 @@ class Sight:
     """By fonts, the mean over the layer's letters, 0 to 1."""
     explained: float = 1.0
     """Share of the page's text-like ink that the lines account for, 0 to 1."""
+    is_stamped_picture: bool = False
+    """Whether nearly all of the page's text is painted, so that the page should be read as a scan is."""
     flags: list[str] = field(default_factory=list)
     look: Look | None = None
     reader: _Reader | None = None
@@ -58,9 +77,10 @@ class Sight:
     @property
     def confidence(self) -> float:
         """The recogniser's over all letters of the page; the layer's count as sure."""
-        read = [(len(line.text), sure) for line, sure in self.read]
-        layer = sum(len(line.text) for line in self.lines) - sum(count for count, _ in read)
-        return mean_over_letters([*read, (max(0, layer), 1.0)])
+        sure = {id(line): sure for line, sure in self.read}
+        return mean_over_letters(
+            (len(line.text), sure.get(id(line), 1.0 if line.sure is None else line.sure)) for line in self.lines
+        )
 
     def score(self, words_kept: float) -> float:
         """How far the page can be trusted, 0 to 1; `words_kept`: share of the lines' words in its Markdown."""
@@ -93,8 +113,14 @@ def look_for_hidden(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = 
     look = look_at(page, textpage)
     reader = _Reader(page) if ocr and _can_read() else None
     removed = concealed_in(page, look, reader.vouch if reader else None)
-    lines = _lines(textpage, removed)
-    return Sight(lines, removed=removed, look=look, reader=reader)
+    read: list[tuple[Line, float]] = []
+    if reader:
+        under, over = overwritten_in(page, look._replace(spans=_without(look.spans, removed, WHOLE)), reader.read)
+        # MuPDF drops a letter that lies on the same one, where it tells styles: what lies above is taken from here.
+        removed += concealed_under(under) + [one._replace(reason=MISREAD) for one in concealed_under(over)]
+        read = [(_line_of(span), 1.0) for span in over]
+    lines = _lines(textpage, removed) + [line for line, _ in read]
+    return Sight(lines, read, removed=removed, look=look, reader=reader)
 
 
 def complete(page: pymupdf.Page, sight: Sight) -> Sight:
@@ -106,13 +132,12 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
     book = _checked(page, seen, reader) if reader else FontBook()
     names = book.misread()
     misread = [span for span in seen if span["font"] in names]
-    read = _read_again(reader, misread) if reader else []
-    removed = sight.removed + [Concealed(span["bbox"], span["text"], MISREAD, ink_of(span)) for span in misread]
-    layer = _lines(sight.look.textpage, removed) if misread else sight.lines
-    known = [line.box for line in layer] + [span["bbox"] for span in misread]
+    removed = sight.removed + _read_again(reader, misread)
+    layer = _lines(sight.look.textpage, removed) if misread else sight.lines[: len(sight.lines) - len(sight.read)]
+    known = [line.box for line in [*layer, *(line for line, _ in sight.read)]] + [span["bbox"] for span in misread]
     turn = pose_of((line.pose, len(line.text)) for line in layer).turn if layer else page.rotation
     found = lines_without_layer(page, sight.look, known, turn)
-    read += found.lines
+    read = sight.read + found.lines
     lines = layer + [line for line, _ in read]
     agreement = mean_over_letters(
         (len(span["text"]), book.fonts[span["font"]].agreement)
@@ -126,12 +151,23 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
         removed=removed,
         agreement=agreement,
         explained=_explained(lines, found),
+        is_stamped_picture=_outweighs(found, _letters_of(seen)),
         flags=[MISREAD] * bool(misread) + [UNREAD] * bool(found.unread),
     )
 
 
 def _lines(textpage: pymupdf.TextPage, removed: list[Concealed]) -> list[Line]:
     return lines_of(blocks_of(SeenText(textpage, removed, pymupdf.Identity)))
+
+
+def _letters_of(spans: Iterable[Span]) -> int:
+    """Letters of the layer that are seen, right or wrong."""
+    return sum(len(span["text"].replace(" ", "")) for span in spans)
+
+
+def _outweighs(found: Found, letters: int) -> bool:
+    painted = sum(len(line.text.replace(" ", "")) for line, _ in found.lines) + found.doubted
+    return painted >= max(FEWEST_FOUND, OUTWEIGHED * letters)
 
 
 def _explained(lines: list[Line], found: Found) -> float:
@@ -155,28 +191,36 @@ def _checked(page: pymupdf.Page, seen: list[Span], reader: _Reader) -> FontBook:
     return book
 
 
-def _without(spans: Iterable[Span], removed: list[Concealed]) -> list[Span]:
-    """The spans of which nothing was removed."""
-    return [
-        span
-        for span in spans
-        if not any(one.ink == ink_of(span) and shared(one.box, span["bbox"]) > 0.5 for one in removed)
-    ]
+def _without(spans: Iterable[Span], removed: list[Concealed], share: float = 0.0) -> list[Span]:
+    """The spans of which nothing was removed, or nothing as large as `share` of them."""
+    return [span for span in spans if not any(_holds(one, span, share) and one.is_of(span) for one in removed)]
 
 
-def _read_again(reader: _Reader | None, spans: list[Span]) -> list[tuple[Line, float]]:
-    """The spans' text from the picture, neighbours on one line together."""
-    read: list[tuple[Line, float]] = []
-    if reader is None:
-        return read
-    for _, group in groupby(spans, key=lambda span: span["line"]):
+def _holds(one: Concealed, span: Span, share: float) -> bool:
+    return shared(one.box, span["bbox"]) > 0.5 and shared(span["bbox"], one.box) >= share
+
+
+def _read_again(reader: _Reader | None, spans: list[Span]) -> list[Concealed]:
+    """The spans, with their text from the picture, neighbours on one line together, in the place of the first."""
+    removed: list[Concealed] = []
+    for _, group in groupby(spans if reader else [], key=lambda span: span["line"]):
         run = list(group)
         whole = run[0] | {"bbox": union([span["bbox"] for span in run])}
+        assert reader
         text, sure = reader.read(whole)
-        if text.strip():
-            pose = pose_from(whole["dir"], run[0]["bbox"], whole["origin"])
-            read.append((Line(whole["bbox"], pose, whole["size"], [Piece(text)], block=whole["block"]), sure))
-    return read
+        instead = replace(_line_of(whole, text), sure=sure) if text.strip() else None
+        removed += [
+            Concealed(span["bbox"], span["text"], MISREAD, ink_of(span), instead if span is run[0] else None)
+            for span in run
+        ]
+    return removed
+
+
+def _line_of(span: Span, text: str | None = None) -> Line:
+    """The line of a span, with another text where one is given."""
+    pose = pose_from(span["dir"], span["bbox"], span["origin"])
+    pieces = [Piece(span["text"] if text is None else text)]
+    return Line(tuple(span["bbox"]), pose, span["size"], pieces, block=span["block"])
 
 
 class _Reader:

@@ -174,6 +174,7 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
         base=main["origin"][1],
         faint=_is_faint(main),
         slanted=min(map(abs, raw["dir"])) > SLANTED,
+        sure=min((span["sure"] for span in letters if "sure" in span), default=None),
     )
 
 
