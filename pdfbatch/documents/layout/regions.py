@@ -15,6 +15,7 @@ from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, Rules, borders, dr
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
 from pdfbatch.documents.textlayer.annotations import check_boxes_of, links_of
+from pdfbatch.documents.textlayer.drawn_boxes import drawn_boxes
 from pdfbatch.documents.textlayer.lines import BULLETS, Box, Line, Piece, legible_lines_of
 from pdfbatch.documents.textlayer.repairs import ASIDE, hidden_boxes, repaired
 from pdfbatch.documents.textlayer.soft_hyphens import SOFT_HYPHEN
@@ -87,7 +88,8 @@ class PageText:
         if id(textpage) not in self._made:
             blocks = blocks_of(self._view.seen(textpage), self._links)
             before = legible_lines_of(blocks)
-            lines = repaired(before, self._boxes)
+            drawn = drawn_boxes(block for block in _flat(blocks) if block["type"] == VECTOR)
+            lines = repaired(before, [*self._boxes, *drawn])
             hidden = hidden_boxes(before, lines)
             self._made[id(textpage)] = _Text(blocks, lines, list(_without(blocks, hidden)) if hidden else blocks)
         return self._made[id(textpage)]
