@@ -122,7 +122,9 @@ def test_signs_in_fonts_of_signs_are_boxes(font, checked, unchecked):
         lines = lines_on(page)
     else:
         signs = [signs_meant(sign, "ABCDEF+Wingdings-Regular") for sign in (checked, unchecked)]
-        lines = with_check_boxes([line(f"{signs[0]} Shore power", 72, 100), line(f"{signs[1]} Fresh water", 72, 120)], [])
+        lines = with_check_boxes(
+            [line(f"{signs[0]} Shore power", 72, 100), line(f"{signs[1]} Fresh water", 72, 120)], []
+        )
     assert marked(lines) == [("[x]", "Shore power"), ("[ ]", "Fresh water")]
 
 
