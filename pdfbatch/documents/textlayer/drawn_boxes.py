@@ -39,7 +39,7 @@ def _apart(boxes: Sequence[Any]) -> list[Box]:
 
 def _is_square(box: Box) -> bool:
     wide, high = box[2] - box[0], box[3] - box[1]
-    return SMALLEST <= min(wide, high) and max(wide, high) <= LARGEST and abs(wide - high) <= SQUARE
+    return min(wide, high) >= SMALLEST and max(wide, high) <= LARGEST and abs(wide - high) <= SQUARE
 
 
 def _touch(box: Box, other: Box) -> bool:
@@ -63,8 +63,8 @@ def _is_mark(shape: dict[str, Any], box: Box) -> bool:
     wide, high = other[2] - other[0], other[3] - other[1]
     if shape["isrect"]:
         inner = max(wide, high) < 0.85 * (box[2] - box[0]) and min(wide, high) > 2
-        return inner and not shape["stroked"] and shape.get("color", 0) & 0xFF < 200
-    return max(wide, high) <= _LARGEST_MARK
+        return bool(inner and not shape["stroked"] and shape.get("color", 0) & 0xFF < 200)
+    return bool(max(wide, high) <= _LARGEST_MARK)
 
 
 def _is_centred(other: Box, box: Box) -> bool:
