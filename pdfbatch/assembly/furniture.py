@@ -36,6 +36,8 @@ _NUMBER_GAP = 8.0
 """Points between a lone page number and the text, at least."""
 _HEADER_LETTERS, _HEADER_WORDS = 60, 8
 _ABBREVIATED = re.compile(r"\b(?:al|Inc|Ltd|Co|Corp|etc|No|Vol|ed|eds|Dr|Nr|Hrsg|Abs)\.$")
+_IDENTIFIER = re.compile(r"\d{5,}|\d{4}[-/]\d{2,}|\b\d+[-/]\d{3,}")
+"""A number longer than a page's or a year's, such as that of an invoice: said once, it is text."""
 _YEARS = range(1900, 2101)
 _LARGEST_NUMBER = 999
 """A higher number that is alone on a short document is a sum or a year."""
@@ -145,6 +147,8 @@ def _is_named(element: Element, page: Page, edge: Edge, largest: float) -> bool:
     if _distance(element, page, edge) > (_FAR_EDGE if is_set_apart else _EDGE):
         return False
     if not is_set_apart and _begins_where_text_does(element, page):
+        return False
+    if not is_small and _IDENTIFIER.search(text):
         return False
     short = len(text) <= _HEADER_LETTERS and len(text.split()) <= _HEADER_WORDS
     starts = text[:1].islower() or text[:1] in "([（［"

@@ -31,8 +31,17 @@ _LARGEST_PICTURE = 0.6
 _MOST_PICTURES, _MOST_LABELS = 50, 200
 _SAME_SIZE = 0.06
 """Of the size: halves of a paragraph are set alike."""
+_LEADING = 0.8
+"""Font sizes between the lines of a paragraph, at most."""
+_LONG_LINE = 40
+"""Characters of a paragraph; the lines of an address are shorter."""
+_STEPS_END = (",", ";")
+"""What a line of a list without marks may end in."""
 _HYPHENATED = re.compile(r"[^\W\d_][-\u00ad\u2010]$")
-_MARKED = re.compile(r"\W?\w{1,4}[.)]\s|[•‣⁃◦▪▫●○■□◆◇►▶➢➤–—*+-]\s")
+_ROMAN = "(?=[ivxl])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
+_MARKED = re.compile(
+    rf"\W?(?:\d{{1,4}}[a-z]?|[^\W\d_]|{_ROMAN}|(?=[IVXL])(?:XL|L?X{{0,3}})(?:IX|IV|V?I{{0,3}}))[.)]\s|[•‣⁃◦▪▫●○■□◆◇►▶➢➤–—*+-]\s"
+)
 _CASELESS_LETTERS = 30
 """A text in a script without capitals goes on if so long a one has no end."""
 
@@ -137,7 +146,15 @@ def _goes_on(cut: _Cut, element: Element, page: int) -> bool:
     if {before.source, element.source} == {"dolphin"}:
         return False
     apart = cut.is_parted or page != cut.page or element.box[1] < before.box[3] - 2
-    return apart and _reads_on(before.text.strip(), element.text.strip())
+    return (apart or _is_next_line(before, element)) and _reads_on(before.text.strip(), element.text.strip())
+
+
+def _is_next_line(before: Element, element: Element) -> bool:
+    """Whether a reader parted a paragraph between two of its lines."""
+    pitch = element.box[1] - before.box[3]
+    below = before.size > 0 and pitch < _LEADING * before.size and abs(element.box[0] - before.box[0]) <= before.size
+    is_long = len(before.text) >= _LONG_LINE
+    return below and is_long and element.box[2] <= before.box[2] + 2 and before.text.rstrip()[-1:] not in _STEPS_END
 
 
 def _same_kind(before: Element, element: Element) -> bool:

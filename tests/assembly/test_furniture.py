@@ -255,3 +255,9 @@ def test_a_box_out_of_all_bounds_is_endured(far: float) -> None:
     wild = element("Somewhere", box=(-far, -far, far, far))
     pages = pages_with(6, lambda n: [wild, at(40, "Rules"), at(800, f"{n}")])
     assert {text for _, text, _ in reasons(pages)} <= {"Rules", *"123456"}
+
+
+@pytest.mark.parametrize("text", ["Invoice 2026-118", "Customer 40213", "Case 12/1987"])
+def test_the_number_of_a_letter_is_text_where_it_is_said_once(text: str) -> None:
+    body = [at(200 + 20 * row, f"Line {row} of the letter goes on as letters do.") for row in range(8)]
+    assert dropped(with_furniture([page(1, [at(45, text, Label.PAGE_HEADER, left=400), *body])], ReadOptions())) == []

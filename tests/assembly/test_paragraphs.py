@@ -6,7 +6,7 @@ import pytest
 
 from pdfbatch.assembly.paragraphs import with_paragraphs
 from pdfbatch.records import Element, Label, Reason, Span
-from tests.assembly.pages import element, page
+from tests.assembly.pages import at, element, page
 
 FIRST, REST = "The tenant keeps the berth clean and leaves room for", "boats that pass on their way."
 
@@ -146,3 +146,22 @@ def test_a_footer_that_stands_once_is_no_half_of_a_paragraph() -> None:
     assert joined([before, footer], [element(REST)]) == [REST]
     made = with_paragraphs([page(1, [before, footer]), page(2, [element(REST)])])
     assert [each.text for one in made for each in one.elements] == ["page of the notes", FIRST, REST]
+
+
+@pytest.mark.parametrize("after", ["wait. Then it begins again.", "ill. The rest is well.", "so) they all went home."])
+def test_a_short_word_at_the_end_of_a_sentence_is_no_marker(after: str) -> None:
+    assert joined([element("It may be asked to help if it cannot")], [element(after)]) == [after]
+
+
+@pytest.mark.parametrize("after", ["a) the pier, too", "iv. the pier", "12. the pier", "3a) the pier"])
+def test_a_marker_begins_another_text(after: str) -> None:
+    assert joined([element("It may be asked to help if it cannot")], [element(after)]) == []
+
+
+def test_a_line_that_its_reader_parted_from_the_paragraph_above_goes_on() -> None:
+    before = at(100, "What the sale brings beyond the debts is kept for the")
+    assert joined([before, at(114, "owner.")]) == ["owner."]
+    assert joined([before, at(135, "owner.")]) == []
+    assert joined([before, at(114, "owner.", left=200)]) == []
+    assert joined([at(100, "Carlsbad, CA 92008"), at(114, "www.pier.example")]) == []
+    assert joined([at(100, "take the rope, the chain and the anchor;"), at(114, "leave the pier.")]) == []

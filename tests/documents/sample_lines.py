@@ -2,9 +2,10 @@
 
 import pymupdf
 
-from pdfbatch.documents.layout.regions import load_model
+from pdfbatch.documents.layout.regions import VECTOR, load_model
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.textlayer.annotations import check_boxes_of, links_of
+from pdfbatch.documents.textlayer.drawn_boxes import drawn_boxes
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, Piece, legible_lines_of
 from pdfbatch.documents.textlayer.repairs import repaired
 from pdfbatch.documents.textlayer.spans import blocks_of
@@ -25,7 +26,8 @@ def lines_on(page: pymupdf.Page, flags: int = MODEL_FLAGS) -> list[Line]:
     document = pymupdf.open("pdf", page.parent.tobytes())
     page = document[page.number]
     blocks = blocks_of(page.get_textpage(flags=flags), links_of(page, pymupdf.Identity))
-    return repaired(legible_lines_of(blocks), check_boxes_of(page, pymupdf.Identity))
+    drawn = drawn_boxes(block for block in blocks if block["type"] == VECTOR)
+    return repaired(legible_lines_of(blocks), [*check_boxes_of(page, pymupdf.Identity), *drawn])
 
 
 def line(text: str, left: float, bottom: float, size: float = 10, width: float | None = None, **more: object) -> Line:

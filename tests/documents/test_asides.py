@@ -1,6 +1,7 @@
 """What is not text in rows reaches regions of its own, and leaves the text as if it were not there."""
 
 import pymupdf
+import pytest
 
 from pdfbatch.documents.layout.plain import plain_regions
 from pdfbatch.documents.layout.regions import regions_of
@@ -33,6 +34,17 @@ def test_line_numbers_leave_one_paragraph():
     kinds, markdown = told(page)
     assert kinds == {"text", "line-numbers"}
     assert markdown == PARAGRAPH
+
+
+@pytest.mark.parametrize("edge", [80, 540])
+def test_every_fifth_line_numbered_leaves_one_paragraph(edge):
+    page = pymupdf.open().new_page()
+    for row, text in enumerate(ROWS * 2):
+        page.insert_text((100, 100 + 15 * row), text, fontname="tiro", fontsize=12)
+        if row % 5 == 4:
+            page.insert_text((edge, 100 + 15 * row), str(row + 1), fontname="tiro", fontsize=8)
+    rows = [region for region in regions_of(UprightPage(page)) if region.kind == "text"]
+    assert len(rows) == 1
 
 
 def test_a_mark_across_the_text_leaves_one_paragraph():

@@ -3,6 +3,7 @@ import pytest
 
 from pdfbatch.documents.textlayer.annotations import CheckBox
 from pdfbatch.documents.textlayer.check_boxes import with_check_boxes
+from pdfbatch.documents.textlayer.dingbats import signs_meant
 from tests.documents.sample_lines import line, lines_on, texts
 
 
@@ -72,3 +73,65 @@ def test_text_fields_stay_where_they_are():
     widget.rect = pymupdf.Rect(190, 88, 400, 104)
     page.add_widget(widget)
     assert texts(lines_on(page)) == ["Name of the boat:", "Grey Heron"]
+
+
+def drawn(page, top, label, mark=""):
+    """A square before a label, with a mark in it."""
+    page.draw_rect(pymupdf.Rect(72, top, 82, top + 10))
+    if mark == "cross":
+        page.draw_line((72, top), (82, top + 10))
+        page.draw_line((82, top), (72, top + 10))
+    elif mark == "tick":
+        page.draw_polyline([(74, top + 5), (76, top + 8), (80, top + 2)])
+    elif mark == "filled":
+        page.draw_rect(pymupdf.Rect(74, top + 2, 80, top + 8), color=None, fill=(0, 0, 0))
+    elif mark:
+        page.insert_text((73.5, top + 8.5), mark[0], fontsize=9, fontname=mark[1:] or "helv")
+    page.insert_text((90, top + 9), label, fontsize=11)
+
+
+@pytest.mark.parametrize("mark", ["cross", "tick", "filled", "x", "X", "4zadb", "8zadb"])
+def test_squares_of_the_page_are_boxes_and_what_is_in_them_checks_them(mark):
+    page = pymupdf.open().new_page()
+    drawn(page, 200, "Shore power", mark)
+    drawn(page, 220, "Fresh water")
+    lines = lines_on(page)
+    assert marked(lines) == [("[x]", "Shore power"), ("[ ]", "Fresh water")]
+    assert texts(lines) == []
+
+
+def test_squares_without_a_label_and_cells_of_a_grid_are_no_boxes():
+    page = pymupdf.open().new_page()
+    page.draw_rect(pymupdf.Rect(72, 100, 82, 110))
+    for column in range(4):
+        page.draw_rect(pymupdf.Rect(72 + 12 * column, 200, 84 + 12 * column, 212))
+    page.insert_text((126, 210), "Post code", fontsize=11)
+    assert marked(lines_on(page)) == []
+
+
+@pytest.mark.parametrize(
+    ("font", "checked", "unchecked"),
+    [("zadb", "n", "o"), ("zadb", "l", "m"), ("Wingdings", "\xfe", "\xa8"), ("Wingdings", "\uf0fd", "\uf06f")],
+)
+def test_signs_in_fonts_of_signs_are_boxes(font, checked, unchecked):
+    if font == "zadb":
+        page = pymupdf.open().new_page()
+        for row, (sign, label) in enumerate([(checked, "Shore power"), (unchecked, "Fresh water")]):
+            page.insert_text((72, 200 + 20 * row), sign, fontname=font, fontsize=11)
+            page.insert_text((90, 200 + 20 * row), label, fontsize=11)
+        lines = lines_on(page)
+    else:
+        signs = [signs_meant(sign, "ABCDEF+Wingdings-Regular") for sign in (checked, unchecked)]
+        lines = with_check_boxes(
+            [line(f"{signs[0]} Shore power", 72, 100), line(f"{signs[1]} Fresh water", 72, 120)], []
+        )
+    assert marked(lines) == [("[x]", "Shore power"), ("[ ]", "Fresh water")]
+
+
+def test_a_filled_and_an_empty_sign_in_one_row_are_choices():
+    lines = with_check_boxes([line("◉ Adult", 72, 100), line("○ Child", 172, 100)], [])
+    assert marked(lines) == [("[x]", "Adult"), ("[ ]", "Child")]
+
+
+def test_bullets_of_nested_lists_are_no_choices():
+    assert marked(with_check_boxes([line("● Boats", 72, 100), line("○ with a mast", 90, 120)], [])) == []

@@ -138,3 +138,11 @@ def test_what_actual_text_hides_is_read(tmp_path):
     document.update_stream(xref, shown.encode())
     document.xref_set_key(page.xref, "Contents", f"{xref} 0 R")
     assert SENTENCES[0] in markdown_of(read(page, tmp_path))
+
+
+@pytest.mark.parametrize("colour", [(0.8, 0.8, 0.8), (0.9, 0.5, 0.5)])
+def test_words_under_the_letters_of_a_mark_stay(colour):
+    page = blank()
+    write(page, ["A fox is in a box at a pier by a sea, as it is in a tale of a day in May."] * 8)
+    page.insert_text((30, 160), "HIMLIN", fontname="hebo", fontsize=90, color=colour)
+    assert reasons(page) == {}

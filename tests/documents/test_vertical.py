@@ -58,3 +58,19 @@ def test_digits_below_each_other_are_no_columns():
 
     lines = [line(str(row), 100, 100 + 12 * row) for row in range(9)]
     assert with_columns(lines) == lines
+
+
+def test_small_signs_beside_a_column_are_the_reading_of_its_sign():
+    page = placed(JAPANESE, "japan", 16, 20, 30)
+    for column, row, reading in [(0, 2, "うみ"), (1, 0, "なら")]:
+        for number, char in enumerate(reading):
+            place = (480 - 30 * column + 16.5, 100 + 20 * row - 9 + 6.5 * number)
+            page.insert_text(place, char, fontname="japan", fontsize=6)
+    lines = lines_on(page)
+    assert texts(lines) == []
+    assert texts(lines, "vertical") == [
+        "春の海うみは静かで船は港に",
+        "並ならんでいる。夏になると",
+        "子供たちが浜で遊ぶ。",
+    ]
+    assert [p.text for one in lines for p in one.pieces if p.raised] == ["うみ", "なら"]

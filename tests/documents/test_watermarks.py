@@ -48,3 +48,22 @@ def test_small_light_notes_and_slanting_labels_are_no_marks():
     place = pymupdf.Point(200, 300)
     page.insert_text(place, "label", fontsize=9, morph=(place, pymupdf.Matrix(45)))
     assert not texts(lines_on(page), "watermark")
+
+
+@pytest.mark.parametrize("angle", [0, 30])
+def test_a_light_mark_all_over_the_page_is_apart_though_it_is_small(angle):
+    page = page_of_text()
+    for row in range(4):
+        for column in range(3):
+            place = pymupdf.Point(80 + 170 * column, 110 + 150 * row)
+            page.insert_text(place, "Licensed to Anna", fontsize=12, color=GREY, morph=(place, pymupdf.Matrix(angle)))
+    lines = lines_on(page)
+    assert texts(lines, "watermark") == ["Licensed to Anna"] * 12
+    assert texts(lines) == [SENTENCES[row % 4] for row in range(24)]
+
+
+def test_light_words_that_repeat_beside_the_text_stay():
+    page = page_of_text(10)
+    for row in range(5):
+        page.insert_text((72, 400 + 20 * row), "optional", fontsize=11, color=GREY)
+    assert texts(lines_on(page), "watermark") == []

@@ -9,6 +9,7 @@ from itertools import groupby
 from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.layout.inline import plain_spans, spans_of
 from pdfbatch.documents.layout.items import are_references, items_of, without_marker
+from pdfbatch.documents.layout.nesting import nested
 from pdfbatch.documents.layout.regions import Region, union
 from pdfbatch.documents.layout.tables import cells_of, is_settled
 from pdfbatch.documents.textlayer.lines import BULLETS, Line
@@ -38,7 +39,7 @@ def elements_of(regions: Sequence[Region]) -> list[Element]:
     """The elements in reading order, their boxes in the points of the regions."""
     lines = [line for region in regions for line in region.lines]
     maker = _Maker(Hyphens(lines), _title(regions))
-    return [element for region in regions for element in maker.elements(region)]
+    return nested(element for region in regions for element in maker.elements(region))
 
 
 class _Maker:

@@ -32,6 +32,11 @@ def items_of(rows: Sequence[Row]) -> list[list[Row]]:
     return items
 
 
+def is_item(text: str) -> bool:
+    """Whether a row begins with a bullet or number."""
+    return bool(BULLET.match(text) or _NUMBERED.match(text))
+
+
 def are_references(rows: Sequence[Row]) -> bool:
     """Whether the rows begin with [n], and again with [n + 1]."""
     return bool(_REFERENCE.match(_text(rows[0]))) and len(items_of(rows)) > 1
@@ -68,7 +73,7 @@ def _begins_item(text: str, label: str) -> bool:
     """`label`: the letter or number that the item before begins with; initials and citations do not count up."""
     if found := _CAPITAL.match(text) or _REFERENCE.match(text):
         return _follows(label, found.group(1))
-    return bool(BULLET.match(text) or _NUMBERED.match(text))
+    return is_item(text)
 
 
 def _follows(before: str, label: str) -> bool:

@@ -11,14 +11,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from pdfbatch.documents.layout.items import is_item
+from pdfbatch.documents.layout.margin_notes import notes_beside
 from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, Rules, borders, drawn_edges, within
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
 from pdfbatch.documents.textlayer.annotations import check_boxes_of, links_of
+from pdfbatch.documents.textlayer.drawn_boxes import drawn_boxes
 from pdfbatch.documents.textlayer.lines import BULLETS, Box, Line, Piece, legible_lines_of
 from pdfbatch.documents.textlayer.repairs import ASIDE, hidden_boxes, repaired
 from pdfbatch.documents.textlayer.soft_hyphens import SOFT_HYPHEN
 from pdfbatch.documents.textlayer.spans import blocks_of
+from pdfbatch.documents.textlayer.unwrap import PARAGRAPH_GAP
 
 VECTOR = 3
 """The type of MuPDF's blocks for what is drawn."""
@@ -68,7 +72,8 @@ def regions_of(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
     regions = [_region(group) for group in groups]
     _rule([region for region in regions if region.kind == "table"], blocks)
     rest = _share_out(_with_bullets([*(line for line in lines if line.role not in ASIDE), *more]), regions, groups)
-    filled = _unlisted(_fitted(regions + _left_over(rest)), lines) + aside_regions(lines)
+    filled = _unlisted(_fitted(regions + _left_over(rest)), lines)
+    filled = _with_notes_apart(filled) + aside_regions(lines)
     figures = _figures(regions, filled, view.rect)
     return _with_words_whole(_with_figures(figures, filled, view.rect, blocks))
 
@@ -87,7 +92,8 @@ class PageText:
         if id(textpage) not in self._made:
             blocks = blocks_of(self._view.seen(textpage), self._links)
             before = legible_lines_of(blocks)
-            lines = repaired(before, self._boxes)
+            drawn = drawn_boxes(block for block in _flat(blocks) if block["type"] == VECTOR)
+            lines = repaired(before, [*self._boxes, *drawn])
             hidden = hidden_boxes(before, lines)
             self._made[id(textpage)] = _Text(blocks, lines, list(_without(blocks, hidden)) if hidden else blocks)
         return self._made[id(textpage)]
@@ -128,18 +134,48 @@ def _ends_within_word(region: Region) -> bool:
     return max(region.lines, key=lambda line: (line.box[3], line.box[2])).text.rstrip().endswith(SOFT_HYPHEN)
 
 
+def _with_notes_apart(regions: list[Region]) -> list[Region]:
+    parted: list[Region] = []
+    for region in regions:
+        notes = notes_beside(region.lines) if region.kind in ("text", "list-item") else []
+        if notes:
+            lines = [line for line in region.lines if not any(line in note for note in notes)]
+            region = replace(region, lines=lines, box=union([line.box for line in lines]))
+        parted += [region, *(Region("text", union([line.box for line in note]), note) for note in notes)]
+    return parted
+
+
 def _unlisted(regions: list[Region], lines: list[Line]) -> list[Region]:
-    """The model takes lines that begin with their number for a list; they are one text."""
+    """The model takes lines that stand beside their number for a list, or parts them there; they are one text."""
     numbers = [line.box for line in lines if line.role == "line_number"]
+    if not numbers:
+        return regions
     numbered = {
         line.box for line in lines if not line.role and any(inside_share(box, line.box) > 0.9 for box in numbers)
     }
-    if not numbered:
-        return regions
     listed = [region for region in regions if all(line.box in numbered for line in region.lines)]
     whole = sorted((line for region in listed for line in region.lines), key=lambda line: line.box[1])
-    rest = [region for region in regions if region not in listed]
+    rest = _rejoined([region for region in regions if region not in listed])
     return [*rest, Region("text", union([line.box for line in whole]), whole)] if whole else rest
+
+
+def _rejoined(regions: list[Region]) -> list[Region]:
+    """Texts that begin at one place, each on the line below the other, as one text."""
+    joined: list[Region] = []
+    for region in sorted(regions, key=lambda region: (region.box[1], region.box[0])):
+        is_text = region.kind == "text" or (region.kind == "list-item" and not is_item(region.lines[0].text))
+        above = joined[-1] if joined and is_text else None
+        if above and above.kind == "text" and _goes_on(above, region):
+            joined[-1] = Region("text", union([above.box, region.box]), above.lines + region.lines)
+        else:
+            joined.append(replace(region, kind="text") if is_text else region)
+    return joined
+
+
+def _goes_on(above: Region, below: Region) -> bool:
+    first, last = below.lines[0], above.lines[-1]
+    near = below.box[1] - above.box[3] < PARAGRAPH_GAP * (first.box[3] - first.box[1])
+    return near and abs(below.box[0] - above.box[0]) < first.size and first.size == last.size
 
 
 def _without(blocks: list[dict[str, Any]], hidden: frozenset[Box]) -> Iterator[dict[str, Any]]:

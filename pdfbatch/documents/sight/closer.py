@@ -51,6 +51,12 @@ class Closer:
         contrast = float(np.abs(own - ground).max()) * alpha / 255
         return Seen.SAME if contrast <= FLAT else Seen.SHOWN
 
+    def is_ground(self, box: Box, colour: int) -> bool:
+        """Whether `colour` is the ground's in a word's `box`."""
+        ground = np.median(self._part(box).reshape(-1, 3), axis=0)
+        own = np.array([colour >> 16 & 255, colour >> 8 & 255, colour & 255])
+        return bool(np.abs(own - ground).max() <= FLAT)
+
     def ink(self, box: Box, direction: tuple[float, float]) -> float:
         """Share of a word's pixels that differ from its ground, 0 to 1."""
         whole, middle = self._part(box), self._part(core(box, direction))

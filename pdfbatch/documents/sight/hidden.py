@@ -30,6 +30,8 @@ TINY = 1.0
 SQUEEZED, FEWEST_SQUEEZED = 0.2, 4
 """Points a letter: text of so many letters as narrow as this is tiny too; marks that combine have no width."""
 PALE = 200
+MARK_SIZE = 2.0
+"""Times the font size of the text, from which on text over it is a mark across the page."""
 MOST_ASKED = 5
 """Spans read from the picture to learn whether it shows what lies hidden on it; of more, some speak for all."""
 _STROKED = pymupdf.mupdf.FZ_STEXT_STROKED
@@ -298,7 +300,17 @@ class _Judge:
             return ""
         if unpainted:
             return "hidden_mode3"
-        return "hidden_white" if _luma(span["color"]) >= PALE else "hidden_covered"
+        if _luma(span["color"]) >= PALE:
+            return "hidden_white"
+        return "" if self._lies_under_letter(word) else "hidden_covered"
+
+    def _lies_under_letter(self, word: Word) -> bool:
+        """Whether a letter of a mark across the page covers it: chance, not meant to hide."""
+        assert self._closer
+        larger = (span for span in self._look.spans if span["size"] >= MARK_SIZE * self._span["size"])
+        return any(
+            shared(word.box, span["bbox"]) > 0.8 and self._closer.is_ground(word.box, span["color"]) for span in larger
+        )
 
     def _is_ground(self, word: Word) -> bool:
         """Whether ink in a word of its ground's colour is another's. Strokes have a colour of their own."""

@@ -16,11 +16,13 @@ _BOXES = (pymupdf.PDF_WIDGET_TYPE_CHECKBOX, pymupdf.PDF_WIDGET_TYPE_RADIOBUTTON)
 
 
 class CheckBox(NamedTuple):
-    """A check box or radio button. `name`: what the form shows when one points at it, or ""."""
+    """A check box or radio button. `name`: what the form shows when one points at it, or "". `drawn`: a square of the
+    page, which is no box unless a label stands beside it."""
 
     box: Box
     checked: bool
     name: str = ""
+    drawn: bool = False
 
 
 def links_of(page: pymupdf.Page, matrix: pymupdf.Matrix) -> list[Link]:

@@ -18,12 +18,20 @@ LABEL_GAP = 4.0
 """Times the font size: so far may a label stand from its box."""
 _SIGN_CHECKED, _SIGN_UNCHECKED = "☑☒🗹🗵\uf0fd\uf0fe", "☐"
 _SIGN = re.compile(f"^\\s*([{_SIGN_CHECKED}{_SIGN_UNCHECKED}])\\s*")
+_CHOSEN, _OTHERS = f"■◉⦿🔘●{_SIGN_CHECKED}", "□◻▢○◯"
+"""Bullets too, but where both stand in one column or row they are choices: lists indent what has another bullet."""
+_CHOICE = re.compile(f"^\\s*([{_CHOSEN}{_OTHERS}])(?=\\s|\\w|$)\\s*")
+_SAME_EDGE = 2.0
+_MARK = re.compile("^\\s*[xX✓✔✕✖✗✘](?=\\s|$)\\s*")
+"""Typed into a drawn box."""
 
 
 def with_check_boxes(lines: Iterable[Line], boxes: Sequence[CheckBox]) -> list[Line]:
     """The lines, labels of boxes with the role `form_field` and the box's state as `marker`. A box without a label
     becomes a line of its own. The sign that a form draws into its box is left out."""
-    rest = [line for line in lines if not _is_drawn_in(line, boxes)]
+    whole = list(lines)
+    boxes = _with_marks(boxes, whole)
+    rest = [line for line in whole if not _is_drawn_in(line, boxes)]
     marked: dict[int, Line] = {}
     alone: list[Line] = []
     for box in sorted(boxes, key=lambda box: (box.box[1], box.box[0])):
@@ -32,22 +40,48 @@ def with_check_boxes(lines: Iterable[Line], boxes: Sequence[CheckBox]) -> list[L
         if label is None:
             alone.append(_alone(box, marker, rest))
         else:
-            marked[id(label)] = replace(label, role="form_field", marker=marker)
+            bare = _without(_MARK, label) if box.drawn and _begins_in(label, box.box) else label
+            marked[id(label)] = replace(bare, role="form_field", marker=marker)
     return _with_signs([marked.get(id(line), line) for line in rest]) + alone
+
+
+def _with_marks(boxes: Sequence[CheckBox], lines: Sequence[Line]) -> list[CheckBox]:
+    """The boxes, those that are drawn only if they have a label, checked too where a mark is typed into them."""
+    kept = [box for box in boxes if not box.drawn]
+    fields = [box.box for box in kept]
+    for box in boxes:
+        if not box.drawn or any(_overlap(box.box, field) for field in fields):
+            continue
+        typed = [line for line in lines if _MARK.match(line.text) and _begins_in(line, box.box)]
+        label = _label_of(box.box, [line for line in lines if line not in typed or _MARK.sub("", line.text)], boxes)
+        if label is not None and any(map(str.isalpha, label.text)) and label.box[0] > box.box[0]:
+            kept.append(box._replace(checked=box.checked or bool(typed)))
+    return kept
+
+
+def _overlap(box: Box, other: Box) -> bool:
+    return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
+
+
+def _begins_in(line: Line, box: Box) -> bool:
+    middle = (line.box[1] + line.box[3]) / 2
+    return box[0] - 1 <= line.box[0] < box[2] and box[1] - 2 <= middle <= box[3] + 2
 
 
 def _is_drawn_in(line: Line, boxes: Sequence[CheckBox]) -> bool:
     if len(line.text.strip()) > 1:
         return False
     across, down = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
-    return any(box[0] - 1 <= across <= box[2] + 1 and box[1] - 1 <= down <= box[3] + 1 for box, _, _ in boxes)
+    return any(
+        box[0] - 1 <= across <= box[2] + 1 and box[1] - 1 <= down <= box[3] + 1 for box in (one.box for one in boxes)
+    )
 
 
 def _label_of(box: Box, lines: Sequence[Line], boxes: Sequence[CheckBox]) -> Line | None:
     """The nearest line to the right, unless another box comes first; else the one to the left that no box follows."""
     row = [line for line in lines if _level(box, line.box) and line.role == ""]
     others = [other.box for other in boxes if other.box != box and _level(box, other.box)]
-    right = [line for line in row if -2 <= line.box[0] - box[2] < LABEL_GAP * line.size]
+    right = [line for line in row if -2 <= line.box[0] - box[2] < LABEL_GAP * line.size or _is_marked_label(line, box)]
     right = [line for line in right if not any(box[2] <= other[0] < line.box[0] for other in others)]
     if right:
         return min(right, key=lambda line: line.box[0])
@@ -55,6 +89,11 @@ def _label_of(box: Box, lines: Sequence[Line], boxes: Sequence[CheckBox]) -> Lin
     left = [line for line in left if not any(line.box[2] <= other[2] <= box[0] for other in others)]
     left = [line for line in left if not any(-2 <= line.box[0] - other[2] < LABEL_GAP * line.size for other in others)]
     return max(left, key=lambda line: line.box[2], default=None)
+
+
+def _is_marked_label(line: Line, box: Box) -> bool:
+    """A mark in the box and the label behind it may be one line."""
+    return _begins_in(line, box) and bool(_MARK.match(line.text)) and bool(_MARK.sub("", line.text))
 
 
 def _alone(box: CheckBox, marker: str, lines: Sequence[Line]) -> Line:
@@ -72,29 +111,49 @@ def _alone(box: CheckBox, marker: str, lines: Sequence[Line]) -> Line:
 
 def _with_signs(lines: list[Line]) -> list[Line]:
     """Signs of the text as markers; one that is a line of its own joins the line to its right."""
-    signs = [line for line in lines if not line.role and _SIGN.match(line.text)]
+    signs = {id(line): _SIGN for line in lines if not line.role and _SIGN.match(line.text)}
+    signs |= {id(line): _CHOICE for line in _choices(lines)}
     if not signs:
         return lines
     changed: dict[int, Line | None] = {}
-    for sign in signs:
-        marker = CHECKED if _SIGN.match(sign.text)[1] in _SIGN_CHECKED else UNCHECKED  # type: ignore[index]
-        if _SIGN.fullmatch(sign.text):
-            label = _label_of(sign.box, [line for line in lines if line not in signs], ())
+    labels = [line for line in lines if id(line) not in signs]
+    for sign in (line for line in lines if id(line) in signs):
+        pattern = signs[id(sign)]
+        found = pattern.match(sign.text)
+        marker = CHECKED if found and found[1] in _CHOSEN else UNCHECKED
+        if pattern.fullmatch(sign.text):
+            label = _label_of(sign.box, labels, ())
             if label is None or id(label) in changed:
                 continue
             changed[id(sign)] = None
             changed[id(label)] = replace(label, role="form_field", marker=marker)
         else:
-            changed[id(sign)] = replace(_without_sign(sign), role="form_field", marker=marker)
+            changed[id(sign)] = replace(_without(pattern, sign), role="form_field", marker=marker)
     kept = (changed.get(id(line), line) for line in lines)
     return [line for line in kept if line is not None]
 
 
-def _without_sign(line: Line) -> Line:
+def _choices(lines: Sequence[Line]) -> list[Line]:
+    """Lines that begin with a filled or an empty sign, where the other kind stands below, above or beside them."""
+    begun = [(line, found[1]) for line in lines if not line.role and (found := _CHOICE.match(line.text))]
+    if len({sign in _CHOSEN for _, sign in begun}) < 2:
+        return []
+    return [
+        line
+        for line, sign in begun
+        if any(
+            (sign in _CHOSEN) != (other in _CHOSEN)
+            and (abs(line.box[0] - one.box[0]) <= _SAME_EDGE or _level(line.box, one.box))
+            for one, other in begun
+        )
+    ]
+
+
+def _without(sign: re.Pattern[str], line: Line) -> Line:
     pieces = list(line.pieces)
     while pieces and not pieces[0].text.strip():
         pieces.pop(0)
-    pieces[0] = pieces[0]._replace(text=_SIGN.sub("", pieces[0].text))
+    pieces[0] = pieces[0]._replace(text=sign.sub("", pieces[0].text))
     if not pieces[0].text:
         pieces.pop(0)
         pieces[0] = pieces[0]._replace(text=pieces[0].text.lstrip())

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import Pose, pose_from
+from pdfbatch.documents.textlayer.dingbats import signs_meant
 from pdfbatch.documents.textlayer.normalize import broken_in, mended
 
 Box = tuple[float, float, float, float]
@@ -168,7 +169,7 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
         size=main["size"],
         pieces=_pieces(spans, main, hidden := bool(letters) and all(map(is_unpainted, letters))),
         hidden=hidden,
-        broken=sum(broken_in(span["text"]) for span in spans),
+        broken=sum(broken_in(signs_meant(span["text"], span["font"])) for span in spans),
         block=block,
         math=sum(len(span["text"].strip()) for span in letters if _MATH_FONT.search(span["font"])),
         base=main["origin"][1],
@@ -184,7 +185,7 @@ def _pieces(spans: list[dict[str, Any]], main: dict[str, Any], hidden: bool) -> 
     pieces: list[Piece] = []
     left: dict[str, Any] | None = None
     for span in spans:
-        text = mended(span["text"])
+        text = mended(signs_meant(span["text"], span["font"]))
         if left and _blank_between(left, span):
             text = " " + text
         raised = _is_raised(span, main) and _can_be_raised(text, pieces)

@@ -19,6 +19,8 @@ FEWEST = 4
 """A column of so many signs is vertical writing; others beside it may be shorter."""
 PITCH = 1.7
 """Font sizes from one sign to the next below it, at most."""
+RUBY_SIZE = 0.6
+"""Times the size of the sign whose reading it says."""
 MOST_CHARS = 2
 """A number of two digits may stand level in a column."""
 
@@ -29,10 +31,15 @@ def with_columns(lines: Sequence[Line]) -> list[Line]:
     signs = [line for line in lines if _is_sign(line)]
     if sum(is_unspaced(sign.text.strip()[0]) for sign in signs) < FEWEST:
         return list(lines)
-    columns = _vertical(_columns(signs))
+    small = _ruby(signs)
+    readings = set(map(id, small))
+    columns = _vertical(_columns(sign for sign in signs if id(sign) not in readings))
     if not columns:
         return list(lines)
     taken = {id(sign) for column in columns for sign in column}
+    for sign in sorted(small, key=lambda line: -line.box[1]):
+        if _read(sign, columns):
+            taken.add(id(sign))
     rest = [line for line in lines if id(line) not in taken]
     next_block = 1 + max(line.block for line in lines)
     return rest + [
@@ -45,6 +52,36 @@ def with_columns(lines: Sequence[Line]) -> list[Line]:
 def _is_sign(line: Line) -> bool:
     text = line.text.strip()
     return 0 < len(text) <= MOST_CHARS and line.pose.turn == 0 and not line.slanted and not line.role
+
+
+def _ruby(signs: Sequence[Line]) -> list[Line]:
+    """The small signs that say how the sign to their left is read."""
+    largest = max(sign.size for sign in signs)
+    small = [sign for sign in signs if sign.size <= RUBY_SIZE * largest]
+    return [sign for sign in small if any(_stands_beside(sign, one) for one in signs)]
+
+
+def _stands_beside(sign: Line, large: Line) -> bool:
+    gap = sign.box[0] - large.box[2]
+    is_small = sign.size <= RUBY_SIZE * large.size and -0.2 * large.size < gap < 0.5 * large.size
+    return is_small and large.box[1] - large.size < sign.box[1] < large.box[3] + large.size
+
+
+def _read(sign: Line, columns: list[list[Line]]) -> bool:
+    """Puts a small sign behind the sign that it stands beside; from the last on, so that they stay in order."""
+    middle = (sign.box[1] + sign.box[3]) / 2
+    beside = [
+        (one.box[1], column, place)
+        for column in columns
+        for place, one in enumerate(column)
+        if _stands_beside(sign, one) and one.box[1] <= middle
+    ]
+    if not beside:
+        return False
+    _, column, place = max(beside, key=lambda found: found[0])
+    raised = [piece._replace(raised=True) for piece in sign.pieces]
+    column.insert(place + 1, replace(sign, box=column[place].box, pieces=raised))
+    return True
 
 
 def _columns(signs: Iterable[Line]) -> list[list[Line]]:

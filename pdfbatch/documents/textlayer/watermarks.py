@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,18 +12,53 @@ LARGER = 2.0
 """Times the size of the text; a slanting mark may be a little smaller."""
 SLANTED_LARGER = 1.5
 MOST_WORDS = 8
+FEWEST_TILES = 4
 CROSSED_LINES = 2
 """A slanting mark crosses so many lines; a level one may stand on a single one."""
 
 
 def with_watermarks(lines: Sequence[Line]) -> list[Line]:
-    """The lines, with the role `watermark` for what is large, and light or slanting, and crosses lines of text."""
+    """The lines, with the role `watermark` for what is large, and light or slanting, and crosses lines of text; and for
+    what is light and slanting, and is printed all over the page."""
     usual = median_size(list(lines))
-    return [replace(line, role="watermark") if _is_watermark(line, lines, usual) else line for line in lines]
+    marks = [line for line in lines if _is_watermark(line, lines, usual)]
+    texts = {" ".join(line.text.split()) for line in marks} | _tiled(lines)
+    return (
+        [replace(line, role="watermark") if line in marks or _is_copy(line, texts) else line for line in lines]
+        if texts
+        else list(lines)
+    )
+
+
+def _tiled(lines: Sequence[Line]) -> set[str]:
+    """The light or slanting texts that stand all over the page, some of them on lines of its text."""
+    copies: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        if _may_be_mark(line):
+            copies[" ".join(line.text.split())].append(line)
+    return {
+        text
+        for text, tiles in copies.items()
+        if len(tiles) >= FEWEST_TILES
+        and any(_cross(tile.box, line.box) for tile in tiles for line in _others(lines, text))
+    }
+
+
+def _others(lines: Sequence[Line], text: str) -> list[Line]:
+    return [line for line in lines if not line.slanted and not line.faint and " ".join(line.text.split()) != text]
+
+
+def _is_copy(line: Line, texts: set[str]) -> bool:
+    return _may_be_mark(line) and " ".join(line.text.split()) in texts
+
+
+def _may_be_mark(line: Line) -> bool:
+    short = len(line.text.split()) <= MOST_WORDS
+    return short and not line.role and not line.hidden and (line.slanted or line.faint) and len(line.text.strip()) > 2
 
 
 def _is_watermark(line: Line, lines: Sequence[Line], usual: float) -> bool:
-    if line.role or not (line.slanted or line.faint) or line.hidden or len(line.text.split()) > MOST_WORDS:
+    if not _may_be_mark(line):
         return False
     if line.size < (SLANTED_LARGER if line.slanted else LARGER) * usual:
         return False
