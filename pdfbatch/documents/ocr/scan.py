@@ -62,6 +62,12 @@ def available() -> bool:
     return len(_models()) == 2
 
 
+def load() -> None:
+    """Make RapidOCR's sessions where it is installed: most of a second, nothing after."""
+    if available():
+        _engine()
+
+
 def read_pieces(page: pymupdf.Page, dpi: float = DPI) -> Iterator[Reading]:
     """The page read: one piece, or for a long strip several from its top (or left), each line in one of them."""
     turned = None
