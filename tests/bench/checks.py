@@ -1,4 +1,4 @@
-"""What each check of a text page costs, in seconds of a core: one process reads the pages under Python's profiler.
+"""What each check of a text page costs, in seconds: one process reads the pages under Python's profiler.
 
 `python -m tests.bench.checks RESULT FILE...` writes {what: seconds} for all pages of the files together.
 """
@@ -9,7 +9,6 @@ import cProfile
 import json
 import pstats
 import sys
-import time
 from pathlib import Path
 
 from .figures import Figure, Section
@@ -40,7 +39,9 @@ def run(corpus: Path, scratch: Path) -> list[Section]:
         Section(
             f"What a text page costs: {pages} pages of {len(files)} files",
             [*figures, Figure("peak RSS", usage.main_mib, "MiB")],
-            ["time of a core, under a profiler, which lengthens what is written in Python"],
+            [
+                "one process on a machine that should be idle, under a profiler, which lengthens what is written in Python"
+            ],
         )
     ]
 
@@ -50,7 +51,7 @@ def main(result: Path, paths: list[str]) -> None:
     from pdfbatch.documents.reading import read_page, warm
 
     warm()
-    profile = cProfile.Profile(time.process_time)
+    profile = cProfile.Profile()
     for path in paths:
         for number in range(1, judge(path).pages + 1):
             profile.runcall(read_page, path, number)
