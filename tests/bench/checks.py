@@ -39,9 +39,7 @@ def run(corpus: Path, scratch: Path) -> list[Section]:
         Section(
             f"What a text page costs: {pages} pages of {len(files)} files",
             [*figures, Figure("peak RSS", usage.main_mib, "MiB")],
-            [
-                "one process on a machine that should be idle, under a profiler, which lengthens what is written in Python"
-            ],
+            ["one process under a profiler, which lengthens what is written in Python"],
         )
     ]
 
