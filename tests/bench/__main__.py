@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pymupdf
 
-from . import dolphin, dolphin_gpu, long, loop, pages, turned, words
+from . import checks, dolphin, dolphin_gpu, long, loop, pages, turned, words
 from .corpus import own_corpus
 from .figures import Section, missed, table
 from .measure import ROOT, machine, say
 
 SECTIONS = {
     "pages": pages.run,
+    "checks": checks.run,
     "words": words.run,
     "turned": turned.run,
     "loop": loop.run,

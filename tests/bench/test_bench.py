@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.samples import odd
 from tests.samples.many import long_pdf
 
+from . import checks
 from .corpus import CorpusFile, PageFacts, copied, own_corpus, pages_in, readable
 from .figures import Figure, Section, at_least, at_most, missed, table
 from .measure import CommandFailed, run_measured
@@ -84,3 +86,12 @@ def test_long_files_are_cut_and_short_ones_copied_as_they_are(tmp_path: Path) ->
     copies = copied(readable(folder), tmp_path / "out", 5)
     assert pages_in(copies) == pages_in(readable(tmp_path / "out")) == 6
     assert (tmp_path / "out" / "short.pdf").read_bytes() == odd.text_page()
+
+
+def test_each_check_of_a_page_has_its_time_and_none_takes_more_than_all(tmp_path: Path) -> None:
+    page, result = tmp_path / "a.pdf", tmp_path / "checks.json"
+    page.write_bytes(odd.text_page())
+    run_measured([sys.executable, "-m", "tests.bench.checks", str(result), str(page)])
+    seconds = json.loads(result.read_text())
+    assert set(seconds) == set(checks.PARTS)
+    assert all(0 < spent <= seconds["all"] for spent in seconds.values())

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pdfbatch.documents.layout.items import is_item
 from pdfbatch.documents.layout.margin_notes import notes_beside
+from pdfbatch.documents.layout.model import layout_model
 from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, Rules, borders, drawn_edges, within
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
@@ -59,15 +60,15 @@ class Region:
 
 def load_model() -> None:
     """Import the layout model and make its sessions; seconds the first time, nothing after."""
-    import pymupdf4llm  # noqa: F401 (activates pymupdf._get_layout, and sets how MuPDF measures glyphs)
+    layout_model()
 
 
 def regions_of(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
     """All lines of the page, and `more` that its text lacks, in regions, in reading order."""
-    load_model()
+    model = layout_model()
     text = PageText(view)
     view.text_shown = text.shown
-    groups = pymupdf._get_layout(view, return_raw=True)
+    groups = model.predict(view, return_raw=True)
     blocks, lines, _ = text.of(view.last_textpage)
     regions = [_region(group) for group in groups]
     _rule([region for region in regions if region.kind == "table"], blocks)

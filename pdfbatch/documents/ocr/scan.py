@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from pdfbatch.documents.ocr import orientation
 from pdfbatch.documents.ocr.decode import decode
+from pdfbatch.documents.ocr.denormal_weights import without_denormals
 from pdfbatch.documents.ocr.orientation import Boxes, line_height
 from pdfbatch.documents.ocr.searchable import Line
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -59,6 +60,12 @@ class Reading:
 def available() -> bool:
     """Whether this installation can read scans. Loads nothing."""
     return len(_models()) == 2
+
+
+def load() -> None:
+    """Make RapidOCR's sessions where it is installed: most of a second, nothing after."""
+    if available():
+        _engine()
 
 
 def read_pieces(page: pymupdf.Page, dpi: float = DPI) -> Iterator[Reading]:
@@ -232,9 +239,23 @@ def _engine() -> Any:
             "Rec.rec_batch_num": 1,  # a line's text must not depend on its neighbours; batches are no faster here
         }
     )
-    engine.recognize_txt([np.zeros((48, 48, 3), np.uint8)])  # loads the recogniser
+    nothing = np.zeros((64, 64, 3), np.uint8)
+    engine.recognize_txt([nothing])  # loads the recogniser
+    engine(nothing, use_det=True, use_cls=False, use_rec=False)  # loads the detector
+    engine.text_det.session.session = _session(models["det"])
     engine.text_rec.postprocess_op = _Decoder(engine.text_rec.postprocess_op.character)
     return engine
+
+
+def _session(path: Path) -> Any:
+    """A session of a model whose weights let the processor be quick."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.enable_cpu_mem_arena = True
+    model = without_denormals(path.read_bytes())
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 @functools.cache

@@ -139,10 +139,9 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
     found = lines_without_layer(page, sight.look, known, turn)
     read = sight.read + found.lines
     lines = layer + [line for line, _ in read]
+    agreements = {name: font.agreement for name, font in book.fonts.items() if name not in names}
     agreement = mean_over_letters(
-        (len(span["text"]), book.fonts[span["font"]].agreement)
-        for span in seen
-        if span["font"] in book.fonts and span["font"] not in names
+        (len(span["text"]), agreements[span["font"]]) for span in seen if span["font"] in agreements
     )
     return replace(
         sight,

@@ -1,0 +1,111 @@
+"""pymupdf's layout model, its sessions made here so that they cost less.
+
+pymupdf makes them without a memory arena, and then a third of the picture network's time goes to the kernel for fresh
+memory. Its picture is always of one size, so an arena cannot grow.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pdfbatch.documents.layout.lighter_network import UnknownNetwork, lighter
+from pdfbatch.documents.pdf.mupdf import pymupdf
+
+NETWORK = "resources/onnx/feature_imf1.onnx"
+
+
+@functools.cache
+def layout_model() -> Any:
+    """The model, made once in a process, in seconds. Its `predict(view, return_raw=True)` gives groups of lines."""
+    pymupdf._get_layout = _predict  # else pymupdf makes sessions of its own when it is imported
+    import pymupdf4llm  # noqa: F401 (sets how MuPDF measures glyphs)
+
+    maker = pymupdf.layout.onnx.BoxRFDGNN.BoxRFDGNN
+    path = Path(pymupdf.layout.__file__).parent / NETWORK
+    try:
+        network = PictureNetwork(path.read_bytes())
+    except (OSError, UnknownNetwork):  # another version of pymupdf
+        return maker(use_sort=True)
+    model = maker(imf_model_path="", use_sort=True)
+    model.feature_extractor = network
+    return model
+
+
+def _predict(*arguments: Any, **options: Any) -> Any:
+    return layout_model().predict(*arguments, **options)
+
+
+class PictureNetwork:
+    """Stands in for pymupdf's ImageFeatureExtractorV1: the same numbers from the lighter network."""
+
+    def __init__(self, model: bytes) -> None:
+        """Raises UnknownNetwork."""
+        import onnxruntime
+
+        made, self._names = lighter(model)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # it would tell of each weight that is no longer used
+        options.enable_cpu_mem_arena = True
+        self._session = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
+        (given,) = self._session.get_inputs()
+        self._input, self._size = given.name, int(given.shape[-1])
+        self._maps: npt.NDArray[np.float32] | None = None
+        self._logits: npt.NDArray[np.float32] | None = None
+
+    def predict(self, page_img: npt.NDArray[np.uint8], aug_fetmap: None = None) -> None:  # noqa: ARG002
+        """Looks at a page's picture, height x width x 3."""
+        picture = scaled_gray(page_img, self._size)[np.newaxis, np.newaxis]
+        *maps, self._logits = self._session.run([*self._names, "logits"], {self._input: picture})
+        if self._maps is None:
+            self._maps = np.empty((1, sum(len(one[0]) for one in maps), self._size, self._size), np.float32)
+        channels = (channel for one in maps for channel in one[0])
+        for channel, enlarged in zip(channels, self._maps[0], strict=True):
+            cv2.resize(channel, (self._size, self._size), dst=enlarged, interpolation=cv2.INTER_LINEAR)
+
+    def consume_cache(self) -> bool:
+        return False
+
+    def get_feature_map(self) -> npt.NDArray[np.float32] | None:
+        """1 x channels x size x size, of the picture looked at last; overwritten by the next."""
+        return self._maps
+
+    def get_class_logits(self) -> npt.NDArray[np.float32] | None:
+        return self._logits
+
+
+def scaled_gray(picture: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.float32]:
+    """The picture in `size` x `size` shades, the darkest 0 and the lightest 1. To the last bit as pymupdf makes them:
+    the model's answers on a page in doubt hang on a shade."""
+    rows, columns = _sampling(picture.shape[0], size), _sampling(picture.shape[1], size)
+    upper, lower = picture[rows.first], picture[rows.second]
+    down, across = rows.share[:, np.newaxis, np.newaxis], columns.share[np.newaxis, :, np.newaxis]
+    small = (1 - across) * (1 - down) * upper.take(columns.first, axis=1)
+    small += across * (1 - down) * upper.take(columns.second, axis=1)
+    small += (1 - across) * down * lower.take(columns.first, axis=1)
+    small += across * down * lower.take(columns.second, axis=1)
+    blue, green, red = np.moveaxis(np.clip(small, 0, 255).astype(np.uint8).astype(np.float32), 2, 0)
+    gray = (0.114 * blue + 0.587 * green + 0.299 * red).astype(np.uint8).astype(np.float32)
+    low, high = gray.min(), gray.max()
+    return np.asarray((gray - low) / (high - low) if high > low else np.zeros_like(gray), np.float32)
+
+
+class _Sampling(NamedTuple):
+    """From which two pixels of a side each of the smaller side is made, and the share of the second."""
+
+    first: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+    share: npt.NDArray[np.float64]
+
+
+@functools.lru_cache(16)
+def _sampling(length: int, size: int) -> _Sampling:
+    place = (np.arange(size) + 0.5) * (length / size) - 0.5
+    first = np.floor(place).astype(np.intp)
+    second = np.clip(first + 1, 0, length - 1)
+    return _Sampling(np.clip(first, 0, length - 1), second, place - first)
