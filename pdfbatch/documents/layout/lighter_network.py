@@ -2,7 +2,7 @@
 
 Two things in it take longer than all else. A PRelu of one slope is a LeakyRelu, which onnxruntime computes within the
 convolution before it. And five small maps are enlarged and put together to 57 MB, most of which is never asked for:
-here they come out small, and are enlarged only where a box lies, see pooling.py.
+here they come out small, and are enlarged by OpenCV, see model.py.
 
 Works on the bytes of the model, so that the onnx package is not needed: the wire format is that of
 https://protobuf.dev/programming-guides/encoding, the field numbers those of
