@@ -17,7 +17,8 @@ Gray = npt.NDArray[np.uint8]
 Colours = npt.NDArray[np.uint8]
 """Height x width x 3, RGB."""
 Span = dict[str, Any]
-"""MuPDF's, with its line's direction (`dir`), whether it is set vertically (`wmode` 1), and the numbers of its line and block added."""
+"""MuPDF's, with its line's direction (`dir`) and writing mode (`wmode`, 1: vertical), and the numbers of its line and
+block added."""
 LEVEL = 0.99
 """Cosine from which a line runs along an axis of the page."""
 
