@@ -44,6 +44,22 @@ def test_a_pale_scan_is_read(tmp_path, paper, contrast, noise):
     assert [line for line in SENTENCES if line not in text] == []
 
 
+@pytest.mark.parametrize("contrast", [25, 40])
+def test_a_pale_picture_on_a_typed_page_is_read(tmp_path, contrast):
+    page = blank(420, 900)
+    write(page, [line.upper() for line in SENTENCES], top=40)
+    put(page, pale(255, contrast), top=500)
+    text = text_of(page, tmp_path)
+    assert [line for line in SENTENCES if line not in text] == []
+
+
+def test_a_pale_picture_under_text_adds_nothing(tmp_path):
+    page = blank()
+    put(page, pale(255, 30))
+    write(page, [line.upper() for line in SENTENCES], top=49)
+    assert not any(line in text_of(page, tmp_path) for line in SENTENCES)
+
+
 @pytest.mark.parametrize("contrast", [15, 25, 40])
 def test_print_of_the_other_side_is_not_read(tmp_path, contrast):
     page = blank()

@@ -152,7 +152,7 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
         removed=removed,
         agreement=agreement,
         explained=_explained(lines, found),
-        is_stamped_picture=_outweighs(found, _letters_of(seen)),
+        is_stamped_picture=not found.pale and _outweighs(found, _letters_of(seen)),
         flags=[MISREAD] * bool(misread) + [UNREAD] * bool(found.unread),
     )
 
