@@ -119,6 +119,40 @@ def test_ordinary_pages_leave_no_ink_without_text():
     assert regions(page) == []
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180])
+@pytest.mark.parametrize("size", [12, 16, 28])
+def test_vertical_writing_leaves_no_glyph_without_text(tmp_path, rotation, size):
+    page = blank()
+    columns = ["春の海は静かです", "夏になると遊ぶ", "秋の風が吹く", "冬は雪が降る"]
+    write_vertically(page, columns, size)
+    page.set_rotation(rotation)
+    result = read(page, tmp_path)
+    assert sum(len(element.text.strip()) for element in result.elements) == sum(map(len, columns))
+    assert not [element for element in result.elements if element.source == "ocr"]
+
+
+def write_vertically(page: pymupdf.Page, columns: list[str], size: int) -> None:
+    """Columns from the right to the left in a font whose writing mode is vertical."""
+    document = page.parent
+    page.insert_text((10, 10), " ", fontname="japan")
+    font = document.get_new_xref()
+    descendant = page.get_fonts()[0][0]
+    inner = document.xref_get_key(descendant, "DescendantFonts")[1]
+    document.update_object(
+        font,
+        f"<</Type/Font/Subtype/Type0/BaseFont/HeiseiMin-W3-V/Encoding/UniJIS-UCS2-V/DescendantFonts {inner}>>",
+    )
+    shown = [
+        f"BT /J {size} Tf 1 0 0 1 {350 - 2 * size * number} 360 Tm <{text.encode('utf-16-be').hex()}> Tj ET"
+        for number, text in enumerate(columns)
+    ]
+    contents = document.get_new_xref()
+    document.update_object(contents, "<<>>")
+    document.update_stream(contents, "\n".join(shown).encode())
+    document.xref_set_key(page.xref, "Contents", f"{contents} 0 R")
+    document.xref_set_key(page.xref, "Resources", f"<</Font<</J {font} 0 R>>>>")
+
+
 def test_rulings_backgrounds_and_bullets_are_no_ink_without_text():
     page = blank()
     page.draw_rect(pymupdf.Rect(20, 20, 400, 120), fill=(0.8, 0.9, 0.8))

@@ -23,6 +23,7 @@ from pdfbatch.documents.ocr import orientation
 from pdfbatch.documents.ocr.decode import decode
 from pdfbatch.documents.ocr.denormal_weights import without_denormals
 from pdfbatch.documents.ocr.orientation import Boxes, line_height
+from pdfbatch.documents.ocr.pale import range_of, spread
 from pdfbatch.documents.ocr.searchable import Line
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import INK_CONTRAST, POINTS_PER_INCH, Pixels, Tile, ink_box, own_dpi, tiles
@@ -39,6 +40,10 @@ boxes are too roomy for small print: on a page of 7-point tables 17 px found 89 
 MIN_SURE = 0.5
 MIN_SURE_SCRAP = 0.8
 """Below these, what was read is dropped: specks, rules and pieces of pictures. A scrap has three letters or fewer."""
+MIN_SURE_PALE = 0.8
+"""Of a pale picture, which may be paper through which the print of its other side shows."""
+MOST_MIRRORED = 8
+"""Lines of a pale picture that are read in a mirror too."""
 
 NO_BOXES = np.zeros((0, 4, 2), np.float32)
 
@@ -107,7 +112,25 @@ def _dpi(page: pymupdf.Page) -> float:
 
 def read_picture(pixels: Pixels, scale: float, turned: int | None = None) -> Reading:
     """Find and read the lines of a picture of `scale` pixels per point, turned clockwise by `turned` degrees, or
-    upright."""
+    upright. The shades of a pale picture are spread first."""
+    shades = range_of(pixels)
+    if not shades.is_pale:
+        return _read_picture(pixels, scale, turned)
+    reading = _read_picture(spread(pixels, shades), scale, turned)
+    lines = [line for line in reading.lines if line.sure >= MIN_SURE_PALE]
+    return replace(reading, lines=[] if _shows_through(reading.pixels, lines) else lines)
+
+
+def _shows_through(pixels: Pixels, lines: Sequence[Line]) -> bool:
+    """Whether the lines are print of the paper's other side: its mirror image is read more surely."""
+    asked = sorted(lines, key=lambda line: -len(line.text))[:MOST_MIRRORED]
+    boxes = [tuple(max(0, round(place)) for place in line.box) for line in asked]
+    crops = [pixels[top:bottom, left:right] for left, top, right, bottom in boxes]
+    straight, mirrored = (sum(sure for _, sure in _read(some)) for some in (crops, [crop[:, ::-1] for crop in crops]))
+    return mirrored > straight
+
+
+def _read_picture(pixels: Pixels, scale: float, turned: int | None) -> Reading:
     boxes = _find(pixels) if not turned else NO_BOXES
     if turned is None:
         turned = orientation.find_turn(pixels, boxes, lambda pieces: [sure for _, sure in _read(pieces)])

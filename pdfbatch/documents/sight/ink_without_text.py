@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pdfbatch.documents.ocr.pale import range_of, spread
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.sight.look import Gray, Look, shared, union
 from pdfbatch.documents.textlayer.lines import Box, Line
@@ -105,18 +106,21 @@ def _edges(gray: Gray, shape: tuple[int, int]) -> Mask:
 
 class Found(NamedTuple):
     """Lines that the picture shows and the layer lacks, in the page's unrotated space, with how sure the recogniser is
-    of each, 0 to 1; how many letters it found and was not sure enough of; the regions that no OCR could be asked about.
-    """
+    of each, 0 to 1; how many letters it found and was not sure enough of; the regions that no OCR could be asked about;
+    whether any picture was pale beside ordinary ink, so that the page's picture as a whole would not show it."""
 
     lines: list[tuple[Line, float]]
     doubted: int = 0
     unread: Sequence[Box] = ()
+    pale: bool = False
 
 
 def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], turn: int) -> Found:
     """What the page shows and its layer lacks. `known`: the boxes of the layer's visible lines; `turn`: how the page's
     text lies, degrees. Loads the OCR only where ink is left."""
-    regions = regions_without_text(look, known)
+    pale = [box for box in _pictures(page) if not any(shared(line, box) > 0 for line in known)]
+    gray = _with_pale_spread(look, pale)
+    regions = regions_without_text(look._replace(gray=gray), known)
     if not regions:
         return Found([])
     from pdfbatch.documents.ocr.scan import available
@@ -137,7 +141,26 @@ def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], tu
                 found.append((line, sure))
             else:
                 doubted += sum(map(str.isalnum, line.text))
-    return Found(found, doubted)
+    return Found(found, doubted, pale=gray is not look.gray and not range_of(look.gray).is_pale)
+
+
+def _pictures(page: pymupdf.Page) -> list[Box]:
+    """Where the page shows pictures, unrotated space, points."""
+    if not page.get_images():
+        return []
+    return [tuple(pymupdf.Rect(info["bbox"]) * page.derotation_matrix) for info in page.get_image_info()]
+
+
+def _with_pale_spread(look: Look, pictures: Sequence[Box]) -> Gray:
+    """The grey picture with the shades of pale pictures spread. Pictures under text are meant to be pale."""
+    gray = look.gray
+    for box in pictures:
+        part = look.part(box)
+        shades = range_of(part)
+        if shades.is_pale:
+            gray = gray.copy() if gray is look.gray else gray
+            look._replace(gray=gray).part(box)[:] = spread(part, shades)
+    return gray
 
 
 def is_believed(text: str, sure: float) -> bool:

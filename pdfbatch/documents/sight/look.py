@@ -17,7 +17,8 @@ Gray = npt.NDArray[np.uint8]
 Colours = npt.NDArray[np.uint8]
 """Height x width x 3, RGB."""
 Span = dict[str, Any]
-"""MuPDF's, with its line's direction (`dir`) and the numbers of its line and block added."""
+"""MuPDF's, with its line's direction (`dir`) and writing mode (`wmode`, 1: vertical), and the numbers of its line and
+block added."""
 LEVEL = 0.99
 """Cosine from which a line runs along an axis of the page."""
 
@@ -66,7 +67,13 @@ def spans_of(blocks: list[dict[str, Any]]) -> Iterator[Span]:
             for span in line["spans"]:
                 text = span["text"] if "text" in span else "".join(char["c"] for char in span["chars"])
                 if text and not text.isspace():
-                    yield span | {"dir": line["dir"], "text": text, "line": count, "block": number}
+                    yield span | {
+                        "dir": line["dir"],
+                        "wmode": line.get("wmode", 0),
+                        "text": text,
+                        "line": count,
+                        "block": number,
+                    }
 
 
 def core(box: Box, direction: tuple[float, float]) -> Box:
@@ -78,6 +85,16 @@ def core(box: Box, direction: tuple[float, float]) -> Box:
     if abs(direction[1]) > LEVEL:
         return x0 + 0.27 * wide, y0, x1 - 0.27 * wide, y1
     return box
+
+
+def inked(span: Span) -> Box:
+    """Where a span's ink is: its box, and for one of a font for vertical writing also the glyph before it. MuPDF puts
+    the box of such a glyph at its origin for level writing, nearly one glyph behind its ink."""
+    x0, y0, x1, y1 = span["bbox"]
+    if span["wmode"] != 1:
+        return x0, y0, x1, y1
+    right, down = (component * span["size"] for component in span["dir"])
+    return x0 - max(0.0, right), y0 - max(0.0, down), x1 - min(0.0, right), y1 - min(0.0, down)
 
 
 def union(boxes: list[Box]) -> Box:

@@ -24,7 +24,7 @@ from pdfbatch.documents.sight.hidden import (
 )
 from pdfbatch.documents.sight.ink_without_text import Found, lines_without_layer
 from pdfbatch.documents.sight.letters import likeness
-from pdfbatch.documents.sight.look import Look, Span, area_of, look_at, shared, union
+from pdfbatch.documents.sight.look import Look, Span, area_of, inked, look_at, shared, union
 from pdfbatch.documents.sight.overwritten import overwritten_in
 from pdfbatch.documents.sight.score import mean_over_letters, page_score
 from pdfbatch.documents.textlayer.lines import Line, Piece, lines_of
@@ -135,6 +135,7 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
     removed = sight.removed + _read_again(reader, misread)
     layer = _lines(sight.look.textpage, removed) if misread else sight.lines[: len(sight.lines) - len(sight.read)]
     known = [line.box for line in [*layer, *(line for line, _ in sight.read)]] + [span["bbox"] for span in misread]
+    known += [inked(span) for span in seen if span["wmode"] == 1]
     turn = pose_of((line.pose, len(line.text)) for line in layer).turn if layer else page.rotation
     found = lines_without_layer(page, sight.look, known, turn)
     read = sight.read + found.lines
@@ -150,7 +151,7 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
         removed=removed,
         agreement=agreement,
         explained=_explained(lines, found),
-        is_stamped_picture=_outweighs(found, _letters_of(seen)),
+        is_stamped_picture=not found.pale and _outweighs(found, _letters_of(seen)),
         flags=[MISREAD] * bool(misread) + [UNREAD] * bool(found.unread),
     )
 
