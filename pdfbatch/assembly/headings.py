@@ -17,9 +17,9 @@ NEAR_PAGES = 1
 _WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SECTION_SIGN = re.compile(r"§+\s*\d")
 _SALUTATION = re.compile(
-    r"(?:dear|hello|hi|sehr geehrte[rs]?|liebe[rs]?|guten tag|ch[eè]re?s?|mesdames|messieurs|madame|monsieur|estimad[oa]s?"
-    r"|querid[oa]s?|prezad[oa]s?|car[oaie]|gentil[ei]|egregi[oa]|geachte|beste|kære|kjære|bästa|hej|szanown[aiey]"
-    r"|уважаем\w{2,3})\b[^.]{1,60}[:!：！]$",
+    r"(?:dear|hello|hi|sehr geehrte[rs]?|liebe[rs]?|guten tag|ch[eè]re?s?|mesdames|messieurs|madame|monsieur"
+    r"|estimad[oa]s?|querid[oa]s?|prezad[oa]s?|car[oaie]|gentil[ei]|egregi[oa]|geachte|beste|kære|kjære|bästa|hej"
+    r"|szanown[aiey]|уважаем\w{2,3})\b[^.]{1,60}[:!：！]$",
     re.IGNORECASE,
 )
 """How a letter begins."""

@@ -41,7 +41,7 @@ def with_tables(pages: Sequence[Page], options: ReadOptions) -> list[Page]:
     assembled = list(pages)
     head: _Part | None = None
     last: _Part | None = None
-    for number, page in enumerate(pages):
+    for number in range(len(pages)):
         first = _first(pages, number) if last is not None else None
         if head is not None and last is not None and first is not None and _goes_on(pages, head, last, first):
             assembled[number] = _continued(pages, head, first, options)

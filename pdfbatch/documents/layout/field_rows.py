@@ -85,7 +85,7 @@ def _asks(line: Line, fields: Sequence[Region], host: Region, beside: dict[int, 
 def _is_below(field: Region, above: Region) -> bool:
     size = above.lines[0].size
     same_edge = abs(field.box[0] - above.box[0]) <= _SAME_EDGE
-    return same_edge and 0 <= field.box[1] - above.box[1] and field.box[1] - above.box[3] <= _LEADING * size
+    return same_edge and field.box[1] >= above.box[1] and field.box[1] - above.box[3] <= _LEADING * size
 
 
 def _parts(host: Region, asked: Sequence[tuple[Line, Region]]) -> list[Region]:
