@@ -180,6 +180,8 @@ def _of_short_document(page: Page, largest: float) -> dict[int, _Found]:
             for index in outside
             if index in numbers and (page.elements[index].label in RUNNING or _stands_apart(page, edge, index, outside))
         }
+        said = [index for index, element in enumerate(page.elements) if _says_page(element, page, edge)]
+        found |= dict.fromkeys(said, ("page_number", edge))
     return found
 
 
@@ -218,6 +220,14 @@ def _is_lone_number(element: Element, page: Page, edge: Edge) -> bool:
     bare = compared(element.text).strip("-–—|·• ").isdigit()
     plausible = not bare or (number <= _LARGEST_NUMBER and number not in _YEARS)
     return plausible and _distance(element, page, edge) <= (ZONE if element.label in RUNNING else _NUMBER_EDGE)
+
+
+def _says_page(element: Element, page: Page, edge: Edge) -> bool:
+    """Whether it is a page number in so many words, which may stand beside or below a letter's head."""
+    words = re.findall(r"[^\W\d_]{4,}", compared(element.text))
+    counts_pages = element.label in (Label.PARAGRAPH, *RUNNING) and page_number_of(element.text) is not None
+    spelled = counts_pages and any(char.isdigit() for char in element.text) and bool(words)
+    return spelled and _distance(element, page, edge) <= _FAR_EDGE
 
 
 def _distance(element: Element, page: Page, edge: Edge) -> float:

@@ -172,6 +172,20 @@ def test_a_lone_page_number_of_a_short_document_is_dropped(text: str) -> None:
     assert reasons(middle) == []
 
 
+@pytest.mark.parametrize("text", ["Page 1 of 2", "Seite 1", "Página 1 de 2", "- Page 1 -"])
+@pytest.mark.parametrize("top", [40, 62, 80])
+def test_a_page_number_in_words_is_dropped_beside_a_letterhead(text: str, top: float) -> None:
+    head = [at(40, "Harbour Office Northpier", size=14), at(60, "Pier 3, Kiel", size=9), at(74, "Phone 55", size=9)]
+    pages = [page(1, [*head, at(top, text, left=470, size=9), element(said(1)), element(said(2))])]
+    assert reasons(pages) == [(1, text, "page_number")]
+
+
+@pytest.mark.parametrize("text", ["1", "4", "iv", "Pier 3"])
+def test_another_number_beside_a_letterhead_is_kept(text: str) -> None:
+    head = [at(40, "Harbour Office Northpier", size=14), at(60, "Pier 3, Kiel", size=9)]
+    assert reasons([page(1, [*head, at(62, text, left=470, size=9), element(said(1)), element(said(2))])]) == []
+
+
 @pytest.mark.parametrize("text", ["1987", "2026", "4711", "12 %", "(3)", "$ 12", "3.", "12 boats", "civil", "x = 3"])
 def test_a_number_that_counts_no_page_is_kept(text: str) -> None:
     assert reasons([page(1, [element(said(1)), at(800, text, left=290)])]) == []
