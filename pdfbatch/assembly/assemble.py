@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pdfbatch.assembly.captions import with_captions
 from pdfbatch.assembly.furniture import with_furniture
 from pdfbatch.assembly.headings import with_headings
+from pdfbatch.assembly.listings import with_listings
 from pdfbatch.assembly.paragraphs import with_paragraphs
 from pdfbatch.assembly.tables import with_tables
 from pdfbatch.records import Element, Heading, Page, ReadOptions
@@ -22,7 +23,7 @@ def assemble(pages: Sequence[Page], options: ReadOptions, outline: Sequence[Head
     undecided = [_undecided(page) for page in pages]
     running = with_furniture(undecided, options)
     arranged = with_captions(with_headings(running, outline))
-    return with_paragraphs(with_tables(arranged, options))
+    return with_paragraphs(with_listings(with_tables(arranged, options)))
 
 
 def _undecided(page: Page) -> Page:

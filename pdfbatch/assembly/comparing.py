@@ -39,6 +39,13 @@ def numbers_of(text: str) -> list[int]:
     return [_value(found) for found in _NUMBER.findall(compared(text)) if _is_number(found)]
 
 
+def outer_numbers(text: str) -> list[int]:
+    """The values of the numbers, Arabic or Roman, that a text begins and ends with: `2 Z. Shen et al.`, `Fees | iv`."""
+    words = [word.strip("-–—|·•[](), ") for word in compared(text).replace("|", " ").split()]
+    words = [word for word in words if word]
+    return [_value(word) for word in dict.fromkeys([*words[:1], *words[-1:]]) if _is_number(word)]
+
+
 def page_number_of(text: str) -> int | None:
     """The page that a text numbers, if it does nothing else: `12`, `- 3 -`, `Page 3 of 12`, `iv`."""
     found = _PAGE_NUMBER.fullmatch(compared(text))

@@ -9,7 +9,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from pdfbatch.assembly.comparing import compared, ends_sentence, has_letters, page_number_of, without_numbers
+from pdfbatch.assembly.comparing import (
+    compared,
+    ends_sentence,
+    has_letters,
+    outer_numbers,
+    page_number_of,
+    without_numbers,
+)
 from pdfbatch.assembly.headings import is_heading
 from pdfbatch.assembly.paragraphs import ONCE
 from pdfbatch.assembly.repeats import NEAR, RUNNING, ZONE, Edge, is_hidden, outside_body, place_of, repeated, size_of
@@ -39,6 +46,8 @@ _ABBREVIATED = re.compile(r"\b(?:al|Inc|Ltd|Co|Corp|etc|No|Vol|ed|eds|Dr|Nr|Hrsg
 _IDENTIFIER = re.compile(r"\d{5,}|\d{4}[-/]\d{2,}|\b\d+[-/]\d{3,}")
 """A number longer than a page's or a year's, such as that of an invoice: said once, it is text."""
 _YEARS = range(1900, 2101)
+_FEWEST_COUNTED = 2
+"""So many pages say how their numbers are shifted against their places."""
 _LARGEST_NUMBER = 999
 """A higher number that is alone on a short document is a sum or a year."""
 
@@ -81,7 +90,44 @@ def _running(pages: Sequence[Page], largest: float) -> list[dict[int, _Found]]:
     many = max(MANY_PAGES, len(pages) / 4)
     everywhere = {key for key, count in counts.items() if count >= many}
     reasons = [_with_reasons(page, indexes, everywhere) for page, indexes in zip(pages, found, strict=True)]
-    return _without_first_headings(pages, reasons)
+    found_here = _without_first_headings(pages, reasons)
+    return [one | more for one, more in zip(found_here, _numbered(pages, found_here, largest), strict=True)]
+
+
+def _numbered(pages: Sequence[Page], found: Sequence[dict[int, _Found]], largest: float) -> list[dict[int, _Found]]:
+    """What stands on one page alone, as the name of a chapter does, but beside the page's number, where its reader
+    called it a header or footer. Which number a page has is what the numbers found on the others say, or its place."""
+    shifts = Counter(
+        printed - number
+        for number, (page, indexes) in enumerate(zip(pages, found, strict=True), start=1)
+        for index in indexes
+        for printed in outer_numbers(page.elements[index].text)
+    )
+    counted = {shift for shift, count in shifts.items() if count >= _FEWEST_COUNTED} or {0}
+    more: list[dict[int, _Found]] = []
+    for number, (page, indexes) in enumerate(zip(pages, found, strict=True), start=1):
+        here: dict[int, _Found] = {}
+        for edge in ("top", "bottom"):
+            fitting = [
+                index
+                for index, element in enumerate(page.elements)
+                if index not in indexes
+                and any(printed - number in counted for printed in outer_numbers(element.text))
+                and _is_titled(element, page, edge, largest)
+            ]
+            known = [index for index, (_, at) in indexes.items() if at == edge]
+            here |= {
+                index: ("header", edge) for index in outside_body(page, edge, [*known, *fitting]) if index in fitting
+            }
+        more.append({} if _is_mostly(page, list(here)) else here)
+    return more
+
+
+def _is_titled(element: Element, page: Page, edge: Edge, largest: float) -> bool:
+    """Whether it reads like a running title. A number before bold words is a heading's."""
+    text = element.text.strip()
+    is_bold = all(span.bold for span in element.spans if span.text.strip())
+    return _is_named(element, page, edge, largest) and not (is_bold and text[:1].isdigit())
 
 
 def _without_first_headings(pages: Sequence[Page], found: list[dict[int, _Found]]) -> list[dict[int, _Found]]:
@@ -134,6 +180,8 @@ def _of_short_document(page: Page, largest: float) -> dict[int, _Found]:
             for index in outside
             if index in numbers and (page.elements[index].label in RUNNING or _stands_apart(page, edge, index, outside))
         }
+        said = [index for index, element in enumerate(page.elements) if _says_page(element, page, edge)]
+        found |= dict.fromkeys(said, ("page_number", edge))
     return found
 
 
@@ -172,6 +220,14 @@ def _is_lone_number(element: Element, page: Page, edge: Edge) -> bool:
     bare = compared(element.text).strip("-–—|·• ").isdigit()
     plausible = not bare or (number <= _LARGEST_NUMBER and number not in _YEARS)
     return plausible and _distance(element, page, edge) <= (ZONE if element.label in RUNNING else _NUMBER_EDGE)
+
+
+def _says_page(element: Element, page: Page, edge: Edge) -> bool:
+    """Whether it is a page number in so many words, which may stand beside or below a letter's head."""
+    words = re.findall(r"[^\W\d_]{4,}", compared(element.text))
+    counts_pages = element.label in (Label.PARAGRAPH, *RUNNING) and page_number_of(element.text) is not None
+    spelled = counts_pages and any(char.isdigit() for char in element.text) and bool(words)
+    return spelled and _distance(element, page, edge) <= _FAR_EDGE
 
 
 def _distance(element: Element, page: Page, edge: Edge) -> float:

@@ -16,6 +16,13 @@ NEAR_PAGES = 1
 """An outline leads to a heading's page, or the one beside it."""
 _WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SECTION_SIGN = re.compile(r"§+\s*\d")
+_SALUTATION = re.compile(
+    r"(?:dear|hello|hi|sehr geehrte[rs]?|liebe[rs]?|guten tag|ch[eè]re?s?|mesdames|messieurs|madame|monsieur"
+    r"|estimad[oa]s?|querid[oa]s?|prezad[oa]s?|car[oaie]|gentil[ei]|egregi[oa]|geachte|beste|kære|kjære|bästa|hej"
+    r"|szanown[aiey]|уважаем\w{2,3})\b[^.]{1,60}[:!：！]$",
+    re.IGNORECASE,
+)
+"""How a letter begins."""
 _SAME_SIZE = 0.3
 """Points."""
 _EVEN, _ROUGH = 0.03, 0.2
@@ -59,13 +66,15 @@ def with_headings(pages: Sequence[Page], outline: Sequence[Heading] = ()) -> lis
 
 
 def is_heading(element: Element) -> bool:
-    """A layout model takes formulas and a column's first line for headings too."""
+    """A layout model takes formulas, a column's first line and the salutation of a letter for headings too."""
     text = element.text.strip()
     if not (_WORD.search(text) or _SECTION_SIGN.match(text)):
         return False
     if all(span.math or not span.text.strip() for span in element.spans):
         return False
-    return not (text[0].islower() and text.endswith((".", ",")))
+    if text.endswith((",", "，", "、")) or _SALUTATION.match(text):
+        return False
+    return not (text[0].islower() and text.endswith("."))
 
 
 def _may_be_heading(element: Element) -> bool:

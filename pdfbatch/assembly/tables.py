@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pdfbatch.assembly.comparing import compared
+from pdfbatch.assembly.comparing import compared, has_letters
 from pdfbatch.records import Element, Label, Page, ReadOptions
 
 _AGREE = 0.02
@@ -41,10 +41,10 @@ def with_tables(pages: Sequence[Page], options: ReadOptions) -> list[Page]:
     assembled = list(pages)
     head: _Part | None = None
     last: _Part | None = None
-    for number, page in enumerate(pages):
+    for number in range(len(pages)):
         first = _first(pages, number) if last is not None else None
         if head is not None and last is not None and first is not None and _goes_on(pages, head, last, first):
-            assembled[number] = _continued(page, first, _equal_rows(head, first))
+            assembled[number] = _continued(pages, head, first, options)
         else:
             head = None
         final = _last(pages, number)
@@ -57,10 +57,29 @@ def with_tables(pages: Sequence[Page], options: ReadOptions) -> list[Page]:
     return assembled
 
 
-def _continued(page: Page, part: _Part, repeated: int) -> Page:
+def _continued(pages: Sequence[Page], head: _Part, part: _Part, options: ReadOptions) -> Page:
+    """The page with its first part as one that goes on, and without the captions that say so."""
+    page = pages[part.page]
     elements = list(page.elements)
+    repeated = _equal_rows(head, part)
     elements[part.order] = part.element.model_copy(update={"continues": True, "repeated_rows": repeated})
+    said = [caption.text for caption in _captions(pages, head)]
+    for caption in _captions(pages, part):
+        if not options.keep_headers and _is_repeated(caption, said):
+            place = next(index for index, element in enumerate(elements) if element is caption)
+            elements[place] = caption.model_copy(update={"dropped": "repeated"})
     return page.model_copy(update={"elements": elements})
+
+
+def _is_repeated(caption: Element, said: Sequence[str]) -> bool:
+    """Whether a table's first caption says the same, or this one says that the table goes on and nothing else."""
+    if compared(caption.text) in map(compared, said):
+        return True
+    if not _says_continued(caption):
+        return False
+    number = _table_number(caption.text)
+    title = _CONTINUED.sub("", compared(_CAPTION.sub("", caption.text, count=1)))
+    return not has_letters(title) or (number != "" and number in map(_table_number, said))
 
 
 def _first(pages: Sequence[Page], number: int) -> _Part | None:
@@ -154,18 +173,18 @@ def _is_same_form(last: _Part, part: _Part, repeated: int) -> bool:
 
 def _captions_agree(pages: Sequence[Page], head: _Part, part: _Part) -> bool:
     """Whether the second part has no caption of its own but that of the first."""
-    of_head = {number for text in _captions(pages, head) if (number := _table_number(text))}
-    for text in _captions(pages, part):
-        if number := _table_number(text):
+    of_head = {number for one in _captions(pages, head) if (number := _table_number(one.text))}
+    for caption in _captions(pages, part):
+        if number := _table_number(caption.text):
             if of_head and number not in of_head:
                 return False
-            if not of_head and not _CONTINUED.search(compared(text)):
+            if not of_head and not _CONTINUED.search(compared(caption.text)):
                 return False
     return True
 
 
-def _captions(pages: Sequence[Page], part: _Part) -> Iterator[str]:
-    """The texts of the captions directly before and after a table."""
+def _captions(pages: Sequence[Page], part: _Part) -> Iterator[Element]:
+    """The captions directly before and after a table."""
     elements = pages[part.page].elements
     for step in (-1, 1):
         index = part.order + step
@@ -174,7 +193,7 @@ def _captions(pages: Sequence[Page], part: _Part) -> Iterator[str]:
             if not element.dropped:
                 if element.label != Label.CAPTION and not _says_continued(element):
                     break
-                yield element.text
+                yield element
             index += step
 
 

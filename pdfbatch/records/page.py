@@ -113,7 +113,7 @@ class Element(Record):
     dropped: str = ""
     """Why it is not in the Markdown: `repeated`, `page_number`, `header`, `watermark`, `hidden`, …; "": it is."""
     continues: bool = False
-    """It goes on with the last element of its kind before it: a paragraph cut by a column or page, or a table."""
+    """It goes on with the last element of its kind before it: a paragraph cut by a column or page, a table or code."""
     repeated_rows: int = 0
     """Of a table that continues another: so many of its first rows repeat the other's header."""
 

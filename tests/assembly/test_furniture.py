@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from pdfbatch.assembly.furniture import with_furniture
-from pdfbatch.records import Element, Label, Page, PageResult, ReadOptions
+from pdfbatch.records import Element, Label, Page, PageResult, ReadOptions, Span
 from tests.assembly.pages import HEIGHT, LEFT, RIGHT, WIDTH, at, dropped, element, page
 
 WORDS = ["boats", "that", "pass", "on", "their", "way", "to", "the", "slip", "lie", "at", "the", "pier", "in", "winter"]
@@ -172,6 +172,20 @@ def test_a_lone_page_number_of_a_short_document_is_dropped(text: str) -> None:
     assert reasons(middle) == []
 
 
+@pytest.mark.parametrize("text", ["Page 1 of 2", "Seite 1", "Página 1 de 2", "- Page 1 -"])
+@pytest.mark.parametrize("top", [40, 62, 80])
+def test_a_page_number_in_words_is_dropped_beside_a_letterhead(text: str, top: float) -> None:
+    head = [at(40, "Harbour Office Northpier", size=14), at(60, "Pier 3, Kiel", size=9), at(74, "Phone 55", size=9)]
+    pages = [page(1, [*head, at(top, text, left=470, size=9), element(said(1)), element(said(2))])]
+    assert reasons(pages) == [(1, text, "page_number")]
+
+
+@pytest.mark.parametrize("text", ["1", "4", "iv", "Pier 3"])
+def test_another_number_beside_a_letterhead_is_kept(text: str) -> None:
+    head = [at(40, "Harbour Office Northpier", size=14), at(60, "Pier 3, Kiel", size=9)]
+    assert reasons([page(1, [*head, at(62, text, left=470, size=9), element(said(1)), element(said(2))])]) == []
+
+
 @pytest.mark.parametrize("text", ["1987", "2026", "4711", "12 %", "(3)", "$ 12", "3.", "12 boats", "civil", "x = 3"])
 def test_a_number_that_counts_no_page_is_kept(text: str) -> None:
     assert reasons([page(1, [element(said(1)), at(800, text, left=290)])]) == []
@@ -261,3 +275,37 @@ def test_a_box_out_of_all_bounds_is_endured(far: float) -> None:
 def test_the_number_of_a_letter_is_text_where_it_is_said_once(text: str) -> None:
     body = [at(200 + 20 * row, f"Line {row} of the letter goes on as letters do.") for row in range(8)]
     assert dropped(with_furniture([page(1, [at(45, text, Label.PAGE_HEADER, left=400), *body])], ReadOptions())) == []
+
+
+def one_title(text: str, number: int, count: int = 5, top: float = 40, first: int = 0, **more: object) -> list[Page]:
+    """A document whose page `number` alone has a title; the others have their numbers, counted on from `first`, if it
+    is not 0."""
+    title = at(top, text, Label.PAGE_HEADER if top < 400 else Label.PAGE_FOOTER, **{"size": 9, **more})  # type: ignore[arg-type]
+    return pages_with(
+        count, lambda n: [title] if n == number else [at(800, str(n + first - 1), left=290)] * bool(first)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("2 Z. Shen et al.", 2), ("Appendix | 4", 4), ("The fees · 3", 3), ("The berths ii", 2), ("The berths – [5]", 5)],
+)
+@pytest.mark.parametrize("top", [40, 800])
+def test_a_title_with_the_pages_number_is_a_header_where_it_stands_once(text: str, number: int, top: float) -> None:
+    assert reasons(one_title(text, number, top=top)) == [(number, text, "header")]
+    assert reasons(one_title(text, number, top=top), keep_headers=True) == []
+
+
+def test_a_title_with_the_number_that_follows_from_the_other_pages_is_a_header() -> None:
+    assert (3, "Appendix | 17", "header") in reasons(one_title("Appendix | 17", 3, 8, first=15))
+    assert (3, "Appendix | 3", "header") not in reasons(one_title("Appendix | 3", 3, 8, first=15))
+
+
+def test_a_number_that_is_not_the_pages_or_a_heading_is_text() -> None:
+    assert reasons(one_title("2 Z. Shen et al.", 3)) == []
+    assert reasons(one_title("Case 12 of 2026", 2)) == []
+    assert reasons(one_title("2 The berths", 2, spans=[Span(text="2 The berths", bold=True)])) == []
+    assert reasons(one_title("2 The berths", 2, size=16)) == []
+    assert reasons(one_title("In the year that follows they numbered 2", 2, top=300)) == []
+    plain = [at(40, "2 Z. Shen et al.", size=9)]
+    assert reasons(pages_with(4, lambda n: plain if n == 2 else [])) == []

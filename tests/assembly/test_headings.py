@@ -117,6 +117,30 @@ def test_what_is_no_heading_is_a_paragraph(text: str) -> None:
     assert found(heading(text)) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dear Ms Olsen,",
+        "Dear Ms Olsen:",
+        "Sehr geehrte Frau Olsen,",
+        "Sehr geehrter Herr Braun!",
+        "Madame, Monsieur,",
+        "Estimada señora:",
+        "Уважаемая госпожа Ольсен!",
+        "Ms Olsen,",
+        "The boats lie at the pier,",
+    ],
+)
+@pytest.mark.parametrize("label", [Label.TITLE, Label.HEADING])
+def test_the_salutation_of_a_letter_is_no_heading(text: str, label: Label) -> None:
+    assert found(element(text, label)) == []
+
+
+@pytest.mark.parametrize("text", ["Dear Diary", "Liebe und Arbeit", "Cher: a life in music", "High water: a table"])
+def test_a_heading_that_begins_like_a_salutation_is_one(text: str) -> None:
+    assert [text for _, text in found(heading(text))] == [text]
+
+
 @pytest.mark.parametrize("text", ["§ 4", "e-mail and letters", "前言", "1 One", "No boats.", "Ü 3 ab"])
 def test_what_is_a_heading_stays_one(text: str) -> None:
     assert [text for _, text in found(heading(text))] == [text]

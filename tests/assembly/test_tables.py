@@ -9,7 +9,7 @@ import pytest
 
 from pdfbatch.assembly.tables import with_tables
 from pdfbatch.records import Element, Label, ReadOptions
-from tests.assembly.pages import WIDTH, at, element, page, table
+from tests.assembly.pages import WIDTH, at, dropped, element, page, table
 
 HEAD = ["Berth", "Tenant", "Sum"]
 FIRST = [HEAD, ["1", "Ada", "17"], ["2", "Ben", "34"]]
@@ -82,6 +82,39 @@ def test_a_caption_of_its_own_makes_another_table(first: str, second: str, same:
 
 def test_a_line_that_says_continued_is_like_a_caption() -> None:
     assert goes_on([grid(FIRST)], [at(60, "(continued)"), grid(REST)])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_left_out"),
+    [
+        ("Table 2: Tenants", "Table 2 (continued)", True),
+        ("Table 2: Tenants", "Table 2: Tenants (continued)", True),
+        ("Table 2: Tenants", "TABLE 2. Tenants, cont'd", True),
+        ("Table 2: Tenants", "Table 2: Tenants", True),
+        ("Tabelle A.2", "Tabelle A.2 (Fortsetzung)", True),
+        ("", "Table 2 (continued)", True),
+        ("Table 2: Tenants", "(continued)", True),
+        ("Table 2: Tenants", "Table 2: Tenants of the second pier", False),
+        ("", "Tenants of the second pier (continued)", False),
+        ("Table 2: Tenants", "Table 3 (continued)", False),
+    ],
+)
+@pytest.mark.parametrize("below", [True, False])
+def test_the_caption_of_a_part_that_goes_on_is_left_out(
+    first: str, second: str, is_left_out: bool, below: bool
+) -> None:
+    before = [element(first, Label.CAPTION)] if first else []
+    after = [grid(REST), element(second, Label.CAPTION)]
+    pages = [page(1, [*before, grid(FIRST)]), page(2, after if below else after[::-1])]
+    assert dropped(with_tables(pages, ReadOptions())) == [(2, second, "repeated")] * is_left_out
+    assert dropped(with_tables(pages, ReadOptions(keep_headers=True))) == []
+    assert dropped(with_tables(pages, ReadOptions(join_tables=False))) == []
+
+
+def test_the_caption_of_another_table_stays() -> None:
+    caption = element("Table 2 (continued)", Label.CAPTION)
+    pages = [page(1, [caption, grid(FIRST)]), page(2, [caption, grid(REST, left=120)])]
+    assert dropped(with_tables(pages, ReadOptions())) == []
 
 
 def test_the_third_part_is_compared_with_the_first_ones_caption() -> None:

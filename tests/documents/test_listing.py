@@ -20,3 +20,10 @@ def test_a_row_left_out_is_a_blank_line():
 def test_comments_in_a_column_of_their_own_stay_there():
     rows = [[line("a = 1", 40, 100), line("# one", 100, 100)], [line("bb = 22", 40, 112), line("# two", 100, 112)]]
     assert listing_text(rows) == "a = 1       # one\nbb = 22     # two"
+
+
+def test_a_word_that_is_parted_within_stays_whole():
+    rows = [[line("def ma", 40, 100), line("in():", 70, 100)], [line("    return 0", 40, 112)]]
+    assert listing_text(rows) == "def main():\n    return 0"
+    rows = [[line("a", 40, 100), line("b", 50, 100)], [line("abc", 40, 112)]]
+    assert listing_text(rows) == "a b\nabc"

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from pdfbatch.documents.layout.field_rows import with_field_rows
 from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.layout.inline import plain_spans, spans_of
 from pdfbatch.documents.layout.items import are_references, items_of, without_marker
+from pdfbatch.documents.layout.listings import with_listings_whole
 from pdfbatch.documents.layout.nesting import nested
 from pdfbatch.documents.layout.regions import Region, union
 from pdfbatch.documents.layout.tables import cells_of, is_settled
@@ -37,6 +39,7 @@ _LABELS = {
 
 def elements_of(regions: Sequence[Region]) -> list[Element]:
     """The elements in reading order, their boxes in the points of the regions."""
+    regions = with_listings_whole(with_field_rows(regions))
     lines = [line for region in regions for line in region.lines]
     maker = _Maker(Hyphens(lines), _title(regions))
     return nested(element for region in regions for element in maker.elements(region))

@@ -9,6 +9,8 @@ from statistics import median
 from pdfbatch.documents.textlayer.unwrap import Row
 
 MOST_BLANK_LINES = 2
+_TOUCHING = 0.3
+"""Times the width of a letter."""
 
 
 def is_mono(row: Row) -> bool:
@@ -31,11 +33,13 @@ def listing_text(rows: Sequence[Row]) -> str:
 
 
 def _row_text(row: Row, left: float, width: float) -> str:
-    """Lines side by side keep their columns."""
-    text = ""
+    """Lines side by side keep their columns; those that touch, as where MuPDF sees a table's columns, are one word."""
+    text, end = "", left
     for line in row:
         column = round((line.box[0] - left) / width)
-        text += " " * max(column - len(text), 1 if text else 0) + line.text
+        is_apart = bool(text) and line.box[0] - end > _TOUCHING * width
+        text += " " * max(column - len(text) if is_apart or not text else 0, int(is_apart)) + line.text
+        end = line.box[2]
     return text.rstrip()
 
 
