@@ -156,6 +156,16 @@ def test_paths_and_commands_are_not_broken_over_lines() -> None:
     assert f"next     {command}\n" in shown.getvalue()
 
 
+def test_the_closing_of_a_run_that_was_never_begun_has_no_empty_name() -> None:
+    assert text(views.closing(STATUS.model_copy(update={"run": ""}), [], []), 80).startswith("Nothing to do\n")
+
+
+def test_a_stop_is_told_with_what_it_waits_for() -> None:
+    draining = BEAT.model_copy(update={"state": "draining"})
+    assert "Ctrl-C again ends at once" in text(views.live(draining), 80)
+    assert "Ctrl-C" not in text(views.live(BEAT), 80)
+
+
 def test_an_error_is_its_message_and_the_next_step() -> None:
     error = UsageError("Worker 3 is out of range.", "Give --worker-id between 0 and 2.")
     assert (

@@ -98,7 +98,8 @@ def run_slice(
         say(f"not converted, because another has the same output (rename one of each two): {views.some(twins)}")
     if begun.how == "nothing":
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
-        finish(views.as_json(nothing) if json else views.closing(nothing, [], []))
+        steps = ["delete Markdown to have it made again, with other options too"] if frozen.skipped else []
+        finish(views.as_json(nothing) if json else views.closing(nothing, [], steps))
     if begun.how == "finished":
         say(f"slice {worker_id} of this run is done; others are still at work")
         found = read_status(output, frozen, now())

@@ -155,7 +155,8 @@ def _in_time(status: RunStatus) -> str:
 
 
 def title(status: RunStatus) -> Text:
-    return Text(f"Run {status.run}: {status.state}", style="italic")
+    """A run without a name was never begun: nothing was left."""
+    return Text(f"Run {status.run}: {status.state}" if status.run else "Nothing to do", style="italic")
 
 
 def _failure(outcome: Outcome) -> Text:
