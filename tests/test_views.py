@@ -124,6 +124,48 @@ def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
     assert "1 whose page anchors do not match: x.pdf" in screen and "Incomplete: 25 of 30 unprocessed" in screen
 
 
+def test_a_verdict_tells_a_cure_for_each_finding_and_names_foreign_markdown_once() -> None:
+    verdict = Verdict(
+        input="in/",
+        output="out/",
+        inputs=5,
+        ok=4,
+        partial=0,
+        failed=0,
+        no_outcome=["foreign.pdf"],
+        foreign=["foreign.pdf"],
+        lost=["lost.pdf"],
+        wrong_pages=["pages.pdf"],
+        lost_figures=["figures.pdf"],
+        changed=["changed.pdf"],
+        stale=[],
+        missing=[],
+        orphans=["foreign.md", "orphan.md"],
+    )
+    screen = text(views.verdict_screen(verdict), 200)
+    assert "delete figures.md, foreign.md, pages.md in out/, then run the same command again\n" in screen
+    assert "run the same command again to make the Markdown that is gone\n" in screen
+    assert "--changed" in screen and "unfinished" not in screen
+    assert "1 Markdown without an input: orphan.md\n" in screen
+
+
+def test_paths_and_commands_are_not_broken_over_lines() -> None:
+    command = f"pdfbatch verify /{'long/' * 30}"
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(views.closing(STATUS, [FAILED], [command]), crop=False)
+    assert f"next     {command}\n" in shown.getvalue()
+
+
+def test_the_closing_of_a_run_that_was_never_begun_has_no_empty_name() -> None:
+    assert text(views.closing(STATUS.model_copy(update={"run": ""}), [], []), 80).startswith("Nothing to do\n")
+
+
+def test_a_stop_is_told_with_what_it_waits_for() -> None:
+    draining = BEAT.model_copy(update={"state": "draining"})
+    assert "Ctrl-C again ends at once" in text(views.live(draining), 80)
+    assert "Ctrl-C" not in text(views.live(BEAT), 80)
+
+
 def test_an_error_is_its_message_and_the_next_step() -> None:
     error = UsageError("Worker 3 is out of range.", "Give --worker-id between 0 and 2.")
     assert (

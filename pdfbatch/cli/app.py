@@ -67,12 +67,18 @@ def main() -> NoReturn:
     except NoArgsIsHelpError:
         raise SystemExit(ExitCode.USAGE) from None  # the help was printed
     except ClickException as error:
-        raise SystemExit(_tell(UsageError(error.format_message(), "See `pdfbatch --help`."))) from None
+        raise SystemExit(_tell(_usage(error))) from None
     except PdfbatchError as error:
         raise SystemExit(_tell(error)) from None
     except (typer.Abort, KeyboardInterrupt):
         raise SystemExit(ExitCode.INTERRUPTED) from None
     raise SystemExit(code or ExitCode.DONE)
+
+
+def _usage(error: ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    command = " ".join(["pdfbatch", *context.command_path.split()[-1:]] if context and context.parent else ["pdfbatch"])
+    return UsageError(error.format_message().replace("Value error, ", ""), f"See `{command} --help`.")
 
 
 def _tell(error: PdfbatchError) -> ExitCode:

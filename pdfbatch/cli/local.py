@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -97,7 +98,8 @@ def run_slice(
         say(f"not converted, because another has the same output (rename one of each two): {views.some(twins)}")
     if begun.how == "nothing":
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
-        finish(views.as_json(nothing) if json else views.closing(nothing, [], []))
+        steps = ["delete Markdown to have it made again, with other options too"] if frozen.skipped else []
+        finish(views.as_json(nothing) if json else views.closing(nothing, [], steps))
     if begun.how == "finished":
         say(f"slice {worker_id} of this run is done; others are still at work")
         found = read_status(output, frozen, now())
@@ -139,9 +141,10 @@ def _next_steps(found: RunStatus, failures: Sequence[Outcome], code: ExitCode, r
         return ["the same command again takes up the rest; finished pages are kept"]
     if code is ExitCode.FAILED:
         return ["mend what the reason names, or choose another --engine", "then the same command takes up the rest"]
-    steps = [f"pdfbatch verify {found.output}"]
+    output = shlex.quote(found.output)
+    steps = [f"pdfbatch verify {output}"]
     if any(failure.reason is not None and failure.reason.retryable for failure in failures):
-        steps.insert(0, f"pdfbatch retry-failures {found.output} --local")
+        steps.insert(0, f"pdfbatch retry-failures {output} --local")
     if resumed:
         steps.append("the same command again, for PDFs added since this run was frozen")
     return steps

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pdfbatch.records import ReadOptions, Reason
+from pdfbatch.runs.scores import DOUBTFUL
 
 Input = Annotated[str, typer.Argument(metavar="INPUT", help="Folder or s3://bucket/prefix/ with the PDFs.")]
 Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder or s3://bucket/prefix/ for the Markdown.")]
@@ -70,7 +71,13 @@ FailuresInARow = Annotated[
 Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.")]
 Changed = Annotated[bool, typer.Option("--changed", help="Convert again what changed since.")]
 Below = Annotated[
-    float, typer.Option("--below", min=0, max=1, help="Also documents with a page whose score is lower than this.")
+    float,
+    typer.Option(
+        "--below",
+        min=0,
+        max=DOUBTFUL,  # better pages are counted by tenths alone
+        help="Also documents with a page whose score is lower than this.",
+    ),
 ]
 AllFailures = Annotated[
     bool,

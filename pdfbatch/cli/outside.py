@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -23,13 +24,18 @@ def now() -> datetime:
 def show(what: str | RenderableType) -> None:
     """To stdout. Whoever reads it may leave early; the work is done and its exit code stands."""
     with stdout.capture() as shown:
-        stdout.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str))
+        stdout.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str), crop=False)
     try:
-        print(shown.get(), end="", flush=True)  # noqa: T201  # the one place that does
+        print(_trimmed(shown.get()), end="", flush=True)  # noqa: T201  # the one place that does
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError as error:
         say(f"the result could not be written to stdout: {error.strerror}")
+
+
+def _trimmed(shown: str) -> str:
+    """Tables are padded to their width; a log or a pipe needs none of that."""
+    return shown if stdout.is_terminal else re.sub(r" +$", "", shown, flags=re.MULTILINE)
 
 
 def say(text: str | RenderableType) -> None:

@@ -33,6 +33,9 @@ def live(beat: Heartbeat) -> RenderableType:
         Text(f"ETA {duration(beat.eta_seconds)}", style="cyan"),
     )
     lines: list[RenderableType] = [bar, Text(_figures(beat), no_wrap=True, overflow="ellipsis")]
+    if beat.state == "draining":
+        stopping = "stopping: the pages being read are finished first; Ctrl-C again ends at once"
+        lines.append(Text(stopping, style="yellow", no_wrap=True, overflow="ellipsis"))
     if counts.reasons:
         lines.append(Text("failures  " + reasons(counts.reasons), style="yellow", no_wrap=True, overflow="ellipsis"))
     lines += [Text(f"  reading  {what}", style="dim", no_wrap=True, overflow="ellipsis") for what in beat.reading]
@@ -110,9 +113,7 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
         figures += f", {pace:.1f} pages/s"
     if pages.resumed:
         figures += f"; {plural(pages.resumed, 'page')} taken from checkpoints"
-    facts = Table.grid(padding=(0, 1))
-    facts.add_column()
-    facts.add_column(overflow="fold")
+    facts = _facts()
     facts.add_row("pages", Text(figures))
     if pages.read_by:
         facts.add_row("read by", Text(readers(pages.read_by, status.engine, pages.model_use.elements)))
@@ -122,15 +123,27 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
         facts.add_row("scores", Text(scores(pages.scores)))
     if status.model:
         facts.add_row("model", Text(status.model))
-    facts.add_row("Markdown", Text(status.output))
+    parts: list[RenderableType] = [title(status), table, Text(), facts, _to_copy("Markdown", status.output)]
     if unread:
-        facts.add_row("failures", Text(f"{status.output}{RunKeys(status.run).failures}"))
-        facts.add_row("", Group(*map(_failure, failures[:SHOWN_KEYS])))
+        told = _facts()
+        told.add_row("", Group(*map(_failure, failures[:SHOWN_KEYS])))
         if (more := len(failures) - SHOWN_KEYS) > 0:
-            facts.add_row("", f"… {more:,} more")
-    for step in next_steps:
-        facts.add_row("next", Text(step, style="bold"))
-    return Group(title(status), table, Text(), facts)
+            told.add_row("", f"… {more:,} more")
+        parts += [_to_copy("failures", f"{status.output}{RunKeys(status.run).failures}"), told]
+    parts += [_to_copy("next", step, "bold") for step in next_steps]
+    return Group(*parts)
+
+
+def _facts() -> Table:
+    facts = Table.grid(padding=(0, 1))
+    facts.add_column(min_width=len("Markdown"))
+    facts.add_column(overflow="fold")
+    return facts
+
+
+def _to_copy(name: str, what: str, style: str = "") -> Text:
+    """A path or a command, never broken over lines, so that it can be copied whole."""
+    return Text.assemble(f"{name:<8} ", (what, style), no_wrap=True, overflow="ignore")
 
 
 def _in_time(status: RunStatus) -> str:
@@ -142,7 +155,8 @@ def _in_time(status: RunStatus) -> str:
 
 
 def title(status: RunStatus) -> Text:
-    return Text(f"Run {status.run}: {status.state}", style="italic")
+    """A run without a name was never begun: nothing was left."""
+    return Text(f"Run {status.run}: {status.state}" if status.run else "Nothing to do", style="italic")
 
 
 def _failure(outcome: Outcome) -> Text:
@@ -158,6 +172,7 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
         f"{verdict.ok:,} ok, {verdict.partial:,} partial, {verdict.failed:,} failed",
     )
     lines: list[RenderableType] = [head]
+    foreign = {output_key(key) for key in verdict.foreign}
     findings = (
         ("without an outcome", verdict.no_outcome, "red"),
         ("of these with Markdown that no run here made", verdict.foreign, "red"),
@@ -167,18 +182,28 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
         ("changed since converted", verdict.changed, "yellow"),
         ("whose Markdown is older than the last, failed try", verdict.stale, "yellow"),
         ("gone from the input", verdict.missing, "dim"),
-        ("Markdown without an input", verdict.orphans, "dim"),
+        ("Markdown without an input", [key for key in verdict.orphans if key not in foreign], "dim"),
     )
     for what, keys, style in findings:
         if keys:
             lines.append(Text(f"{len(keys):,} {what}: {some(keys)}", style=style))
-    if len(verdict.no_outcome) > len(verdict.foreign):
-        lines.append(Text("unfinished: run the same command again to take up what is left", style="bold"))
-    if verdict.foreign:
-        outputs = some([output_key(key) for key in verdict.foreign])
-        lines.append(Text(f"delete {outputs} in {verdict.output}, then run the same command again", style="bold"))
+    lines += [Text(cure, style="bold") for cure in _cures(verdict)]
     lines.append(Text(_judgement(verdict), style="bold"))
     return Group(*lines)
+
+
+def _cures(verdict: Verdict) -> list[str]:
+    cures = []
+    if len(verdict.no_outcome) > len(verdict.foreign):
+        cures.append("unfinished: run the same command again to take up what is left")
+    if verdict.lost:
+        cures.append("run the same command again to make the Markdown that is gone")
+    if bad := sorted({*verdict.foreign, *verdict.wrong_pages, *verdict.lost_figures}):
+        outputs = some([output_key(key) for key in bad])
+        cures.append(f"delete {outputs} in {verdict.output}, then run the same command again")
+    if verdict.changed:
+        cures.append("run the same command with --changed to convert the changed PDFs again")
+    return cures
 
 
 def _judgement(verdict: Verdict) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -19,8 +21,9 @@ def runs_screen(found: PastRuns) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     for run in found.runs:
         table.add_row(*_row(run))
-    hint = f"A run ID begins with the run's time, UTC. Details of one: pdfbatch report {found.output} --run RUN"
-    return Group(table, Text(hint, style="dim"))
+    hint = "A run ID begins with the run's time, UTC. Details of one:"
+    command = f"pdfbatch report {shlex.quote(found.output)} --run RUN"
+    return Group(table, Text(hint, style="dim"), Text(command, style="dim", no_wrap=True, overflow="ignore"))
 
 
 def _row(run: PastRun) -> list[RenderableType]:
