@@ -14,7 +14,7 @@ PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/e
   --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image check-fleet check-localstack live lock clean
+.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image check-fleet check-sight check-localstack live lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ check-image: .venv/.dev ## Test the image that was built, with the Docker daemon
 
 check-fleet: .venv/.dev ## Run a fleet on this machine, with Docker and without AWS (root, Debian; FOLDER keeps its images)
 	PYTHON=$(BIN)/python tests/fleet/machine/bench.sh $(FOLDER)
+
+check-sight: .venv/.dev ## Hold 500 random documents against what their pages show (20 minutes)
+	$(BIN)/pytest --numprocesses 2 -m long tests/documents/test_sight_property.py
 
 check-localstack: .venv/.dev .venv-localstack/.installed ## Run the commands against LocalStack, a second AWS of other hands
 	PDFBATCH_LOCALSTACK=.venv-localstack/bin/python $(BIN)/pytest tests/localstack

@@ -119,7 +119,7 @@ def test_what_is_seen_is_read_and_what_is_hidden_is_not(tmp_path, first):
     assert [fault for seed in range(first, first + AT_ONCE) for fault in faults_of(seed, tmp_path)] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("first", range(FEW, FEW + MANY, 20))
 def test_what_is_seen_is_read_on_many_pages(tmp_path, first):
     assert [fault for seed in range(first, first + 20) for fault in faults_of(seed, tmp_path)] == []
