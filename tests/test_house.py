@@ -21,6 +21,7 @@ FLOORS = [
     {"worker", "fleet"},
     {"views"},
     {"cli"},
+    {"__main__"},
 ]
 WINGS = {"worker", "fleet"}
 DOCUMENT_FLOORS = [{"pdf", "sandbox", "judgement"}, {"textlayer"}, {"layout", "ocr"}, {"sight"}]

@@ -110,7 +110,14 @@ def run_slice(
     engine = engine_named(frozen.engine, frozen.model)
     stop = Stop()
     run = SliceRun(Job(frozen, worker_id, source, output, engine, children, heartbeat_seconds(output), now), stop)
-    with on_signals(stop, run.kill_children), views.Progress(run.heartbeat, stderr):
+
+    def end_at_once() -> None:
+        if stderr.is_terminal:
+            stderr.show_cursor(True)
+            stderr.print()
+        run.kill_children()
+
+    with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr):
         mark = run.run()
     if run.checkpoints and (outdated := sorted(run.checkpoints.outdated)):
         say(f"read again from their first page, because an earlier version had begun them: {views.some(outdated)}")

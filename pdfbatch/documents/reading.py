@@ -186,16 +186,23 @@ def _layer_read(
     placed = [element.model_copy(update={"box": _placed(element.box, view.scale)}) for element in named]
     out = _words(elements)
     kept = (layer & out).total() / layer.total() if layer.total() else 1.0
+    unknown = _unknown(elements)
     result = _result(
         page,
         number,
         view.turn,
         [*placed, *_concealed(sight, view)],
         read_by=read_by,
-        score=sight.score(kept),
-        flags=sight.flags + _faults(elements, layer),
+        score=round(sight.score(kept) * (1 - unknown), 2),
+        flags=sight.flags + _faults(elements, layer) + ["letters_unknown"] * (unknown > 0),
     )
     return PageRead(result, figures)
+
+
+def _unknown(elements: Sequence[Element]) -> float:
+    """Share of the words in which a letter is missing that the layer does not know, 0 to 1."""
+    words = [word for element in elements for word in element.text.split()]
+    return sum("\ufffd" in word for word in words) / max(len(words), 1)
 
 
 def _concealed(sight: Sight, view: UprightPage) -> list[Element]:

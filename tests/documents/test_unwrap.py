@@ -113,3 +113,9 @@ def test_a_short_row_ends_a_chinese_paragraph():
 def test_a_number_at_the_left_end_of_a_hebrew_row_is_read_last():
     row = rows_of([line("1987", x=0), line("בשנת", x=100)])[0]
     assert [one.text for one in row] == ["בשנת", "1987"]
+
+
+def test_a_prefix_that_also_begins_words_keeps_its_hyphen_before_a_word_of_the_page():
+    assert unwrapped("our ex-", "tremely deep nets") == "our extremely deep nets"
+    assert unwrapped("the ex-", "chairman spoke", page="a chairman") == "the ex-chairman spoke"
+    assert unwrapped("by self-", "attention alone") == "by self-attention alone"

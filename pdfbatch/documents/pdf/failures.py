@@ -7,6 +7,8 @@ import re
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.records import Reason
 
+_CODE = re.compile(r"^code=\d+: ")
+"""What MuPDF puts before its words."""
 _NO_MEMORY = ("malloc", "calloc", "realloc", "bad_alloc", "bad alloc", "out of memory", "cannot allocate")
 _TOO_LARGE = ("overly large", "too large", "too big", "limit exceeded")
 _DAMAGED = (
@@ -38,7 +40,7 @@ def reason_of(error: BaseException) -> Reason:
 def detail_of(error: BaseException) -> str:
     """One line for a person: the first cause's words, which unlike its wrappers' name no temporary file."""
     cause = _chain(error)[-1]
-    words = " ".join(str(cause).split())
+    words = _CODE.sub("", " ".join(str(cause).split()))
     return words or type(cause).__name__
 
 

@@ -26,9 +26,9 @@ _BROKEN_WORD = re.compile(rf"({_LETTER}+)[-\u00ad\u2010]$")
 _FIRST_WORD = re.compile(r"[^\s-]*-?")
 _OPEN_HYPHEN = re.compile(r"\w[-\u2010]$")
 _SPACED_LATIN = re.compile("[\u3040-\u30ff\u3400-\u9fff] [A-Za-z0-9]|[A-Za-z0-9] [\u3040-\u30ff\u3400-\u9fff]")
-_PREFIXES = frozenset(
-    ["self", "non", "well", "high", "low", "long", "short", "real", "open", "all", "ex", "quasi", "pseudo"]
-)
+_SURE_PREFIXES = frozenset(["self", "non", "well", "quasi", "pseudo"])
+_PREFIXES = frozenset(["high", "low", "long", "short", "real", "open", "all", "ex"])
+"""They begin words of their own too, as in extremely and lower."""
 
 
 class Hyphens:
@@ -47,7 +47,7 @@ class Hyphens:
         if left + right in self._words:
             return False
         known = len(left) > 2 and left in self._words and len(right) > 2 and right in self._words
-        return known or left in _PREFIXES
+        return known or left in _SURE_PREFIXES or (left in _PREFIXES and right in self._words)
 
 
 def rows_of(lines: Iterable[Line]) -> list[Row]:

@@ -1,0 +1,5 @@
+"""`python -m pdfbatch`: the command."""
+
+from pdfbatch.cli import main
+
+main()
