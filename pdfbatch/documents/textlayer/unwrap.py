@@ -23,6 +23,7 @@ PARAGRAPH_GAP = 0.9
 """A gap of this many line heights between two rows begins a new paragraph."""
 _LETTER = r"[^\W\d_]"
 _BROKEN_WORD = re.compile(rf"({_LETTER}+)[-\u00ad\u2010]$")
+_CUT_WORD = re.compile(rf"{_LETTER}+[-\u00ad\u2010] +{_LETTER}+")
 _FIRST_WORD = re.compile(r"[^\s-]*-?")
 _OPEN_HYPHEN = re.compile(r"\w[-\u2010]$")
 _SPACED_LATIN = re.compile("[\u3040-\u30ff\u3400-\u9fff] [A-Za-z0-9]|[A-Za-z0-9] [\u3040-\u30ff\u3400-\u9fff]")
@@ -35,8 +36,9 @@ class Hyphens:
     """Which hyphens at line ends belong to their word, judged by the words of the same page."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
-        text = " ".join(line.text for line in lines).lower()
-        self._words = frozenset(re.findall(rf"(?<![\w-]){_LETTER}+(?![\w-])", text))
+        text = " ".join(line.text.strip() for line in lines).lower()
+        whole = _CUT_WORD.sub(" ", text)  # what follows a hyphen at a line's end may be no word
+        self._words = frozenset(re.findall(rf"(?<![\w-]){_LETTER}+(?![\w-])", whole))
         self._compounds = frozenset(re.findall(rf"(?<![\w-]){_LETTER}+-{_LETTER}+", text))
 
     def stays(self, left: str, right: str) -> bool:
