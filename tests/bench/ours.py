@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pdfbatch.errors import ExitCode
-from pdfbatch.records import Outcome, RunKeys, output_key
+from pdfbatch.records import DocumentElements, Outcome, RunKeys, elements_key, output_key
 
 from .measure import Usage, run_measured
 
@@ -67,3 +67,18 @@ def pages_of(output: Path, name: str) -> dict[int, str]:
         return {}
     parts = _ANCHOR.split(path.read_text())
     return {int(number): text.strip() for number, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def texts_of(output: Path, name: str) -> dict[int, str]:
+    """Page number → the text of the page's elements that are in the Markdown; {} where none was published.
+
+    What goes on over pages stands whole on the first in the Markdown, but the elements tell where each part is printed.
+    """
+    path = output / elements_key(name)
+    if not path.exists():
+        return {}
+    document = DocumentElements.model_validate_json(path.read_text())
+    return {
+        page.number: "\n".join(element.text for element in page.elements if not element.dropped)
+        for page in document.pages
+    }

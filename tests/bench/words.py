@@ -1,7 +1,8 @@
 """Words lost on the way from the text layer to the Markdown, ours and the bare loop's.
 
 Words as in `pdfbatch.documents.textlayer.words`; lost are those of the layer that the Markdown of the same page does
-not hold, as multisets. Only pages with 20 legible words or more are compared.
+not hold, as multisets; ours by the elements that the Markdown is made of, page by page. Only pages with 20 legible
+words or more are compared.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .baseline import bare_loop
 from .corpus import CorpusFile, PageFacts, copied, pages_in, readable
 from .figures import Figure, Section, at_most, share
 from .measure import say
-from .ours import local_run, pages_of
+from .ours import local_run, texts_of
 
 PAGES_OF_FILE = 100
 """At most so many pages of one file, so that no file outweighs the others and the whole takes minutes."""
@@ -79,7 +80,7 @@ def _bare(files: Sequence[CorpusFile], result: Path, drop_headers: bool) -> Mark
 
 
 def _ours(output: Path) -> MarkdownOf:
-    return lambda name, number: pages_of(output, name).get(number, "")
+    return lambda name, number: texts_of(output, name).get(number, "")
 
 
 def _section(
