@@ -17,7 +17,7 @@ from typing import Any
 import pymupdf
 import pytest
 
-from pdfbatch.markdown.document import anchors
+from pdfbatch.markdown.document import anchors, document_markdown
 from pdfbatch.records import DocumentElements
 from tests.dolphin import cards, layered
 
@@ -161,7 +161,9 @@ def test_a_document_with_every_kind_of_element_becomes_the_one_right_markdown(
 def test_the_elements_are_told_with_their_places_on_the_picture(tiny_model: Path, pdfs: Path, out: Path) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     local_run(pdfs, out, tiny_model)
-    document = json.loads((out / "all.json").read_text())
+    told_elements = (out / "all.json").read_text()
+    assert document_markdown(DocumentElements.model_validate_json(told_elements)) == (out / "all.md").read_text()
+    document = json.loads(told_elements)
     assert (document["key"], document["engine"], document["model"]) == ("all.pdf", "dolphin", str(tiny_model))
     for sample, page in zip(WHOLE, document["pages"], strict=True):
         width, height = (round(side * 200 / 72) for side in sample.size)
