@@ -56,11 +56,6 @@ def escaped(parts: Sequence[Part], starts_lines: bool = False) -> str:
     return _with_backslashes(raw, sorted(places))
 
 
-def escaped_text(text: str, starts_lines: bool = False) -> str:
-    """One text alone."""
-    return escaped([Part(text)], starts_lines)
-
-
 def is_entity(text: str) -> bool:
     """Whether some part of the text would be shown as another character."""
     return _ENTITY.search(text) is not None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pymupdf
 
-from pdfbatch.documents.textlayer.words import words_of, words_of_markdown
+from pdfbatch.documents.textlayer.words import words_of
+from tests.markdown_words import words_of_markdown
 from tests.samples.typeset import A4
 
 from .corpus import CorpusFile, copied, readable

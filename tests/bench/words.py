@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdfbatch.documents.textlayer.words import DOUBLED_SHARE, KEPT_SHARE, words_of_markdown
+from pdfbatch.documents.textlayer.words import DOUBLED_SHARE, KEPT_SHARE
+from tests.markdown_words import words_of_markdown
 
 from .baseline import bare_loop
 from .corpus import CorpusFile, PageFacts, copied, pages_in, readable

@@ -1,4 +1,5 @@
-from pdfbatch.documents.layout.regions import Region, union
+from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.textlayer.lines import Line, Piece
 from tests.documents.test_unwrap import line

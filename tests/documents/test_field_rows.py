@@ -3,7 +3,8 @@
 import pytest
 
 from pdfbatch.documents.layout.field_rows import with_field_rows
-from pdfbatch.documents.layout.regions import Region, union
+from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.textlayer.lines import Line
 from tests.documents.sample_lines import SENTENCES, line
 

@@ -12,8 +12,9 @@ from pdfbatch.documents.ocr import scan as ocr
 from pdfbatch.documents.ocr.decode import decode
 from pdfbatch.documents.ocr.page import ScanPage, read_scan
 from pdfbatch.documents.ocr.searchable import Line, searchable
-from pdfbatch.documents.textlayer.words import words_of, words_of_markdown
+from pdfbatch.documents.textlayer.words import words_of
 from pdfbatch.records import PageResult
+from tests.markdown_words import words_of_markdown
 from tests.pages import markdown_of
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "pdfs"

@@ -1,4 +1,5 @@
-from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of, words_of_markdown
+from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of
+from tests.markdown_words import words_of_markdown
 
 TEXT = " ".join(f"word{chr(97 + n)}" for n in range(24))
 

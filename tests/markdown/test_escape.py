@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 
-from pdfbatch.markdown.escape import escaped_text
+from pdfbatch.markdown.escape import Part, escaped
 from pdfbatch.markdown.inline import Place, inline
 from pdfbatch.records import plain_text
 from tests.markdown import rendered
@@ -88,4 +88,4 @@ def test_a_renderer_shows_a_heading_as_it_is(text: str) -> None:
 @given(texts())
 def test_text_between_other_text_is_shown_as_it_is(text: str) -> None:
     line = rendered.squeezed(f"a{text}z")
-    assert rendered.text(escaped_text(line)) == line
+    assert rendered.text(escaped([Part(line)])) == line

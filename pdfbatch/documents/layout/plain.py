@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pdfbatch.documents.layout.regions import PageText, Region, aside_regions, in_reading_order, union
+from pdfbatch.documents.layout.regions import PageText, Region, aside_regions, in_reading_order
+from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.pdf.upright import UprightPage
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line
 from pdfbatch.documents.textlayer.repairs import ASIDE

@@ -15,6 +15,7 @@ from pdfbatch.documents.layout.items import is_item
 from pdfbatch.documents.layout.margin_notes import notes_beside
 from pdfbatch.documents.layout.model import layout_model
 from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, Rules, borders, drawn_edges, within
+from pdfbatch.documents.pdf.boxes import inside_share, union
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
 from pdfbatch.documents.textlayer.annotations import check_boxes_of, links_of
@@ -242,24 +243,6 @@ def _is_aside(region: Region) -> bool:
     if region.kind in _ASIDE:
         return True
     return bool(region.lines) and region.kind not in _FIGURES and all(line.pose.turn for line in region.lines)
-
-
-def union(boxes: list[Box]) -> Box:
-    return (
-        min(box[0] for box in boxes),
-        min(box[1] for box in boxes),
-        max(box[2] for box in boxes),
-        max(box[3] for box in boxes),
-    )
-
-
-def inside_share(inner: Box, outer: Box) -> float:
-    """Share of `inner` that lies in `outer`, 0 to 1."""
-    wide = min(inner[2], outer[2]) - max(inner[0], outer[0])
-    high = min(inner[3], outer[3]) - max(inner[1], outer[1])
-    if wide <= 0 or high <= 0:
-        return 0.0
-    return wide * high / max((inner[2] - inner[0]) * (inner[3] - inner[1]), 1e-6)
 
 
 def _region(group: dict[str, Any]) -> Region:

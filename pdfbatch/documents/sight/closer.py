@@ -7,8 +7,9 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
+from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.pdf.mupdf import pymupdf
-from pdfbatch.documents.sight.look import core, draw_part, union
+from pdfbatch.documents.sight.look import core, draw_part
 from pdfbatch.documents.textlayer.lines import Box
 
 FLAT = 12

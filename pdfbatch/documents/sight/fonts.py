@@ -14,8 +14,9 @@ from difflib import SequenceMatcher
 from enum import Enum
 from typing import NamedTuple
 
+from pdfbatch.documents.pdf.boxes import inside_share
 from pdfbatch.documents.sight.letters import bare, likeness
-from pdfbatch.documents.sight.look import Span, shared
+from pdfbatch.documents.sight.look import Span
 
 FEWEST_LETTERS, MOST_LETTERS = 12, 120
 """Characters of a sample, and the share of letters in what is seen there, and of signs of known scripts in what the
@@ -223,7 +224,7 @@ def is_known(char: str) -> bool:
 
 
 def _is_crossed(span: Span, others: Iterable[Span]) -> bool:
-    return any(other is not span and shared(other["bbox"], span["bbox"]) > 0.25 for other in others)
+    return any(other is not span and inside_share(other["bbox"], span["bbox"]) > 0.25 for other in others)
 
 
 def _by_font(spans: Iterable[Span]) -> dict[str, list[Span]]:

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pdfbatch.documents.pdf.boxes import inside_share, union
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.sight.closer import CROSSING, Closer, Seen
 from pdfbatch.documents.sight.letters import bare
-from pdfbatch.documents.sight.look import LEVEL, Gray, Look, Span, core, shared, spans_of, union
+from pdfbatch.documents.sight.look import LEVEL, Gray, Look, Span, core, spans_of
 from pdfbatch.documents.textlayer.lines import Box, Line, Piece, is_unpainted, text_blocks
 
 SUSPECT = 24
@@ -153,7 +154,7 @@ def _moved(one: Concealed, matrix: pymupdf.Matrix) -> Concealed:
 def _amended(span: dict[str, Any], gone: list[Concealed]) -> Iterator[dict[str, Any]]:
     """The span without what is gone; what stands in its place is given once, and then taken from `gone`."""
     chars = span["chars"]
-    own = [n for n, one in enumerate(gone) if shared(span["bbox"], one.box) > 0 and one.is_of(span)]
+    own = [n for n, one in enumerate(gone) if inside_share(span["bbox"], one.box) > 0 and one.is_of(span)]
     kept = [char for char in chars if not any(_holds(gone[n].box, char["bbox"]) for n in own)]
     for n in own if len(kept) < len(chars) else ():
         if instead := gone[n].instead:
@@ -309,7 +310,8 @@ class _Judge:
         assert self._closer
         larger = (span for span in self._look.spans if span["size"] >= MARK_SIZE * self._span["size"])
         return any(
-            shared(word.box, span["bbox"]) > 0.8 and self._closer.is_ground(word.box, span["color"]) for span in larger
+            inside_share(word.box, span["bbox"]) > 0.8 and self._closer.is_ground(word.box, span["color"])
+            for span in larger
         )
 
     def _is_ground(self, word: Word) -> bool:
@@ -320,7 +322,7 @@ class _Judge:
         if self._closer.ink(word.box, self._span["dir"]) < CROSSING:
             return True
         others = (span for n, span in enumerate(self._look.spans) if n != self.number)
-        return any(shared(word.box, other["bbox"]) > 0.2 for other in others)
+        return any(inside_share(word.box, other["bbox"]) > 0.2 for other in others)
 
 
 class _Pictures:
@@ -335,10 +337,10 @@ class _Pictures:
         """Whether a picture is painted on the span, on that share of it at least, after it."""
         if not self._pictures:
             return False
-        over = [place for place, box in self._pictures if shared(span["bbox"], box) > least]
+        over = [place for place, box in self._pictures if inside_share(span["bbox"], box) > least]
         if not over:
             return False
-        own = [place for place, box in self._texts if shared(core(span["bbox"], span["dir"]), box) > 0.5]
+        own = [place for place, box in self._texts if inside_share(core(span["bbox"], span["dir"]), box) > 0.5]
         return bool(own) and max(over) > min(own)
 
 

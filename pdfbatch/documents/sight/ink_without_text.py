@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pdfbatch.documents.ocr.pale import range_of, spread
+from pdfbatch.documents.pdf.boxes import inside_share, union
 from pdfbatch.documents.pdf.mupdf import pymupdf
-from pdfbatch.documents.sight.look import Gray, Look, shared, union
+from pdfbatch.documents.sight.look import Gray, Look
 from pdfbatch.documents.textlayer.lines import Box, Line
 
 EDGE = 48
@@ -118,7 +119,7 @@ class Found(NamedTuple):
 def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], turn: int) -> Found:
     """What the page shows and its layer lacks. `known`: the boxes of the layer's visible lines; `turn`: how the page's
     text lies, degrees. Loads the OCR only where ink is left."""
-    pale = [box for box in _pictures(page) if not any(shared(line, box) > 0 for line in known)]
+    pale = [box for box in _pictures(page) if not any(inside_share(line, box) > 0 for line in known)]
     gray = _with_pale_spread(look, pale)
     regions = regions_without_text(look._replace(gray=gray), known)
     if not regions:
@@ -132,9 +133,9 @@ def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], tu
     found: list[tuple[Line, float]] = []
     doubted = 0
     for number, region in enumerate(regions):
-        inside = [box for box in known if shared(box, region) > 0]
+        inside = [box for box in known if inside_share(box, region) > 0]
         for line, sure in read_region(page, region, inside, turn):
-            if any(shared(line.box, box) > KNOWN_SHARE for box in inside):
+            if any(inside_share(line.box, box) > KNOWN_SHARE for box in inside):
                 continue
             if is_believed(line.text, sure):
                 line.block = FIRST_BLOCK + number

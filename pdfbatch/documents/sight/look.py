@@ -97,21 +97,6 @@ def inked(span: Span) -> Box:
     return x0 - max(0.0, right), y0 - max(0.0, down), x1 - min(0.0, right), y1 - min(0.0, down)
 
 
-def union(boxes: list[Box]) -> Box:
-    """The smallest box around some."""
-    x0, y0, x1, y1 = zip(*boxes, strict=True)
-    return min(x0), min(y0), max(x1), max(y1)
-
-
 def area_of(box: Box) -> float:
     """Of a box, in square points."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
-
-
-def shared(inner: Box, outer: Box) -> float:
-    """Share of `inner` that lies in `outer`, 0 to 1."""
-    wide = min(inner[2], outer[2]) - max(inner[0], outer[0])
-    high = min(inner[3], outer[3]) - max(inner[1], outer[1])
-    if wide <= 0 or high <= 0:
-        return 0.0
-    return wide * high / max((inner[2] - inner[0]) * (inner[3] - inner[1]), 1e-6)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from pdfbatch.documents.pdf.boxes import inside_share
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.sight.letters import bare, likeness
-from pdfbatch.documents.sight.look import Look, Span, core, shared
+from pdfbatch.documents.sight.look import Look, Span, core
 
 OVERLAP, COVERED = 0.25, 0.7
 """Share of a text's middle that another text, or a cover, lies on."""
@@ -63,7 +64,10 @@ def _rivals(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
 
 def _lie_on_each_other(one: Span, other: Span) -> bool:
     mine, its = core(one["bbox"], one["dir"]), core(other["bbox"], other["dir"])
-    if max(shared(mine, its), shared(its, mine)) < OVERLAP or min(len(bare(one["text"])), len(bare(other["text"]))) < 2:
+    if (
+        max(inside_share(mine, its), inside_share(its, mine)) < OVERLAP
+        or min(len(bare(one["text"])), len(bare(other["text"]))) < 2
+    ):
         return False
     return likeness(one["text"], other["text"]) < OTHER
 
@@ -74,8 +78,10 @@ def _is_parted(
     texts: Sequence[tuple[int, tuple[float, float, float, float]]],
 ) -> bool:
     """Whether a cover was painted between two texts in this place."""
-    own = [place for place, other in texts if shared(box, other) > OVERLAP]
-    return bool(own) and any(min(own) < place < max(own) for place, other in covers if shared(box, other) > COVERED)
+    own = [place for place, other in texts if inside_share(box, other) > OVERLAP]
+    return bool(own) and any(
+        min(own) < place < max(own) for place, other in covers if inside_share(box, other) > COVERED
+    )
 
 
 def _shows_another(span: Span, rivals: Sequence[Span], read: Read) -> bool:

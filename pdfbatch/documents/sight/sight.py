@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from pdfbatch.documents.pdf.boxes import inside_share, union
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import refuse_giant_pictures
 from pdfbatch.documents.pdf.upright import Pose, pose_from, pose_of
@@ -24,7 +25,7 @@ from pdfbatch.documents.sight.hidden import (
 )
 from pdfbatch.documents.sight.ink_without_text import Found, lines_without_layer
 from pdfbatch.documents.sight.letters import likeness
-from pdfbatch.documents.sight.look import Look, Span, area_of, inked, look_at, shared, union
+from pdfbatch.documents.sight.look import Look, Span, area_of, inked, look_at
 from pdfbatch.documents.sight.overwritten import overwritten_in
 from pdfbatch.documents.sight.score import mean_over_letters, page_score
 from pdfbatch.documents.textlayer.lines import Line, Piece, lines_of
@@ -197,7 +198,7 @@ def _without(spans: Iterable[Span], removed: list[Concealed], share: float = 0.0
 
 
 def _holds(one: Concealed, span: Span, share: float) -> bool:
-    return shared(one.box, span["bbox"]) > 0.5 and shared(span["bbox"], one.box) >= share
+    return inside_share(one.box, span["bbox"]) > 0.5 and inside_share(span["bbox"], one.box) >= share
 
 
 def _read_again(reader: _Reader | None, spans: list[Span]) -> list[Concealed]:

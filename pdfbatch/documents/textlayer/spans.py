@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, islice, pairwise
 from typing import Any, NamedTuple, Protocol
 
+from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.textlayer.bidi import Glyph, line_runs_to_left, logical_order, runs_to_left
 from pdfbatch.documents.textlayer.letterspaced import looks_spaced, without_gaps
 from pdfbatch.documents.textlayer.lines import WORD_GAP, Box, text_blocks
@@ -80,7 +81,7 @@ def _mended(groups: list[list[Raw]], letters: Iterator[Raw], links: Sequence[Lin
 def _made_anew(parts: list[Raw], links: Sequence[Link], to_left: bool, spaced: bool = False) -> Raw:
     styles: list[tuple[Raw, str]] = []
     glyphs: list[Glyph] = []
-    box = _around([part["bbox"] for part in parts])
+    box = union([part["bbox"] for part in parts])
     links = [link for link in links if _meet(box, link.box)]
     firsts = [id(part["spans"][0]) for part in parts[1:]] if spaced else []
     for span in (span for part in parts for span in part["spans"]):
@@ -189,11 +190,6 @@ def _link_at(box: Box, links: Sequence[Link]) -> str:
 
 def _meet(box: Box, other: Box) -> bool:
     return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
-
-
-def _around(boxes: list[Box]) -> Box:
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def _text(line: Raw) -> str:

@@ -16,20 +16,12 @@ KEPT_SHARE = 0.9
 DOUBLED_SHARE = 1.3
 
 _WORD = re.compile(r"[^\W\d_]{3,}|\d{2,}")
-_TAG = re.compile(r"</?(?:sup|sub|br|table|thead|tbody|tr|td|th)\b[^<>]*>|<!--.*?-->", re.DOTALL)
-_TARGET = re.compile(r"(?<=\])\([^()\s]*\)")
 _LINE_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\s*\n\s*(?=[^\W\d_])")
 
 
 def words_of(text: str) -> Counter[str]:
     """The words of plain text."""
     return Counter(_WORD.findall(unicodedata.normalize("NFKC", _LINE_HYPHEN.sub("", text))))
-
-
-def words_of_markdown(markdown: str) -> Counter[str]:
-    """The words of Markdown: tags and table pipes are blanks, escapes and emphasis no part of a word, and
-    where links lead is not on the page."""
-    return words_of(re.sub(r"[|\\*`]", " ", _TAG.sub(_blank_for, _TARGET.sub("", markdown))))
 
 
 def kept_enough(layer: Counter[str], out: Counter[str]) -> bool:
@@ -40,7 +32,3 @@ def kept_enough(layer: Counter[str], out: Counter[str]) -> bool:
 def doubled(layer: Counter[str], out: Counter[str]) -> bool:
     total = layer.total()
     return total >= LEGIBLE_FROM and out.total() > DOUBLED_SHARE * total
-
-
-def _blank_for(tag: re.Match[str]) -> str:
-    return "" if tag.group().startswith(("<sup", "</sup", "<sub", "</sub")) else " "

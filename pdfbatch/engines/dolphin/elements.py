@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from pdfbatch.engines.dolphin.prose import begins_lower, clean, displayed, one_line, paragraphs, unwrapped
+from pdfbatch.assembly.comparing import begins_lower
+from pdfbatch.engines.dolphin.prose import clean, displayed, one_line, paragraphs, unwrapped
 from pdfbatch.engines.dolphin.tables import caption_of, cells_of, is_html, tables_of
 from pdfbatch.records import Box, Element, Label, Span
 

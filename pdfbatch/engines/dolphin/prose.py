@@ -17,7 +17,6 @@ _NEWLINE = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
-_OPENERS = "\"'“‘«(["
 _WRAPPERS = re.compile(r"\\(?:author|title)\{(.*)\}|\\begin\{abstract\}(.*)\\end\{abstract\}", re.DOTALL)
 
 
@@ -46,10 +45,6 @@ def unwrapped(text: str) -> list[Span]:
 
 def math(body: str) -> Span:
     return Span(text=body, math=True)
-
-
-def begins_lower(text: str) -> bool:
-    return text.lstrip(_OPENERS)[:1].islower()
 
 
 def displayed(text: str) -> list[list[Span]]:
