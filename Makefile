@@ -21,8 +21,7 @@ help: ## Show this list
 
 demo: .venv/.user ## Make sample PDFs, convert them with live progress, show the result
 	@rm -rf $(DEMO)
-	@$(BIN)/python -m tests.samples $(DEMO)/pdfs
-	@$(BIN)/pdfbatch local-run $(DEMO)/pdfs $(DEMO)/markdown || test $$? -eq 3 # 3: some samples are broken on purpose
+	@$(BIN)/pdfbatch demo $(DEMO)
 
 setup: .venv/.dev ## Make the environment for development
 
@@ -41,10 +40,10 @@ check-tests: .venv/.dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: .venv/.dev ## Measure speed, memory and words kept against a bare pymupdf loop
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m bench
 
 bench-gpu: .venv/.dev ## Measure Dolphin on a CUDA device against the published way of running it
-	$(BIN)/python -m tests.bench gpu
+	$(BIN)/python -m bench gpu
 
 image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: with weights)
 	docker build --file docker/Dockerfile --tag $(IMAGE) \

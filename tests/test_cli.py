@@ -14,10 +14,10 @@ from pdfbatch.engines import has_gpu
 from pdfbatch.records import CURRENT_RUN_KEY, DoneMark, Heartbeat, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.store import open_store
+from samples import odd
+from samples.many import many_pdfs
 from tests.conftest import Mount
 from tests.runs.fleets import fleet
-from tests.samples import odd
-from tests.samples.many import many_pdfs
 from tests.worker.conftest import begin_at
 
 RUN_FIELDS = {"run", "input", "output", "state", "documents", "pages", "reasons", "workers", "seconds", "dollars"}

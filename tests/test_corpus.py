@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.measure import run_measured
 from pdfbatch.records import Outcome
 from pdfbatch.runs import ledger
 from pdfbatch.store import open_store
-from tests.bench.measure import run_measured
 
 CORPUS = Path(__file__).parents[2] / "shared" / "pdfs"
 MOST_MIB = 3.5 * 1024

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "pdfbatch"
 # From the ground up; rooms of one floor may use one another unless they are wings.
 FLOORS = [
     {"errors", "records", "paragraphs"},
-    {"markdown", "assembly"},
+    {"markdown", "assembly", "demo"},
     {"config", "aws"},
     {"store", "documents"},
     {"runs", "engines"},

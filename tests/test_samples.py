@@ -7,10 +7,10 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from pdfbatch.demo.pdfs import DEMO, USER_PASSWORD, Sample, write_demo
 from pdfbatch.records import Reason
-from tests.samples import odd
-from tests.samples.demo import DEMO, USER_PASSWORD, Sample, write_demo
-from tests.samples.many import long_pdf, many_pdfs
+from samples import odd
+from samples.many import long_pdf, many_pdfs
 
 READABLE = [sample for sample in DEMO if sample.outcome == "ok"]
 TEXTS = [sample for sample in READABLE if "scan" not in sample.name]

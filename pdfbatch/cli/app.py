@@ -14,7 +14,7 @@ from typer._click.exceptions import (  # Typer has no public name for the root o
 
 import pdfbatch
 from pdfbatch import views
-from pdfbatch.cli import account, fleet, local, look, retry, worker
+from pdfbatch.cli import account, demo, fleet, local, look, retry, worker
 from pdfbatch.cli.outside import show, stderr
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 
@@ -34,6 +34,7 @@ app.command("logs", rich_help_panel="On a Spot fleet")(fleet.logs)
 app.command("doctor", rich_help_panel="The AWS account")(account.doctor)
 app.command("setup", rich_help_panel="The AWS account")(account.setup)
 app.command("local-run", rich_help_panel="On your own machine")(local.local_run)
+app.command("demo", rich_help_panel="On your own machine")(demo.demo)
 app.command("status", rich_help_panel="Any run")(look.status)
 app.command("retry-failures", rich_help_panel="Any run")(retry.retry_failures)
 app.command("verify", rich_help_panel="Any run")(look.verify)

@@ -14,9 +14,9 @@ from pathlib import Path
 import boto3
 import pytest
 
+from pdfbatch.demo.pdfs import DEMO
+from samples.many import long_pdf, many_pdfs
 from tests.conftest import NO_ACCOUNT
-from tests.samples.demo import DEMO
-from tests.samples.many import long_pdf, many_pdfs
 
 IMAGE = os.environ.get("PDFBATCH_IMAGE", "")
 PAGES = 100

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pymupdf
 
-from tests.samples.typeset import new_document, put, put_centred, width_of, wrap
+from pdfbatch.demo.typeset import new_document, put, put_centred, width_of, wrap
 
 PAGES = 12
 LEFT, WIDTH, SIZE = 72.0, 451.0, 10.0

@@ -9,7 +9,7 @@ import pytest
 from pdfbatch.documents.judge import judge
 from pdfbatch.documents.reading import read_page
 from pdfbatch.records import Reason
-from tests.samples import odd
+from samples import odd
 
 
 def with_files(*names: str, portfolio: bool = False) -> bytes:

@@ -9,7 +9,7 @@ from pdfbatch.documents.pdf.damage import ends_cleanly
 from pdfbatch.documents.picture import draw_page
 from pdfbatch.documents.reading import read_page
 from pdfbatch.records import PageResult, Reason
-from tests.samples import damaged, odd
+from samples import damaged, odd
 
 
 def read(data: bytes, folder: Path, number: int = 1) -> PageResult:

@@ -4,10 +4,10 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from pdfbatch.demo import pdfs as demo
 from pdfbatch.documents.judge import judge
 from pdfbatch.records import Reason
 from tests.documents.sample_pages import saved, text_pdf, write_lines
-from tests.samples import demo
 
 CORPUS = Path(__file__).parents[3] / "shared" / "pdfs"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from pdfbatch.demo.raw import one_page, stream
 from pdfbatch.documents.pdf.path_guard import has_too_many_paths, has_too_many_segments
 from pdfbatch.documents.reading import read_page
-from tests.samples import odd
-from tests.samples.raw import one_page, stream
+from samples import odd
 
 COUNT = 300_000
 BOMBS = {

@@ -5,11 +5,11 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from pdfbatch.demo.raw import raw_pdf, stream
 from pdfbatch.documents.picture import draw_page
 from pdfbatch.documents.reading import read_page
 from pdfbatch.records import PageResult, Reason
-from tests.samples import odd
-from tests.samples.raw import raw_pdf, stream
+from samples import odd
 
 WAIT = ("Please wait...", "If this message is not eventually replaced by the proper contents of the document, your PDF")
 TEMPLATE = """<template xmlns="http://www.xfa.org/schema/xfa-template/3.3/"><subform name="f"><subform name="rows">

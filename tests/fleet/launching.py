@@ -17,8 +17,8 @@ from pdfbatch.fleet.template import SetupWish, template
 from pdfbatch.fleet.values import Launched, LaunchRequest, Work
 from pdfbatch.records import SourceDocument
 from pdfbatch.store import Store, open_store
+from samples import odd
 from tests.fleet.conftest import Account
-from tests.samples import odd
 
 DOCUMENTS = 7
 

@@ -18,8 +18,8 @@ from pdfbatch.records import DoneMark, Outcome, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.ledger import LedgerWriter
 from pdfbatch.store import Store, open_store
+from samples import odd
 from tests.fleet.conftest import Account
-from tests.samples import odd
 
 DOCUMENTS = 3
 

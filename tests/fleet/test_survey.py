@@ -18,9 +18,9 @@ from pdfbatch.records import Counts, FleetRecord, Heartbeat, Machine, Manifest, 
 from pdfbatch.runs import manifest
 from pdfbatch.runs.begin import followed
 from pdfbatch.store import open_store
+from samples import odd
+from samples.many import long_pdf, many_pdfs
 from tests.fleet.conftest import IMAGE_MANIFEST, Account
-from tests.samples import odd
-from tests.samples.many import long_pdf, many_pdfs
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/pdfbatch"
 

@@ -22,11 +22,11 @@ from pdfbatch.runs import progress
 from pdfbatch.runs.lives import lives
 from pdfbatch.store import Store, open_store
 from pdfbatch.worker.metrics import NAMESPACE
+from samples.many import many_pdfs
 from tests.live import looks
 from tests.live.account import Account, IdleFleet
 from tests.live.looks import Look
 from tests.live.permission import Permission
-from tests.samples.many import many_pdfs
 
 T = TypeVar("T")
 DOCUMENTS, PAGES = 60, 6

@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.samples.many import many_pdfs
+from samples.many import many_pdfs
 
 PYTHON = os.environ.get("PDFBATCH_LOCALSTACK", "")
 VERSION = "4.13.1"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pdfbatch.demo.pdfs import DEMO
 from pdfbatch.fleet.policies import SERVICE_ROLES
+from samples.many import long_pdf
 from tests.localstack.conftest import PYTHON, LocalStack, pdfbatch, start, told
-from tests.samples.demo import DEMO
-from tests.samples.many import long_pdf
 
 pytestmark = [
     pytest.mark.slow,

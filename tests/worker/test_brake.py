@@ -17,8 +17,8 @@ from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.completion import complete
 from pdfbatch.worker.loop import Job, SliceRun
 from pdfbatch.worker.stop import Stop
+from samples.many import many_pdfs
 from tests.runs.fleets import fleet
-from tests.samples.many import many_pdfs
 from tests.worker import page_tasks
 from tests.worker.conftest import RunSlice, begin_at, now
 from tests.worker.page_tasks import engine

@@ -20,8 +20,8 @@ from pdfbatch.worker.budget_watch import BudgetWatch, Outside, Peers, read_peers
 from pdfbatch.worker.loop import Job, SliceRun
 from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.stop import Stop
+from samples.many import many_pdfs
 from tests.runs.fleets import LAUNCH, fleet, minute, stamp
-from tests.samples.many import many_pdfs
 from tests.worker import page_tasks
 from tests.worker.conftest import begin_at
 from tests.worker.page_tasks import engine

@@ -6,10 +6,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from pdfbatch.demo import pdfs as demo
 from pdfbatch.engines import engine_named
 from pdfbatch.markdown.document import document_markdown
 from pdfbatch.records import DocumentElements
-from tests.samples import demo
 from tests.worker.conftest import RunSlice
 
 

@@ -19,7 +19,7 @@ from pdfbatch.worker.checkpoint import EVERY_PAGES
 from pdfbatch.worker.loop import Job, SliceRun
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop
-from tests.samples.many import long_pdf, many_pdfs
+from samples.many import long_pdf, many_pdfs
 from tests.worker import page_tasks
 from tests.worker.conftest import now
 from tests.worker.page_tasks import engine, pages_read

@@ -15,7 +15,7 @@ from pdfbatch.runs.verify import verify
 from pdfbatch.store import LocalStore, open_store
 from pdfbatch.worker.loop import Job, SliceRun
 from pdfbatch.worker.stop import Stop
-from tests.samples.many import long_pdf, many_pdfs
+from samples.many import long_pdf, many_pdfs
 from tests.worker import page_tasks
 from tests.worker.conftest import RunSlice, begin_at, now
 from tests.worker.page_tasks import engine, pages_read

@@ -12,7 +12,7 @@ import pytest
 from pdfbatch.records import ReadOptions, Reason
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import open_store
-from tests.samples.many import many_pdfs
+from samples.many import many_pdfs
 from tests.worker import page_tasks
 from tests.worker.conftest import RunSlice, begin_at
 from tests.worker.page_tasks import engine

@@ -9,8 +9,8 @@ from pdfbatch.documents.sandbox.children import Failure
 from pdfbatch.engines.base import PageOrder
 from pdfbatch.records import PageResult, ReadOptions, Reason, SourceDocument
 from pdfbatch.worker.work import LATE_IN_A_ROW, LOST_IN_A_ROW, PLAINEST, Work
+from samples.many import long_pdf
 from tests.pages import page_of
-from tests.samples.many import long_pdf
 from tests.worker import page_tasks
 from tests.worker.conftest import RunSlice
 from tests.worker.page_tasks import engine

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pdfbatch.worker.spot import TOKEN_SECONDS, Metadata, Notice, SpotWatch
+from samples.many import long_pdf
 from tests.imds import FAULTS, META_DATA, Imds
-from tests.samples.many import long_pdf
 from tests.worker.page_tasks import pages_read
 from tests.worker.waiting import wait_until
 

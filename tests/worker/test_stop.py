@@ -12,7 +12,7 @@ import pytest
 
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import open_store
-from tests.samples.many import long_pdf, many_pdfs
+from samples.many import long_pdf, many_pdfs
 from tests.worker.page_tasks import pages_read
 
 PAGES = 76

@@ -18,8 +18,8 @@ from pdfbatch.runs import ledger
 from pdfbatch.runs.lives import lives
 from pdfbatch.runs.progress import RunStatus, heartbeats
 from pdfbatch.store import S3Store
+from samples.many import many_pdfs
 from tests.fleet.machine.region import Region
-from tests.samples.many import many_pdfs
 
 PDFBATCH = Path(sys.executable).with_name("pdfbatch")
 DOCUMENTS = 40

@@ -1,4 +1,4 @@
-"""Dolphin at its full size in fp16 on a CUDA device, under the memory of a T4: `python -m tests.bench gpu`."""
+"""Dolphin at its full size in fp16 on a CUDA device, under the memory of a T4: `python -m bench gpu`."""
 
 from __future__ import annotations
 

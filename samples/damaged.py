@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import zlib
 
+from pdfbatch.demo.raw import one_page, raw_pdf, stream
+
 from .odd import lines_at
-from .raw import one_page, raw_pdf, stream
 
 FLATE = "/Filter/FlateDecode"
 FORM = "/Type/XObject/Subtype/Form/BBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>"

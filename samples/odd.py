@@ -9,11 +9,11 @@ import zlib
 
 import pymupdf
 
-from . import texts
-from .demo import single_page
-from .raw import one_page, stream
-from .scans import put_picture, scan_of
-from .typeset import new_document, to_bytes, width_of
+from pdfbatch.demo import texts
+from pdfbatch.demo.pdfs import single_page
+from pdfbatch.demo.raw import one_page, stream
+from pdfbatch.demo.scans import put_picture, scan_of
+from pdfbatch.demo.typeset import new_document, to_bytes, width_of
 
 LINES = (
     "The night train to the coast leaves at nine and carries letters, milk and sleeping people.",

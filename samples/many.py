@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .raw import raw_pdf, stream
+from pdfbatch.demo.raw import raw_pdf, stream
 
 WORDS = (
     "harbour", "lantern", "granite", "meadow", "copper", "winter", "bridge", "orchard", "signal", "feather",

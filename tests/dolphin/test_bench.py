@@ -12,13 +12,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from pdfbatch.engines.dolphin.network import Network  # noqa: E402
-
-from . import dolphin_gpu  # noqa: E402
-from .dolphin import dollars_a_million  # noqa: E402
-from .dolphin_baseline import PageByPage  # noqa: E402
-from .dolphin_chip import chip_of  # noqa: E402
-from .dolphin_counted import (  # noqa: E402
+from bench import dolphin_gpu  # noqa: E402
+from bench.dolphin import dollars_a_million  # noqa: E402
+from bench.dolphin_baseline import PageByPage  # noqa: E402
+from bench.dolphin_chip import chip_of  # noqa: E402
+from bench.dolphin_counted import (  # noqa: E402
     CHIPS,
     T4_MEMORY,
     Chip,
@@ -32,8 +30,9 @@ from .dolphin_counted import (  # noqa: E402
     token_weights,
     tokens_flop,
 )
-from .dolphin_ours import Look, Ours, Setting, read_pages, ready, shape_of, watched  # noqa: E402
-from .dolphin_work import FULL, Geometry, Page, random_model, some_pages, words_of  # noqa: E402
+from bench.dolphin_ours import Look, Ours, Setting, read_pages, ready, shape_of, watched  # noqa: E402
+from bench.dolphin_work import FULL, Geometry, Page, random_model, some_pages, words_of  # noqa: E402
+from pdfbatch.engines.dolphin.network import Network  # noqa: E402
 
 TINY = Geometry(224, 16, (1, 1, 2, 1), (1, 2, 4, 8), 128, 2, 4, 96, 300, 256)
 SHORTER = 20

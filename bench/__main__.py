@@ -1,4 +1,4 @@
-"""`python -m tests.bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `gpu` (about 15 minutes)."""
+"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `gpu` (about 15 minutes)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CORPUS = ROOT.parent / "shared" / "pdfs"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(ALL_SECTIONS))
     parser.add_argument("--corpus", type=Path, help="folder of PDFs; default ../shared/pdfs, else our own samples")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")

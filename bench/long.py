@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.samples.many import long_pdf
+from samples.many import long_pdf
 
 from .figures import Figure, Section, at_most
 from .measure import say

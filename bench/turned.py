@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pymupdf
 
+from pdfbatch.demo.typeset import A4
 from pdfbatch.documents.textlayer.words import words_of
 from tests.markdown_words import words_of_markdown
-from tests.samples.typeset import A4
 
 from .corpus import CorpusFile, copied, readable
 from .figures import Figure, Section, at_least

@@ -1,6 +1,6 @@
 """The bare loop we are held against: pymupdf's own Markdown, page by page, one process, one onnxruntime thread.
 
-`python -m tests.bench.baseline RESULT [--ocr] [--drop-headers] FILE...` writes {file name: [Markdown or null, …]}.
+`python -m bench.baseline RESULT [--ocr] [--drop-headers] FILE...` writes {file name: [Markdown or null, …]}.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What each check of a text page costs, in seconds: one process reads the pages under Python's profiler.
 
-`python -m tests.bench.checks RESULT FILE...` writes {what: seconds} for all pages of the files together.
+`python -m bench.checks RESULT FILE...` writes {what: seconds} for all pages of the files together.
 """
 
 from __future__ import annotations

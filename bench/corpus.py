@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pymupdf
 
+from pdfbatch.demo.pdfs import DEMO
 from pdfbatch.documents.pdf.raster import STRIP_RATIO
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, lines_of
 from pdfbatch.documents.textlayer.words import LEGIBLE_FROM, words_of
-from tests.samples import odd
-from tests.samples.demo import DEMO
-from tests.samples.many import long_pdf
+from samples import odd
+from samples.many import long_pdf
 
 GARBLED_SHARE = 0.05
 PICTURE_SHARE = 0.5

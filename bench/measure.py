@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 SAMPLE_SECONDS = 0.05
 TREE_EVERY, SHARED_EVERY = 4, 10
 """Looking for new processes and asking for shared memory are dearer, so they are done at every n-th sample."""

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.samples import odd
-from tests.samples.many import long_pdf
-
-from . import checks
-from .corpus import CorpusFile, PageFacts, copied, own_corpus, pages_in, readable
-from .figures import Figure, Section, at_least, at_most, missed, table
-from .measure import CommandFailed, run_measured
-from .ours import pages_of
-from .turned import Turned
-from .words import losses
+from bench import checks
+from bench.corpus import CorpusFile, PageFacts, copied, own_corpus, pages_in, readable
+from bench.figures import Figure, Section, at_least, at_most, missed, table
+from bench.measure import CommandFailed, run_measured
+from bench.ours import pages_of
+from bench.turned import Turned
+from bench.words import losses
+from samples import odd
+from samples.many import long_pdf
 
 PAGE = " ".join(f"{letter * 4}" for letter in "abcdefghijklmnopqrstuvwxyz")
 
@@ -91,7 +90,7 @@ def test_long_files_are_cut_and_short_ones_copied_as_they_are(tmp_path: Path) ->
 def test_each_check_of_a_page_has_its_time_and_none_takes_more_than_all(tmp_path: Path) -> None:
     page, result = tmp_path / "a.pdf", tmp_path / "checks.json"
     page.write_bytes(odd.text_page())
-    run_measured([sys.executable, "-m", "tests.bench.checks", str(result), str(page)])
+    run_measured([sys.executable, "-m", "bench.checks", str(result), str(page)])
     seconds = json.loads(result.read_text())
     assert set(seconds) == set(checks.PARTS)
     assert all(0 < spent <= seconds["all"] for spent in seconds.values())

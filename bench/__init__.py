@@ -1,0 +1,1 @@
+"""`python -m bench [pages words turned loop long]`: what pdfbatch costs and keeps, measured side by side."""

@@ -1,0 +1,52 @@
+"""`demo`: sample PDFs, converted before your eyes."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pdfbatch.cli import local
+from pdfbatch.cli.outside import say, show
+from pdfbatch.errors import ExitCode, PdfbatchError
+
+SHOWN = "two-column-paper.pdf"
+SHOWN_LINES = 12
+
+Folder = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where the samples and their Markdown go.")]
+
+
+def demo(folder: Folder = Path("pdfbatch-demo")) -> None:
+    """Make sample PDFs and convert them here. Needs no account, no GPU and no download."""
+    pdfs, markdown = folder / "pdfs", folder / "markdown"
+    broken = _written(pdfs)
+    say(f"{len(list(pdfs.iterdir()))} sample PDFs in {pdfs}; {broken} of them are broken on purpose")
+    try:
+        local.local_run(str(pdfs), str(markdown), engine="cpu")
+    except typer.Exit as ended:
+        if ended.exit_code not in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
+            raise
+    _show_head(markdown / Path(SHOWN).with_suffix(".md"))
+    show(
+        f"next: pdfbatch local-run ~/papers ~/papers-md   (your own PDFs)\n      less {shlex.quote(str(markdown))}/*.md"
+    )
+
+
+def _written(pdfs: Path) -> int:
+    """Writes the samples; how many of them must fail."""
+    from pdfbatch.demo.pdfs import DEMO, write_demo
+
+    try:
+        write_demo(pdfs)
+    except OSError as error:
+        raise PdfbatchError(
+            f"The samples could not be written: {error}.", "Name a folder that you may write to."
+        ) from error
+    return sum(sample.outcome == "failed" for sample in DEMO)
+
+
+def _show_head(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()[:SHOWN_LINES]
+    show("\n".join([f"{path} begins:", "", *(f"  {line}" for line in lines), ""]))

@@ -1,1 +1,0 @@
-"""`python -m tests.bench [pages words turned loop long]`: what pdfbatch costs and keeps, measured side by side."""
