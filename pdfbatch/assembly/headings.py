@@ -32,6 +32,10 @@ _COMMON, _FEW = 2, 6
 _DEEPEST_BY_SIZE = 5
 _TITLE_SIZE = 0.95
 """Times the title's size: smaller titles are headings."""
+_TITLE_OVER_HEADINGS = 1.2
+"""Times the largest heading: an unnamed title is larger still."""
+_BEFORE_TITLE = 3
+"""Elements, such as a letterhead, that may come before it."""
 _LONGEST = 120
 """Characters of a paragraph that the outline may make a heading."""
 _NUMBER = re.compile(r"^(?:[\dA-Z]{1,3}(?:\.\d+)*[.)]?\s+)")
@@ -114,7 +118,7 @@ def _with_one_title(headings: dict[_Place, Element]) -> dict[_Place, Element]:
     headings."""
     titles = {place: element for place, element in headings.items() if element.label == Label.TITLE}
     if not titles:
-        return headings
+        return _with_first_as_title(headings)
     first = min(place.page for place in titles)
     title = max((one for place, one in titles.items() if place.page == first), key=_prominence)
     fallen = {
@@ -123,6 +127,17 @@ def _with_one_title(headings: dict[_Place, Element]) -> dict[_Place, Element]:
         if element is not title and (not _stands_out(element, title) or levels_of([element.text.strip()])[0])
     }
     return headings | fallen
+
+
+def _with_first_as_title(headings: dict[_Place, Element]) -> dict[_Place, Element]:
+    """Where the reader names no title, a first heading is one that is set larger than every other."""
+    place, first = min(headings.items(), key=lambda item: item[0], default=(None, None))
+    if place is None or first is None or place.page > 0 or place.order > _BEFORE_TITLE:
+        return headings
+    others = max((element.size for at, element in headings.items() if at != place), default=0.0)
+    if not others or first.size < _TITLE_OVER_HEADINGS * others or levels_of([first.text.strip()])[0]:
+        return headings
+    return headings | {place: first.model_copy(update={"label": Label.TITLE})}
 
 
 def _prominence(element: Element) -> tuple[float, bool]:

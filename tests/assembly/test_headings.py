@@ -165,3 +165,22 @@ def test_numbered_titles_are_headings_beside_another() -> None:
 
 def test_dropped_headings_have_no_say() -> None:
     assert found(heading("1 Rules", 30, dropped="repeated"), heading("One", 12)) == [(0, "1 Rules"), (2, "One")]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ((20.0, 12.0, 12.0), [1, 2, 2]),
+        ((14.0, 12.0, 12.0), [2, 3, 3]),  # not much larger: a heading like the others
+        ((12.0, 20.0, 12.0), [3, 2, 3]),  # larger, but not the first
+        ((20.0,), [2]),  # nothing to compare with
+    ],
+)
+def test_a_first_heading_much_larger_than_every_other_is_the_title(
+    sizes: tuple[float, ...], expected: list[int]
+) -> None:
+    assert levels(*(heading(f"Heading {size} of {n}", size) for n, size in enumerate(sizes))) == expected
+
+
+def test_a_numbered_first_heading_is_no_title() -> None:
+    assert levels(heading("1 Scope", 20), heading("2 Terms", 12)) == [2, 2]

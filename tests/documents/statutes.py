@@ -65,7 +65,7 @@ def blocks_of(page: int) -> list[str]:
     heads = [f"{'#' * (2 + is_second(head))} {head}" for head in HEADINGS.get(page, ())]
     texts = paragraphs(page, {5: 2, 6: 0, 7: 3}.get(page, 5))
     if page == 1:
-        return ["## Statutes of the harbour of Northbay", heads[0], texts[0], heads[1], CLAUSE, *texts[1:]]
+        return ["# Statutes of the harbour of Northbay", heads[0], texts[0], heads[1], CLAUSE, *texts[1:]]
     if page == 10:
         return [*heads, CLAUSE, *texts]
     return [*heads, *texts]
