@@ -17,7 +17,7 @@ from pdfbatch.runs.savings import Savings
 from pdfbatch.store import Entry
 from pdfbatch.store.local import LocalStore
 from tests.runs.fleets import RUN, Story, fleet, minute
-from tests.test_views import STATUS, text
+from tests.test_views import NOW, STATUS, text
 
 
 def manifest(workers: int) -> Manifest:
@@ -53,51 +53,49 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 AT_80 = """\
-Run 20260101T120000.000Z-abcd: running
-# state    progress        failed pages/s   ETA rest. inst.  zone  cost seen
-0 running  ━━━━──── 60/100      0     2.0 10:00     0 …60718 1a   $1.64 0:06
-1 running  ━━━━──── 55/100      0     2.0 10:00     1 …cdef0 1b   $2.40 0:06
-2 draining ━━━━──── 57/100      0     2.0 10:00     0 …cc222 1a   $1.64 0:24
-3 booting  ━━━━──── 50/100      0     0.0     –     1 …ee444 1a   $1.64    –
-4 failed   ──────── 0/100       0     0.0     –     0 …ff555 1a   $0.07    –
-
-222/500 documents: 222 ok, 0 partial, 0 failed, 0 skipped
-2,220 pages, 6.0 pages/s, ETA 10:00 or more
+RUNNING ━━━━━━━━━━━━━━━──────────────────── 222/500 documents  44 %  6.0 pages/s
+1h40m elapsed · done about 12:10 UTC or later · $7.38 of at most $720.00
+222 ok, 0 partial, 0 failed, 0 skipped · 2,220 pages
+# state    progress        failed pages/s    ETA rest. inst.  zone  cost seen
+0 running  ━━━━──── 60/100      0     2.0 10m00s     0 …60718 1a   $1.64   6s
+1 running  ━━━━──── 55/100      0     2.0 10m00s     1 …cdef0 1b   $2.40   6s
+2 draining ━━━━──── 57/100      0     2.0 10m00s     0 …cc222 1a   $1.64  24s
+3 booting  ━━━━──── 50/100      0     0.0      –     1 …ee444 1a   $1.64    –
+4 failed   ──────── 0/100       0     0.0      –     0 …ff555 1a   $0.07    –
 5 workers: 2 running, 1 draining, 1 booting, 1 failed
-4 instances: 4 g4dn.xlarge; 3 in us-east-1a, 1 in us-east-1b
-$7.38 so far, $720.00 at worst; AWS terminates it by 2026-01-03 12:00 UTC
+4 × g4dn.xlarge: 3 in us-east-1a, 1 in us-east-1b
 worker 2: Spot interruption; a replacement will resume
 worker 4 gave up: The image cannot be pulled.
+stop:    pdfbatch down out/
 """
 AT_120 = """\
-Run 20260101T120000.000Z-abcd: running
-#  state     progress         failed  pages/s    ETA  rest.  instance             zone        type         dollars  seen
-0  running   ━━━━──── 60/100       0      2.0  10:00      0  i-0a1b2c3d4e5f60718  us-east-1a  g4dn.xlarge    $1.64  0:06
-1  running   ━━━━──── 55/100       0      2.0  10:00      1  i-0123456789abcdef0  us-east-1b  g4dn.xlarge    $2.40  0:06
-2  draining  ━━━━──── 57/100       0      2.0  10:00      0  i-0ccccccccccccc222  us-east-1a  g4dn.xlarge    $1.64  0:24
-3  booting   ━━━━──── 50/100       0      0.0      –      1  i-0eeeeeeeeeeeee444  us-east-1a  g4dn.xlarge    $1.64     –
-4  failed    ──────── 0/100        0      0.0      –      0  i-0fffffffffffff555  us-east-1a  g4dn.xlarge    $0.07     –
-
-222/500 documents: 222 ok, 0 partial, 0 failed, 0 skipped
-2,220 pages, 6.0 pages/s, ETA 10:00 or more
+RUNNING ━━━━━━━━━━━━━━━━━─────────────────────── 222/500 documents  44 %  6.0 pages/s
+1h40m elapsed · done about 12:10 UTC or later · $7.38 of at most $720.00
+222 ok, 0 partial, 0 failed, 0 skipped · 2,220 pages
+#  state     progress         failed  pages/s     ETA  rest.  instance             zone        type          cost  seen
+0  running   ━━━━──── 60/100       0      2.0  10m00s      0  i-0a1b2c3d4e5f60718  us-east-1a  g4dn.xlarge  $1.64    6s
+1  running   ━━━━──── 55/100       0      2.0  10m00s      1  i-0123456789abcdef0  us-east-1b  g4dn.xlarge  $2.40    6s
+2  draining  ━━━━──── 57/100       0      2.0  10m00s      0  i-0ccccccccccccc222  us-east-1a  g4dn.xlarge  $1.64   24s
+3  booting   ━━━━──── 50/100       0      0.0       –      1  i-0eeeeeeeeeeeee444  us-east-1a  g4dn.xlarge  $1.64     –
+4  failed    ──────── 0/100        0      0.0       –      0  i-0fffffffffffff555  us-east-1a  g4dn.xlarge  $0.07     –
 5 workers: 2 running, 1 draining, 1 booting, 1 failed
-4 instances: 4 g4dn.xlarge; 3 in us-east-1a, 1 in us-east-1b
-$7.38 so far, $720.00 at worst; AWS terminates it by 2026-01-03 12:00 UTC
+4 × g4dn.xlarge: 3 in us-east-1a, 1 in us-east-1b
 worker 2: Spot interruption; a replacement will resume
 worker 4 gave up: The image cannot be pulled.
+stop:    pdfbatch down out/
 """
 
 
 @pytest.mark.parametrize(("width", "wanted"), [(80, AT_80), (120, AT_120)])
 def test_a_fleet_as_it_is_seen(store: LocalStore, width: int, wanted: str) -> None:
-    assert trimmed(text(views.status_screen(five_workers(store)), width)) == wanted
+    assert trimmed(text(views.status_screen(five_workers(store), NOW), width)) == wanted
 
 
 def test_a_worker_that_ran_out_of_money_is_told_as_such(store: LocalStore) -> None:
     store.put(RunKeys(RUN).fleet, fleet().model_dump_json().encode())
     Story().boots_at(3).beats(6, 20, "interrupted").marks(20, "over_budget", "About $9.50 are spent.").write(store)
-    screen = text(views.status_screen(read_status(store, manifest(1), minute(30))), 120)
-    assert f"Run {RUN}: over_budget" in screen and "1 worker: 1 over_budget" in screen
+    screen = text(views.status_screen(read_status(store, manifest(1), minute(30)), NOW), 120)
+    assert screen.startswith("OVER BUDGET ") and "1 worker: 1 over_budget" in screen
     assert "worker 0 stopped: the run's money is spent. About $9.50 are spent." in screen
 
 
@@ -107,9 +105,10 @@ def trimmed(screen: str) -> str:
 
 @pytest.mark.parametrize("width", range(60, 170, 5))
 def test_at_every_width_a_worker_is_one_line_and_its_first_columns_are_whole(store: LocalStore, width: int) -> None:
-    lines = text(views.status_screen(five_workers(store)), width).splitlines()
+    lines = text(views.status_screen(five_workers(store), NOW), width).splitlines()
     assert all(len(line) <= width for line in lines)
     rows = [line for line in lines if line[:1].isdigit() and "/100" in line]
+    header = next(line for line in lines if line.startswith(("#", "worker ")))
     assert [row.split()[:2] for row in rows] == [
         ["0", "running"],
         ["1", "running"],
@@ -117,21 +116,21 @@ def test_at_every_width_a_worker_is_one_line_and_its_first_columns_are_whole(sto
         ["3", "booting"],
         ["4", "failed"],
     ]
-    assert not any("…" in row and "inst." not in lines[1] for row in rows), "something was cut"
+    assert not any("…" in row and "inst." not in header for row in rows), "something was cut"
 
 
 def test_a_fleet_with_large_numbers_fits_80_columns(store: LocalStore) -> None:
     status = five_workers(store)
     large = {"done": 123_456, "total": 800_000, "failed": 1_234, "eta_seconds": 360_000.0, "dollars": 1_234.5}
     workers = [worker.model_copy(update=large | {"id": 100 + worker.id}) for worker in status.workers]
-    lines = text(views.status_screen(status.model_copy(update={"workers": workers})), 80).splitlines()
+    lines = text(views.status_screen(status.model_copy(update={"workers": workers}), NOW), 80).splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert sum("123,456/800,000" in line for line in lines) == 5
 
 
 def test_a_terminal_that_knows_only_ascii_has_an_ascii_bar(store: LocalStore) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="replace")
-    Console(file=stream, width=80).print(views.status_screen(five_workers(store)))
+    Console(file=stream, width=80).print(views.status_screen(five_workers(store), NOW))
     stream.seek(0)
     assert "####---- 60/100" in stream.read()
 
@@ -139,8 +138,8 @@ def test_a_terminal_that_knows_only_ascii_has_an_ascii_bar(store: LocalStore) ->
 def test_what_a_run_cost_is_told_without_a_worst_case_when_it_is_over(store: LocalStore) -> None:
     store.put(RunKeys(RUN).fleet, fleet().model_dump_json().encode())
     Story().boots_at(3).beats(6, 63, "done", done=100).marks(63, "done").write(store)
-    screen = text(views.status_screen(read_status(store, manifest(1), minute(90))), 80)
-    assert "$1.03 in all" in screen and "1,000 pages in 1:03:00" in screen and "at worst" not in screen
+    screen = text(views.status_screen(read_status(store, manifest(1), minute(90)), NOW), 80)
+    assert "$1.03 in all" in screen and "1h03m elapsed" in screen and "at most" not in screen
 
 
 # ── watching ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,7 +190,7 @@ def printed(on: Console) -> str:
 @pytest.mark.parametrize("terminal", [False, True])
 def test_watching_survives_a_store_that_cannot_be_reached_and_ends_with_the_run(tmp_path: Path, terminal: bool) -> None:
     life, seen = Life(FlakyStore(tmp_path), 4), console(terminal=terminal)
-    last = views.watch(life.read, seen, 10.0, life.sleep)
+    last = views.watch(life.read, seen, 10.0, lambda: NOW, life.sleep)
     assert last is not None and last.state == "done"
     assert life.slept == [10.0] * 4
     told = printed(seen)
@@ -202,7 +201,7 @@ def test_watching_survives_a_store_that_cannot_be_reached_and_ends_with_the_run(
 
 def test_a_pipe_gets_no_control_characters(store: LocalStore) -> None:
     life, seen = Life(store, 1), console(terminal=False)
-    views.watch(life.read, seen, 10.0, life.sleep)
+    views.watch(life.read, seen, 10.0, lambda: NOW, life.sleep)
     assert "\x1b" not in printed(seen)
 
 
@@ -210,7 +209,7 @@ def test_ctrl_c_ends_watching_cleanly(store: LocalStore) -> None:
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
-    last = views.watch(Life(store, 9).read, console(terminal=True), 10.0, interrupted)
+    last = views.watch(Life(store, 9).read, console(terminal=True), 10.0, lambda: NOW, interrupted)
     assert last is not None and last.state == "running"
 
 
@@ -219,14 +218,17 @@ def test_a_store_that_cannot_be_reached_at_first_is_an_error(store: LocalStore) 
         raise StoreError("No such bucket.", "Check its name.")
 
     with pytest.raises(StoreError, match="No such bucket"):
-        views.watch(fails, console(terminal=False), 10.0)
+        views.watch(fails, console(terminal=False), 10.0, lambda: NOW)
 
 
 def test_a_run_on_ones_own_machine_is_watched_until_it_is_interrupted(store: LocalStore) -> None:
     def stopped() -> RunStatus:
         return STATUS.model_copy(update={"state": "interrupted"})
 
-    assert views.watch(stopped, console(terminal=False), 10.0, lambda _: pytest.fail("it went on")) is not None
+    assert (
+        views.watch(stopped, console(terminal=False), 10.0, lambda: NOW, lambda _: pytest.fail("it went on"))
+        is not None
+    )
 
 
 def test_a_low_terminal_shows_the_workers_that_need_to_be_seen(store: LocalStore) -> None:
@@ -234,7 +236,7 @@ def test_a_low_terminal_shows_the_workers_that_need_to_be_seen(store: LocalStore
     running = [status.workers[0].model_copy(update={"id": number}) for number in range(5, 200)]
     many = status.model_copy(update={"workers": [*status.workers, *running]})
     seen = console(terminal=True)  # it is drawn once more when it is left
-    views.watch(lambda: many.model_copy(update={"state": "done"}), seen, 10.0)
+    views.watch(lambda: many.model_copy(update={"state": "done"}), seen, 10.0, lambda: NOW)
     told = printed(seen)
     shown = [line.split()[:2] for line in told.splitlines() if "/100" in line]
     assert shown[1:5] == [["1", "running"], ["2", "draining"], ["3", "booting"], ["4", "failed"]]
@@ -243,18 +245,18 @@ def test_a_low_terminal_shows_the_workers_that_need_to_be_seen(store: LocalStore
 
 def test_a_fleet_of_which_nothing_was_heard_yet_is_said_to_boot_as_usual(store: LocalStore) -> None:
     store.put(RunKeys(RUN).fleet, fleet(hours=48).model_dump_json().encode())
-    silent = text(views.status_screen(read_status(store, manifest(5), minute(0.55))), 80)
-    assert "booting, launched 0:33 ago: the first report normally comes 8 minutes" in silent
-    assert "instances: AWS_DEFAULT_REGION=us-east-1 pdfbatch ls" in silent and "cost not known yet" in silent
+    silent = text(views.status_screen(read_status(store, manifest(5), minute(0.55)), NOW), 80)
+    assert "BOOTING  launched 33s ago · first report normally 8 minutes after launch" in silent
+    assert "AWS_DEFAULT_REGION=us-east-1 pdfbatch ls" in silent and "cost not known yet" in silent
     assert "$0.00" not in silent.splitlines()[-1]
     Story(0).boots_at(3).beats(6, 7, done=1).write(store)
-    heard = text(views.status_screen(read_status(store, manifest(5), minute(7.1))), 80)
-    assert "normally comes" not in heard and "so far" in heard
+    heard = text(views.status_screen(read_status(store, manifest(5), minute(7.1)), NOW), 80)
+    assert "BOOTING" not in heard and "of at most" in heard
 
 
 def test_documents_skipped_are_said_to_be_converted_before() -> None:
     repeated = STATUS.model_copy(update={"documents": DocumentCounts(total=11, done=11, failed=3, skipped=8)})
-    assert "0 ok, 0 partial, 3 failed, 8 skipped (converted before)" in text(views.status_screen(repeated), 80)
+    assert "0 ok, 0 partial, 3 failed, 8 skipped (converted before)" in text(views.status_screen(repeated, NOW), 80)
 
 
 def test_the_list_of_runs_fits_80_columns_whole() -> None:
@@ -299,22 +301,22 @@ REPORT = Report(
     ),
 )
 TOLD = """\
-Run 20260101T120000.000Z-abcd: done
+DONE  run 20260101T120000.000Z-abcd
 documents  4,000 of 4,000: 3,990 ok, 4 partial, 6 failed, 0 skipped
 pages      72,000 read, 12 unread
 read by    dolphin 54,000, text layer 17,000, text layer and model 1,000 (2,500
            elements by the model); 24 % of the pages did not need the model
-spared     about 24 % of the model's work, 8:42:05 of its time, $1.74, against
+spared     about 24 % of the model's work, 8h42m of its time, $1.74, against
            reading all pages by it
 failures   encrypted 6, timeout 4
-time       8:30:00, from 2026-01-01 12:00 UTC to 2026-01-01 20:30 UTC
+time       8h30m, from 2026-01-01 12:00 UTC to 2026-01-01 20:30 UTC
 instances  7 instances for 5 workers, 2 interrupted: 40.50 hours, 1,778 pages an
            hour
 cost       $8.10, $0.11 per 1,000 pages (worst case $50.40)
 saved      $13.20 against on-demand prices
-lost to    booting: 30:00, $0.10, 1 %
-           interruptions: 6:00, $0.020, 0 %
-           idle at the end: 0:00, $0.00
+lost to    booting: 30m00s, $0.10, 1 %
+           interruptions: 6m00s, $0.020, 0 %
+           idle at the end: 0s, $0.00
            all three: $0.12
 """
 

@@ -1,9 +1,11 @@
 """What people see, as text, at the widths they have."""
 
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from pdfbatch import views
 from pdfbatch.errors import UsageError
@@ -11,7 +13,9 @@ from pdfbatch.records import Counts, Heartbeat, Outcome, Reason
 from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, WorkerStatus
 from pdfbatch.runs.savings import Savings
 from pdfbatch.runs.verify import Verdict
+from pdfbatch.views.bar import ProgressLine
 
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 BEAT = Heartbeat(
     worker=0,
     state="running",
@@ -59,14 +63,14 @@ def text(what: RenderableType, width: int) -> str:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_live_screen_fits_its_terminal_and_tells_everything(width: int) -> None:
-    screen = text(views.live(BEAT), width)
+    screen = text(views.live(BEAT, NOW), width)
     assert all(len(line) <= width for line in screen.splitlines())
     for told in (
-        "403/1,200 documents",
-        "ETA 1:02:05",
-        "5,210 pages",
+        "RUNNING ━",
+        "403/1,200 documents  33 %",
+        "1m01s elapsed · done about 13:02 UTC · 5,210 pages",
         "4.3 pages/s",
-        "encrypted 2, corrupt 1",
+        "failed   encrypted 2, corrupt 1",
         "reading  2024/",
     ):
         assert told in screen
@@ -74,31 +78,35 @@ def test_the_live_screen_fits_its_terminal_and_tells_everything(width: int) -> N
 
 def test_the_plain_line_is_one_line_for_logs() -> None:
     assert views.plain_line(BEAT) == (
-        "1:01 | 403/1200 documents | 5,210 pages | 4.3 pages/s | ETA 1:02:05 | encrypted 2, corrupt 1"
+        "1m01s | 403/1200 documents | 5,210 pages | 4.3 pages/s | ETA 1h02m | encrypted 2, corrupt 1"
     )
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_status_flags_a_stale_worker_and_adds_up(width: int) -> None:
-    screen = text(views.status_screen(STATUS), width)
+    screen = text(views.status_screen(STATUS, NOW), width)
     assert all(len(line) <= width for line in screen.splitlines())
-    assert "stale" in screen and "5:00 ago" in screen
-    assert "403/1,200 documents: 400 ok, 1 partial, 2 failed" in screen
+    assert "stale" in screen and "5m00s ago" in screen
+    assert "403/1,200 documents  33 %" in screen and "400 ok, 1 partial, 2 failed" in screen
 
 
-def test_the_closing_table_tells_where_to_look_and_what_to_type() -> None:
-    screen = text(views.closing(STATUS, [FAILED], ["pdfbatch verify out/"]), 100)
+def test_the_closing_screen_tells_where_to_look_and_what_to_type() -> None:
+    screen = text(views.closing(STATUS, [FAILED], "pdfbatch verify out/"), 100)
     for told in (
+        "RUNNING  400 converted, 1 partial, 2 failed, 797 left",
         "encrypted 2, timeout 1",
-        "not yet",
-        "797",
-        "12 pages taken from checkpoints",
-        "out/",
-        "pdfbatch verify out/",
+        "5,210 read, 7 not · in 21m40s · 12 from an earlier session",
+        "Markdown out/",
+        "next:    pdfbatch verify out/",
     ):
         assert told in screen
     assert "a.pdf  timeout: took longer than its deadline and was killed, 2 of 9 pages" in screen
-    assert "out/.pdfbatch/20260101T000000.000Z-abcd/failures/" in screen
+
+
+def test_a_closing_screen_with_many_failures_fits_24_lines_and_names_the_command_for_the_rest() -> None:
+    screen = text(views.closing(STATUS, [FAILED] * 40, "pdfbatch verify out/"), 80)
+    assert len(screen.splitlines()) <= 23
+    assert "35 more: pdfbatch report out/ --failures" in screen
 
 
 def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
@@ -152,18 +160,18 @@ def test_a_verdict_tells_a_cure_for_each_finding_and_names_foreign_markdown_once
 def test_paths_and_commands_are_not_broken_over_lines() -> None:
     command = f"pdfbatch verify /{'long/' * 30}"
     shown = io.StringIO()
-    Console(file=shown, width=80).print(views.closing(STATUS, [FAILED], [command]), crop=False)
-    assert f"next     {command}\n" in shown.getvalue()
+    Console(file=shown, width=80).print(views.closing(STATUS, [FAILED], command), crop=False)
+    assert f"next:    {command}\n" in shown.getvalue()
 
 
 def test_the_closing_of_a_run_that_was_never_begun_has_no_empty_name() -> None:
-    assert text(views.closing(STATUS.model_copy(update={"run": ""}), [], []), 80).startswith("Nothing to do\n")
+    assert text(views.closing(STATUS.model_copy(update={"run": ""}), [], ""), 80).startswith("Nothing to do  ")
 
 
 def test_a_stop_is_told_with_what_it_waits_for() -> None:
     draining = BEAT.model_copy(update={"state": "draining"})
-    assert "Ctrl-C again ends at once" in text(views.live(draining), 80)
-    assert "Ctrl-C" not in text(views.live(BEAT), 80)
+    assert "Ctrl-C again to quit at once" in text(views.live(draining, NOW), 80)
+    assert "Ctrl-C" not in text(views.live(BEAT, NOW), 80)
 
 
 def test_an_error_is_its_message_and_the_next_step() -> None:
@@ -175,10 +183,31 @@ def test_an_error_is_its_message_and_the_next_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(None, "–"), (0, "0:00"), (61, "1:01"), (3725.4, "1:02:05"), (90000, "25:00:00")]
+    ("seconds", "shown"), [(None, "–"), (0, "0s"), (61, "1m01s"), (3725.4, "1h02m"), (90000, "25h00m")]
 )
 def test_durations_are_read_at_a_glance(seconds: float | None, shown: str) -> None:
     assert views.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("hours", "shown"),
+    [(1, "13:00 UTC"), (11.99, "23:59 UTC"), (12, "Fri 02 Jan 00:00 UTC"), (30, "Fri 02 Jan 18:00 UTC")],
+)
+def test_a_time_of_another_day_is_told_with_its_day(hours: float, shown: str) -> None:
+    assert views.clock(NOW + timedelta(hours=hours), NOW) == shown
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("width", [40, 80, 300])
+def test_a_line_of_progress_is_one_line_and_its_bar_is_drawn_with_what_the_terminal_knows(
+    encoding: str, width: int
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+    Console(file=stream, width=width).print(ProgressLine(Text("RUNNING"), 1, 2, "page", "0.1 pages/s"))
+    stream.seek(0)
+    line = stream.read().rstrip("\n")
+    assert "\n" not in line and len(line) <= width
+    assert ("#" in line and "-" in line) if encoding == "ascii" else ("━" in line and "─" in line)
 
 
 @pytest.mark.parametrize(
@@ -207,10 +236,10 @@ def test_the_closing_table_tells_who_read_the_pages_and_what_that_saved(
     ("saved", "shown"),
     [
         (None, "not known: no page was read by the model as a whole"),
-        (Savings(share=0.623, model_seconds=3725.0), "about 62 % of the model's work, 1:02:05 of its time, against"),
+        (Savings(share=0.623, model_seconds=3725.0), "about 62 % of the model's work, 1h02m of its time, against"),
         (
             Savings(share=0.5, model_seconds=60.0, dollars=0.0042),
-            "about 50 % of the model's work, 1:00 of its time, $0.004, against reading all pages by it",
+            "about 50 % of the model's work, 1m00s of its time, $0.004, against reading all pages by it",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from contextlib import contextmanager
@@ -312,7 +313,9 @@ def _nothing_to_do(proposal: Proposal, request: LaunchRequest, json: bool) -> No
         )
     elif request.retry is not None:
         say("nothing to retry: no document failed" + (" for this reason" if request.retry else ""))
-    show(views.as_json(nothing) if json else views.closing(nothing, [], []))
+    show(
+        views.as_json(nothing) if json else views.closing(nothing, [], f"pdfbatch verify {shlex.quote(request.output)}")
+    )
 
 
 def _places(source: str, output: str) -> tuple[str, str]:

@@ -11,14 +11,14 @@ import typer
 
 from pdfbatch import config, views
 from pdfbatch.cli import options as o
-from pdfbatch.cli.outside import finish, now, say, stderr
+from pdfbatch.cli.outside import finish, local_now, now, say, stderr, this_command
 from pdfbatch.errors import ExitCode
 from pdfbatch.records import DoneMark, Outcome, RunKeys, output_key
 
 if TYPE_CHECKING:
     from pdfbatch.engines import Engine
+    from pdfbatch.records import Manifest
     from pdfbatch.runs.begin import Begun
-    from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
 
 S3_HEARTBEAT_SECONDS = 15.0
@@ -98,12 +98,13 @@ def run_slice(
         say(f"not converted, because another has the same output (rename one of each two): {views.some(twins)}")
     if begun.how == "nothing":
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
-        steps = ["delete Markdown to have it made again, with other options too"] if frozen.skipped else []
-        finish(views.as_json(nothing) if json else views.closing(nothing, [], steps))
+        if frozen.skipped:
+            say("delete a document's Markdown to convert it again, also with other options")
+        finish(views.as_json(nothing) if json else views.closing(nothing, [], _verify(frozen.output)))
     if begun.how == "finished":
         say(f"slice {worker_id} of this run is done; others are still at work")
         found = read_status(output, frozen, now())
-        finish(views.as_json(found) if json else views.status_screen(found))
+        finish(views.as_json(found) if json else views.status_screen(found, local_now()))
     if begun.how == "resumed":
         say(f"taking up run {frozen.run}")
     children = processes or config.default_processes()
@@ -117,7 +118,7 @@ def run_slice(
             stderr.print()
         run.kill_children()
 
-    with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr):
+    with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
         mark = run.run()
     if run.checkpoints and (outdated := sorted(run.checkpoints.outdated)):
         say(f"read again from their first page, because an earlier version had begun them: {views.some(outdated)}")
@@ -128,7 +129,9 @@ def run_slice(
     if json:
         finish(views.as_json(found), code)
     failures = load_failures(output, RunKeys(found.run), worker_id)
-    finish(views.closing(found, failures, _next_steps(found, failures, code, begun.how == "resumed")), code)
+    if begun.how == "resumed" and code in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
+        say("PDFs added since this run began are not in it; run the same command again to convert them")
+    finish(views.closing(found, failures, _next_step(frozen, output, failures, code)), code)
 
 
 def heartbeat_seconds(output: Store) -> float:
@@ -143,15 +146,23 @@ def exit_code(mark: DoneMark) -> ExitCode:
     return ExitCode.SOME_DOCUMENTS_FAILED if mark.counts.failed or mark.counts.partial else ExitCode.DONE
 
 
-def _next_steps(found: RunStatus, failures: Sequence[Outcome], code: ExitCode, resumed: bool) -> list[str]:
+def _next_step(frozen: Manifest, output: Store, failures: Sequence[Outcome], code: ExitCode) -> str:
+    """The one command that a person most likely wants now."""
     if code is ExitCode.INTERRUPTED:
-        return ["the same command again takes up the rest; finished pages are kept"]
+        return f"{this_command()}   # resumes; finished pages are kept"
     if code is ExitCode.FAILED:
-        return ["mend what the reason names, or choose another --engine", "then the same command takes up the rest"]
-    output = shlex.quote(found.output)
-    steps = [f"pdfbatch verify {output}"]
+        return f"{this_command()}   # resumes, once the cause is mended"
+    from pdfbatch.store import LocalStore
+
+    place = shlex.quote(frozen.output)
     if any(failure.reason is not None and failure.reason.retryable for failure in failures):
-        steps.insert(0, f"pdfbatch retry-failures {output} --local")
-    if resumed:
-        steps.append("the same command again, for PDFs added since this run was frozen")
-    return steps
+        return f"pdfbatch retry-failures {place} --local"
+    failed = {failure.key for failure in failures}
+    made = next((output_key(each.key) for each in frozen.documents if each.key not in failed), None)
+    if made is None or not isinstance(output, LocalStore):
+        return _verify(frozen.output)
+    return f"less {shlex.quote(frozen.output + made)}"
+
+
+def _verify(output: str) -> str:
+    return f"pdfbatch verify {shlex.quote(output)}"

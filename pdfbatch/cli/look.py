@@ -8,7 +8,7 @@ import typer
 
 from pdfbatch import views
 from pdfbatch.cli.options import Json, Output, Run
-from pdfbatch.cli.outside import finish, now, show, stdout
+from pdfbatch.cli.outside import finish, local_now, now, show, stdout
 from pdfbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def status(
         raise UsageError("--watch and --json do not go together.", "Call `status --json` as often as you need it.")
     store, frozen = _run_of(output, run)
     if watch:
-        views.watch(lambda: progress.read_status(store, frozen, now()), stdout, seconds)
+        views.watch(lambda: progress.read_status(store, frozen, now()), stdout, seconds, local_now)
         return
     found = progress.read_status(store, frozen, now())
-    show(views.as_json(found) if json else views.status_screen(found))
+    show(views.as_json(found) if json else views.status_screen(found, local_now()))
 
 
 def verify(output: Output, json: Json = False) -> None:

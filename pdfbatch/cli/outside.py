@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -19,6 +20,16 @@ stderr = Console(stderr=True)
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def local_now() -> datetime:
+    """The time as the clock on this machine's wall shows it."""
+    return now().astimezone()
+
+
+def this_command() -> str:
+    """What was typed, so that it can be pasted again."""
+    return shlex.join(["pdfbatch", *sys.argv[1:]])
 
 
 def show(what: str | RenderableType) -> None:

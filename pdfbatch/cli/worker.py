@@ -12,7 +12,7 @@ import typer
 
 from pdfbatch import config, views
 from pdfbatch.cli.local import exit_code, heartbeat_seconds, pinned
-from pdfbatch.cli.outside import now, say, stderr
+from pdfbatch.cli.outside import local_now, now, say, stderr
 from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions
 
 if TYPE_CHECKING:
@@ -130,5 +130,5 @@ def _watched(run: SliceRun, stop: Stop, settings: WorkerSettings, name: str) -> 
         stack.enter_context(SpotWatch(endpoint, run.noticed, run.save_pages))
     if settings.instance:
         stack.enter_context(Metrics(name, settings.worker, run.heartbeat, now, sys.stdout.write))
-    stack.enter_context(views.Progress(run.heartbeat, stderr))
+    stack.enter_context(views.Progress(run.heartbeat, stderr, local_now))
     return stack

@@ -5,11 +5,24 @@ from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_scre
 from pdfbatch.views.runs import runs_screen
 from pdfbatch.views.status import status_screen
 from pdfbatch.views.watch import watch
-from pdfbatch.views.words import as_json, duration, error_json, error_text, money, plural, readers, some, spared, tally
+from pdfbatch.views.words import (
+    as_json,
+    clock,
+    duration,
+    error_json,
+    error_text,
+    money,
+    plural,
+    readers,
+    some,
+    spared,
+    tally,
+)
 
 __all__ = [
     "Progress",
     "as_json",
+    "clock",
     "closing",
     "duration",
     "error_json",

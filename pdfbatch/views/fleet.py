@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
@@ -13,40 +14,52 @@ from pdfbatch.fleet.inventory import Inventory, RunThere
 from pdfbatch.fleet.logs import Line
 from pdfbatch.fleet.userdata import LIMIT
 from pdfbatch.fleet.values import Alternative, Launched, Plan, Range, Work, Zone
-from pdfbatch.views.words import money, plural
+from pdfbatch.views.words import dotted, money, plural, to_copy
 
 _MIB = 2**20
 
 
-def plan_screen(plan: Plan) -> RenderableType:
-    """What will be done, in what time, for what money; the last lines are what a person must know before saying yes."""
-    facts = _facts()
+def plan_screen(plan: Plan, details: bool = False) -> RenderableType:
+    """What will be done, how long it takes and what it costs, in a dozen lines; the price by zone, the AMI, the image
+    and the rest with `details`."""
     work = plan.work
-    done = work.documents - work.left - work.hopeless
-    hopeless = f", {work.hopeless:,} left out (would fail again; --all-failures)" if work.hopeless else ""
-    facts.add_row(
-        "documents",
-        Text(f"{work.documents:,} found, {done:,} done, {work.left:,} left, {_size(work.bytes_left)}{hopeless}"),
-    )
-    facts.add_row("pages", Text(_pages(plan)))
-    facts.add_row("engine", Text(plan.engine + (f", {plan.model}" if plan.model else "")))
-    facts.add_row("workers", Text(_workers(plan)))
-    facts.add_row("pace", Text(f"{_between(plan.pace.low, plan.pace.high)} pages/s a worker, {plan.pace.source}"))
-    facts.add_row("quota", Text(_quota(plan)))
-    facts.add_row("boots", Text(f"{plan.account.ami.id}, user-data {plan.user_data_bytes:,} of {LIMIT:,} bytes"))
-    facts.add_row("image", Text(plan.account.image))
-    money_lines = _facts()
-    money_lines.add_row("time", Text(_time(plan), style="bold"))
-    money_lines.add_row("cost", Text(_cost(plan), style="bold"))
+    lines: list[RenderableType] = [
+        Text.assemble(("PLAN", "bold"), "  ", plan.input, " → ", plan.output, no_wrap=True, overflow="ignore"),
+        Text(dotted(_documents(work), _pages(plan), f"account {plan.account.number}", plan.account.region)),
+        Text(dotted(_workers(plan), plan.engine + (f" ({plan.model})" if plan.model else ""))),
+        Text(f"Time {_time(plan)}    Cost {_cost(plan)}    Hard cap {_cap(plan)}", style="bold"),
+    ]
     if plan.alternative is not None:
-        money_lines.add_row("or", Text(_alternative(plan.alternative, plan.work)))
-    money_lines.add_row("hard cap", Text(_hard_cap(plan), style="bold"))
-    for note in plan.notes:
-        money_lines.add_row(Text("note", style="yellow"), Text(note))
-    for warning in plan.warnings:
-        money_lines.add_row(Text("warning", style="yellow"), Text(warning))
-    title = Text.assemble(("Plan  ", "italic"), plan.input, " → ", plan.output)
-    return Group(title, facts, Text(), _zones(plan), Text(), money_lines)
+        lines.append(Text(f"or {_alternative(plan.alternative, work)}"))
+    lines.append(Text(_quota(plan)))
+    lines += [Text.assemble(("note ", "yellow"), note) for note in plan.notes]
+    lines += [Text.assemble(("warning ", "yellow"), warning) for warning in plan.warnings]
+    if details:
+        return Group(*lines, Text(), _details(plan), Text(), _zones(plan))
+    return Group(*lines, Text("prices by zone, AMI, image: -v", style="dim"))
+
+
+def _documents(work: Work) -> str:
+    done = work.documents - work.left - work.hopeless
+    return ", ".join(
+        part
+        for part in (
+            f"{work.left:,} of {plural(work.documents, 'PDF')} to convert ({_size(work.bytes_left)})",
+            f"{done:,} done" if done else "",
+            f"{work.hopeless:,} left out (would fail again; --all-failures)" if work.hopeless else "",
+        )
+        if part
+    )
+
+
+def _details(plan: Plan) -> Table:
+    facts = _facts()
+    facts.add_row("pace", Text(f"{_between(plan.pace.low, plan.pace.high)} pages/s a worker, {plan.pace.source}"))
+    facts.add_row("price", Text(f"{_dollars(plan.price)} per instance-hour, incl. EBS and IPv4"))
+    facts.add_row("hard cap", Text(_hard_cap(plan)))
+    facts.add_row("AMI", Text(f"{plan.account.ami.id}, user-data {plan.user_data_bytes:,} of {LIMIT:,} bytes"))
+    facts.add_row("image", Text(plan.account.image))
+    return facts
 
 
 def _facts() -> Table:
@@ -68,12 +81,12 @@ def _between(low: float, high: float) -> str:
 
 def _pages(plan: Plan) -> str:
     if plan.pages is None or plan.work.pages_each is None:
-        return "not known"
+        return "pages not known"
     mean = plan.work.pages_each * plan.work.left
     counted = f"counted in {plural(plan.work.sampled, 'document')}"
     if plan.pages.low == plan.pages.high:
-        return f"{'' if plan.work.sampled == plan.work.left else 'about '}{mean:,.0f}, {counted}"
-    return f"about {mean:,.0f} ({plan.pages.low:,.0f} to {plan.pages.high:,.0f}), {counted}"
+        return f"{'' if plan.work.sampled == plan.work.left else 'about '}{mean:,.0f} pages, {counted}"
+    return f"about {mean:,.0f} pages ({plan.pages.low:,.0f}–{plan.pages.high:,.0f}), {counted}"
 
 
 def _workers(plan: Plan) -> str:
@@ -83,15 +96,15 @@ def _workers(plan: Plan) -> str:
     market = "Spot" if plan.market == "spot" else "on-demand"
     suggested = ""
     if plan.suggested_workers is not None and plan.suggested_workers != plan.workers:
-        suggested = f"; {plan.suggested_workers} would suit this work"
-    return f"{plan.workers} × {kinds}, one {market} EC2 Fleet each{suggested}"
+        suggested = f" ({plan.suggested_workers} would suit this work)"
+    return f"{plan.workers} × {kinds} {market}, one EC2 Fleet per worker{suggested}"
 
 
 def _quota(plan: Plan) -> str:
     quota = plan.account.quota
     needed = plan.workers * max(plan.account.vcpus.values())
-    limit = "not known" if quota.limit is None else f"{quota.limit:,.0f} vCPUs"
-    return f"{needed} vCPUs needed; {quota.code}: {limit}, {quota.used:,.0f} in use"
+    limit = "a number not known" if quota.limit is None else f"{quota.limit:,.0f}"
+    return f"Quota: {needed} vCPUs needed, {quota.used:,.0f} in use, {limit} allowed ({quota.code})"
 
 
 def _zones(plan: Plan) -> Table:
@@ -113,23 +126,27 @@ def _zone_prices(zone: Zone, plan: Plan) -> list[str]:
 def _time(plan: Plan) -> str:
     if plan.hours is None:
         return "not known"
-    return f"{_hours(plan.hours)}, with boots and a few interruptions at the long end"
+    return _hours(plan.hours)
 
 
 def _hours(hours: Range) -> str:
     """Minutes below two hours, else hours; one number where both ends are the same."""
     if hours.high < 2:
-        shown, unit = [f"{end * 60:.0f}" for end in (hours.low, hours.high)], "minutes"
+        shown, unit = [f"{end * 60:.0f}" for end in (hours.low, hours.high)], "min"
     else:
-        shown, unit = [f"{end:.1f}" for end in (hours.low, hours.high)], "hours"
-    return f"{shown[0]} {unit}" if shown[0] == shown[1] else f"{shown[0]} to {shown[1]} {unit}"
+        shown, unit = [f"{end:.1f}" for end in (hours.low, hours.high)], "h"
+    return f"{shown[0]} {unit}" if shown[0] == shown[1] else f"{shown[0]}–{shown[1]} {unit}"
 
 
 def _cost(plan: Plan) -> str:
     if plan.cost is None:
         return "not known"
-    price = f"{_dollars(plan.price)} per instance-hour, incl. EBS and IPv4"
-    return f"{money(plan.cost.low)} to {money(plan.cost.high)}, at {price}"
+    return f"{money(plan.cost.low)}–{money(plan.cost.high).removeprefix('$')}"
+
+
+def _cap(plan: Plan) -> str:
+    total = money(plan.worst_cost) if plan.price_ceiling else "not known"
+    return f"{total} ({plan.max_hours:g} h)"
 
 
 def _alternative(other: Alternative, work: Work) -> str:
@@ -169,21 +186,18 @@ def _moment(at: datetime) -> str:
 
 def launched_screen(launched: Launched) -> RenderableType:
     """What was made, and what to type next."""
-    head = Text.assemble(
-        (f"Launched run {launched.run}: ", "bold green"),
-        f"{plural(len(launched.fleets), 'fleet')} of one machine each, "
-        f"{f'at most {money(launched.worst_cost)}, ' if launched.worst_cost else ''}until {_moment(launched.expiry)}",
-    )
-    facts = _facts()
-    for worker, why in launched.missing.items():
-        facts.add_row(Text("missing", style="red"), Text(f"worker {worker}: {why}"))
-    for what, command in (
-        ("watch", f"pdfbatch status {launched.output} --watch"),
-        ("logs", f"pdfbatch logs {launched.output} --follow"),
-        ("stop", f"pdfbatch down {launched.output}"),
-    ):
-        facts.add_row(what, Text(command, style="bold"))
-    return Group(head, facts)
+    cap = f"at most {money(launched.worst_cost)}" if launched.worst_cost else ""
+    output = shlex.quote(launched.output)
+    lines = [
+        Text.assemble(("LAUNCHED", "bold green"), f"  run {launched.run}"),
+        Text(dotted(f"{plural(len(launched.fleets), 'instance')} requested", cap, f"until {_moment(launched.expiry)}")),
+        *(Text.assemble(("missing ", "red"), f"worker {worker}: {why}") for worker, why in launched.missing.items()),
+        Text("You can close this terminal: nothing here keeps the fleet alive."),
+        to_copy("logs:", f"pdfbatch logs {output} --follow"),
+        to_copy("stop:", f"pdfbatch down {output}"),
+        to_copy("next:", f"pdfbatch status {output} --watch", "bold"),
+    ]
+    return Group(*lines)
 
 
 def remains_screen(remains: Remains) -> RenderableType:

@@ -7,7 +7,19 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.runs.report import Report, Retried, Spent, Waste
-from pdfbatch.views.words import at, duration, money, plural, readers, reasons, scores, skipped, some, spared
+from pdfbatch.views.words import (
+    at,
+    duration,
+    money,
+    plural,
+    readers,
+    reasons,
+    scores,
+    skipped,
+    some,
+    spared,
+    state_text,
+)
 
 
 def report_screen(report: Report) -> RenderableType:
@@ -16,7 +28,7 @@ def report_screen(report: Report) -> RenderableType:
     facts.add_column(overflow="fold")
     for name, told in _facts(report):
         facts.add_row(name, told if isinstance(told, Text) else Text(told))
-    return Group(Text(f"Run {report.run}: {report.state}", style="italic"), facts)
+    return Group(Text.assemble(state_text(report.state), f"  run {report.run}"), facts)
 
 
 def _facts(report: Report) -> list[tuple[str, str | Text]]:

@@ -2,64 +2,89 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.records import Heartbeat, Outcome, RunKeys, output_key
+from pdfbatch.records import Heartbeat, Outcome, output_key
 from pdfbatch.runs.progress import RunStatus
 from pdfbatch.runs.savings import savings
 from pdfbatch.runs.verify import Verdict
-from pdfbatch.views.words import SHOWN_KEYS, duration, plural, readers, reasons, scores, some, spared
+from pdfbatch.views.bar import ProgressLine
+from pdfbatch.views.words import (
+    SHOWN_FAILURES,
+    done_at,
+    dotted,
+    duration,
+    plural,
+    readers,
+    reasons,
+    scores,
+    some,
+    spared,
+    state_text,
+    to_copy,
+)
 
 _PLAIN_SECONDS = 5.0
 
 
-def live(beat: Heartbeat) -> RenderableType:
-    """The live screen of `local-run`: a bar, the figures, what is being read, failures by reason."""
+def live(beat: Heartbeat, now: datetime) -> RenderableType:
+    """The live screen of `local-run`: a bar, the figures, failures by reason, what is being read."""
     counts = beat.counts
-    bar = Table.grid(padding=(0, 1), expand=True)
-    bar.add_column(no_wrap=True)
-    bar.add_column(ratio=1)
-    bar.add_column(no_wrap=True, justify="right")
-    bar.add_row(
-        Text(f"{counts.done:,}/{plural(counts.total, 'document')}"),
-        ProgressBar(total=max(counts.total, 1), completed=counts.done),
-        Text(f"ETA {duration(beat.eta_seconds)}", style="cyan"),
-    )
-    lines: list[RenderableType] = [bar, Text(_figures(beat), no_wrap=True, overflow="ellipsis")]
+    figures = f"{beat.pages_per_second:.1f} pages/s"
+    lines: list[RenderableType] = [
+        ProgressLine(state_text(beat.state), counts.done, counts.total, "document", figures),
+        _one_line(
+            dotted(
+                f"{duration(beat.seconds)} elapsed", done_at(beat.eta_seconds, now), plural(counts.pages_read, "page")
+            )
+        ),
+    ]
     if beat.state == "draining":
-        stopping = "stopping: the pages being read are finished first; Ctrl-C again ends at once"
-        lines.append(Text(stopping, style="yellow", no_wrap=True, overflow="ellipsis"))
+        lines.append(_one_line("Finishing the pages being read; Ctrl-C again to quit at once", "yellow"))
     if counts.reasons:
-        lines.append(Text("failures  " + reasons(counts.reasons), style="yellow", no_wrap=True, overflow="ellipsis"))
-    lines += [Text(f"  reading  {what}", style="dim", no_wrap=True, overflow="ellipsis") for what in beat.reading]
+        lines.append(_one_line("failed   " + reasons(counts.reasons), "yellow"))
+    lines += [_one_line(f"reading  {what}", "dim") for what in beat.reading]
     return Group(*lines)
+
+
+def _one_line(line: str, style: str = "") -> Text:
+    return Text(line, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def plain_line(beat: Heartbeat) -> str:
     """One line of progress for logs and pipes."""
     counts = beat.counts
-    failures = f" | {reasons(counts.reasons)}" if counts.reasons else ""
-    return (
-        f"{duration(beat.seconds)} | {counts.done}/{counts.total} documents | {_figures(beat)}"
-        f" | ETA {duration(beat.eta_seconds)}{failures}"
-    )
+    state = "" if beat.state in ("starting", "running", "done") else beat.state
+    figures = [
+        duration(beat.seconds),
+        f"{counts.done}/{counts.total} documents",
+        plural(counts.pages_read, "page"),
+        f"{beat.pages_per_second:.1f} pages/s",
+        state,
+        f"ETA {duration(beat.eta_seconds)}",
+        reasons(counts.reasons),
+    ]
+    return " | ".join(figure for figure in figures if figure)
 
 
 class Progress:
     """Shows a slice while it runs: redrawn in place on a terminal, a plain line every few seconds elsewhere."""
 
-    def __init__(self, beat: Callable[[], Heartbeat], console: Console) -> None:
+    def __init__(self, beat: Callable[[], Heartbeat], console: Console, now: Callable[[], datetime]) -> None:
         self._beat = beat
         self._console = console
         self._ended = threading.Event()
-        self._live = Live(console=console, get_renderable=lambda: live(beat()), transient=True, refresh_per_second=4)
+        self._live = Live(
+            console=console, get_renderable=lambda: live(beat(), now()), transient=True, refresh_per_second=4
+        )
         self._thread = threading.Thread(target=self._plain_lines, name="progress", daemon=True)
 
     def __enter__(self) -> Progress:
@@ -81,40 +106,12 @@ class Progress:
             self._console.print(plain_line(self._beat()), markup=False, highlight=False, soft_wrap=True)
 
 
-def _figures(beat: Heartbeat) -> str:
-    state = "" if beat.state in ("starting", "running", "done") else f" | {beat.state}"
-    return f"{plural(beat.counts.pages_read, 'page')} | {beat.pages_per_second:.1f} pages/s{state}"
-
-
-def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence[str]) -> RenderableType:
-    """The table at the end of a run, its first failures, where the Markdown lies, and what to type next."""
-    documents = status.documents
-    table = Table(show_edge=False, pad_edge=False)
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("documents", justify="right")
-    table.add_column("reasons", overflow="fold")
-    unread = documents.partial + documents.failed
-    table.add_row(Text("ok", style="green"), f"{documents.ok:,}", "")
-    if documents.skipped:
-        table.add_row("skipped", f"{documents.skipped:,}", "had their Markdown already")
-    if documents.partial:
-        table.add_row(
-            Text("partial", style="yellow"),
-            f"{documents.partial:,}",
-            "" if documents.failed else reasons(status.reasons),
-        )
-    if documents.failed:
-        table.add_row(Text("failed", style="red"), f"{documents.failed:,}", reasons(status.reasons))
-    if waiting := documents.total - documents.done:
-        table.add_row("not yet", f"{waiting:,}", "")
-    pages = status.pages
-    figures = f"{pages.read:,} read, {pages.failed:,} unread, {_in_time(status)}"
-    if pace := sum(worker.pages_per_second for worker in status.workers):
-        figures += f", {pace:.1f} pages/s"
-    if pages.resumed:
-        figures += f"; {plural(pages.resumed, 'page')} taken from checkpoints"
+def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> RenderableType:
+    """How a run ended: one line of counts, where the Markdown lies, the first failures, and the next command."""
     facts = _facts()
-    facts.add_row("pages", Text(figures))
+    pages = status.pages
+    if status.run:
+        facts.add_row("pages", Text(_page_figures(status)))
     if pages.read_by:
         facts.add_row("read by", Text(readers(pages.read_by, status.engine, pages.model_use.elements)))
     if pages.read_by and status.engine == "auto":
@@ -123,15 +120,45 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
         facts.add_row("scores", Text(scores(pages.scores)))
     if status.model:
         facts.add_row("model", Text(status.model))
-    parts: list[RenderableType] = [title(status), table, Text(), facts, _to_copy("Markdown", status.output)]
-    if unread:
-        told = _facts()
-        told.add_row("", Group(*map(_failure, failures[:SHOWN_KEYS])))
-        if (more := len(failures) - SHOWN_KEYS) > 0:
-            told.add_row("", f"… {more:,} more")
-        parts += [_to_copy("failures", f"{status.output}{RunKeys(status.run).failures}"), told]
-    parts += [_to_copy("next", step, "bold") for step in next_steps]
+    if status.reasons:
+        facts.add_row("failed", Text(reasons(status.reasons), style="yellow"))
+        facts.add_row("", Group(*map(_failure, failures[:SHOWN_FAILURES])))
+    parts: list[RenderableType] = [_head(status), facts]
+    if (more := len(failures) - SHOWN_FAILURES) > 0:
+        command = f"pdfbatch report {shlex.quote(status.output)} --failures"
+        parts.append(to_copy("", f"{more:,} more: {command}"))
+    parts.append(to_copy("Markdown", status.output))
+    if next_step:
+        parts.append(to_copy("next:", next_step, "bold"))
     return Group(*parts)
+
+
+def _head(status: RunStatus) -> Text:
+    """`DONE  8 converted, 3 failed`. A run without a name was never begun, because nothing was left."""
+    documents = status.documents
+    waiting = documents.total - documents.done
+    counts = {
+        "converted": documents.ok,
+        "partial": documents.partial,
+        "failed": documents.failed,
+        "already done": documents.skipped,
+        "left": waiting,
+    }
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    state = state_text(status.state) if status.run else Text("Nothing to do", style="bold")
+    return Text.assemble(state, "  ", told or "no documents")
+
+
+def _page_figures(status: RunStatus) -> str:
+    pages = status.pages
+    unread = f", {pages.failed:,} not" if pages.failed else ""
+    pace = sum(worker.pages_per_second for worker in status.workers)
+    return dotted(
+        f"{pages.read:,} read{unread}",
+        _in_time(status),
+        f"{pace:.1f} pages/s" if pace else "",
+        f"{pages.resumed:,} from an earlier session" if pages.resumed else "",
+    )
 
 
 def _facts() -> Table:
@@ -141,22 +168,12 @@ def _facts() -> Table:
     return facts
 
 
-def _to_copy(name: str, what: str, style: str = "") -> Text:
-    """A path or a command, never broken over lines, so that it can be copied whole."""
-    return Text.assemble(f"{name:<8} ", (what, style), no_wrap=True, overflow="ignore")
-
-
 def _in_time(status: RunStatus) -> str:
     """The time is the last process's; pages of earlier ones are not its work."""
     pages, time = status.pages, duration(status.seconds)
     if status.launched or pages.here is None or pages.here >= pages.read + pages.failed:
         return f"in {time}"
     return f"{pages.here:,} of them now, in {time}"
-
-
-def title(status: RunStatus) -> Text:
-    """A run without a name was never begun: nothing was left."""
-    return Text(f"Run {status.run}: {status.state}" if status.run else "Nothing to do", style="italic")
 
 
 def _failure(outcome: Outcome) -> Text:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -11,9 +13,24 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.fleet.pricing import BOOT_HOURS
+from pdfbatch.records import Reason
 from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
-from pdfbatch.views.run import title
-from pdfbatch.views.words import SHOWN_KEYS, STATE_STYLE, at, duration, money, plural, reasons, skipped
+from pdfbatch.runs.signs import moment
+from pdfbatch.views.bar import ProgressLine, as_ascii, bar
+from pdfbatch.views.words import (
+    SHOWN_KEYS,
+    STATE_STYLE,
+    clock,
+    done_at,
+    dotted,
+    duration,
+    money,
+    plural,
+    reasons,
+    skipped,
+    state_text,
+    to_copy,
+)
 
 _SHOWN_NOTES = 3
 """Of sentences about single workers, where the rows are limited."""
@@ -31,43 +48,77 @@ _PRESSING = (
 )
 
 
-def status_screen(status: RunStatus, rows: int | None = None) -> RenderableType:
-    """The table of `status`. On a fleet at most so many `rows` of workers, the most pressing ones; None: all."""
+def status_screen(status: RunStatus, now: datetime, rows: int | None = None) -> RenderableType:
+    """The screen of `status`. On a fleet at most so many `rows` of workers, the most pressing ones; None: all."""
     if status.launched is None:
-        return _local_screen(status)
+        return _local_screen(status, now)
+    if _is_booting(status):
+        return _booting_screen(status, now)
     shown = _pressing(status.workers, rows)
-    lines: list[RenderableType] = [title(status), FleetTable(shown)]
+    lines: list[RenderableType] = [*_head(status, now), FleetTable(shown)]
     if hidden := len(status.workers) - len(shown):
-        lines.append(Text(f"… and {plural(hidden, 'more worker')}", style="dim"))
-    lines += [Text(), _documents(status), *_booting(status), _pages(status), _states(status)]
-    if machines := _machines(status.workers):
-        lines.append(Text(machines))
-    lines.append(_dollars(status))
+        lines.append(Text(f"… {plural(hidden, 'more worker')}", style="dim"))
+    lines += [Text(line) for line in (_states(status.workers), _machines(status.workers)) if line]
+    lines += _notes(status.workers)[: SHOWN_KEYS if rows is None else _SHOWN_NOTES]
+    return Group(*lines, _next(status))
+
+
+def _head(status: RunStatus, now: datetime) -> list[RenderableType]:
+    """The run's progress, time, money and outcomes."""
+    documents = status.documents
+    left = [worker for worker in status.workers if not worker.final]
+    pace = sum(worker.pages_per_second for worker in left)
+    figures = f"{pace:.1f} pages/s" if left and status.state not in OVER else ""
+    lines: list[RenderableType] = [
+        ProgressLine(state_text(status.state), documents.done, documents.total, "document", figures),
+        Text(dotted(f"{duration(status.seconds)} elapsed", _eta(status, left, now), _dollars(status))),
+        Text(
+            f"{documents.ok:,} ok, {documents.partial:,} partial, {documents.failed:,} failed, "
+            f"{skipped(documents.skipped)} · {plural(status.pages.read, 'page')}"
+        ),
+    ]
     if status.reasons:
-        lines.append(Text("failures by reason: " + reasons(status.reasons), style="yellow"))
-    return Group(*lines, *_notes(status.workers)[: SHOWN_KEYS if rows is None else _SHOWN_NOTES])
+        lines.append(Text("failed: " + reasons(status.reasons), style="yellow"))
+    return lines
 
 
-# ── a run on machines of one's own ───────────────────────────────────────────────────────────────────────────────
+def _eta(status: RunStatus, left: Sequence[WorkerStatus], now: datetime) -> str:
+    """The run ends with its slowest worker; one that has no pace yet may be that."""
+    known = [worker.eta_seconds for worker in left if worker.eta_seconds is not None]
+    if status.state in OVER or not known:
+        return ""
+    return done_at(max(known), now) + ("" if len(known) == len(left) else " or later")
 
 
-def _local_screen(status: RunStatus) -> RenderableType:
-    table = Table(show_edge=False, pad_edge=False)
+def _next(status: RunStatus) -> Text:
+    """The one command that a person most likely wants now."""
+    output = shlex.quote(status.output)
+    if status.state not in OVER:
+        is_fleet = status.launched is not None
+        return to_copy("stop:", f"pdfbatch down {output}", "bold") if is_fleet else Text()
+    if any(Reason(reason).retryable for reason in status.reasons if reason in set(Reason)):
+        return to_copy("next:", f"pdfbatch retry-failures {output}", "bold")
+    return to_copy("next:", f"pdfbatch report {output}", "bold")
+
+
+# ── a run on your own machines ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _local_screen(status: RunStatus, now: datetime) -> RenderableType:
+    table = Table(show_edge=False, pad_edge=False, box=None, padding=(0, 2, 0, 0))
     for name in ("worker", "state", "progress"):
         table.add_column(name, no_wrap=True)
-    for name in ("failed", "pages", "pages/s", "ETA", "heartbeat"):
+    for name in ("failed", "pages", "pages/s", "ETA", "last report"):
         table.add_column(name, justify="right", no_wrap=True)
     for worker in status.workers:
         table.add_row(*_local_row(worker))
-    lines: list[RenderableType] = [title(status), table, Text(), _documents(status)]
-    if status.reasons:
-        lines.append(Text("failures by reason: " + reasons(status.reasons), style="yellow"))
+    lines: list[RenderableType] = [*_head(status, now), table]
     for worker in status.workers:
         lines += [
             Text(f"worker {worker.id} reads {what}", style="dim", no_wrap=True, overflow="ellipsis")
             for what in worker.reading
         ]
-    return Group(*lines)
+    return Group(*lines, *([_next(status)] if status.state in OVER else []))
 
 
 def _local_row(worker: WorkerStatus) -> list[RenderableType]:
@@ -89,15 +140,6 @@ def _ago(worker: WorkerStatus) -> str:
     return "–" if age is None else f"{duration(age)} ago"
 
 
-def _documents(status: RunStatus) -> Text:
-    documents = status.documents
-    return Text.assemble(
-        (f"{documents.done:,}/{plural(documents.total, 'document')}", "bold"),
-        f": {documents.ok:,} ok, {documents.partial:,} partial, "
-        f"{documents.failed:,} failed, {skipped(documents.skipped)}",
-    )
-
-
 # ── a fleet: as much of each worker as the width holds ───────────────────────────────────────────────────────────
 
 
@@ -112,10 +154,7 @@ def _progress(bar: int) -> _Column:
 
 
 def _bar(worker: WorkerStatus, width: int) -> str:
-    if not width:
-        return ""
-    full = width * worker.done // worker.total if worker.total else width
-    return "━" * full + "─" * (width - full) + " "
+    return bar(worker.done, worker.total, width) + " " if width else ""
 
 
 _WIDEST = {
@@ -165,7 +204,7 @@ class FleetTable:
         for worker in self._workers:
             cells = {name: column.cell(worker) for name, column in columns.items()}
             if options.ascii_only:
-                cells["progress"] = cells["progress"].replace("━", "#").replace("─", "-")
+                cells["progress"] = as_ascii(cells["progress"])
             yield _line(columns, widths, gap, {name: (cell, _style(name, worker)) for name, cell in cells.items()})
 
     def _fitting(self, width: int) -> tuple[dict[str, _Column], int]:
@@ -235,42 +274,33 @@ def _pressing(workers: Sequence[WorkerStatus], rows: int | None) -> Sequence[Wor
 # ── what they add up to ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _booting(status: RunStatus) -> list[Text]:
-    """That silence is normal at first."""
-    if status.state in OVER or any(worker.heartbeat_age_seconds is not None for worker in status.workers):
-        return []
+def _is_booting(status: RunStatus) -> bool:
+    """Whether nothing was heard of any worker yet."""
+    return status.state not in OVER and all(worker.heartbeat_age_seconds is None for worker in status.workers)
+
+
+def _booting_screen(status: RunStatus, now: datetime) -> RenderableType:
+    """That silence is normal at first, and how to look at the instances or stop them."""
     region = f"AWS_DEFAULT_REGION={status.region} " if status.region else ""
-    return [
-        Text(
-            f"booting, launched {duration(status.seconds)} ago: the first report normally comes"
-            f" {60 * BOOT_HOURS:.0f} minutes after launch",
-            style="cyan",
-        ),
-        Text(f"instances: {region}pdfbatch ls"),
-    ]
+    first = f"first report normally {60 * BOOT_HOURS:.0f} minutes after launch"
+    return Group(
+        Text.assemble(("BOOTING", "cyan"), f"  launched {duration(status.seconds)} ago · {first}"),
+        Text(dotted(f"0 of {plural(len(status.workers), 'worker')} reported", _dollars(status), _end(status, now))),
+        Text("You can close this terminal: nothing here keeps the fleet alive."),
+        *_notes(status.workers)[:_SHOWN_NOTES],
+        to_copy("look:", f"{region}pdfbatch ls", "bold"),
+        to_copy("stop:", f"pdfbatch down {shlex.quote(status.output)}", "bold"),
+    )
 
 
-def _pages(status: RunStatus) -> Text:
-    pages = plural(status.pages.read, "page")
-    left = [worker for worker in status.workers if not worker.final]
-    if not left:
-        return Text(f"{pages} in {duration(status.seconds)}")
-    pace = sum(worker.pages_per_second for worker in left)
-    return Text(f"{pages}, {pace:.1f} pages/s, ETA {_slowest(left)}")
+def _end(status: RunStatus, now: datetime) -> str:
+    return f"AWS terminates it by {clock(moment(status.expires), now)}" if status.expires else ""
 
 
-def _states(status: RunStatus) -> Text:
-    states = Counter(map(_state, status.workers))
+def _states(workers: Sequence[WorkerStatus]) -> str:
+    states = Counter(map(_state, workers))
     told = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
-    return Text(f"{plural(len(status.workers), 'worker')}: {told}")
-
-
-def _slowest(left: Sequence[WorkerStatus]) -> str:
-    """The run ends with its slowest worker; one that has no pace yet may be that."""
-    known = [worker.eta_seconds for worker in left if worker.eta_seconds is not None]
-    if not known:
-        return "–"
-    return duration(max(known)) if len(known) == len(left) else f"{duration(max(known))} or more"
+    return f"{plural(len(workers), 'worker')}: {told}"
 
 
 def _machines(workers: Sequence[WorkerStatus]) -> str:
@@ -278,18 +308,18 @@ def _machines(workers: Sequence[WorkerStatus]) -> str:
     there = [worker for worker in workers if worker.instance and not worker.final and worker.state != "waiting"]
     if not there:
         return ""
-    types = ", ".join(f"{count} {kind}" for kind, count in Counter(one.type or "?" for one in there).most_common())
+    types = ", ".join(f"{count} × {kind}" for kind, count in Counter(one.type or "?" for one in there).most_common())
     zones = ", ".join(f"{count} in {zone}" for zone, count in sorted(Counter(one.zone or "?" for one in there).items()))
-    return f"{plural(len(there), 'instance')}: {types}; {zones}"
+    return f"{types}: {zones}"
 
 
-def _dollars(status: RunStatus) -> Text:
+def _dollars(status: RunStatus) -> str:
+    if status.launched is None:
+        return ""
     if status.state in OVER:
-        return Text.assemble((money(status.dollars), "bold"), " in all, as far as the records tell")
-    ends = f"; AWS terminates it by {at(status.expires)}" if status.expires else ""
-    is_known = any(worker.instance for worker in status.workers)
-    spent = f"{money(status.dollars)} so far" if is_known else "cost not known yet"
-    return Text.assemble((spent, "bold" if is_known else ""), f", {money(status.worst_dollars)} at worst{ends}")
+        return f"{money(status.dollars)} in all"
+    spent = money(status.dollars) if any(worker.instance for worker in status.workers) else "cost not known yet"
+    return f"{spent} of at most {money(status.worst_dollars)}"
 
 
 def _notes(workers: Sequence[WorkerStatus]) -> list[Text]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,7 +20,11 @@ _OTHER_LINES = 14
 
 
 def watch(
-    read: Callable[[], RunStatus], console: Console, seconds: float, sleep: Callable[[float], None] = time.sleep
+    read: Callable[[], RunStatus],
+    console: Console,
+    seconds: float,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None] = time.sleep,
 ) -> RunStatus | None:
     """Shows a run every so many seconds until it is over or Ctrl-C; what was seen last, None if nothing was.
 
@@ -41,7 +46,7 @@ def watch(
                     if last is None:
                         raise
                     trouble = error
-                _show(_frame(last, trouble, console), console, live)
+                _show(_frame(last, trouble, console, now()), console, live)
                 if trouble is None and is_over(last):
                     return last
                 sleep(seconds)
@@ -54,9 +59,9 @@ def is_over(status: RunStatus) -> bool:
     return status.state in OVER or (status.launched is None and status.state == "interrupted")
 
 
-def _frame(status: RunStatus, trouble: StoreError | None, console: Console) -> RenderableType:
+def _frame(status: RunStatus, trouble: StoreError | None, console: Console, now: datetime) -> RenderableType:
     rows = max(3, console.height - _OTHER_LINES) if console.is_terminal else None
-    shown = status_screen(status, rows)
+    shown = status_screen(status, now, rows)
     if trouble is None:
         return shown
     message = trouble.message.rstrip(".")

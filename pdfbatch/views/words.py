@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel
 from rich.text import Text
@@ -15,6 +15,8 @@ from pdfbatch.runs.savings import Savings
 from pdfbatch.runs.signs import moment
 
 SHOWN_KEYS = 10
+SHOWN_FAILURES = 5
+"""On a screen of 24 lines."""
 
 STATE_STYLE = {
     "booting": "cyan",
@@ -51,12 +53,42 @@ def error_text(error: PdfbatchError) -> Text:
 
 
 def duration(seconds: float | None) -> str:
-    """3725 → "1:02:05"; None → "–"."""
+    """3725 → "1h02m", 61 → "1m01s", 5 → "5s"; None → "–"."""
     if seconds is None:
         return "–"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+def clock(at: datetime, now: datetime) -> str:
+    """A time in the zone of `now`: "21:40 UTC", with its day where that is another one."""
+    at = at.astimezone(now.tzinfo)
+    return f"{at:%H:%M %Z}" if at.date() == now.date() else f"{at:%a %d %b %H:%M %Z}"
+
+
+def done_at(eta_seconds: float | None, now: datetime) -> str:
+    """When something will be done, as a time of day: "done about 21:40 UTC"; "" if nobody knows."""
+    if eta_seconds is None:
+        return ""
+    return f"done about {clock(now + timedelta(seconds=eta_seconds), now)}"
+
+
+def dotted(*parts: str) -> str:
+    """The parts that are not empty: "15h02m elapsed · $16.20 of $55.87"."""
+    return " · ".join(part for part in parts if part)
+
+
+def state_text(state: str) -> Text:
+    """The state of a run as a screen's first word."""
+    return Text(state.replace("_", " ").upper(), style=STATE_STYLE.get(state, "bold"))
+
+
+def to_copy(name: str, what: str, style: str = "") -> Text:
+    """A path or a command, never broken over lines, so that it can be copied whole."""
+    return Text.assemble(f"{name:<8} ", (what, style), no_wrap=True, overflow="ignore")
 
 
 def plural(number: int, noun: str) -> str:
