@@ -106,7 +106,7 @@ def run_slice(
         found = read_status(output, frozen, now())
         finish(views.as_json(found) if json else views.status_screen(found, local_now()))
     if begun.how == "resumed":
-        say(f"taking up run {frozen.run}")
+        say(f"Resuming run {frozen.run}")
     children = processes or config.default_processes()
     engine = engine_named(frozen.engine, frozen.model)
     stop = Stop()

@@ -141,7 +141,12 @@ def _hours(hours: Range) -> str:
 def _cost(plan: Plan) -> str:
     if plan.cost is None:
         return "not known"
-    return f"{money(plan.cost.low)}–{money(plan.cost.high).removeprefix('$')}"
+    return _money_range(plan.cost)
+
+
+def _money_range(dollars: Range) -> str:
+    low, high = money(dollars.low), money(dollars.high)
+    return low if low == high else f"{low}–{high.removeprefix('$')}"
 
 
 def _cap(plan: Plan) -> str:
@@ -150,7 +155,7 @@ def _cap(plan: Plan) -> str:
 
 
 def _alternative(other: Alternative, work: Work) -> str:
-    told = f"about {money(other.cost.low)} to {money(other.cost.high)} with --engine {other.engine}"
+    told = f"about {_money_range(other.cost)} with --engine {other.engine}"
     if other.engine == "auto":
         told += " (suggested)"
     sampled = f"{work.layers_healthy} of {work.layers_looked_at} sampled pages have a good text layer"

@@ -123,7 +123,7 @@ def test_docker_stop_ends_a_conversion_with_130_and_the_next_start_takes_it_up(
     assert list(out.glob(".pdfbatch/*/checkpoints/*/*.json")) != []
     docker("start", name)
     assert docker("wait", name).strip() == "0"
-    assert "taking up run" in subprocess.run(["docker", "logs", name], capture_output=True, text=True).stderr
+    assert "Resuming run" in subprocess.run(["docker", "logs", name], capture_output=True, text=True).stderr
     markdown = (out / "long.md").read_text()
     assert [page for page in range(1, PAGES + 1) if f"<!-- page {page} -->" not in markdown] == []
 

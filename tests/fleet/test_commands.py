@@ -100,7 +100,7 @@ def test_from_plan_to_down(places: Places) -> None:
 
     launched = process(*places.launch)
     assert launched.returncode == 0, launched.stderr
-    assert f"pdfbatch status {places.output} --watch" in launched.stdout and "hard cap" in launched.stderr
+    assert f"pdfbatch status {places.output} --watch" in launched.stdout and "Hard cap" in launched.stderr
     assert len(places.account.calls("CreateFleet")) == DOCUMENTS
 
     again = process(*places.launch)

@@ -77,9 +77,9 @@ def hour(spot: float) -> float:
     return pricing.machine_hour(spot, 100)
 
 
-def shown(plan: Plan, width: int) -> str:
+def shown(plan: Plan, width: int, details: bool = False) -> str:
     console = Console(width=width, file=StringIO(), color_system=None)
-    console.print(plan_screen(plan))
+    console.print(plan_screen(plan, details))
     file = console.file
     assert isinstance(file, StringIO)
     return file.getvalue()
@@ -136,7 +136,7 @@ def test_five_gpus_are_not_taken_for_21_pages_unless_they_were_asked_for() -> No
     few = plan(LaunchRequest(fewer_workers=True), work)
     assert few.workers == 1 and any("--workers N" in note for note in few.notes)
     asked = plan(LaunchRequest(), work)
-    assert asked.workers == 5 and "1 would suit this work" in shown(asked, 200)
+    assert asked.workers == 5 and "(1 would suit this work)" in shown(asked, 200)
 
 
 def test_a_faster_gpu_is_not_given_the_pace_of_a_t4() -> None:
@@ -187,7 +187,7 @@ def test_without_any_price_the_time_is_still_told_and_limited() -> None:
     found = plan(found=account(prices={}))
     assert found.cost is None and found.hours is not None
     assert any("no spot price" in warning for warning in found.warnings)
-    assert "hard cap 5 instances at a price not known × " in " ".join(shown(found, 120).split())
+    assert "Hard cap not known (" in shown(found, 120)
 
 
 @given(documents=st.integers(1, 30), wanted=st.integers(1, 30), limit=st.integers(0, 200), used=st.integers(0, 200))
@@ -264,22 +264,36 @@ def test_the_record_knows_the_price_of_every_type_and_zone() -> None:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_screen_tells_everything_a_person_must_know_before_saying_yes(width: int) -> None:
-    text = " ".join(shown(plan(LaunchRequest(pages_per_second=0.12)), width).split())
+    made = plan(LaunchRequest(pages_per_second=0.12))
+    text = " ".join(shown(made, width).split())
     for fact in (
-        "4,000 found, 0 done, 4,000 left",
-        "72,000",
-        "5 × g4dn.xlarge (T4)",
+        "4,000 of 4,000 PDFs to convert",
+        "72,000 pages",
+        "5 × g4dn.xlarge (T4) Spot, one EC2 Fleet per worker",
+        "Time 33.5–38.5 h Cost $",
+        f"Hard cap ${made.worst_cost:.2f} (48 h)",
+        "20 vCPUs needed, 0 in use, 64 allowed (L-3819A6DF)",
+    ):
+        assert fact in text, fact
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_details_tell_prices_zones_and_what_is_booted(width: int) -> None:
+    made = plan(LaunchRequest(pages_per_second=0.12))
+    text = " ".join(shown(made, width, details=True).split())
+    for fact in (
         "0.12 pages/s a worker, as you said",
-        "20 vCPUs needed; L-3819A6DF: 64 vCPUs, 0 in use",
         "us-east-1a",
         "0.1900",
         "of 16,384 bytes",
-        "hard cap $",
-        "AWS terminates them at",
-        "2026-11-27 12:00 UTC",
+        "AWS terminates them at 2026-11-27 12:00 UTC",
     ):
         assert fact in text, fact
-    assert max(map(len, shown(plan(), width).splitlines())) <= width
+
+
+def test_a_plan_leaves_the_question_in_sight_at_80_by_24() -> None:
+    lines = shown(plan(work=DIGITAL), 80).splitlines()
+    assert len(lines) <= 20 and max(map(len, lines)) <= 80
 
 
 # ── the other engine's price ─────────────────────────────────────────────────────────────────────────────────────
@@ -310,7 +324,7 @@ def test_a_plan_shows_what_auto_would_cost_where_text_layers_are_good() -> None:
     assert made.alternative.cost.low < made.cost.low and made.alternative.cost.high < made.cost.high / 2
     screen = " ".join(shown(made, 200).split())
     cost = made.alternative.cost
-    assert f"or about ${cost.low:.2f} to ${cost.high:.2f} with --engine auto (suggested)" in screen
+    assert f"or about ${cost.low:.2f}–{cost.high:.2f} with --engine auto (suggested)" in screen
     assert "an estimate: 60 of 72 sampled pages have a good text layer" in screen
 
 
