@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.runs.report import Report, Retried, Spent, Waste
-from pdfbatch.views.words import at, duration, money, plural, readers, reasons, scores, skipped, some, spared
+from pdfbatch.views.words import at, asked_pages, duration, money, plural, readers, reasons, scores, skipped, some, spared
 
 
 def report_screen(report: Report) -> RenderableType:
@@ -29,6 +29,8 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         ),
         ("pages", f"{pages.read:,} read, {pages.failed:,} unread"),
     ]
+    if pages.asked:
+        facts.append(("asked", asked_pages(pages)))
     if pages.read_by:
         facts.append(("read by", readers(pages.read_by, report.engine, pages.model_use.elements)))
     if pages.read_by and report.engine == "auto":

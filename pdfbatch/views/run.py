@@ -15,7 +15,7 @@ from pdfbatch.records import Heartbeat, Outcome, RunKeys, output_key
 from pdfbatch.runs.progress import RunStatus
 from pdfbatch.runs.savings import savings
 from pdfbatch.runs.verify import Verdict
-from pdfbatch.views.words import SHOWN_KEYS, duration, plural, readers, reasons, scores, some, spared
+from pdfbatch.views.words import SHOWN_KEYS, asked_pages, duration, plural, readers, reasons, scores, some, spared
 
 _PLAIN_SECONDS = 5.0
 
@@ -115,6 +115,8 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
         figures += f"; {plural(pages.resumed, 'page')} taken from checkpoints"
     facts = _facts()
     facts.add_row("pages", Text(figures))
+    if pages.asked:
+        facts.add_row("asked", Text(asked_pages(pages)))
     if pages.read_by:
         facts.add_row("read by", Text(readers(pages.read_by, status.engine, pages.model_use.elements)))
     if pages.read_by and status.engine == "auto":
