@@ -128,7 +128,7 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_steps: Sequence
     parts: list[RenderableType] = [title(status), table, Text(), facts, _to_copy("Markdown", status.output)]
     if unread:
         told = _facts()
-        told.add_row("", Group(*map(_failure, failures[:SHOWN_KEYS])))
+        told.add_row("", Group(*map(failure_line, failures[:SHOWN_KEYS])))
         if (more := len(failures) - SHOWN_KEYS) > 0:
             told.add_row("", f"… {more:,} more")
         parts += [_to_copy("failures", f"{status.output}{RunKeys(status.run).failures}"), told]
@@ -161,7 +161,8 @@ def title(status: RunStatus) -> Text:
     return Text(f"Run {status.run}: {status.state}" if status.run else "Nothing to do", style="italic")
 
 
-def _failure(outcome: Outcome) -> Text:
+def failure_line(outcome: Outcome) -> Text:
+    """A document that is failed or partial, and why."""
     why = f"{outcome.reason}: {outcome.detail}" if outcome.detail else str(outcome.reason)
     pages = f", {len(outcome.failed_pages)} of {plural(outcome.pages, 'page')}" if outcome.outcome == "partial" else ""
     return Text.assemble((outcome.key, "yellow"), f"  {why}{pages}")
