@@ -384,8 +384,8 @@ def request_of(
     password_secret: str = "",
 ) -> LaunchRequest:
     from pdfbatch.fleet.names import Names
-    from pdfbatch.fleet.policies import checked_secret
     from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, LaunchRequest
+    from pdfbatch.records import Secret
 
     if on_demand and max_price is not None:
         raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of the two.")
@@ -397,7 +397,7 @@ def request_of(
         model=model,
         options=options,
         chosen=chosen,
-        password_secret=checked_secret(password_secret) if password_secret else "",
+        password_secret=Secret.read(password_secret).arn if password_secret else "",
         redo_changed=redo_changed,
         limit=limit,
         all_failures=all_failures,

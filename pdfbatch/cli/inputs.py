@@ -38,11 +38,12 @@ def split(places: Sequence[str], output: str) -> tuple[list[str], str]:
     if len(places) == 1:
         raise UsageError(
             f"OUTPUT is missing: only {last} is named.",
-            "Add a folder or s3://bucket/prefix/ for the Markdown. Or - for stdout, on this machine and for one document.",
+            "Add a folder or s3://bucket/prefix/ for the Markdown; local-run takes - for stdout too.",
         )
     if last.startswith("@") or last.lower().endswith(_ENDINGS) or _is_file(last):
         raise UsageError(
-            f"The last argument is OUTPUT, and {last} is an input.", "Add a folder for the Markdown, or name it with -o."
+            f"The last argument is OUTPUT, and {last} is an input.",
+            "Add a folder for the Markdown, or name it with -o.",
         )
     return list(places[:-1]), last
 

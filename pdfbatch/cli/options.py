@@ -9,11 +9,12 @@ import typer
 from pdfbatch.records import PageSet, ReadOptions, Reason
 from pdfbatch.runs.scores import DOUBTFUL
 
+
 def _checked_pages(text: str) -> str:
     try:
         return str(PageSet.read(text))
     except ValueError as error:
-        raise typer.BadParameter(f"{error}. Write 1-3,7 or 5-") from None
+        raise typer.BadParameter(f"{error} (write 1-3,7 or 5-)") from None
 
 
 Places = Annotated[
@@ -34,8 +35,8 @@ Include = Annotated[
     typer.Option(
         "--include",
         metavar="PATTERN",
-        help="Only what matches, pictures too: '*.png', '2024/**'; repeatable. Without a / it is matched against names, "
-        "else against the path below INPUT.",
+        help="Only what matches, pictures too: '*.png', '2024/**'; repeatable. Without a / it is matched with names, "
+        "else with the path below INPUT.",
     ),
 ]
 Exclude = Annotated[

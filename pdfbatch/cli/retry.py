@@ -113,9 +113,7 @@ def retry_failures(
         return
     reads = pinned(engine, model)
     passwords = read_passwords(password_file)
-    wanted = Request(
-        Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen
-    )
+    wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
     begun = begin_retry(source, store, wanted, reason or [], now, below)
     if begun.how == "nothing":
         say(

@@ -43,7 +43,7 @@ def warm() -> None:
 
 
 def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> PageRead:
-    """Page `number` (from 1) of the PDF or picture at `path`. Every failure becomes the result's reason; prints nothing.
+    """Page `number` (from 1) of the document at `path`. Every failure becomes the result's reason; prints nothing.
 
     Without `ocr` a page whose layer is not to be trusted ends with `needs_ocr`, for somebody else to read it; what a
     good layer merely lacks, as text in a figure, is read all the same.

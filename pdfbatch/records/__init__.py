@@ -59,6 +59,7 @@ from pdfbatch.records.run import (
     WorkerState,
     boot_of,
 )
+from pdfbatch.records.secret import Secret
 
 __all__ = [
     "CURRENT_RUN_KEY",
@@ -99,6 +100,7 @@ __all__ = [
     "Reason",
     "Record",
     "RunKeys",
+    "Secret",
     "Source",
     "SourceDocument",
     "Span",

@@ -116,9 +116,7 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
         begun = _claim(output, fresh, latest, wanted, selection.changed, clock)
     else:
         begun = Begun(fresh, "nothing", selection.changed)
-    return begun._replace(
-        foreign=selection.foreign, nameless=selection.nameless, other_pages=selection.other_pages
-    )
+    return begun._replace(foreign=selection.foreign, nameless=selection.nameless, other_pages=selection.other_pages)
 
 
 def begin_retry(
@@ -191,9 +189,7 @@ def remaining_failures(
     return rest._replace(retry_of=before.run if before else None)
 
 
-def _worth_a_try(
-    selection: Selection, before: Manifest | None, all_failures: bool, has_passwords: bool
-) -> Remaining:
+def _worth_a_try(selection: Selection, before: Manifest | None, all_failures: bool, has_passwords: bool) -> Remaining:
     """With passwords at hand what needs one is."""
     mended = {Reason.ENCRYPTED} if has_passwords else set()
     hopeless = {} if all_failures else {key: why for key, why in selection.hopeless.items() if why not in mended}

@@ -1,8 +1,8 @@
 """What lies in an input, the odd things included: folders that may not be read, PDFs without a name, twins."""
 
-import os.path
 from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from typing import NamedTuple
 
 from pdfbatch.records import WILD, Chosen, is_nameless, matcher, output_key
@@ -80,8 +80,8 @@ def _named(source: Store, keys: Iterable[str]) -> list[Entry]:
 
 def common_folder(folders: Sequence[str]) -> str:
     """The deepest folder above them all; each is "" or ends with "/", and so does it."""
-    parts = os.path.commonprefix([folder.split("/")[:-1] for folder in folders])
-    return "".join(f"{part}/" for part in parts)
+    levels = zip(*(folder.split("/")[:-1] for folder in folders), strict=False)
+    return "".join(f"{names[0]}/" for names in takewhile(lambda names: len(set(names)) == 1, levels))
 
 
 def nameless(keys: Iterable[str]) -> list[str]:

@@ -177,8 +177,10 @@ def _hint_here(path: Path, typed: _Typed) -> str:
 
 
 def _near_miss(wanted: str, there: Sequence[str], before: str, otherwise: str) -> str:
-    close = difflib.get_close_matches(wanted, there, n=1, cutoff=0.8)
-    return f"Did you mean {before}{close[0]} ?" if close else otherwise
+    """By the name alone: what lies above it is the same."""
+    names = {path.rpartition("/")[2]: path for path in there}
+    close = difflib.get_close_matches(wanted.rpartition("/")[2], names, n=1, cutoff=0.75)
+    return f"Did you mean {before}{names[close[0]]} ?" if close else otherwise
 
 
 def _check_one_place(found: Sequence[_Found]) -> None:

@@ -1,6 +1,5 @@
 """How far a run is, told from its manifest, heartbeats, done marks and, on a fleet, boots. The arithmetic is pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime

@@ -7,7 +7,19 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.runs.report import Report, Retried, Spent, Waste
-from pdfbatch.views.words import at, asked_pages, duration, money, plural, readers, reasons, scores, skipped, some, spared
+from pdfbatch.views.words import (
+    asked_pages,
+    at,
+    duration,
+    money,
+    plural,
+    readers,
+    reasons,
+    scores,
+    skipped,
+    some,
+    spared,
+)
 
 
 def report_screen(report: Report) -> RenderableType:

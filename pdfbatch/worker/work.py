@@ -45,7 +45,7 @@ class Work:
     started: float
     """On the monotonic clock, seconds."""
     path: Path | None = None
-    asked: PageSet = PageSet()
+    asked: PageSet = field(default_factory=PageSet)
     numbers: Sequence[int] = ()
     """The pages that are asked for and there, in order."""
     absent: str = ""

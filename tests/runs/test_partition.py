@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from pdfbatch.errors import UsageError
 from pdfbatch.records import SourceDocument, output_key
-from pdfbatch.runs.partition import Slice, is_left, document_keys, slice_of
+from pdfbatch.runs.partition import Slice, document_keys, is_left, slice_of
 
 documents = st.lists(st.integers(), unique=True, max_size=200).map(
     lambda numbers: [SourceDocument(f"{number}.pdf", 1, "e") for number in numbers]

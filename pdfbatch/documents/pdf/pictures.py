@@ -1,7 +1,7 @@
 """Pictures as documents: PNG, JPEG and TIFF by their first bytes, each page made a PDF page when it is wanted.
 
-A page is as large as the picture's dots per inch say, which MuPDF reads (96 where none are said), and stands as a photo's
-EXIF says. A TIFF of many pages is never unpacked as a whole.
+A page is as large as the picture's dots per inch say, which MuPDF reads (96 where none are said), and stands as a
+photo's EXIF says. A TIFF of many pages is never unpacked as a whole.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _known = Passwords()
 
 def remember(passwords: Passwords) -> None:
     """For all documents that this process opens."""
-    global _known  # noqa: PLW0603  # a child process has one set for its life
+    global _known  # a child process has one set for its life
     _known = passwords
 
 
