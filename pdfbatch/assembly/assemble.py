@@ -17,8 +17,9 @@ def assemble(pages: Sequence[Page], options: ReadOptions, outline: Sequence[Head
     """The pages with `dropped`, `label`, `level`, `continues` and `repeated_rows` decided for each element.
 
     `pages` are those of the document that were asked for, in order, as a reader returns them; `outline` is the PDF's,
-    in any order. No text is lost: every element is in the result, on its page, captions beside their figure or table and footnotes last. A
-    figure without text gets its caption's first sentence. What was assembled stays as it is when assembled again.
+    in any order. No text is lost: every element is in the result, on its page, captions beside their figure or table
+    and footnotes last. A figure without text gets its caption's first sentence. What was assembled stays as it is when
+    assembled again.
     """
     undecided = [_undecided(page) for page in pages]
     running = with_furniture(undecided, options)

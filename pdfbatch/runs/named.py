@@ -72,9 +72,9 @@ def named(
     typed = [each for text in inputs for each in _spread(text, read_list)]
     if not typed:
         raise UsageError("The list names no file.", "Write one path a line.")
+    _check_one_place(sorted({s3_parts(each.text)[0] if is_s3(each.text) else "" for each in typed}))
     stores: dict[str, S3Store] = {}
     found = list(dict.fromkeys(_found(each, stores) for each in typed))
-    _check_one_place(found)
     bucket = found[0].bucket
     root = common_folder([each.folder for each in found])
     if not any("/" in pattern.rstrip("/") for pattern in [*include, *exclude]):
@@ -178,13 +178,13 @@ def _hint_here(path: Path, typed: _Typed) -> str:
 
 def _near_miss(wanted: str, there: Sequence[str], before: str, otherwise: str) -> str:
     """By the name alone: what lies above it is the same."""
-    names = {path.rpartition("/")[2]: path for path in there}
-    close = difflib.get_close_matches(wanted.rpartition("/")[2], names, n=1, cutoff=0.75)
+    names = {path.rpartition("/")[2].casefold(): path for path in there}
+    close = difflib.get_close_matches(wanted.rpartition("/")[2].casefold(), names, n=1, cutoff=0.75)
     return f"Did you mean {before}{names[close[0]]} ?" if close else otherwise
 
 
-def _check_one_place(found: Sequence[_Found]) -> None:
-    buckets = sorted({each.bucket for each in found})
+def _check_one_place(buckets: Sequence[str]) -> None:
+    """`buckets`: those of all inputs, "" for this machine."""
     if len(buckets) > 1 and "" in buckets:
         raise UsageError(
             "Some inputs are in S3 and some on this machine; one run reads one place.",
