@@ -162,7 +162,6 @@ FAULTS: dict[str, tuple[str, int]] = {
     "verify of nothing": ("verify empty", 1),
     "retry of nothing": ("retry-failures empty --local", 1),
     "a file as output": ("local-run in in/000/doc-00000.pdf", 2),
-    "a file as input": ("local-run in/000/doc-00000.pdf out", 2),
 }
 
 

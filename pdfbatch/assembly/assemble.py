@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pdfbatch.assembly.captions import with_captions
 from pdfbatch.assembly.furniture import with_furniture
@@ -16,14 +16,22 @@ from pdfbatch.records import Element, Heading, Page, ReadOptions
 def assemble(pages: Sequence[Page], options: ReadOptions, outline: Sequence[Heading] = ()) -> list[Page]:
     """The pages with `dropped`, `label`, `level`, `continues` and `repeated_rows` decided for each element.
 
-    `pages` are all of the document, in order, as a reader returns them; `outline` is the PDF's, in any order. No text
-    is lost: every element is in the result, on its page, captions beside their figure or table and footnotes last. A
-    figure without text gets its caption's first sentence. What was assembled stays as it is when assembled again.
+    `pages` are those of the document that were asked for, in order, as a reader returns them; `outline` is the PDF's,
+    in any order. No text is lost: every element is in the result, on its page, captions beside their figure or table
+    and footnotes last. A figure without text gets its caption's first sentence. What was assembled stays as it is when
+    assembled again.
     """
     undecided = [_undecided(page) for page in pages]
     running = with_furniture(undecided, options)
     arranged = with_captions(with_headings(running, outline))
-    return with_paragraphs(with_listings(with_tables(arranged, options)))
+    return [page for part in _unbroken(arranged) for page in with_paragraphs(with_listings(with_tables(part, options)))]
+
+
+def _unbroken(pages: Sequence[Page]) -> Iterator[list[Page]]:
+    """The pages that follow one another: nothing goes on over pages that were left out."""
+    starts = [at for at in range(1, len(pages)) if pages[at].number != pages[at - 1].number + 1]
+    for first, last in zip([0, *starts], [*starts, len(pages)], strict=True):
+        yield list(pages[first:last])
 
 
 def _undecided(page: Page) -> Page:

@@ -96,23 +96,23 @@ def _running(pages: Sequence[Page], largest: float) -> list[dict[int, _Found]]:
 
 def _numbered(pages: Sequence[Page], found: Sequence[dict[int, _Found]], largest: float) -> list[dict[int, _Found]]:
     """What stands on one page alone, as the name of a chapter does, but beside the page's number, where its reader
-    called it a header or footer. Which number a page has is what the numbers found on the others say, or its place."""
+    called it a header or footer. Which number a page has is what the numbers found on the others say, or its own."""
     shifts = Counter(
-        printed - number
-        for number, (page, indexes) in enumerate(zip(pages, found, strict=True), start=1)
+        printed - page.number
+        for page, indexes in zip(pages, found, strict=True)
         for index in indexes
         for printed in outer_numbers(page.elements[index].text)
     )
     counted = {shift for shift, count in shifts.items() if count >= _FEWEST_COUNTED} or {0}
     more: list[dict[int, _Found]] = []
-    for number, (page, indexes) in enumerate(zip(pages, found, strict=True), start=1):
+    for page, indexes in zip(pages, found, strict=True):
         here: dict[int, _Found] = {}
         for edge in ("top", "bottom"):
             fitting = [
                 index
                 for index, element in enumerate(page.elements)
                 if index not in indexes
-                and any(printed - number in counted for printed in outer_numbers(element.text))
+                and any(printed - page.number in counted for printed in outer_numbers(element.text))
                 and _is_titled(element, page, edge, largest)
             ]
             known = [index for index, (_, at) in indexes.items() if at == edge]

@@ -11,6 +11,7 @@ from pdfbatch import views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.outside import agreed, finish, now, say, show
 from pdfbatch.errors import AccessDenied, ExitCode
+from pdfbatch.records import Secret
 
 if TYPE_CHECKING:
     from pdfbatch.fleet.clients import Clients
@@ -35,6 +36,14 @@ Keys = Annotated[
         "--kms-key", metavar="ARN", help="A KMS key of your own that encrypts objects in these buckets; repeatable."
     ),
 ]
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--password-secret",
+        metavar="ARN",
+        help="A Secrets Manager secret or SSM parameter with passwords of PDFs that they may read; repeatable.",
+    ),
+]
 
 
 def doctor(
@@ -43,6 +52,7 @@ def doctor(
     workers: o.Workers = 5,
     instance_type: o.InstanceTypes = None,
     image: o.Image = "",
+    password_secret: o.PasswordSecret = "",
     stack: o.Stack = "pdfbatch",
     policy: Annotated[
         bool,
@@ -71,7 +81,14 @@ def doctor(
     if policy:
         finish(_policy_text(clients, names, tuple(inputs or ()), tuple(outputs or ()), types, on_demand))
     market: Market = "on-demand" if on_demand else "spot"
-    request = LaunchRequest(names=names, workers=workers, instance_types=tuple(types), market=market, image=image)
+    request = LaunchRequest(
+        names=names,
+        workers=workers,
+        instance_types=tuple(types),
+        market=market,
+        image=image,
+        password_secret=Secret.read(password_secret).arn if password_secret else "",
+    )
     diagnosis = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
     finish(
         views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
@@ -118,6 +135,7 @@ def setup(
     outputs: Outputs = None,
     models: Models = None,
     keys: Keys = None,
+    password_secret: Secrets = None,
     email: Annotated[str, typer.Option(help="Who is told when a run is over, and of the budget.")] = "",
     budget: Annotated[
         float, typer.Option(metavar="DOLLARS", min=0, help="Warn by mail at 50 and 90 % of this in a month.")
@@ -162,6 +180,7 @@ def setup(
         budget_dollars=budget,
         vpc=vpc,
         keys=tuple(keys or ()),
+        secrets=tuple(Secret.read(arn).arn for arn in password_secret or ()),
         session_manager=session_manager,
     )
     proposal = stacks.propose(clients, wish)

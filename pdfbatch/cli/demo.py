@@ -24,7 +24,7 @@ def demo(folder: Folder = Path("pdfbatch-demo")) -> None:
     broken = _written(pdfs)
     say(f"{len(list(pdfs.iterdir()))} sample PDFs in {pdfs}; {broken} of them are broken on purpose")
     try:
-        local.local_run(str(pdfs), str(markdown), engine="cpu")
+        local.local_run([str(pdfs), str(markdown)], engine="cpu")
     except typer.Exit as ended:
         if ended.exit_code not in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
             raise

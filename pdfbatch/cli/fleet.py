@@ -14,6 +14,7 @@ import typer
 
 from pdfbatch import config, views
 from pdfbatch.cli import options as o
+from pdfbatch.cli.inputs import STDOUT, inputs_of, split
 from pdfbatch.cli.options import with_options_of
 from pdfbatch.cli.outside import agreed, finish, now, say, show
 from pdfbatch.errors import ExitCode, NotReady, PdfbatchError, UsageError
@@ -27,13 +28,18 @@ if TYPE_CHECKING:
     from pdfbatch.fleet.plan import Decided
     from pdfbatch.fleet.propose import Proposal
     from pdfbatch.fleet.values import Launched, LaunchRequest
-    from pdfbatch.records import FleetRecord, ReadOptions, Reason
+    from pdfbatch.records import Chosen, FleetRecord, ReadOptions, Reason
+    from pdfbatch.runs.named import Inputs
     from pdfbatch.store import Store
 
 
 def launch(
-    source: o.Input,
-    output: o.Output,
+    places: o.Places,
+    output: o.OutputOption = "",
+    include: o.Include = None,
+    exclude: o.Exclude = None,
+    pages: o.Pages = "",
+    password_secret: o.PasswordSecret = "",
     workers: o.LaunchWorkers = None,
     instance_type: o.InstanceTypes = None,
     on_demand: o.OnDemand = False,
@@ -66,16 +72,29 @@ def launch(
     yes: o.Yes = False,
     json: o.Json = False,
 ) -> None:
-    """Convert every PDF under INPUT on a fleet of EC2 Spot machines: the plan, a question, then the fleet.
+    """Convert PDFs, and pictures, on a fleet of EC2 Spot machines: the plan, a question, then the fleet.
 
     The machines end themselves when all is done, and AWS ends them after --max-hours whatever happens. Launch again to
     take up what is left.
     """
     options = o.read_options(
-        keep_headers, page_seconds, max_retries, dpi, as_published, keep_hidden, join_tables, max_failures_in_a_row
+        keep_headers,
+        page_seconds,
+        max_retries,
+        dpi,
+        as_published,
+        keep_hidden,
+        join_tables,
+        max_failures_in_a_row,
+        pages,
     )
+    given, target = split(places, output)
+    store, inputs = _places(given, target, include, exclude)
     request = request_of(
-        *_places(source, output),
+        inputs.source.url,
+        store.url,
+        chosen=inputs.chosen,
+        password_secret=password_secret,
         engine=engine,
         model=model,
         options=options,
@@ -238,10 +257,15 @@ def go(
 
     output = open_store(request.output)
     clients = clients_near(output)
-    counting = partial(look, processes=config.default_processes())
+    counting = partial(look, processes=config.default_processes(), pages=request.options.pages)
     proposal = propose(request, clients=clients, now=now(), environment=os.environ, look=counting)
     if proposal.rest.changed:
         say(f"changed since converted, left alone (--changed converts them again): {views.some(proposal.rest.changed)}")
+    if proposal.rest.other_pages:
+        say(
+            "Markdown of other pages than are asked for now, left alone (--changed converts them again): "
+            + views.some(proposal.rest.other_pages)
+        )
     if proposal.decided is None:
         _nothing_to_do(proposal, request, json)
         return
@@ -318,14 +342,19 @@ def _nothing_to_do(proposal: Proposal, request: LaunchRequest, json: bool) -> No
     )
 
 
-def _places(source: str, output: str) -> tuple[str, str]:
-    """Their URLs, checked."""
+def _places(
+    given: Sequence[str], target: str, include: Sequence[str] | None, exclude: Sequence[str] | None
+) -> tuple[Store, Inputs]:
+    """Output and input, checked."""
     from pdfbatch.runs.begin import check_places
     from pdfbatch.store import open_store
 
-    places = open_store(source), open_store(output)
-    check_places(*places)
-    return places[0].url, places[1].url
+    if target == STDOUT:
+        raise UsageError("A fleet cannot write to stdout.", "Give s3://bucket/prefix/ as OUTPUT.")
+    store = open_store(target)
+    inputs = inputs_of(given, store, include, exclude)
+    check_places(inputs.source, store, inputs.chosen)
+    return store, inputs
 
 
 def request_of(
@@ -354,9 +383,12 @@ def request_of(
     tags: Iterable[str] | None,
     stack: str,
     pages_per_second: float | None = None,
+    chosen: Chosen,
+    password_secret: str = "",
 ) -> LaunchRequest:
     from pdfbatch.fleet.names import Names
     from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, LaunchRequest
+    from pdfbatch.records import Secret
 
     if on_demand and max_price is not None:
         raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of the two.")
@@ -367,6 +399,8 @@ def request_of(
         engine=engine,
         model=model,
         options=options,
+        chosen=chosen,
+        password_secret=Secret.read(password_secret).arn if password_secret else "",
         redo_changed=redo_changed,
         limit=limit,
         all_failures=all_failures,

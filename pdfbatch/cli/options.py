@@ -6,10 +6,82 @@ from typing import Annotated
 
 import typer
 
-from pdfbatch.records import ReadOptions, Reason
+from pdfbatch.records import PageSet, ReadOptions, Reason
 from pdfbatch.runs.scores import DOUBTFUL
 
-Input = Annotated[str, typer.Argument(metavar="INPUT", help="Folder or s3://bucket/prefix/ with the PDFs.")]
+
+def _checked_pages(text: str) -> str:
+    try:
+        return str(PageSet.read(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"{error} (write 1-3,7 or 5-)") from None
+
+
+Places = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT... OUTPUT",
+        help="INPUT: folders, s3://bucket/prefix/, PDFs, patterns ('papers/**/*.pdf', 's3://b/2024/*.pdf'), @FILE with "
+        "a path a line, - for such a list on stdin. A folder gives its PDFs; pictures (PNG, JPEG, TIFF) are read where "
+        "they are named, or matched by a pattern or --include. OUTPUT: folder or s3://bucket/prefix/ for the Markdown.",
+    ),
+]
+OutputOption = Annotated[
+    str,
+    typer.Option("--output", "-o", metavar="OUTPUT", help="OUTPUT; then every argument is an INPUT.", show_default=""),
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="PATTERN",
+        help="Only what matches, pictures too: '*.png', '2024/**'; repeatable. Without a / it is matched with names, "
+        "else with the path below INPUT.",
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="PATTERN", help="Nothing that matches: 'drafts/', '*-old.pdf'; repeatable."),
+]
+Pages = Annotated[
+    str,
+    typer.Option(
+        "--pages",
+        metavar="1-3,7",
+        callback=_checked_pages,
+        help="Only these pages of each document; 5- is from the fifth on.",
+        show_default="all",
+    ),
+]
+RetryPages = Annotated[
+    str,
+    typer.Option(
+        "--pages",
+        metavar="1-3,7",
+        callback=_checked_pages,
+        help="Only these pages of each document.",
+        show_default="those of the run before",
+    ),
+]
+PasswordFile = Annotated[
+    str,
+    typer.Option(
+        "--password-file",
+        metavar="FILE",
+        help="Passwords of encrypted PDFs, one a line, tried in turn. They stay on this machine, in no file of a run.",
+        show_default="",
+    ),
+]
+PasswordSecret = Annotated[
+    str,
+    typer.Option(
+        "--password-secret",
+        metavar="ARN",
+        help="Secrets Manager secret or SSM parameter with the passwords of encrypted PDFs, one a line; the instances "
+        "read it by their role.",
+        show_default="",
+    ),
+]
 Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder or s3://bucket/prefix/ for the Markdown.")]
 EngineName = Annotated[
     str,
@@ -195,6 +267,7 @@ def read_options(
     keep_hidden: bool,
     join_tables: bool,
     failures_in_a_row: int,
+    pages: str = "",
 ) -> ReadOptions:
     return ReadOptions(
         keep_headers=keep_headers,
@@ -205,4 +278,5 @@ def read_options(
         keep_hidden=keep_hidden,
         join_tables=join_tables,
         failures_in_a_row=failures_in_a_row,
+        pages=pages,
     )

@@ -44,6 +44,17 @@ def show(what: str | RenderableType) -> None:
         say(f"the result could not be written to stdout: {error.strerror}")
 
 
+def write_out(data: bytes) -> None:
+    """Bytes to stdout as they are; as for `show`, whoever reads them may leave early."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        say(f"the result could not be written to stdout: {error.strerror}")
+
+
 def _trimmed(shown: str) -> str:
     """Tables are padded to their width; a log or a pipe needs none of that."""
     return shown if stdout.is_terminal else re.sub(r" +$", "", shown, flags=re.MULTILINE)

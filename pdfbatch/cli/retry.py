@@ -8,8 +8,10 @@ import typer
 
 from pdfbatch.cli import options as o
 from pdfbatch.cli.fleet import go, request_of
-from pdfbatch.cli.local import pinned, run_slice
+from pdfbatch.cli.inputs import read_passwords
+from pdfbatch.cli.local import pinned, run_slice, tell_of
 from pdfbatch.cli.outside import now, say
+from pdfbatch.errors import UsageError
 
 
 def retry_failures(
@@ -35,6 +37,9 @@ def retry_failures(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the fleet's plan and end.")] = False,
     yes: o.Yes = False,
     processes: o.Processes = None,
+    pages: o.RetryPages = "",
+    password_file: o.PasswordFile = "",
+    password_secret: o.PasswordSecret = "",
     model: o.Model = "",
     dpi: o.Dpi = 200,
     as_published: o.AsPublished = False,
@@ -58,12 +63,24 @@ def retry_failures(
     latest = manifest.current(store)
     if latest is None:
         raise no_run(store)
-    read = o.read_options(
-        keep_headers, page_seconds, max_retries, dpi, as_published, keep_hidden, join_tables, max_failures_in_a_row
-    )
     before = manifest.load(store, latest)
+    read = o.read_options(
+        keep_headers,
+        page_seconds,
+        max_retries,
+        dpi,
+        as_published,
+        keep_hidden,
+        join_tables,
+        max_failures_in_a_row,
+        pages or before.options.pages,
+    )
+    if (password_secret and local) or (password_file and not local):
+        raise UsageError(
+            "--password-file is for --local, and --password-secret for a fleet.", "Change the one to the other."
+        )
     source = open_store(before.input)
-    check_places(source, store)
+    check_places(source, store, before.chosen)
     if not local:
         if not engine:
             engine, model = before.engine, model or before.model
@@ -89,11 +106,14 @@ def retry_failures(
             key_name=key_name,
             tags=tag,
             stack=stack,
+            chosen=before.chosen,
+            password_secret=password_secret or before.password_secret,
         )
         go(request, dry_run=dry_run, yes=yes, json=json)
         return
     reads = pinned(engine, model)
-    wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model)
+    passwords = read_passwords(password_file)
+    wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
     begun = begin_retry(source, store, wanted, reason or [], now, below)
     if begun.how == "nothing":
         say(
@@ -101,4 +121,5 @@ def retry_failures(
             + (" for this reason" if reason else "")
             + (f", and no page is below {below:g}" if below else "")
         )
-    run_slice(begun, 0, source, store, processes, json)
+    tell_of(begun)
+    run_slice(begun, 0, source, store, processes, json, passwords)

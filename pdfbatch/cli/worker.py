@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pdfbatch.config import WorkerSettings
+    from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.store import Store
     from pdfbatch.worker.loop import Job, SliceRun
     from pdfbatch.worker.meter import Meter
@@ -37,14 +38,17 @@ def worker() -> None:
 
     settings = config.worker_settings(os.environ)
     source, output = open_store(settings.source), open_store(settings.output)
-    check_places(source, output)
+    if settings.run is None:
+        check_places(source, output)
     frozen = _manifest(settings, source, output)
+    check_places(source, output, frozen.chosen)
     engine = engine_named(frozen.engine, frozen.model)
     beats = heartbeat_seconds(output)
     machine, children = _machine(settings), config.default_processes()
     fleet = load_fleet(output, frozen.run) if machine else None
     meter = _meter(fleet, machine)
-    job = Job(frozen, settings.worker, source, output, engine, children, beats, now, machine, meter)
+    passwords = _passwords(frozen)
+    job = Job(frozen, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords)
     stop = Stop()
     run = SliceRun(job, stop)
     with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
@@ -66,6 +70,16 @@ def _manifest(settings: WorkerSettings, source: Store, output: Store) -> Manifes
     reads = pinned(settings.engine or "", "")
     options = ReadOptions(max_retries=settings.max_retries)
     return ad_hoc(source, output, Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model), now)
+
+
+def _passwords(frozen: Manifest) -> Passwords:
+    from pdfbatch.documents.sandbox.passwords import Passwords
+
+    if not frozen.password_secret:
+        return Passwords()
+    from pdfbatch.worker.secret import read_secret
+
+    return read_secret(frozen.password_secret)
 
 
 def _machine(settings: WorkerSettings) -> Machine | None:

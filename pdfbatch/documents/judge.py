@@ -1,4 +1,4 @@
-"""Judge a file before any page of it is read: is it a PDF, can it be opened, how many pages has it?"""
+"""Judge a file before any page of it is read: is it a PDF or a picture, can it be opened, how many pages has it?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pdfbatch.documents.judgement import Judgement
 from pdfbatch.documents.pdf.document_cache import forget, open_document
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.pictures import picture_kind
 from pdfbatch.documents.pdf.silence import silenced
+from pdfbatch.documents.sandbox.passwords import known
 from pdfbatch.records import Heading, Reason
 
 MOST_HEADINGS = 5000
@@ -29,14 +31,23 @@ def judge(path: str) -> Judgement:
 def _judge(path: str) -> Judgement:
     if Path(path).stat().st_size == 0:
         return Judgement(0, Reason.EMPTY_FILE, "the file has no bytes")
+    if picture_kind(path):
+        return Judgement(open_document(path).page_count)
     if not _looks_like_pdf(path):
         return Judgement(0, Reason.NOT_A_PDF, "no PDF header and no PDF object in its first bytes")
     document = open_document(path)
     if not document.is_pdf:
         return Judgement(0, Reason.NOT_A_PDF, f"its content is {document.metadata.get('format') or 'something else'}")
-    if document.needs_pass and not document.authenticate(""):
-        return Judgement(0, Reason.ENCRYPTED, "it needs a password to be opened")
+    if document.is_encrypted and not document.authenticate(""):
+        return Judgement(0, Reason.ENCRYPTED, _locked(len(known())))
     return _counted(document)
+
+
+def _locked(tried: int) -> str:
+    if not tried:
+        return "it needs a password: --password-file, on a fleet --password-secret"
+    which = "the password given does not open it" if tried == 1 else f"none of the {tried} passwords opens it"
+    return f"{which}: add its own to --password-file, on a fleet to --password-secret"
 
 
 def _counted(document: pymupdf.Document) -> Judgement:
@@ -60,7 +71,7 @@ def _outline(document: pymupdf.Document) -> list[Heading]:
 
 
 def _looks_like_pdf(path: str) -> bool:
-    """MuPDF would open HTML, pictures and archives too, so the first bytes are asked."""
+    """MuPDF would open HTML and archives too, so the first bytes are asked."""
     with Path(path).open("rb") as file:
         head = file.read(HEAD_BYTES)
     return b"%PDF-" in head or b" obj" in head

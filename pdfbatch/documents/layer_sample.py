@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pdfbatch.documents.pdf.document_cache import forget, open_document
 from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.pictures import picture_kind
 from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.textlayer.health import Health, health_of
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, lines_of
@@ -26,6 +27,8 @@ def sample_layers(path: str) -> LayerSample:
         try:
             document = open_document(path)
             count = document.page_count
+            if picture_kind(path):
+                return LayerSample(0, count)
             numbers = sorted({0, count // 2, count - 1}) if count else []
             return LayerSample(sum(_is_healthy(document, number) for number in numbers), len(numbers))
         except Exception:

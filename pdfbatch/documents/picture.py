@@ -14,7 +14,7 @@ import numpy as np
 
 from pdfbatch.documents.forms import shell_page
 from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
-from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
+from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_page
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import POINTS_PER_INCH, Pixels, Raster, rasterise
@@ -53,11 +53,10 @@ def draw_page_to_side(path: str, number: int, side: int) -> Drawn | PageResult:
 def _drawn(path: str, number: int, dpi: float | None, side: int) -> Drawn | PageResult:
     with silenced():
         try:
-            document = open_document(path)
+            document, page = open_page(path, number)
             take_warnings()  # of the pages before
             if shell := shell_page(document, number):
                 return shell
-            page = document[number - 1]
             drawn = _of_page(page, dpi, side)
             if drawn.pixels.size and drawn.pixels.min() == drawn.pixels.max() and (lost := _lost(page)):
                 return PageResult(number=number, reason=Reason.CORRUPT, detail=lost)

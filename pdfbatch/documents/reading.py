@@ -14,7 +14,7 @@ from pdfbatch.documents.layout.regions import load_model, regions_of
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.pdf.attachments import told_of
 from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
-from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
+from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_page
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.path_guard import has_too_many_paths
@@ -43,7 +43,7 @@ def warm() -> None:
 
 
 def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> PageRead:
-    """Page `number` (from 1) of the PDF at `path`. Every failure becomes the result's reason; prints nothing.
+    """Page `number` (from 1) of the document at `path`. Every failure becomes the result's reason; prints nothing.
 
     Without `ocr` a page whose layer is not to be trusted ends with `needs_ocr`, for somebody else to read it; what a
     good layer merely lacks, as text in a figure, is read all the same.
@@ -55,10 +55,10 @@ def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> Pag
     warm()
     with silenced():
         try:
-            document = open_document(path)
+            document, page = open_page(path, number)
             take_warnings()  # of the pages before
             shell = shell_page(document, number)
-            read = PageRead(shell) if shell else _read(document[number - 1], number, ocr, attempt)
+            read = PageRead(shell) if shell else _read(page, number, ocr, attempt)
             if number == 1 and (told := told_of(document)):
                 flags = [*read.page.flags, "attachments"]
                 detail = read.page.detail or told

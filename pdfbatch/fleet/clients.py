@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_ssm import SSMClient
@@ -84,6 +85,12 @@ class Clients:
     def price_list(self) -> PricingClient:
         """One attempt: a plan can do without it."""
         return aws.client("pricing", 1, "cn-northwest-1" if self.region.startswith("cn-") else "us-east-1")
+
+    def secrets(self, region: str) -> SecretsManagerClient:
+        return aws.client("secretsmanager", ATTEMPTS, region)
+
+    def parameters(self, region: str) -> SSMClient:
+        return aws.client("ssm", ATTEMPTS, region)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:

@@ -61,7 +61,8 @@ class Need(NamedTuple):
         outputs = self.outputs or ["s3://BUCKET/MARKDOWN/"]
         stack = [] if self.request.names == Names() else [f"--stack {self.request.names.stack}"]
         places = [*(f"--input {url}" for url in inputs), *(f"--output {url}" for url in outputs)]
-        return " ".join(["pdfbatch setup", *places, *stack])
+        secret = [f"--password-secret {self.request.password_secret}"] if self.request.password_secret else []
+        return " ".join(["pdfbatch setup", *places, *secret, *stack])
 
 
 class SecurityGroup(NamedTuple):
@@ -109,6 +110,8 @@ class AccountFacts:
     """Whether the wished key pair is there; true where none is wished."""
     inputs: Fact[list[PlaceFacts]]
     outputs: Fact[list[PlaceFacts]]
+    secret: Fact[str]
+    """How the secret with the passwords is called; "" where none is named."""
     bucket_keys: Fact[dict[str, str]]
     """KMS keys of one's own that the buckets encrypt with, as S3 names them, by bucket; others are not in it."""
     prices: Fact[dict[tuple[str, str], float]]
@@ -153,6 +156,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         has_key = ask(lambda: not request.key_name or survey.has_key_pair(clients, request.key_name))
         inputs = ask(lambda: _places(need.inputs))
         outputs = ask(lambda: _places(need.outputs))
+        secret = ask(lambda: survey.secret_name(clients, request.password_secret))
         bucket_keys = ask(lambda: _bucket_keys(need))
         prices = ask(lambda: survey.prices(clients, types, now) if spot else {})
         published = ask(lambda: list_prices.ask(clients, types))
@@ -179,6 +183,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         has_key=has_key.result(),
         inputs=inputs.result(),
         outputs=outputs.result(),
+        secret=secret.result(),
         bucket_keys=bucket_keys.result(),
         prices=prices.result(),
         published=published.result(),

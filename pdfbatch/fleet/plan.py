@@ -158,6 +158,8 @@ def _manifest(
         image=account.image,
         ami=account.ami.id,
         options=request.options,
+        chosen=request.chosen,
+        password_secret=request.password_secret,
         retry_of=rest.retry_of,
         follows=followed(request.engine, request.model, request.options, rest.before, rest.retry_of),
         skipped=rest.skipped,

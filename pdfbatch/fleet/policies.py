@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from pdfbatch.errors import UsageError
 from pdfbatch.fleet.names import TAG_BOOTS, TAG_STACK, Names, partition
+from pdfbatch.records import Secret
 from pdfbatch.store import S3Store, open_store
 
 Policy = dict[str, Any]
@@ -82,11 +83,13 @@ def worker_policy(
     outputs: Sequence[str],
     models: Sequence[str] = (),
     keys: Sequence[str] = (),
+    secrets: Sequence[str] = (),
 ) -> Policy:
     """The instance role's: read `inputs` and `models`, work in `outputs` (all URLs), end the stack's own fleets.
 
-    `keys`: ARNs of the KMS keys that encrypt objects there.
+    `keys`: ARNs of the KMS keys that encrypt objects there; `secrets`: those of what holds passwords of documents.
     """
+    locked = [Secret.read(arn) for arn in secrets]
     sources, targets = _places([*inputs, *models]), _places(outputs)
     ec2, logs = (
         f"arn:{partition(region)}:ec2:{region}:{account}",
@@ -97,7 +100,8 @@ def worker_policy(
             *_objects(region, "ReadInput", ["s3:GetObject"], sources),
             *_objects(region, "WriteOutput", WRITE_OBJECTS, targets),
             *_listings(region, _places([*inputs, *models, *outputs]), {place(url).bucket for url in outputs}),
-            *_keys(keys),
+            *_keys(keys, locked),
+            *_secrets(locked),
             _allow("EndFleet", ["ec2:DeleteFleets", "ec2:ModifyFleet"], f"{ec2}:fleet/*", _of_stack(names)),
             _allow("EndMachine", ["ec2:TerminateInstances"], f"{ec2}:instance/*", _of_stack(names)),
             _allow("FindFleet", FIND_FLEET, "*"),
@@ -215,6 +219,8 @@ def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -
             "ec2:GetEbsEncryptionByDefault",
             "ec2:GetSpotPlacementScores",
             "logs:DescribeLogGroups",
+            "secretsmanager:DescribeSecret",
+            "ssm:DescribeParameters",
         ),
         *("servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"),
         *("pricing:GetProducts", "sts:DecodeAuthorizationMessage"),
@@ -288,8 +294,17 @@ def _listings(region: str, places: Sequence[Place], whole: set[str]) -> list[Sta
     return statements
 
 
-def _keys(arns: Iterable[str]) -> list[Statement]:
-    """One statement for each region, because a key is used by the S3 of its own region.
+def _secrets(secrets: Sequence[Secret]) -> list[Statement]:
+    """To read the values, of these alone; keys of AWS's own that encrypt them need no permission."""
+    actions = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}
+    return [
+        _allow(f"ReadPasswords{number}", [actions[secret.service]], secret.arn)
+        for number, secret in enumerate(sorted(secrets))
+    ]
+
+
+def _keys(arns: Iterable[str], secrets: Sequence[Secret] = ()) -> list[Statement]:
+    """One statement for each region, because a key is used by the S3 of its own region, and by what keeps secrets.
 
     The KMS guide names `s3.REGION.amazonaws.com`. Whether China's regions say `amazonaws.com.cn` is not documented, so
     both are allowed there.
@@ -300,7 +315,8 @@ def _keys(arns: Iterable[str]) -> list[Statement]:
     statements = []
     for number, (region, keys) in enumerate(sorted(regions.items())):
         endings = ("com", "com.cn") if partition(region) == "aws-cn" else ("com",)
-        services = [f"s3.{region}.amazonaws.{end}" for end in endings]
+        users = ["s3", *sorted({secret.service for secret in secrets if secret.region == region})]
+        services = [f"{user}.{region}.amazonaws.{end}" for user in users for end in endings]
         condition = {"StringEquals": {"kms:ViaService": services}}
         statements.append(_allow(f"UseKey{number}", ["kms:Decrypt", "kms:GenerateDataKey"], keys, condition))
     return statements

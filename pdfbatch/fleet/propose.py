@@ -18,6 +18,7 @@ from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Work
 from pdfbatch.records import RunKeys, SourceDocument
 from pdfbatch.runs import manifest
 from pdfbatch.runs.begin import Remaining, remaining, remaining_failures
+from pdfbatch.runs.named import places_of
 from pdfbatch.runs.progress import done_marks, heartbeats
 from pdfbatch.store import S3Store, Store, open_store
 
@@ -59,7 +60,7 @@ def propose(
     rest = _remaining(source, output, request, now)
     if not rest.documents:
         return Proposal(None, rest)
-    need = Need(request, (source.url,), (output.url,))
+    need = Need(request, places_of(source, request.chosen), (output.url,))
     account = account_of(gather(clients, need, now), need)
     warnings = [*account.warnings, *_spent_before(output, rest.latest)]
     request = _with_engine(request, account, warnings)
@@ -79,10 +80,28 @@ def propose(
 
 def _remaining(source: Store, output: Store, request: LaunchRequest, now: datetime) -> Remaining:
     """A reason that is named is asked for, whatever its prospects."""
+    has_passwords = bool(request.password_secret)
     if request.retry is None:
-        return remaining(source, output, now, redo_changed=request.redo_changed, all_failures=request.all_failures)
-    asked = request.all_failures or bool(request.retry)
-    return remaining_failures(source, output, request.retry, now, all_failures=asked, below=request.below)
+        return remaining(
+            source,
+            output,
+            now,
+            redo_changed=request.redo_changed,
+            all_failures=request.all_failures,
+            chosen=request.chosen,
+            pages=request.options.pages,
+            has_passwords=has_passwords,
+        )
+    return remaining_failures(
+        source,
+        output,
+        request.retry,
+        now,
+        all_failures=request.all_failures or bool(request.retry),
+        below=request.below,
+        chosen=request.chosen,
+        has_passwords=has_passwords,
+    )
 
 
 def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) -> LaunchRequest:

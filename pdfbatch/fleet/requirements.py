@@ -14,6 +14,7 @@ from pdfbatch.fleet.facts import AccountFacts, Fact, Missing, Need, PlaceFacts, 
 from pdfbatch.fleet.policies import SERVICE_ROLES
 from pdfbatch.fleet.template import SetupWish, out_of_reach
 from pdfbatch.fleet.values import Check, State, Subnet
+from pdfbatch.records import Secret
 
 
 class Finding(NamedTuple):
@@ -257,6 +258,24 @@ def _bucket_keys(facts: AccountFacts, need: Need) -> Finding:
     return Finding("missing", f"{found}, which the role may not use", cure)
 
 
+def _passwords(facts: AccountFacts, need: Need) -> Finding:
+    """Whether the secret is there and the role may read it; its value is nobody's business here."""
+    arn = need.request.password_secret
+    if not arn:
+        return Finding("ok", "no secret is named")
+    if untold := _untold(facts.secret, facts.made_for):
+        return untold
+    assert isinstance(facts.made_for, SetupWish)
+    if facts.made_for == SetupWish(need.request.names):
+        return Finding("unknown", f"whether the role may read {facts.secret}", need.setup())
+    if arn not in facts.made_for.secrets:
+        return Finding("missing", f"the role may not read {facts.secret}", need.setup())
+    region = Secret.read(arn).region
+    if region != facts.region:
+        return Finding("warning", f"{facts.secret} is in {region}, the fleet in {facts.region}", "Copy it there.")
+    return Finding("ok", f"{facts.secret}, which the role may read")
+
+
 def _inputs(facts: AccountFacts, _need: Need) -> Finding:
     return _places(facts.inputs, facts.region)
 
@@ -295,6 +314,7 @@ REQUIREMENTS = [
     Requirement("input", _inputs),
     Requirement("output", _outputs),
     Requirement("bucket keys", _bucket_keys),
+    Requirement("passwords", _passwords),
     Requirement("SNS topic", _topic, is_comfort=True),
     Requirement("budget", _budget, is_comfort=True),
 ]

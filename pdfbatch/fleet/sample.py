@@ -14,7 +14,7 @@ from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.documents.tasks import judge_file, sample_layers
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet.values import Work
-from pdfbatch.records import SourceDocument
+from pdfbatch.records import PageSet, SourceDocument
 from pdfbatch.store import Store
 
 DOCUMENTS = 24
@@ -27,12 +27,14 @@ _THREADS = 8
 _MEMORY_MIB = 1024
 
 
-def look(source: Store, documents: Sequence[SourceDocument], in_input: int, processes: int) -> Work:
-    """Counts the pages of a random few; the same few each time, so that a plan does not change by itself."""
+def look(source: Store, documents: Sequence[SourceDocument], in_input: int, processes: int, pages: str = "") -> Work:
+    """Counts the pages of a random few, those that are asked for; the same few each time, so that a plan does not
+    change by itself."""
     few = [document for document in documents if document.size <= MOST_BYTES]
     few = random.Random(len(few)).sample(few, min(DOCUMENTS, len(few)))
     looked = _look_at(source, few, processes)
-    counted = [pages for pages, _ in looked]
+    asked = PageSet.read(pages)
+    counted = [len(asked.of(count)) for count, _ in looked]
     spread = statistics.stdev(counted) / len(counted) ** 0.5 if len(counted) > 1 else 0.0
     return Work(
         documents=in_input,

@@ -14,6 +14,7 @@ from pdfbatch.fleet import routes
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.values import Ami, Market, Quota, Subnet, TypeFacts
+from pdfbatch.records import Secret
 
 GPU_AMI = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
 """SSM parameter of AWS's base image with driver, Docker, its NVIDIA runtime and the aws command; it boots on types
@@ -333,6 +334,45 @@ def has_key_pair(clients: Clients, name: str) -> bool:
         absent={"InvalidKeyPair.NotFound"},
     )
     return found is not None
+
+
+def secret_name(clients: Clients, arn: str) -> str:
+    """The name of the secret with the passwords, without a look at its value; "" for none.
+
+    Raises:
+        NotReady: there is none, or it is about to be deleted.
+    """
+    if not arn:
+        return ""
+    secret = Secret.read(arn)
+    if secret.service == "ssm":
+        return _parameter_with_passwords(clients, secret)
+    found = aws.call(
+        f"look up the secret {arn}",
+        lambda: clients.secrets(secret.region).describe_secret(SecretId=arn),
+        absent={"ResourceNotFoundException"},
+    )
+    if found is None or "DeletedDate" in found:
+        raise NotReady(f"there is no secret {arn}", _MAKE_SECRET)
+    return str(found["Name"])
+
+
+_MAKE_SECRET = "aws secretsmanager create-secret --name pdf-passwords --secret-string file://FILE"
+
+
+def _parameter_with_passwords(clients: Clients, secret: Secret) -> str:
+    names = [secret.name, secret.name[1:]]
+    found = aws.call(
+        f"look up the parameter {secret.arn}",
+        lambda: clients.parameters(secret.region).describe_parameters(
+            ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": names}]
+        ),
+    )["Parameters"]
+    if not found:
+        raise NotReady(f"there is no parameter {secret.arn}", _MAKE_SECRET)
+    if found[0]["Type"] != "SecureString":
+        raise NotReady(f"the parameter {secret.arn} is not a SecureString", "Make it one: it is kept unencrypted now.")
+    return str(found[0]["Name"])
 
 
 def log_groups(clients: Clients, prefix: str) -> dict[str, int | None]:

@@ -37,6 +37,8 @@ class SetupWish(NamedTuple):
     """ARNs of the KMS keys that encrypt objects at these places."""
     session_manager: bool = False
     """Whether people may open a shell on instances, by Systems Manager's Session Manager."""
+    secrets: tuple[str, ...] = ()
+    """ARNs of what holds passwords of documents."""
 
 
 def merged(old: SetupWish, new: SetupWish) -> SetupWish:
@@ -51,6 +53,7 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         vpc=new.vpc or old.vpc,
         keys=tuple(dict.fromkeys([*old.keys, *new.keys])),
         session_manager=new.session_manager or old.session_manager,
+        secrets=tuple(dict.fromkeys([*old.secrets, *new.secrets])),
     )
 
 
@@ -78,6 +81,7 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         vpc=kept.get("vpc", ""),
         keys=tuple(kept.get("keys", ())),
         session_manager=bool(kept.get("session_manager", False)),
+        secrets=tuple(kept.get("secrets", ())),
     )
 
 
@@ -133,7 +137,7 @@ def _tags(names: Names) -> list[dict[str, str]]:
 
 def _role(wish: SetupWish, region: str, account: str) -> Template:
     managed = {"ManagedPolicyArns": [_session_manager(region)]} if wish.session_manager else {}
-    reach = (wish.inputs, wish.outputs, wish.models, wish.keys)
+    reach = (wish.inputs, wish.outputs, wish.models, wish.keys, wish.secrets)
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.fleet.names import Names
-from pdfbatch.records import ReadOptions, Reason
+from pdfbatch.records import Chosen, ReadOptions, Reason
 
 DEFAULT_TYPE = "g4dn.xlarge"
 DEFAULT_WORKERS = 5
@@ -33,6 +33,10 @@ class LaunchRequest:
     """"" for the model where there is a GPU, else the CPU."""
     model: str = ""
     options: ReadOptions = field(default_factory=ReadOptions)
+    chosen: Chosen = field(default_factory=Chosen)
+    """What of `source` is asked for."""
+    password_secret: str = ""
+    """ARN of the secret with the passwords of encrypted documents."""
     redo_changed: bool = False
     limit: int | None = None
     """At most this many documents; None: all."""

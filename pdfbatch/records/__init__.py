@@ -5,6 +5,7 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 """
 
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
+from pdfbatch.records.chosen import WILD, Chosen, matcher
 from pdfbatch.records.keys import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
@@ -12,8 +13,11 @@ from pdfbatch.records.keys import (
     elements_key,
     figures_link,
     figures_prefix,
+    is_nameless,
     is_pdf_key,
+    is_picture_key,
     output_key,
+    stem_of,
 )
 from pdfbatch.records.page import (
     Box,
@@ -31,6 +35,7 @@ from pdfbatch.records.page import (
     Text,
     plain_text,
 )
+from pdfbatch.records.page_set import PageSet
 from pdfbatch.records.run import (
     FINAL_ENDINGS,
     Boot,
@@ -54,6 +59,7 @@ from pdfbatch.records.run import (
     WorkerState,
     boot_of,
 )
+from pdfbatch.records.secret import Secret
 
 __all__ = [
     "CURRENT_RUN_KEY",
@@ -62,10 +68,12 @@ __all__ = [
     "HOPELESS",
     "RETRYABLE",
     "STATE_PREFIX",
+    "WILD",
     "Boot",
     "Box",
     "Cell",
     "Checkpoint",
+    "Chosen",
     "Counts",
     "CurrentRun",
     "DocumentElements",
@@ -86,11 +94,13 @@ __all__ = [
     "OutcomeKind",
     "Page",
     "PageResult",
+    "PageSet",
     "Picture",
     "ReadOptions",
     "Reason",
     "Record",
     "RunKeys",
+    "Secret",
     "Source",
     "SourceDocument",
     "Span",
@@ -101,8 +111,12 @@ __all__ = [
     "elements_key",
     "figures_link",
     "figures_prefix",
+    "is_nameless",
     "is_pdf_key",
+    "is_picture_key",
     "main_reason",
+    "matcher",
     "output_key",
     "plain_text",
+    "stem_of",
 ]

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     STORE_ERROR = "store_error"
     NAME_CLASH = "name_clash"
     XFA_FORM = "xfa_form"
+    NO_SUCH_PAGE = "no_such_page"
 
     @property
     def retryable(self) -> bool:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import PurePosixPath
+import re
 from urllib.parse import quote
 
 STATE_PREFIX = ".pdfbatch/"
 CURRENT_RUN_KEY = STATE_PREFIX + "current.json"
 
 
+_ENDING = re.compile(r"\.(?:(?P<pdf>pdf)|png|jpe?g|tiff?)$", re.IGNORECASE)
+"""Of the names of documents: PDFs, and pictures."""
+
+
+def stem_of(key: str) -> str:
+    """A document's key without its ending, in any case. A name with another ending, or none, stays whole."""
+    return _ENDING.sub("", key)
+
+
 def output_key(key: str) -> str:
-    """The Markdown's key for a PDF's key: the last four characters are `.pdf` in any case."""
-    return key[: -len(".pdf")] + ".md"
+    """The Markdown's key for a document's key: `a/b.pdf` and `a/b.PNG` become `a/b.md`."""
+    return stem_of(key) + ".md"
 
 
 def elements_key(key: str) -> str:
-    """Where the elements of a PDF's pages lie, for engines that tell them."""
-    return key[: -len(".pdf")] + ".json"
+    """Where the elements of a document's pages lie, for engines that tell them."""
+    return stem_of(key) + ".json"
 
 
 def figures_prefix(key: str) -> str:
-    """The folder of a PDF's figures."""
-    return key[: -len(".pdf")] + "/figures/"
+    """The folder of a document's figures."""
+    return stem_of(key) + "/figures/"
 
 
 def figures_link(key: str) -> str:
@@ -31,8 +40,22 @@ def figures_link(key: str) -> str:
 
 
 def is_pdf_key(key: str) -> bool:
-    path = PurePosixPath(key)
-    return path.suffix.lower() == ".pdf" and path.name.lower() != ".pdf" and not key.startswith(STATE_PREFIX)
+    found = _ENDING.search(key)
+    return bool(found and found["pdf"]) and _is_named(key)
+
+
+def is_picture_key(key: str) -> bool:
+    found = _ENDING.search(key)
+    return bool(found and not found["pdf"]) and _is_named(key)
+
+
+def is_nameless(key: str) -> bool:
+    """Whether a document is called `.pdf`, or `.png`, and nothing else: no Markdown could be named after it."""
+    return bool(_ENDING.search(key)) and stem_of(key)[-1:] in ("", "/") and not key.startswith(STATE_PREFIX)
+
+
+def _is_named(key: str) -> bool:
+    return stem_of(key)[-1:] not in ("", "/") and not key.startswith(STATE_PREFIX)
 
 
 class RunKeys:

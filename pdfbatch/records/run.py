@@ -9,10 +9,12 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field
 
 from pdfbatch.records.base import Reason, Record
+from pdfbatch.records.chosen import Chosen
+from pdfbatch.records.page_set import PageSet
 
 
 class SourceDocument(NamedTuple):
-    """One PDF of the manifest.
+    """One document of the manifest: a PDF or a picture.
 
     `key` is relative to INPUT. `output_etag` is the ETag its Markdown had when the manifest was frozen, None if
     there was none: the document is done in this run as soon as its Markdown is there and has another ETag.
@@ -26,6 +28,10 @@ class SourceDocument(NamedTuple):
     output_etag: str | None = None
     attempt: int = 1
     twin: str = ""
+
+
+Pages = Annotated[str, AfterValidator(lambda text: str(PageSet.read(text)))]
+"""A `PageSet` as text; "" is every page."""
 
 
 class ReadOptions(Record):
@@ -46,6 +52,8 @@ class ReadOptions(Record):
     """Text that no viewer shows (white on white, covered, outside the page) goes into the Markdown too."""
     join_tables: bool = True
     """A table that goes on over pages becomes one."""
+    pages: Pages = ""
+    """The pages that are read of every document."""
     failures_in_a_row: int = Field(default=20, ge=0)
     """A worker whose first so many documents all fail for one reason that is not theirs stops; 0: it never does."""
 
@@ -67,6 +75,10 @@ class Manifest(Record):
     ami: str = ""
     """What the fleet's machines boot from."""
     options: ReadOptions = ReadOptions()
+    chosen: Chosen = Chosen()
+    """What of `input` was asked for; `documents` is what is left of it."""
+    password_secret: str = ""
+    """ARN of the secret that holds the passwords of encrypted documents, for a fleet; never a password."""
     retry_of: str | None = None
     """The run whose failures this run retries."""
     follows: str | None = None
@@ -113,6 +125,11 @@ class Outcome(Record):
     outcome: OutcomeKind
     reason: Reason | None = None
     pages: int = 0
+    """Of those that were asked for, the ones that it has."""
+    asked_pages: str = ""
+    """As in `ReadOptions.pages`."""
+    absent_pages: str = ""
+    """What of these lies behind its end, as `7,12-14`."""
     failed_pages: list[tuple[int, Reason]] = []
     flagged_pages: list[tuple[int, str]] = []
     read_by: dict[str, int] = {}
@@ -168,6 +185,8 @@ class Counts(Record):
     doubtful: list[DoubtfulPage] = []
     """The worst of them."""
     reasons: dict[str, int] = {}
+    shorter: int = 0
+    """Documents that end before some of the pages that were asked for."""
 
     @property
     def done(self) -> int:

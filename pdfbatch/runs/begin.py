@@ -7,7 +7,18 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from pdfbatch.errors import NotFound, PdfbatchError, UsageError
-from pdfbatch.records import CURRENT_RUN_KEY, STATE_PREFIX, Manifest, ReadOptions, Reason, RunKeys, SourceDocument
+from pdfbatch.records import (
+    CURRENT_RUN_KEY,
+    STATE_PREFIX,
+    WILD,
+    Chosen,
+    Manifest,
+    ReadOptions,
+    Reason,
+    RunKeys,
+    SourceDocument,
+    is_picture_key,
+)
 from pdfbatch.runs import ledger, manifest, progress
 from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.partition import Slice
@@ -31,6 +42,7 @@ class Request(NamedTuple):
     model: str = ""
     """As a person names it; `pin` makes of it what is frozen."""
     pin: Callable[[], str] = str
+    chosen: Chosen = Chosen()
 
 
 class Begun(NamedTuple):
@@ -43,6 +55,8 @@ class Begun(NamedTuple):
     """Inputs whose Markdown no run has told of, and that are left alone."""
     nameless: Sequence[str] = ()
     """PDFs without a name, which are left out."""
+    other_pages: Sequence[str] = ()
+    """Inputs whose Markdown has other pages than are asked for now, and that are left alone."""
 
 
 class Remaining(NamedTuple):
@@ -59,6 +73,8 @@ class Remaining(NamedTuple):
     """Documents that are left out, because this very file must fail again, and why."""
     retry_of: str | None = None
     """As in `Manifest`."""
+    other_pages: Sequence[str] = ()
+    """As in `Begun`."""
 
     @property
     def latest(self) -> str | None:
@@ -71,9 +87,11 @@ class Remaining(NamedTuple):
         return self.skipped + len(self.documents) + len(self.hopeless)
 
 
-def check_places(source: Store, output: Store) -> None:
-    """Ends early, before anything is made, if the places make no sense."""
-    source.check_readable()
+def check_places(source: Store, output: Store, chosen: Chosen = Chosen()) -> None:  # noqa: B008  # frozen
+    """Ends early, before anything is made, if the places make no sense. What was named below the input may be all that
+    these credentials can list."""
+    if chosen.is_everything_below:
+        source.check_readable()
     if inside(source, output):
         raise UsageError(
             f"The input {source.url} lies inside the output {output.url}.",
@@ -90,12 +108,15 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
     if latest is not None and (found := _resumable(output, latest, wanted, source.url, clock())):
         output.check_writable()
         return found
-    selection = _what_is_left(source, output, redo_changed=wanted.redo_changed)
+    selection = _what_is_left(
+        source, output, wanted.chosen, redo_changed=wanted.redo_changed, pages=wanted.options.pages
+    )
     fresh = _freeze(source, output, wanted, selection.documents, selection.skipped, clock())
-    if not selection.documents:
-        return Begun(fresh, "nothing", selection.changed, selection.foreign, selection.nameless)
-    begun = _claim(output, fresh, latest, wanted, selection.changed, clock)
-    return begun._replace(foreign=selection.foreign, nameless=selection.nameless)
+    if selection.documents:
+        begun = _claim(output, fresh, latest, wanted, selection.changed, clock)
+    else:
+        begun = Begun(fresh, "nothing", selection.changed)
+    return begun._replace(foreign=selection.foreign, nameless=selection.nameless, other_pages=selection.other_pages)
 
 
 def begin_retry(
@@ -111,7 +132,7 @@ def begin_retry(
     Raises:
         PdfbatchError: a run on this output is alive.
     """
-    rest = remaining_failures(source, output, reasons, clock(), all_failures=True, below=below)
+    rest = remaining_failures(source, output, reasons, clock(), all_failures=True, below=below, chosen=wanted.chosen)
     fresh = _freeze(source, output, wanted, rest.documents, rest.skipped, clock()).model_copy(
         update={"retry_of": rest.retry_of}
     )
@@ -120,7 +141,17 @@ def begin_retry(
     return _claim(output, fresh, rest.latest, wanted, [], clock)
 
 
-def remaining(source: Store, output: Store, now: datetime, *, redo_changed: bool, all_failures: bool) -> Remaining:
+def remaining(
+    source: Store,
+    output: Store,
+    now: datetime,
+    *,
+    redo_changed: bool,
+    all_failures: bool,
+    chosen: Chosen = Chosen(),  # noqa: B008  # frozen
+    pages: str = "",
+    has_passwords: bool = False,
+) -> Remaining:
     """What is left, whatever became of the run before. Writes nothing.
 
     Raises:
@@ -129,12 +160,20 @@ def remaining(source: Store, output: Store, now: datetime, *, redo_changed: bool
     before = _ended_run(output, now)
     if before is not None:
         _refuse_other_input(before, source.url, output)
-    selection = _what_is_left(source, output, redo_changed=redo_changed)
-    return _worth_a_try(selection, before, all_failures)
+    selection = _what_is_left(source, output, chosen, redo_changed=redo_changed, pages=pages)
+    return _worth_a_try(selection, before, all_failures, has_passwords)
 
 
 def remaining_failures(
-    source: Store, output: Store, reasons: Iterable[Reason], now: datetime, *, all_failures: bool, below: float = 0.0
+    source: Store,
+    output: Store,
+    reasons: Iterable[Reason],
+    now: datetime,
+    *,
+    all_failures: bool,
+    below: float = 0.0,
+    chosen: Chosen = Chosen(),  # noqa: B008  # frozen
+    has_passwords: bool = False,
 ) -> Remaining:
     """What failed in all runs so far, for these reasons (none given: for any), and what has a page whose score is lower
     than `below`. Writes nothing.
@@ -143,14 +182,21 @@ def remaining_failures(
         PdfbatchError: a run on this output is alive.
     """
     before = _ended_run(output, now)
-    selection = what_failed(listed(source).entries, _outputs(output), ledger.history(output), frozenset(reasons), below)
-    return _worth_a_try(selection, before, all_failures)._replace(retry_of=before.run if before else None)
+    history = ledger.history(output)
+    entries = listed(source, chosen, history).entries
+    selection = what_failed(entries, _outputs(output), history, frozenset(reasons), below, chosen)
+    rest = _worth_a_try(selection, before, all_failures, has_passwords)
+    return rest._replace(retry_of=before.run if before else None)
 
 
-def _worth_a_try(selection: Selection, before: Manifest | None, all_failures: bool) -> Remaining:
-    hopeless = {} if all_failures else selection.hopeless
+def _worth_a_try(selection: Selection, before: Manifest | None, all_failures: bool, has_passwords: bool) -> Remaining:
+    """With passwords at hand what needs one is."""
+    mended = {Reason.ENCRYPTED} if has_passwords else set()
+    hopeless = {} if all_failures else {key: why for key, why in selection.hopeless.items() if why not in mended}
     documents = [each for each in selection.documents if each.key not in hopeless]
-    return Remaining(documents, selection.skipped, before, selection.changed, hopeless)
+    return Remaining(
+        documents, selection.skipped, before, selection.changed, hopeless, other_pages=selection.other_pages
+    )
 
 
 def followed(
@@ -208,8 +254,8 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
     """The run, if it is what was asked for and this worker has not ended it; None if a new one may begin."""
     found = manifest.load(output, run)
     _refuse_other_input(found, source_url, output)
-    asked_for = (wanted.engine, wanted.options, wanted.part.total, None)
-    same = (found.engine, found.options, found.total_workers, found.retry_of) == asked_for
+    asked_for = (wanted.engine, wanted.options, wanted.part.total, None, wanted.chosen)
+    same = (found.engine, found.options, found.total_workers, found.retry_of, found.chosen) == asked_for
     same = same and is_model(wanted.model, found.model)
     if manifest.load_fleet(output, run) is not None:
         if somebody_lives(output, found, now):
@@ -257,15 +303,38 @@ def _outputs(output: Store) -> dict[str, str]:
     }
 
 
-def _what_is_left(source: Store, output: Store, *, redo_changed: bool) -> Selection:
-    inputs = listed(source).entries
-    selection = what_is_left(inputs, _outputs(output), ledger.history(output), redo_changed=redo_changed)
+def _what_is_left(source: Store, output: Store, chosen: Chosen, *, redo_changed: bool, pages: str) -> Selection:
+    found = listed(source, chosen)
+    if found.absent:
+        more = f" and {len(found.absent) - 1} more" if len(found.absent) > 1 else ""
+        raise NotFound(f"{_nothing_at(source.url + found.absent[0])}{more}.", "Correct or leave out what is not there.")
+    selection = what_is_left(
+        found.entries, _outputs(output), ledger.history(output), redo_changed=redo_changed, chosen=chosen, pages=pages
+    )
     if not selection.documents and not selection.skipped:
-        raise NotFound(
-            f"No PDFs found under {source.url}.",
-            "Check the path; files must end in .pdf (in any case), in any subfolder.",
-        )
+        raise _no_documents(source, chosen, [entry.key for entry in found.entries])
     return selection
+
+
+def _nothing_at(place: str) -> str:
+    return f"Nothing matches {place}" if WILD & set(place) else f"There is no {place}"
+
+
+def _no_documents(source: Store, chosen: Chosen, keys: Sequence[str]) -> NotFound:
+    """Says what kept the files out that are there."""
+    if chosen.include or chosen.exclude:
+        return NotFound(
+            f"No document under {source.url} is left by --include and --exclude.",
+            f"Their patterns are matched against keys as {min(keys)!r}." if keys else "There is no file at all.",
+        )
+    if pictures := sum(map(is_picture_key, keys)):
+        return NotFound(
+            f"No PDFs found under {source.url}, but {pictures:,} pictures.",
+            "Pictures are read where they are asked for: --include '*.png', or name them.",
+        )
+    return NotFound(
+        f"No PDFs found under {source.url}.", "Check the path; files must end in .pdf (in any case), in any subfolder."
+    )
 
 
 def _freeze(
@@ -280,6 +349,7 @@ def _freeze(
         engine=wanted.engine,
         model=wanted.pin(),
         options=wanted.options,
+        chosen=wanted.chosen,
         skipped=skipped,
         documents=list(documents[: wanted.limit]),
     )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -92,6 +93,8 @@ class Final(NamedTuple):
     run: str
     lowest: float = 1.0
     """The lowest score of a page that was read."""
+    asked_pages: str = ""
+    """As in `ReadOptions.pages`."""
 
 
 def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
@@ -101,7 +104,8 @@ def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
     """
     finals: dict[str, Final] = {}
     for run, line in lines:
-        final = Final(line.outcome, line.reason, line.etag, line.attempt, line.pages, run, _lowest(line))
+        lowest, asked = _lowest(line), sys.intern(line.asked_pages)
+        final = Final(line.outcome, line.reason, line.etag, line.attempt, line.pages, run, lowest, asked)
         known = finals.get(line.key)
         if known is None or _rank(final) > _rank(known):
             finals[line.key] = final

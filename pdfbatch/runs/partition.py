@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pdfbatch.errors import UsageError
-from pdfbatch.records import SourceDocument, is_pdf_key, output_key
+from pdfbatch.records import Chosen, SourceDocument, output_key
 
 
 class Slice(NamedTuple):
@@ -29,9 +29,9 @@ def slice_of(documents: Sequence[SourceDocument], part: Slice) -> Sequence[Sourc
     return documents[part.worker :: part.total]
 
 
-def pdf_keys(keys: Iterable[str]) -> list[str]:
-    """The keys that are PDFs, sorted as S3 sorts them (by UTF-8 bytes)."""
-    return sorted(filter(is_pdf_key, keys), key=lambda key: key.encode("utf-8", "surrogateescape"))
+def document_keys(keys: Iterable[str], chosen: Chosen = Chosen()) -> list[str]:  # noqa: B008  # frozen
+    """The keys of documents, sorted as S3 sorts them (by UTF-8 bytes)."""
+    return sorted(filter(chosen.taker(), keys), key=lambda key: key.encode("utf-8", "surrogateescape"))
 
 
 def is_left(document: SourceDocument, outputs: Mapping[str, str]) -> bool:

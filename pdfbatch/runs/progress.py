@@ -1,6 +1,5 @@
 """How far a run is, told from its manifest, heartbeats, done marks and, on a fleet, boots. The arithmetic is pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -26,7 +25,7 @@ from pdfbatch.records import (
 from pdfbatch.runs import stays
 from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.savings import total
-from pdfbatch.runs.scores import worst
+from pdfbatch.runs.scores import added, worst
 from pdfbatch.runs.signs import age_seconds, has_ended, is_alive, moment
 from pdfbatch.runs.stays import History
 from pdfbatch.store import Store
@@ -62,6 +61,9 @@ class PageCounts(BaseModel):
     """Of pages of whole documents, by score cut to a tenth."""
     doubtful: list[DoubtfulPage] = []
     """The worst of them."""
+    asked: str = ""
+    shorter: int = 0
+    """Documents that end before some of the pages `asked` for."""
 
 
 class WorkerStatus(BaseModel):
@@ -173,13 +175,9 @@ def summarise(
         for worker, history in enumerate(past)
     ]
     counts = [_counts(history) for history in past]
-    reasons: Counter[str] = Counter()
-    read_by: Counter[str] = Counter()
-    scores: Counter[str] = Counter()
-    for count in counts:
-        reasons.update(count.reasons)
-        read_by.update(count.read_by)
-        scores.update(count.scores)
+    reasons = added(count.reasons for count in counts)
+    read_by = added(count.read_by for count in counts)
+    scores = added(count.scores for count in counts)
     state = _run_state(workers) if fleet is None else _fleet_state(workers)
     return RunStatus(
         run=manifest.run,
@@ -205,6 +203,8 @@ def summarise(
             model_use=total(count.model_use for count in counts),
             scores=dict(sorted(scores.items())),
             doubtful=worst(page for count in counts for page in count.doubtful),
+            asked=manifest.options.pages,
+            shorter=sum(count.shorter for count in counts),
         ),
         reasons=dict(reasons.most_common()),
         workers=workers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pdfbatch.records import DoubtfulPage, Page
 
@@ -29,3 +29,11 @@ def doubtful(key: str, pages: Iterable[Page]) -> list[DoubtfulPage]:
 def worst(pages: Iterable[DoubtfulPage]) -> list[DoubtfulPage]:
     """The `WORST` ones, the worst first."""
     return heapq.nsmallest(WORST, pages, key=lambda page: (page.score, page.key, page.page))
+
+
+def added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    """Several counts as one."""
+    all_of_them: Counter[str] = Counter()
+    for each in counts:
+        all_of_them.update(each)
+    return all_of_them

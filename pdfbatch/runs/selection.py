@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pdfbatch.records import Reason, SourceDocument, is_pdf_key, output_key
+from pdfbatch.records import Chosen, Reason, SourceDocument, output_key
 from pdfbatch.runs.inputs import nameless, twins_of
 from pdfbatch.runs.ledger import Final
-from pdfbatch.runs.partition import pdf_keys
+from pdfbatch.runs.partition import document_keys
 from pdfbatch.store import Entry
 
 
@@ -23,18 +23,28 @@ class Selection(NamedTuple):
     """Of those that need nothing, keys whose Markdown no run has told of."""
     nameless: Sequence[str] = ()
     """PDFs that are left out, because they have no name."""
+    other_pages: Sequence[str] = ()
+    """Of those that need nothing, keys whose Markdown has other pages than are asked for now."""
 
 
 def what_is_left(
-    inputs: Iterable[Entry], outputs: Mapping[str, str], history: Mapping[str, Final], *, redo_changed: bool
+    inputs: Iterable[Entry],
+    outputs: Mapping[str, str],
+    history: Mapping[str, Final],
+    *,
+    redo_changed: bool,
+    chosen: Chosen = Chosen(),  # noqa: B008  # frozen
+    pages: str = "",
 ) -> Selection:
-    """Every PDF without Markdown, every one whose last try failed and, if asked for, every one that changed since.
+    """Every document without Markdown, every one whose last try failed and, if asked for, every one that changed since,
+    or of which other `pages` were read.
 
     A failed document may have Markdown: of an earlier version, when the changed one could not be read.
     """
     entries = {entry.key: entry for entry in inputs}
     documents, changed, skipped, hopeless, foreign = [], [], 0, dict[str, Reason](), []
-    keys = pdf_keys(entries)
+    other_pages = []
+    keys = document_keys(entries, chosen)
     twins = twins_of(keys, _owners(history))
     for key in keys:
         entry, past = entries[key], history.get(key)
@@ -42,7 +52,8 @@ def what_is_left(
         etag_now = None if twin else outputs.get(output_key(key))
         has_failed = past is not None and past.outcome == "failed"
         is_changed = etag_now is not None and past is not None and past.etag != entry.etag
-        if etag_now is None or has_failed or (is_changed and redo_changed):
+        has_others = etag_now is not None and past is not None and past.asked_pages != pages
+        if etag_now is None or has_failed or ((is_changed or has_others) and redo_changed):
             documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, _next_attempt(past), twin))
             if past is not None and (reason := _hopeless(past, entry, twin)):
                 hopeless[key] = reason
@@ -52,7 +63,9 @@ def what_is_left(
             changed.append(key)
         elif past is None:
             foreign.append(key)
-    return Selection(documents, skipped, changed, hopeless, foreign, nameless(entries))
+        elif has_others:
+            other_pages.append(key)
+    return Selection(documents, skipped, changed, hopeless, foreign, nameless(entries), other_pages)
 
 
 def what_failed(
@@ -61,12 +74,14 @@ def what_failed(
     history: Mapping[str, Final],
     reasons: frozenset[Reason],
     below: float = 0.0,
+    chosen: Chosen = Chosen(),  # noqa: B008  # frozen
 ) -> Selection:
     """Every document whose final outcome is failed or partial, for one of the reasons (none given: for any), and every
     one with a page whose score is lower than `below`."""
     entries = {entry.key: entry for entry in inputs}
     documents, hopeless = [], dict[str, Reason]()
-    twins = twins_of(filter(is_pdf_key, entries), _owners(history))
+    takes = chosen.taker()
+    twins = twins_of((key for key in entries if key in history or takes(key)), _owners(history))
     for key, past in sorted(history.items(), key=lambda item: item[0].encode()):
         has_failed = past.outcome != "ok" and (not reasons or past.reason in reasons)
         if not has_failed and past.lowest >= below:

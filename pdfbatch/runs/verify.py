@@ -10,21 +10,22 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from pdfbatch.errors import NotFound
 from pdfbatch.markdown.document import anchors
-from pdfbatch.records import STATE_PREFIX, figures_link, figures_prefix, output_key
+from pdfbatch.records import STATE_PREFIX, PageSet, figures_link, figures_prefix, output_key
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.ledger import Final
-from pdfbatch.runs.partition import pdf_keys
 from pdfbatch.store import Store, open_store
 
 _READERS = 16
 
 
 class Contents(NamedTuple):
-    """`pages` is None where the anchors are out of order; `figures` are the names of those it links to."""
+    """`pages` is None where the anchors are not 1, 2, 3, …: then `numbers` are theirs. `figures` are the names of those
+    it links to."""
 
     pages: int | None
     figures: frozenset[str]
+    numbers: tuple[int, ...] = ()
 
 
 class Verdict(BaseModel):
@@ -44,7 +45,7 @@ class Verdict(BaseModel):
     lost: list[str]
     """Told to be published, but the Markdown is not there."""
     wrong_pages: list[str]
-    """The Markdown's page anchors are not 1 to the number of pages."""
+    """The Markdown's page anchors are not those of the pages that were asked for."""
     lost_figures: list[str]
     """The Markdown links to a figure that is not there."""
     changed: list[str]
@@ -70,11 +71,13 @@ def verify(output: Store, run: str | None = None) -> Verdict:
     run = run or manifest.current(output)
     if run is None:
         raise no_run(output)
-    source = open_store(manifest.load(output, run).input)
-    etags = {entry.key: entry.etag for entry in listed(source).entries}
-    keys = pdf_keys(etags)
+    frozen, history = manifest.load(output, run), ledger.history(output)
+    source = open_store(frozen.input)
+    etags = {entry.key: entry.etag for entry in listed(source, frozen.chosen, history).entries}
+    takes = frozen.chosen.taker()
+    keys = sorted((key for key in etags if key in history or takes(key)), key=lambda key: key.encode())
     published, figures = _outputs(output)
-    return judge(source.url, output.url, keys, etags, published, figures, ledger.history(output), _contents(output))
+    return judge(source.url, output.url, keys, etags, published, figures, history, _contents(output))
 
 
 def no_run(output: Store) -> NotFound:
@@ -117,7 +120,7 @@ def judge(
         wrong_pages=sorted(
             key
             for key, final in told.items()
-            if (found := contents.get(output_key(key))) is not None and found.pages != final.pages
+            if (found := contents.get(output_key(key))) is not None and not _has_pages(found, final)
         ),
         lost_figures=sorted(
             key
@@ -134,6 +137,11 @@ def judge(
         missing=sorted(key for key in history if key not in etags),
         orphans=sorted(orphans),
     )
+
+
+def _has_pages(found: Contents, final: Final) -> bool:
+    asked = PageSet.read(final.asked_pages).first(final.pages)
+    return asked == (found.numbers if found.pages is None else tuple(range(1, found.pages + 1)))
 
 
 def _outputs(output: Store) -> tuple[list[str], dict[str, set[str]]]:
@@ -167,5 +175,7 @@ def contents_of(markdown: str, key: str) -> Contents:
     numbers = [anchor.number for anchor in anchors(markdown)]
     links = re.escape(figures_link(f"{key[: -len('.md')]}.pdf"))
     names = re.findall(rf"\]\({links}([^()/\s]+)\)", markdown)
-    in_order = numbers == list(range(1, len(numbers) + 1))
-    return Contents(len(numbers) if in_order else None, frozenset(map(sys.intern, names)))
+    figures = frozenset(map(sys.intern, names))
+    if numbers == list(range(1, len(numbers) + 1)):
+        return Contents(len(numbers), figures)
+    return Contents(None, figures, tuple(numbers))

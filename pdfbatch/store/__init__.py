@@ -2,7 +2,7 @@
 
 from pdfbatch.store.contract import Entry, Store
 from pdfbatch.store.local import LocalStore
-from pdfbatch.store.location import inside, open_store
+from pdfbatch.store.location import inside, is_s3, local_path, open_store, s3_parts
 from pdfbatch.store.s3 import S3Store
 
-__all__ = ["Entry", "LocalStore", "S3Store", "Store", "inside", "open_store"]
+__all__ = ["Entry", "LocalStore", "S3Store", "Store", "inside", "is_s3", "local_path", "open_store", "s3_parts"]

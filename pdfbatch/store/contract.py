@@ -32,8 +32,11 @@ class Store(Protocol):
     url: str
     """As shown to people and as `open_store` takes it: "s3://bucket/prefix/" or "/abs/folder/"."""
 
-    def list(self, prefix: str = "", locked: Callable[[str], object] | None = None) -> Iterator[Entry]:
-        """Everything whose key starts with `prefix`, at any depth, by the keys' code points (S3's order).
+    def list(
+        self, prefix: str = "", locked: Callable[[str], object] | None = None, *, deep: bool = True
+    ) -> Iterator[Entry]:
+        """Everything whose key starts with `prefix`, at any depth or (`deep` False) in that one folder, by the keys'
+        code points (S3's order).
 
         `locked` is called with each folder, as in "a/b/", that may not be read, and files of which nothing may be known
         are listed with size 0; without it both are AccessDenied. S3 has neither."""

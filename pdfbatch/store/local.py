@@ -79,7 +79,9 @@ class LocalStore:
         with self._errors("make", ""):
             self.root.mkdir(parents=True, exist_ok=True)
 
-    def list(self, prefix: str = "", locked: Callable[[str], object] | None = None) -> Iterator[Entry]:
+    def list(
+        self, prefix: str = "", locked: Callable[[str], object] | None = None, *, deep: bool = True
+    ) -> Iterator[Entry]:
         """As the contract says; a missing folder is an empty one. Links are followed, but never in a ring.
 
         A dangling link is listed with size 0, so that it is reported as missing rather than passed over. Pipes,
@@ -92,7 +94,8 @@ class LocalStore:
         while stack:
             found = stack.pop()
             if found.is_folder:
-                stack.extend(reversed(self._children_or_locked(found, prefix, locked)))
+                if deep or found.key == top:
+                    stack.extend(reversed(self._children_or_locked(found, prefix, locked)))
             elif entry := self._entry_or_locked(found, locked is not None):
                 yield entry
 

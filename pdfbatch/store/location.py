@@ -28,20 +28,48 @@ def open_store(location: str, *, create: bool = False) -> Store:
     if match := _S3.fullmatch(location):
         prefix = (match["prefix"] or "").rstrip("/")
         return S3Store(match["bucket"], prefix + "/" if prefix else "")
-    if match := _LIKE_S3.match(location):
-        raise UsageError(f"{location!r} is not a valid S3 location.", _s3_hint(match["rest"]))
-    try:
-        folder = Path(os.path.abspath(Path(key_to_name(_local_path(location))).expanduser()))  # noqa: PTH100  # keeps links
-        folder.resolve()
-        is_file = folder.exists() and not folder.is_dir()
-    except (OSError, RuntimeError) as error:  # too long, links in a ring, no such user, a deleted working folder
-        raise UsageError(f"{location!r} cannot be used: {error}.", _WHAT_IS_A_PLACE) from error
-    if is_file:
+    if is_s3(location):
+        s3_parts(location)
+    folder = local_path(location)
+    if folder.exists() and not folder.is_dir():
         raise UsageError(f"{location!r} is a file, not a folder.", f"Give the folder it lies in: {folder.parent}")
     store = LocalStore(folder)
     if create:
         store.create()
     return store
+
+
+def local_path(location: str) -> Path:
+    """The absolute path that a person names, links kept; `~` and file:///path too.
+
+    Raises:
+        UsageError: it is no path, or cannot be one.
+    """
+    try:
+        path = Path(os.path.abspath(Path(key_to_name(_local_path(location))).expanduser()))  # noqa: PTH100  # keeps links
+        path.resolve()
+        path.exists()
+    except (OSError, RuntimeError) as error:  # too long, links in a ring, no such user, a deleted working folder
+        raise UsageError(f"{location!r} cannot be used: {error}.", _WHAT_IS_A_PLACE) from error
+    return path
+
+
+def is_s3(location: str) -> bool:
+    """Whether it names a place in S3, or tries to."""
+    return _LIKE_S3.match(location) is not None
+
+
+def s3_parts(location: str) -> tuple[str, str]:
+    """Bucket and key of an S3 location.
+
+    Raises:
+        UsageError: it is not a valid one.
+    """
+    match = _S3.fullmatch(location)
+    if match is None:
+        found = _LIKE_S3.match(location)
+        raise UsageError(f"{location!r} is not a valid S3 location.", _s3_hint(found["rest"] if found else ""))
+    return match["bucket"], match["prefix"] or ""
 
 
 def inside(a: Store, b: Store) -> bool:

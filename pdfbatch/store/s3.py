@@ -64,9 +64,18 @@ class S3Store:
         """For the first look at a place, which a person waits for: tells a wrong address in a few seconds."""
         return aws.client("s3", attempts=FIRST_LOOK_ATTEMPTS)
 
-    def list(self, prefix: str = "", locked: Callable[[str], object] | None = None) -> Iterator[Entry]:  # noqa: ARG002
+    def list(
+        self,
+        prefix: str = "",
+        locked: Callable[[str], object] | None = None,  # noqa: ARG002
+        *,
+        deep: bool = True,
+    ) -> Iterator[Entry]:
         """As the contract says. Folder markers (empty objects whose key ends with "/") are left out."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
+        shallow: Any = {} if deep else {"Delimiter": "/"}
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=self.prefix + prefix, **shallow
+        )
         with aws.translating(f"list {self.url}{prefix}"):
             for page in pages:
                 for found in page.get("Contents", []):

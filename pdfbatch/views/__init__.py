@@ -1,7 +1,7 @@
 """Values → what a person or a program sees. Nothing else formats."""
 
 from pdfbatch.views.report import report_screen
-from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_screen
+from pdfbatch.views.run import Progress, closing, failure_line, live, plain_line, verdict_screen
 from pdfbatch.views.runs import runs_screen
 from pdfbatch.views.status import status_screen
 from pdfbatch.views.watch import watch
@@ -27,6 +27,7 @@ __all__ = [
     "duration",
     "error_json",
     "error_text",
+    "failure_line",
     "live",
     "money",
     "plain_line",

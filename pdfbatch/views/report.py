@@ -8,6 +8,7 @@ from rich.text import Text
 
 from pdfbatch.runs.report import Report, Retried, Spent, Waste
 from pdfbatch.views.words import (
+    asked_pages,
     at,
     duration,
     money,
@@ -41,6 +42,8 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         ),
         ("pages", f"{pages.read:,} read, {pages.failed:,} unread"),
     ]
+    if pages.asked:
+        facts.append(("asked", asked_pages(pages)))
     if pages.read_by:
         facts.append(("read by", readers(pages.read_by, report.engine, pages.model_use.elements)))
     if pages.read_by and report.engine == "auto":

@@ -19,6 +19,7 @@ from pdfbatch.runs.verify import Verdict
 from pdfbatch.views.bar import ProgressLine
 from pdfbatch.views.words import (
     SHOWN_FAILURES,
+    asked_pages,
     done_at,
     dotted,
     duration,
@@ -112,6 +113,8 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> R
     pages = status.pages
     if status.run:
         facts.add_row("pages", Text(_page_figures(status)))
+    if pages.asked:
+        facts.add_row("asked", Text(asked_pages(pages)))
     if pages.read_by:
         facts.add_row("read by", Text(readers(pages.read_by, status.engine, pages.model_use.elements)))
     if pages.read_by and status.engine == "auto":
@@ -122,7 +125,7 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> R
         facts.add_row("model", Text(status.model))
     if status.reasons:
         facts.add_row("failed", Text(reasons(status.reasons), style="yellow"))
-        facts.add_row("", Group(*map(_failure, failures[:SHOWN_FAILURES])))
+        facts.add_row("", Group(*map(failure_line, failures[:SHOWN_FAILURES])))
     parts: list[RenderableType] = [_head(status), facts]
     if (more := len(failures) - SHOWN_FAILURES) > 0:
         command = f"pdfbatch report {shlex.quote(status.output)} --failures"
@@ -176,7 +179,8 @@ def _in_time(status: RunStatus) -> str:
     return f"{pages.here:,} of them now, in {time}"
 
 
-def _failure(outcome: Outcome) -> Text:
+def failure_line(outcome: Outcome) -> Text:
+    """A document that is failed or partial, and why."""
     why = f"{outcome.reason}: {outcome.detail}" if outcome.detail else str(outcome.reason)
     pages = f", {len(outcome.failed_pages)} of {plural(outcome.pages, 'page')}" if outcome.outcome == "partial" else ""
     return Text.assemble((outcome.key, "yellow"), f"  {why}{pages}")

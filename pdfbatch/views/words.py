@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
+from pdfbatch.runs.progress import PageCounts
 from pdfbatch.runs.savings import Savings
 from pdfbatch.runs.signs import moment
 
@@ -160,3 +161,9 @@ def spared(saved: Savings | None) -> str:
         f"about {100 * saved.share:.0f} % of the model's work, {duration(saved.model_seconds)} of its time{price}, "
         "against reading all pages by it"
     )
+
+
+def asked_pages(pages: PageCounts) -> str:
+    """Which pages were asked for, and how many documents do not have them all."""
+    shorter = f"; {plural(pages.shorter, 'document')} without some of them" if pages.shorter else ""
+    return f"pages {pages.asked} of each document{shorter}"

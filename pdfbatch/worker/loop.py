@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.engines import Engine
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import (
@@ -61,6 +62,8 @@ class Job(NamedTuple):
     """The fleet's machine that this is; None on one's own."""
     meter: Meter | None = None
     """Counts the slice's dollars, where the run has a cap."""
+    passwords: Passwords = Passwords()
+    """Of encrypted documents."""
 
 
 class SliceRun:
@@ -151,7 +154,9 @@ class SliceRun:
         book = Book(job.output, self._keys, job.worker, found.next_segment, found.recalled)
         self._tally.recall(found.recalled, found.skipped)
         for document in found.unrecorded:
-            outcome = outcome_from_output(document, job.output, job.engine.name, job.worker, self._stamp())
+            outcome = outcome_from_output(
+                document, job.output, job.engine.name, job.worker, self._stamp(), job.manifest.options.pages
+            )
             book.enter(outcome)
             self._tally.recall([outcome], found.skipped)
         return book, found.left
@@ -187,7 +192,7 @@ class SliceRun:
         options = job.manifest.options
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
         with (
-            Children(job.processes, options.memory_mib) as self._children,
+            Children(job.processes, options.memory_mib, job.passwords) as self._children,
             job.engine.reader(self._children, options, scratch) as reader,
         ):
             self._pipeline = Pipeline(

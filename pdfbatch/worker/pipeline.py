@@ -25,6 +25,7 @@ from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, Sto
 from pdfbatch.records import (
     Outcome,
     PageResult,
+    PageSet,
     ReadOptions,
     Reason,
     SourceDocument,
@@ -87,6 +88,7 @@ class Pipeline:
         self._reader = reader
         self._made_by = made_by
         self._options = options
+        self._asked = PageSet.read(options.pages)
         self._publisher = Publisher(places.output, places.checkpoints, made_by.model, options)
         self._stop = stop
         self._stamp = stamp
@@ -171,7 +173,7 @@ class Pipeline:
             document = next(todo, None)
             if document is None:
                 return False
-            work = Work(document, started=time.monotonic())
+            work = Work(document, started=time.monotonic(), asked=self._asked)
             self._open[work.key] = work
             if document.twin:
                 self._fail(work, work.name_clash())
@@ -224,6 +226,9 @@ class Pipeline:
             return
         work.outline = verdict.outline
         work.take_up(verdict.pages, resumed)
+        if not work.numbers:
+            self._fail(work, work.no_such_page(verdict.pages))
+            return
         for number in work.results:
             self._page_done(work.results.bare(number), work.share_of_a_page, True)
         if work.waiting:

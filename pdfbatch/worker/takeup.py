@@ -55,7 +55,9 @@ def sort_out(
     return found._replace(skipped=skipped)
 
 
-def outcome_from_output(document: SourceDocument, output: Store, engine: str, worker: int, at: str) -> Outcome:
+def outcome_from_output(
+    document: SourceDocument, output: Store, engine: str, worker: int, at: str, asked_pages: str = ""
+) -> Outcome:
     """The ledger line that a dead process owed, told by the anchors of the Markdown it published."""
     key = output_key(document.key)
     found = anchors(output.get(key).decode("utf-8", "replace"))
@@ -65,6 +67,7 @@ def outcome_from_output(document: SourceDocument, output: Store, engine: str, wo
         outcome="partial" if bad else "ok",
         reason=main_reason([reason for _, reason in bad]) if bad else None,
         pages=len(found),
+        asked_pages=asked_pages,
         failed_pages=bad,
         engine=engine,
         output=key,

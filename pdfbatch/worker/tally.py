@@ -29,6 +29,7 @@ class Tally:
         self._started = time.monotonic()
         self._recent: deque[float] = deque()
         self._left = self._done = 0.0
+        self._shorter = 0
 
     def expect(self, work: float) -> None:
         """So much is to be done here, in the units of `weight`."""
@@ -76,6 +77,7 @@ class Tally:
 
     def _count(self, outcome: Outcome) -> None:
         self._outcomes[outcome.outcome] += 1
+        self._shorter += bool(outcome.absent_pages)
         self._scores.update(outcome.scores)
         self._doubtful = worst([*self._doubtful, *outcome.doubtful])
         if outcome.reason is not None:
@@ -98,6 +100,7 @@ class Tally:
                 scores=dict(sorted(self._scores.items())),
                 doubtful=self._doubtful,
                 reasons=dict(self._reasons.most_common()),
+                shorter=self._shorter,
             )
 
     def eta_seconds(self) -> float | None:

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdfbatch.documents.sandbox.children import Failure
-from pdfbatch.records import Heading, Outcome, PageResult, Reason, SourceDocument, main_reason, output_key
+from pdfbatch.records import (
+    Heading,
+    Outcome,
+    PageResult,
+    PageSet,
+    Reason,
+    SourceDocument,
+    main_reason,
+    output_key,
+)
 from pdfbatch.runs.progress import weight
 from pdfbatch.runs.savings import use_of
 from pdfbatch.runs.scores import by_tenth, doubtful
@@ -36,7 +45,11 @@ class Work:
     started: float
     """On the monotonic clock, seconds."""
     path: Path | None = None
-    pages: int = 0
+    asked: PageSet = field(default_factory=PageSet)
+    numbers: Sequence[int] = ()
+    """The pages that are asked for and there, in order."""
+    absent: str = ""
+    """What is asked for and lies behind the end, as `7,12-14`."""
     outline: Sequence[Heading] = ()
     waiting: deque[int] = field(default_factory=deque)
     running: set[int] = field(default_factory=set)
@@ -56,6 +69,10 @@ class Work:
         return self.document.key
 
     @property
+    def pages(self) -> int:
+        return len(self.numbers)
+
+    @property
     def share_of_a_page(self) -> float:
         """What one page adds to the progress, in the units of `weight`."""
         return weight(self.document.size) / self.pages
@@ -65,14 +82,19 @@ class Work:
         return self.pages > 0 and len(self.results) == self.pages
 
     def take_up(self, pages: int, resumed: Iterable[PageResult]) -> int:
-        """Sets the pages to read, less those taken from a checkpoint; how many were taken."""
-        self.pages = pages
+        """Sets the pages to read of a document that has so many, less those taken from a checkpoint; how many were
+        taken."""
+        self.numbers, self.absent = self.asked.of(pages), self.asked.beyond(pages)
+        wanted = set(self.numbers)
         for page in resumed:
-            if page.number <= pages:
+            if page.number in wanted:
                 self.results.add(page)
         self.saved = set(self.results)
-        self.waiting = deque(n for n in range(1, pages + 1) if n not in self.results)
+        self.waiting = deque(n for n in self.numbers if n not in self.results)
         return len(self.results)
+
+    def no_such_page(self, pages: int) -> Failure:
+        return Failure(Reason.NO_SUCH_PAGE, f"it has {pages}, and --pages asks for {self.absent}")
 
     @property
     def is_stuck(self) -> bool:
@@ -123,11 +145,11 @@ class Work:
         ]
 
     def in_order(self) -> list[PageResult]:
-        return [self.results.whole(n) for n in range(1, self.pages + 1)]
+        return [self.results.whole(n) for n in self.numbers]
 
     def outcome(self, made_by: MadeBy, seconds: float, at: str) -> Outcome:
         """What the pages add up to: nothing read is `failed`, something unread `partial`, for the commonest reason."""
-        pages = [self.results.bare(n) for n in range(1, self.pages + 1)]
+        pages = [self.results.bare(n) for n in self.numbers]
         bad = [(page.number, page.reason) for page in pages if page.reason is not None]
         kind = "ok" if not bad else "partial" if any(map(self._is_readable, pages)) else "failed"
         return Outcome(
@@ -135,6 +157,8 @@ class Work:
             outcome=kind,
             reason=main_reason([reason for _, reason in bad]) if bad else None,
             pages=self.pages,
+            asked_pages=str(self.asked),
+            absent_pages=self.absent,
             failed_pages=bad,
             flagged_pages=[(page.number, flag) for page in pages for flag in page.flags],
             read_by=dict(Counter(page.read_by for page in pages if page.read_by)),
@@ -149,8 +173,11 @@ class Work:
             attempt=self.document.attempt,
             worker=made_by.worker,
             at=at,
-            detail=next((page.detail for page in pages if page.detail), ""),
+            detail=next((page.detail for page in pages if page.detail), self._told_absent()),
         )
+
+    def _told_absent(self) -> str:
+        return f"asked for and behind its end: page {self.absent}" if self.absent else ""
 
     def _is_readable(self, page: PageResult) -> bool:
         """Whether there is something of a page to publish."""
@@ -163,6 +190,8 @@ class Work:
             outcome="failed",
             reason=failure.reason,
             pages=self.pages,
+            asked_pages=str(self.asked),
+            absent_pages=self.absent,
             engine=made_by.engine,
             seconds=round(seconds, 3),
             etag=self.document.etag,

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from pdfbatch.errors import UsageError
 from pdfbatch.records import SourceDocument, output_key
-from pdfbatch.runs.partition import Slice, is_left, pdf_keys, slice_of
+from pdfbatch.runs.partition import Slice, document_keys, is_left, slice_of
 
 documents = st.lists(st.integers(), unique=True, max_size=200).map(
     lambda numbers: [SourceDocument(f"{number}.pdf", 1, "e") for number in numbers]
@@ -32,11 +32,11 @@ def test_a_worker_out_of_range_is_refused_with_the_range(worker: int, total: int
 
 def test_only_pdfs_are_taken_whatever_the_case_of_their_ending() -> None:
     keys = ["b.PDF", "a.pdf", "notes.txt", "c.pdf.bak", "d/e.Pdf", ".pdf", "x/.pdf", "pdf", ".pdfbatch/r/x.pdf"]
-    assert pdf_keys(keys) == ["a.pdf", "b.PDF", "d/e.Pdf"]
+    assert document_keys(keys) == ["a.pdf", "b.PDF", "d/e.Pdf"]
 
 
 def test_keys_are_sorted_as_s3_sorts_them() -> None:
-    assert pdf_keys(["é.pdf", "z.pdf", "Z.pdf", "\U0001f600.pdf", "豈.pdf"]) == [
+    assert document_keys(["é.pdf", "z.pdf", "Z.pdf", "\U0001f600.pdf", "豈.pdf"]) == [
         "Z.pdf",
         "z.pdf",
         "é.pdf",

@@ -7,17 +7,20 @@ import ctypes
 import itertools
 from collections import OrderedDict
 from pathlib import Path
+from typing import NamedTuple
 
 from pdfbatch.documents.pdf.attachments import without_their_password
 from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.pictures import as_pdf, opened_picture, picture_kind
 from pdfbatch.documents.pdf.second_opener import mended
+from pdfbatch.documents.sandbox.passwords import known
 
 KEPT_OPEN = 2
 KEPT_PAGES = 12
 """MuPDF keeps decoded fonts and pictures, up to 256 MiB, and the next pages want the same fonts again."""
 
 _pages_read = itertools.count(1)
-_open: OrderedDict[tuple[str, int, int], pymupdf.Document] = OrderedDict()
+_open: OrderedDict[tuple[str, int, int, int], pymupdf.Document] = OrderedDict()
 
 
 def hush_mupdf() -> None:
@@ -26,15 +29,36 @@ def hush_mupdf() -> None:
     pymupdf.TOOLS.mupdf_display_warnings(False)
 
 
+class PageOf(NamedTuple):
+    """A page in an open document: the PDF itself, or a PDF of one page that was made of a picture."""
+
+    document: pymupdf.Document
+    page: pymupdf.Page
+
+
 def open_document(path: str) -> pymupdf.Document:
     """The document at `path`, opened anew if the file has changed, or a mended copy of it where MuPDF refuses it. A
-    needed password is left to the caller."""
+    picture is a document of its own kind. A password that is not known is left to the caller."""
+    return _kept(path, 0)
+
+
+def open_page(path: str, number: int) -> PageOf:
+    """Page `number`, from 1."""
+    document = open_document(path)
+    if document.is_pdf:
+        return PageOf(document, document[number - 1])
+    made = _kept(path, number)
+    return PageOf(made, made[0])
+
+
+def _kept(path: str, number: int) -> pymupdf.Document:
+    """The document, or for a number above 0 that page of a picture as a PDF."""
     facts = Path(path).stat()
-    key = (path, facts.st_size, facts.st_mtime_ns)
+    key = (path, facts.st_size, facts.st_mtime_ns, number)
     document = _open.pop(key, None)
     if document is None:
         hush_mupdf()
-        document = _opened(path)
+        document = as_pdf(open_document(path), number) if number else _opened(path)
     _open[key] = document
     while len(_open) > KEPT_OPEN:
         _open.popitem(last=False)[1].close()
@@ -43,11 +67,14 @@ def open_document(path: str) -> pymupdf.Document:
 
 def _opened(path: str) -> pymupdf.Document:
     """Raises what MuPDF says of the file itself if mending does not help."""
+    if kind := picture_kind(path):
+        return opened_picture(path, kind)
     try:
         document = pymupdf.open(path)
-        if document.is_pdf and document.needs_pass and (data := without_their_password(path)):
-            return pymupdf.open(stream=data, filetype="pdf")
-        if not document.is_pdf or document.needs_pass or _has_pages(document):
+        if document.is_pdf and document.needs_pass and not _unlocked(document):
+            data = without_their_password(path)
+            return pymupdf.open(stream=data, filetype="pdf") if data else document
+        if not document.is_pdf or _has_pages(document):
             return document
     except (pymupdf.EmptyFileError, FileNotFoundError):
         raise
@@ -56,6 +83,11 @@ def _opened(path: str) -> pymupdf.Document:
             return copy
         raise
     return _reopened(path) or document
+
+
+def _unlocked(document: pymupdf.Document) -> bool:
+    """Whether one of the known passwords opens it, the user's or the owner's."""
+    return any(document.authenticate(password) for password in known())
 
 
 def _reopened(path: str) -> pymupdf.Document | None:

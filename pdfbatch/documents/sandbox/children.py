@@ -26,12 +26,14 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from pebble import ProcessExpired, ProcessPool
 from pebble.common.types import CONSTS
 
+from pdfbatch.documents.sandbox.passwords import Passwords, remember
 from pdfbatch.records import Reason
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 TASKS_PER_CHILD = 250
+NO_PASSWORDS = Passwords()
 _LOCK_SECONDS = 12.0
 """A child that is killed while it sends leaves pebble's lock taken. The others wait so long for it, up to three times,
 before they end and a new pool takes over; a large result is sent in a second or two."""
@@ -55,9 +57,11 @@ class Children:
     another takes its place, and what was under way ends as if its child had died.
     """
 
-    def __init__(self, processes: int, memory_mib: int) -> None:
+    def __init__(self, processes: int, memory_mib: int, passwords: Passwords = NO_PASSWORDS) -> None:
+        """`passwords`: of encrypted documents."""
         self.processes = processes
         self._memory_mib = memory_mib
+        self._passwords = passwords
         self._lock = threading.RLock()
         self._pending: set[Future[Any]] = set()
         self._pool = self._new_pool()
@@ -91,7 +95,7 @@ class Children:
             max_workers=self.processes,
             max_tasks=TASKS_PER_CHILD,
             initializer=_become_child,
-            initargs=(self._memory_mib,),
+            initargs=(self._memory_mib, self._passwords),
             context=_context(),
         )
 
@@ -170,7 +174,8 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _become_child(memory_mib: int) -> None:
+def _become_child(memory_mib: int, passwords: Passwords) -> None:
+    remember(passwords)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
     CONSTS.channel_lock_timeout = _LOCK_SECONDS

@@ -1,0 +1,119 @@
+"""Which files below INPUT are its documents: names and patterns, told from keys alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from pdfbatch.records.base import Record
+from pdfbatch.records.keys import STATE_PREFIX, is_nameless, is_pdf_key, is_picture_key
+
+WILD = frozenset("*?[")
+_KNOWN_ENDING = re.compile(r"\.(?:pdf|png|jpe?g|tiff?)$", re.IGNORECASE)
+
+
+class Chosen(Record):
+    """Empty: every PDF. Keys and patterns are relative to INPUT; part of the manifest, so that a run that is taken up
+    and `verify` mean the same documents.
+
+    Pictures are documents only where a person asks for them: by name, by a pattern, or by `include`.
+    """
+
+    named: list[str] = []
+    """Keys of files, and of folders, which end with "/"; "" is INPUT itself."""
+    patterns: list[str] = []
+    """`*` and `?` stay within a folder, `**` does not. Nothing named and no pattern: all of INPUT."""
+    include: list[str] = []
+    """Only what one of these matches: a pattern without "/" by the name of the file or of any folder above it, another
+    by the key from its start; a folder that matches brings all that is in it."""
+    exclude: list[str] = []
+    """Never what one of these matches."""
+    without: str = ""
+    """The folder of the outputs, where it lies below INPUT: nothing in it is an input."""
+
+    @property
+    def is_everything_below(self) -> bool:
+        """Whether no file, folder or pattern was named."""
+        return not self.named and not self.patterns
+
+    @property
+    def files(self) -> list[str]:
+        """Of `named`, the keys of files."""
+        return [key for key in self.named if key and not key.endswith("/")]
+
+    @property
+    def folders(self) -> list[str]:
+        """Of `named`, the folders."""
+        return [key for key in self.named if not key or key.endswith("/")]
+
+    def taker(self) -> Callable[[str], bool]:
+        """Tells of a key whether it is a document's."""
+        files, folders = frozenset(self.files), tuple(self.folders)
+        fits, included, excluded = matcher(self.patterns), _filter(self.include), _filter(self.exclude)
+
+        def takes(key: str) -> bool:
+            if key.startswith(STATE_PREFIX) or is_nameless(key) or excluded(key):
+                return False
+            if self.without and key.startswith(self.without):
+                return False
+            is_named, is_matched = key in files, fits(key)
+            if not (self.is_everything_below or is_named or is_matched or key.startswith(folders)):
+                return False
+            if self.include and not included(key):
+                return False
+            asked_for = is_matched or bool(self.include)
+            return is_named or is_pdf_key(key) or (asked_for and is_picture_key(key))
+
+        return takes
+
+
+def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Tells whether a whole key matches one of the patterns."""
+    return _any(map(_as_regex, patterns))
+
+
+def _filter(patterns: Iterable[str]) -> Callable[[str], bool]:
+    return _any(map(_filter_as_regex, patterns))
+
+
+def _any(regexes: Iterable[str]) -> Callable[[str], bool]:
+    alternatives = "|".join(f"(?:{regex})" for regex in regexes)
+    if not alternatives:
+        return lambda _key: False
+    compiled = re.compile(alternatives, re.DOTALL)
+    return lambda key: compiled.fullmatch(key) is not None
+
+
+def _filter_as_regex(pattern: str) -> str:
+    bare = pattern.removeprefix("./").strip("/")
+    anywhere = "" if "/" in pattern.rstrip("/") else "(?:.*/)?"
+    return anywhere + _as_regex(bare) + ("/.*" if pattern.endswith("/") else "(?:/.*)?")
+
+
+def _as_regex(pattern: str) -> str:
+    """The endings of documents match in any case, as they do without a pattern."""
+    ending = _KNOWN_ENDING.search(pattern)
+    body = pattern[: ending.start()] if ending else pattern
+    parts, at = list[str](), 0
+    while at < len(body):
+        part, at = _next_part(body, at)
+        parts.append(part)
+    return "".join(parts) + (f"(?i:{re.escape(ending.group())})" if ending else "")
+
+
+def _next_part(pattern: str, at: int) -> tuple[str, int]:
+    """The regex for what stands at `at`, and where it ends."""
+    if pattern.startswith("**/", at):
+        return "(?:.*/)?", at + 3
+    if pattern.startswith("**", at):
+        return ".*", at + 2
+    simple = {"*": "[^/]*", "?": "[^/]"}.get(pattern[at])
+    if simple:
+        return simple, at + 1
+    end = pattern.find("]", at + 2)
+    if pattern[at] != "[" or end < 0:
+        return re.escape(pattern[at]), at + 1
+    letters = pattern[at + 1 : end]
+    negated = letters[0] in "!^"
+    inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", letters[1:] if negated else letters)
+    return f"(?!/)[{'^' if negated else ''}{inside}]", end + 1
