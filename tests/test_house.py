@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pdfbatch"
 FLOORS = [
     {"errors", "records", "paragraphs"},
     {"markdown", "assembly", "demo"},
-    {"config", "aws"},
+    {"config", "settings", "aws"},
     {"store", "documents"},
     {"runs", "engines"},
     {"worker", "fleet"},

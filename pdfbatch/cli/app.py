@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,33 +15,49 @@ from typer._click.exceptions import (  # Typer has no public name for the root o
 
 import pdfbatch
 from pdfbatch import views
-from pdfbatch.cli import account, demo, fleet, local, look, retry, worker
+from pdfbatch.cli import account, demo, fleet, instances, local, look, retry, settings, worker
 from pdfbatch.cli.outside import show, stderr
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 
+HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="pdfbatch",
+    context_settings=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Thousands of PDFs in, clean Markdown out; nothing lost, nothing done twice.",
 )
 
-app.command("plan", rich_help_panel="On a Spot fleet")(fleet.plan)
-app.command("launch", rich_help_panel="On a Spot fleet")(fleet.launch)
-app.command("down", rich_help_panel="On a Spot fleet")(fleet.down)
-app.command("ls", rich_help_panel="On a Spot fleet")(fleet.ls)
-app.command("logs", rich_help_panel="On a Spot fleet")(fleet.logs)
-app.command("doctor", rich_help_panel="The AWS account")(account.doctor)
-app.command("setup", rich_help_panel="The AWS account")(account.setup)
-app.command("local-run", rich_help_panel="On your own machine")(local.local_run)
-app.command("demo", rich_help_panel="On your own machine")(demo.demo)
-app.command("status", rich_help_panel="Any run")(look.status)
-app.command("retry-failures", rich_help_panel="Any run")(retry.retry_failures)
-app.command("verify", rich_help_panel="Any run")(look.verify)
-app.command("report", rich_help_panel="Any run")(look.report)
-app.command("runs", rich_help_panel="Any run")(look.runs)
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "On a Spot fleet": {
+        "plan": fleet.plan,
+        "launch": fleet.launch,
+        "down": instances.down,
+        "ls": instances.ls,
+        "logs": instances.logs,
+    },
+    "The AWS account": {"doctor": account.doctor, "setup": account.setup},
+    "On your own machine": {"local-run": local.local_run, "demo": demo.demo},
+    "Any run": {
+        "status": look.status,
+        "retry-failures": retry.retry_failures,
+        "verify": look.verify,
+        "report": look.report,
+        "runs": look.runs,
+    },
+    "pdfbatch itself": {"config": settings.config},
+}
+for panel, commands in _COMMANDS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel, context_settings=HELP)(settings.with_settings(command))
 app.command("worker", hidden=True)(worker.worker)
+
+
+@app.command("help", rich_help_panel="pdfbatch itself", context_settings=HELP)
+def show_help(command: Annotated[str, typer.Argument(metavar="[COMMAND]", help="Of which command.")] = "") -> None:
+    """Show the help of a command, or of all."""
+    app([*([command] if command else []), "--help"], prog_name="pdfbatch", standalone_mode=False)
 
 
 def _version(asked: bool) -> None:
@@ -52,7 +69,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     pass
@@ -79,10 +96,14 @@ def main() -> NoReturn:
 def _usage(error: ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     command = " ".join(["pdfbatch", *context.command_path.split()[-1:]] if context and context.parent else ["pdfbatch"])
-    return UsageError(error.format_message().replace("Value error, ", ""), f"See `{command} --help`.")
+    message = error.format_message().replace("Value error, ", "")
+    if source := settings.source_of(getattr(getattr(error, "param", None), "name", None) or ""):
+        message = f"{message.rstrip('.')} (from {source})."
+    return UsageError(message, f"See `{command} --help`.")
 
 
 def _tell(error: PdfbatchError) -> ExitCode:
+    stderr.quiet = False
     if "--json" in sys.argv:
         show(views.error_json(error))
     else:

@@ -18,7 +18,7 @@ def _checked_pages(text: str) -> str:
 
 
 Places = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
         metavar="INPUT... OUTPUT",
         help="INPUT: folders, s3://bucket/prefix/, PDFs, patterns ('papers/**/*.pdf', 's3://b/2024/*.pdf'), @FILE with "
@@ -126,7 +126,12 @@ KeepHidden = Annotated[
     bool, typer.Option("--keep-hidden", help="Keep text that no viewer shows, such as white on white.")
 ]
 JoinTables = Annotated[bool, typer.Option("--join-tables/--no-join-tables", help="Join tables that go on over pages.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", envvar="PDFBATCH_JSON", show_envvar=False, help="Print one JSON document instead of a table."
+    ),
+]
 Processes = Annotated[int | None, typer.Option(min=1, help="Child processes that read.", show_default="one per core")]
 KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
 PageSeconds = Annotated[float, typer.Option(min=1, help="A page that takes longer is given up.")]

@@ -18,6 +18,23 @@ stdout = Console()
 stderr = Console(stderr=True)
 
 
+class _Verbosity:
+    """Set once a command, by `-v`."""
+
+    details = False
+
+
+def set_verbosity(*, quiet: bool, verbose: bool) -> None:
+    """`quiet`: nothing but results and errors."""
+    stderr.quiet = quiet
+    _Verbosity.details = verbose
+
+
+def details() -> bool:
+    """Whether `-v` was given."""
+    return _Verbosity.details
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 

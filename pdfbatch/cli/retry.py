@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import options as o
-from pdfbatch.cli.fleet import go, request_of
 from pdfbatch.cli.inputs import read_passwords
-from pdfbatch.cli.local import pinned, run_slice, tell_of
+from pdfbatch.cli.launching import plan_and_launch, request_of
 from pdfbatch.cli.outside import now, say
+from pdfbatch.cli.running import run_slice, select_engine, tell_of
+from pdfbatch.cli.settings import default_model
 from pdfbatch.errors import UsageError
 
 
@@ -109,9 +110,9 @@ def retry_failures(
             chosen=before.chosen,
             password_secret=password_secret or before.password_secret,
         )
-        go(request, dry_run=dry_run, yes=yes, json=json)
+        plan_and_launch(request, dry_run=dry_run, yes=yes, json=json)
         return
-    reads = pinned(engine, model)
+    reads = select_engine(engine, model, default_model())
     passwords = read_passwords(password_file)
     wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
     begun = begin_retry(source, store, wanted, reason or [], now, below)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from pdfbatch import config, views
-from pdfbatch.cli.local import exit_code, heartbeat_seconds, pinned
 from pdfbatch.cli.outside import local_now, now, say, stderr
+from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
 from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _manifest(settings: WorkerSettings, source: Store, output: Store) -> Manifes
     part = Slice.checked(settings.worker, settings.total_workers)
     if settings.run is not None:
         return manifest.load(output, settings.run)
-    reads = pinned(settings.engine or "", "")
+    reads = select_engine(settings.engine or "", "", config.default_model(os.environ))
     options = ReadOptions(max_retries=settings.max_retries)
     return ad_hoc(source, output, Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model), now)
 

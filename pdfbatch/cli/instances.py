@@ -1,0 +1,144 @@
+"""Commands about fleets that run: `down`, `ls`, `logs`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pdfbatch import views
+from pdfbatch.cli import options as o
+from pdfbatch.cli.outside import agreed, finish, now, say, show
+from pdfbatch.errors import ExitCode, NotReady, UsageError
+from pdfbatch.views import fleet as screens
+
+if TYPE_CHECKING:
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.ec2 import Found
+    from pdfbatch.records import FleetRecord
+    from pdfbatch.store import Store
+
+
+def down(
+    output: o.OptionalOutput = "",
+    run: Annotated[str, typer.Option(help="End this run alone, also where its OUTPUT is gone.")] = "",
+    yes: o.Yes = False,
+    json: o.Json = False,
+) -> None:
+    """End the fleets of OUTPUT with their machines, and see that nothing is left. What was converted stays."""
+    from pdfbatch.fleet.down import Known, end, known_of, look, no_such_run, note_ended
+    from pdfbatch.fleet.names import output_digest
+    from pdfbatch.store import open_store
+
+    if not output and not run:
+        raise UsageError("Pass OUTPUT or --run.", "`pdfbatch ls` lists what runs.")
+    store = open_store(output) if output else None
+    known = known_of(store, run, say) if store else Known("", None)
+    clients = _clients_of(known.record)
+    digest = output_digest(store.url) if store else ""
+
+    def is_wanted(found: Found) -> bool:
+        return (not run or found.run == run) and (not digest or found.output == digest)
+
+    there = look(clients)
+    found = there.only(is_wanted)
+    if found.is_nothing and not known.run:
+        raise no_such_run(clients, _where(run, store), there, now())
+    if not found.is_nothing:
+        say(screens.remains_screen(found))
+        if not agreed(screens.down_question(found), yes):
+            raise typer.Exit(ExitCode.INTERRUPTED)
+    note_ended(found, store, known.record, now(), say)
+    ended = end(clients, is_wanted, time.sleep)
+    finish(views.as_json(ended) if json else screens.ended_screen(ended))
+
+
+def _where(run: str, store: Store | None) -> str:
+    return " ".join(part for part in (run, f"at {store.url}" if store else "") if part)
+
+
+def _clients_of(record: FleetRecord | None) -> Clients:
+    """Where the fleet is, whatever region is set here.
+
+    Raises:
+        NotReady: it is another account's.
+    """
+    from pdfbatch.fleet.clients import Clients
+
+    clients = Clients(record.region if record else "")
+    if record and record.account and record.account != clients.account:
+        raise NotReady(
+            f"Run {record.run} is in the account {record.account}; these credentials are of {clients.account}.",
+            "Choose the right ones with AWS_PROFILE.",
+        )
+    return clients
+
+
+def ls(json: o.Json = False) -> None:
+    """List every run with machines in this region, and whatever was left behind."""
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.inventory import take
+
+    listed = take(Clients(), now())
+    show(views.as_json(listed) if json else screens.inventory_screen(listed))
+
+
+def logs(
+    output: o.Output,
+    worker: Annotated[int | None, typer.Argument(metavar="[WORKER]", help="This worker alone.", min=0)] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new lines.")] = False,
+    boot: Annotated[bool, typer.Option("--boot", help="What the machines said while they booted and ended.")] = False,
+    run: o.Run = None,
+) -> None:
+    """Show what the workers say, from CloudWatch."""
+    from datetime import datetime
+
+    from pdfbatch.fleet import logs as cloudwatch
+    from pdfbatch.runs import manifest
+    from pdfbatch.runs.verify import no_run
+    from pdfbatch.store import open_store
+
+    store = open_store(output)
+    store.check_readable()
+    wanted = run or manifest.current(store)
+    if wanted is None:
+        raise no_run(store)
+    record, frozen = manifest.load_fleet(store, wanted), manifest.load(store, wanted)
+    if worker is not None and worker >= frozen.total_workers:
+        raise UsageError(f"Run {wanted} has {_workers_of(frozen.total_workers)}, not {worker}.", "Give one of them.")
+    if record is None:
+        raise UsageError(f"Run {wanted} was not on a fleet, so it has no logs.", "Its failures: `pdfbatch report`.")
+    if boot:
+        _show_boots(store, wanted, worker)
+        return
+    since = datetime.fromisoformat(record.launched)
+    clients = _clients_of(record)
+    lines = (
+        cloudwatch.follow(clients, record.log_group, wanted, worker, since, time.sleep)
+        if follow
+        else cloudwatch.lines(clients, record.log_group, wanted, worker, since)
+    )
+    silent = True
+    for line in lines:
+        silent = False
+        show(screens.log_line(line))
+    if silent:
+        say(f"no worker has said anything yet; `pdfbatch status {store.url}` tells whether its instance has booted")
+
+
+def _workers_of(count: int) -> str:
+    return "worker 0 alone" if count == 1 else f"workers 0 to {count - 1}"
+
+
+def _show_boots(store: Store, run: str, worker: int | None) -> None:
+    from pdfbatch.records import RunKeys
+
+    keys = RunKeys(run)
+    prefix = f"{keys.prefix}logs/" if worker is None else keys.boot_logs_of(worker)
+    entries = list(store.list(prefix))
+    for entry in entries:
+        show(screens.heading(entry.key.removeprefix(keys.prefix)))
+        show(store.get(entry.key).decode("utf-8", "replace"))
+    if not entries:
+        say("no machine has ended yet: each leaves its log when it ends")

@@ -1,0 +1,202 @@
+"""From a request to a fleet: the plan, the question, the launch. `launch` and `retry-failures` share it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import typer
+
+from pdfbatch import config, views
+from pdfbatch.cli.outside import agreed, details, finish, now, say, show
+from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
+from pdfbatch.views import fleet as screens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.fleet.plan import Decided
+    from pdfbatch.fleet.propose import Proposal
+    from pdfbatch.fleet.values import Launched, LaunchRequest
+    from pdfbatch.records import Chosen, ReadOptions, Reason
+    from pdfbatch.store import Store
+
+
+def plan_and_launch(
+    request: LaunchRequest,
+    *,
+    dry_run: bool = False,
+    keep_partial: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """The plan, the question and the launch; `retry-failures` ends here too."""
+    from pdfbatch.fleet.propose import propose
+    from pdfbatch.fleet.sample import look
+    from pdfbatch.store import open_store
+
+    output = open_store(request.output)
+    clients = clients_near(output)
+    counting = partial(look, processes=config.default_processes(), pages=request.options.pages)
+    proposal = propose(request, clients=clients, now=now(), environment=os.environ, look=counting)
+    if proposal.rest.changed:
+        say(f"changed since converted, left alone (--changed converts them again): {views.some(proposal.rest.changed)}")
+    if proposal.rest.other_pages:
+        say(
+            "Markdown of other pages than are asked for now, left alone (--changed converts them again): "
+            + views.some(proposal.rest.other_pages)
+        )
+    if proposal.decided is None:
+        _nothing_to_do(proposal, request, json)
+        return
+    if dry_run:
+        finish(views.as_json(proposal.decided.plan) if json else screens.plan_screen(proposal.decided.plan, details()))
+    say(screens.plan_screen(proposal.decided.plan, details()))
+    if not agreed(screens.launch_question(proposal.decided.plan), yes):
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    _carry_out(proposal.decided, clients, output, keep_partial, json)
+
+
+def _carry_out(decided: Decided, clients: Clients, output: Store, keep_partial: bool, json: bool) -> None:
+    from pdfbatch.fleet.launch import Outside, launch
+
+    with _ctrl_c_for_every_signal():
+        launched = launch(decided, Outside(clients, output, os.environ, say, time.sleep, now), keep_partial)
+    show(views.as_json(launched) if json else screens.launched_screen(launched))
+    _tell_first_troubles(clients, launched)
+    raise typer.Exit(ExitCode.FAILED if launched.missing else ExitCode.DONE)
+
+
+def _tell_first_troubles(clients: Clients, launched: Launched) -> None:
+    """A fleet that gets no instance says so in its history alone. The launch is done: Ctrl-C only ends the looking."""
+    from pdfbatch.fleet.first_minutes import troubles
+
+    try:
+        for worker, trouble in troubles(clients, launched.fleets, now(), time.sleep):
+            say(f"worker {worker}: no instance yet ({trouble}); AWS keeps trying until {launched.expiry:%H:%M} UTC")
+    except PdfbatchError as error:
+        say(f"whether the instances start was not checked: {error.message}")
+    except KeyboardInterrupt:
+        say("the fleets go on; `pdfbatch ls` shows their instances")
+
+
+def clients_near(output: Store) -> Clients:
+    """Clients of the region that boto3's settings name, else of the one where the output's bucket is."""
+    from pdfbatch.fleet.clients import Clients
+    from pdfbatch.store import S3Store
+
+    return Clients(bucket=output.bucket if isinstance(output, S3Store) else "")
+
+
+@contextmanager
+def _ctrl_c_for_every_signal() -> Iterator[None]:
+    """A closed terminal or a `kill` must not leave half a fleet: they end a launch as Ctrl-C does. What `nohup` ignores
+    stays ignored."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    heard = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _nothing_to_do(proposal: Proposal, request: LaunchRequest, json: bool) -> None:
+    from pdfbatch.runs.progress import nothing_left
+
+    rest = proposal.rest
+    nothing = nothing_left(request.source, request.output, rest.skipped, now())
+    if rest.hopeless:
+        say(
+            f"left out: {views.plural(len(rest.hopeless), 'document')} that would fail again, unchanged since "
+            f"({views.tally(rest.hopeless.values())}); --all-failures tries them anyway"
+        )
+    elif request.retry is not None:
+        say("nothing to retry: no document failed" + (" for this reason" if request.retry else ""))
+    show(
+        views.as_json(nothing) if json else views.closing(nothing, [], f"pdfbatch verify {shlex.quote(request.output)}")
+    )
+
+
+def request_of(
+    source: str,
+    output: str,
+    *,
+    engine: str,
+    model: str,
+    options: ReadOptions,
+    redo_changed: bool = False,
+    limit: int | None = None,
+    all_failures: bool = False,
+    retry: Sequence[Reason] | None = None,
+    below: float = 0.0,
+    workers: int | None,
+    instance_types: Sequence[str] | None,
+    on_demand: bool,
+    max_price: float | None,
+    max_hours: float | None,
+    max_cost: float | None,
+    ebs_key: str,
+    image: str,
+    ami: str,
+    subnets: Sequence[str] | None,
+    key_name: str,
+    tags: Iterable[str] | None,
+    stack: str,
+    pages_per_second: float | None = None,
+    chosen: Chosen,
+    password_secret: str = "",
+) -> LaunchRequest:
+    from pdfbatch.fleet.names import Names
+    from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, LaunchRequest
+    from pdfbatch.records import Secret
+
+    if on_demand and max_price is not None:
+        raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of the two.")
+
+    return LaunchRequest(
+        source=source,
+        output=output,
+        engine=engine,
+        model=model,
+        options=options,
+        chosen=chosen,
+        password_secret=Secret.read(password_secret).arn if password_secret else "",
+        redo_changed=redo_changed,
+        limit=limit,
+        all_failures=all_failures,
+        retry=retry,
+        below=below,
+        names=Names.checked(stack),
+        workers=workers or DEFAULT_WORKERS,
+        fewer_workers=workers is None,
+        market="on-demand" if on_demand else "spot",
+        max_price=max_price,
+        ebs_key=ebs_key,
+        instance_types=tuple(dict.fromkeys(instance_types or [DEFAULT_TYPE])),
+        max_hours=max_hours,
+        max_cost=max_cost,
+        image=image,
+        ami=ami,
+        subnets=tuple(subnets or ()),
+        key_name=key_name,
+        tags=tuple(_tag(each) for each in tags or ()),
+        pages_per_second=pages_per_second,
+    )
+
+
+def _tag(given: str) -> tuple[str, str]:
+    key, equals, value = given.partition("=")
+    if not key or not equals:
+        raise UsageError(f"{given!r} is no tag.", "Write --tag KEY=VALUE.")
+    return key, value

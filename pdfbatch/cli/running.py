@@ -1,0 +1,182 @@
+"""One slice at work on this machine, with live progress. `local-run` and `retry-failures --local` share it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from pdfbatch import config, views
+from pdfbatch.cli.outside import finish, local_now, now, say, stderr, this_command, write_out
+from pdfbatch.errors import ExitCode, UsageError
+from pdfbatch.records import DoneMark, Outcome, Reason, RunKeys, figures_prefix, output_key
+
+if TYPE_CHECKING:
+    from pdfbatch.documents.sandbox.passwords import Passwords
+    from pdfbatch.engines import Engine
+    from pdfbatch.records import Manifest
+    from pdfbatch.runs.begin import Begun
+    from pdfbatch.store import Store
+
+S3_HEARTBEAT_SECONDS = 15.0
+LOCAL_HEARTBEAT_SECONDS = 2.0
+
+
+def select_engine(engine: str, model: str, default_model: str) -> Engine:
+    """The engine that a person named, or the one for this machine."""
+    from pdfbatch.engines import engine_for, engine_named, has_gpu
+
+    reads = engine_for(engine, model, has_gpu())
+    if engine and reads != engine:
+        say(f"no GPU here: --engine {engine} reads by the CPU alone; --model M runs the model without one, slowly")
+    return engine_named(reads, model, default_model)
+
+
+def tell_of(begun: Begun) -> None:
+    """What a person must know of the input before the work begins."""
+    from pdfbatch.runs.inputs import LOCKED_ETAG
+
+    documents = begun.manifest.documents
+    if begun.changed:
+        say(f"changed since converted, left alone (--changed converts them again): {views.some(begun.changed)}")
+    if begun.other_pages:
+        say(
+            "Markdown of other pages than are asked for now, left alone (--changed converts them again; an output of "
+            f"its own keeps both): {views.some(begun.other_pages)}"
+        )
+    if begun.nameless:
+        say(f"left out, because there is no name before .pdf (rename them): {views.some(begun.nameless)}")
+    if begun.foreign:
+        say(
+            "Markdown that is there already and that no run has told of, left alone (delete it to have it made): "
+            + views.some([output_key(key) for key in begun.foreign])
+        )
+    if locked := [each.key for each in documents if each.etag == LOCKED_ETAG]:
+        say(f"may not be read, counted as failures: {views.some(locked)}")
+    if twins := [f"{each.key} ({each.twin})" for each in documents if each.twin]:
+        say(f"not converted, because another has the same output (rename one of each two): {views.some(twins)}")
+
+
+def run_slice(
+    begun: Begun,
+    worker_id: int,
+    source: Store,
+    output: Store,
+    processes: int | None,
+    json: bool,
+    passwords: Passwords,
+) -> NoReturn:
+    """Works on one slice with live progress, shows how it ended, and exits with the code for that."""
+    from pdfbatch.runs.ledger import load_failures
+    from pdfbatch.runs.progress import nothing_left, read_status
+
+    frozen = begun.manifest
+    if begun.how == "nothing":
+        nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
+        if frozen.skipped:
+            say("delete a document's Markdown to convert it again, also with other options")
+        finish(views.as_json(nothing) if json else views.closing(nothing, [], _verify(frozen.output)))
+    if begun.how == "finished":
+        say(f"slice {worker_id} of this run is done; others are still at work")
+        found = read_status(output, frozen, now())
+        finish(views.as_json(found) if json else views.status_screen(found, local_now()))
+    if begun.how == "resumed":
+        say(f"Resuming run {frozen.run}")
+    mark = _worked(begun, worker_id, source, output, processes, passwords)
+    code = exit_code(mark)
+    found = read_status(output, frozen, now())
+    if json:
+        finish(views.as_json(found), code)
+    failures = load_failures(output, RunKeys(found.run), worker_id)
+    if begun.how == "resumed" and code in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
+        say("PDFs added since this run began are not in it; run the same command again to convert them")
+    finish(views.closing(found, failures, _next_step(frozen, output, failures, code)), code)
+
+
+def write_slice(begun: Begun, source: Store, output: Store, processes: int | None, passwords: Passwords) -> NoReturn:
+    """Converts the one document and writes its Markdown to stdout; all else is said on stderr."""
+    from pdfbatch.runs.ledger import load_failures
+
+    documents = begun.manifest.documents
+    if len(documents) != 1:
+        raise UsageError(
+            f"OUTPUT - writes the Markdown of one document, and there are {len(documents):,}.",
+            "Give a folder as OUTPUT, or name one document.",
+        )
+    mark = _worked(begun, 0, source, output, processes, passwords)
+    key = documents[0].key
+    for failure in load_failures(output, RunKeys(begun.manifest.run), 0):
+        say(views.failure_line(failure))
+    if output.head(output_key(key)) is not None:
+        write_out(output.get(output_key(key)))
+    if figures := sum(1 for _ in output.list(figures_prefix(key))):
+        say(f"{views.plural(figures, 'figure')} linked and not kept: give a folder as OUTPUT to keep them")
+    raise typer.Exit(exit_code(mark))
+
+
+def _worked(
+    begun: Begun, worker_id: int, source: Store, output: Store, processes: int | None, passwords: Passwords
+) -> DoneMark:
+    from pdfbatch.engines import engine_named
+    from pdfbatch.worker.loop import Job, SliceRun
+    from pdfbatch.worker.stop import Stop, on_signals
+
+    frozen, stop = begun.manifest, Stop()
+    children = processes or config.default_processes()
+    engine, beats = engine_named(frozen.engine, frozen.model), heartbeat_seconds(output)
+    run = SliceRun(
+        Job(frozen, worker_id, source, output, engine, children, beats, now, passwords=passwords),
+        stop,
+    )
+
+    def end_at_once() -> None:
+        if stderr.is_terminal:
+            stderr.show_cursor(True)
+            stderr.print()
+        run.kill_children()
+
+    with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
+        mark = run.run()
+    if run.checkpoints and (outdated := sorted(run.checkpoints.outdated)):
+        say(f"read again from their first page, because an earlier version had begun them: {views.some(outdated)}")
+    if mark.detail:
+        say(mark.detail)
+    return mark
+
+
+def heartbeat_seconds(output: Store) -> float:
+    return S3_HEARTBEAT_SECONDS if output.url.startswith("s3://") else LOCAL_HEARTBEAT_SECONDS
+
+
+def exit_code(mark: DoneMark) -> ExitCode:
+    if mark.why == "failing":
+        return ExitCode.FAILED
+    if mark.why != "done":
+        return ExitCode.INTERRUPTED
+    return ExitCode.SOME_DOCUMENTS_FAILED if mark.counts.failed or mark.counts.partial else ExitCode.DONE
+
+
+def _next_step(frozen: Manifest, output: Store, failures: Sequence[Outcome], code: ExitCode) -> str:
+    """The one command that a person most likely wants now."""
+    if code is ExitCode.INTERRUPTED:
+        return f"{this_command()}   # resumes; finished pages are kept"
+    if code is ExitCode.FAILED:
+        return f"{this_command()}   # resumes, once the cause is mended"
+    from pdfbatch.store import LocalStore
+
+    place = shlex.quote(frozen.output)
+    if any(failure.reason is not None and failure.reason.retryable for failure in failures):
+        return f"pdfbatch retry-failures {place} --local"
+    if any(failure.reason is Reason.ENCRYPTED for failure in failures):
+        return f"pdfbatch retry-failures {place} --local --reason encrypted --password-file FILE"
+    failed = {failure.key for failure in failures}
+    made = next((output_key(each.key) for each in frozen.documents if each.key not in failed), None)
+    if made is None or not isinstance(output, LocalStore):
+        return _verify(frozen.output)
+    return f"less {shlex.quote(frozen.output + made)}"
+
+
+def _verify(output: str) -> str:
+    return f"pdfbatch verify {shlex.quote(output)}"

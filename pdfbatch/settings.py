@@ -1,0 +1,141 @@
+"""Settings from variables, a profile and a file, each with where it came from.
+
+A setting is an option by its long name, with underscores: `max_hours` is `--max-hours` and `PDFBATCH_MAX_HOURS`.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, ValidationError, create_model
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from pdfbatch.errors import UsageError
+
+FILE_NAME = "pdfbatch.toml"
+PREFIX = "PDFBATCH_"
+_PROFILES = "profile"
+_PLACES = ("input", "output")
+
+
+class Setting(NamedTuple):
+    value: Any
+    source: str
+    """The variable, the profile with its file, or the file."""
+
+
+class _Options(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is handed in alone: each source is checked by itself, so that an error can name it."""
+        return (init_settings,)
+
+
+def _by_commas(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def found_file(start: Path) -> Path | None:
+    """`pdfbatch.toml` in a folder or the nearest one above it."""
+    return next((path for folder in (start, *start.parents) if (path := folder / FILE_NAME).is_file()), None)
+
+
+def read_settings(
+    options: Mapping[str, Any], file: str = "", content: bytes = b"", profile: str = ""
+) -> dict[str, Setting]:
+    """The settings that are given anywhere: variables before the profile before the file.
+
+    `options` are their types by name. `file` is where `content` came from; one that ends in .json is JSON, else TOML.
+
+    Raises:
+        UsageError: the file cannot be parsed, a key is not known, a value does not fit, there is no such profile.
+    """
+    model = _model_of(options)
+    values = _parsed(file, content) if file else {}
+    profiles = values.pop(_PROFILES, {})
+    if profile and profile not in profiles:
+        raise UsageError(
+            f"There is no profile {profile!r}" + (f" in {file}." if file else f": no {FILE_NAME} was found."),
+            _instead(profile, profiles) or f"Add [{_PROFILES}.{profile}] to {file or FILE_NAME}.",
+        )
+    for name, part in profiles.items():
+        _checked(model, _with_places(part), f"profile {name} in {file}")
+    parts = [(values, file)] + ([(profiles[profile], f"profile {profile} in {file}")] if profile else [])
+    found: dict[str, Setting] = {}
+    for part, source in parts:
+        found |= {name: Setting(value, source) for name, value in _checked(model, _with_places(part), source).items()}
+    variables = EnvSettingsSource(model)()
+    for name, value in variables.items():
+        variable = f"{PREFIX}{name.upper()}"
+        found[name] = Setting(_checked(model, {name: value}, variable)[name], variable)
+    return found
+
+
+def _model_of(options: Mapping[str, Any]) -> type[_Options]:
+    fields: dict[str, Any] = {
+        name: (Annotated[kind | None, NoDecode, BeforeValidator(_by_commas)] if _is_list(kind) else kind | None, None)
+        for name, kind in options.items()
+    }
+    return create_model("Options", __base__=_Options, **fields)
+
+
+def _is_list(kind: object) -> bool:
+    return "list[" in str(kind)
+
+
+def _parsed(file: str, content: bytes) -> dict[str, Any]:
+    try:
+        text = content.decode("utf-8")
+        values = json.loads(text) if file.endswith(".json") else tomllib.loads(text)
+    except ValueError as error:  # of JSON, TOML and UTF-8
+        raise UsageError(f"{file} cannot be read: {error}.", "Correct that line.") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{file} is not an object of settings.", 'Write {"input_bucket": …, "output_bucket": …}.')
+    return values
+
+
+def _with_places(values: dict[str, Any]) -> dict[str, Any]:
+    """`input_bucket` and `input_prefix` as `input`; the same for `output`."""
+    values = dict(values)
+    for place in _PLACES:
+        bucket, prefix = values.pop(f"{place}_bucket", None), values.pop(f"{place}_prefix", "")
+        if bucket:
+            values.setdefault(place, f"s3://{bucket}/{prefix}")
+    return values
+
+
+def _checked(model: type[_Options], values: dict[str, Any], source: str) -> dict[str, Any]:
+    try:
+        return model(**values).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = str(fault["loc"][0])
+        if fault["type"] == "extra_forbidden":
+            hint = _instead(name, model.model_fields) or "`pdfbatch config --all` lists what there is."
+            raise UsageError(f"{source}: there is no setting {name!r}.", hint) from error
+        raise UsageError(f"{source}: {name} is {fault['input']!r}: {fault['msg']}.", "Correct the value.") from error
+
+
+def _instead(typed: str, there_is: Mapping[str, object]) -> str:
+    close = get_close_matches(typed, there_is, n=1)
+    return f"Did you mean {close[0]!r}?" if close else ""

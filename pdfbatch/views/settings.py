@@ -1,0 +1,38 @@
+"""Settings and where they come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pdfbatch.settings import FILE_NAME, PREFIX, Setting
+
+
+def settings_screen(rows: Mapping[str, Setting | None]) -> RenderableType:
+    """One line a setting; None: it is not given, so the command's default holds."""
+    hint = f"Set an option in {FILE_NAME} (max_hours = 24), as {PREFIX}MAX_HOURS, or on the command line."
+    if not rows:
+        return Group(Text("No settings: every option has its default."), Text(hint, style="dim"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("setting", "value", "from"):
+        table.add_column(name, overflow="fold")
+    for name, setting in rows.items():
+        table.add_row(name, *((_shown(setting.value), setting.source) if setting else ("", "default")))
+    return Group(table, Text(hint, style="dim"))
+
+
+def settings_json(rows: Mapping[str, Setting | None]) -> str:
+    """`{name: {"value": …, "source": …}}`; both null where the default holds."""
+    document = {
+        name: {"value": setting.value if setting else None, "source": setting.source if setting else None}
+        for name, setting in rows.items()
+    }
+    return json.dumps(document, indent=2, default=str)
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
