@@ -15,6 +15,7 @@ from typer._click.exceptions import (  # Typer has no public name for the root o
 import pdfbatch
 from pdfbatch import views
 from pdfbatch.cli import account, demo, fleet, local, look, retry, worker
+from pdfbatch.cli.examples import epilog
 from pdfbatch.cli.outside import show, stderr
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 
@@ -41,6 +42,8 @@ app.command("verify", rich_help_panel="Any run")(look.verify)
 app.command("report", rich_help_panel="Any run")(look.report)
 app.command("runs", rich_help_panel="Any run")(look.runs)
 app.command("worker", hidden=True)(worker.worker)
+for command in app.registered_commands:
+    command.epilog = epilog(command.name or "")
 
 
 def _version(asked: bool) -> None:
