@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -25,7 +26,7 @@ DOCUMENTS = 75
 PAGES = 2
 SHOWN_SHARE = 0.4
 """How much of the run is done when its picture is taken."""
-LONGEST_SECONDS = 300
+LONGEST_SECONDS = 600
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 _NORMAL_DARK = [(72, 79, 88), (255, 123, 114), (63, 185, 80), (210, 153, 34),
@@ -75,10 +76,10 @@ def _broken() -> list[Sample]:
 
 @contextmanager
 def _workers(home: Path) -> Iterator[None]:
+    slicing = ("--engine", "cpu", "--processes", "1", "--total-workers", str(WORKERS))
     started = [
         subprocess.Popen(
-            _pdfbatch("local-run", "papers", "papers-md", "--engine", "cpu", "--processes", "1")
-            + ["--total-workers", str(WORKERS), "--worker-id", str(worker)],
+            _pdfbatch("local-run", "papers", "papers-md", *slicing, "--worker-id", str(worker)),
             cwd=home,
             env=_environment(),
             stdout=subprocess.DEVNULL,
@@ -112,7 +113,7 @@ def _environment() -> dict[str, str]:
 
 def _svg(screen: str, theme: TerminalTheme) -> str:
     """The screen under the command that shows it; a font of the reader's own instead of one from the network."""
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"), force_terminal=True, legacy_windows=False)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, legacy_windows=False)
     console.print(Text("$ pdfbatch status papers-md --watch", style="bold"))
     console.print(Text.from_ansi(screen.rstrip()), no_wrap=True, crop=True)
     drawn = console.export_svg(title="pdfbatch", theme=theme)

@@ -25,7 +25,8 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     ),
     Reason.TOO_LARGE: ReasonText("a page or a bitmap is too large to draw", "make the page smaller"),
     Reason.TIMEOUT: ReasonText(
-        "a page took longer than `--page-seconds`", "`pdfbatch retry-failures OUTPUT --reason timeout --page-seconds 600`"
+        "a page took longer than `--page-seconds`",
+        "`pdfbatch retry-failures OUTPUT --reason timeout --page-seconds 600`",
     ),
     Reason.CRASHED: ReasonText(
         "a page killed the process that read it, also when tried again",
