@@ -27,6 +27,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "local-run": (
         "pdfbatch local-run ~/papers ~/papers-md",
+        "pdfbatch local-run ~/papers/a.pdf -",
+        "pdfbatch local-run '~/papers/2024/*.pdf' ~/papers-md --pages 1-3",
         "pdfbatch local-run s3://papers/pdfs/ ~/papers-md --limit 20",
         "pdfbatch local-run ~/papers ~/papers-md --total-workers 4 --worker-id 0",
     ),
@@ -36,6 +38,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch retry-failures s3://papers/md/ --engine auto",
         "pdfbatch retry-failures ~/papers-md --local --reason timeout --page-seconds 600",
         "pdfbatch retry-failures ~/papers-md --local --below 0.7",
+        "pdfbatch retry-failures ~/papers-md --local --reason encrypted --password-file passwords.txt",
     ),
     "verify": ("pdfbatch verify ~/papers-md",),
     "report": ("pdfbatch report s3://papers/md/", "pdfbatch report ~/papers-md --json"),

@@ -21,27 +21,29 @@ Places = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT... OUTPUT",
-        help="INPUT: folders, s3://bucket/prefix/, PDFs, patterns ('papers/**/*.pdf', 's3://b/2024/*.pdf'), @FILE with "
+        help="INPUT: folders, s3://bucket/prefix/, PDFs, patterns (`papers/**/*.pdf`, `s3://b/2024/*.pdf`), @FILE with "
         "a path a line, - for such a list on stdin. A folder gives its PDFs; pictures (PNG, JPEG, TIFF) are read where "
         "they are named, or matched by a pattern or --include. OUTPUT: folder or s3://bucket/prefix/ for the Markdown.",
     ),
 ]
 OutputOption = Annotated[
     str,
-    typer.Option("--output", "-o", metavar="OUTPUT", help="OUTPUT; then every argument is an INPUT.", show_default=""),
+    typer.Option(
+        "--output", "-o", metavar="OUTPUT", help="OUTPUT; then every argument is an INPUT.", show_default=False
+    ),
 ]
 Include = Annotated[
     list[str] | None,
     typer.Option(
         "--include",
         metavar="PATTERN",
-        help="Only what matches, pictures too: '*.png', '2024/**'; repeatable. Without a / it is matched with names, "
+        help="Only what matches, pictures too: `*.png`, `2024/**`; repeatable. Without a / it is matched with names, "
         "else with the path below INPUT.",
     ),
 ]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="PATTERN", help="Nothing that matches: 'drafts/', '*-old.pdf'; repeatable."),
+    typer.Option("--exclude", metavar="PATTERN", help="Nothing that matches: `drafts/`, `*-old.pdf`; repeatable."),
 ]
 Pages = Annotated[
     str,
@@ -69,7 +71,7 @@ PasswordFile = Annotated[
         "--password-file",
         metavar="FILE",
         help="Passwords of encrypted PDFs, one a line, tried in turn. They stay on this machine, in no file of a run.",
-        show_default="",
+        show_default=False,
     ),
 ]
 PasswordSecret = Annotated[
@@ -79,7 +81,7 @@ PasswordSecret = Annotated[
         metavar="ARN",
         help="Secrets Manager secret or SSM parameter with the passwords of encrypted PDFs, one a line; the instances "
         "read it by their role.",
-        show_default="",
+        show_default=False,
     ),
 ]
 Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder or s3://bucket/prefix/ for the Markdown.")]

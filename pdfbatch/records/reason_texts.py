@@ -21,8 +21,10 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "no reader can open the file, or contents of a page are lost or cut off", "fetch the file again"
     ),
     Reason.ENCRYPTED: ReasonText(
-        "a password is needed to open the file; owner passwords do not matter", "remove the password"
+        "a password is needed to open the file; owner passwords do not matter",
+        "`pdfbatch retry-failures OUTPUT --local --reason encrypted --password-file FILE`",
     ),
+    Reason.NO_SUCH_PAGE: ReasonText("`--pages` asks for pages that the document has not", "choose other `--pages`"),
     Reason.TOO_LARGE: ReasonText("a page or a bitmap is too large to draw", "make the page smaller"),
     Reason.TIMEOUT: ReasonText(
         "a page took longer than `--page-seconds`",
