@@ -11,6 +11,7 @@ rm -rf "$folder"
 "$folder/bin/python" -m pip install --quiet "$wheel"
 installed=$SECONDS
 "$folder/bin/pdfbatch" demo "$folder/demo"
+test -s "$folder/demo/markdown/two-column-paper.md"
 printf '\n%s: installed in %d s, demo in %d s, %s MB on disk\n' \
   "${wheel##*/}" "$installed" "$((SECONDS - installed))" "$(du -sm "$folder" | cut -f 1)"
 du -sm "$folder"/lib/python*/site-packages/* | sort -rn | head -12
