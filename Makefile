@@ -14,7 +14,7 @@ PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/e
   --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests bench bench-gpu image push check-image check-fleet check-sight check-localstack live lock clean
+.PHONY: help demo setup test lint types check-tests docs pictures dist bench bench-gpu image push check-image check-fleet check-sight check-localstack live lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,13 +31,27 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/hadolint docker/Dockerfile
-	$(BIN)/shellcheck userdata/*.sh tests/docker/bench.sh .ci/run tests/fleet/machine/*.sh $(STUBS)
+	$(BIN)/shellcheck userdata/*.sh docs/generate/bare.sh tests/docker/bench.sh .ci/run tests/fleet/machine/*.sh $(STUBS)
 
 types: .venv/.dev
 	$(BIN)/mypy
 
 check-tests: .venv/.dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+docs: .venv/.dev ## Renew the generated pages of the manual and build it into build/site
+	$(BIN)/python -m docs.generate pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+pictures: .venv/.dev ## Draw the pictures of the manual from real runs
+	$(BIN)/python -m docs.generate pictures
+
+dist: .venv-dist/.installed ## Build wheel and sdist, check them, and run the demo from a bare installation
+	rm -rf dist build/bare
+	.venv-dist/bin/python -m build --quiet --installer uv
+	.venv-dist/bin/twine check --strict dist/*
+	docs/generate/bare.sh dist/*.whl build/bare
 
 bench: .venv/.dev ## Measure speed, memory and words kept against a bare pymupdf loop
 	$(BIN)/python -m bench
@@ -80,13 +94,19 @@ lock: .venv/.dev ## Renew the image's pins
 	$(PINS) --upgrade -c docker/requirements/dolphin.txt -o docker/requirements/cpu.txt
 
 clean: ## Remove the environment, caches and the demo
-	rm -rf .venv .venv-localstack $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-localstack .venv-dist build dist $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The last version without an account; the day keeps cbor2 and pyOpenSSL at what it was made with.
 .venv-localstack/.installed: .venv/.dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-localstack
 	$(BIN)/uv pip install --quiet --python .venv-localstack/bin/python --exclude-newer 2026-02-10 \
 	  'localstack-core[runtime]==4.13.1'
+	@touch $@
+
+# Away from .venv: twine's docutils is not that of awscli.
+.venv-dist/.installed:
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/pip install --quiet build uv 'twine>=6'
 	@touch $@
 
 .venv/.user: pyproject.toml

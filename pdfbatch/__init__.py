@@ -1,3 +1,3 @@
 """pdfbatch: PDFs in, Markdown out, on one machine or a fleet of Spot GPUs."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -10,7 +10,7 @@ from pdfbatch.errors import UsageError
 
 
 class WorkerSettings(BaseModel):
-    """The variables of the worker image (README, "The worker image"); names are stable once released."""
+    """The variables of the worker image (docs/image.md); names are stable once released."""
 
     model_config = ConfigDict(frozen=True)
     worker: int = Field(alias="WORKER_ID", ge=0)

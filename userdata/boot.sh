@@ -1,6 +1,6 @@
 #!/bin/bash
 # One machine of a fleet, from its boot to its end. Launch puts `export` lines under the first line (userdata.py);
-# cloud-init runs the whole, once, as root. README, "What stops it", tells people the same story.
+# cloud-init runs the whole, once, as root. docs/aws.md, "What stops it", tells people the same story.
 #
 # There is one way out, `leave`: it shuts the machine down, which terminates it. AWS then boots another one for the same
 # slice, unless the fleet was ended before. What bounds that:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Annotated, NoReturn
 
 import typer
@@ -16,6 +18,7 @@ from typer._click.exceptions import (  # Typer has no public name for the root o
 import pdfbatch
 from pdfbatch import views
 from pdfbatch.cli import account, demo, fleet, instances, local, look, retry, settings, worker
+from pdfbatch.cli.examples import epilog
 from pdfbatch.cli.outside import show, stderr
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 
@@ -52,6 +55,8 @@ for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel, context_settings=HELP)(settings.with_settings(command))
 app.command("worker", hidden=True)(worker.worker)
+for registered in app.registered_commands:
+    registered.epilog = epilog(registered.name or "")
 
 
 @app.command("help", rich_help_panel="pdfbatch itself", context_settings=HELP)
@@ -81,7 +86,7 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows only ASCII is no reason to fail
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="pdfbatch", standalone_mode=False)
     except NoArgsIsHelpError:
         raise SystemExit(ExitCode.USAGE) from None  # the help was printed
     except ClickException as error:
@@ -96,10 +101,19 @@ def main() -> NoReturn:
 def _usage(error: ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     command = " ".join(["pdfbatch", *context.command_path.split()[-1:]] if context and context.parent else ["pdfbatch"])
-    message = error.format_message().replace("Value error, ", "")
+    message = _with_suggestion(error.format_message().replace("Value error, ", ""))
     if source := settings.source_of(getattr(getattr(error, "param", None), "name", None) or ""):
         message = f"{message.rstrip('.')} (from {source})."
     return UsageError(message, f"See `{command} --help`.")
+
+
+def _with_suggestion(message: str) -> str:
+    """Where a long list of choices follows a typed one, what may be meant."""
+    if not (found := re.match(r"(.*)'([^']+)' is not one of (.+)\.$", message, re.DOTALL)):
+        return message
+    start, typed, choices = found.groups()
+    close = get_close_matches(typed, re.findall(r"'([^']+)'", choices), n=1)
+    return f"{start}'{typed}' is unknown; did you mean '{close[0]}'?" if close else message
 
 
 def _tell(error: PdfbatchError) -> ExitCode:

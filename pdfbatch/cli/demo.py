@@ -48,5 +48,7 @@ def _written(pdfs: Path) -> int:
 
 
 def _show_head(path: Path) -> None:
+    if not path.exists():
+        return  # it failed, and the screen above says why
     lines = path.read_text(encoding="utf-8").splitlines()[:SHOWN_LINES]
     show("\n".join([f"{path} begins:", "", *(f"  {line}" for line in lines), ""]))

@@ -56,6 +56,7 @@ def launch(
     max_failures_in_a_row: o.FailuresInARow = 20,
     keep_partial: o.KeepPartial = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end, as `pdfbatch plan` does.")] = False,
+    wait: o.Wait = False,
     yes: o.Yes = False,
     json: o.Json = False,
 ) -> None:
@@ -103,7 +104,7 @@ def launch(
         stack=stack,
         pages_per_second=pages_per_second,
     )
-    plan_and_launch(request, dry_run=dry_run, keep_partial=keep_partial, yes=yes, json=json)
+    plan_and_launch(request, dry_run=dry_run, keep_partial=keep_partial, wait=wait, yes=yes, json=json)
 
 
 def _dry(**options: Any) -> None:
@@ -114,7 +115,7 @@ plan = with_options_of(
     launch,
     _dry,
     "Tell what a launch would do, how long it would take and what it would cost. Changes nothing.",
-    without={"dry_run", "yes", "keep_partial"},
+    without={"dry_run", "yes", "keep_partial", "wait"},
 )
 
 

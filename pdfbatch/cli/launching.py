@@ -8,12 +8,12 @@ import signal
 import time
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from pdfbatch import config, views
-from pdfbatch.cli.outside import agreed, details, finish, now, say, show
+from pdfbatch.cli.outside import agreed, details, finish, local_now, now, say, show, stderr
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 from pdfbatch.views import fleet as screens
 
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from pdfbatch.fleet.propose import Proposal
     from pdfbatch.fleet.values import Launched, LaunchRequest
     from pdfbatch.records import Chosen, ReadOptions, Reason
+    from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
+
+
+WAIT_SECONDS = 10.0
 
 
 def plan_and_launch(
@@ -33,6 +37,7 @@ def plan_and_launch(
     *,
     dry_run: bool = False,
     keep_partial: bool = False,
+    wait: bool = False,
     yes: bool = False,
     json: bool = False,
 ) -> None:
@@ -60,17 +65,39 @@ def plan_and_launch(
     say(screens.plan_screen(proposal.decided.plan, details()))
     if not agreed(screens.launch_question(proposal.decided.plan), yes):
         raise typer.Exit(ExitCode.INTERRUPTED)
-    _carry_out(proposal.decided, clients, output, keep_partial, json)
+    launched = _carry_out(proposal.decided, clients, output, keep_partial)
+    if not (wait and json):
+        show(views.as_json(launched) if json else screens.launched_screen(launched))
+    _tell_first_troubles(clients, launched)
+    if wait:
+        _follow(output, launched.run, json)
+    raise typer.Exit(ExitCode.FAILED if launched.missing else ExitCode.DONE)
 
 
-def _carry_out(decided: Decided, clients: Clients, output: Store, keep_partial: bool, json: bool) -> None:
+def _carry_out(decided: Decided, clients: Clients, output: Store, keep_partial: bool) -> Launched:
     from pdfbatch.fleet.launch import Outside, launch
 
     with _ctrl_c_for_every_signal():
-        launched = launch(decided, Outside(clients, output, os.environ, say, time.sleep, now), keep_partial)
-    show(views.as_json(launched) if json else screens.launched_screen(launched))
-    _tell_first_troubles(clients, launched)
-    raise typer.Exit(ExitCode.FAILED if launched.missing else ExitCode.DONE)
+        return launch(decided, Outside(clients, output, os.environ, say, time.sleep, now), keep_partial)
+
+
+def _follow(output: Store, run: str, json: bool) -> NoReturn:
+    """Shows the run until it is over, on stderr; Ctrl-C ends the showing, not the run."""
+    from pdfbatch.runs import manifest, progress
+
+    frozen = manifest.load(output, run)
+    last = views.watch(lambda: progress.read_status(output, frozen, now()), stderr, WAIT_SECONDS, local_now)
+    if last is None or last.state not in progress.OVER:
+        say(f"Stopped watching; the fleet goes on. next: pdfbatch status {shlex.quote(output.url)} --watch")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    finish(views.as_json(last) if json else views.status_screen(last, local_now()), _code_of(last))
+
+
+def _code_of(status: RunStatus) -> ExitCode:
+    if status.state != "done":
+        return ExitCode.FAILED
+    some_failed = status.documents.failed or status.documents.partial
+    return ExitCode.SOME_DOCUMENTS_FAILED if some_failed else ExitCode.DONE
 
 
 def _tell_first_troubles(clients: Clients, launched: Launched) -> None:

@@ -41,6 +41,7 @@ def local_run(
     max_retries: o.MaxRetries = 2,
     max_failures_in_a_row: o.FailuresInARow = 20,
     json: o.Json = False,
+    jsonl: o.JsonLines = False,
 ) -> None:
     """Convert PDFs, and pictures, on this machine. Run it again to go on where it stopped.
 
@@ -66,8 +67,9 @@ def local_run(
     passwords = read_passwords(password_file)
     reads = select_engine(engine, model, default_model())
     is_to_stdout = target == STDOUT
-    if is_to_stdout and json:
-        raise UsageError("Markdown and --json cannot both go to stdout.", "Give a folder as OUTPUT, or no --json.")
+    how = o.how_to_print(json, jsonl)
+    if is_to_stdout and how != "screen":
+        raise UsageError(f"Markdown and --{how} cannot both go to stdout.", f"Give a folder as OUTPUT, or no --{how}.")
     with temporary_output() if is_to_stdout else nullcontext(open_store(target)) as store:
         source, chosen = inputs_of(given, None if is_to_stdout else store, include, exclude)
         check_places(source, store, chosen)
@@ -76,4 +78,4 @@ def local_run(
         tell_of(begun)
         if is_to_stdout:
             write_slice(begun, source, store, processes, passwords)
-        run_slice(begun, worker_id, source, store, processes, json, passwords)
+        run_slice(begun, worker_id, source, store, processes, how, passwords)

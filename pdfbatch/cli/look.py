@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pdfbatch import views
-from pdfbatch.cli.options import Json, Output, Run
+from pdfbatch.cli.lines import show_lines
+from pdfbatch.cli.options import Json, JsonLines, Output, Run, how_to_print
 from pdfbatch.cli.outside import finish, local_now, now, show, stdout
 from pdfbatch.errors import ExitCode, UsageError
 
@@ -22,13 +23,18 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Go on until the run is over.")] = False,
     seconds: Annotated[float, typer.Option("--every", min=1, help="With --watch: seconds between two looks.")] = 10.0,
     json: Json = False,
+    jsonl: JsonLines = False,
 ) -> None:
     """Show how far a run is, from any terminal that can read OUTPUT."""
     from pdfbatch.runs import progress
 
-    if watch and json:
-        raise UsageError("--watch and --json do not go together.", "Call `status --json` as often as you need it.")
+    if watch and (json or jsonl):
+        raise UsageError("--watch does not go with --json or --jsonl.", "Call `status --json` as often as you need it.")
+    how_to_print(json, jsonl)
     store, frozen = _run_of(output, run)
+    if jsonl:
+        show_lines(store, frozen.run)
+        return
     if watch:
         views.watch(lambda: progress.read_status(store, frozen, now()), stdout, seconds, local_now)
         return
@@ -50,11 +56,28 @@ def verify(output: Output, json: Json = False) -> None:
     )
 
 
-def report(output: Output, run: Run = None, json: Json = False) -> None:
-    """Tell what a run brought and what it cost: pages, failures, dollars, waste."""
+def report(
+    output: Output,
+    run: Run = None,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="List every document that failed or is partial, why, and what to do.")
+    ] = False,
+    json: Json = False,
+    jsonl: JsonLines = False,
+) -> None:
+    """Show what a run achieved and what it cost: pages, failures, dollars, waste."""
+    from pdfbatch.runs.ledger import outcomes_of_run
     from pdfbatch.runs.report import read_report
 
+    how_to_print(json, jsonl)
     store, frozen = _run_of(output, run)
+    if jsonl:
+        show_lines(store, frozen.run, failed_only=failures)
+        return
+    if failures:
+        found = [each for each in outcomes_of_run(store, frozen.run) if each.outcome != "ok"]
+        show(views.failures_json(found) if json else views.failures_screen(found, frozen.output))
+        return
     told = read_report(store, frozen.run, now())
     show(views.as_json(told) if json else views.report_screen(told))
 

@@ -2,10 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Set
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from pdfbatch.errors import UsageError
 from pdfbatch.records import PageSet, ReadOptions, Reason
 from pdfbatch.runs.scores import DOUBTFUL
 
@@ -21,27 +22,29 @@ Places = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="INPUT... OUTPUT",
-        help="INPUT: folders, s3://bucket/prefix/, PDFs, patterns ('papers/**/*.pdf', 's3://b/2024/*.pdf'), @FILE with "
+        help="INPUT: folders, s3://bucket/prefix/, PDFs, patterns (`papers/**/*.pdf`, `s3://b/2024/*.pdf`), @FILE with "
         "a path a line, - for such a list on stdin. A folder gives its PDFs; pictures (PNG, JPEG, TIFF) are read where "
         "they are named, or matched by a pattern or --include. OUTPUT: folder or s3://bucket/prefix/ for the Markdown.",
     ),
 ]
 OutputOption = Annotated[
     str,
-    typer.Option("--output", "-o", metavar="OUTPUT", help="OUTPUT; then every argument is an INPUT.", show_default=""),
+    typer.Option(
+        "--output", "-o", metavar="OUTPUT", help="OUTPUT; then every argument is an INPUT.", show_default=False
+    ),
 ]
 Include = Annotated[
     list[str] | None,
     typer.Option(
         "--include",
         metavar="PATTERN",
-        help="Only what matches, pictures too: '*.png', '2024/**'; repeatable. Without a / it is matched with names, "
+        help="Only what matches, pictures too: `*.png`, `2024/**`; repeatable. Without a / it is matched with names, "
         "else with the path below INPUT.",
     ),
 ]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="PATTERN", help="Nothing that matches: 'drafts/', '*-old.pdf'; repeatable."),
+    typer.Option("--exclude", metavar="PATTERN", help="Nothing that matches: `drafts/`, `*-old.pdf`; repeatable."),
 ]
 Pages = Annotated[
     str,
@@ -69,7 +72,7 @@ PasswordFile = Annotated[
         "--password-file",
         metavar="FILE",
         help="Passwords of encrypted PDFs, one a line, tried in turn. They stay on this machine, in no file of a run.",
-        show_default="",
+        show_default=False,
     ),
 ]
 PasswordSecret = Annotated[
@@ -79,7 +82,7 @@ PasswordSecret = Annotated[
         metavar="ARN",
         help="Secrets Manager secret or SSM parameter with the passwords of encrypted PDFs, one a line; the instances "
         "read it by their role.",
-        show_default="",
+        show_default=False,
     ),
 ]
 Output = Annotated[str, typer.Argument(metavar="OUTPUT", help="Folder or s3://bucket/prefix/ for the Markdown.")]
@@ -131,6 +134,9 @@ Json = Annotated[
     typer.Option(
         "--json", envvar="PDFBATCH_JSON", show_envvar=False, help="Print one JSON document instead of a table."
     ),
+]
+JsonLines = Annotated[
+    bool, typer.Option("--jsonl", help="Print one JSON object a line for each document that has an outcome.")
 ]
 Processes = Annotated[int | None, typer.Option(min=1, help="Child processes that read.", show_default="one per core")]
 KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
@@ -246,9 +252,28 @@ Pace = Annotated[
     float | None,
     typer.Option("--pages-per-second", min=0.001, help="What one worker does, if you know better than the estimate."),
 ]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Follow the run until it is over; the exit code is that of local-run.")
+]
 KeepPartial = Annotated[
     bool, typer.Option("--keep-partial", help="Keep what was launched if not every worker could be.")
 ]
+
+
+Print = Literal["screen", "json", "jsonl"]
+"""How a command's result is printed."""
+
+
+def how_to_print(json: bool, jsonl: bool = False) -> Print:
+    """
+    What `--json` and `--jsonl` ask for.
+
+    Raises:
+        UsageError: both are given.
+    """
+    if json and jsonl:
+        raise UsageError("--json and --jsonl do not go together.", "Give one of them.")
+    return "json" if json else "jsonl" if jsonl else "screen"
 
 
 def with_options_of(

@@ -14,8 +14,17 @@ from rich.console import Console, RenderableType
 
 from pdfbatch.errors import ExitCode, UsageError
 
-stdout = Console()
-stderr = Console(stderr=True)
+PIPE_WIDTH = 200
+"""Columns of what is not a terminal: lines for other programs are not folded."""
+
+
+def _console(is_terminal: bool, *, to_stderr: bool = False) -> Console:
+    width = None if is_terminal or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=to_stderr, width=width)
+
+
+stdout = _console(sys.stdout.isatty())
+stderr = _console(sys.stderr.isatty(), to_stderr=True)
 
 
 class _Verbosity:

@@ -123,4 +123,4 @@ def retry_failures(
             + (f", and no page is below {below:g}" if below else "")
         )
     tell_of(begun)
-    run_slice(begun, 0, source, store, processes, json, passwords)
+    run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords)

@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from pdfbatch import config, views
+from pdfbatch.cli.lines import show_lines
+from pdfbatch.cli.options import Print
 from pdfbatch.cli.outside import finish, local_now, now, say, stderr, this_command, write_out
 from pdfbatch.errors import ExitCode, UsageError
 from pdfbatch.records import DoneMark, Outcome, Reason, RunKeys, figures_prefix, output_key
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.engines import Engine
     from pdfbatch.records import Manifest
     from pdfbatch.runs.begin import Begun
+    from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
 
 S3_HEARTBEAT_SECONDS = 15.0
@@ -65,7 +70,7 @@ def run_slice(
     source: Store,
     output: Store,
     processes: int | None,
-    json: bool,
+    how: Print,
     passwords: Passwords,
 ) -> NoReturn:
     """Works on one slice with live progress, shows how it ended, and exits with the code for that."""
@@ -77,22 +82,32 @@ def run_slice(
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
         if frozen.skipped:
             say("delete a document's Markdown to convert it again, also with other options")
-        finish(views.as_json(nothing) if json else views.closing(nothing, [], _verify(frozen.output)))
+        finish(_nothing(nothing, frozen, how))
     if begun.how == "finished":
         say(f"slice {worker_id} of this run is done; others are still at work")
         found = read_status(output, frozen, now())
-        finish(views.as_json(found) if json else views.status_screen(found, local_now()))
+        finish(views.as_json(found) if how == "json" else views.status_screen(found, local_now()))
     if begun.how == "resumed":
         say(f"Resuming run {frozen.run}")
     mark = _worked(begun, worker_id, source, output, processes, passwords)
     code = exit_code(mark)
     found = read_status(output, frozen, now())
-    if json:
+    if how == "json":
         finish(views.as_json(found), code)
+    if how == "jsonl":
+        show_lines(output, found.run)
+        raise typer.Exit(code)
     failures = load_failures(output, RunKeys(found.run), worker_id)
     if begun.how == "resumed" and code in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
         say("PDFs added since this run began are not in it; run the same command again to convert them")
     finish(views.closing(found, failures, _next_step(frozen, output, failures, code)), code)
+
+
+def _nothing(found: RunStatus, frozen: Manifest, how: Print) -> str | RenderableType:
+    """What is printed of a run that was not begun; as JSON lines nothing."""
+    if how == "screen":
+        return views.closing(found, [], _verify(frozen.output))
+    return views.as_json(found) if how == "json" else ""
 
 
 def write_slice(begun: Begun, source: Store, output: Store, processes: int | None, passwords: Passwords) -> NoReturn:

@@ -1,6 +1,7 @@
 """What reads pages: the protocol, and the engines by name."""
 
 import importlib.util
+from difflib import get_close_matches
 from pathlib import Path
 
 from pdfbatch.engines.base import Engine
@@ -9,11 +10,18 @@ from pdfbatch.engines.dolphin import AutoEngine, DolphinEngine
 from pdfbatch.engines.null import NullEngine
 from pdfbatch.errors import UsageError
 
-__all__ = ["ENGINES", "Engine", "engine_for", "engine_named", "has_gpu"]
+__all__ = ["ENGINES", "Engine", "engine_for", "engine_named", "has_gpu", "no_engine"]
 
 _WITH_MODEL: dict[str, type[DolphinEngine]] = {"dolphin": DolphinEngine, "auto": AutoEngine}
 _WITHOUT_MODEL: dict[str, type[CpuEngine] | type[NullEngine]] = {"cpu": CpuEngine, "null": NullEngine}
 ENGINES = (*_WITHOUT_MODEL, *_WITH_MODEL)
+
+
+def no_engine(name: str) -> UsageError:
+    """That there is no such engine, and which one may be meant."""
+    close = get_close_matches(name, ENGINES, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return UsageError(f"There is no engine {name!r}.", f"{hint}Engines: {', '.join(ENGINES)}.")
 
 
 def has_gpu() -> bool:
@@ -41,7 +49,7 @@ def engine_named(name: str, model: str = "", default_model: str = "") -> Engine:
     if name in _WITH_MODEL:
         return _WITH_MODEL[name](model or default_model)
     if name not in _WITHOUT_MODEL:
-        raise UsageError(f"There is no engine {name!r}.", f"Engines: {', '.join(ENGINES)}.")
+        raise no_engine(name)
     if model:
         raise UsageError(f"The engine {name!r} has no model to choose.", "--model goes with --engine dolphin or auto.")
     return _WITHOUT_MODEL[name]()

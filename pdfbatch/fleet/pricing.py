@@ -23,7 +23,7 @@ UNLUCKY = 1.15
 STANDARD_ERRORS = 2.0
 
 DOLPHIN_PAGES_PER_SECOND = (0.5, 1.8)
-"""Of one T4. The high end is counted from operations and bytes (README, Measured); the low end leaves room."""
+"""Of one T4. The high end is counted from operations and bytes (docs/measurements.md); the low end leaves room."""
 DOLPHIN_SPEED = {
     **{"M60": 0.5, "K80": 0.5, "T4g": 1.0, "T4": 1.0, "L4": 1.5, "A10G": 1.9, "L40S": 2.7, "V100": 2.8},
     **{"A100": 4.9, "H100": 10.0, "H200": 15.0, "B200": 25.0},
@@ -37,7 +37,7 @@ WORTH_A_BOOT = 1.0
 """Hours of work that a worker should have, else its boot is a large part of its bill."""
 WORKING_DAY = 8.0
 CPU_PAGES_PER_SECOND = (0.2, 0.9)
-"""Of one vCPU: scans at the low end, text layers at the high end (README, Measured; two vCPUs are one core)."""
+"""Of one vCPU: scans at the low end, text layers at the high end (docs/measurements.md; two vCPUs are one core)."""
 
 
 LAYER_PAGES_PER_SECOND = (0.45, 0.9)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from pdfbatch.engines import ENGINES
+from pdfbatch.engines import ENGINES, no_engine
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, pinned
 from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.fleet.account import account_of
@@ -122,7 +122,7 @@ def _spent_before(output: Store, run: str | None) -> list[str]:
 
 def _check_engine(engine: str, model: str, gpus: Mapping[str, str]) -> None:
     if engine not in ENGINES:
-        raise UsageError(f"There is no engine {engine!r}.", f"Engines: {', '.join(ENGINES)}.")
+        raise no_engine(engine)
     if model and engine not in _WITH_MODEL:
         raise UsageError(
             f"The engine {engine!r} has no model to choose.", "--model goes with --engine dolphin or auto."

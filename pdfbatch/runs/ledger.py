@@ -104,12 +104,26 @@ def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
     """
     finals: dict[str, Final] = {}
     for run, line in lines:
-        lowest, asked = _lowest(line), sys.intern(line.asked_pages)
-        final = Final(line.outcome, line.reason, line.etag, line.attempt, line.pages, run, lowest, asked)
+        final = _final(run, line)
         known = finals.get(line.key)
         if known is None or _rank(final) > _rank(known):
             finals[line.key] = final
     return finals
+
+
+def outcomes_of_run(store: Store, run: str) -> list[Outcome]:
+    """The one final outcome of each document of a run, as its ledger has it, by key."""
+    finals: dict[str, Outcome] = {}
+    for _, line in outcomes(store, segments(store, RunKeys(run).ledger)):
+        known = finals.get(line.key)
+        if known is None or _rank(_final(run, line)) > _rank(_final(run, known)):
+            finals[line.key] = line
+    return [finals[key] for key in sorted(finals)]
+
+
+def _final(run: str, line: Outcome) -> Final:
+    lowest, asked = _lowest(line), sys.intern(line.asked_pages)
+    return Final(line.outcome, line.reason, line.etag, line.attempt, line.pages, run, lowest, asked)
 
 
 def _lowest(line: Outcome) -> float:

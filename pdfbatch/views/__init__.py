@@ -1,7 +1,8 @@
 """Values → what a person or a program sees. Nothing else formats."""
 
+from pdfbatch.views.failures import failure_line, failures_json, failures_screen
 from pdfbatch.views.report import report_screen
-from pdfbatch.views.run import Progress, closing, failure_line, live, plain_line, verdict_screen
+from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_screen
 from pdfbatch.views.runs import runs_screen
 from pdfbatch.views.status import status_screen
 from pdfbatch.views.watch import watch
@@ -28,6 +29,8 @@ __all__ = [
     "error_json",
     "error_text",
     "failure_line",
+    "failures_json",
+    "failures_screen",
     "live",
     "money",
     "plain_line",

@@ -17,6 +17,7 @@ from pdfbatch.runs.progress import RunStatus
 from pdfbatch.runs.savings import savings
 from pdfbatch.runs.verify import Verdict
 from pdfbatch.views.bar import ProgressLine
+from pdfbatch.views.failures import failure_line
 from pdfbatch.views.words import (
     SHOWN_FAILURES,
     asked_pages,
@@ -82,6 +83,7 @@ class Progress:
     def __init__(self, beat: Callable[[], Heartbeat], console: Console, now: Callable[[], datetime]) -> None:
         self._beat = beat
         self._console = console
+        self._redraws = console.is_terminal and not console.is_dumb_terminal
         self._ended = threading.Event()
         self._live = Live(
             console=console, get_renderable=lambda: live(beat(), now()), transient=True, refresh_per_second=4
@@ -89,7 +91,7 @@ class Progress:
         self._thread = threading.Thread(target=self._plain_lines, name="progress", daemon=True)
 
     def __enter__(self) -> Progress:
-        if self._console.is_terminal:
+        if self._redraws:
             self._live.start()
         else:
             self._thread.start()
@@ -97,7 +99,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        if self._console.is_terminal:
+        if self._redraws:
             self._live.stop()
         else:
             self._thread.join()
@@ -177,13 +179,6 @@ def _in_time(status: RunStatus) -> str:
     if status.launched or pages.here is None or pages.here >= pages.read + pages.failed:
         return f"in {time}"
     return f"{pages.here:,} of them now, in {time}"
-
-
-def failure_line(outcome: Outcome) -> Text:
-    """A document that is failed or partial, and why."""
-    why = f"{outcome.reason}: {outcome.detail}" if outcome.detail else str(outcome.reason)
-    pages = f", {len(outcome.failed_pages)} of {plural(outcome.pages, 'page')}" if outcome.outcome == "partial" else ""
-    return Text.assemble((outcome.key, "yellow"), f"  {why}{pages}")
 
 
 def verdict_screen(verdict: Verdict) -> RenderableType:

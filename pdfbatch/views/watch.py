@@ -33,7 +33,8 @@ def watch(
     Raises:
         StoreError: the very first look failed: that is rather a mistake than bad luck.
     """
-    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    redraws = console.is_terminal and not console.is_dumb_terminal
+    live = Live(console=console, auto_refresh=False) if redraws else None
     screen: AbstractContextManager[object] = live or nullcontext()
     last: RunStatus | None = None
     with screen:

@@ -1,7 +1,7 @@
 """The first live run: ten things that only a real account can show. `make live N=1` (N: workers).
 
 It refuses to begin without PDFBATCH_LIVE=yes, a cost cap and a place; see permission.py. The account must be set up
-and the image pushed before (README). It makes, and takes away again whatever happens: a fleet of N with `pdfbatch
+and the image pushed before (docs/aws.md). It makes, and takes away again whatever happens: a fleet of N with `pdfbatch
 launch`, a role with the policy that `doctor --policy` prints, a Spot interruption by the Fault Injection Service with
 its role, and a fleet of one idle t3.micro that expires by itself. PDFs and Markdown stay in the place. It takes an hour
 or two.

@@ -30,7 +30,7 @@ class DolphinEngine:
         if missing:
             raise NotReady(
                 f"The engine {self.name} needs {' and '.join(missing)}, which are not installed here.",
-                "pip install '.[dolphin]' in the clone (README, Dolphin on your own GPU), or use --engine cpu.",
+                "pip install '.[dolphin]' in the clone (docs/dolphin.md), or use --engine cpu.",
             )
 
     def pinned_model(self) -> str:

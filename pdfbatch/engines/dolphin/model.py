@@ -124,7 +124,7 @@ def _torch() -> Any:
     except ImportError as error:
         raise NotReady(
             f"The dolphin engine needs torch and transformers ({error.name} is not installed).",
-            "pip install '.[dolphin]' in the clone (README: Dolphin on your own GPU), or use --engine cpu.",
+            "pip install '.[dolphin]' in the clone (docs/dolphin.md), or use --engine cpu.",
         ) from error
     return torch
 

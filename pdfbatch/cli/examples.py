@@ -1,0 +1,53 @@
+"""Examples of each command, for `--help` and for the manual; tests parse every one of them."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "plan": (
+        "pdfbatch plan s3://papers/pdfs/ s3://papers/md/",
+        "pdfbatch plan s3://papers/pdfs/ s3://papers/md/ --engine auto --max-cost 50",
+    ),
+    "launch": (
+        "pdfbatch launch s3://papers/pdfs/ s3://papers/md/",
+        "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --limit 100 --workers 1",
+        "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --max-cost 50 --yes",
+        "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --engine cpu --instance-type c6i.xlarge",
+    ),
+    "down": ("pdfbatch down s3://papers/md/", "pdfbatch down s3://papers/md/ --yes"),
+    "ls": ("pdfbatch ls", "pdfbatch ls --json"),
+    "logs": ("pdfbatch logs s3://papers/md/ --follow", "pdfbatch logs s3://papers/md/ 3 --boot"),
+    "doctor": (
+        "pdfbatch doctor --input s3://papers/pdfs/ --output s3://papers/md/",
+        "pdfbatch doctor --policy --instance-type g5.xlarge",
+    ),
+    "setup": (
+        "pdfbatch setup --input s3://papers/pdfs/ --output s3://papers/md/ --email you@example.org --budget 100",
+        "pdfbatch setup --show-template",
+        "pdfbatch setup --delete",
+    ),
+    "local-run": (
+        "pdfbatch local-run ~/papers ~/papers-md",
+        "pdfbatch local-run ~/papers/a.pdf -",
+        "pdfbatch local-run '~/papers/2024/*.pdf' ~/papers-md --pages 1-3",
+        "pdfbatch local-run s3://papers/pdfs/ ~/papers-md --limit 20",
+        "pdfbatch local-run ~/papers ~/papers-md --total-workers 4 --worker-id 0",
+    ),
+    "demo": ("pdfbatch demo", "pdfbatch demo ~/pdfbatch-demo"),
+    "status": ("pdfbatch status s3://papers/md/ --watch", "pdfbatch status ~/papers-md --json"),
+    "retry-failures": (
+        "pdfbatch retry-failures s3://papers/md/ --engine auto",
+        "pdfbatch retry-failures ~/papers-md --local --reason timeout --page-seconds 600",
+        "pdfbatch retry-failures ~/papers-md --local --below 0.7",
+        "pdfbatch retry-failures ~/papers-md --local --reason encrypted --password-file passwords.txt",
+    ),
+    "verify": ("pdfbatch verify ~/papers-md",),
+    "report": ("pdfbatch report s3://papers/md/", "pdfbatch report ~/papers-md --json"),
+    "runs": ("pdfbatch runs ~/papers-md",),
+}
+
+
+def epilog(command: str) -> str | None:
+    """The examples as the end of a command's help, a line of Markdown's lists for each."""
+    if command not in EXAMPLES:
+        return None
+    return "\n\n".join(["Examples:", *(f"- `{line}`" for line in EXAMPLES[command])])

@@ -1,0 +1,88 @@
+"""What the papers tell a reader to type exists, parses, and where it needs only this computer, works."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pdfbatch.cli.examples import EXAMPLES
+from pdfbatch.errors import ExitCode
+from pdfbatch.records import Reason
+from samples import odd
+from samples.many import many_pdfs
+from tests.docs.lines import PAPERS, ROOT, calls, check, inline, is_local, options, prompts, tree
+
+OF_OTHERS = {"--time", "--extra-index-url", "--from", "--read-only"}
+"""Options of docker, pip and uvx that the papers name by themselves."""
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+def test_every_command_parses_and_every_option_exists(paper: Path) -> None:
+    text = paper.read_text()
+    for arguments in calls(text):
+        check(arguments)
+    named = {code.split()[0] for code in inline(text) if code.startswith("--")}
+    assert named - OF_OTHERS <= options()
+
+
+def test_a_line_that_does_not_parse_is_found() -> None:
+    wrong = "```console\n$ pdfbatch local-run a b --fast # comment\n```\nand `pdfbatch report`, `pdfbatch statsu out`\n"
+    first, named, misspelt = calls(wrong)
+    check(named)
+    with pytest.raises(Exception, match="--fast"):
+        check(first)
+    with pytest.raises(KeyError):
+        check(misspelt)
+
+
+def test_every_command_has_an_example_that_parses() -> None:
+    shown = {name for name, command in tree.commands.items() if not command.hidden}
+    assert EXAMPLES.keys() == shown
+    for name, lines in EXAMPLES.items():
+        for line in lines:
+            ((told, *rest),) = calls(f"`{line}`")
+            assert told == name
+            check([told, *rest])
+
+
+def test_no_help_loses_its_stars_to_markdown() -> None:
+    params = [param for command in tree.commands.values() for param in command.params if param.help]
+    assert [param.help for param in params if "*" in re.sub(r"`[^`]*`", "", param.help)] == []
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
+def test_every_make_target_exists(paper: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    lines = [line for line in [*prompts(paper.read_text()), *inline(paper.read_text())] if line.startswith("make ")]
+    named = {word for line in lines for word in shlex.split(line)[1:] if re.fullmatch(r"[a-z-]+", word)}
+    assert named <= targets
+
+
+def test_every_reason_and_every_exit_code_is_explained() -> None:
+    reasons, commands = ((ROOT / "docs" / name).read_text() for name in ("reasons.md", "commands.md"))
+    assert {reason for reason in Reason if f"| `{reason}` |" not in reasons} == set()
+    assert {code for code in ExitCode if f"| {int(code)} |" not in commands} == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("paper", ["README.md", "docs/cookbook.md"])
+def test_the_commands_that_need_only_this_computer_work_in_their_order(paper: str, tmp_path: Path) -> None:
+    many_pdfs(tmp_path / "papers", 3)
+    (tmp_path / "passwords.txt").write_text("not this one\n")
+    (tmp_path / "papers" / "a.pdf").write_bytes(odd.text_page())
+    local = [arguments for arguments in calls((ROOT / paper).read_text()) if len(arguments) > 1 and is_local(arguments)]
+    assert len(local) >= 3
+    for arguments in local:
+        expanded = [word.replace("~", str(tmp_path)) for word in arguments]
+        ended = subprocess.run(
+            [sys.executable, "-m", "pdfbatch", *expanded],
+            cwd=tmp_path,
+            env=os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert ended.returncode in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED), (arguments, ended.stderr)
