@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import options as o
-from pdfbatch.cli.fleet import go, request_of
+from pdfbatch.cli.fleet import go
 from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.local import pinned, run_slice, tell_of
 from pdfbatch.cli.outside import now, say
+from pdfbatch.cli.request import request_of
 from pdfbatch.errors import UsageError
 
 
