@@ -99,8 +99,10 @@ def test_all_that_is_missing_is_named_at_once() -> None:
     "field", [field.name for field in fields(AccountFacts) if field.name not in ("region", "number")]
 )
 def test_what_cannot_be_asked_is_never_silently_ok(field: str) -> None:
-    facts = replace(READY, **{field: Unknown("these credentials may not ask", "Ask for the permission x:Y.")})
     secret = "arn:aws:ssm:us-east-1:123456789012:parameter/words"
+    made_for = SetupWish(Names(), (IN,), (OUT,), secrets=(secret,))
+    unknown = {field: Unknown("these credentials may not ask", "Ask for the permission x:Y.")}
+    facts = replace(READY, **{"made_for": made_for, **unknown})
     need = NEED._replace(request=LaunchRequest(key_name="mine", password_secret=secret))
     said = [each.found + each.cure for each in judge(facts, need) if each.state == "unknown"]
     try:
