@@ -8,8 +8,9 @@ import typer
 
 from pdfbatch.cli import options as o
 from pdfbatch.cli.inputs import STDOUT, inputs_of, split
-from pdfbatch.cli.launching import plan_and_launch, request_of
+from pdfbatch.cli.launching import plan_and_launch
 from pdfbatch.cli.options import with_options_of
+from pdfbatch.cli.request import request_of
 from pdfbatch.cli.settings import default_model, default_places
 from pdfbatch.errors import UsageError
 

@@ -14,17 +14,16 @@ import typer
 
 from pdfbatch import config, views
 from pdfbatch.cli.outside import agreed, details, finish, local_now, now, say, show, stderr
-from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
+from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.views import fleet as screens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.plan import Decided
     from pdfbatch.fleet.propose import Proposal
     from pdfbatch.fleet.values import Launched, LaunchRequest
-    from pdfbatch.records import Chosen, ReadOptions, Reason
     from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
 
@@ -153,77 +152,3 @@ def _nothing_to_do(proposal: Proposal, request: LaunchRequest, json: bool) -> No
     show(
         views.as_json(nothing) if json else views.closing(nothing, [], f"pdfbatch verify {shlex.quote(request.output)}")
     )
-
-
-def request_of(
-    source: str,
-    output: str,
-    *,
-    engine: str,
-    model: str,
-    options: ReadOptions,
-    redo_changed: bool = False,
-    limit: int | None = None,
-    all_failures: bool = False,
-    retry: Sequence[Reason] | None = None,
-    below: float = 0.0,
-    workers: int | None,
-    instance_types: Sequence[str] | None,
-    on_demand: bool,
-    max_price: float | None,
-    max_hours: float | None,
-    max_cost: float | None,
-    ebs_key: str,
-    image: str,
-    ami: str,
-    subnets: Sequence[str] | None,
-    key_name: str,
-    tags: Iterable[str] | None,
-    stack: str,
-    pages_per_second: float | None = None,
-    chosen: Chosen,
-    password_secret: str = "",
-) -> LaunchRequest:
-    from pdfbatch.fleet.names import Names
-    from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, LaunchRequest
-    from pdfbatch.records import Secret
-
-    if on_demand and max_price is not None:
-        raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of the two.")
-
-    return LaunchRequest(
-        source=source,
-        output=output,
-        engine=engine,
-        model=model,
-        options=options,
-        chosen=chosen,
-        password_secret=Secret.read(password_secret).arn if password_secret else "",
-        redo_changed=redo_changed,
-        limit=limit,
-        all_failures=all_failures,
-        retry=retry,
-        below=below,
-        names=Names.checked(stack),
-        workers=workers or DEFAULT_WORKERS,
-        fewer_workers=workers is None,
-        market="on-demand" if on_demand else "spot",
-        max_price=max_price,
-        ebs_key=ebs_key,
-        instance_types=tuple(dict.fromkeys(instance_types or [DEFAULT_TYPE])),
-        max_hours=max_hours,
-        max_cost=max_cost,
-        image=image,
-        ami=ami,
-        subnets=tuple(subnets or ()),
-        key_name=key_name,
-        tags=tuple(_tag(each) for each in tags or ()),
-        pages_per_second=pages_per_second,
-    )
-
-
-def _tag(given: str) -> tuple[str, str]:
-    key, equals, value = given.partition("=")
-    if not key or not equals:
-        raise UsageError(f"{given!r} is no tag.", "Write --tag KEY=VALUE.")
-    return key, value

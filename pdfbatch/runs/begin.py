@@ -329,7 +329,7 @@ def _no_documents(source: Store, chosen: Chosen, keys: Sequence[str]) -> NotFoun
         )
     if pictures := sum(map(is_picture_key, keys)):
         return NotFound(
-            f"No PDFs found under {source.url}, but {pictures:,} pictures.",
+            f"No PDFs found under {source.url}, but {pictures:,} picture{'s' * (pictures > 1)}.",
             "Pictures are read where they are asked for: --include '*.png', or name them.",
         )
     return NotFound(

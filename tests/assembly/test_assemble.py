@@ -184,3 +184,13 @@ def test_nothing_is_lost_however_often_it_is_assembled(pages: list[PageResult]) 
     once = assemble(pages, ReadOptions())
     assert texts(once) == texts(pages)
     assert texts(assemble(once, ReadOptions())) == texts(pages)
+
+
+def test_nothing_goes_on_over_pages_that_were_left_out() -> None:
+    before, after = element("The tenant keeps the berth clean and leaves room for"), element("boats that pass.")
+
+    def joined(number: int) -> list[bool]:
+        made = assemble([page(1, [before]), page(number, [after])], ReadOptions())
+        return [each.continues for one in made for each in one.elements]
+
+    assert (joined(2), joined(3)) == ([False, True], [False, False])

@@ -37,9 +37,9 @@ def test_html_named_pdf_is_no_pdf(tmp_path):
     assert judge(written(tmp_path / "a.pdf", page)).reason is Reason.NOT_A_PDF
 
 
-def test_a_picture_named_pdf_is_no_pdf(tmp_path):
+def test_a_picture_named_pdf_is_read_as_the_picture_it_is(tmp_path):
     picture = pymupdf.Pixmap(pymupdf.csRGB, pymupdf.IRect(0, 0, 4, 4)).tobytes("png")
-    assert judge(written(tmp_path / "a.pdf", picture)).reason is Reason.NOT_A_PDF
+    assert judge(written(tmp_path / "a.pdf", picture)) == (1, None, "", [])
 
 
 def test_a_header_without_objects_is_corrupt(tmp_path):

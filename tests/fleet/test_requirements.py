@@ -41,6 +41,7 @@ READY = AccountFacts(
     has_key=True,
     inputs=[PlaceFacts(IN, "us-east-1")],
     outputs=[PlaceFacts(OUT, "us-east-1")],
+    secret="",
     bucket_keys={},
     prices={("g4dn.xlarge", "us-east-1a"): 0.19, ("g4dn.xlarge", "us-east-1b"): 0.21},
     published=ListPrices(on_demand={"g4dn.xlarge": 0.526}, gib_month=0.088),
@@ -98,8 +99,11 @@ def test_all_that_is_missing_is_named_at_once() -> None:
     "field", [field.name for field in fields(AccountFacts) if field.name not in ("region", "number")]
 )
 def test_what_cannot_be_asked_is_never_silently_ok(field: str) -> None:
-    facts = replace(READY, **{field: Unknown("these credentials may not ask", "Ask for the permission x:Y.")})
-    need = NEED._replace(request=LaunchRequest(key_name="mine"))
+    secret = "arn:aws:ssm:us-east-1:123456789012:parameter/words"
+    made_for = SetupWish(Names(), (IN,), (OUT,), secrets=(secret,))
+    unknown = {field: Unknown("these credentials may not ask", "Ask for the permission x:Y.")}
+    facts = replace(READY, **{"made_for": made_for, **unknown})
+    need = NEED._replace(request=LaunchRequest(key_name="mine", password_secret=secret))
     said = [each.found + each.cure for each in judge(facts, need) if each.state == "unknown"]
     try:
         said += account_of(facts, need).warnings
