@@ -25,6 +25,8 @@ _NEXT_LINE = 1.5
 _HOLE = 2.5
 """Heights of a line: more white across all columns parts what is above from what is below."""
 _LABEL_WORDS = 6
+_FEWEST_LABELS = 3
+_FEW = 5
 _MOST_TRIED = 40
 """Things that may lie across a page in its way, by which the time for a drawing's labels is bounded."""
 _LEVEL = 4.0
@@ -122,7 +124,7 @@ class _Reader:
         if len(self.columns(row)) > 1:
             return _gap(band, row) <= _NEXT_LINE * _line(row)
         above = next((column for column in columns if _share_columns(column, row)), None)
-        if above is None or _gap(above, row) > _NEXT_LINE * _line(row):
+        if above is None or _gap(above, row) > _NEXT_LINE * _line(row) or not self._is_flush(above, row):
             return False
         return not (row[0].is_head and self._heads(below))
 
@@ -141,7 +143,7 @@ class _Reader:
                 white = _gap(flow, rest[0]) <= hole * _line(rest[0])
                 if self._runs_past(flow, rest[0], -1 if white else 0):
                     flow = flow + rest.pop(0)
-                elif len(rest) > 1 and self._runs_past(flow, rest[1], any(block.is_head for block in rest[0])):
+                elif len(rest) > 1 and self._runs_past(flow, rest[1], self._least(flow, rest[0])):
                     across += rest.pop(0)
                     flow = flow + rest.pop(0)
                 else:
@@ -149,6 +151,13 @@ class _Reader:
                 joined = True
             done += _with_put_in(self._by_column(flow), across) if joined else self.ordered(flow)
         return done
+
+    def _least(self, above: Blocks, between: Blocks) -> int:
+        """How much more sense it must make to read past what lies between: a heading parts, a quote that cuts a
+        sentence does not."""
+        if any(block.is_head for block in between):
+            return 1
+        return -1 if between[0].words and not ends_sentence(self._by_column(above)[-1].ends) else 0
 
     def _runs_past(self, above: Blocks, below: Blocks, least: int) -> bool:
         """Whether the text of the columns above goes on in the same columns below: makes more sense by `least`."""
@@ -162,12 +171,25 @@ class _Reader:
         return _sense(past) - _sense([block for part in ups + downs for block in part]) > least
 
     def _around(self, blocks: Blocks) -> Blocks:
-        """With something lying across that keeps the page from being cut: it is put in when the rest is in order."""
-        for block in sorted(blocks, key=lambda block: block.words)[:_MOST_TRIED]:
-            rest = [other for other in blocks if other is not block]
+        """With what lies across and so keeps the page from being cut put in when the rest is in order."""
+        fewest_first = sorted(blocks, key=lambda block: block.words)[:_MOST_TRIED]
+        several = [
+            fewest_first[:count] for count in range(2, len(fewest_first)) if _are_few(fewest_first[:count], blocks)
+        ]
+        for taken in [[block] for block in fewest_first] + several:
+            rest = [other for other in blocks if not _is_in(other, taken)]
             if len(self.columns(rest)) > 1 or len(self._bands(_rows(rest))) > 1:
-                return _with_put_in(self.ordered(rest), [block])
+                return _with_put_in(self.ordered(rest), taken)
         return sorted(blocks, key=lambda block: (block.box[1], block.box[0]))
+
+    def _is_flush(self, column: Blocks, row: Blocks) -> bool:
+        """Whether it begins where the column does, but for an indent."""
+        away = _right(column) - _right(row) if self.to_left else _left(row) - _left(column)
+        return away <= _NEXT_LINE * _line(row)
+
+
+def _are_few(some: Blocks, blocks: Blocks) -> bool:
+    return _FEW * sum(block.words for block in some) <= sum(block.words for block in blocks)
 
 
 def _is_aside(region: Region) -> bool:
@@ -212,6 +234,10 @@ def _parted(blocks: Iterable[Block], side: Callable[[Block], tuple[float, float]
     return parts
 
 
+def _may_be_label(block: Block) -> bool:
+    return 0 < block.words <= _LABEL_WORDS and not ends_sentence(block.ends.rstrip(":"))
+
+
 def _across(block: Block) -> tuple[float, float]:
     return block.box[0], block.box[2]
 
@@ -242,7 +268,7 @@ def _line(blocks: Blocks) -> float:
 
 def _is_labelled(rows: list[Blocks], labels: Blocks) -> bool:
     """Whether each row begins with one of the short texts in the first column, level with what stands beside it."""
-    if len(rows) < 2 or len(labels) != len(rows) or any(not 0 < block.words <= _LABEL_WORDS for block in labels):
+    if len(rows) < _FEWEST_LABELS or len(labels) != len(rows) or not all(map(_may_be_label, labels)):
         return False
     tops = [sorted(block.box[1] for block in row) for row in rows]
     return all(len(row) > 1 and row[1] - row[0] <= _LEVEL for row in tops)
