@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pdfbatch.documents.layout.columns import with_columns_apart
+from pdfbatch.documents.layout.grids import with_grids_as_tables
 from pdfbatch.documents.layout.items import is_item
 from pdfbatch.documents.layout.margin_notes import notes_beside
 from pdfbatch.documents.layout.model import layout_model
 from pdfbatch.documents.layout.order import in_reading_order
 from pdfbatch.documents.layout.region import Region
-from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, borders, drawn_edges, within
+from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, Rules, borders, drawn_edges, within
 from pdfbatch.documents.pdf.boxes import inside_share, union
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
@@ -56,8 +57,10 @@ def regions_of(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
     groups = model.predict(view, return_raw=True)
     blocks, lines, _ = text.of(view.last_textpage)
     regions = [_region(group) for group in groups]
-    _rule([region for region in regions if region.kind == "table"], blocks)
+    across, down = drawn_edges(block for block in _flat(blocks) if block["type"] == VECTOR)
+    _rule([region for region in regions if region.kind == "table"], across, down)
     rest = _share_out(_with_bullets([*(line for line in lines if line.role not in ASIDE), *more]), regions, groups)
+    regions = with_grids_as_tables(regions, across, down)
     filled = _unlisted(with_columns_apart(_fitted(regions + _left_over(rest))), lines)
     filled = _with_notes_apart(filled) + aside_regions(lines)
     figures = _figures(regions, filled, view.rect)
@@ -219,11 +222,8 @@ def _region(group: dict[str, Any]) -> Region:
     return region
 
 
-def _rule(tables: list[Region], blocks: list[dict[str, Any]]) -> None:
+def _rule(tables: list[Region], across: Rules, down: Rules) -> None:
     """Gives tables the borders that are drawn on the page."""
-    if not tables:
-        return
-    across, down = drawn_edges(block for block in _flat(blocks) if block["type"] == VECTOR)
     for table in tables:
         x0, y0, x1, y1 = table.box
         table.across, table.down = within(across, down, table.box)
@@ -274,8 +274,9 @@ def _left_over(lines: list[Line]) -> list[Region]:
     """Lines that the model had no region for, one region for each of MuPDF's blocks, whose lines may lie far apart."""
     blocks: dict[int, list[list[Line]]] = {}
     for line in lines:
-        parts = blocks.setdefault(line.block, [])
-        if (parts and line.pose == parts[-1][-1].pose and not _is_near(union([one.box for one in parts[-1]]), line)) or not parts:
+        parts = blocks.setdefault(line.block, [[]])
+        last = parts[-1]
+        if last and line.pose == last[-1].pose and not _is_near(union([one.box for one in last]), line):
             parts.append([])
         parts[-1].append(line)
     found = [part for parts in blocks.values() for part in parts]
