@@ -150,3 +150,13 @@ def test_a_quote_across_two_columns_breaks_no_sentence():
     page.insert_text((100, 245), f"{QUOTE}, and that was that.", fontname="tibi", fontsize=20)
     found = regions_markdown(regions_of(UprightPage(pymupdf.open("pdf", page.parent.tobytes())[0]))).split()
     assert found[: 6 * len(places)] == words[: 6 * len(places)]
+
+
+def test_a_page_full_of_labels_that_overlap_keeps_them_all():
+    places = random.Random(7)
+    blocks = [
+        Block((left := places.uniform(0, 500), top := places.uniform(0, 700), left + 90, top + 60), "A", "B", words=1)
+        for _ in range(290)
+    ]
+    assert sorted(reading_order(blocks)) == sorted(blocks)
+    assert sorted(reading_order(blocks + blocks)) == sorted(blocks + blocks)

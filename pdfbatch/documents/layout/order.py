@@ -27,7 +27,9 @@ _HOLE = 2.5
 _LABEL_WORDS = 6
 _FEWEST_LABELS = 3
 _FEW = 5
-_MOST_TRIED = 40
+_MOST_BLOCKS = 300
+"""A page of more is a drawing or a map."""
+_MOST_TRIED = 20
 """Things that may lie across a page in its way, by which the time for a drawing's labels is bounded."""
 _LEVEL = 4.0
 """Points by which the tops of texts in one row may differ."""
@@ -73,6 +75,9 @@ def reading_order(blocks: Sequence[Block]) -> Blocks:
     """The blocks in order; columns from the right where most text runs to the left."""
     to_left = 2 * sum(block.words for block in blocks if block.rtl) > sum(block.words for block in blocks)
     reader = _Reader(to_left)
+    if len(blocks) > _MOST_BLOCKS:
+        columns = reader.columns(list(blocks))
+        return [block for column in columns for row in _rows(column) for block in sorted(row)]
     ordered = reader.ordered(list(blocks))
     astride = [block for block in blocks if _is_astride(block, blocks)]
     if not astride:
@@ -176,11 +181,26 @@ class _Reader:
         several = [
             fewest_first[:count] for count in range(2, len(fewest_first)) if _are_few(fewest_first[:count], blocks)
         ]
-        for taken in [[block] for block in fewest_first] + several:
-            rest = [other for other in blocks if not _is_in(other, taken)]
-            if len(self.columns(rest)) > 1 or len(self._bands(_rows(rest))) > 1:
-                return _with_put_in(self.ordered(rest), taken)
+        tried = [
+            (taken, [other for other in blocks if not _is_in(other, taken)])
+            for taken in [[block] for block in fewest_first] + several
+        ]
+        in_columns = ((taken, rest) for taken, rest in tried if len(self.columns(rest)) > 1)
+        in_bands = ((taken, rest) for taken, rest in tried if len(self._bands(_rows(rest))) > 1)
+        if found := next(in_columns, None) or next(in_bands, None):
+            across = self._in_the_way(*found)
+            return _with_put_in(self.ordered([block for block in blocks if not _is_in(block, across)]), across)
         return sorted(blocks, key=lambda block: (block.box[1], block.box[0]))
+
+    def _in_the_way(self, taken: Blocks, rest: Blocks) -> Blocks:
+        """Those of the taken that cannot go back without closing a gutter."""
+        across: Blocks = []
+        for block in taken:
+            if len(taken) > 1 and len(self.columns([*rest, block])) >= len(self.columns(rest)) > 1:
+                rest = [*rest, block]
+            else:
+                across.append(block)
+        return across
 
     def _is_flush(self, column: Blocks, row: Blocks) -> bool:
         """Whether it begins where the column does, but for an indent."""

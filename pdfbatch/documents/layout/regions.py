@@ -39,8 +39,6 @@ PAPER_SHARE = 0.5
 """A picture under text that covers so much of the page is its background."""
 BULLET_GAP = 4.0
 """Times the font size: so far may a bullet stand from its text."""
-_FAR = 3.0
-"""Times the font size: lines further apart are not one text."""
 _LONE_BULLET = re.compile(f"^\\s*[{BULLETS}]\\s*$")
 
 
@@ -271,22 +269,11 @@ def _follows(bullet: Line, line: Line) -> bool:
 
 
 def _left_over(lines: list[Line]) -> list[Region]:
-    """Lines that the model had no region for, one region for each of MuPDF's blocks, whose lines may lie far apart."""
-    blocks: dict[int, list[list[Line]]] = {}
+    """Lines that the model had no region for, one region for each of MuPDF's blocks."""
+    blocks: dict[int, list[Line]] = {}
     for line in lines:
-        parts = blocks.setdefault(line.block, [[]])
-        last = parts[-1]
-        if last and line.pose == last[-1].pose and not _is_near(union([one.box for one in last]), line):
-            parts.append([])
-        parts[-1].append(line)
-    found = [part for parts in blocks.values() for part in parts]
-    return [Region("text", union([line.box for line in part]), part) for part in found]
-
-
-def _is_near(box: Box, line: Line) -> bool:
-    across = max(line.box[0] - box[2], box[0] - line.box[2])
-    down = max(line.box[1] - box[3], box[1] - line.box[3])
-    return across <= _FAR * line.size and down <= _FAR * line.size
+        blocks.setdefault(line.block, []).append(line)
+    return [Region("text", union([line.box for line in block]), block) for block in blocks.values()]
 
 
 def _fitted(regions: list[Region]) -> list[Region]:
