@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pdfbatch.assembly.assemble import assemble
 from pdfbatch.documents.layout.elements import elements_of
-from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.markdown.document import document_markdown
 from pdfbatch.records import DocumentElements, Element, Label, PageResult, ReadOptions, plain_text
 

@@ -1,4 +1,4 @@
-from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.textlayer.lines import Line, Piece

@@ -3,7 +3,7 @@
 import pytest
 
 from pdfbatch.documents.layout.field_rows import with_field_rows
-from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.textlayer.lines import Line
 from tests.documents.sample_lines import SENTENCES, line

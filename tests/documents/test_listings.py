@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pdfbatch.documents.layout.listings import with_listings_whole
-from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.textlayer.lines import Piece
 from tests.documents.sample_lines import line

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.layout.spanning import cells
 from tests.documents.sample_lines import line
 

@@ -119,3 +119,9 @@ def test_a_prefix_that_also_begins_words_keeps_its_hyphen_before_a_word_of_the_p
     assert unwrapped("our ex-", "tremely deep nets") == "our extremely deep nets"
     assert unwrapped("the ex-", "chairman spoke", page="a chairman") == "the ex-chairman spoke"
     assert unwrapped("by self-", "attention alone") == "by self-attention alone"
+
+
+@pytest.mark.parametrize(("left", "right"), [("with", "out"), ("some", "thing"), ("through", "out"), ("there", "fore")])
+def test_english_words_of_two_small_words_lose_their_hyphen(left, right):
+    page = f"{left} and {right} are words of the page"
+    assert unwrapped(f"it is {left}-", f"{right} a doubt", page=page) == f"it is {left}{right} a doubt"

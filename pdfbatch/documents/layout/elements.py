@@ -12,7 +12,7 @@ from pdfbatch.documents.layout.inline import plain_spans, spans_of
 from pdfbatch.documents.layout.items import are_references, items_of, without_marker
 from pdfbatch.documents.layout.listings import with_listings_whole
 from pdfbatch.documents.layout.nesting import nested
-from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.layout.tables import cells_of, is_settled
 from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.textlayer.lines import BULLETS, Line

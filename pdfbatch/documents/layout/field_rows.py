@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.textlayer.lines import Line
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pdfbatch.documents.layout.regions import PageText, Region, aside_regions, in_reading_order
+from pdfbatch.documents.layout.order import in_reading_order
+from pdfbatch.documents.layout.region import Region
+from pdfbatch.documents.layout.regions import PageText, aside_regions
 from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.pdf.upright import UprightPage
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line
@@ -20,4 +22,4 @@ def plain_regions(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
             grouped.setdefault(line.block, []).append(line)
     regions = [Region("text", union([line.box for line in block]), block) for block in grouped.values()]
     regions += aside_regions(lines)
-    return in_reading_order(view.rect, [], regions)
+    return in_reading_order(regions)

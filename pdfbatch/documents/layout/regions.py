@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from pdfbatch.documents.layout.columns import with_columns_apart
+from pdfbatch.documents.layout.grids import with_grids_as_tables
 from pdfbatch.documents.layout.items import is_item
 from pdfbatch.documents.layout.margin_notes import notes_beside
 from pdfbatch.documents.layout.model import layout_model
+from pdfbatch.documents.layout.order import in_reading_order
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.layout.rulings import FEWEST_BORDERS, Rules, borders, drawn_edges, within
 from pdfbatch.documents.pdf.boxes import inside_share, union
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -35,28 +39,7 @@ PAPER_SHARE = 0.5
 """A picture under text that covers so much of the page is its background."""
 BULLET_GAP = 4.0
 """Times the font size: so far may a bullet stand from its text."""
-_ASIDE = ("line-numbers", "watermark")
-_FIGURES = ("table", "picture", "formula", "caption")
-"""May stand on their side among upright text."""
 _LONE_BULLET = re.compile(f"^\\s*[{BULLETS}]\\s*$")
-
-
-@dataclass(slots=True)
-class Region:
-    """One box in reading order. `kind`: title, section-header, text, list-item, table, caption, footnote, formula,
-    picture, page-header or page-footer; and, apart from the text: line-numbers, watermark, form-field. `rows` and
-    `columns`: a table's borders as the model guesses them, in points; `ruled_rows` and `ruled_columns`: those that the
-    page draws, empty where it draws too few. `across` and `down`: all rules in it, with where they begin and end."""
-
-    kind: str
-    box: Box
-    lines: list[Line] = field(default_factory=list)
-    rows: list[float] = field(default_factory=list)
-    columns: list[float] = field(default_factory=list)
-    ruled_rows: list[float] = field(default_factory=list)
-    ruled_columns: list[float] = field(default_factory=list)
-    across: Rules = field(default_factory=list)
-    down: Rules = field(default_factory=list)
 
 
 def load_model() -> None:
@@ -72,12 +55,14 @@ def regions_of(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
     groups = model.predict(view, return_raw=True)
     blocks, lines, _ = text.of(view.last_textpage)
     regions = [_region(group) for group in groups]
-    _rule([region for region in regions if region.kind == "table"], blocks)
+    across, down = drawn_edges(block for block in _flat(blocks) if block["type"] == VECTOR)
+    _rule([region for region in regions if region.kind == "table"], across, down)
     rest = _share_out(_with_bullets([*(line for line in lines if line.role not in ASIDE), *more]), regions, groups)
-    filled = _unlisted(_fitted(regions + _left_over(rest)), lines)
+    regions = with_grids_as_tables(regions, across, down)
+    filled = _unlisted(with_columns_apart(_fitted(regions + _left_over(rest))), lines)
     filled = _with_notes_apart(filled) + aside_regions(lines)
     figures = _figures(regions, filled, view.rect)
-    return _with_words_whole(_with_figures(figures, filled, view.rect, blocks))
+    return _with_words_whole(_with_figures(figures, filled))
 
 
 class PageText:
@@ -191,28 +176,12 @@ def _without(blocks: list[dict[str, Any]], hidden: frozenset[Box]) -> Iterator[d
             yield block
 
 
-def in_reading_order(page: pymupdf.Rect, blocks: list[dict[str, Any]], regions: list[Region]) -> list[Region]:
-    """pymupdf's order over columns and stripes; no two regions may lie one within the other. Turned text, as a stamp
-    up the margin, comes last and heads nothing."""
-    from pymupdf4llm.helpers.utils import find_reading_order
-
-    aside = [region for region in regions if _is_aside(region)]
-    upright = [region for region in regions if not _is_aside(region)]
-    boxes = [[*region.box, region.kind] for region in upright]
-    by_box = {id(box): region for box, region in zip(boxes, upright, strict=True)}
-    ordered = [by_box.pop(id(box)) for box in find_reading_order(page, list(_flat(blocks)), boxes)]
-    rest = sorted(by_box.values(), key=lambda region: (region.box[1], region.box[0]))
-    return ordered + rest + [region if region.kind in _ASIDE else replace(region, kind="text") for region in aside]
-
-
-def _with_figures(
-    figures: list[Region], filled: list[Region], page: pymupdf.Rect, blocks: list[dict[str, Any]]
-) -> list[Region]:
+def _with_figures(figures: list[Region], filled: list[Region]) -> list[Region]:
     """All in reading order; a figure over which text lies stands before the first of that text."""
     under = {
         id(one): [region for region in filled if inside_share(region.box, one.box) > INSIDE_SHARE] for one in figures
     }
-    ordered = in_reading_order(page, blocks, filled + [one for one in figures if not under[id(one)]])
+    ordered = in_reading_order(filled + [one for one in figures if not under[id(one)]])
     for figure in figures:
         if over := set(map(id, under[id(figure)])):
             first = next((place for place, region in enumerate(ordered) if id(region) in over), len(ordered))
@@ -239,12 +208,6 @@ def _sides(box: Box) -> tuple[float, float]:
     return box[2] - box[0], box[3] - box[1]
 
 
-def _is_aside(region: Region) -> bool:
-    if region.kind in _ASIDE:
-        return True
-    return bool(region.lines) and region.kind not in _FIGURES and all(line.pose.turn for line in region.lines)
-
-
 def _region(group: dict[str, Any]) -> Region:
     kind, box = group["class_name"], tuple(map(float, group["group_bbox"][:4]))
     region = Region(kind, box)  # type: ignore[arg-type]
@@ -257,11 +220,8 @@ def _region(group: dict[str, Any]) -> Region:
     return region
 
 
-def _rule(tables: list[Region], blocks: list[dict[str, Any]]) -> None:
+def _rule(tables: list[Region], across: Rules, down: Rules) -> None:
     """Gives tables the borders that are drawn on the page."""
-    if not tables:
-        return
-    across, down = drawn_edges(block for block in _flat(blocks) if block["type"] == VECTOR)
     for table in tables:
         x0, y0, x1, y1 = table.box
         table.across, table.down = within(across, down, table.box)

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.layout.rulings import SAME, Rules
 from pdfbatch.documents.textlayer.lines import Line
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from pdfbatch.documents.layout.inline import plain_spans
-from pdfbatch.documents.layout.regions import Region
+from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.layout.spanning import cells as spanned_cells
 from pdfbatch.documents.textlayer.lines import Line
 from pdfbatch.documents.textlayer.unwrap import Hyphens, joined_rows, rows_of

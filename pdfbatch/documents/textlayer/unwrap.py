@@ -30,6 +30,11 @@ _SPACED_LATIN = re.compile("[\u3040-\u30ff\u3400-\u9fff] [A-Za-z0-9]|[A-Za-z0-9]
 _SURE_PREFIXES = frozenset(["self", "non", "well", "quasi", "pseudo"])
 _PREFIXES = frozenset(["high", "low", "long", "short", "real", "open", "all", "ex"])
 """They begin words of their own too, as in extremely and lower."""
+_SOLID = re.compile(
+    "with|out|where|there|here|how|what|who|when|some|any|every|never|ever|for|over|under|through|after|all"
+    "|things?|one|body|side|wards?|upon|fore|more|most|less"
+)
+"""English writes two of these as one word: without, something, however, throughout."""
 
 
 class Hyphens:
@@ -46,7 +51,7 @@ class Hyphens:
         left, right = left.lower(), right.lower()
         if f"{left}-{right}" in self._compounds:
             return True
-        if left + right in self._words:
+        if left + right in self._words or (_SOLID.fullmatch(left) and _SOLID.fullmatch(right)):
             return False
         known = len(left) > 2 and left in self._words and len(right) > 2 and right in self._words
         return known or left in _SURE_PREFIXES or (left in _PREFIXES and right in self._words)
