@@ -9,6 +9,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from pdfbatch.documents.pdf.attachments import without_their_password
+from pdfbatch.documents.pdf.layers import settle_memberships
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.second_opener import mended
 
@@ -35,6 +36,9 @@ def open_document(path: str) -> pymupdf.Document:
     if document is None:
         hush_mupdf()
         document = _opened(path)
+        if document.is_pdf and not document.needs_pass:
+            with contextlib.suppress(Exception):  # damaged layers: MuPDF takes them as it can
+                settle_memberships(document)
     _open[key] = document
     while len(_open) > KEPT_OPEN:
         _open.popitem(last=False)[1].close()

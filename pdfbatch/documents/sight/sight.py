@@ -24,6 +24,7 @@ from pdfbatch.documents.sight.hidden import (
     lines_of_concealed,
 )
 from pdfbatch.documents.sight.ink_without_text import Found, lines_without_layer
+from pdfbatch.documents.sight.left_out import left_out_of
 from pdfbatch.documents.sight.letters import likeness
 from pdfbatch.documents.sight.look import Look, Span, area_of, inked, look_at
 from pdfbatch.documents.sight.overwritten import overwritten_in
@@ -60,6 +61,8 @@ class Sight:
     """Lines read from the picture, with how sure the recogniser is of each, 0 to 1."""
     removed: list[Concealed] = field(default_factory=list)
     """Words of the layer that are not seen, or seen otherwise."""
+    left_out: list[Line] = field(default_factory=list)
+    """Text of the file that is not in the layer, because its own layer is off or it is not on the page."""
     agreement: float = 1.0
     """By fonts, the mean over the layer's letters, 0 to 1."""
     explained: float = 1.0
@@ -73,7 +76,7 @@ class Sight:
     @property
     def concealed(self) -> list[Line]:
         """Lines that no viewer shows, each with its reason."""
-        return lines_of_concealed(one for one in self.removed if one.reason != MISREAD)
+        return lines_of_concealed(one for one in self.removed if one.reason != MISREAD) + self.left_out
 
     @property
     def confidence(self) -> float:
@@ -121,7 +124,7 @@ def look_for_hidden(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = 
         removed += concealed_under(under) + [one._replace(reason=MISREAD) for one in concealed_under(over)]
         read = [(_line_of(span), 1.0) for span in over]
     lines = _lines(textpage, removed) + [line for line, _ in read]
-    return Sight(lines, read, removed=removed, look=look, reader=reader)
+    return Sight(lines, read, removed, left_out_of(page, textpage), look=look, reader=reader)
 
 
 def complete(page: pymupdf.Page, sight: Sight) -> Sight:
