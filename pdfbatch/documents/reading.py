@@ -112,8 +112,8 @@ def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.Te
         if not ocr:
             return _needs_ocr(number)
         return _read_picture(page, number, sight if health is Health.DOUBTFUL else replace(sight, lines=[]), dpi)
-    if health is Health.GOOD and sight.look:
-        sight = complete(page, sight)
+    if sight.look:
+        sight = complete(page, sight, painted=health is Health.GOOD)
     if not ocr and (sight.is_stamped_picture or {MISREAD, UNREAD}.intersection(sight.flags)):
         return _needs_ocr(number)
     if sight.is_stamped_picture:
