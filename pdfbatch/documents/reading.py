@@ -14,6 +14,7 @@ from pdfbatch.documents.layout.plain import plain_regions
 from pdfbatch.documents.layout.regions import load_model, regions_of
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.pdf.attachments import told_of
+from pdfbatch.documents.pdf.cut_pictures import cut_picture
 from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_document
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
@@ -81,8 +82,8 @@ def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
         read = _read_plainly(page, number, Sight(lines))
     else:
         read = _read_lines(page, number, ocr, textpage, OCR_DPI // 2 if attempt else OCR_DPI)
-    if not read.page.elements:
-        lost = lost or lost_picture(take_warnings())
+    said = take_warnings()
+    lost = lost or cut_picture(page, said) or ("" if read.page.elements else lost_picture(said))
     # What could be read of a page that is not whole stays with its reason.
     if not lost:
         return read
