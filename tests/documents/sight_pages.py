@@ -73,9 +73,11 @@ def as_inline_image(page: pymupdf.Page, lines: Sequence[str], top: float) -> Non
     )
 
 
-def as_outlines(page: pymupdf.Page, lines: Sequence[str], top: float) -> None:
+def as_outlines(
+    page: pymupdf.Page, lines: Sequence[str], top: float, colour: tuple[float, float, float] = (0, 0, 0)
+) -> None:
     source = blank(420, 18 * len(lines) + 20)
-    write(source, lines, top=20)
+    write(source, lines, top=20, color=colour)
     svg = source.get_svg_image(text_as_path=True)
     art = pymupdf.open("pdf", pymupdf.open(stream=svg.encode(), filetype="svg").convert_to_pdf())
     page.show_pdf_page(pymupdf.Rect(0, top, 420, top + 18 * len(lines) + 20), art, 0)

@@ -22,7 +22,7 @@ _UNPACKED = ("", "FlateDecode", "LZWDecode", "RunLengthDecode", "ASCIIHexDecode"
 
 
 def cut_picture(page: pymupdf.Page, said: str) -> str:
-    """One sentence about a picture of the page that is lost, or of which a part is, "" where none is. `said`: what MuPDF
+    """One sentence about a picture of the page that is lost or lacks a part, "" where none does. `said`: what MuPDF
     warned of while the page was drawn, in lower case."""
     if any(words in said for words in _LOST):
         return "a picture on it is damaged"

@@ -38,7 +38,9 @@ def left_out_of(page: pymupdf.Page, textpage: pymupdf.TextPage) -> list[Line]:
             text = mended("".join(char["c"] for char in chars)).strip()
             if not is_there and any(map(str.isalnum, text)):
                 lines.append((span["line"], _line(page, chars, clipped)))
-    return [_joined([line for _, line in run]) for _, run in groupby(lines, key=lambda pair: (pair[0], pair[1].concealed))]
+    return [
+        _joined([line for _, line in run]) for _, run in groupby(lines, key=lambda pair: (pair[0], pair[1].concealed))
+    ]
 
 
 def _spans(textpage: pymupdf.TextPage) -> Iterator[tuple[str, Box]]:
