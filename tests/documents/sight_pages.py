@@ -154,6 +154,13 @@ def append(page: pymupdf.Page, content: bytes) -> None:
     document.xref_set_key(page.xref, "Contents", f"[{parts}]")
 
 
+def add_resource(page: pymupdf.Page, kind: str, name: str, xref: int) -> None:
+    """Names an object in the page's resources: of which `kind`, as /XObject."""
+    held, value = page.parent.xref_get_key(page.xref, "Resources")
+    holder, path = (int(value.split()[0]), kind) if held == "xref" else (page.xref, f"Resources/{kind}")
+    page.parent.xref_set_key(holder, f"{path}/{name}", f"{xref} 0 R")
+
+
 # Ways to hide a line. Each takes a page, the line and where it goes.
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from pdfbatch.documents.reading import read_page
 from pdfbatch.records import PageResult, Reason
-from tests.documents.sight_pages import SENTENCES, append, blank, picture_of, write
+from tests.documents.sight_pages import SENTENCES, add_resource, append, blank, picture_of, write
 
 GRAY = np.frombuffer((_picture := picture_of(SENTENCES, gray=True)).samples, np.uint8).reshape(_picture.height, -1)
 JPEG = bytes(cv2.imencode(".jpg", GRAY)[1])
@@ -36,7 +36,7 @@ def read(keys: str, data: bytes, folder: Path, typed: int = 0) -> PageResult:
         f"/Length {len(data)}>>",
     )
     write(page, SENTENCES[:typed])
-    document.xref_set_key(page.xref, "Resources/XObject", f"<</I {xref} 0 R>>")
+    add_resource(page, "XObject", "I", xref)
     append(page, b"q 420 0 0 164 0 50 cm /I Do Q")
     path = folder / "a.pdf"
     path.write_bytes(document.tobytes())

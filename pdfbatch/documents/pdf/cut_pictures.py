@@ -43,7 +43,7 @@ def _missing(document: pymupdf.Document, picture: tuple[int | str, ...]) -> floa
     if packed not in _UNPACKED or not count:
         return 0.0
     expected = height * ((width * bits * count + 7) // 8)
-    return 1 - len(document.xref_stream(xref) or b"") / max(expected, 1)
+    return 1 - len(bytes(document.xref_stream(xref) or b"")) / max(expected, 1)
 
 
 def _filled(document: pymupdf.Document, xref: int) -> float:
@@ -53,7 +53,7 @@ def _filled(document: pymupdf.Document, xref: int) -> float:
     rows = rows[:, : pixmap.width * pixmap.n]
     whole = np.flatnonzero((np.abs(rows.astype(np.int16) - JPEG_FILL) > 1).any(axis=1))
     last = int(whole[-1]) + 1 if len(whole) else 0
-    return 1 - last / max(pixmap.height, 1)
+    return 1 - last / max(int(pixmap.height), 1)
 
 
 def _profile(document: pymupdf.Document, xref: int) -> int:

@@ -8,7 +8,7 @@ MuPDF is shown says "always" or "never". Source: PDF 32000-1, 8.11.2.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -16,7 +16,7 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 MOST_DEPTH = 32
 """Of an expression within an expression; a file can say that one is part of itself."""
 _TOKEN = re.compile(r"\[|\]|/[^\s/\[\]<>()]+|(\d+)\s+\d+\s+R")
-_RULES = {
+_RULES: Mapping[str, Callable[[Sequence[bool]], bool]] = {
     "/AllOn": lambda states: all(states),
     "/AnyOn": lambda states: any(states),
     "/AnyOff": lambda states: not all(states),
@@ -69,7 +69,7 @@ def _is_shown(document: pymupdf.Document, xref: int, states: Mapping[int, bool])
         return _holds(document, expression, states, MOST_DEPTH)
     groups = [states[part] for part in _tree(document, xref, "OCGs") if part in states]
     rule = _RULES.get(document.xref_get_key(xref, "P")[1], any)
-    return bool(rule(groups)) if groups else True
+    return rule(groups) if groups else True
 
 
 def _holds(document: pymupdf.Document, part: Any, states: Mapping[int, bool], depth: int) -> bool:

@@ -45,7 +45,7 @@ def left_out_of(page: pymupdf.Page, textpage: pymupdf.TextPage) -> list[Line]:
 
 def _spans(textpage: pymupdf.TextPage) -> Iterator[tuple[str, Box]]:
     for span in spans_of(textpage.extractDICT()["blocks"]):
-        yield span["text"], tuple(round(place) for place in span["bbox"])  # type: ignore[misc]
+        yield span["text"], tuple(round(place) for place in span["bbox"])
 
 
 def _chars(textpage: pymupdf.TextPage) -> Iterator[dict[str, Any]]:
