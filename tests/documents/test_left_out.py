@@ -1,4 +1,4 @@
-"""Text that MuPDF leaves out of the layer is not read, and is kept with its reason; memberships of layers are heeded."""
+"""Text that MuPDF leaves out of the layer is not read, and is kept with its reason; memberships of layers hold."""
 
 from __future__ import annotations
 
