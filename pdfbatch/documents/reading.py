@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pdfbatch.documents.forms import shell_page
 from pdfbatch.documents.layout.elements import elements_of
@@ -13,6 +14,7 @@ from pdfbatch.documents.layout.plain import plain_regions
 from pdfbatch.documents.layout.regions import load_model, regions_of
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.pdf.attachments import told_of
+from pdfbatch.documents.pdf.cut_pictures import cut_picture
 from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_page
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
@@ -20,7 +22,7 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.path_guard import has_too_many_paths
 from pdfbatch.documents.pdf.raster import TooLarge
 from pdfbatch.documents.pdf.silence import silenced
-from pdfbatch.documents.pdf.upright import UprightPage, pose_of
+from pdfbatch.documents.pdf.upright import Pose, UprightPage, pose_of
 from pdfbatch.documents.sight.sight import MISREAD, UNREAD, Sight, complete, look_for_hidden
 from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
@@ -80,8 +82,8 @@ def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
         read = _read_plainly(page, number, Sight(lines))
     else:
         read = _read_lines(page, number, ocr, textpage, OCR_DPI // 2 if attempt else OCR_DPI)
-    if not read.page.elements:
-        lost = lost or lost_picture(take_warnings())
+    said = take_warnings()
+    lost = lost or cut_picture(page, said) or ("" if read.page.elements else lost_picture(said))
     # What could be read of a page that is not whole stays with its reason.
     if not lost:
         return read
@@ -105,13 +107,14 @@ def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.Te
     lines = sight.lines
     health = health_of(page, lines)
     if health is Health.BLANK:
-        return PageRead(_result(page, number, page.rotation, read_by="blank"))
+        hidden = _concealed(sight, UprightPage(page, Pose(page.rotation)))
+        return PageRead(_result(page, number, page.rotation, hidden, read_by="blank"))
     if health in (Health.PICTURE, Health.DOUBTFUL):
         if not ocr:
             return _needs_ocr(number)
-        return _read_picture(page, number, sight if health is Health.DOUBTFUL else Sight(), dpi)
-    if health is Health.GOOD and sight.look:
-        sight = complete(page, sight)
+        return _read_picture(page, number, sight if health is Health.DOUBTFUL else replace(sight, lines=[]), dpi)
+    if sight.look:
+        sight = complete(page, sight, painted=health is Health.GOOD)
     if not ocr and (sight.is_stamped_picture or {MISREAD, UNREAD}.intersection(sight.flags)):
         return _needs_ocr(number)
     if sight.is_stamped_picture:
@@ -141,11 +144,12 @@ def _read_picture(page: pymupdf.Page, number: int, sight: Sight, dpi: int) -> Pa
     known = words_of(_text(lines)).total() * (NEARLY_ALL if sight.is_stamped_picture else 1.0)
     if lines and known > _words(scan.elements).total():
         return _read_layer(page, number, sight, Health.HIDDEN if mostly_hidden(lines) else Health.GOOD)
+    turn = (page.rotation + scan.turned) % 360
     result = _result(
         page,
         number,
-        (page.rotation + scan.turned) % 360,
-        scan.elements,
+        turn,
+        [*scan.elements, *_concealed(sight, UprightPage(page, Pose(turn)))],
         read_by="ocr",
         score=scan.confidence,
         flags=["ocr_turned"] if scan.turned else [],

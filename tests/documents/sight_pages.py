@@ -73,9 +73,11 @@ def as_inline_image(page: pymupdf.Page, lines: Sequence[str], top: float) -> Non
     )
 
 
-def as_outlines(page: pymupdf.Page, lines: Sequence[str], top: float) -> None:
+def as_outlines(
+    page: pymupdf.Page, lines: Sequence[str], top: float, colour: tuple[float, float, float] = (0, 0, 0)
+) -> None:
     source = blank(420, 18 * len(lines) + 20)
-    write(source, lines, top=20)
+    write(source, lines, top=20, color=colour)
     svg = source.get_svg_image(text_as_path=True)
     art = pymupdf.open("pdf", pymupdf.open(stream=svg.encode(), filetype="svg").convert_to_pdf())
     page.show_pdf_page(pymupdf.Rect(0, top, 420, top + 18 * len(lines) + 20), art, 0)
@@ -150,6 +152,13 @@ def append(page: pymupdf.Page, content: bytes) -> None:
     document.update_stream(xref, content)
     parts = " ".join(f"{part} 0 R" for part in [*page.get_contents(), xref])
     document.xref_set_key(page.xref, "Contents", f"[{parts}]")
+
+
+def add_resource(page: pymupdf.Page, kind: str, name: str, xref: int) -> None:
+    """Names an object in the page's resources: of which `kind`, as /XObject."""
+    held, value = page.parent.xref_get_key(page.xref, "Resources")
+    holder, path = (int(value.split()[0]), kind) if held == "xref" else (page.xref, f"Resources/{kind}")
+    page.parent.xref_set_key(holder, f"{path}/{name}", f"{xref} 0 R")
 
 
 # Ways to hide a line. Each takes a page, the line and where it goes.

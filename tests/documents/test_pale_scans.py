@@ -7,7 +7,7 @@ import numpy as np
 import pymupdf
 import pytest
 
-from pdfbatch.documents.ocr.pale import range_of, spread
+from pdfbatch.documents.ocr.pale import pale_rest, range_of, spread
 from pdfbatch.documents.reading import read_page
 from tests.documents.sight_pages import SENTENCES, blank, saved, write
 from tests.pages import markdown_of
@@ -42,6 +42,21 @@ def test_a_pale_scan_is_read(tmp_path, paper, contrast, noise):
     put(page, pale(paper, contrast, noise))
     text = text_of(page, tmp_path)
     assert [line for line in SENTENCES if line not in text] == []
+
+
+@pytest.mark.parametrize("contrast", [25, 40])
+def test_pale_print_beside_a_dark_stamp_is_read(tmp_path, contrast):
+    page = blank()
+    put(page, pale(255, contrast))
+    page.insert_text((40, 330), "RECEIVED 3 May 2021", fontsize=20)
+    text = text_of(page, tmp_path)
+    assert [line for line in [*SENTENCES, "RECEIVED 3 May 2021"] if line not in text] == []
+
+
+def test_the_grain_of_ordinary_paper_is_no_pale_print():
+    page = pale(235, 200, 6)
+    lines = [(60.0, 90.0 + 36 * row, 800.0, 130.0 + 36 * row) for row in range(len(SENTENCES))]
+    assert pale_rest(cv2.cvtColor(page, cv2.COLOR_GRAY2RGB), lines) is None
 
 
 @pytest.mark.parametrize("contrast", [25, 40])

@@ -132,6 +132,27 @@ def test_numbers_in_cells_are_read_together():
     assert book.misread() == set()
 
 
+@pytest.mark.parametrize(
+    ("layer", "seen", "verdict"),
+    [
+        ("tHE HARBOUR MASTER", "The harbour master", Verdict.MISREAD),
+        ("The hArbour mAster And the gAtes", "The harbour master and the gates", Verdict.MISREAD),
+        ("The Harbour Master", "THE HARBOUR MASTER", Verdict.RIGHT),  # small capitals
+        ("THE HARBOUR MASTER", "THE HARBOUR MASTER", Verdict.RIGHT),
+    ],
+)
+def test_capitals_seen_as_small_letters_are_a_wrong_map(layer, seen, verdict):
+    assert verdict_of([Sample(layer, seen, 0.99)] * 3) is verdict
+
+
+def test_a_sum_in_a_font_of_its_own_is_held_against_the_picture(tmp_path):
+    page = blank()
+    write(page, SENTENCES[:3])
+    write_mapped(page, ["4,310.00"], 150, swapped("0123", "5678"))
+    result = read_page(saved(page, tmp_path / "a.pdf"), 1).page
+    assert "4,310.00" in markdown_of(result)
+
+
 def test_letters_that_look_alike_are_no_swap():
     samples = [Sample("IIIegal 1etters 0f 0ur 0wn", "illegal letters of our own", 0.99)] * 2
     assert not has_swapped_letters(samples)

@@ -9,9 +9,10 @@ import pytest
 from pdfbatch.documents.reading import read_page
 from pdfbatch.documents.sight.ink_without_text import is_believed, regions_without_text, unexplained
 from pdfbatch.documents.sight.look import look_at
+from pdfbatch.documents.textlayer.health import Health, health_of
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, lines_of
 from pdfbatch.records import PageResult
-from tests.documents.sight_pages import PAINTERS, SENTENCES, as_image, as_outlines, blank, saved, write
+from tests.documents.sight_pages import PAINTERS, SENTENCES, as_image, as_outlines, blank, picture_of, saved, write
 from tests.pages import markdown_of
 
 
@@ -50,6 +51,46 @@ def test_painted_text_of_a_page_shown_turned_is_read(tmp_path, paint, rotation):
     text = flat(read(page, tmp_path))
     for sentence in SENTENCES[:6]:
         assert sentence in text
+
+
+@pytest.mark.parametrize("colour", [(0.8, 0.8, 0.8), (1, 0.8, 0), (0.7, 0.8, 1)])
+def test_pale_outlines_are_read(tmp_path, colour):
+    page = blank()
+    write(page, SENTENCES[:3])
+    as_outlines(page, SENTENCES[3:6], 140, colour)
+    text = flat(read(page, tmp_path))
+    for sentence in SENTENCES[:6]:
+        assert sentence in text
+
+
+def test_outlines_that_stand_on_their_head_are_read(tmp_path):
+    page = blank()
+    write(page, SENTENCES[:3])
+    source = blank(420, 74)
+    as_outlines(source, SENTENCES[3:6], 0)
+    page.show_pdf_page(pymupdf.Rect(0, 140, 420, 214), source.parent, 0, rotate=180)
+    text = flat(read(page, tmp_path))
+    for sentence in SENTENCES[:6]:
+        assert sentence in text
+
+
+def test_what_an_old_ocr_left_out_of_a_scan_is_read(tmp_path):
+    page = blank(420, 18 * 8 + 20)
+    page.insert_image(page.rect, pixmap=picture_of(SENTENCES))
+    for number, line in enumerate(SENTENCES[:6]):
+        page.insert_text((42, 22 + 17.6 * number), line, fontsize=11, render_mode=3)
+    result = read(page, tmp_path)
+    for sentence in SENTENCES:
+        assert flat(result).count(sentence) == 1
+    assert result.read_by == "plain"
+
+
+def test_a_big_picture_beside_the_text_does_not_hide_it():
+    page = blank(420, 800)
+    write(page, SENTENCES, top=40)
+    page.insert_image(pymupdf.Rect(0, 300, 420, 800), pixmap=picture_of(SENTENCES), keep_proportion=False)
+    lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
+    assert health_of(page, lines) is Health.GOOD
 
 
 def test_a_page_number_does_not_vouch_for_a_page_of_outlines(tmp_path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from pdfbatch.records import Box
 
 SIDE = 1000
 """Pixels of the longer side at which shades are told; what a scanner adds to smooth paper is evened out there."""
@@ -19,6 +22,15 @@ SPECKS = 0.02
 """Percentage of pixels that may be darker or lighter without counting."""
 SPREAD = 220
 """Shades between ink and paper afterwards."""
+
+PAPER = 12
+"""Pixels at `SIDE` that no stroke of print is wide."""
+AROUND_DARK = 3
+GRAINS = 3.0
+"""Times the usual step between neighbours, from which on a step is ink and no grain of the paper."""
+CROWD, CROWDED, FEWEST_CROWDED = 9, 40, 400
+"""Pixels of a square, the percentage of steps in it from which on it may be within print, and how many such squares
+make a line of it: a short line of small print has more."""
 
 Shades = npt.NDArray[np.uint8]
 
@@ -51,3 +63,50 @@ def spread(pixels: Shades, shades: Range) -> Shades:
     gain = SPREAD / max(shades.light - shades.dark, 1.0)
     table = (255 - (shades.light - np.arange(256)) * gain).clip(0, 255).astype(np.uint8)
     return np.asarray(table[pixels], np.uint8)
+
+
+def pale_rest(pixels: Shades, boxes: Sequence[Box]) -> Shades | None:
+    """An RGB picture with its paper white and only the pale print left, nearly black: what is darker, and what was read
+    in `boxes` (pixels), is taken for paper. None where no pale print shows; pure."""
+    shrink = min(1.0, SIDE / max(pixels.shape[:2]))
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    if not _shows_pale_print(small, [_scaled(box, shrink) for box in boxes]):
+        return None
+    depth = _depth(gray, round(PAPER / shrink))
+    depth[_dark(depth, round(AROUND_DARK / shrink)) > 0] = 0
+    for x0, y0, x1, y1 in boxes:
+        depth[max(0, int(y0)) : max(0, int(y1) + 1), max(0, int(x0)) : max(0, int(x1) + 1)] = 0
+    deepest = max(float(np.percentile(depth, 100 - SPECKS)), float(BLANK))
+    rest = (255 - depth.astype(np.float32) * (SPREAD / deepest)).clip(0, 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(rest, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def _shows_pale_print(small: Shades, boxes: Sequence[Box]) -> bool:
+    """Whether steps of shade crowd as in print, where nothing dark is and nothing was read; the grain of paper, which
+    is everywhere, does not count."""
+    steps = cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    known = _dark(_depth(small, PAPER), AROUND_DARK)
+    for x0, y0, x1, y1 in boxes:
+        known[max(0, int(y0) - 2) : max(0, int(y1) + 3), max(0, int(x0) - 2) : max(0, int(x1) + 3)] = 1
+    grain = float(np.median(steps[known == 0])) if (known == 0).any() else 255.0
+    marks = ((steps > max(BLANK, GRAINS * grain)) & (known == 0)).astype(np.uint8)
+    crowded = cv2.boxFilter(marks * np.uint8(100), -1, (CROWD, CROWD)) >= CROWDED
+    return int(np.count_nonzero(crowded)) >= FEWEST_CROWDED
+
+
+def _depth(gray: Shades, room: int) -> Shades:
+    """How much darker each pixel is than the paper around it."""
+    kernel = np.ones((2 * room + 1, 2 * room + 1), np.uint8)
+    return np.asarray(cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, kernel), np.uint8)
+
+
+def _dark(depth: Shades, room: int) -> Shades:
+    """1 where ordinary ink is, and so near to it that its edges reach."""
+    kernel = np.ones((2 * room + 1, 2 * room + 1), np.uint8)
+    return np.asarray(cv2.dilate((depth >= PALE).astype(np.uint8), kernel), np.uint8)
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    x0, y0, x1, y1 = box
+    return x0 * scale, y0 * scale, x1 * scale, y1 * scale

@@ -23,7 +23,7 @@ from pdfbatch.documents.ocr import orientation
 from pdfbatch.documents.ocr.decode import decode
 from pdfbatch.documents.ocr.denormal_weights import without_denormals
 from pdfbatch.documents.ocr.orientation import Boxes, line_height
-from pdfbatch.documents.ocr.pale import range_of, spread
+from pdfbatch.documents.ocr.pale import pale_rest, range_of, spread
 from pdfbatch.documents.ocr.searchable import Line
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import INK_CONTRAST, POINTS_PER_INCH, Pixels, Tile, ink_box, own_dpi, tiles
@@ -115,10 +115,24 @@ def read_picture(pixels: Pixels, scale: float, turned: int | None = None) -> Rea
     upright. The shades of a pale picture are spread first."""
     shades = range_of(pixels)
     if not shades.is_pale:
-        return _read_picture(pixels, scale, turned)
+        return _with_pale_lines(_read_picture(pixels, scale, turned))
     reading = _read_picture(spread(pixels, shades), scale, turned)
+    return replace(reading, lines=_of_this_side(reading))
+
+
+def _with_pale_lines(reading: Reading) -> Reading:
+    """The reading of a picture with ordinary ink, with the lines of it that are too pale to be found beside that."""
+    rest = pale_rest(reading.pixels, [line.box for line in reading.lines])
+    if rest is None:
+        return reading
+    pale = _of_this_side(_read_picture(rest, reading.scale, 0 if reading.lines else None))
+    return replace(reading, lines=reading.lines + pale)
+
+
+def _of_this_side(reading: Reading) -> list[Line]:
+    """The lines of a pale picture that are surely read, none where it is print of the paper's other side."""
     lines = [line for line in reading.lines if line.sure >= MIN_SURE_PALE]
-    return replace(reading, lines=[] if _shows_through(reading.pixels, lines) else lines)
+    return [] if _shows_through(reading.pixels, lines) else lines
 
 
 def _shows_through(pixels: Pixels, lines: Sequence[Line]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdfbatch.documents.pdf.attachments import without_their_password
+from pdfbatch.documents.pdf.layers import settle_memberships
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.pictures import as_pdf, opened_picture, picture_kind
 from pdfbatch.documents.pdf.second_opener import mended
@@ -59,6 +60,9 @@ def _kept(path: str, number: int) -> pymupdf.Document:
     if document is None:
         hush_mupdf()
         document = as_pdf(open_document(path), number) if number else _opened(path)
+        if document.is_pdf and not document.needs_pass:
+            with contextlib.suppress(Exception):  # damaged layers: MuPDF takes them as it can
+                settle_memberships(document)
     _open[key] = document
     while len(_open) > KEPT_OPEN:
         _open.popitem(last=False)[1].close()

@@ -7,6 +7,7 @@ clearly, or disagree in the same letters each time: to replace good text would b
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ SWAPS = 3
 """So often must one letter stand for the same other one."""
 _ALIKE = [set(group) for group in ("o0", "il1jt", "s5", "b86", "z2", "g9q", "vy")]
 """Letters that the recogniser itself takes for one another."""
+_UNLIKE_ITS_CAPITAL = frozenset("abdefghnqrt")
+"""Small letters that nobody takes for their capitals."""
 _KNOWN = (
     ("\x00", "\u024f"),
     ("\u1e00", "\u1eff"),
@@ -117,6 +120,11 @@ def verdict_of(samples: Sequence[Sample], is_all: bool = False) -> Verdict:
     if is_all and len(samples) == 1 and _disagrees_wholly(sure[0]):
         return Verdict.MISREAD
     agreements = [likeness(sample.layer, sample.seen) for sample in sure]
+    raised = [_raised_letters(sample) for sample in sure]
+    if sum(raised) >= SWAPS and sum(map(bool, raised)) >= 2 - (is_all and len(samples) == 1):
+        return Verdict.MISREAD
+    if any(raised) and len(sure) < MOST_SAMPLES:
+        return Verdict.UNKNOWN
     if agreements[0] >= 0.97 or (len(sure) >= MOST_SAMPLES and min(agreements) >= AGREES):
         return Verdict.RIGHT
     if len(sure) >= 2 and max(agreements) < DISAGREES:
@@ -142,6 +150,19 @@ def has_swapped_letters(samples: Iterable[Sample]) -> bool:
     return any(
         count >= SWAPS and len(lines[pair]) >= 2 and right[pair[0] or pair[1]] == 0 for pair, count in swaps.items()
     )
+
+
+def _raised_letters(sample: Sample) -> int:
+    """Letters that are capitals in the layer and small ones in the picture, where the two differ in shape. The other
+    way round they may be small capitals."""
+    one, other = _cased(sample.layer), _cased(sample.seen)
+    if len(one) != len(other) or likeness(one, other) < AGREES:
+        return 0
+    return sum(a != b and a == b.upper() and b in _UNLIKE_ITS_CAPITAL for a, b in zip(one, other, strict=True))
+
+
+def _cased(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if char.isalnum())
 
 
 def _sample(spans: Sequence[Span], read: ReadSpan) -> Sample:
@@ -171,7 +192,8 @@ def _is_plain_latin(sample: Sample) -> bool:
 
 def _disagrees_wholly(sample: Sample) -> bool:
     one, other = (len(text.replace(" ", "")) for text in (sample.layer, sample.seen))
-    alike = min(one, other) >= LENGTHS_ALIKE * max(one, other) and other >= FEWEST_LETTERS
+    fewest = FEWEST_LETTERS / 2 if _is_number(sample.seen) else FEWEST_LETTERS
+    alike = min(one, other) >= LENGTHS_ALIKE * max(one, other) and other >= fewest
     return alike and sample.sure >= SURE_NUMBER and likeness(sample.layer, sample.seen) < WHOLLY
 
 
@@ -208,6 +230,8 @@ def short_samples(own: Sequence[Span], others: Sequence[Span]) -> list[list[Span
             samples.append([])
         samples[-1].append(span)
     whole = [one for one in samples if sum(len(bare(span["text"])) for span in one) >= FEWEST_LETTERS]
+    if not whole and _is_number("".join(span["text"] for span in samples[-1])):
+        return [samples[-1]]  # a sum that stands in a font of its own
     return whole[:MOST_SAMPLES]
 
 

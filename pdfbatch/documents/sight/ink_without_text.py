@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pdfbatch.documents.ocr.pale import range_of, spread
+from pdfbatch.documents.ocr.pale import BLANK, PALE, SPREAD, range_of, spread
 from pdfbatch.documents.pdf.boxes import inside_share, union
 from pdfbatch.documents.pdf.mupdf import pymupdf
-from pdfbatch.documents.sight.look import Gray, Look
+from pdfbatch.documents.sight.look import Gray, Look, area_of
 from pdfbatch.documents.textlayer.lines import Box, Line
 
 EDGE = 48
@@ -42,6 +42,10 @@ MARGIN = 10.0
 SURE, SURE_SCRAP = 0.8, 0.95
 """The recogniser's, below which what it read is not believed; a scrap has three letters or fewer."""
 KNOWN_SHARE = 0.5
+NEAR = 31
+"""Pixels of the square in which the shades of pale ink are told."""
+MOST_UNDER_TEXT = 0.1
+"""Share of a picture that text may cover without the picture being its background."""
 FIRST_BLOCK = 100_000
 """Number of the first block of lines that are found, above all of MuPDF's."""
 
@@ -107,20 +111,18 @@ def _edges(gray: Gray, shape: tuple[int, int]) -> Mask:
 
 class Found(NamedTuple):
     """Lines that the picture shows and the layer lacks, in the page's unrotated space, with how sure the recogniser is
-    of each, 0 to 1; how many letters it found and was not sure enough of; the regions that no OCR could be asked about;
-    whether any picture was pale beside ordinary ink, so that the page's picture as a whole would not show it."""
+    of each, 0 to 1; how many letters it found and was not sure enough of; the regions that no OCR could be asked
+    about."""
 
     lines: list[tuple[Line, float]]
     doubted: int = 0
     unread: Sequence[Box] = ()
-    pale: bool = False
 
 
 def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], turn: int) -> Found:
     """What the page shows and its layer lacks. `known`: the boxes of the layer's visible lines; `turn`: how the page's
     text lies, degrees. Loads the OCR only where ink is left."""
-    pale = [box for box in _pictures(page) if not any(inside_share(line, box) > 0 for line in known)]
-    gray = _with_pale_spread(look, pale)
+    gray = _with_pale_spread(look, _pictures(page), known)
     regions = regions_without_text(look._replace(gray=gray), known)
     if not regions:
         return Found([])
@@ -134,15 +136,13 @@ def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], tu
     doubted = 0
     for number, region in enumerate(regions):
         inside = [box for box in known if inside_share(box, region) > 0]
-        for line, sure in read_region(page, region, inside, turn):
-            if any(inside_share(line.box, box) > KNOWN_SHARE for box in inside):
-                continue
-            if is_believed(line.text, sure):
-                line.block = FIRST_BLOCK + number
-                found.append((line, sure))
-            else:
-                doubted += sum(map(str.isalnum, line.text))
-    return Found(found, doubted, pale=gray is not look.gray and not range_of(look.gray).is_pale)
+        read = _Read(number, read_region(page, region, inside, turn), inside)
+        if read.doubted > read.letters:  # it may lie another way than the page's text
+            other = _Read(number, read_region(page, region, inside, None), inside)
+            read = max(read, other, key=lambda one: one.letters)
+        found += read.believed
+        doubted += read.doubted
+    return Found(found, doubted)
 
 
 def _pictures(page: pymupdf.Page) -> list[Box]:
@@ -152,16 +152,58 @@ def _pictures(page: pymupdf.Page) -> list[Box]:
     return [tuple(pymupdf.Rect(info["bbox"]) * page.derotation_matrix) for info in page.get_image_info()]
 
 
-def _with_pale_spread(look: Look, pictures: Sequence[Box]) -> Gray:
-    """The grey picture with the shades of pale pictures spread. Pictures under text are meant to be pale."""
-    gray = look.gray
-    for box in pictures:
-        part = look.part(box)
-        shades = range_of(part)
-        if shades.is_pale:
-            gray = gray.copy() if gray is look.gray else gray
-            look._replace(gray=gray).part(box)[:] = spread(part, shades)
+class _Read:
+    """What was read in a region: the lines that are `believed` and not in the layer, in the block of that number, their
+    `letters`, and the letters that are `doubted`."""
+
+    def __init__(self, number: int, lines: Sequence[tuple[Line, float]], known: Sequence[Box]) -> None:
+        self.believed: list[tuple[Line, float]] = []
+        self.letters = self.doubted = 0
+        for line, sure in lines:
+            letters = sum(map(str.isalnum, line.text))
+            if any(inside_share(line.box, box) > KNOWN_SHARE for box in known):
+                continue
+            if is_believed(line.text, sure):
+                line.block = FIRST_BLOCK + number
+                self.believed.append((line, sure))
+                self.letters += letters
+            else:
+                self.doubted += letters
+
+
+def _with_pale_spread(look: Look, pictures: Sequence[Box], known: Sequence[Box]) -> Gray:
+    """The grey picture with the shades of pale ink spread: that of pictures as a whole, since scanners add grain to
+    paper; elsewhere bit by bit. A picture under text is meant to be pale, unless that is a stamp on it."""
+    gray = look.gray.copy()
+    plain = look._replace(gray=gray)
+    for box in known:
+        part = plain.part(box)
+        if part.size:
+            part[:] = np.median(part)
+    painted = [(box, range_of(plain.part(box)), _share_of(box, known)) for box in pictures]
+    gray[:] = _spread_locally(gray)
+    for box, shades, share in painted:
+        lies_under_text = share > MOST_UNDER_TEXT
+        whole = look.part(box)
+        plain.part(box)[:] = spread(whole, shades) if shades.is_pale and not lies_under_text else whole
     return gray
+
+
+def _share_of(box: Box, known: Sequence[Box]) -> float:
+    """Share of a picture that lies under lines of the layer."""
+    return sum(inside_share(line, box) * area_of(line) for line in known) / max(area_of(box), 1.0)
+
+
+def _spread_locally(gray: Gray) -> Gray:
+    """With pale ink nearly black, where nothing darker is near."""
+    around = np.ones((NEAR, NEAR), np.uint8)
+    light = cv2.dilate(gray, around)
+    span = light - cv2.erode(gray, around)
+    pale = (span >= BLANK) & (span < PALE)
+    if not pale.any():
+        return gray
+    gain = np.minimum(SPREAD, light.astype(np.float32)) / np.maximum(span, 1)
+    return np.where(pale, (light - (light - gray) * gain).clip(0, 255).astype(np.uint8), gray)
 
 
 def is_believed(text: str, sure: float) -> bool:

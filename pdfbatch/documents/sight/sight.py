@@ -6,8 +6,9 @@ page in whatever space it is looked at (the layout model looks at pages turned u
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 from itertools import groupby
 
 from pdfbatch.documents.pdf.boxes import inside_share, union
@@ -24,7 +25,8 @@ from pdfbatch.documents.sight.hidden import (
     lines_of_concealed,
 )
 from pdfbatch.documents.sight.ink_without_text import Found, lines_without_layer
-from pdfbatch.documents.sight.letters import likeness
+from pdfbatch.documents.sight.left_out import left_out_of
+from pdfbatch.documents.sight.letters import bare, likeness
 from pdfbatch.documents.sight.look import Look, Span, area_of, inked, look_at
 from pdfbatch.documents.sight.overwritten import overwritten_in
 from pdfbatch.documents.sight.score import mean_over_letters, page_score
@@ -41,8 +43,10 @@ SAME_TEXT = 0.4
 """Likeness from which the picture is said to show a hidden text: an old OCR's faults are many."""
 CONTRADICTED = 0.9
 """How sure the recogniser must be to disown a layer that lies on a picture."""
-
-
+NEAR = 1.0
+"""Font sizes by which an old OCR may have misplaced a line."""
+ALREADY_THERE = 0.75
+"""Share of a line's letters that stand near it in the layer, from which on it is there already."""
 OUTWEIGHED = 4.0
 """Times the layer's letters, from which on what the picture shows besides is the page's text and the layer a stamp on
 it."""
@@ -60,6 +64,8 @@ class Sight:
     """Lines read from the picture, with how sure the recogniser is of each, 0 to 1."""
     removed: list[Concealed] = field(default_factory=list)
     """Words of the layer that are not seen, or seen otherwise."""
+    left_out: list[Line] = field(default_factory=list)
+    """Text of the file that is not in the layer, because its own layer is off or it is not on the page."""
     agreement: float = 1.0
     """By fonts, the mean over the layer's letters, 0 to 1."""
     explained: float = 1.0
@@ -73,7 +79,7 @@ class Sight:
     @property
     def concealed(self) -> list[Line]:
         """Lines that no viewer shows, each with its reason."""
-        return lines_of_concealed(one for one in self.removed if one.reason != MISREAD)
+        return lines_of_concealed(one for one in self.removed if one.reason != MISREAD) + self.left_out
 
     @property
     def confidence(self) -> float:
@@ -121,16 +127,17 @@ def look_for_hidden(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = 
         removed += concealed_under(under) + [one._replace(reason=MISREAD) for one in concealed_under(over)]
         read = [(_line_of(span), 1.0) for span in over]
     lines = _lines(textpage, removed) + [line for line, _ in read]
-    return Sight(lines, read, removed=removed, look=look, reader=reader)
+    return Sight(lines, read, removed, left_out_of(page, textpage), look=look, reader=reader)
 
 
-def complete(page: pymupdf.Page, sight: Sight) -> Sight:
+def complete(page: pymupdf.Page, sight: Sight, painted: bool = True) -> Sight:
     """What `look_for_hidden` found, with the lines of misread fonts, and those the layer lacks, read from the picture.
-    For a page whose layer is taken for healthy."""
+    For a page whose layer is taken for healthy. `painted`: the layer is what the page shows; the fonts of one that an
+    OCR left there mean nothing."""
     assert sight.look
     reader = sight.reader
     seen = _without(sight.look.spans, sight.removed)
-    book = _checked(page, seen, reader) if reader else FontBook()
+    book = _checked(page, seen, reader) if reader and painted else FontBook()
     names = book.misread()
     misread = [span for span in seen if span["font"] in names]
     removed = sight.removed + _read_again(reader, misread)
@@ -139,6 +146,8 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
     known += [inked(span) for span in seen if span["wmode"] == 1]
     turn = pose_of((line.pose, len(line.text)) for line in layer).turn if layer else page.rotation
     found = lines_without_layer(page, sight.look, known, turn)
+    if not painted:
+        found = found._replace(lines=[pair for pair in found.lines if not _stands_near(pair[0], layer)])
     read = sight.read + found.lines
     lines = layer + [line for line, _ in read]
     agreements = {name: font.agreement for name, font in book.fonts.items() if name not in names}
@@ -152,9 +161,19 @@ def complete(page: pymupdf.Page, sight: Sight) -> Sight:
         removed=removed,
         agreement=agreement,
         explained=_explained(lines, found),
-        is_stamped_picture=not found.pale and _outweighs(found, _letters_of(seen)),
+        is_stamped_picture=painted and _outweighs(found, _letters_of(seen)),
         flags=[MISREAD] * bool(misread) + [UNREAD] * bool(found.unread),
     )
+
+
+def _stands_near(line: Line, layer: Sequence[Line]) -> bool:
+    """Whether the layer has the line's words, a little beside where the picture shows them."""
+    x0, y0, x1, y1 = line.box
+    room = NEAR * line.size
+    around = (x0 - room, y0 - room, x1 + room, y1 + room)
+    there = bare(" ".join(other.text for other in layer if inside_share(other.box, around) > 0))
+    blocks = SequenceMatcher(None, bare(line.text), there, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) >= ALREADY_THERE * len(bare(line.text))
 
 
 def _lines(textpage: pymupdf.TextPage, removed: list[Concealed]) -> list[Line]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
+from pdfbatch.documents.pdf.boxes import inside_share
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import unrotated_size
 from pdfbatch.documents.textlayer.lines import Line
@@ -82,13 +83,14 @@ def _is_blank(page: pymupdf.Page) -> bool:
 
 
 def _painted_over(page: pymupdf.Page) -> bool:
-    """Whether a big picture is painted after most of the text, which then shows only in the layer."""
+    """Whether a big picture is painted after most of the text, and on it, which then shows only in the layer."""
     width, height = unrotated_size(page)
     half = PICTURE_SHARE * width * height
-    log = page.get_bboxlog()
-    texts = [place for place, (kind, _) in enumerate(log) if kind in ("fill-text", "stroke-text")]
-    pictures = [place for place, (kind, box) in enumerate(log) if kind == "fill-image" and _area(box) > half]
-    return bool(texts and pictures) and pictures[-1] > texts[len(texts) // 2]
+    log = list(enumerate(page.get_bboxlog()))
+    texts = [(place, box) for place, (kind, box) in log if kind in ("fill-text", "stroke-text")]
+    pictures = [(place, box) for place, (kind, box) in log if kind == "fill-image" and _area(box) > half]
+    over = [box for place, box in texts if any(after > place and inside_share(box, on) > 0.5 for after, on in pictures)]
+    return bool(over) and sum(map(_area, over)) > 0.5 * sum(_area(box) for _, box in texts)
 
 
 def _area(box: tuple[float, float, float, float]) -> float:

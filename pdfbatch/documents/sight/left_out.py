@@ -1,0 +1,74 @@
+"""Text of the file that MuPDF itself leaves out of the text layer: in a layer that is off, clipped away, off the page.
+
+Nobody sees it, so it is kept apart with its reason. Found by asking for the page's text twice, once with everything in
+it, which costs some milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from pdfbatch.documents.pdf.boxes import union
+from pdfbatch.documents.pdf.layers import text_of_all_layers
+from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.upright import UPRIGHT, unrotated_size
+from pdfbatch.documents.sight.look import spans_of
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Box, Line, Piece
+from pdfbatch.documents.textlayer.normalize import mended
+
+Mark = tuple[str, int, int]
+"""A letter and where its origin is, points."""
+
+
+def left_out_of(page: pymupdf.Page, textpage: pymupdf.TextPage) -> list[Line]:
+    """What `textpage`, the page's text in unrotated space, lacks of all that the page's content holds."""
+    whole = text_of_all_layers(page, RAW_FLAGS)
+    shown = Counter(_spans(textpage))
+    if all(mark in shown for mark in _spans(whole)):
+        return []
+    there = set(map(_mark, _chars(textpage)))
+    clipped = set(map(_mark, _chars(page.get_textpage(flags=RAW_FLAGS & ~pymupdf.TEXT_MEDIABOX_CLIP))))
+    lines = []
+    for span in spans_of(whole.extractRAWDICT()["blocks"]):
+        for is_there, group in groupby(span["chars"], key=lambda char: char["c"].isspace() or _mark(char) in there):
+            chars = list(group)
+            text = mended("".join(char["c"] for char in chars)).strip()
+            if not is_there and any(map(str.isalnum, text)):
+                lines.append((span["line"], _line(page, chars, clipped)))
+    return [
+        _joined([line for _, line in run]) for _, run in groupby(lines, key=lambda pair: (pair[0], pair[1].concealed))
+    ]
+
+
+def _spans(textpage: pymupdf.TextPage) -> Iterator[tuple[str, Box]]:
+    for span in spans_of(textpage.extractDICT()["blocks"]):
+        yield span["text"], tuple(round(place) for place in span["bbox"])
+
+
+def _chars(textpage: pymupdf.TextPage) -> Iterator[dict[str, Any]]:
+    for span in spans_of(textpage.extractRAWDICT()["blocks"]):
+        yield from span["chars"]
+
+
+def _mark(char: dict[str, Any]) -> Mark:
+    x, y = char["origin"]
+    return char["c"], round(x), round(y)
+
+
+def _line(page: pymupdf.Page, chars: list[dict[str, Any]], clipped: set[Mark]) -> Line:
+    box = union([char["bbox"] for char in chars])
+    wide, high = unrotated_size(page)
+    inside = 0 <= (box[0] + box[2]) / 2 <= wide and 0 <= (box[1] + box[3]) / 2 <= high
+    reason = "hidden_outside" if not inside else "hidden_clipped" if _mark(chars[0]) in clipped else "hidden_layer"
+    text = mended("".join(char["c"] for char in chars))
+    return Line(box, UPRIGHT, box[3] - box[1], [Piece(text)], concealed=reason)
+
+
+def _joined(lines: list[Line]) -> Line:
+    """Pieces of one line together."""
+    first = lines[0]
+    text = " ".join(" ".join(line.text for line in lines).split())
+    return Line(union([line.box for line in lines]), UPRIGHT, first.size, [Piece(text)], concealed=first.concealed)
