@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.sandbox.children import OPENING, READING
+from pdfbatch.documents.sandbox.children import READING
 from pdfbatch.engines.base import ChildEngine, PageTask
 from pdfbatch.records import ReadOptions
 from tests.pages import page_of
@@ -19,9 +19,8 @@ BAD_PAGE = 2
 Task = Callable[..., PageRead]
 
 
-def engine(task: PageTask) -> ChildEngine:
-    """Its children start with little loaded, but for a task that says how it is when they load everything."""
-    return ChildEngine(task.__name__, task, READING if task is note_slowly_with_all_loaded else OPENING)
+def engine(task: PageTask, preload: str = READING) -> ChildEngine:
+    return ChildEngine(task.__name__, task, preload)
 
 
 def note(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:
@@ -34,10 +33,6 @@ def note(path: str, number: int, options: ReadOptions, attempt: int = 0) -> Page
 def note_slowly(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:
     time.sleep(0.03)
     return note(path, number, options, attempt)
-
-
-def note_slowly_with_all_loaded(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:
-    return note_slowly(path, number, options, attempt)
 
 
 def segfault(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:
