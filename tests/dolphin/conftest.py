@@ -41,8 +41,8 @@ def _built(config: pytest.Config, grammar: Grammar) -> Path:
 
 
 def _folder(config: pytest.Config, grammar: Grammar) -> Path:
-    import torch  # noqa: TID253
-    import transformers  # noqa: TID253
+    import torch
+    import transformers
 
     from . import cards, networks, tiny
 
@@ -54,7 +54,7 @@ def _folder(config: pytest.Config, grammar: Grammar) -> Path:
 def _train_once(folder: Path, grammar: Grammar, waits: bool) -> bool:
     """Whether the folder is there now: made by this process, or by another before. Not while another makes it, unless
     this one `waits` for it."""
-    import torch  # noqa: TID253
+    import torch
 
     from . import tiny
 
