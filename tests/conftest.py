@@ -64,7 +64,7 @@ def s3_endpoint(no_account: None) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def loaded_children() -> None:
     """The server that forks the children of this process has all loaded, whichever engine asks for some first."""
-    Children(1, 512, "tests.worker.loaded").kill()
+    Children(1, 512, preload="tests.worker.loaded").kill()
 
 
 def tell_s3(endpoint: str, what: str, wish: Any) -> None:
