@@ -15,6 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
+from pdfbatch.documents.sandbox.children import Children
+
 HERE = Path(__file__).parent
 SERVER = HERE / "s3_server.py"
 NO_ACCOUNT = {
@@ -27,6 +29,13 @@ NO_ACCOUNT = {
 }
 Mount = Callable[..., Path]
 _bucket_numbers = itertools.count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: handed out last, one of them would run alone on one core of two."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,6 +59,12 @@ def s3_endpoint(no_account: None) -> Iterator[str]:
             patch.setenv("AWS_ENDPOINT_URL", endpoint)
             yield endpoint
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def loaded_children() -> None:
+    """The server that forks the children of this process has all loaded, whichever engine asks for some first."""
+    Children(1, 512, preload="tests.worker.loaded").kill()
 
 
 def tell_s3(endpoint: str, what: str, wish: Any) -> None:

@@ -23,8 +23,10 @@ _CONFIG, _PROFILE = "pdfbatch.config", "pdfbatch.profile"
 _NO_DEFAULT = frozenset({"model", "places"})
 """`model` is the default of the engines that have one (`default_model`), `places` is `input` and `output`."""
 
-_OWN_VARIABLE = frozenset({"places", "json"})
-"""Options that are no settings; `--json` has its variable by itself."""
+_OWN_VARIABLE = frozenset({"places", "json", "delete"})
+"""Options that are no settings; `--json` has its variable by itself, and nothing is deleted unasked."""
+_TYPED_OUTPUT = frozenset({"down"})
+"""Commands whose OUTPUT must be typed: they end what runs there."""
 
 _given: ContextVar[Mapping[str, Setting]] = ContextVar("given", default=MappingProxyType({}))
 _options: dict[str, Any] = dict(PLACES)
@@ -69,11 +71,11 @@ def _apply(context: typer.Context, value: str) -> str:
     given = settings_given(context.meta.get(_CONFIG, ""), context.meta.get(_PROFILE, ""))
     _given.set(given)
     names = {parameter.name for parameter in context.command.params}
-    is_place_option = "places" in names
+    without_places = "places" in names or context.info_name in _TYPED_OUTPUT
     context.default_map = {
         name: setting.value
         for name, setting in given.items()
-        if name in names - _NO_DEFAULT and not (name in PLACES and is_place_option)
+        if name in names - _NO_DEFAULT and not (name in PLACES and without_places)
     }
     return value
 

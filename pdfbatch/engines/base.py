@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.children import READING, Children
 from pdfbatch.records import ReadOptions
 
 PAGES_AHEAD = 2
@@ -59,6 +59,10 @@ class Engine(Protocol):
     def model(self) -> str:
         """What is read with, as a person names it; "" for engines without a choice."""
 
+    @property
+    def preload(self) -> str:
+        """What its children find loaded, see documents/sandbox/children.py."""
+
     def pinned_model(self) -> str:
         """The model's name as it is frozen into a manifest."""
 
@@ -88,8 +92,9 @@ class ChildEngine:
 
     model = ""
 
-    def __init__(self, name: str, task: PageTask) -> None:
+    def __init__(self, name: str, task: PageTask, preload: str = READING) -> None:
         self.name = name
+        self.preload = preload
         self._task = task
 
     def pinned_model(self) -> str:

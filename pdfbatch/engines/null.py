@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.children import OPENING, Children
 from pdfbatch.engines.base import PAGES_AHEAD, PageOrder, Reader
 from pdfbatch.records import PageResult, ReadOptions
 
@@ -15,6 +15,7 @@ from pdfbatch.records import PageResult, ReadOptions
 class NullEngine:
     name = "null"
     model = ""
+    preload = OPENING
 
     def pinned_model(self) -> str:
         return ""

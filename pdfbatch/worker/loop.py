@@ -192,7 +192,7 @@ class SliceRun:
         options = job.manifest.options
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
         with (
-            Children(job.processes, options.memory_mib, job.passwords) as self._children,
+            Children(job.processes, options.memory_mib, job.passwords, job.engine.preload) as self._children,
             job.engine.reader(self._children, options, scratch) as reader,
         ):
             self._pipeline = Pipeline(

@@ -126,7 +126,7 @@ def documents(folder: Path) -> list[SourceDocument]:
     return [SourceDocument(entry.key, entry.size, entry.etag) for entry in open_store(str(folder)).list()]
 
 
-def test_pages_are_counted_in_the_pdfs_themselves(tmp_path: Path) -> None:
+def test_pages_are_counted_in_the_pdfs_themselves(tmp_path: Path, loaded_children: None) -> None:
     many_pdfs(tmp_path / "in", 3, pages=4)
     long_pdf(tmp_path / "in" / "long.pdf", 28)
     (tmp_path / "in" / "broken.pdf").write_bytes(b"no PDF")
@@ -136,7 +136,7 @@ def test_pages_are_counted_in_the_pdfs_themselves(tmp_path: Path) -> None:
     assert (work.layers_healthy, work.layers_looked_at, work.layer_share) == (12, 12, 1.0)
 
 
-def test_of_many_a_few_are_counted_and_the_doubt_is_told(tmp_path: Path) -> None:
+def test_of_many_a_few_are_counted_and_the_doubt_is_told(tmp_path: Path, loaded_children: None) -> None:
     source = open_store(str(tmp_path))
     for number in range(40):
         source.put(f"{number:02}.pdf", odd.text_page())

@@ -27,6 +27,11 @@ def begin_at(source: Store, output: Store, engine: str, options: ReadOptions, pa
     return begin(source, output, Request(part, engine, options), now)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def all_loaded(loaded_children: None) -> None:
+    """Nearly every test here reads pages in children of its own process."""
+
+
 @pytest.fixture
 def pdfs(tmp_path: Path) -> Path:
     folder = tmp_path / "in"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pdfbatch.documents.page_read import PageRead
+from pdfbatch.documents.sandbox.children import READING
 from pdfbatch.engines.base import ChildEngine, PageTask
 from pdfbatch.records import ReadOptions
 from tests.pages import page_of
@@ -18,8 +19,8 @@ BAD_PAGE = 2
 Task = Callable[..., PageRead]
 
 
-def engine(task: PageTask) -> ChildEngine:
-    return ChildEngine(task.__name__, task)
+def engine(task: PageTask, preload: str = READING) -> ChildEngine:
+    return ChildEngine(task.__name__, task, preload)
 
 
 def note(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:

@@ -1,5 +1,6 @@
 """A slice in a process of its own, for tests that kill it: python -m tests.worker.slice_process IN OUT TASK [OF WORKER]
 
+Its children start with the tasks loaded and what opens a file; with PDFBATCH_TEST_LOADS=all as those of a worker do.
 Ends with 0 when the slice is done, 130 when it was stopped. With PDFBATCH_INSTANCE it is a machine of a fleet; where
 the environment names a metadata service, it is asked ten times a second.
 """
@@ -9,6 +10,7 @@ import sys
 from contextlib import ExitStack
 
 from pdfbatch.config import metadata_endpoint
+from pdfbatch.documents.sandbox.children import READING
 from pdfbatch.records import Machine, ReadOptions
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
@@ -20,7 +22,8 @@ from tests.worker.conftest import begin_at, now
 
 
 def main(pdfs: str, out: str, task: str, total: str = "1", worker: str = "0") -> int:
-    engine = page_tasks.engine(getattr(page_tasks, task))
+    preload = READING if os.environ.get("PDFBATCH_TEST_LOADS") == "all" else "tests.worker.loaded_opening"
+    engine = page_tasks.engine(getattr(page_tasks, task), preload)
     part = Slice(int(worker), int(total))
     source, output = open_store(pdfs), open_store(out)
     begun = begin_at(source, output, engine.name, ReadOptions(), part)

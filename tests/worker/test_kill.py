@@ -80,6 +80,12 @@ def start(pdfs: Path, out: Path) -> subprocess.Popen[bytes]:
 
 def wait_for_reading(files: list[Path], process: subprocess.Popen[bytes]) -> None:
     """Until the process has read its first page."""
-    before = sum(len(pages_read(pdf)) for pdf in files)
-    while sum(len(pages_read(pdf)) for pdf in files) == before and process.poll() is None:
+    before = bytes_noted(files)
+    while bytes_noted(files) == before and process.poll() is None:
         time.sleep(0.02)
+
+
+def bytes_noted(files: list[Path]) -> int:
+    """How much has been noted of all pages read: looked at often, so that it must cost the machine little."""
+    folders = {pdf.parent for pdf in files}
+    return sum(note.stat().st_size for folder in folders for note in os.scandir(folder) if note.name.endswith(".read"))

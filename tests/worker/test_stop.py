@@ -160,7 +160,8 @@ def test_a_signal_to_the_whole_group_while_it_starts_is_a_clean_stop(
 ) -> None:
     long_pdf(pdfs / "long.pdf", PAGES)
     command = [sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), "note_slowly"]
-    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    environment = os.environ | {"PDFBATCH_TEST_LOADS": "all"}
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True, env=environment)
     beats = out / ".pdfbatch"
     while not list(beats.glob("*/workers/worker-0.json")):
         time.sleep(0.01)

@@ -7,6 +7,7 @@ memory. Its picture is always of one size, so an arena cannot grow.
 from __future__ import annotations
 
 import functools
+import importlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +24,10 @@ NETWORK = "resources/onnx/feature_imf1.onnx"
 @functools.cache
 def layout_model() -> Any:
     """The model, made once in a process, in seconds. Its `predict(view, return_raw=True)` gives groups of lines."""
-    pymupdf._get_layout = _predict  # else pymupdf makes sessions of its own when it is imported
-    import pymupdf4llm  # noqa: F401 (sets how MuPDF measures glyphs)
-
-    maker = pymupdf.layout.onnx.BoxRFDGNN.BoxRFDGNN
+    pymupdf._get_layout = _predict  # else pymupdf.layout makes sessions of its own when it is imported
+    # before pymupdf4llm, which cannot import it halfway through itself
+    maker = importlib.import_module("pymupdf.layout.onnx.BoxRFDGNN").BoxRFDGNN
+    importlib.import_module("pymupdf4llm")  # sets how MuPDF measures glyphs
     path = Path(pymupdf.layout.__file__).parent / NETWORK
     try:
         network = PictureNetwork(path.read_bytes())

@@ -39,7 +39,10 @@ _LOCK_SECONDS = 12.0
 before they end and a new pool takes over; a large result is sent in a second or two."""
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
-_PRELOADED = "pdfbatch.documents.preload"
+READING = "pdfbatch.documents.preload"
+OPENING = "pdfbatch.documents.preload_opening"
+"""What children find loaded: all that reading a page needs, or only what opens a file, in a third of the time. One
+server forks all children of a process, so the first pool of a process decides; what is not loaded, a child loads."""
 
 
 class Failure(NamedTuple):
@@ -57,11 +60,14 @@ class Children:
     another takes its place, and what was under way ends as if its child had died.
     """
 
-    def __init__(self, processes: int, memory_mib: int, passwords: Passwords = NO_PASSWORDS) -> None:
-        """`passwords`: of encrypted documents."""
+    def __init__(
+        self, processes: int, memory_mib: int, passwords: Passwords = NO_PASSWORDS, preload: str = READING
+    ) -> None:
+        """`passwords`: of encrypted documents. `preload`: what the children have loaded when they start."""
         self.processes = processes
         self._memory_mib = memory_mib
         self._passwords = passwords
+        self._preload = preload
         self._lock = threading.RLock()
         self._pending: set[Future[Any]] = set()
         self._pool = self._new_pool()
@@ -96,7 +102,7 @@ class Children:
             max_tasks=TASKS_PER_CHILD,
             initializer=_become_child,
             initargs=(self._memory_mib, self._passwords),
-            context=_context(),
+            context=_context(self._preload),
         )
 
     def _ended(self, pool: ProcessPool, done: "Future[Any]") -> None:
@@ -145,12 +151,12 @@ def _bury(pool: ProcessPool, orphans: "set[Future[Any]]") -> None:
             orphan.set_exception(BrokenProcessPool("the pool of reading processes broke"))
 
 
-def _context() -> BaseContext:
+def _context(preload: str) -> BaseContext:
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    # Children are forked from a server that has loaded the models once: they start in milliseconds and share them.
-    context.set_forkserver_preload([_PRELOADED])
+    # Children are forked from a server that has loaded what they need once: they start in milliseconds and share it.
+    context.set_forkserver_preload([preload])
     # Started here, in a thread that lives: a process that dies with its parent dies with the thread that started it.
     # It inherits what is blocked, so that a Ctrl-C in the terminal does not end it while it loads. The tracker comes
     # first, because starting it unblocks signals (multiprocessing/resource_tracker.py).

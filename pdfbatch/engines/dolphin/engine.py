@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.children import READING, Children
 from pdfbatch.engines.base import Reader
 from pdfbatch.engines.dolphin.late import LateReader
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, model_folder, pinned
@@ -22,6 +22,7 @@ class DolphinEngine:
     """
 
     name = "dolphin"
+    preload = READING
     _reads_layers = False
 
     def __init__(self, model: str = "") -> None:
