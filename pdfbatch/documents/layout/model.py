@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pdfbatch.documents.layout.box_features import ChannelsLast, Floats, find_text_features, pooled
 from pdfbatch.documents.layout.lighter_network import UnknownNetwork, lighter
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
@@ -34,6 +35,9 @@ def layout_model() -> Any:
         return maker(use_sort=True)
     model = maker(imf_model_path="", use_sort=True)
     model.feature_extractor = network
+    # Names that pymupdf's modules look up when they run.
+    pymupdf.layout.pymupdf_util_ext.extract_rf_features = find_text_features
+    pymupdf.layout.onnx.BoxRFDGNN.extract_bbox_features_by_roi_pooling = pooled
     return model
 
 
@@ -55,27 +59,27 @@ class PictureNetwork:
         self._session = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
         (given,) = self._session.get_inputs()
         self._input, self._size = given.name, int(given.shape[-1])
-        self._maps: npt.NDArray[np.float32] | None = None
-        self._logits: npt.NDArray[np.float32] | None = None
+        self._maps: list[Floats] = []
+        self._logits: Floats | None = None
 
     def predict(self, page_img: npt.NDArray[np.uint8], aug_fetmap: None = None) -> None:  # noqa: ARG002
         """Looks at a page's picture, height x width x 3."""
         picture = scaled_gray(page_img, self._size)[np.newaxis, np.newaxis]
         *maps, self._logits = self._session.run([*self._names, "logits"], {self._input: picture})
-        if self._maps is None:
-            self._maps = np.empty((1, sum(len(one[0]) for one in maps), self._size, self._size), np.float32)
-        channels = (channel for one in maps for channel in one[0])
-        for channel, enlarged in zip(channels, self._maps[0], strict=True):
-            cv2.resize(channel, (self._size, self._size), dst=enlarged, interpolation=cv2.INTER_LINEAR)
+        if not self._maps:
+            self._maps = [np.empty((self._size, self._size, one.shape[1]), np.float32) for one in maps]
+        for one, enlarged in zip(maps, self._maps, strict=True):
+            small = np.ascontiguousarray(np.moveaxis(one[0], 0, 2))
+            cv2.resize(small, (self._size, self._size), dst=enlarged, interpolation=cv2.INTER_LINEAR)
 
     def consume_cache(self) -> bool:
         return False
 
-    def get_feature_map(self) -> npt.NDArray[np.float32] | None:
-        """1 x channels x size x size, of the picture looked at last; overwritten by the next."""
-        return self._maps
+    def get_feature_map(self) -> ChannelsLast:
+        """Of the picture looked at last; overwritten by the next."""
+        return ChannelsLast(self._maps)
 
-    def get_class_logits(self) -> npt.NDArray[np.float32] | None:
+    def get_class_logits(self) -> Floats | None:
         return self._logits
 
 
