@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pdfbatch.documents.forms import shell_page
 from pdfbatch.documents.layout.elements import elements_of
@@ -71,6 +72,13 @@ def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> Pag
     return read._replace(page=read.page.model_copy(update={"seconds": seconds}))
 
 
+class _Layer(NamedTuple):
+    """The text of a page in unrotated space, and its lines."""
+
+    textpage: pymupdf.TextPage
+    lines: list[Line]
+
+
 def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
     textpage = page.get_textpage(flags=RAW_FLAGS)
     said = take_warnings()
@@ -79,7 +87,7 @@ def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
     if attempt and (lines or attempt > 1):
         read = _read_plainly(page, number, Sight(lines))
     else:
-        read = _read_lines(page, number, ocr, textpage, OCR_DPI // 2 if attempt else OCR_DPI)
+        read = _read_lines(page, number, ocr, _Layer(textpage, lines), OCR_DPI // 2 if attempt else OCR_DPI)
     if not read.page.elements:
         lost = lost or lost_picture(take_warnings())
     # What could be read of a page that is not whole stays with its reason.
@@ -98,10 +106,10 @@ def _read_plainly(page: pymupdf.Page, number: int, sight: Sight) -> PageRead:
     return _read_layer(page, number, sight, Health.HIDDEN)
 
 
-def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.TextPage, dpi: int) -> PageRead:
-    if has_too_many_paths(page) and (lines := lines_of(blocks_of(textpage))):
-        return _read_plainly(page, number, Sight(lines))
-    sight = _look(page, textpage)
+def _read_lines(page: pymupdf.Page, number: int, ocr: bool, layer: _Layer, dpi: int) -> PageRead:
+    if has_too_many_paths(page) and layer.lines:
+        return _read_plainly(page, number, Sight(layer.lines))
+    sight = _look(page, layer)
     lines = sight.lines
     health = health_of(page, lines)
     if health is Health.BLANK:
@@ -119,11 +127,11 @@ def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.Te
     return _read_layer(page, number, sight, health)
 
 
-def _look(page: pymupdf.Page, textpage: pymupdf.TextPage) -> Sight:
+def _look(page: pymupdf.Page, layer: _Layer) -> Sight:
     try:
-        return look_for_hidden(page, textpage)
+        return look_for_hidden(page, layer.textpage, layer=layer.lines)
     except TooLarge:  # health.py and the OCR know what to do with such
-        return Sight(lines_of(blocks_of(textpage)))
+        return Sight(layer.lines)
 
 
 def _read_picture(page: pymupdf.Page, number: int, sight: Sight, dpi: int) -> PageRead:
