@@ -6,7 +6,6 @@ channel. Here the names are asked for once, and a map's channels lie side by sid
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -42,16 +41,17 @@ def find_text_features(data: dict[str, Any], textpage: Any) -> None:
     as pymupdf's `extract_rf_features`."""
     known, boxes, texts = data["custom_features"], data["bboxes"], data["text"]
     features_of = pymupdf.features.fz_features_for_region
+    getters: list[tuple[str, Any]] = []
     for box, own in zip(boxes, known, strict=False):
         features = features_of(textpage, pymupdf.mupdf.FzRect(*box), 0)
-        own.update({name: get(features) for name, get in _getters(type(features))})
+        getters = getters or _getters(type(features))
+        own.update({name: get(features) for name, get in getters})
     if any(own["num_numerals"] + own["num_non_numerals"] > 0 and own["invisible"] == 0 for own in known):
         kept = [place for place, own in enumerate(known) if own["invisible"] != 1]
         for some in (known, boxes, texts):
             some[:] = [some[place] for place in kept]
 
 
-@functools.cache
 def _getters(kind: type) -> list[tuple[str, Any]]:
     found = [(name, value.fget) for name, value in vars(kind).items() if isinstance(value, property)]
     return [(name, get) for name, get in found if name not in NOT_FEATURES]

@@ -1,12 +1,14 @@
 """pymupdf's layout model, its sessions made here so that they cost less.
 
-pymupdf makes them without a memory arena, and then a third of the picture network's time goes to the kernel for fresh
-memory. Its picture is always of one size, so an arena cannot grow.
+pymupdf makes them without a memory arena, and then a third of the picture network's time, half of the table network's
+and a quarter of the layout network's goes to the kernel for fresh memory. The pictures are always of one size, so an
+arena cannot grow; pages are not, and what a page of many boxes took is given back.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +21,8 @@ from pdfbatch.documents.layout.lighter_network import UnknownNetwork, lighter
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 NETWORK = "resources/onnx/feature_imf1.onnx"
+MOST_BOXES = 400
+"""Of a page, whose memory is kept for the next: some 50 MB."""
 
 
 @functools.cache
@@ -35,6 +39,8 @@ def layout_model() -> Any:
         return maker(use_sort=True)
     model = maker(imf_model_path="", use_sort=True)
     model.feature_extractor = network
+    model.session = LayoutNetwork(Path(model.model_path).read_bytes())
+    _give_arena(model.table_grid_extractor)
     # Names that pymupdf's modules look up when they run.
     pymupdf.layout.pymupdf_util_ext.extract_rf_features = find_text_features
     pymupdf.layout.onnx.BoxRFDGNN.extract_bbox_features_by_roi_pooling = pooled
@@ -45,18 +51,43 @@ def _predict(*arguments: Any, **options: Any) -> Any:
     return layout_model().predict(*arguments, **options)
 
 
+def _give_arena(tables: Any) -> None:
+    """Makes the session anew of what finds the rows and columns of tables."""
+    if hasattr(tables, "_grid_sess"):
+        tables._grid_sess = _session(tables.grid_onnx_path.read_bytes())
+
+
+def _session(model: bytes) -> Any:
+    """A session with an arena."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # it would tell of each weight that is no longer used
+    options.enable_cpu_mem_arena = True
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+class LayoutNetwork:
+    """Stands in for the session of the network that puts boxes together."""
+
+    def __init__(self, model: bytes) -> None:
+        import onnxruntime
+
+        self._session = _session(model)
+        self._giving_back = onnxruntime.RunOptions()
+        self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+    def run(self, names: Sequence[str] | None, given: dict[str, npt.NDArray[Any]]) -> Any:
+        return self._session.run(names, given, self._giving_back if len(given["x"]) > MOST_BOXES else None)
+
+
 class PictureNetwork:
     """Stands in for pymupdf's ImageFeatureExtractorV1: the same numbers from the lighter network."""
 
     def __init__(self, model: bytes) -> None:
         """Raises UnknownNetwork."""
-        import onnxruntime
-
         made, self._names = lighter(model)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # it would tell of each weight that is no longer used
-        options.enable_cpu_mem_arena = True
-        self._session = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
+        self._session = _session(made)
         (given,) = self._session.get_inputs()
         self._input, self._size = given.name, int(given.shape[-1])
         self._maps: list[Floats] = []
