@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from pdfbatch.documents.forms import shell_page
 from pdfbatch.documents.layout.elements import elements_of
@@ -73,6 +74,13 @@ def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> Pag
     return read._replace(page=read.page.model_copy(update={"seconds": seconds}))
 
 
+class _Layer(NamedTuple):
+    """The text of a page in unrotated space, and its lines."""
+
+    textpage: pymupdf.TextPage
+    lines: list[Line]
+
+
 def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
     textpage = page.get_textpage(flags=RAW_FLAGS)
     said = take_warnings()
@@ -81,7 +89,7 @@ def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
     if attempt and (lines or attempt > 1):
         read = _read_plainly(page, number, Sight(lines))
     else:
-        read = _read_lines(page, number, ocr, textpage, OCR_DPI // 2 if attempt else OCR_DPI)
+        read = _read_lines(page, number, ocr, _Layer(textpage, lines), OCR_DPI // 2 if attempt else OCR_DPI)
     said = take_warnings()
     lost = lost or cut_picture(page, said) or ("" if read.page.elements else lost_picture(said))
     # What could be read of a page that is not whole stays with its reason.
@@ -100,10 +108,10 @@ def _read_plainly(page: pymupdf.Page, number: int, sight: Sight) -> PageRead:
     return _read_layer(page, number, sight, Health.HIDDEN)
 
 
-def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.TextPage, dpi: int) -> PageRead:
-    if has_too_many_paths(page) and (lines := lines_of(blocks_of(textpage))):
-        return _read_plainly(page, number, Sight(lines))
-    sight = _look(page, textpage)
+def _read_lines(page: pymupdf.Page, number: int, ocr: bool, layer: _Layer, dpi: int) -> PageRead:
+    if has_too_many_paths(page) and layer.lines:
+        return _read_plainly(page, number, Sight(layer.lines))
+    sight = _look(page, layer)
     lines = sight.lines
     health = health_of(page, lines)
     if health is Health.BLANK:
@@ -122,11 +130,11 @@ def _read_lines(page: pymupdf.Page, number: int, ocr: bool, textpage: pymupdf.Te
     return _read_layer(page, number, sight, health)
 
 
-def _look(page: pymupdf.Page, textpage: pymupdf.TextPage) -> Sight:
+def _look(page: pymupdf.Page, layer: _Layer) -> Sight:
     try:
-        return look_for_hidden(page, textpage)
+        return look_for_hidden(page, layer.textpage, layer=layer.lines)
     except TooLarge:  # health.py and the OCR know what to do with such
-        return Sight(lines_of(blocks_of(textpage)))
+        return Sight(layer.lines)
 
 
 def _read_picture(page: pymupdf.Page, number: int, sight: Sight, dpi: int) -> PageRead:

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from pdfbatch.documents.layout.lighter_network import UnknownNetwork, bytes_of, fields_of, lighter
-from pdfbatch.documents.layout.model import NETWORK, PictureNetwork, layout_model, scaled_gray
+from pdfbatch.documents.layout.model import MOST_BOXES, NETWORK, PictureNetwork, layout_model, scaled_gray
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 
@@ -36,8 +36,11 @@ def test_a_page_looks_the_same_to_the_lighter_network(network: bytes, height: in
     theirs.predict(page)
     ours.predict(picture(width, height))  # leaves nothing behind
     ours.predict(page)
-    assert np.allclose(theirs.get_feature_map(), ours.get_feature_map(), atol=1e-4)
-    assert np.allclose(theirs.get_class_logits(), ours.get_class_logits(), atol=1e-4)
+    maps = np.concatenate([np.moveaxis(one, 2, 0) for one in ours.get_feature_map().maps])
+    assert np.allclose(theirs.get_feature_map()[0], maps, atol=1e-4)
+    logits = ours.get_class_logits()
+    assert logits is not None
+    assert np.allclose(theirs.get_class_logits(), logits, atol=1e-4)
 
 
 @pytest.mark.parametrize(("height", "width"), [(842, 595), (792, 612), (299, 301), (7, 3), (1, 1)])
@@ -52,6 +55,32 @@ def test_a_picture_is_made_small_to_the_last_bit_as_pymupdf_does(height: int, wi
 
 def test_the_model_in_use_has_the_lighter_network() -> None:
     assert isinstance(layout_model().feature_extractor, PictureNetwork)
+
+
+def test_the_table_network_in_use_finds_the_same_borders() -> None:
+    tables = layout_model().table_grid_extractor
+    theirs = type(tables)(tables.grid_onnx_path, conn_onnx_path=None)
+    given = np.random.default_rng(5).random((1, 3, tables._input_h, tables._input_w)).astype(np.float32)
+    found, expected = (one._grid_sess.run(None, {"image": given}) for one in (tables, theirs))
+    assert tables._grid_sess.get_session_options().enable_cpu_mem_arena
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("boxes", [2, 30, MOST_BOXES + 1])
+def test_the_layout_network_in_use_puts_boxes_together_as_pymupdf_does(boxes: int) -> None:
+    model = layout_model()
+    random = np.random.default_rng(boxes)
+    theirs = onnxruntime.InferenceSession(model.model_path)
+    sizes = {"num_nodes": boxes, "num_edges": 2 * boxes}
+    given: dict[str, np.ndarray] = {}
+    for asked in theirs.get_inputs():
+        shape = [sizes.get(side, side) for side in asked.shape]
+        given[asked.name] = random.random(shape).astype(np.float32)
+    given["edge_index"] = random.integers(0, boxes, (2, 2 * boxes))
+    given |= {"k": np.array(min(boxes, 20)), "batch": np.zeros(boxes, np.int64)}
+    given = {name: value for name, value in given.items() if name in [one.name for one in theirs.get_inputs()]}
+    for found, expected in zip(model.session.run(None, given), theirs.run(None, given), strict=True):
+        assert np.array_equal(found, expected)
 
 
 def test_a_message_is_written_as_it_was_read(network: bytes) -> None:

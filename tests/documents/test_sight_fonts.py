@@ -182,6 +182,17 @@ def test_a_line_that_another_crosses_is_no_sample():
     assert best_samples([one], [one]) == [one]
 
 
+def test_the_shortest_line_with_enough_letters_is_read_first():
+    texts = [
+        "The harbour master writes down each tide and each ship that comes in with it before noon",
+        "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee",
+        "The ships that leave at night pay nothing for the pilot boat",
+        "Rules of the harbour",
+    ]
+    spans = [span(text, box=(0, 20 * n, 300, 20 * n + 12)) for n, text in enumerate(texts)]
+    assert [one["text"] for one in best_samples(spans, spans)] == [texts[2], texts[0], texts[3]]
+
+
 def test_a_font_is_read_once_in_a_document():
     book, asked = FontBook(), []
 

@@ -1,13 +1,15 @@
 """pymupdf's layout model, its sessions made here so that they cost less.
 
-pymupdf makes them without a memory arena, and then a third of the picture network's time goes to the kernel for fresh
-memory. Its picture is always of one size, so an arena cannot grow.
+pymupdf makes them without a memory arena, and then a third of the picture network's time, half of the table network's
+and a quarter of the layout network's goes to the kernel for fresh memory. The pictures are always of one size, so an
+arena cannot grow; pages are not, and what a page of many boxes took is given back.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +17,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pdfbatch.documents.layout.box_features import ChannelsLast, Floats, find_text_features, pooled
 from pdfbatch.documents.layout.lighter_network import UnknownNetwork, lighter
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 NETWORK = "resources/onnx/feature_imf1.onnx"
+MOST_BOXES = 400
+"""Of a page, whose memory is kept for the next: some 50 MB."""
 
 
 @functools.cache
@@ -35,6 +40,11 @@ def layout_model() -> Any:
         return maker(use_sort=True)
     model = maker(imf_model_path="", use_sort=True)
     model.feature_extractor = network
+    model.session = LayoutNetwork(Path(model.model_path).read_bytes())
+    _give_arena(model.table_grid_extractor)
+    # Names that pymupdf's modules look up when they run.
+    pymupdf.layout.pymupdf_util_ext.extract_rf_features = find_text_features
+    pymupdf.layout.onnx.BoxRFDGNN.extract_bbox_features_by_roi_pooling = pooled
     return model
 
 
@@ -42,41 +52,66 @@ def _predict(*arguments: Any, **options: Any) -> Any:
     return layout_model().predict(*arguments, **options)
 
 
+def _give_arena(tables: Any) -> None:
+    """Makes the session anew of what finds the rows and columns of tables."""
+    if hasattr(tables, "_grid_sess"):
+        tables._grid_sess = _session(tables.grid_onnx_path.read_bytes())
+
+
+def _session(model: bytes) -> Any:
+    """A session with an arena."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # it would tell of each weight that is no longer used
+    options.enable_cpu_mem_arena = True
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+class LayoutNetwork:
+    """Stands in for the session of the network that puts boxes together."""
+
+    def __init__(self, model: bytes) -> None:
+        import onnxruntime
+
+        self._session = _session(model)
+        self._giving_back = onnxruntime.RunOptions()
+        self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+    def run(self, names: Sequence[str] | None, given: dict[str, npt.NDArray[Any]]) -> Any:
+        return self._session.run(names, given, self._giving_back if len(given["x"]) > MOST_BOXES else None)
+
+
 class PictureNetwork:
     """Stands in for pymupdf's ImageFeatureExtractorV1: the same numbers from the lighter network."""
 
     def __init__(self, model: bytes) -> None:
         """Raises UnknownNetwork."""
-        import onnxruntime
-
         made, self._names = lighter(model)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # it would tell of each weight that is no longer used
-        options.enable_cpu_mem_arena = True
-        self._session = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
+        self._session = _session(made)
         (given,) = self._session.get_inputs()
         self._input, self._size = given.name, int(given.shape[-1])
-        self._maps: npt.NDArray[np.float32] | None = None
-        self._logits: npt.NDArray[np.float32] | None = None
+        self._maps: list[Floats] = []
+        self._logits: Floats | None = None
 
     def predict(self, page_img: npt.NDArray[np.uint8], aug_fetmap: None = None) -> None:  # noqa: ARG002
         """Looks at a page's picture, height x width x 3."""
         picture = scaled_gray(page_img, self._size)[np.newaxis, np.newaxis]
         *maps, self._logits = self._session.run([*self._names, "logits"], {self._input: picture})
-        if self._maps is None:
-            self._maps = np.empty((1, sum(len(one[0]) for one in maps), self._size, self._size), np.float32)
-        channels = (channel for one in maps for channel in one[0])
-        for channel, enlarged in zip(channels, self._maps[0], strict=True):
-            cv2.resize(channel, (self._size, self._size), dst=enlarged, interpolation=cv2.INTER_LINEAR)
+        if not self._maps:
+            self._maps = [np.empty((self._size, self._size, one.shape[1]), np.float32) for one in maps]
+        for one, enlarged in zip(maps, self._maps, strict=True):
+            small = np.ascontiguousarray(np.moveaxis(one[0], 0, 2))
+            cv2.resize(small, (self._size, self._size), dst=enlarged, interpolation=cv2.INTER_LINEAR)
 
     def consume_cache(self) -> bool:
         return False
 
-    def get_feature_map(self) -> npt.NDArray[np.float32] | None:
-        """1 x channels x size x size, of the picture looked at last; overwritten by the next."""
-        return self._maps
+    def get_feature_map(self) -> ChannelsLast:
+        """Of the picture looked at last; overwritten by the next."""
+        return ChannelsLast(self._maps)
 
-    def get_class_logits(self) -> npt.NDArray[np.float32] | None:
+    def get_class_logits(self) -> Floats | None:
         return self._logits
 
 

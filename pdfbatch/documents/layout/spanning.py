@@ -21,6 +21,7 @@ THINNEST = 4.0
 MOST_BORDERS = 400
 """Of rows or columns: more are a drawing."""
 _Place = tuple[int, int]
+_Run = tuple[float, float]
 
 
 class SpannedCell(NamedTuple):
@@ -72,11 +73,12 @@ def _places(rules: Rules) -> list[float]:
 def _blocks(rows: Sequence[float], columns: Sequence[float], across: Rules, down: Rules) -> list[_Block]:
     """The cells of the fine grid, joined where no rule parts them, to rectangles that do not overlap."""
     high, wide = len(rows) - 1, len(columns) - 1
+    across_at, down_at = _runs_at(rows, across), _runs_at(columns, down)
     parent = {(row, column): (row, column) for row in range(high) for column in range(wide)}
     for row, column in list(parent):
-        if row + 1 < high and not _is_drawn(across, rows[row + 1], (columns[column], columns[column + 1])):
+        if row + 1 < high and not _is_drawn(across_at[row + 1], (columns[column], columns[column + 1])):
             _join(parent, (row, column), (row + 1, column))
-        if column + 1 < wide and not _is_drawn(down, columns[column + 1], (rows[row], rows[row + 1])):
+        if column + 1 < wide and not _is_drawn(down_at[column + 1], (rows[row], rows[row + 1])):
             _join(parent, (row, column), (row, column + 1))
     groups: dict[_Place, list[_Place]] = {}
     for place in parent:
@@ -147,12 +149,13 @@ def _holds(block: _Block, place: _Place) -> bool:
     return block.top <= place[0] < block.bottom and block.left <= place[1] < block.right
 
 
-def _is_drawn(rules: Rules, place: float, along: tuple[float, float]) -> bool:
-    covered = sum(
-        max(0.0, min(high, along[1]) - max(low, along[0]))
-        for where, (low, high) in rules
-        if abs(where - place) < max(SAME, THINNEST)
-    )
+def _runs_at(places: Sequence[float], rules: Rules) -> list[list[_Run]]:
+    """Of each border, from where to where the rules on it run."""
+    return [[run for where, run in rules if abs(where - place) < max(SAME, THINNEST)] for place in places]
+
+
+def _is_drawn(runs: Sequence[_Run], along: _Run) -> bool:
+    covered = sum(max(0.0, min(high, along[1]) - max(low, along[0])) for low, high in runs)
     return covered >= DRAWN_SHARE * (along[1] - along[0])
 
 

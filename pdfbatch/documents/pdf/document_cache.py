@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdfbatch.documents.pdf.attachments import without_their_password
+from pdfbatch.documents.pdf.drawing import forget_drawings
 from pdfbatch.documents.pdf.layers import settle_memberships
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.pictures import as_pdf, opened_picture, picture_kind
@@ -116,6 +117,7 @@ def _has_pages(document: pymupdf.Document) -> bool:
 
 def forget(path: str) -> None:
     """Close the document at `path`: what MuPDF made of it cannot be trusted after an error."""
+    forget_drawings()
     for key in [key for key in _open if key[0] == path]:
         _open.pop(key).close()
 
@@ -123,6 +125,7 @@ def forget(path: str) -> None:
 def give_back_memory(at_once: bool) -> None:
     """After a page: what MuPDF and the C library keep of pages, `at_once` or when some have come together."""
     pymupdf.TOOLS.reset_mupdf_warnings()
+    forget_drawings()
     if next(_pages_read) % KEPT_PAGES == 0 or at_once:
         pymupdf.TOOLS.store_shrink(100)
         _trim_heap()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy
 
+from pdfbatch.documents.pdf.drawing import draw
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import unrotated_size
 
@@ -44,7 +45,7 @@ def picture_scale(page: pymupdf.Page) -> float:
 def gray_picture(page: pymupdf.Page) -> numpy.ndarray:
     """The page in its unrotated space, 0 black to 255 white."""
     matrix = pymupdf.Matrix(-page.rotation) * pymupdf.Matrix(picture_scale(page), picture_scale(page))
-    pixmap = page.get_pixmap(matrix=matrix, colorspace=pymupdf.csGRAY, alpha=False)
+    pixmap = draw(page, matrix, colours=pymupdf.csGRAY)
     rows: numpy.ndarray = numpy.frombuffer(pixmap.samples, dtype=numpy.uint8).reshape(pixmap.height, pixmap.stride)
     return rows[:, : pixmap.width]
 

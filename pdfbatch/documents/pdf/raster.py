@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pdfbatch.documents.pdf.drawing import draw
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 Pixels = npt.NDArray[np.uint8]
@@ -85,7 +86,7 @@ def rasterise(
     refuse_giant_pictures(page)
     area = clip or page.rect
     scale = fitting_scale(area.width, area.height, dpi / POINTS_PER_INCH, max_pixels, max_side)
-    pixmap = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), clip=area, colorspace=pymupdf.csRGB, alpha=False)
+    pixmap = draw(page, pymupdf.Matrix(scale, scale), area)
     rows = np.frombuffer(pixmap.samples_mv, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
     pixels = rows[:, : pixmap.width * 3].reshape(pixmap.height, pixmap.width, 3).copy()
     pymupdf.TOOLS.store_shrink(100)  # drops the unpacked pictures, up to 256 MB, that no later page asks for

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from pdfbatch.documents.pdf.drawing import draw
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 POINTS_PER_INCH = 72
@@ -74,14 +75,14 @@ class UprightPage:
         return self._amend(textpage, self.matrix) if self._amend else textpage
 
     def get_pixmap(self) -> pymupdf.Pixmap:
-        return self.page.get_pixmap(matrix=self._shown())
+        return draw(self.page, self._shown())
 
     def draw(self, box: tuple[float, float, float, float], dpi: float) -> pymupdf.Pixmap:
         """The part of the page in `box`, points of `rect`, at `dpi` of the page as it is printed."""
         zoom = dpi / POINTS_PER_INCH / self.scale
         clip = pymupdf.Rect(box) * ~self._shown()
         matrix = self._shown() * pymupdf.Matrix(zoom, zoom)
-        return self.page.get_pixmap(matrix=matrix, clip=clip, colorspace=pymupdf.csRGB, alpha=False)
+        return draw(self.page, matrix, clip)
 
     def _shown(self) -> pymupdf.Matrix:
         """From the page as pymupdf shows it to the points of `rect`."""

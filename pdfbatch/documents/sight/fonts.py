@@ -23,6 +23,9 @@ FEWEST_LETTERS, MOST_LETTERS = 12, 120
 """Characters of a sample, and the share of letters in what is seen there, and of signs of known scripts in what the
 layer has: formulas are not judged."""
 PROSE_SHARE, KNOWN_SHARE = 0.7, 0.9
+ENOUGH_LETTERS, ENOUGH_DIFFERENT = 40, 14
+"""Letters of a sample, and different ones, from which on a longer one tells no more: reading takes time by the letter,
+and of 40 the recogniser may misread one without leaving the font in doubt."""
 MOST_SAMPLES = 3
 """Lines read of one font on one page, and pages on which an undecided font is tried."""
 MOST_PAGES = 3
@@ -212,12 +215,19 @@ def _is_prose(text: str) -> bool:
 
 
 def best_samples(own: Sequence[Span], others: Sequence[Span]) -> list[Span]:
-    """Spans of one font that may be read alone: long enough, level, nothing else over them. Those with the most
-    different letters first."""
+    """Spans of one font that may be read alone: long enough, level, nothing else over them. The shortest that has
+    enough letters first, then those with the most different letters."""
     fit = [span for span in own if _is_fit(span)]
-    fit.sort(key=lambda span: -len(set(bare(span["text"]))))
+    fit.sort(key=lambda span: _sample_rank(bare(span["text"])))
     alone = (span for span in fit if not _is_crossed(span, others))
     return [span for _, span in zip(range(MOST_SAMPLES), alone, strict=False)]
+
+
+def _sample_rank(letters: str) -> tuple[bool, int]:
+    """Lower is better."""
+    different = len(set(letters))
+    is_enough = len(letters) >= ENOUGH_LETTERS and different >= ENOUGH_DIFFERENT
+    return not is_enough, len(letters) if is_enough else -different
 
 
 def short_samples(own: Sequence[Span], others: Sequence[Span]) -> list[list[Span]]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pdfbatch.documents.pdf.drawing import draw
 from pdfbatch.documents.pdf.ink import gray_picture, picture_scale
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import unrotated_size
@@ -52,7 +53,7 @@ def draw_part(page: pymupdf.Page, box: Box, scale: float) -> tuple[Colours, tupl
     corner = (page.rect * matrix).tl
     matrix = matrix * pymupdf.Matrix(1, 0, 0, 1, -corner.x, -corner.y)
     clip = pymupdf.Rect(box) * page.rotation_matrix & page.rect
-    pixmap = page.get_pixmap(matrix=matrix, clip=clip, colorspace=pymupdf.csRGB, alpha=False)
+    pixmap = draw(page, matrix, clip)
     rows = np.frombuffer(pixmap.samples, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
     pixels = rows[:, : pixmap.width * 3].reshape(pixmap.height, pixmap.width, 3)
     return pixels, (pixmap.x / scale, pixmap.y / scale)

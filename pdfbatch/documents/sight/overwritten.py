@@ -56,6 +56,8 @@ def _rivals(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
         for other in ordered[place + 1 :]:
             if other["bbox"][1] >= span["bbox"][3]:
                 break
+            if other["bbox"][0] >= span["bbox"][2] or span["bbox"][0] >= other["bbox"][2]:
+                continue  # before asking more, which is slow
             if _lie_on_each_other(span, other):
                 rivals.setdefault(id(span), []).append(other)
                 rivals.setdefault(id(other), []).append(span)

@@ -112,8 +112,11 @@ class Sight:
         ]
 
 
-def look_for_hidden(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = True) -> Sight:
-    """What the page does not show is taken from its text. `textpage`: that in unrotated space. Without `ocr` the
+def look_for_hidden(
+    page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = True, layer: list[Line] | None = None
+) -> Sight:
+    """What the page does not show is taken from its text. `textpage`: that in unrotated space; `layer`:
+    its lines, where they are known. Without `ocr` the
     picture is not read: what is not painted but has ink in its place counts as seen. Raises raster.TooLarge for a
     picture that cannot be unpacked."""
     refuse_giant_pictures(page)
@@ -126,7 +129,8 @@ def look_for_hidden(page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = 
         # MuPDF drops a letter that lies on the same one, where it tells styles: what lies above is taken from here.
         removed += concealed_under(under) + [one._replace(reason=MISREAD) for one in concealed_under(over)]
         read = [(_line_of(span), 1.0) for span in over]
-    lines = _lines(textpage, removed) + [line for line, _ in read]
+    kept = layer if layer is not None and not removed else _lines(textpage, removed)
+    lines = kept + [line for line, _ in read]
     return Sight(lines, read, removed, left_out_of(page, textpage), look=look, reader=reader)
 
 

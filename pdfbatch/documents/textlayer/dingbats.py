@@ -6,6 +6,7 @@ and the charts of Wingdings and Wingdings 2.
 
 from __future__ import annotations
 
+import functools
 import re
 
 _PRIVATE = 0xF000
@@ -22,10 +23,15 @@ _FONTS = (
 
 def signs_meant(text: str, font: str) -> str:
     """`text` as it is shown in `font`; the same text for all fonts but those of signs."""
-    table = next((table for name, table in _FONTS if name.search(font)), None)
+    table = _table_of(font)
     if table is None:
         return text
     return "".join(_meant(char, table) for char in text)
+
+
+@functools.lru_cache(256)
+def _table_of(font: str) -> dict[int, int] | None:
+    return next((table for name, table in _FONTS if name.search(font)), None)
 
 
 def _meant(char: str, table: dict[int, int]) -> str:

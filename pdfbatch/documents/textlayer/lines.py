@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections import Counter
@@ -171,7 +172,7 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
         hidden=hidden,
         broken=sum(broken_in(signs_meant(span["text"], span["font"])) for span in spans),
         block=block,
-        math=sum(len(span["text"].strip()) for span in letters if _MATH_FONT.search(span["font"])),
+        math=sum(len(span["text"].strip()) for span in letters if _told_by(span["font"]).math),
         base=main["origin"][1],
         faint=_is_faint(main),
         slanted=min(map(abs, raw["dir"])) > SLANTED,
@@ -198,13 +199,25 @@ def _piece(text: str, span: dict[str, Any], raised: bool) -> Piece:
     flags, font = span["flags"], span["font"]
     return Piece(
         text,
-        bold=bool(flags & pymupdf.TEXT_FONT_BOLD or span["char_flags"] & _BOLD or _BOLD_FONT.search(font)),
-        italic=bool(flags & pymupdf.TEXT_FONT_ITALIC or _ITALIC_FONT.search(font)),
+        bold=bool(flags & pymupdf.TEXT_FONT_BOLD or span["char_flags"] & _BOLD or _told_by(font).bold),
+        italic=bool(flags & pymupdf.TEXT_FONT_ITALIC or _told_by(font).italic),
         mono=bool(flags & pymupdf.TEXT_FONT_MONOSPACED),
         raised=raised,
         struck=bool(span["char_flags"] & _STRUCK),
         link=span.get("link", ""),
     )
+
+
+class _FontStyle(NamedTuple):
+    bold: bool
+    italic: bool
+    math: bool
+
+
+@functools.lru_cache(256)
+def _told_by(font: str) -> _FontStyle:
+    """What a font's name says of it."""
+    return _FontStyle(*(bool(known.search(font)) for known in (_BOLD_FONT, _ITALIC_FONT, _MATH_FONT)))
 
 
 def _is_faint(span: dict[str, Any]) -> bool:
