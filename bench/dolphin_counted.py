@@ -191,7 +191,7 @@ def simulated(pages: Sequence[Page], setting: Setting, geometry: Geometry = FULL
     return read_pages(decoder, geometry._replace(words=network.words), pages, _Blank())
 
 
-def plan_on(free_gib: float, rows: int = memory.MOST_ROWS, pictures: int = memory.MOST_PICTURES) -> memory.Plan:
+def plan_on(free_gib: float, rows: int = memory.MOST_ROWS, pictures: int = memory.MOST_PICTURES) -> memory.BatchPlan:
     """What the engine would plan for Dolphin in fp16 with so much memory, its weights included."""
     weights = 322e6 * HALF
     return memory.plan(shape_of(FULL, HALF), int(free_gib * 2**30 - weights), rows, pictures)

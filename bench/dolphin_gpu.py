@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pdfbatch.engines.dolphin import memory
-from pdfbatch.engines.dolphin.slots import Entry, Slots
+from pdfbatch.engines.dolphin.slots import SlotEntry, Slots
 
 from .dolphin_baseline import Baseline, PageByPage
 from .dolphin_chip import Busy, chip_of, seconds_of, wait
@@ -194,7 +194,7 @@ class _Bench:
 
     def _read(
         self,
-        plan: memory.Plan,
+        plan: memory.BatchPlan,
         *,
         stride: int = STRIDE,
         graphs: bool = True,
@@ -211,7 +211,7 @@ class _Bench:
 
     def _decoder(
         self,
-        plan: memory.Plan,
+        plan: memory.BatchPlan,
         stride: int = STRIDE,
         graphs: bool = True,
         synchronise: Callable[[], object] | None = None,
@@ -219,7 +219,7 @@ class _Bench:
         setting = Setting(plan, stride, graphs and self._setup.is_cuda, synchronise)
         return watched(self._network, self._eye, setting)
 
-    def _plan(self, rows: int = memory.MOST_ROWS, pictures: int = memory.MOST_PICTURES) -> memory.Plan:
+    def _plan(self, rows: int = memory.MOST_ROWS, pictures: int = memory.MOST_PICTURES) -> memory.BatchPlan:
         setup = self._setup
         weights = sum(weight.nbytes for weight in self._model.parameters())
         free = int(setup.cap_gib * GIB) - weights
@@ -275,7 +275,7 @@ class _Bench:
         try:
             slots = Slots(self._network, rows, length, self._setup.is_cuda)
             hidden = zeros(self._network, geometry.picture_tokens, geometry.width)
-            slots.admit(range(rows), [Entry(hidden, prompt("text", geometry))] * rows)
+            slots.admit(range(rows), [SlotEntry(hidden, prompt("text", geometry))] * rows)
             each = seconds_of(lambda: slots.step(rows, length, 8), self._setup.device, times=3) / 8
         except Exception as error:
             return _failed(name, error)

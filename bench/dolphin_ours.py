@@ -13,10 +13,10 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from pdfbatch.engines.dolphin import memory
-from pdfbatch.engines.dolphin.decode import Decoder, Job, Meter, Read
+from pdfbatch.engines.dolphin.decode import DecodeJob, DecodeMeter, Decoder, Read
 from pdfbatch.engines.dolphin.images import crop, fit, two_pass
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
-from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, Eye
+from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, ImageProcessor
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.page import expected_tokens
 from pdfbatch.engines.dolphin.reader import GENERATION
@@ -30,7 +30,7 @@ _LAYOUT_FIRST = 1 << 20
 class Setting(NamedTuple):
     """How the decoder runs. `synchronise` waits for the device, so that the parts' seconds are theirs; it costs."""
 
-    plan: memory.Plan
+    plan: memory.BatchPlan
     stride: int = 1
     graphs: bool = False
     synchronise: Callable[[], object] | None = None
@@ -93,7 +93,7 @@ class Watched(Decoder):
 
     def forget(self) -> None:
         """Begins to count anew."""
-        self.meter = Meter()
+        self.meter = DecodeMeter()
         self.parts: Counter[str] = Counter()
         self.looks: list[Look] = []
         self.fills: list[int] = []
@@ -139,9 +139,9 @@ class Watched(Decoder):
         self.parts[part] += time.perf_counter() - began
 
 
-def ready(model: Any) -> tuple[Network, Eye]:
+def ready(model: Any) -> tuple[Network, ImageProcessor]:
     network = Network(model)
-    return network, Eye(network, IMAGENET_MEAN, IMAGENET_STD)
+    return network, ImageProcessor(network, IMAGENET_MEAN, IMAGENET_STD)
 
 
 def shape_of(geometry: Geometry, item_bytes: int) -> memory.Shape:
@@ -230,7 +230,7 @@ class _Reading:
         words = prompt(element.kind, self._geometry)
         ended = partial(self._ended, number, place)
         generation = number // GENERATION
-        job = Job(picture, words, generation, expected, ended, limit=element.tokens, loop_span=_NO_LOOPS)
+        job = DecodeJob(picture, words, generation, expected, ended, limit=element.tokens, loop_span=_NO_LOOPS)
         self._decoder.add(job)
 
     def _ended(self, number: int, place: int, read: Read) -> None:

@@ -52,7 +52,7 @@ _TEXTLESS = frozenset({Label.TABLE, Label.FORM_FIELD, Label.CAPTION, Label.CODE,
 _CONTINUED = ("continued)", "cont.)", "cont'd)", "fortsetzung)", "forts.)", "suite)", "continuación)", "segue)")
 
 
-class Place(NamedTuple):
+class PagePlace(NamedTuple):
     """Where an element lies, seen from one edge: `near` and `far` are its sides' distances from it, `start` and `end`
     its extent along the edge, whose length is `along`. Points."""
 
@@ -75,7 +75,7 @@ class Place(NamedTuple):
 class _Sighting(NamedTuple):
     page: int
     order: int
-    place: Place
+    place: PagePlace
     text: str
     """As compared."""
     key: str
@@ -89,7 +89,7 @@ class _Sighting(NamedTuple):
     """Set like a heading: it takes more pages to call it furniture."""
 
 
-def _sighting(page: int, order: int, place: Place, element: Element, key: str, is_large: bool) -> _Sighting:
+def _sighting(page: int, order: int, place: PagePlace, element: Element, key: str, is_large: bool) -> _Sighting:
     text = compared(element.text)
     numbers = numbers_of(text) if len(text) <= _LONGEST else []
     counts: list[int] = []
@@ -100,16 +100,16 @@ def _sighting(page: int, order: int, place: Place, element: Element, key: str, i
     return _Sighting(page, order, place, text, key, numbers, counts, element.size, element.label, is_large)
 
 
-def place_of(element: Element, page: Page, edge: Edge) -> Place:
+def place_of(element: Element, page: Page, edge: Edge) -> PagePlace:
     left, top, right, bottom = element.box
     width, height = size_of(page)
     if edge == "top":
-        return Place(edge, top, bottom, left, right, width)
+        return PagePlace(edge, top, bottom, left, right, width)
     if edge == "bottom":
-        return Place(edge, height - bottom, height - top, left, right, width)
+        return PagePlace(edge, height - bottom, height - top, left, right, width)
     if edge == "left":
-        return Place(edge, left, right, top, bottom, height)
-    return Place(edge, width - right, width - left, top, bottom, height)
+        return PagePlace(edge, left, right, top, bottom, height)
+    return PagePlace(edge, width - right, width - left, top, bottom, height)
 
 
 def size_of(page: Page) -> tuple[float, float]:
@@ -229,7 +229,7 @@ def _agree(one: _Sighting, other: _Sighting, gap: int) -> bool:
     return alike and any(after - before == gap for before in one.counts for after in other.counts)
 
 
-def _same_along(a: Place, b: Place) -> bool:
+def _same_along(a: PagePlace, b: PagePlace) -> bool:
     """Whether they begin, end or are centred at the same point, or at its mirror image as left and right pages do."""
     near = 2 * NEAR
     return (
@@ -280,7 +280,7 @@ def _occupied(pages: Sequence[Page], edge: Edge, chosen: set[tuple[int, int]], b
     return others
 
 
-def _bins(place: Place, furthest: int) -> tuple[int, int]:
+def _bins(place: PagePlace, furthest: int) -> tuple[int, int]:
     """The first and last bin it lies in, on the page and as far as `furthest`, wherever its reader put it."""
     limit = float((furthest + 1) * NEAR)
     return int(min(limit, max(0.0, place.near)) // NEAR), min(furthest, int(min(limit, max(0.0, place.far)) // NEAR))

@@ -9,7 +9,7 @@ import typer
 
 from pdfbatch import views
 from pdfbatch.cli import options as o
-from pdfbatch.cli.outside import agreed, finish, now, say, show
+from pdfbatch.cli.console import agreed, finish, now, say, show
 from pdfbatch.errors import AccessDenied, ExitCode
 from pdfbatch.records import Secret
 

@@ -17,9 +17,9 @@ from typer._click.exceptions import (  # Typer has no public name for the root o
 
 import pdfbatch
 from pdfbatch import views
-from pdfbatch.cli import account, demo, fleet, instances, local, look, retry, settings, worker
+from pdfbatch.cli import account, demo, fleet, inspect, instances, local, retry, settings, worker
+from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
-from pdfbatch.cli.outside import show, stderr
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -43,11 +43,11 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "The AWS account": {"doctor": account.doctor, "setup": account.setup},
     "On your own machine": {"local-run": local.local_run, "demo": demo.demo},
     "Any run": {
-        "status": look.status,
+        "status": inspect.status,
         "retry-failures": retry.retry_failures,
-        "verify": look.verify,
-        "report": look.report,
-        "runs": look.runs,
+        "verify": inspect.verify,
+        "report": inspect.report,
+        "runs": inspect.runs,
     },
     "pdfbatch itself": {"config": settings.config},
 }

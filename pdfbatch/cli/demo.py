@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import local
-from pdfbatch.cli.outside import say, show
+from pdfbatch.cli.console import say, show
 from pdfbatch.errors import ExitCode, PdfbatchError
 
 SHOWN = "two-column-paper.pdf"

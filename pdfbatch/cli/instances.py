@@ -9,13 +9,13 @@ import typer
 
 from pdfbatch import views
 from pdfbatch.cli import options as o
-from pdfbatch.cli.outside import agreed, finish, now, say, show
+from pdfbatch.cli.console import agreed, finish, now, say, show
 from pdfbatch.errors import ExitCode, NotReady, UsageError
 from pdfbatch.views import fleet as screens
 
 if TYPE_CHECKING:
     from pdfbatch.fleet.clients import Clients
-    from pdfbatch.fleet.ec2 import Found
+    from pdfbatch.fleet.ec2 import Resource
     from pdfbatch.records import FleetRecord
     from pdfbatch.store import Store
 
@@ -27,7 +27,7 @@ def down(
     json: o.Json = False,
 ) -> None:
     """End the fleets of OUTPUT with their machines, and see that nothing is left. What was converted stays."""
-    from pdfbatch.fleet.down import Known, end, known_of, look, no_such_run, note_ended
+    from pdfbatch.fleet.down import Known, end, known_of, list_resources, no_such_run, note_ended
     from pdfbatch.fleet.names import output_digest
     from pdfbatch.store import open_store
 
@@ -38,10 +38,10 @@ def down(
     clients = _clients_of(known.record)
     digest = output_digest(store.url) if store else ""
 
-    def is_wanted(found: Found) -> bool:
+    def is_wanted(found: Resource) -> bool:
         return (not run or found.run == run) and (not digest or found.output == digest)
 
-    there = look(clients)
+    there = list_resources(clients)
     found = there.only(is_wanted)
     if found.is_nothing and not known.run:
         raise no_such_run(clients, _where(run, store), there, now())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from pdfbatch import config, views
-from pdfbatch.cli.outside import agreed, details, finish, local_now, now, say, show, stderr
+from pdfbatch.cli.console import agreed, details, finish, local_now, now, say, show, stderr
 from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.views import fleet as screens
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.plan import Decided
-    from pdfbatch.fleet.propose import Proposal
+    from pdfbatch.fleet.planning import LaunchProposal
     from pdfbatch.fleet.values import Launched, LaunchRequest
     from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
@@ -41,14 +41,14 @@ def plan_and_launch(
     json: bool = False,
 ) -> None:
     """The plan, the question and the launch; `retry-failures` ends here too."""
-    from pdfbatch.fleet.propose import propose
-    from pdfbatch.fleet.sample import look
+    from pdfbatch.fleet.planning import propose
+    from pdfbatch.fleet.sample import count_pages
     from pdfbatch.store import open_store
 
     output = open_store(request.output)
     clients = clients_near(output)
-    counting = partial(look, processes=config.default_processes(), pages=request.options.pages)
-    proposal = propose(request, clients=clients, now=now(), environment=os.environ, look=counting)
+    counting = partial(count_pages, processes=config.default_processes(), pages=request.options.pages)
+    proposal = propose(request, clients=clients, now=now(), environment=os.environ, count_pages=counting)
     if proposal.rest.changed:
         say(f"changed since converted, left alone (--changed converts them again): {views.some(proposal.rest.changed)}")
     if proposal.rest.other_pages:
@@ -74,10 +74,10 @@ def plan_and_launch(
 
 
 def _carry_out(decided: Decided, clients: Clients, output: Store, keep_partial: bool) -> Launched:
-    from pdfbatch.fleet.launch import Outside, launch
+    from pdfbatch.fleet.launch import Effects, launch
 
     with _ctrl_c_for_every_signal():
-        return launch(decided, Outside(clients, output, os.environ, say, time.sleep, now), keep_partial)
+        return launch(decided, Effects(clients, output, os.environ, say, time.sleep, now), keep_partial)
 
 
 def _follow(output: Store, run: str, json: bool) -> NoReturn:
@@ -137,7 +137,7 @@ def _ctrl_c_for_every_signal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _nothing_to_do(proposal: Proposal, request: LaunchRequest, json: bool) -> None:
+def _nothing_to_do(proposal: LaunchProposal, request: LaunchRequest, json: bool) -> None:
     from pdfbatch.runs.progress import nothing_left
 
     rest = proposal.rest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pdfbatch.cli.outside import show
+from pdfbatch.cli.console import show
 
 if TYPE_CHECKING:
     from pdfbatch.store import Store

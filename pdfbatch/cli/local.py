@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pdfbatch.cli import options as o
+from pdfbatch.cli.console import now
 from pdfbatch.cli.inputs import STDOUT, inputs_of, read_passwords, split, temporary_output
-from pdfbatch.cli.outside import now
 from pdfbatch.cli.running import run_slice, select_engine, tell_of, write_slice
 from pdfbatch.cli.settings import default_model, default_places
 from pdfbatch.errors import UsageError

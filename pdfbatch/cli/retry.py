@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import options as o
+from pdfbatch.cli.console import now, say
 from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.launching import plan_and_launch
-from pdfbatch.cli.outside import now, say
 from pdfbatch.cli.request import request_of
 from pdfbatch.cli.running import run_slice, select_engine, tell_of
 from pdfbatch.cli.settings import default_model

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from pdfbatch import config, views
+from pdfbatch.cli.console import finish, local_now, now, say, stderr, this_command, write_out
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Print
-from pdfbatch.cli.outside import finish, local_now, now, say, stderr, this_command, write_out
 from pdfbatch.errors import ExitCode, UsageError
 from pdfbatch.records import DoneMark, Outcome, Reason, RunKeys, figures_prefix, output_key
 
@@ -135,14 +135,14 @@ def _worked(
     begun: Begun, worker_id: int, source: Store, output: Store, processes: int | None, passwords: Passwords
 ) -> DoneMark:
     from pdfbatch.engines import engine_named
-    from pdfbatch.worker.loop import Job, SliceRun
+    from pdfbatch.worker.loop import SliceConfig, SliceRun
     from pdfbatch.worker.stop import Stop, on_signals
 
     frozen, stop = begun.manifest, Stop()
     children = processes or config.default_processes()
     engine, beats = engine_named(frozen.engine, frozen.model), heartbeat_seconds(output)
     run = SliceRun(
-        Job(frozen, worker_id, source, output, engine, children, beats, now, passwords=passwords),
+        SliceConfig(frozen, worker_id, source, output, engine, children, beats, now, passwords=passwords),
         stop,
     )
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pdfbatch.cli import outside
+from pdfbatch.cli import console
 from pdfbatch.errors import PdfbatchError, UsageError
 from pdfbatch.settings import FILE_NAME, Setting, found_file, read_settings
 
@@ -92,7 +92,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*, quiet: bool, verbose: bool, **options: Any) -> None:
-        outside.set_verbosity(quiet=quiet, verbose=verbose)
+        console.set_verbosity(quiet=quiet, verbose=verbose)
         command(**{name: value for name, value in options.items() if name not in OURS})
 
     kinds = {"config": ConfigFile, "profile": Profile, "settings": Hidden, "quiet": Quiet, "verbose": Verbose}
@@ -174,4 +174,4 @@ def config(
     given = _given.get()
     names = all_options() if everything or json else sorted(given)
     rows = {name: given.get(name) for name in names}
-    outside.finish(settings_json(rows) if json else settings_screen(rows))
+    console.finish(settings_json(rows) if json else settings_screen(rows))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pdfbatch import config, views
-from pdfbatch.cli.outside import local_now, now, say, stderr
+from pdfbatch.cli.console import local_now, now, say, stderr
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
 from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pdfbatch.config import WorkerSettings
     from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.store import Store
-    from pdfbatch.worker.loop import Job, SliceRun
+    from pdfbatch.worker.loop import SliceConfig, SliceRun
     from pdfbatch.worker.meter import Meter
     from pdfbatch.worker.stop import Stop
 
@@ -33,7 +33,7 @@ def worker() -> None:
     from pdfbatch.runs.manifest import load_fleet
     from pdfbatch.store import open_store
     from pdfbatch.worker.completion import complete, sns_publisher
-    from pdfbatch.worker.loop import Job, SliceRun
+    from pdfbatch.worker.loop import SliceConfig, SliceRun
     from pdfbatch.worker.stop import Stop
 
     settings = config.worker_settings(os.environ)
@@ -48,7 +48,7 @@ def worker() -> None:
     fleet = load_fleet(output, frozen.run) if machine else None
     meter = _meter(fleet, machine)
     passwords = _passwords(frozen)
-    job = Job(frozen, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords)
+    job = SliceConfig(frozen, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords)
     stop = Stop()
     run = SliceRun(job, stop)
     with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
@@ -105,20 +105,20 @@ def _meter(fleet: FleetRecord | None, machine: Machine | None) -> Meter | None:
     return Meter(machine, first_price(fleet, machine), now)
 
 
-def _budget_watched(job: Job, stop: Stop, fleet: FleetRecord | None) -> AbstractContextManager[object]:
+def _budget_watched(job: SliceConfig, stop: Stop, fleet: FleetRecord | None) -> AbstractContextManager[object]:
     """Stops the work when the money of the whole run is spent; nothing where the run has no cap."""
-    from pdfbatch.worker.budget_watch import BudgetWatch, Outside, read_peers
+    from pdfbatch.worker.budget_watch import BudgetSources, BudgetWatch, read_peers
 
     if fleet is None or job.meter is None or job.machine is None:
         return nullcontext()
-    outside = Outside(partial(read_peers, job.output, fleet.run), spot_price(fleet, job.machine), now)
+    outside = BudgetSources(partial(read_peers, job.output, fleet.run), spot_price(fleet, job.machine), now)
     return BudgetWatch(fleet, job.worker, job.manifest.total_workers, job.meter, stop, outside)
 
 
 def spot_price(fleet: FleetRecord, machine: Machine) -> Callable[[], float | None]:
     """Asks EC2 what an hour of this instance costs now, with its disk and address."""
+    from pdfbatch.fleet.aws_queries import prices
     from pdfbatch.fleet.clients import Clients
-    from pdfbatch.fleet.survey import prices
 
     clients = Clients(fleet.region)
 

@@ -18,7 +18,7 @@ CELL_HEIGHT = 16.0
 
 
 @dataclass(frozen=True)
-class Line:
+class SetLine:
     text: str
     font: str = SERIF
     size: float = 10.0
@@ -147,11 +147,11 @@ def flow(blocks: Iterable[Block], frames: Sequence[Frame]) -> None:
         y += piece.height
 
 
-def _no_room(piece: Line | Table) -> Frame:
+def _no_room(piece: SetLine | Table) -> Frame:
     raise ValueError(f"no room left for {piece}")
 
 
-def _pieces(blocks: Iterable[Block], width: float) -> Iterator[Line | Table]:
+def _pieces(blocks: Iterable[Block], width: float) -> Iterator[SetLine | Table]:
     for block in blocks:
         if isinstance(block, Table):
             yield block
@@ -160,16 +160,16 @@ def _pieces(blocks: Iterable[Block], width: float) -> Iterator[Line | Table]:
                 yield from _bullet(item, width)
         else:
             for number, text in enumerate(wrap(block.text, width, block.font, block.size)):
-                yield Line(text, block.font, block.size, before=block.before if number == 0 else 0.0)
+                yield SetLine(text, block.font, block.size, before=block.before if number == 0 else 0.0)
 
 
-def _bullet(item: str, width: float) -> Iterator[Line]:
+def _bullet(item: str, width: float) -> Iterator[SetLine]:
     for number, text in enumerate(wrap(item, width - 14, SERIF, 10.0)):
         first = number == 0
-        yield Line(text, indent=14, before=2 if first else 0, bullet=first)
+        yield SetLine(text, indent=14, before=2 if first else 0, bullet=first)
 
 
-def _draw_line(frame: Frame, top: float, line: Line) -> None:
+def _draw_line(frame: Frame, top: float, line: SetLine) -> None:
     baseline = top + line.before + line.size
     if line.bullet:  # Latin-1 has no bullet; in the Symbol font it is 0xB7
         put(frame.page, frame.box.x0 + 4, baseline, "\u00b7", "symb", line.size)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.ec2 import Found
+from pdfbatch.fleet.ec2 import Resource
 from pdfbatch.fleet.names import output_digest
 from pdfbatch.records import FleetRecord, RunKeys
 from pdfbatch.runs import manifest
@@ -25,24 +25,24 @@ TEMPLATE_SECONDS = 60.0
 """For launch templates, which are gone at once but may stay in a list for a while."""
 
 
-class Remains(NamedTuple):
+class Resources(NamedTuple):
     """What there is of some runs in EC2."""
 
-    fleets: list[Found]
-    instances: list[Found]
-    templates: list[Found]
+    fleets: list[Resource]
+    instances: list[Resource]
+    templates: list[Resource]
 
     @property
     def is_nothing(self) -> bool:
         return not (self.fleets or self.instances or self.templates)
 
-    def only(self, wanted: Callable[[Found], bool]) -> Remains:
-        return Remains(*([each for each in group if wanted(each)] for group in self))
+    def only(self, wanted: Callable[[Resource], bool]) -> Resources:
+        return Resources(*([each for each in group if wanted(each)] for group in self))
 
     def runs(self) -> list[str]:
         return sorted({each.run for group in self for each in group})
 
-    def billed(self) -> list[Found]:
+    def billed(self) -> list[Resource]:
         return [each for each in self.instances if not each.is_ending]
 
 
@@ -65,14 +65,14 @@ class Ended(BaseModel):
     templates: int
 
 
-def look(clients: Clients) -> Remains:
+def list_resources(clients: Clients) -> Resources:
     """Everything of pdfbatch's in the region."""
-    return Remains(ec2.fleets(clients), ec2.instances(clients), ec2.templates(clients))
+    return Resources(ec2.fleets(clients), ec2.instances(clients), ec2.templates(clients))
 
 
 def end(
     clients: Clients,
-    wanted: Callable[[Found], bool],
+    wanted: Callable[[Resource], bool],
     sleep: Callable[[float], None],
     known_fleets: Iterable[str] = (),
     settle_seconds: float = 0.0,
@@ -84,12 +84,12 @@ def end(
     Raises:
         PdfbatchError: something is left; the message names it.
     """
-    known, seen = set(known_fleets), Remains([], [], [])
+    known, seen = set(known_fleets), Resources([], [], [])
     refused: list[str] = []
     waited = quiet = 0.0
     while True:
-        found = look(clients).only(wanted)
-        seen = Remains(*(_together(before, now) for before, now in zip(seen, found, strict=True)))
+        found = list_resources(clients).only(wanted)
+        seen = Resources(*(_together(before, now) for before, now in zip(seen, found, strict=True)))
         ids = known | {each.id for each in found.fleets}
         refused = ec2.delete_fleets(clients, sorted(ids))
         known = {fleet for fleet in ids if any(fleet in line for line in refused)}
@@ -113,8 +113,8 @@ def end(
 
 
 def _delete_templates(
-    clients: Clients, wanted: Callable[[Found], bool], seen: list[Found], sleep: Callable[[float], None]
-) -> list[Found]:
+    clients: Clients, wanted: Callable[[Resource], bool], seen: list[Resource], sleep: Callable[[float], None]
+) -> list[Resource]:
     """Deletes launch templates until a fresh look finds none; all that were seen."""
     gone, left, waited = seen, seen, 0.0
     while left:
@@ -129,11 +129,11 @@ def _delete_templates(
     return gone
 
 
-def _together(before: list[Found], now: list[Found]) -> list[Found]:
+def _together(before: list[Resource], now: list[Resource]) -> list[Resource]:
     return list({each.id: each for each in [*before, *now]}.values())
 
 
-def _left(left: list[Found], refused: list[str]) -> PdfbatchError:
+def _left(left: list[Resource], refused: list[str]) -> PdfbatchError:
     names = ", ".join(each.id for each in left)
     why = f" ({'; '.join(refused)})" if refused else ""
     return PdfbatchError(
@@ -155,7 +155,7 @@ def known_of(output: Store, run: str, say: Callable[[str], None]) -> Known:
         return Known("", None)
 
 
-def no_such_run(clients: Clients, where: str, there: Remains, now: datetime) -> NotFound:
+def no_such_run(clients: Clients, where: str, there: Resources, now: datetime) -> NotFound:
     """The error for a run that is not there, "at OUTPUT" or by its ID: it names what still runs in the region."""
     running = still_running(there, now)
     if not running:
@@ -167,7 +167,7 @@ def no_such_run(clients: Clients, where: str, there: Remains, now: datetime) -> 
     return NotFound(f"No run {where}. STILL RUNNING: {told}.", f"pdfbatch down {next(iter(running))}")
 
 
-def still_running(there: Remains, now: datetime) -> dict[str, int]:
+def still_running(there: Resources, now: datetime) -> dict[str, int]:
     """Instances that are paid for, by OUTPUT; 0 where a fleet still waits for its own. Most instances first."""
     alive = [each for each in there.fleets if not ec2.is_over(each, there.instances, now)]
     found = {each.place or f"--run {each.run}": 0 for each in [*alive, *there.billed()]}
@@ -177,7 +177,7 @@ def still_running(there: Remains, now: datetime) -> dict[str, int]:
 
 
 def note_ended(
-    found: Remains, output: Store | None, record: FleetRecord | None, now: datetime, say: Callable[[str], None]
+    found: Resources, output: Store | None, record: FleetRecord | None, now: datetime, say: Callable[[str], None]
 ) -> None:
     """Writes into the runs' own records that they are ended, before they are: a launch that is still under way reads
     it, and `status` and the next launch will. Without a store at hand it is looked for by the tags."""

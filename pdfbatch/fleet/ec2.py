@@ -22,7 +22,7 @@ _DELETE_AT_ONCE = 25
 """AWS's limit of fleets in one DeleteFleets with termination."""
 
 
-class Found(NamedTuple):
+class Resource(NamedTuple):
     """Something in EC2 that carries pdfbatch's tags."""
 
     id: str
@@ -199,19 +199,21 @@ def rotated(zones: Sequence[Zone], worker: int) -> list[Zone]:
 # ── find ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def fleets(clients: Clients) -> list[Found]:
+def fleets(clients: Clients) -> list[Resource]:
     """Every fleet of pdfbatch's in the region that has not been ended. EC2 cannot be asked for fleets by tag."""
     with aws.translating("list the fleets"):
         pages = clients.ec2.get_paginator("describe_fleets").paginate()
         found = [
-            Found(each["FleetId"], _tags_of(each), each.get("CreateTime"), each["FleetState"], each.get("ValidUntil"))
+            Resource(
+                each["FleetId"], _tags_of(each), each.get("CreateTime"), each["FleetState"], each.get("ValidUntil")
+            )
             for page in pages
             for each in page["Fleets"]
         ]
     return [each for each in found if TAG_STACK in each.tags and each.state not in _ENDED]
 
 
-def instances(clients: Clients) -> list[Found]:
+def instances(clients: Clients) -> list[Resource]:
     """Every instance of pdfbatch's that has not ended yet."""
     filters: list[Any] = [
         {"Name": "instance-state-name", "Values": _LIVING},
@@ -219,31 +221,31 @@ def instances(clients: Clients) -> list[Found]:
     ]
     with aws.translating("list the instances"):
         return [
-            Found(each["InstanceId"], _tags_of(each), each.get("LaunchTime"), each["State"]["Name"])
+            Resource(each["InstanceId"], _tags_of(each), each.get("LaunchTime"), each["State"]["Name"])
             for page in clients.ec2.get_paginator("describe_instances").paginate(Filters=filters)
             for group in page["Reservations"]
             for each in group["Instances"]
         ]
 
 
-def templates(clients: Clients) -> list[Found]:
+def templates(clients: Clients) -> list[Resource]:
     """Every launch template of pdfbatch's; `id` is its name."""
     filters: list[Any] = [{"Name": "tag-key", "Values": [TAG_STACK]}]
     with aws.translating("list the launch templates"):
         return [
-            Found(each["LaunchTemplateName"], _tags_of(each), each.get("CreateTime"))
+            Resource(each["LaunchTemplateName"], _tags_of(each), each.get("CreateTime"))
             for page in clients.ec2.get_paginator("describe_launch_templates").paginate(Filters=filters)
             for each in page["LaunchTemplates"]
         ]
 
 
-def living(clients: Clients, now: datetime) -> list[Found]:
+def living(clients: Clients, now: datetime) -> list[Resource]:
     """The fleets of pdfbatch's that may still launch, and every instance that has not ended."""
     there = instances(clients)
     return [*(each for each in fleets(clients) if not is_over(each, there, now)), *there]
 
 
-def is_over(fleet: Found, there: Iterable[Found], now: datetime) -> bool:
+def is_over(fleet: Resource, there: Iterable[Resource], now: datetime) -> bool:
     """Whether a fleet is past its expiry and has no instance. AWS calls it `active` until it is deleted."""
     if fleet.expires is None or fleet.expires > now:
         return False

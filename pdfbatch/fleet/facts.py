@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from pdfbatch import aws
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, UsageError
-from pdfbatch.fleet import list_prices, survey
+from pdfbatch.fleet import aws_queries, list_prices
 from pdfbatch.fleet.clients import ATTEMPTS, Clients
 from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.names import Names
@@ -135,33 +135,33 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
     made_for = known(lambda: current_wish(clients, names))
     vpc = made_for.vpc if isinstance(made_for, SetupWish) else ""
     spot = request.market == "spot"
-    has_scores = spot and len(types) >= survey.FEWEST_SCORED
+    has_scores = spot and len(types) >= aws_queries.FEWEST_SCORED
     with ThreadPoolExecutor(_THREADS) as threads:
 
         def ask(question: Callable[[], T]) -> Future[Fact[T]]:
             return threads.submit(known, question)
 
-        subnets = ask(lambda: survey.subnets(clients, request.subnets, vpc))
-        vcpus = ask(lambda: survey.vcpus_of(clients, types))
-        offered = ask(lambda: survey.offerings(clients, types))
-        quota = ask(lambda: survey.quota(clients, types, request.market))
-        profile = ask(lambda: survey.has_profile(clients, names))
+        subnets = ask(lambda: aws_queries.subnets(clients, request.subnets, vpc))
+        vcpus = ask(lambda: aws_queries.vcpus_of(clients, types))
+        offered = ask(lambda: aws_queries.offerings(clients, types))
+        quota = ask(lambda: aws_queries.quota(clients, types, request.market))
+        profile = ask(lambda: aws_queries.has_profile(clients, names))
         roles = ask(lambda: [role for role in SERVICE_ROLES if not has_service_role(clients, role)])
         log_days = ask(lambda: _log_days(clients, need))
         subscriptions = ask(lambda: _subscriptions(clients, need))
         budget = ask(lambda: _budget(clients, need))
         repository = ask(lambda: _repository(clients, need))
         image = ask(lambda: _image(clients, request))
-        ami = ask(lambda: survey.ami(clients, request.ami))
-        has_key = ask(lambda: not request.key_name or survey.has_key_pair(clients, request.key_name))
+        ami = ask(lambda: aws_queries.ami(clients, request.ami))
+        has_key = ask(lambda: not request.key_name or aws_queries.has_key_pair(clients, request.key_name))
         inputs = ask(lambda: _places(need.inputs))
         outputs = ask(lambda: _places(need.outputs))
-        secret = ask(lambda: survey.secret_name(clients, request.password_secret))
+        secret = ask(lambda: aws_queries.secret_name(clients, request.password_secret))
         bucket_keys = ask(lambda: _bucket_keys(need))
-        prices = ask(lambda: survey.prices(clients, types, now) if spot else {})
+        prices = ask(lambda: aws_queries.prices(clients, types, now) if spot else {})
         published = ask(lambda: list_prices.ask(clients, types))
-        scores = ask(lambda: survey.scores(clients, types, request.workers) if has_scores else {})
-        zone_ids = ask(lambda: survey.zone_ids(clients) if has_scores else {})
+        scores = ask(lambda: aws_queries.scores(clients, types, request.workers) if has_scores else {})
+        zone_ids = ask(lambda: aws_queries.zone_ids(clients) if has_scores else {})
         group = ask(lambda: _security_group(clients, names, subnets.result()))
     return AccountFacts(
         region=region,
@@ -217,7 +217,7 @@ def _permission(error: AccessDenied) -> str:
 def _security_group(clients: Clients, names: Names, subnets: Fact[list[Subnet]]) -> SecurityGroup | None:
     """In the VPC of the subnets; where they are not known, in any: its own answer is worth having."""
     vpc = subnets[0].vpc if isinstance(subnets, list) and subnets else ""
-    found = survey.security_groups(clients, names, vpc)
+    found = aws_queries.security_groups(clients, names, vpc)
     if not found:
         return None
     return SecurityGroup(found[0]["GroupId"], found[0]["VpcId"], any(group["IpPermissions"] for group in found))
@@ -225,7 +225,7 @@ def _security_group(clients: Clients, names: Names, subnets: Fact[list[Subnet]])
 
 def _log_days(clients: Clients, need: Need) -> int | None:
     name = need.request.names.log_group
-    groups = survey.log_groups(clients, name)
+    groups = aws_queries.log_groups(clients, name)
     if name not in groups:
         raise NotReady(f"no log group {name}", need.setup())
     return groups[name]
@@ -275,8 +275,8 @@ def _repository(clients: Clients, need: Need) -> str:
 
 def _image(clients: Clients, request: LaunchRequest) -> str:
     if request.image:
-        return survey.pinned_image(clients, request.image)
-    return survey.newest_image(clients, request.names)
+        return aws_queries.pinned_image(clients, request.image)
+    return aws_queries.newest_image(clients, request.names)
 
 
 def _places(urls: Sequence[str]) -> list[PlaceFacts]:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.down import Remains, look
-from pdfbatch.fleet.ec2 import Found
+from pdfbatch.fleet.down import Resources, list_resources
+from pdfbatch.fleet.ec2 import Resource
 
 TROUBLE_AGE = timedelta(hours=1)
 """Older errors of a fleet say little of why it waits now."""
@@ -53,7 +53,7 @@ class Inventory(BaseModel):
 
 def take(clients: Clients, now: datetime) -> Inventory:
     """Takes stock of every run with anything in EC2."""
-    found = look(clients)
+    found = list_resources(clients)
     runs = []
     for run in found.runs():
         own = found.only(lambda each, run=run: each.run == run)  # type: ignore[misc]  # mypy and defaults of lambdas
@@ -61,8 +61,8 @@ def take(clients: Clients, now: datetime) -> Inventory:
     return Inventory(region=clients.region, runs=runs)
 
 
-def _of_run(clients: Clients, run: str, own: Remains, now: datetime) -> RunThere:
-    every: list[Found] = [each for group in own for each in group]
+def _of_run(clients: Clients, run: str, own: Resources, now: datetime) -> RunThere:
+    every: list[Resource] = [each for group in own for each in group]
     started = [each.created for each in every if each.created is not None]
     alive = [each for each in own.fleets if not ec2.is_over(each, own.instances, now)]
     served = {each.worker for each in own.instances}

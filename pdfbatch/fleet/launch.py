@@ -14,16 +14,16 @@ from typing import NamedTuple, TypeVar
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet import ec2
+from pdfbatch.fleet.aws_errors import action_for, explained
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.down import end
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.plan import Decided, user_data
-from pdfbatch.fleet.refusals import action_for, explained
 from pdfbatch.fleet.values import Launched, Plan, Zone
 from pdfbatch.records import DoneMark, RunKeys
 from pdfbatch.runs import manifest
+from pdfbatch.runs.lease import is_anyone_alive
 from pdfbatch.runs.progress import timestamp
-from pdfbatch.runs.twins import somebody_lives
 from pdfbatch.store import Store
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ PAUSES = (2.0, 5.0, 12.0, 30.0)
 """Seconds to wait before a call is tried again that AWS was too busy for, each up to half as long again by chance."""
 
 
-class Outside(NamedTuple):
+class Effects(NamedTuple):
     """What carrying out touches of the world."""
 
     clients: Clients
@@ -47,7 +47,7 @@ class Outside(NamedTuple):
     clock: Callable[[], datetime]
 
 
-def launch(decided: Decided, outside: Outside, keep_partial: bool = False) -> Launched:
+def launch(decided: Decided, outside: Effects, keep_partial: bool = False) -> Launched:
     """
     Raises:
         PdfbatchError: not every worker could be launched, and nothing of it is left; or something is, and it is named.
@@ -80,20 +80,20 @@ def launch(decided: Decided, outside: Outside, keep_partial: bool = False) -> La
     )
 
 
-def _check_still_right(decided: Decided, outside: Outside) -> None:
+def _check_still_right(decided: Decided, outside: Effects) -> None:
     """A person may have thought it over for long: whether a run has come to life meanwhile, or the plan has aged."""
     again = "Run the same command again for a new plan."
     now, output = outside.clock(), outside.output
     if now - datetime.fromisoformat(decided.record.launched) > PLAN_LASTS:
         raise PdfbatchError("The plan is too old: its prices and its end are of another hour.", again)
-    if decided.latest and somebody_lives(output, manifest.load(output, decided.latest), now):
+    if decided.latest and is_anyone_alive(output, manifest.load(output, decided.latest), now):
         raise PdfbatchError(f"Run {decided.latest} has come to life while this one was planned.", again)
 
 
 class _Making:
     """A launch under way: what it has made so far."""
 
-    def __init__(self, decided: Decided, outside: Outside) -> None:
+    def __init__(self, decided: Decided, outside: Effects) -> None:
         self._decided = decided
         self._plan: Plan = decided.plan
         self._outside = outside

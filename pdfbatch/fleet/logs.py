@@ -17,14 +17,14 @@ LATE = timedelta(seconds=30)
 _METRICS = '"_aws"'
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     at: datetime
     worker: str
     instance: str
     text: str
 
 
-def lines(clients: Clients, group: str, run: str, worker: int | None, since: datetime) -> Iterator[Line]:
+def lines(clients: Clients, group: str, run: str, worker: int | None, since: datetime) -> Iterator[LogLine]:
     """Everything so far, oldest first; None: of all workers. Lines that only carry metrics are left out.
 
     Raises:
@@ -37,7 +37,7 @@ def lines(clients: Clients, group: str, run: str, worker: int | None, since: dat
 
 def follow(
     clients: Clients, group: str, run: str, worker: int | None, since: datetime, sleep: Callable[[float], None]
-) -> Iterator[Line]:
+) -> Iterator[LogLine]:
     """The same, and then whatever comes, without end; a network that fails for a while is waited for."""
     seen: dict[str, datetime] = {}
     while True:
@@ -74,12 +74,12 @@ def _events(clients: Clients, group: str, run: str, worker: int | None, since: d
         ) from error
 
 
-def _line(event: Any, run: str) -> Line | None:
+def _line(event: Any, run: str) -> LogLine | None:
     text = str(event["message"]).rstrip()
     if _METRICS in text:
         return None
     worker, _, instance = str(event["logStreamName"]).removeprefix(f"{run}/").partition("/")
-    return Line(_time(event), worker, instance, text)
+    return LogLine(_time(event), worker, instance, text)
 
 
 def _time(event: Any) -> datetime:

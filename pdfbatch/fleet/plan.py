@@ -231,7 +231,7 @@ def _ceiling(account: Account, price: Range, max_prices: Mapping[str, float]) ->
     return max(pricing.machine_hour(bare, account.ami.root_gib, account.gib_month) for bare in max_prices.values())
 
 
-def _price_range(options: list[pricing.Machine]) -> Range:
+def _price_range(options: list[pricing.PricedInstance]) -> Range:
     known = [each.price for each in options]
     return Range(low=min(known, default=0.0), high=max(known, default=0.0))
 

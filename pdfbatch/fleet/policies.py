@@ -40,17 +40,17 @@ FIND_FLEET = [
 ]
 
 
-class Place(NamedTuple):
+class BucketPlace(NamedTuple):
     """A folder in S3: `prefix` is "" or ends with "/"."""
 
     bucket: str
     prefix: str
 
-    def covers(self, other: Place) -> bool:
+    def covers(self, other: BucketPlace) -> bool:
         return self.bucket == other.bucket and other.prefix.startswith(self.prefix)
 
 
-def place(url: str) -> Place:
+def place(url: str) -> BucketPlace:
     """
     Raises:
         UsageError: not `s3://bucket/prefix/`.
@@ -58,7 +58,7 @@ def place(url: str) -> Place:
     store = open_store(url)
     if not isinstance(store, S3Store):
         raise UsageError(f"{url!r} is a folder of this machine; a fleet cannot reach it.", "Give s3://bucket/prefix/ .")
-    return Place(store.bucket, store.prefix)
+    return BucketPlace(store.bucket, store.prefix)
 
 
 def checked_key(arn: str) -> str:
@@ -209,7 +209,7 @@ def _roles(region: str, account: str, names: Names) -> list[Statement]:
     ]
 
 
-def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -> list[Statement]:
+def _looking(region: str, account: str, names: Names, places: Iterable[BucketPlace]) -> list[Statement]:
     here = f"{region}:{account}"
     group = f"arn:{partition(region)}:logs:{here}:log-group:{names.log_group}"
     anywhere = [
@@ -259,18 +259,18 @@ def _looking(region: str, account: str, names: Names, places: Iterable[Place]) -
     ]
 
 
-def _places(urls: Iterable[str]) -> list[Place]:
+def _places(urls: Iterable[str]) -> list[BucketPlace]:
     """In order, without those that lie in another one."""
     places = sorted({place(url) for url in urls})
     return [here for here in places if not any(other != here and other.covers(here) for other in places)]
 
 
-def _objects(region: str, sid: str, actions: Sequence[str], places: Sequence[Place]) -> list[Statement]:
+def _objects(region: str, sid: str, actions: Sequence[str], places: Sequence[BucketPlace]) -> list[Statement]:
     resources = [f"arn:{partition(region)}:s3:::{here.bucket}/{_literally(here.prefix)}*" for here in places]
     return [_allow(sid, actions, resources)] if resources else []
 
 
-def _buckets(region: str, places: Iterable[Place]) -> list[Statement]:
+def _buckets(region: str, places: Iterable[BucketPlace]) -> list[Statement]:
     """A bucket in another region costs; HeadBucket would need to list it without a prefix."""
     resources = sorted({f"arn:{partition(region)}:s3:::{here.bucket}" for here in places})
     return (
@@ -280,7 +280,7 @@ def _buckets(region: str, places: Iterable[Place]) -> list[Statement]:
     )
 
 
-def _listings(region: str, places: Sequence[Place], whole: set[str]) -> list[Statement]:
+def _listings(region: str, places: Sequence[BucketPlace], whole: set[str]) -> list[Statement]:
     """One statement for all buckets that may be listed `whole`; below prefixes one for each, because a condition holds
     for the whole statement."""
     arn, prefixes = f"arn:{partition(region)}:s3:::", dict[str, list[str]]()

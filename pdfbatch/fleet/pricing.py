@@ -47,7 +47,7 @@ ELEMENTS_WORK = 0.15
 pages have neither a formula nor a table to be read."""
 
 
-class Machine(NamedTuple):
+class PricedInstance(NamedTuple):
     kind: str
     zone: str
     price: float
@@ -65,10 +65,10 @@ def machine_hour(bare: float, root_gib: int, gib_month: float | None = None) -> 
     return bare + disk_and_address_hour(root_gib, gib_month)
 
 
-def machines(account: Account, types: Sequence[str]) -> list[Machine]:
+def machines(account: Account, types: Sequence[str]) -> list[PricedInstance]:
     """Every type in every zone that offers it."""
     return [
-        Machine(kind, zone.name, machine_hour(zone.prices[kind], account.ami.root_gib, account.gib_month))
+        PricedInstance(kind, zone.name, machine_hour(zone.prices[kind], account.ami.root_gib, account.gib_month))
         for zone in account.zones
         for kind in types
         if kind in zone.prices

@@ -27,7 +27,9 @@ _THREADS = 8
 _MEMORY_MIB = 1024
 
 
-def look(source: Store, documents: Sequence[SourceDocument], in_input: int, processes: int, pages: str = "") -> Work:
+def count_pages(
+    source: Store, documents: Sequence[SourceDocument], in_input: int, processes: int, pages: str = ""
+) -> Work:
     """Counts the pages of a random few, those that are asked for; the same few each time, so that a plan does not
     change by itself."""
     few = [document for document in documents if document.size <= MOST_BYTES]

@@ -43,7 +43,7 @@ class Change(BaseModel):
     """As `AWS::IAM::Role`."""
 
 
-class Proposal(BaseModel):
+class StackProposal(BaseModel):
     """What a setup would do; nothing of it is done yet."""
 
     model_config = ConfigDict(frozen=True)
@@ -59,7 +59,7 @@ class Proposal(BaseModel):
     """Those of AWS's own roles that are to be made; `changes` has them too."""
 
 
-def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Proposal:
+def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> StackProposal:
     """What it would take to have the account ready for `wish`, and for all that earlier setups of its stack asked for.
 
     Raises:
@@ -82,10 +82,10 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Pro
     service_changes = [Change(action="Add", name=role, type="AWS::IAM::ServiceLinkedRole") for role in missing]
     if answer is None:
         kind: Literal["update", "nothing"] = "update" if missing else "nothing"
-        return Proposal(
+        return StackProposal(
             stack=wish.names.stack, kind=kind, template=text, changes=service_changes, service_roles=missing
         )
-    return Proposal(
+    return StackProposal(
         stack=wish.names.stack,
         kind="create" if is_new else "update",
         template=text,
@@ -96,7 +96,7 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Pro
     )
 
 
-def carry_out(clients: Clients, proposal: Proposal, sleep: Sleep = time.sleep) -> None:
+def carry_out(clients: Clients, proposal: StackProposal, sleep: Sleep = time.sleep) -> None:
     """Does what was proposed and waits until it is done, about a minute.
 
     Raises:
@@ -113,7 +113,7 @@ def carry_out(clients: Clients, proposal: Proposal, sleep: Sleep = time.sleep) -
         _make_service_role(clients, role)
 
 
-def abandon(clients: Clients, proposal: Proposal) -> None:
+def abandon(clients: Clients, proposal: StackProposal) -> None:
     """Takes a proposal back; the account is as it was before. Idempotent."""
     if proposal.change_set:
         _take_back(clients, proposal.change_set, proposal.stack_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pdfbatch.markdown.addresses import destination
-from pdfbatch.markdown.inline import Place, finished_latex, inline, label
+from pdfbatch.markdown.inline import InlinePlace, finished_latex, inline, label
 from pdfbatch.markdown.pieces import clean
 from pdfbatch.markdown.tables import table_markdown
 from pdfbatch.records import Element, Label, Span
@@ -35,7 +35,7 @@ def block_markdown(element: Element, figures: str) -> str:
 
 
 def _heading(element: Element, level: int) -> str:
-    text = inline(element.spans, Place.HEADING)
+    text = inline(element.spans, InlinePlace.HEADING)
     return f"{'#' * min(element.level or level, 6)} {_CLOSING.sub(_kept, text)}" if text else ""
 
 
@@ -48,7 +48,7 @@ def _paragraph(element: Element) -> str:
     """With the marker where it has one, as notes and references do."""
     marker = element.marker.strip()
     spans = [Span(text=f"{marker} "), *element.spans] if marker else element.spans
-    return inline(spans, Place.BLOCK)
+    return inline(spans, InlinePlace.BLOCK)
 
 
 def _formula(element: Element) -> str:

@@ -23,7 +23,7 @@ _ENTITIES = {ord(sign): f"&#{ord(sign)};" for sign in "\\|[]*_~`$"}
 _TAGS = {_BOLD: "b", _ITALIC: "i", _STRUCK: "s", _RAISED: "sup", _LOWERED: "sub"}
 
 
-class Place(Enum):
+class InlinePlace(Enum):
     """Where inline Markdown stands, and what a line break is there."""
 
     BLOCK = "\\\n"
@@ -31,12 +31,12 @@ class Place(Enum):
     CELL = "<br>"
 
 
-def inline(spans: Sequence[Span], place: Place = Place.BLOCK) -> str:
+def inline(spans: Sequence[Span], place: InlinePlace = InlinePlace.BLOCK) -> str:
     """The spans as Markdown that no renderer takes for anything else where it stands; "" if there is no text."""
-    is_heading = place is Place.HEADING
+    is_heading = place is InlinePlace.HEADING
     pieces = pieces_of(spans, keep_bold=not is_heading, keep_breaks=not is_heading)
-    text = escaped(_Writer(place).parts(pieces), starts_lines=place is Place.BLOCK)
-    return _in_cell(text) if place is Place.CELL else text
+    text = escaped(_Writer(place).parts(pieces), starts_lines=place is InlinePlace.BLOCK)
+    return _in_cell(text) if place is InlinePlace.CELL else text
 
 
 def label(spans: Sequence[Span]) -> str:
@@ -57,7 +57,7 @@ def _in_cell(text: str) -> str:
 
 
 class _Writer:
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: InlinePlace) -> None:
         self._place = place
 
     def parts(self, pieces: Sequence[Piece]) -> list[Part]:
@@ -107,13 +107,13 @@ class _Writer:
         return [Part(piece.text, Kind.LABEL)] if piece.style.link else _text_parts(piece.text)
 
     def _formula(self, latex: str) -> str:
-        if self._place is Place.CELL:
+        if self._place is InlinePlace.CELL:
             latex = latex.replace(r"\|", r"\Vert ")
         return f"${finished_latex(latex)}$"
 
     def _code(self, piece: Piece) -> str:
         text = piece.text
-        if (self._place is Place.CELL and r"\|" in text) or (piece.style.link and re.search(r"[\[\]]", text)):
+        if (self._place is InlinePlace.CELL and r"\|" in text) or (piece.style.link and re.search(r"[\[\]]", text)):
             # Renderers do not agree on which of the two backslashes the table takes, and read labels before code.
             return f"<code>{escaped_html(text).translate(_ENTITIES)}</code>"
         runs = {len(run) for run in re.findall("`+", text)}

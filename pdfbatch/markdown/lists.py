@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pdfbatch.markdown.inline import Place, inline
+from pdfbatch.markdown.inline import InlinePlace, inline
 from pdfbatch.records import Element, Label, Span
 
 _NUMBER = re.compile(r"(0|[1-9]\d{0,8})([.)])")
@@ -62,8 +62,8 @@ def _item(item: Element, before: _Frame | None, is_nested: bool) -> tuple[str, s
     """Its mark, its text, and its number and delimiter; `before` is the item before it in the same list."""
     marker = item.marker.strip()
     if item.label is Label.FORM_FIELD:
-        return "-", f"{marker.lower()} {inline(item.spans, Place.BLOCK)}".rstrip(), _Frame(0, 0)
-    text = inline(item.spans, Place.BLOCK)
+        return "-", f"{marker.lower()} {inline(item.spans, InlinePlace.BLOCK)}".rstrip(), _Frame(0, 0)
+    text = inline(item.spans, InlinePlace.BLOCK)
     number = _NUMBER.fullmatch(marker)
     if number and text:
         frame = _Frame(0, 0, int(number[1]), number[2])
@@ -72,7 +72,7 @@ def _item(item: Element, before: _Frame | None, is_nested: bool) -> tuple[str, s
         if shown:
             return marker, _without_task(text), frame
     if not _BULLET.fullmatch(marker):
-        text = inline([Span(text=f"{marker} "), *item.spans], Place.BLOCK)
+        text = inline([Span(text=f"{marker} "), *item.spans], InlinePlace.BLOCK)
     return "-", _without_task(text), _Frame(0, 0)
 
 

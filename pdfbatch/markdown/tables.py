@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from pdfbatch.markdown.flattening import Placed, Row, flattened
-from pdfbatch.markdown.inline import Place, inline, inline_html
+from pdfbatch.markdown.inline import InlinePlace, inline, inline_html
 from pdfbatch.records import Cell, Span
 
 
@@ -67,7 +67,7 @@ def _filled(placed: list[Placed], covered: dict[tuple[int, int], Placed], height
 
 def _pipes(rows: Sequence[Row], width: int) -> str:
     empty = " " if width == 1 else ""
-    lines = ["|" + "|".join(inline(spans, Place.CELL) or empty for spans in row) + "|" for row in rows]
+    lines = ["|" + "|".join(inline(spans, InlinePlace.CELL) or empty for spans in row) + "|" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * width, *lines[1:]])
 
 

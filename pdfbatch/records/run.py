@@ -202,7 +202,7 @@ class Machine(Record):
     booted: Stamp
 
 
-class Life(Record):
+class WorkerSession(Record):
     """What one machine gave a slice: from its boot by its first sign of life to its last one."""
 
     machine: Machine
@@ -236,7 +236,7 @@ class Heartbeat(Record):
     """None on machines of one's own."""
     notice: Stamp | None = None
     """When AWS announced that it will take this machine."""
-    past: list[Life] = []
+    past: list[WorkerSession] = []
     """The machines that had this slice before, oldest first."""
     dollars: float = 0.0
     """What the slice's machines cost so far, this one and those before it; 0.0 where the run has no cap."""

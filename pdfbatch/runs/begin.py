@@ -21,9 +21,9 @@ from pdfbatch.records import (
 )
 from pdfbatch.runs import ledger, manifest, progress
 from pdfbatch.runs.inputs import listed
+from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
 from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
-from pdfbatch.runs.twins import last_sign, refuse_twin, somebody_lives
 from pdfbatch.store import Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
@@ -219,7 +219,7 @@ def _ended_run(output: Store, now: datetime) -> Manifest | None:
     if latest is None:
         return None
     found = manifest.load(output, latest)
-    if somebody_lives(output, found, now):
+    if is_anyone_alive(output, found, now):
         raise _alive_error(latest, output)
     return found
 
@@ -258,7 +258,7 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
     same = (found.engine, found.options, found.total_workers, found.retry_of, found.chosen) == asked_for
     same = same and is_model(wanted.model, found.model)
     if manifest.load_fleet(output, run) is not None:
-        if somebody_lives(output, found, now):
+        if is_anyone_alive(output, found, now):
             raise _alive_error(run, output)
         return None  # a fleet's run is not taken up on other machines; what it left is frozen as a new one
     beat, mark = last_sign(output, RunKeys(run), wanted.part.worker)
@@ -267,7 +267,7 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
         if beat is not None:
             refuse_twin(beat, mark, now)
         return Begun(found, "resumed")
-    if not somebody_lives(output, found, now):
+    if not is_anyone_alive(output, found, now):
         return None
     if same:
         return Begun(found, "finished")

@@ -22,12 +22,12 @@ from pdfbatch.records import (
     RunKeys,
     boot_of,
 )
-from pdfbatch.runs import stays
+from pdfbatch.runs import machines
+from pdfbatch.runs.liveness import age_seconds, has_ended, is_alive, moment
+from pdfbatch.runs.machines import History
 from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.savings import total
 from pdfbatch.runs.scores import added, worst
-from pdfbatch.runs.signs import age_seconds, has_ended, is_alive, moment
-from pdfbatch.runs.stays import History
 from pdfbatch.store import Store
 
 _READERS = 16
@@ -69,7 +69,7 @@ class PageCounts(BaseModel):
 class WorkerStatus(BaseModel):
     """One worker as its records tell it; `stale`: it should be alive and is silent.
 
-    On a fleet `state` is one of those of `stays.standing`, and `final` that nobody takes the slice up again.
+    On a fleet `state` is one of those of `machines.standing`, and `final` that nobody takes the slice up again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -240,7 +240,7 @@ def last_sign(past: Iterable[History]) -> datetime | None:
 
 def end_of(past: Iterable[History], fleet: FleetRecord, now: datetime) -> datetime:
     """When a fleet that is over came to its end: the last sign, or where no worker gave any, `down` or its expiry."""
-    return last_sign(past) or min(now, stays.over(fleet))
+    return last_sign(past) or min(now, machines.over(fleet))
 
 
 def _counts(history: History) -> Counts:
@@ -280,8 +280,8 @@ def _worker_status(share: int, worker: int, history: History, now: datetime) -> 
 def _fleet_worker_status(share: int, worker: int, history: History, fleet: FleetRecord, now: datetime) -> WorkerStatus:
     """As its own records tell it, and then what its machines do."""
     seen = _worker_status(share, worker, history, now)
-    told = stays.standing(history, fleet, now)
-    had = stays.machines(history)
+    told = machines.standing(history, fleet, now)
+    had = machines.machines(history)
     newest = had[-1] if had else Machine(instance="", booted=fleet.launched)
     beat, mark = history.beat, history.mark
     is_at_work = told.state in _LIVING and told.state != "booting" and not told.stale
@@ -298,7 +298,7 @@ def _fleet_worker_status(share: int, worker: int, history: History, fleet: Fleet
             "zone": newest.zone,
             "respawns": max(0, len(had) - 1),
             "notice": beat.notice if beat and beat.machine and beat.machine.instance == newest.instance else None,
-            "dollars": round(stays.dollars(history, fleet, now), 4),
+            "dollars": round(machines.dollars(history, fleet, now), 4),
             "detail": mark.detail if mark and history.is_final else "",
         }
     )

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from pdfbatch.records import FleetRecord, Manifest, RunKeys
-from pdfbatch.runs import ledger, manifest, stays
+from pdfbatch.runs import ledger, machines, manifest
 from pdfbatch.runs.ledger import Final
+from pdfbatch.runs.liveness import STALE_SECONDS, moment
+from pdfbatch.runs.machines import History, MachineInterval
 from pdfbatch.runs.progress import (
     OVER,
     DocumentCounts,
@@ -29,8 +31,6 @@ from pdfbatch.runs.progress import (
     timestamp,
 )
 from pdfbatch.runs.savings import Savings, savings
-from pdfbatch.runs.signs import STALE_SECONDS, moment
-from pdfbatch.runs.stays import History, Stay
 from pdfbatch.store import Store
 
 SHOWN_KEYS = 20
@@ -141,7 +141,7 @@ def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | N
     fleet = records.fleet
     status = summarise(frozen, records.beats, records.marks, now, fleet, records.boots)
     past = histories(frozen.total_workers, records)
-    had = [_Slice(history, stays.stays(history, fleet, now)) for history in past] if fleet else []
+    had = [_Slice(history, machines.intervals(history, fleet, now)) for history in past] if fleet else []
     hours = sum(stay.hours for one in had for stay in one.stays) if fleet else _process_hours(past)
     is_over = status.state in OVER or (fleet is None and status.state != "running")
     end = _end(past, fleet, now) if is_over else now
@@ -177,16 +177,16 @@ def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | N
 
 class _Slice(NamedTuple):
     history: History
-    stays: Sequence[Stay]
+    stays: Sequence[MachineInterval]
 
-    def is_last(self, stay: Stay) -> bool:
+    def is_last(self, stay: MachineInterval) -> bool:
         """Whether a worker brought the slice to its end on this machine."""
         mark = self.history.mark
         if stay.life is None or mark is None or not self.history.is_final or mark.why == "gave_up":
             return False
         return stay.machine.instance == [one.machine.instance for one in self.stays if one.life is not None][-1]
 
-    def is_cut(self, stay: Stay, now: datetime) -> bool:
+    def is_cut(self, stay: MachineInterval, now: datetime) -> bool:
         """Whether the machine's work ended before its slice did: another came, or nobody speaks on it any more."""
         if self.is_last(stay) or stay.life is None:
             return False
@@ -216,7 +216,7 @@ class _Sum:
         self._fleet = fleet
         self._hours = self._dollars = 0.0
 
-    def add(self, stay: Stay, begin: datetime, end: datetime) -> None:
+    def add(self, stay: MachineInterval, begin: datetime, end: datetime) -> None:
         """What of the span lies within the stay."""
         seconds = (min(end, stay.until) - max(begin, stay.billed)).total_seconds()
         hours = max(0.0, seconds / 3600)
@@ -227,7 +227,7 @@ class _Sum:
         return Spent(hours=round(self._hours, 4), dollars=round(self._dollars, 4))
 
 
-def _saved(had: Sequence[Stay], fleet: FleetRecord) -> float | None:
+def _saved(had: Sequence[MachineInterval], fleet: FleetRecord) -> float | None:
     """None too where no machine has told of itself."""
     if not had or any(stay.machine.type not in fleet.on_demand_prices for stay in had):
         return None

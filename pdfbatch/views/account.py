@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.fleet.doctor import Diagnosis
-from pdfbatch.fleet.setup import Proposal
+from pdfbatch.fleet.setup import StackProposal
 from pdfbatch.views.words import plural
 
 _STYLE = {"ok": "green", "missing": "bold red", "warning": "yellow", "unknown": "yellow"}
@@ -48,7 +48,7 @@ def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
     return Group(table, Text(), last)
 
 
-def proposal_screen(proposal: Proposal) -> RenderableType:
+def proposal_screen(proposal: StackProposal) -> RenderableType:
     """What would be made or changed, a line each."""
     if proposal.kind == "nothing":
         return Text(f"The stack {proposal.stack} is as it should be; nothing to change.")

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.fleet.down import Ended, Remains
+from pdfbatch.fleet.down import Ended, Resources
 from pdfbatch.fleet.inventory import Inventory, RunThere
-from pdfbatch.fleet.logs import Line
+from pdfbatch.fleet.logs import LogLine
 from pdfbatch.fleet.userdata import LIMIT
 from pdfbatch.fleet.values import Alternative, Launched, Plan, Range, Work, Zone
 from pdfbatch.views.words import dotted, money, plural, to_copy
@@ -205,7 +205,7 @@ def launched_screen(launched: Launched) -> RenderableType:
     return Group(*lines)
 
 
-def remains_screen(remains: Remains) -> RenderableType:
+def remains_screen(remains: Resources) -> RenderableType:
     """What `down` is about to end."""
     return Text(
         f"{', '.join(remains.runs())}: {plural(len(remains.fleets), 'fleet')}, "
@@ -213,7 +213,7 @@ def remains_screen(remains: Remains) -> RenderableType:
     )
 
 
-def down_question(remains: Remains) -> str:
+def down_question(remains: Resources) -> str:
     """What `down` asks before it ends them."""
     parts = [
         f"terminate {plural(len(remains.billed()), 'instance')}" if remains.billed() else "",
@@ -268,7 +268,7 @@ def _remarks(run: RunThere) -> list[Text]:
     return lines
 
 
-def log_line(line: Line) -> Text:
+def log_line(line: LogLine) -> Text:
     return Text.assemble((f"{line.at:%H:%M:%S} ", "dim"), (f"{line.worker} {line.instance[-8:]} ", "cyan"), line.text)
 
 

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from pdfbatch.fleet.pricing import BOOT_HOURS
 from pdfbatch.records import Reason
+from pdfbatch.runs.liveness import moment
 from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
-from pdfbatch.runs.signs import moment
 from pdfbatch.views.bar import ProgressLine, as_ascii, bar
 from pdfbatch.views.words import (
     SHOWN_KEYS,

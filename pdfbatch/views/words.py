@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
+from pdfbatch.runs.liveness import moment
 from pdfbatch.runs.progress import PageCounts
 from pdfbatch.runs.savings import Savings
-from pdfbatch.runs.signs import moment
 
 SHOWN_KEYS = 10
 SHOWN_FAILURES = 5

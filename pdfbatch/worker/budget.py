@@ -1,7 +1,7 @@
 """Whether a run must stop because its money is spent. Pure.
 
 Every worker decides for itself, from its own meter and what the others' heartbeats tell. A slice whose instance may
-live counts as if it did: the sum is rather too high than too low, as in `pdfbatch.runs.stays`.
+live counts as if it did: the sum is rather too high than too low, as in `pdfbatch.runs.machines`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pdfbatch.records import Boot, FleetRecord, Heartbeat, Machine
-from pdfbatch.runs.signs import moment
-from pdfbatch.runs.stays import BOOT_SECONDS, END_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
+from pdfbatch.runs.liveness import moment
+from pdfbatch.runs.machines import BOOT_SECONDS, END_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
 
 LOOK_SECONDS = 300.0
 """How often a worker looks at what the run has cost."""

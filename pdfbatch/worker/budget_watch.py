@@ -35,7 +35,7 @@ def read_peers(output: Store, run: str) -> Peers:
     return Peers(heartbeats(output, keys), boots(output, keys))
 
 
-class Outside(NamedTuple):
+class BudgetSources(NamedTuple):
     """What the watch asks of the world; each may fail, and then the last answer holds."""
 
     peers: Callable[[], Peers]
@@ -49,7 +49,7 @@ class BudgetWatch:
     """Looks at once and then every `LOOK_SECONDS`; use as a context manager. Never ends the worker but by `stop`."""
 
     def __init__(
-        self, fleet: FleetRecord, worker: int, workers: int, meter: Meter, stop: Stop, outside: Outside
+        self, fleet: FleetRecord, worker: int, workers: int, meter: Meter, stop: Stop, outside: BudgetSources
     ) -> None:
         self._fleet = fleet
         self._worker = worker

@@ -10,9 +10,9 @@ from functools import partial
 from pdfbatch import aws
 from pdfbatch.errors import PdfbatchError, PreconditionFailed
 from pdfbatch.records import FINAL_ENDINGS, Manifest, RunKeys
+from pdfbatch.runs.liveness import is_alive, moment
 from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.progress import RunStatus, done_marks, heartbeats, read_status
-from pdfbatch.runs.signs import is_alive, moment
 from pdfbatch.store import Store
 
 Publish = Callable[[str, str], None]

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from pdfbatch.errors import PdfbatchError, PreconditionFailed
 from pdfbatch.records import Heartbeat, RunKeys
-from pdfbatch.runs.twins import last_sign, refuse_twin
+from pdfbatch.runs.lease import last_sign, refuse_twin
 from pdfbatch.store import Store
 
 _TRIES = 5
 
 
-class Heart:
+class HeartbeatLease:
     """Overwrites one key with what `beat` returns, every `seconds`; ends last, with a last beat.
 
     Before the first beat `inherit` is told the last one of whoever had the slice before.

@@ -17,29 +17,29 @@ from pdfbatch.records import (
     DoneMark,
     Ending,
     Heartbeat,
-    Life,
     Machine,
     Manifest,
     Outcome,
     RunKeys,
     SourceDocument,
+    WorkerSession,
     WorkerState,
 )
-from pdfbatch.runs.lives import lives
+from pdfbatch.runs.lease import birth_of
 from pdfbatch.runs.partition import Slice, slice_of
 from pdfbatch.runs.progress import timestamp, weight
-from pdfbatch.runs.twins import birth_of
+from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import Store
-from pdfbatch.worker.book import Book
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.checkpoint import Checkpoints
-from pdfbatch.worker.heartbeat import Heart
+from pdfbatch.worker.heartbeat import HeartbeatLease
+from pdfbatch.worker.journal import LedgerJournal
 from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.pipeline import Pipeline, Places
+from pdfbatch.worker.resume import outcome_from_output, standing
 from pdfbatch.worker.scratch import scratch_folder
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop, Why
-from pdfbatch.worker.takeup import outcome_from_output, standing
 from pdfbatch.worker.tally import Tally
 from pdfbatch.worker.work import MadeBy
 
@@ -47,7 +47,7 @@ _STATE_AFTER: dict[Ending, WorkerState] = {"done": "done", "failed": "failed", "
 """What the last heartbeat says; after every other ending there is work left: `interrupted`."""
 
 
-class Job(NamedTuple):
+class SliceConfig(NamedTuple):
     """A slice to work on and everything it needs from outside."""
 
     manifest: Manifest
@@ -70,7 +70,7 @@ class SliceRun:
     """One slice at work. `run` blocks until its end; `heartbeat`, `noticed` and `save_pages` may be called from other
     threads meanwhile."""
 
-    def __init__(self, job: Job, stop: Stop) -> None:
+    def __init__(self, job: SliceConfig, stop: Stop) -> None:
         self._job = job
         self._stop = stop
         self._keys = RunKeys(job.manifest.run)
@@ -81,7 +81,7 @@ class SliceRun:
         self._pipeline: Pipeline | None = None
         self.checkpoints: Checkpoints | None = None
         self._children: Children | None = None
-        self._past: list[Life] = []
+        self._past: list[WorkerSession] = []
         self._notice: str | None = None
         self._has_strikes = job.machine is not None
         self._brake = Brake(job.manifest.options.failures_in_a_row)
@@ -93,7 +93,7 @@ class SliceRun:
         """
         job = self._job
         beats = job.heartbeat_seconds
-        heart = Heart(job.output, self._keys, job.worker, beats, self.heartbeat, self._inherit, job.clock)
+        heart = HeartbeatLease(job.output, self._keys, job.worker, beats, self.heartbeat, self._inherit, job.clock)
         heart.start()
         why: Why | Literal["done", "failed"] = "failed"
         try:
@@ -144,14 +144,14 @@ class SliceRun:
             self._children.kill()
 
     def _inherit(self, last: Heartbeat) -> None:
-        self._past = lives(last)
+        self._past = sessions_of(last)
         if self._job.meter is not None:
             self._job.meter.inherit(last)
 
-    def _take_up(self) -> tuple[Book, list[SourceDocument]]:
+    def _take_up(self) -> tuple[LedgerJournal, list[SourceDocument]]:
         job = self._job
         found = standing(job.manifest, self._documents, job.worker, job.output)
-        book = Book(job.output, self._keys, job.worker, found.next_segment, found.recalled)
+        book = LedgerJournal(job.output, self._keys, job.worker, found.next_segment, found.recalled)
         self._tally.recall(found.recalled, found.skipped)
         for document in found.unrecorded:
             outcome = outcome_from_output(
@@ -161,7 +161,7 @@ class SliceRun:
             self._tally.recall([outcome], found.skipped)
         return book, found.left
 
-    def _work(self, left: Sequence[SourceDocument], book: Book) -> None:
+    def _work(self, left: Sequence[SourceDocument], book: LedgerJournal) -> None:
         try:
             with scratch_folder() as scratch:
                 for outcome in self._outcomes(left, scratch):

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from pdfbatch.records import Heartbeat, Machine
-from pdfbatch.runs.signs import moment
-from pdfbatch.runs.stays import BOOT_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
+from pdfbatch.runs.liveness import moment
+from pdfbatch.runs.machines import BOOT_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
 
 
 class Meter:

@@ -34,8 +34,8 @@ from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import EVERY_PAGES, Checkpoints
 from pdfbatch.worker.publish import Publisher, patiently
 from pdfbatch.worker.stop import Stop
-from pdfbatch.worker.threads import LooseThreads
-from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, Work
+from pdfbatch.worker.threads import DaemonPool
+from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, SliceWork
 
 T = TypeVar("T")
 
@@ -94,8 +94,8 @@ class Pipeline:
         self._stamp = stamp
         self._page_done = page_done
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._open: dict[str, Work] = {}
-        self._ready: deque[Work] = deque()
+        self._open: dict[str, SliceWork] = {}
+        self._ready: deque[SliceWork] = deque()
         self._pages_running: dict[tuple[str, int], None] = {}
         self._outcomes: deque[Outcome] = deque()
         self._storing = 0
@@ -114,7 +114,7 @@ class Pipeline:
         """
         todo = iter(documents)
         self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
-        self._fetchers = LooseThreads(_STORE_THREADS, "fetch")
+        self._fetchers = DaemonPool(_STORE_THREADS, "fetch")
         try:
             while self._admit(todo) or self._open or self._outcomes:
                 self._next_event()
@@ -173,7 +173,7 @@ class Pipeline:
             document = next(todo, None)
             if document is None:
                 return False
-            work = Work(document, started=time.monotonic(), asked=self._asked)
+            work = SliceWork(document, started=time.monotonic(), asked=self._asked)
             self._open[work.key] = work
             if document.twin:
                 self._fail(work, work.name_clash())
@@ -192,7 +192,7 @@ class Pipeline:
         path = patiently(lambda: source.fetch(document.key, target), retries)
         return Fetched(document, path, self._places.checkpoints.load(document))
 
-    def _fetched(self, work: Work, done: "Future[Fetched]") -> None:
+    def _fetched(self, work: SliceWork, done: "Future[Fetched]") -> None:
         try:
             work.document, work.path, resumed = done.result()
         except NotFound:
@@ -205,12 +205,12 @@ class Pipeline:
             if not self._stop.asked:
                 self._judge(work, resumed)
 
-    def _judge(self, work: Work, resumed: list[PageResult]) -> None:
+    def _judge(self, work: SliceWork, resumed: list[PageResult]) -> None:
         self._pages_running[work.key, 0] = None
         future = self._children.submit(JUDGE_SECONDS, judge_file, str(work.path))
         self._when_done(future, partial(self._judged, work, resumed))
 
-    def _judged(self, work: Work, resumed: list[PageResult], done: "Future[Judgement]") -> None:
+    def _judged(self, work: SliceWork, resumed: list[PageResult], done: "Future[Judgement]") -> None:
         del self._pages_running[work.key, 0]
         try:
             verdict = done.result()
@@ -252,13 +252,13 @@ class Pipeline:
             if not work.waiting:
                 self._ready.popleft()
 
-    def _submit_page(self, work: Work, number: int) -> None:
+    def _submit_page(self, work: SliceWork, number: int) -> None:
         work.running.add(number)
         self._pages_running[work.key, number] = None
         order = PageOrder(str(work.path), number, work.attempt(number))
         self._when_done(self._reader.read(order), partial(self._page_ended, work, number, order.attempt))
 
-    def _page_ended(self, work: Work, number: int, attempt: int, done: "Future[PageRead]") -> None:
+    def _page_ended(self, work: SliceWork, number: int, attempt: int, done: "Future[PageRead]") -> None:
         work.running.discard(number)
         self._pages_running.pop((work.key, number), None)
         try:
@@ -283,7 +283,7 @@ class Pipeline:
         else:
             self._page_read(work, page)
 
-    def _figures_saved(self, work: Work, page: PageResult, done: "Future[None]") -> None:
+    def _figures_saved(self, work: SliceWork, page: PageResult, done: "Future[None]") -> None:
         """A page counts as read when its figures are safe: its checkpoint and its Markdown link to them."""
         try:
             done.result()
@@ -294,7 +294,7 @@ class Pipeline:
             page = PageResult(number=page.number, reason=Reason.STORE_ERROR, detail=error.message)
         self._page_read(work, page)
 
-    def _may_try_again(self, work: Work, number: int, failure: Failure, attempt: int = 0) -> bool:
+    def _may_try_again(self, work: SliceWork, number: int, failure: Failure, attempt: int = 0) -> bool:
         """A dead child may be bad luck, a late one is given a plainer task; a child that was told to end says nothing
         about the page."""
         if self._stop.asked:
@@ -306,7 +306,7 @@ class Pipeline:
             return False
         return failure.reason is Reason.CRASHED or (failure.reason in PLAINER_HELPS and attempt < PLAINEST)
 
-    def _page_read(self, work: Work, page: PageResult) -> None:
+    def _page_read(self, work: SliceWork, page: PageResult) -> None:
         work.results.add(page)
         self._page_done(page, work.share_of_a_page, False)
         if work.is_read:
@@ -314,7 +314,7 @@ class Pipeline:
         elif len(work.results) % EVERY_PAGES == 0:
             self._checkpoint(work)
 
-    def _checkpoint(self, work: Work) -> None:
+    def _checkpoint(self, work: SliceWork) -> None:
         pages = work.unsaved()
         if pages:
             work.saved.update(page.number for page in pages)
@@ -336,11 +336,11 @@ class Pipeline:
 
     # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _publish(self, work: Work) -> None:
+    def _publish(self, work: SliceWork) -> None:
         outcome = work.outcome(self._made_by, time.monotonic() - work.started, self._stamp())
         self._in_thread(partial(self._publisher.document, work, outcome), partial(self._published, work, outcome))
 
-    def _published(self, work: Work, outcome: Outcome, done: "Future[None]") -> None:
+    def _published(self, work: SliceWork, outcome: Outcome, done: "Future[None]") -> None:
         try:
             done.result()
         except (StoreFull, AccessDenied, NotReady) as error:
@@ -350,11 +350,11 @@ class Pipeline:
         else:
             self._close(work, outcome)
 
-    def _fail(self, work: Work, failure: Failure) -> None:
+    def _fail(self, work: SliceWork, failure: Failure) -> None:
         seconds = time.monotonic() - work.started
         self._close(work, work.failed(failure, self._made_by, seconds, self._stamp()))
 
-    def _close(self, work: Work, outcome: Outcome) -> None:
+    def _close(self, work: SliceWork, outcome: Outcome) -> None:
         del self._open[work.key]
         if work.path is not None and work.path.is_relative_to(self._places.scratch):
             work.path.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from pdfbatch.records import (
 )
 from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import Checkpoints
-from pdfbatch.worker.work import Work
+from pdfbatch.worker.work import SliceWork
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Publisher:
         for name, data in figures.items():
             patiently(partial(self._output.put, figures_prefix(key) + name, data), self._retries)
 
-    def document(self, work: Work, outcome: Outcome) -> None:
+    def document(self, work: SliceWork, outcome: Outcome) -> None:
         """What there is to publish of a document, and its checkpoints are dropped.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class LooseThreads:
+class DaemonPool:
     """Runs tasks in a few threads. Neither `end` nor the end of the process waits for a task that is running, as it
     would for those of a ThreadPoolExecutor: a download may take minutes, and a Spot notice leaves two."""
 

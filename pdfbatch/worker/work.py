@@ -38,7 +38,7 @@ class MadeBy(NamedTuple):
 
 
 @dataclass
-class Work:
+class SliceWork:
     """One open document: which pages are to be read, being read, and read."""
 
     document: SourceDocument

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pdfbatch.fleet.aws_queries import newest_image
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import Names
-from pdfbatch.fleet.survey import newest_image
 from tests.fleet.conftest import ROOT, Account, account, aws_server
 
 __all__ = ["account", "aws_server"]

@@ -6,7 +6,7 @@ from pdfbatch.documents.layout.regions import VECTOR, load_model
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.textlayer.annotations import check_boxes_of, links_of
 from pdfbatch.documents.textlayer.drawn_boxes import drawn_boxes
-from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, Piece, legible_lines_of
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, LinePiece, legible_lines_of
 from pdfbatch.documents.textlayer.repairs import repaired
 from pdfbatch.documents.textlayer.spans import blocks_of
 
@@ -34,7 +34,7 @@ def line(text: str, left: float, bottom: float, size: float = 10, width: float |
     """A level line of letters half as wide as high."""
     width = 0.5 * size * len(text) if width is None else width
     box = (left, bottom - size, left + width, bottom)
-    return Line(box=box, pose=UPRIGHT, size=size, pieces=[Piece(text)], base=bottom, **more)  # type: ignore[arg-type]
+    return Line(box=box, pose=UPRIGHT, size=size, pieces=[LinePiece(text)], base=bottom, **more)  # type: ignore[arg-type]
 
 
 def texts(lines: list[Line], role: str = "") -> list[str]:

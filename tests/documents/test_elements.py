@@ -1,7 +1,7 @@
 from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.pdf.upright import UPRIGHT
-from pdfbatch.documents.textlayer.lines import Line, Piece
+from pdfbatch.documents.textlayer.lines import Line, LinePiece
 from tests.documents.test_unwrap import line
 from tests.pages import regions_markdown
 
@@ -73,7 +73,7 @@ def test_picture_text_is_unwrapped_by_blocks():
 
 def test_code_keeps_its_lines_and_indents():
     lines = [
-        Line((0, 14 * n, 6 * len(text.strip()), 14 * n + 12), UPRIGHT, 10, [Piece(text.strip(), mono=True)])
+        Line((0, 14 * n, 6 * len(text.strip()), 14 * n + 12), UPRIGHT, 10, [LinePiece(text.strip(), mono=True)])
         for n, text in enumerate(["def add(a, b):", "    return a + b"])
     ]
     lines[1].box = (24, 14, 24 + 6 * 12, 26)
@@ -83,7 +83,7 @@ def test_code_keeps_its_lines_and_indents():
 def test_rows_of_fixed_width_under_a_heading_line_are_code():
     poem = [line(text, y=14 * n) for n, text in enumerate(["poem.txt", "Now is better", "than never", "and so on"])]
     for one in poem[1:]:
-        one.pieces = [Piece(one.text, mono=True)]
+        one.pieces = [LinePiece(one.text, mono=True)]
     assert regions_markdown([region("text", *poem)]) == "poem.txt\n\n```\nNow is better\nthan never\nand so on\n```"
 
 
@@ -92,5 +92,5 @@ def test_a_long_address_of_fixed_width_stays_in_its_sentence():
         line(text, y=14 * n, width=100) for n, text in enumerate(["Look at", "http://a.org/", "index", "for more"])
     ]
     for one in parts[1:3]:
-        one.pieces = [Piece(one.text, mono=True)]
+        one.pieces = [LinePiece(one.text, mono=True)]
     assert "```" not in regions_markdown([region("text", *parts)])

@@ -6,7 +6,7 @@ from pdfbatch.documents.layout.grids import with_grids_as_tables
 from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.layout.tables import cells_of
 from pdfbatch.documents.pdf.upright import Pose
-from pdfbatch.documents.textlayer.lines import Line, Piece
+from pdfbatch.documents.textlayer.lines import Line, LinePiece
 from pdfbatch.documents.textlayer.unwrap import Hyphens
 from tests.documents.sample_lines import line
 
@@ -16,7 +16,7 @@ ACROSS = [(place, (COLUMNS[0], COLUMNS[-1])) for place in ROWS]
 
 
 def upright_line(text: str, left: float) -> Line:
-    return Line(box=(left, 120, left + 10, 195), pose=Pose(90), size=10, pieces=[Piece(text)])
+    return Line(box=(left, 120, left + 10, 195), pose=Pose(90), size=10, pieces=[LinePiece(text)])
 
 
 def picture(lines: list[Line]) -> Region:

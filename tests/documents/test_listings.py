@@ -7,7 +7,7 @@ import pytest
 from pdfbatch.documents.layout.listings import with_listings_whole
 from pdfbatch.documents.layout.region import Region
 from pdfbatch.documents.pdf.boxes import union
-from pdfbatch.documents.textlayer.lines import Piece
+from pdfbatch.documents.textlayer.lines import LinePiece
 from tests.documents.sample_lines import line
 
 PYTHON = ["def moor(boat):", "    boat.moor()", "    return boat", "", "if __name__ == '__main__':", "    moor(Boat())"]
@@ -25,7 +25,7 @@ def parts(rows: list[str], kinds: str = "text", mono: bool = True, size: float =
             begins = True
             continue
         made = line(text, 40, 100 + 12 * number, size)
-        made = replace(made, pieces=[Piece(text, mono=mono, bold=bold == len(runs) - (not begins))])
+        made = replace(made, pieces=[LinePiece(text, mono=mono, bold=bold == len(runs) - (not begins))])
         lines = [made] if begins else [*runs.pop().lines, made]
         runs.append(Region(kinds, union([one.box for one in lines]), lines))
         begins = False

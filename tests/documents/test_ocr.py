@@ -11,7 +11,7 @@ import pytest
 from pdfbatch.documents.ocr import scan as ocr
 from pdfbatch.documents.ocr.decode import decode
 from pdfbatch.documents.ocr.page import ScanPage, read_scan
-from pdfbatch.documents.ocr.searchable import Line, searchable
+from pdfbatch.documents.ocr.searchable import OcrLine, searchable
 from pdfbatch.documents.textlayer.words import words_of
 from pdfbatch.records import PageResult
 from tests.markdown_words import words_of_markdown
@@ -117,11 +117,11 @@ def test_this_installation_can_read_scans():
 @pytest.mark.parametrize(
     ("line", "believed"),
     [
-        (Line("Ordinary words", 0.7, (0, 0, 9, 9)), True),
-        (Line("Ordinary words", 0.4, (0, 0, 9, 9)), False),
-        (Line("12", 0.95, (0, 0, 9, 9)), True),
-        (Line("lj", 0.6, (0, 0, 9, 9)), False),
-        (Line("-.,", 0.99, (0, 0, 9, 9)), False),
+        (OcrLine("Ordinary words", 0.7, (0, 0, 9, 9)), True),
+        (OcrLine("Ordinary words", 0.4, (0, 0, 9, 9)), False),
+        (OcrLine("12", 0.95, (0, 0, 9, 9)), True),
+        (OcrLine("lj", 0.6, (0, 0, 9, 9)), False),
+        (OcrLine("-.,", 0.99, (0, 0, 9, 9)), False),
     ],
 )
 def test_specks_are_not_believed(line, believed):
@@ -149,7 +149,9 @@ def test_repeated_steps_are_one_letter_and_silence_is_no_text():
 @pytest.mark.parametrize(("turn", "direction"), [(0, (1, 0)), (90, (0, -1)), (270, (0, 1))])
 def test_a_line_is_laid_into_its_box_the_way_it_runs(turn, direction):
     box = (50, 100, 250, 120) if turn == 0 else (50, 100, 70, 300)
-    with searchable(np.full((800, 700, 3), 255, np.uint8), 1.0, [Line("Sideways words", 1.0, box, turn)]) as document:
+    with searchable(
+        np.full((800, 700, 3), 255, np.uint8), 1.0, [OcrLine("Sideways words", 1.0, box, turn)]
+    ) as document:
         ((line,),) = [block["lines"] for block in document[0].get_text("dict")["blocks"] if block["type"] == 0]
     assert line["dir"] == pytest.approx(direction)
     assert line["spans"][0]["text"].strip() == "Sideways words"

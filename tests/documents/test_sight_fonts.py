@@ -9,8 +9,8 @@ from pdfbatch.documents.reading import read_page
 from pdfbatch.documents.sight.fonts import (
     Font,
     FontBook,
-    Sample,
-    Verdict,
+    FontSample,
+    FontVerdict,
     best_samples,
     has_swapped_letters,
     verdict_of,
@@ -84,14 +84,14 @@ def test_a_good_font_with_a_map_of_its_own_is_never_replaced(tmp_path):
 
 
 def test_one_line_that_disagrees_does_not_condemn_a_font():
-    good, bad = Sample(SENTENCES[0], SENTENCES[0], 0.99), Sample(SENTENCES[1], "nothing of the kind here", 0.99)
-    assert verdict_of([bad]) is Verdict.UNKNOWN
-    assert verdict_of([bad, bad]) is Verdict.MISREAD
-    assert verdict_of([bad, good]) is not Verdict.MISREAD
+    good, bad = FontSample(SENTENCES[0], SENTENCES[0], 0.99), FontSample(SENTENCES[1], "nothing of the kind here", 0.99)
+    assert verdict_of([bad]) is FontVerdict.UNKNOWN
+    assert verdict_of([bad, bad]) is FontVerdict.MISREAD
+    assert verdict_of([bad, good]) is not FontVerdict.MISREAD
 
 
 def test_what_the_recogniser_is_unsure_of_counts_for_nothing():
-    assert verdict_of([Sample(SENTENCES[0], "nothing of the kind here", 0.7)] * 3) is Verdict.UNKNOWN
+    assert verdict_of([FontSample(SENTENCES[0], "nothing of the kind here", 0.7)] * 3) is FontVerdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -104,21 +104,24 @@ def test_what_the_recogniser_is_unsure_of_counts_for_nothing():
     ],
 )
 def test_a_script_that_the_recogniser_does_not_know_is_no_wrong_map(layer, seen):
-    assert verdict_of([Sample(layer, seen, 0.98)] * 2) is Verdict.UNKNOWN
-    assert Font(samples=[Sample(layer, seen, 0.98)]).agreement == 1.0
+    assert verdict_of([FontSample(layer, seen, 0.98)] * 2) is FontVerdict.UNKNOWN
+    assert Font(samples=[FontSample(layer, seen, 0.98)]).agreement == 1.0
 
 
 def test_small_latin_letters_seen_under_another_script_are_a_wrong_map():
     shifted_to = "".join(chr(0x400 + ord(char) - 33) if char > " " else char for char in SENTENCES[0])
-    assert verdict_of([Sample(shifted_to, SENTENCES[0], 0.98)] * 2) is Verdict.MISREAD
+    assert verdict_of([FontSample(shifted_to, SENTENCES[0], 0.98)] * 2) is FontVerdict.MISREAD
 
 
 def test_a_heading_that_has_a_font_for_itself_is_condemned_by_itself():
-    wrong = Sample("o4+$2 .% 3'$ '~1!.41", "Rules of the harbour", 0.99)
-    assert verdict_of([wrong], is_all=True) is Verdict.MISREAD
-    assert verdict_of([wrong]) is Verdict.UNKNOWN
-    assert verdict_of([wrong._replace(sure=0.94)], is_all=True) is Verdict.UNKNOWN
-    assert verdict_of([Sample("Fees of the barbers", "Rules of the harbour", 0.99)], is_all=True) is Verdict.UNKNOWN
+    wrong = FontSample("o4+$2 .% 3'$ '~1!.41", "Rules of the harbour", 0.99)
+    assert verdict_of([wrong], is_all=True) is FontVerdict.MISREAD
+    assert verdict_of([wrong]) is FontVerdict.UNKNOWN
+    assert verdict_of([wrong._replace(sure=0.94)], is_all=True) is FontVerdict.UNKNOWN
+    assert (
+        verdict_of([FontSample("Fees of the barbers", "Rules of the harbour", 0.99)], is_all=True)
+        is FontVerdict.UNKNOWN
+    )
 
 
 def test_numbers_in_cells_are_read_together():
@@ -135,14 +138,14 @@ def test_numbers_in_cells_are_read_together():
 @pytest.mark.parametrize(
     ("layer", "seen", "verdict"),
     [
-        ("tHE HARBOUR MASTER", "The harbour master", Verdict.MISREAD),
-        ("The hArbour mAster And the gAtes", "The harbour master and the gates", Verdict.MISREAD),
-        ("The Harbour Master", "THE HARBOUR MASTER", Verdict.RIGHT),  # small capitals
-        ("THE HARBOUR MASTER", "THE HARBOUR MASTER", Verdict.RIGHT),
+        ("tHE HARBOUR MASTER", "The harbour master", FontVerdict.MISREAD),
+        ("The hArbour mAster And the gAtes", "The harbour master and the gates", FontVerdict.MISREAD),
+        ("The Harbour Master", "THE HARBOUR MASTER", FontVerdict.RIGHT),  # small capitals
+        ("THE HARBOUR MASTER", "THE HARBOUR MASTER", FontVerdict.RIGHT),
     ],
 )
 def test_capitals_seen_as_small_letters_are_a_wrong_map(layer, seen, verdict):
-    assert verdict_of([Sample(layer, seen, 0.99)] * 3) is verdict
+    assert verdict_of([FontSample(layer, seen, 0.99)] * 3) is verdict
 
 
 def test_a_sum_in_a_font_of_its_own_is_held_against_the_picture(tmp_path):
@@ -154,9 +157,9 @@ def test_a_sum_in_a_font_of_its_own_is_held_against_the_picture(tmp_path):
 
 
 def test_letters_that_look_alike_are_no_swap():
-    samples = [Sample("IIIegal 1etters 0f 0ur 0wn", "illegal letters of our own", 0.99)] * 2
+    samples = [FontSample("IIIegal 1etters 0f 0ur 0wn", "illegal letters of our own", 0.99)] * 2
     assert not has_swapped_letters(samples)
-    samples = [Sample("the ketter was sent ko the ketkle", "the better was sent bo the bebble", 0.99)] * 2
+    samples = [FontSample("the ketter was sent ko the ketkle", "the better was sent bo the bebble", 0.99)] * 2
     assert has_swapped_letters(samples)
 
 

@@ -2,16 +2,16 @@ import pytest
 
 from pdfbatch.documents.layout.inline import spans_of
 from pdfbatch.documents.pdf.upright import Pose
-from pdfbatch.documents.textlayer.lines import Line, Piece
+from pdfbatch.documents.textlayer.lines import Line, LinePiece
 from pdfbatch.documents.textlayer.unwrap import Hyphens, joined_rows, paragraphs_of, rows_of
 
 
 def line(text: str, x: float = 0, y: float = 0, width: float | None = None, size: float = 10, turn: int = 0) -> Line:
     width = len(text) * size / 2 if width is None else width
-    return Line((x, y, x + width, y + size * 1.2), Pose(turn), size, [Piece(text)])
+    return Line((x, y, x + width, y + size * 1.2), Pose(turn), size, [LinePiece(text)])
 
 
-def shown(pieces: list[Piece]) -> str:
+def shown(pieces: list[LinePiece]) -> str:
     return "".join(span.text for span in spans_of(pieces))
 
 

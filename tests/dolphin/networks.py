@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from pdfbatch.engines.dolphin.decode import Decoder, Job, Pixels, Read
-from pdfbatch.engines.dolphin.memory import Plan, Shape
+from pdfbatch.engines.dolphin.decode import DecodeJob, Decoder, Pixels, Read
+from pdfbatch.engines.dolphin.memory import BatchPlan, Shape
 
 torch = pytest.importorskip("torch", reason="needs torch and transformers, see the extra [dolphin]")
 
@@ -22,8 +22,8 @@ SHAPE = Shape(picture_row=100, row_token=1, encoding=10)
 """Of a pretended device, so that plans can be made small."""
 
 
-def plan(rows: int = 4, pictures: int = 3, budget: int = 1 << 40) -> Plan:
-    return Plan(SHAPE, budget, rows, pictures)
+def plan(rows: int = 4, pictures: int = 3, budget: int = 1 << 40) -> BatchPlan:
+    return BatchPlan(SHAPE, budget, rows, pictures)
 
 
 class Abacus:
@@ -195,7 +195,7 @@ def shown(pictures: Sequence[Pixels]) -> Any:
     return torch.tensor([256 * int(seen[0, 0, 0]) + int(seen[0, 0, 1]) for seen in pictures], dtype=torch.float32)
 
 
-def abacus_decoder(network: Any, its_plan: Plan | None = None, stride: int = 1) -> Decoder:
+def abacus_decoder(network: Any, its_plan: BatchPlan | None = None, stride: int = 1) -> Decoder:
     return Decoder(network, its_plan or plan(), shown, END, stride=stride)
 
 
@@ -208,8 +208,8 @@ class Reading:
         self.ended_at: dict[Any, int] = {}
         self.turns = 0
 
-    def add(self, name: Any, image: Pixels, prompt: Sequence[int] = (0, 5), **how: Any) -> Job:
-        job = Job(
+    def add(self, name: Any, image: Pixels, prompt: Sequence[int] = (0, 5), **how: Any) -> DecodeJob:
+        job = DecodeJob(
             image,
             prompt,
             **{"generation": 0, "expected": 1, "loop_span": NO_LOOPS, **how},

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pdfbatch.engines.dolphin.decode import Job, Read
+from pdfbatch.engines.dolphin.decode import DecodeJob, Read
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
 
 from .networks import (
@@ -123,9 +123,9 @@ def test_jobs_may_be_added_by_those_who_are_told_of_an_end() -> None:
         reading.reads[number] = Read([], "whole")
         for more in (3 * number + 1, 3 * number + 2):
             if more < 40:
-                reading.decoder.add(Job(picture(more), [0, 5], 0, 1, partial(told, more)))
+                reading.decoder.add(DecodeJob(picture(more), [0, 5], 0, 1, partial(told, more)))
 
-    reading.decoder.add(Job(picture(0), [0, 5], 0, 1, partial(told, 0)))
+    reading.decoder.add(DecodeJob(picture(0), [0, 5], 0, 1, partial(told, 0)))
     reading.until_idle()
     assert {0, 1, 2, 4, 5, 7, 8} <= reading.reads.keys()
 

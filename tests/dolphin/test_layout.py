@@ -10,8 +10,8 @@ from pdfbatch.engines.dolphin.layout import (
     TABLE_PROMPT,
     TEXT_PROMPT,
     Box,
-    Found,
     Layout,
+    LayoutBox,
     parse,
     prompt_for,
     regions,
@@ -19,7 +19,7 @@ from pdfbatch.engines.dolphin.layout import (
 
 places = st.floats(allow_nan=True, allow_infinity=True)
 quads = st.tuples(places, places, places, places)
-found = st.builds(Found, quads, st.sampled_from(["para", "tab", "fig"]), st.just(()))
+found = st.builds(LayoutBox, quads, st.sampled_from(["para", "tab", "fig"]), st.just(()))
 layouts = st.builds(Layout, st.sampled_from(["1.0", "1.5"]), st.lists(found, max_size=12))
 on_page = st.tuples(*[st.integers(0, 896).map(float)] * 4)
 tokens = st.sampled_from(
@@ -28,7 +28,7 @@ tokens = st.sampled_from(
 
 
 def found_in_1_5(*lines: tuple[float, float, float, float]) -> Layout:
-    return Layout("1.5", [Found(quad, "para", ()) for quad in lines])
+    return Layout("1.5", [LayoutBox(quad, "para", ()) for quad in lines])
 
 
 def boxes(layout: Layout, width: int, height: int, as_published: bool) -> list[Box]:
@@ -141,7 +141,7 @@ def test_each_label_has_the_prompt_that_its_model_was_taught(label: str, grammar
 def test_a_box_is_mapped_from_the_square_to_the_page(
     grammar: str, quad: tuple[float, ...], size: tuple[int, int], box: tuple[int, ...], as_published: bool
 ) -> None:
-    layout = Layout(grammar, [Found(quad, "para", ())])  # type: ignore[arg-type]
+    layout = Layout(grammar, [LayoutBox(quad, "para", ())])  # type: ignore[arg-type]
     assert boxes(layout, *size, as_published) == [box]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, MOST_PICTURES, MOST_ROWS, Plan, Shape, plan, shape_of
+from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, MOST_PICTURES, MOST_ROWS, BatchPlan, Shape, plan, shape_of
 
 GIB = 2**30
 bytes_ = st.integers(1, 10**9)
@@ -30,7 +30,7 @@ def test_rows_and_pictures_fit_together_unless_one_of_each_is_too_much(shape: Sh
 
 
 @given(plans, st.integers(1, 4096), st.integers(0, 12))
-def test_halving_leaves_something_and_never_more(made: Plan, length: int, times: int) -> None:
+def test_halving_leaves_something_and_never_more(made: BatchPlan, length: int, times: int) -> None:
     now = made
     for _ in range(times):
         less = now.halved()
@@ -42,7 +42,7 @@ def test_halving_leaves_something_and_never_more(made: Plan, length: int, times:
 
 
 @given(plans, st.integers(0, 50))
-def test_seven_doublings_make_a_halved_plan_whole_however_often_it_was_halved(made: Plan, times: int) -> None:
+def test_seven_doublings_make_a_halved_plan_whole_however_often_it_was_halved(made: BatchPlan, times: int) -> None:
     now = made
     for _ in range(times):
         now = now.halved()
@@ -56,7 +56,7 @@ def test_seven_doublings_make_a_halved_plan_whole_however_often_it_was_halved(ma
 
 
 @given(plans)
-def test_a_whole_plan_is_not_made_larger(made: Plan) -> None:
+def test_a_whole_plan_is_not_made_larger(made: BatchPlan) -> None:
     assert made.doubled(made) == made
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pdfbatch.engines.dolphin import model
-from pdfbatch.engines.dolphin.model import Dolphin, Eye, load
+from pdfbatch.engines.dolphin.model import Dolphin, ImageProcessor, load
 from pdfbatch.errors import ExitCode, NotReady
 
 from .networks import END, random_model, torch
@@ -189,7 +189,7 @@ def test_the_eye_sees_what_the_published_processor_makes_in_every_bit(size: tupl
     class Sight:
         device, dtype, side = torch.device("cpu"), torch.float32, 8
 
-    eye = Eye(Sight(), MEAN, STD)  # type: ignore[arg-type]
+    eye = ImageProcessor(Sight(), MEAN, STD)  # type: ignore[arg-type]
     chance = np.random.default_rng(0)
     pictures = [chance.integers(0, 256, (*size, 3)).astype(np.uint8) for _ in range(9)]
     seen = eye(pictures).numpy()
@@ -202,7 +202,7 @@ def test_the_eye_knows_all_colours_in_half_precision_too() -> None:
         device, dtype, side = torch.device("cpu"), torch.float16, 16
 
     picture = np.arange(256).repeat(3).reshape(16, 16, 3).astype(np.uint8)
-    seen = Eye(Sight(), MEAN, STD)([picture]).numpy()  # type: ignore[arg-type]
+    seen = ImageProcessor(Sight(), MEAN, STD)([picture]).numpy()  # type: ignore[arg-type]
     assert np.array_equal(seen[0], published(picture, 16).astype(np.float16))
 
 

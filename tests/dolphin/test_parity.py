@@ -11,7 +11,7 @@ import pytest
 
 from pdfbatch.engines.dolphin.decode import PENALTY, Decoder
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
-from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, Eye
+from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, ImageProcessor
 from pdfbatch.engines.dolphin.network import Network
 
 from .networks import (
@@ -41,7 +41,7 @@ class Asked:
     def __init__(self, crops: int, prompts: list[list[int]], longest: int) -> None:
         self.model = random_model(longest=longest)
         self.network = Network(self.model)
-        self.eye = Eye(self.network, IMAGENET_MEAN, IMAGENET_STD)
+        self.eye = ImageProcessor(self.network, IMAGENET_MEAN, IMAGENET_STD)
         chance = np.random.default_rng(0)
         page = chance.integers(0, 256, (400, 400, 3)).astype(np.uint8)
         sizes = [(1, 1), (1, 128), (128, 1), (128, 128), *chance.integers(1, 129, (crops - 4, 2)).tolist()]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdfbatch.engines.dolphin.slots import LENGTH_STEP, Entry, Slots
+from pdfbatch.engines.dolphin.slots import LENGTH_STEP, SlotEntry, Slots
 
 from .networks import END, Abacus, Looping, torch
 
@@ -24,7 +24,7 @@ class Rows:
         self.told: dict[int, tuple[int, list[int], list[int]]] = {}
 
     def admit(self, jobs: dict[int, tuple[int, list[int]]], penalty: float = 1.0) -> None:
-        entries = [Entry(torch.full((1, 1), float(shown)), prompt, penalty) for shown, prompt in jobs.values()]
+        entries = [SlotEntry(torch.full((1, 1), float(shown)), prompt, penalty) for shown, prompt in jobs.values()]
         said = self.slots.admit(list(jobs), entries)
         for (row, (shown, prompt)), word in zip(jobs.items(), said, strict=True):
             self.told[row] = (shown, prompt, [word.token])
@@ -114,11 +114,11 @@ def test_what_is_no_number_is_told_and_wiped_with_its_row() -> None:
     network = never_ending()
     slots = Slots(network, 2, 64, graphs=False)
     with torch.inference_mode():
-        said = slots.admit([0, 1], [Entry(torch.full((1, 1), value), [1] * 30) for value in (torch.nan, 3.0)])
+        said = slots.admit([0, 1], [SlotEntry(torch.full((1, 1), value), [1] * 30) for value in (torch.nan, 3.0)])
         assert [word.sound for word in said] == [False, True]
         assert [[word.sound for word in step] for step in slots.step(2, 33, 2)] == [[False, True]] * 2
         slots.free(0, wipe=True)
-        [word] = slots.admit([0], [Entry(torch.full((1, 1), 4.0), [1, 2])])
+        [word] = slots.admit([0], [SlotEntry(torch.full((1, 1), 4.0), [1, 2])])
         assert word.sound
         steps = slots.step(2, 35, 2)
     assert [word.token] + [step[0].token for step in steps] == network.following(4, [1, 2])[:3]
@@ -130,7 +130,9 @@ def test_a_penalty_is_of_its_row_alone_and_moves_with_it() -> None:
     network = Looping(moody=[1, 2], longest=LONGEST)
     slots = Slots(network, 4, 64, graphs=False)
     with torch.inference_mode():
-        slots.admit([0, 2], [Entry(torch.full((1, 1), 1.0), [0], 1.1), Entry(torch.full((1, 1), 2.0), [0], 1.0)])
+        slots.admit(
+            [0, 2], [SlotEntry(torch.full((1, 1), 1.0), [0], 1.1), SlotEntry(torch.full((1, 1), 2.0), [0], 1.0)]
+        )
         slots.step(3, 4, 3)
         slots.move(0, 1)
         slots.resize(4, 128)

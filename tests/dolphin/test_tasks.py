@@ -20,7 +20,7 @@ from pdfbatch.engines.dolphin import tasks
 from pdfbatch.engines.dolphin.images import crop, fit, two_pass
 from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT, Box
 from pdfbatch.engines.dolphin.refine import Wanted
-from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared, Refine, cut_page, prepare_page
+from pdfbatch.engines.dolphin.tasks import Crop, Cut, Prepared, Refine, cut_page, prepare_page
 from pdfbatch.records import ReadOptions, Reason
 from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
 from tests.dolphin.layered import layered_pdf
@@ -284,7 +284,7 @@ def test_both_tasks_run_in_a_real_child(tmp_path, scratch):
         sent = page._replace(layout=np.zeros((0, 0, 3), np.uint8))
         cut = children.submit(60, cut_page, sent, "[100,90,700,200][para]", PLAIN, SIDE).result()
     assert isinstance(cut, Cut)
-    assert isinstance(cut.pieces[0], Piece)
+    assert isinstance(cut.pieces[0], Crop)
     assert cut.pieces[0].image is not None
     assert list(scratch.iterdir()) == []
 

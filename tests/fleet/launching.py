@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from functools import cache
 
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.down import Remains, look
-from pdfbatch.fleet.launch import Outside, launch
+from pdfbatch.fleet.down import Resources, list_resources
+from pdfbatch.fleet.launch import Effects, launch
 from pdfbatch.fleet.plan import Decided
-from pdfbatch.fleet.propose import Proposal, propose
+from pdfbatch.fleet.planning import LaunchProposal, propose
 from pdfbatch.fleet.template import SetupWish, template
 from pdfbatch.fleet.values import Launched, LaunchRequest, Work
 from pdfbatch.records import SourceDocument
@@ -29,7 +29,7 @@ def clients_of(_endpoint: str) -> Clients:
 
 
 def eighteen_each(_: Store, documents: Sequence[SourceDocument], in_input: int) -> Work:
-    """In the place of `sample.look`, which opens PDFs and has tests of its own."""
+    """In the place of `sample.count_pages`, which opens PDFs and has tests of its own."""
     return Work(documents=in_input, left=len(documents), sampled=1, pages_each=18)
 
 
@@ -55,10 +55,10 @@ class Bench:
         self.slept += seconds
         self.account.order("tick")
 
-    def propose(self, request: LaunchRequest | None = None) -> Proposal:
+    def propose(self, request: LaunchRequest | None = None) -> LaunchProposal:
         """For this bench's places, with the engine that reads nothing."""
         request = replace(request or LaunchRequest(), source=self.source.url, output=self.output.url, engine="null")
-        return propose(request, clients=self.clients, now=self.now(), environment={}, look=eighteen_each)
+        return propose(request, clients=self.clients, now=self.now(), environment={}, list_resources=eighteen_each)
 
     def decide(self, request: LaunchRequest | None = None) -> Decided:
         decided = self.propose(request).decided
@@ -79,11 +79,11 @@ class Bench:
         stacks.delete_stack(StackName=wish.names.stack)
         stacks.create_stack(StackName=wish.names.stack, TemplateBody=json.dumps(body))
 
-    def outside(self) -> Outside:
-        return Outside(self.clients, self.output, {}, self.told.append, self.sleep, self.now)
+    def outside(self) -> Effects:
+        return Effects(self.clients, self.output, {}, self.told.append, self.sleep, self.now)
 
-    def left(self) -> Remains:
-        return look(self.clients)
+    def left(self) -> Resources:
+        return list_resources(self.clients)
 
     def state(self) -> list[str]:
         return [entry.key for entry in self.output.list(".pdfbatch/")]

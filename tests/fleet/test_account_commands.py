@@ -8,7 +8,7 @@ from io import StringIO
 from rich.console import Console
 
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.setup import Change, Proposal, carry_out, propose
+from pdfbatch.fleet.setup import Change, StackProposal, carry_out, propose
 from pdfbatch.fleet.template import SetupWish, template
 from pdfbatch.views.account import proposal_screen
 from tests.fleet.conftest import Account
@@ -99,7 +99,7 @@ def test_every_kind_of_thing_that_setup_makes_has_its_use_told() -> None:
     made = template(wish, "us-east-1", "123456789012")["Resources"]
     changes = [Change(action="Add", name=name, type=about["Type"]) for name, about in made.items()]
     changes.append(Change(action="Add", name="AWSServiceRoleForEC2Spot", type="AWS::IAM::ServiceLinkedRole"))
-    proposal = Proposal(stack="pdfbatch", kind="create", template="{}", changes=changes)
+    proposal = StackProposal(stack="pdfbatch", kind="create", template="{}", changes=changes)
     console = Console(width=140, file=StringIO())
     console.print(proposal_screen(proposal))
     assert isinstance(console.file, StringIO)

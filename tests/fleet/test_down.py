@@ -13,7 +13,7 @@ import pytest
 from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.down import end, look, no_such_run
+from pdfbatch.fleet.down import end, list_resources, no_such_run
 from pdfbatch.fleet.inventory import take
 from pdfbatch.fleet.names import TAG_PLACE, TAG_RUN, TAG_STACK, TAG_WORKER
 from pdfbatch.views.fleet import down_question, inventory_screen
@@ -162,13 +162,13 @@ def test_a_fleet_past_its_expiry_with_an_instance_is_not_over(cloud: Ec2) -> Non
 def test_a_wrong_output_is_told_what_still_runs(cloud: Ec2) -> None:
     cloud.add_run(5)
     cloud.add_run(2, run="r0", expires=NOW - timedelta(days=1))
-    error = no_such_run(cloud.clients, "at s3://papers/mdd/", look(cloud.clients), NOW)
+    error = no_such_run(cloud.clients, "at s3://papers/mdd/", list_resources(cloud.clients), NOW)
     assert error.message == "No run at s3://papers/mdd/. STILL RUNNING: s3://papers/md/ (5 instances)."
     assert error.hint == "pdfbatch down s3://papers/md/" and error.exit_code == ExitCode.FAILED
 
 
 def test_a_wrong_output_where_nothing_runs_is_an_error_too(cloud: Ec2) -> None:
-    error = no_such_run(cloud.clients, "at s3://papers/mdd/", look(cloud.clients), NOW)
+    error = no_such_run(cloud.clients, "at s3://papers/mdd/", list_resources(cloud.clients), NOW)
     assert "No run at s3://papers/mdd/. Nothing" in error.message and "us-east-1" in error.message
 
 
@@ -198,6 +198,6 @@ def test_ls_calls_a_finished_run_finished_and_only_instances_without_a_fleet_orp
 
 def test_down_asks_for_what_it_will_do(cloud: Ec2) -> None:
     cloud.add_run(3)
-    assert down_question(look(cloud.clients)) == "Terminate 3 instances, delete 3 fleets?"
+    assert down_question(list_resources(cloud.clients)) == "Terminate 3 instances, delete 3 fleets?"
     cloud.fleets, cloud.instances = [], []
-    assert down_question(look(cloud.clients)) == "Delete 3 launch templates?"
+    assert down_question(list_resources(cloud.clients)) == "Delete 3 launch templates?"

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from pdfbatch.errors import NotReady
-from pdfbatch.fleet import survey
+from pdfbatch.fleet import aws_queries
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.facts import AccountFacts, Missing, Need
 from pdfbatch.fleet.names import Names
@@ -102,9 +102,9 @@ def test_a_secret_is_looked_up_without_its_value(s3_endpoint: str, bucket: str) 
         ssm.put_parameter(Name=name, Value=PASSWORD, Type=kind)
     clients = Clients("us-east-1")
     stem = f"arn:aws:ssm:us-east-1:123456789012:parameter/{bucket}"
-    assert survey.secret_name(clients, "") == ""
-    assert survey.secret_name(clients, arn) == bucket
-    assert survey.secret_name(clients, f"{stem}/a") == f"/{bucket}/a"
+    assert aws_queries.secret_name(clients, "") == ""
+    assert aws_queries.secret_name(clients, arn) == bucket
+    assert aws_queries.secret_name(clients, f"{stem}/a") == f"/{bucket}/a"
     manager.delete_secret(SecretId=arn)
     for wrong, told in (
         (arn, "no secret"),
@@ -113,4 +113,4 @@ def test_a_secret_is_looked_up_without_its_value(s3_endpoint: str, bucket: str) 
         (f"{stem}/c", "no parameter"),
     ):
         with pytest.raises(NotReady, match=told):
-            survey.secret_name(clients, wrong)
+            aws_queries.secret_name(clients, wrong)

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.fleet import pricing
+from pdfbatch.fleet.aws_queries import family_of
 from pdfbatch.fleet.plan import Decided, decide
-from pdfbatch.fleet.survey import family_of
 from pdfbatch.fleet.values import Account, Ami, LaunchRequest, Pace, Plan, Quota, Range, Work, Zone
 from pdfbatch.records import SourceDocument
 from pdfbatch.runs.begin import Remaining

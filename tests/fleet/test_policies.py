@@ -18,7 +18,7 @@ from pdfbatch.fleet.names import TAG_STACK, Names
 from pdfbatch.fleet.policies import (
     MANAGED_POLICY_CHARACTERS,
     ROLE_POLICY_CHARACTERS,
-    Place,
+    BucketPlace,
     Policy,
     launcher_policy,
     place,
@@ -195,7 +195,7 @@ def test_a_place_within_another_one_needs_no_words_of_its_own() -> None:
 def test_a_place_covers_what_lies_below_it_and_nothing_beside_it() -> None:
     assert place("s3://docs/in").covers(place("s3://docs/in/2026/"))
     assert place("s3://docs").covers(place("s3://docs/in/"))
-    assert not place("s3://docs/in/").covers(Place("docs", "input/"))
+    assert not place("s3://docs/in/").covers(BucketPlace("docs", "input/"))
     assert not place("s3://docs/in/").covers(place("s3://docs"))
     assert not place("s3://docs/in/").covers(place("s3://other/in/"))
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdfbatch.errors import NotReady
-from pdfbatch.fleet.account import account_of
 from pdfbatch.fleet.facts import AccountFacts, Missing, Need, PlaceFacts, SecurityGroup, Subscription, Unknown
 from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.names import Names
+from pdfbatch.fleet.preflight import account_of
 from pdfbatch.fleet.requirements import REQUIREMENTS, judge, unmet
 from pdfbatch.fleet.template import SetupWish
 from pdfbatch.fleet.values import Ami, Check, LaunchRequest, Quota, Subnet, TypeFacts

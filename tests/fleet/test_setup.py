@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from pdfbatch.errors import AccessDenied, NotReady, UsageError
+from pdfbatch.fleet.aws_queries import GPU_AMI
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_STACK, Names
 from pdfbatch.fleet.policies import SERVICE_ROLES
 from pdfbatch.fleet.setup import abandon, carry_out, current_wish, delete, propose
-from pdfbatch.fleet.survey import GPU_AMI
 from pdfbatch.fleet.template import SetupWish, template
 from tests.fleet.conftest import TRUST, Account
 from tests.fleet.policy_evaluation import allows

@@ -10,7 +10,7 @@ import pytest
 from pdfbatch.errors import NotReady, PdfbatchError
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_STACK
-from pdfbatch.fleet.setup import Proposal, carry_out, delete, propose
+from pdfbatch.fleet.setup import StackProposal, carry_out, delete, propose
 from tests.fleet.conftest import Account
 from tests.fleet.test_setup import NAMES, WISH, at_once, with_service_roles
 
@@ -47,7 +47,7 @@ class ClientsWith(Clients):
 
 STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/pdfbatch/1"
 CHANGE_SET = "arn:aws:cloudformation:us-east-1:123456789012:changeSet/setup-1/1"
-PROPOSAL = Proposal(
+PROPOSAL = StackProposal(
     stack="pdfbatch", kind="create", template="{}", changes=[], change_set=CHANGE_SET, stack_id=STACK_ID
 )
 

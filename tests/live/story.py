@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from pdfbatch.fleet.names import TAG_RUN, TAG_STACK, TAG_WORKER, Names
 from pdfbatch.records import Boot, RunKeys
 from pdfbatch.runs import progress
-from pdfbatch.runs.lives import lives
+from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import Store, open_store
 from pdfbatch.worker.metrics import NAMESPACE
 from samples.many import many_pdfs
@@ -190,7 +190,7 @@ class Story:
         logs = [self._boot_log(instance) for _, instance in booted]
         self.looks.append(looks.missing_key([log for log in logs if log], self._documents("ok")))
         beats = progress.heartbeats(self.store, self.keys)
-        read = sum(life.pages for beat in beats for life in lives(beat))
+        read = sum(life.pages for beat in beats for life in sessions_of(beat))
         sound = self._run(("verify", self.output), {}).returncode == 0
         pages = self._number_of_documents() * PAGES
         self.looks.append(looks.notice(self._boot_log(first), len(booted), pages, read, sound))

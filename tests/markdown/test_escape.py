@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 
 from pdfbatch.markdown.escape import Part, escaped
-from pdfbatch.markdown.inline import Place, inline
+from pdfbatch.markdown.inline import InlinePlace, inline
 from pdfbatch.records import plain_text
 from tests.markdown import rendered
 from tests.markdown.elements import texts
@@ -79,7 +79,7 @@ def test_a_renderer_shows_a_paragraph_as_it_is(text: str) -> None:
 @settings(max_examples=500, deadline=None)
 @given(texts())
 def test_a_renderer_shows_a_heading_as_it_is(text: str) -> None:
-    markdown = f"# {inline(plain_text(text.replace('#', '')), Place.HEADING)}"
+    markdown = f"# {inline(plain_text(text.replace('#', '')), InlinePlace.HEADING)}"
     assert rendered.text(markdown) == rendered.squeezed(text.replace("#", ""))
     assert rendered.blocks(markdown) == ["h1"]
 

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.markdown.blocks import block_markdown
-from pdfbatch.markdown.inline import Place, inline, inline_html
+from pdfbatch.markdown.inline import InlinePlace, inline, inline_html
 from pdfbatch.records import Label, Span
 from tests.markdown import rendered
 from tests.markdown.elements import styled, texts
@@ -86,8 +86,8 @@ def test_code_within_a_link_does_not_make_it_a_definition() -> None:
 
 
 def test_a_break_is_a_blank_in_a_heading_and_a_tag_in_a_cell() -> None:
-    assert inline([Span(text="a\nb")], Place.HEADING) == "a b"
-    assert inline([Span(text="a|b\nc")], Place.CELL) == r"a\|b<br>c"
+    assert inline([Span(text="a\nb")], InlinePlace.HEADING) == "a b"
+    assert inline([Span(text="a|b\nc")], InlinePlace.CELL) == r"a\|b<br>c"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_no_text_file_should_hold_is_left_out(text: str, markdown: str) -> 
 
 
 def test_headings_are_not_bold() -> None:
-    assert inline([Span(text="a ", bold=True), Span(text="b", bold=True, italic=True)], Place.HEADING) == "a _b_"
+    assert inline([Span(text="a ", bold=True), Span(text="b", bold=True, italic=True)], InlinePlace.HEADING) == "a _b_"
 
 
 def test_html_has_the_same_styles_as_tags() -> None:
@@ -126,16 +126,16 @@ def styled_spans(draw: st.DrawFn) -> list[Span]:
 
 
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(styled_spans(), st.sampled_from([Place.BLOCK, Place.HEADING, Place.CELL]))
-def test_a_renderer_sees_the_styles_that_were_given(given_spans: list[Span], place: Place) -> None:
+@given(styled_spans(), st.sampled_from([InlinePlace.BLOCK, InlinePlace.HEADING, InlinePlace.CELL]))
+def test_a_renderer_sees_the_styles_that_were_given(given_spans: list[Span], place: InlinePlace) -> None:
     text = inline(given_spans, place)
-    if place is Place.CELL:
+    if place is InlinePlace.CELL:
         text = f"|x|\n|---|\n|{text}|"
-    elif place is Place.HEADING:
+    elif place is InlinePlace.HEADING:
         text = block_markdown(styled(Label.HEADING, *given_spans), "")
-    seen = rendered.characters(text)[place is Place.CELL :]
+    seen = rendered.characters(text)[place is InlinePlace.CELL :]
     wanted = [
-        (sign, {style for style in STYLES if getattr(span, style) and (place, style) != (Place.HEADING, "bold")})
+        (sign, {style for style in STYLES if getattr(span, style) and (place, style) != (InlinePlace.HEADING, "bold")})
         for span in given_spans
         for sign in span.text
         if not sign.isspace()

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from pdfbatch.records import Counts, DoneMark, Ending, FleetRecord, Heartbeat, Life, Machine, RunKeys, WorkerState
+from pdfbatch.records import (
+    Counts,
+    DoneMark,
+    Ending,
+    FleetRecord,
+    Heartbeat,
+    Machine,
+    RunKeys,
+    WorkerSession,
+    WorkerState,
+)
+from pdfbatch.runs.machines import History
 from pdfbatch.runs.progress import timestamp
-from pdfbatch.runs.stays import History
 from pdfbatch.store import Store
 
 RUN = "20260101T120000.000Z-abcd"
@@ -85,14 +95,14 @@ class Story:
         )
         return self
 
-    def _past(self, machine: Machine) -> list[Life]:
+    def _past(self, machine: Machine) -> list[WorkerSession]:
         last = self.beat
         if last is None or last.machine is None or last.machine == machine:
             return last.past if last else []
         pages = last.counts.pages_here
         return [
             *last.past,
-            Life(machine=last.machine, started=last.started, until=last.at, pages=pages, notice=last.notice),
+            WorkerSession(machine=last.machine, started=last.started, until=last.at, pages=pages, notice=last.notice),
         ]
 
     def marks(self, at: float, why: Ending, detail: str = "") -> Story:

@@ -8,7 +8,7 @@ from pdfbatch.documents.sandbox.children import Failure
 from pdfbatch.records import ModelUse, PageResult, Reason, SourceDocument
 from pdfbatch.runs.savings import Savings, savings, total, use_of
 from pdfbatch.worker.tally import Tally
-from pdfbatch.worker.work import MadeBy, Work
+from pdfbatch.worker.work import MadeBy, SliceWork
 
 PAGES = [
     PageResult(number=1, read_by="dolphin", tokens=800, model_seconds=4.0),
@@ -54,7 +54,7 @@ def test_the_price_of_a_machine_makes_dollars_of_the_time() -> None:
 
 
 def test_an_outcome_and_a_tally_tell_what_the_model_did() -> None:
-    work = Work(SourceDocument("a.pdf", 100, "e"), 0.0)
+    work = SliceWork(SourceDocument("a.pdf", 100, "e"), 0.0)
     work.take_up(len(PAGES), PAGES)
     outcome = work.outcome(MadeBy("auto", "m", 0), 1.0, "2026-01-01T12:00:00Z")
     assert outcome.model_use == USE

@@ -11,7 +11,7 @@ from pdfbatch.records import DoneMark, ReadOptions
 from pdfbatch.runs.begin import Begun, Request, begin, check_places
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import Store, open_store
-from pdfbatch.worker.loop import Job, SliceRun
+from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.stop import Stop
 
 RunSlice = Callable[..., DoneMark]
@@ -49,7 +49,7 @@ def run_slice(pdfs: Path, out: Path) -> RunSlice:
     def run(engine: Engine, *, stop: Stop | None = None, part: Slice = ALL, **options: float) -> DoneMark:
         source, output = open_store(str(pdfs)), open_store(str(out))
         begun = begin_at(source, output, engine.name, ReadOptions.model_validate(options), part)
-        job = Job(begun.manifest, part.worker, source, output, engine, 2, 1.0, now)
+        job = SliceConfig(begun.manifest, part.worker, source, output, engine, 2, 1.0, now)
         return SliceRun(job, stop or Stop()).run()
 
     return run

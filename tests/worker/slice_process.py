@@ -14,7 +14,7 @@ from pdfbatch.documents.sandbox.children import READING
 from pdfbatch.records import Machine, ReadOptions
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
-from pdfbatch.worker.loop import Job, SliceRun
+from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.spot import SpotWatch
 from pdfbatch.worker.stop import Stop, on_signals
 from tests.worker import page_tasks
@@ -32,7 +32,7 @@ def main(pdfs: str, out: str, task: str, total: str = "1", worker: str = "0") ->
     stop = Stop()
     instance = os.environ.get("PDFBATCH_INSTANCE")
     machine = Machine(instance=instance, booted="2026-01-01T00:00:00Z") if instance else None
-    run = SliceRun(Job(begun.manifest, part.worker, source, output, engine, 2, 1.0, now, machine), stop)
+    run = SliceRun(SliceConfig(begun.manifest, part.worker, source, output, engine, 2, 1.0, now, machine), stop)
     with ExitStack() as watches:
         watches.enter_context(on_signals(stop, run.kill_children))
         if endpoint := metadata_endpoint(os.environ):

@@ -15,7 +15,7 @@ from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.completion import complete
-from pdfbatch.worker.loop import Job, SliceRun
+from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.stop import Stop
 from samples.many import many_pdfs
 from tests.runs.fleets import fleet
@@ -92,7 +92,7 @@ def test_five_workers_whose_engine_always_fails_stop_and_the_mail_says_why(pdfs:
     save_fleet(output, fleet(hours=10_000).model_copy(update={"run": begun.manifest.run}))
     sent: list[tuple[str, str]] = []
     for worker in range(5):
-        job = Job(begun.manifest, worker, source, output, engine(page_tasks.raise_always), 1, 1.0, now)
+        job = SliceConfig(begun.manifest, worker, source, output, engine(page_tasks.raise_always), 1, 1.0, now)
         mark = SliceRun(job, Stop()).run()
         assert mark.why == "failing" and mark.counts.failed <= 4 + 4, "no more than were under way"
         complete(output, begun.manifest, lambda *mail: sent.append(mail), now, lambda _: None)

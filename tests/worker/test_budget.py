@@ -16,8 +16,8 @@ from pdfbatch.records import Boot, Counts, DoneMark, FleetRecord, Heartbeat, Mac
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
 from pdfbatch.worker.budget import DRAIN_SECONDS, LOOK_SECONDS, Use, first_price, over_budget, use_of
-from pdfbatch.worker.budget_watch import BudgetWatch, Outside, Peers, read_peers
-from pdfbatch.worker.loop import Job, SliceRun
+from pdfbatch.worker.budget_watch import BudgetSources, BudgetWatch, Peers, read_peers
+from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.stop import Stop
 from samples.many import many_pdfs
@@ -185,7 +185,7 @@ def watch(
     record: FleetRecord, clock: Clock, peers: Callable[[], Peers], price: Callable[[], float | None], workers: int = 2
 ) -> tuple[BudgetWatch, Meter, Stop]:
     meter, stop = Meter(machine(), first_price(record, machine()), clock), Stop()
-    return BudgetWatch(record, 0, workers, meter, stop, Outside(peers, price, clock)), meter, stop
+    return BudgetWatch(record, 0, workers, meter, stop, BudgetSources(peers, price, clock)), meter, stop
 
 
 def refuse() -> float:
@@ -254,7 +254,7 @@ def run_capped(pdfs: Path, out: Path, max_cost: float, triples: bool) -> tuple[D
     )
     meter = Meter(machine(), first_price(record, machine()), clock)
     reads = engine(page_tasks.note_slowly)
-    job = Job(begun.manifest, 0, source, output, reads, 1, 1.0, clock, machine(), meter)
+    job = SliceConfig(begun.manifest, 0, source, output, reads, 1, 1.0, clock, machine(), meter)
     run = SliceRun(job, stop)
 
     def price() -> float:
@@ -265,7 +265,7 @@ def run_capped(pdfs: Path, out: Path, max_cost: float, triples: bool) -> tuple[D
             clock.minutes += seconds / 60
         return ended.wait(0.05)
 
-    outside = Outside(lambda: read_peers(output, record.run), price, clock, wait)
+    outside = BudgetSources(lambda: read_peers(output, record.run), price, clock, wait)
     with BudgetWatch(record, 0, 1, meter, stop, outside):
         mark = run.run()
     return mark, run.heartbeat(), clock.minutes

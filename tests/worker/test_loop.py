@@ -13,7 +13,7 @@ from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import LocalStore, open_store
-from pdfbatch.worker.loop import Job, SliceRun
+from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs
 from tests.worker import page_tasks
@@ -87,7 +87,7 @@ def test_a_pdf_that_vanishes_after_the_freeze_is_missing(pdfs: Path, out: Path, 
 
     frozen = begin_at(source, output, "null", ReadOptions()).manifest
     (pdfs / "000" / "doc-00001.pdf").unlink()
-    SliceRun(Job(frozen, 0, source, output, NullEngine(), 1, 1.0, now), Stop()).run()
+    SliceRun(SliceConfig(frozen, 0, source, output, NullEngine(), 1, 1.0, now), Stop()).run()
     assert lines(out)["000/doc-00001.pdf"].reason is Reason.MISSING
 
 
@@ -156,7 +156,7 @@ def test_checkpoints_that_cannot_be_removed_fail_no_document(pdfs: Path, tmp_pat
         engine="note",
         documents=[SourceDocument("long.pdf", 1, "e")],
     )
-    mark = SliceRun(Job(frozen, 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()).run()
+    mark = SliceRun(SliceConfig(frozen, 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()).run()
     assert (mark.counts.ok, mark.counts.failed) == (1, 0)
 
 
@@ -172,6 +172,6 @@ def test_a_retried_document_whose_old_markdown_was_deleted_meanwhile_is_publishe
         engine="note",
         documents=[SourceDocument("a.pdf", 1, "e", output_etag="gone", attempt=2)],
     )
-    mark = SliceRun(Job(frozen, 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()).run()
+    mark = SliceRun(SliceConfig(frozen, 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()).run()
     assert mark.counts.ok == 1
     assert "a.pdf page 2" in (out / "a.md").read_text()

@@ -8,7 +8,7 @@ import pytest
 from pdfbatch.documents.sandbox.children import Failure
 from pdfbatch.engines.base import PageOrder
 from pdfbatch.records import PageResult, ReadOptions, Reason, SourceDocument
-from pdfbatch.worker.work import LATE_IN_A_ROW, LOST_IN_A_ROW, PLAINEST, Work
+from pdfbatch.worker.work import LATE_IN_A_ROW, LOST_IN_A_ROW, PLAINEST, SliceWork
 from samples.many import long_pdf
 from tests.pages import page_of
 from tests.worker import page_tasks
@@ -20,8 +20,8 @@ LATE = Failure(Reason.TIMEOUT, "late")
 DIED = Failure(Reason.CRASHED, "died")
 
 
-def work(pages: int = 20) -> Work:
-    begun = Work(SourceDocument("a.pdf", 1, "e"), started=0.0)
+def work(pages: int = 20) -> SliceWork:
+    begun = SliceWork(SourceDocument("a.pdf", 1, "e"), started=0.0)
     begun.take_up(pages, [])
     return begun
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from pdfbatch.documents.textlayer.lines import Piece
+from pdfbatch.documents.textlayer.lines import LinePiece
 from pdfbatch.records import Span
 
 _STOPS = ".,;:)"
 """Marks behind an address, which its link often covers too."""
 
 
-def spans_of(pieces: Iterable[Piece]) -> list[Span]:
+def spans_of(pieces: Iterable[LinePiece]) -> list[Span]:
     """The pieces with their styles, neighbours of one style as one span, blanks single and none at the ends.
 
     What holds no letter or digit is bold or slanted as what stands on both sides of it: it makes no difference there.
     """
-    joined: list[Piece] = []
+    joined: list[LinePiece] = []
     for piece in _bridged(list(pieces)):
         if joined and _style(joined[-1]) == _style(piece):
             joined[-1] = piece._replace(text=joined[-1].text + piece.text)
@@ -26,16 +26,16 @@ def spans_of(pieces: Iterable[Piece]) -> list[Span]:
     return list(_spans(joined))
 
 
-def plain_spans(pieces: Iterable[Piece]) -> list[Span]:
+def plain_spans(pieces: Iterable[LinePiece]) -> list[Span]:
     """The same without bold and italics, where they would say nothing."""
     return spans_of(piece._replace(bold=False, italic=False) for piece in pieces)
 
 
-def _style(piece: Piece) -> Piece:
+def _style(piece: LinePiece) -> LinePiece:
     return piece._replace(text="", mono=False)
 
 
-def _bridged(pieces: list[Piece]) -> Iterator[Piece]:
+def _bridged(pieces: list[LinePiece]) -> Iterator[LinePiece]:
     """The pieces, those that say nothing in the weight and slant that their neighbours share, else in none."""
     telling = [number for number, piece in enumerate(pieces) if _says(piece)]
     for number, piece in enumerate(pieces):
@@ -48,11 +48,11 @@ def _bridged(pieces: list[Piece]) -> Iterator[Piece]:
         yield piece._replace(bold=shared and before.bold, italic=shared and before.italic)
 
 
-def _says(piece: Piece) -> bool:
+def _says(piece: LinePiece) -> bool:
     return any(map(str.isalnum, piece.text))
 
 
-def _spans(pieces: Iterable[Piece]) -> Iterator[Span]:
+def _spans(pieces: Iterable[LinePiece]) -> Iterator[Span]:
     held: Span | None = None
     for piece in pieces:
         text = re.sub(r"\s+", " ", piece.text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pdfbatch.documents.textlayer.lines import BULLETS, Piece
+from pdfbatch.documents.textlayer.lines import BULLETS, LinePiece
 from pdfbatch.documents.textlayer.unwrap import Row
 
 BULLET = re.compile(f"^\\s*[{BULLETS}·–—*-](?:\\s+|$)")
@@ -42,7 +42,7 @@ def are_references(rows: Sequence[Row]) -> bool:
     return bool(_REFERENCE.match(_text(rows[0]))) and len(items_of(rows)) > 1
 
 
-def without_marker(pieces: Sequence[Piece]) -> tuple[str, list[Piece]]:
+def without_marker(pieces: Sequence[LinePiece]) -> tuple[str, list[LinePiece]]:
     """The marker of an item, `-` or a number as `1.`, and the pieces without it; other markers stay in the text."""
     marker, rest = "-", list(pieces)
     while rest and BULLET.match(rest[0].text):
@@ -55,7 +55,7 @@ def without_marker(pieces: Sequence[Piece]) -> tuple[str, list[Piece]]:
     return marker, rest
 
 
-def _without_number(pieces: list[Piece]) -> tuple[str, list[Piece]]:
+def _without_number(pieces: list[LinePiece]) -> tuple[str, list[LinePiece]]:
     text = "".join(piece.text for piece in pieces)
     found = _ORDERED.match(text)
     if not found:

@@ -24,7 +24,7 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
 from pdfbatch.documents.textlayer.annotations import check_boxes_of, links_of
 from pdfbatch.documents.textlayer.drawn_boxes import drawn_boxes
-from pdfbatch.documents.textlayer.lines import BULLETS, Box, Line, Piece, legible_lines_of
+from pdfbatch.documents.textlayer.lines import BULLETS, Box, Line, LinePiece, legible_lines_of
 from pdfbatch.documents.textlayer.repairs import ASIDE, hidden_boxes, repaired
 from pdfbatch.documents.textlayer.soft_hyphens import SOFT_HYPHEN
 from pdfbatch.documents.textlayer.spans import blocks_of
@@ -257,7 +257,7 @@ def _with_bullets(lines: list[Line]) -> list[Line]:
         right = [line for line in lines if line is not bullet and _follows(bullet, line)]
         if right:
             nearest = min(right, key=lambda line: line.box[0])
-            nearest.pieces.insert(0, Piece(f"{bullet.text.strip()} "))
+            nearest.pieces.insert(0, LinePiece(f"{bullet.text.strip()} "))
             joined.add(id(bullet))
     return [line for line in lines if id(line) not in joined]
 

@@ -14,7 +14,7 @@ from pdfbatch.documents.layout.elements import elements_of
 from pdfbatch.documents.layout.figures import with_figures
 from pdfbatch.documents.layout.regions import regions_of
 from pdfbatch.documents.ocr.scan import DPI, Reading, read_pieces, runs_backwards
-from pdfbatch.documents.ocr.searchable import Line, page_scale, searchable
+from pdfbatch.documents.ocr.searchable import OcrLine, page_scale, searchable
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UprightPage
 from pdfbatch.records import Box, Element
@@ -38,7 +38,7 @@ def read_scan(page: pymupdf.Page, number: int, dpi: float = DPI) -> ScanPage:
     """
     parts: list[list[Element]] = []
     figures: dict[str, bytes] = {}
-    lines: list[Line] = []
+    lines: list[OcrLine] = []
     turned = before = 0
     for reading in read_pieces(page, dpi):
         elements, files = _elements(page, reading, number, before)
@@ -78,14 +78,14 @@ def _elements(page: pymupdf.Page, reading: Reading, number: int, before: int) ->
     ], figures
 
 
-def _score(lines: list[Line], box: Box, scale: float) -> float:
+def _score(lines: list[OcrLine], box: Box, scale: float) -> float:
     """How sure the recogniser is of the lines in a box, the mean over their letters."""
     inside = [line for line in lines if _is_inside(line, box, scale)]
     letters = sum(len(line.text) for line in inside)
     return round(sum(line.sure * len(line.text) for line in inside) / letters, 3) if letters else 1.0
 
 
-def _is_inside(line: Line, box: Box, scale: float) -> bool:
+def _is_inside(line: OcrLine, box: Box, scale: float) -> bool:
     x = (line.box[0] + line.box[2]) / 2 / scale
     y = (line.box[1] + line.box[3]) / 2 / scale
     return box[0] <= x <= box[2] and box[1] <= y <= box[3]

@@ -35,7 +35,7 @@ make a line of it: a short line of small print has more."""
 Shades = npt.NDArray[np.uint8]
 
 
-class Range(NamedTuple):
+class InkRange(NamedTuple):
     """The darkest and the lightest shade of a picture, 0 to 255."""
 
     dark: float
@@ -47,18 +47,18 @@ class Range(NamedTuple):
         return BLANK <= self.light - self.dark < PALE
 
 
-def range_of(pixels: Shades) -> Range:
+def range_of(pixels: Shades) -> InkRange:
     """Of a grey or RGB picture; pure."""
     if pixels.size == 0:
-        return Range(255.0, 255.0)
+        return InkRange(255.0, 255.0)
     shrink = min(1.0, SIDE / max(pixels.shape[:2]))
     small = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else pixels
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small
     dark, light = np.percentile(gray, (SPECKS, 100 - SPECKS))
-    return Range(float(dark), float(light))
+    return InkRange(float(dark), float(light))
 
 
-def spread(pixels: Shades, shades: Range) -> Shades:
+def spread(pixels: Shades, shades: InkRange) -> Shades:
     """The picture with its paper white and its ink nearly black; pure."""
     gain = SPREAD / max(shades.light - shades.dark, 1.0)
     table = (255 - (shades.light - np.arange(256)) * gain).clip(0, 255).astype(np.uint8)

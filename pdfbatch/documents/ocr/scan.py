@@ -24,7 +24,7 @@ from pdfbatch.documents.ocr.decode import decode
 from pdfbatch.documents.ocr.denormal_weights import without_denormals
 from pdfbatch.documents.ocr.orientation import Boxes, line_height
 from pdfbatch.documents.ocr.pale import pale_rest, range_of, spread
-from pdfbatch.documents.ocr.searchable import Line
+from pdfbatch.documents.ocr.searchable import OcrLine
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import INK_CONTRAST, POINTS_PER_INCH, Pixels, Tile, ink_box, own_dpi, tiles
 
@@ -57,7 +57,7 @@ class Reading:
 
     pixels: Pixels
     scale: float
-    lines: list[Line]
+    lines: list[OcrLine]
     turned: int
     clip: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
@@ -84,7 +84,7 @@ def read_pieces(page: pymupdf.Page, dpi: float = DPI) -> Iterator[Reading]:
         yield replace(reading, lines=lines, clip=tuple(tile.raster.clip))
 
 
-def _belongs(line: Line, reading: Reading, tile: Tile) -> bool:
+def _belongs(line: OcrLine, reading: Reading, tile: Tile) -> bool:
     """Whether the middle of a line is in the part of the strip that this tile answers for."""
     height, width = reading.pixels.shape[:2]
     left, top, right, bottom = line.box
@@ -129,13 +129,13 @@ def _with_pale_lines(reading: Reading) -> Reading:
     return replace(reading, lines=reading.lines + pale)
 
 
-def _of_this_side(reading: Reading) -> list[Line]:
+def _of_this_side(reading: Reading) -> list[OcrLine]:
     """The lines of a pale picture that are surely read, none where it is print of the paper's other side."""
     lines = [line for line in reading.lines if line.sure >= MIN_SURE_PALE]
     return [] if _shows_through(reading.pixels, lines) else lines
 
 
-def _shows_through(pixels: Pixels, lines: Sequence[Line]) -> bool:
+def _shows_through(pixels: Pixels, lines: Sequence[OcrLine]) -> bool:
     """Whether the lines are print of the paper's other side: its mirror image is read more surely."""
     asked = sorted(lines, key=lambda line: -len(line.text))[:MOST_MIRRORED]
     boxes = [tuple(max(0, round(place)) for place in line.box) for line in asked]
@@ -157,21 +157,21 @@ def _read_picture(pixels: Pixels, scale: float, turned: int | None) -> Reading:
     return Reading(upright, scale, [line for line in _lines(upright, boxes) if is_text(line)], turned)
 
 
-def _lines(pixels: Pixels, boxes: Boxes) -> list[Line]:
+def _lines(pixels: Pixels, boxes: Boxes) -> list[OcrLine]:
     """The boxes' texts. A box taller than wide holds a line that runs up or down: it is read both ways."""
     crops = _engine().crop_text_regions(pixels, boxes)
     lines = []
     for box, crop, (text, sure) in zip(boxes, crops, _read(crops), strict=True):
-        line = Line(_narrow(text), sure, _fitted(crop, box))
+        line = OcrLine(_narrow(text), sure, _fitted(crop, box))
         if orientation.stands_tall(box):
             ((other, other_sure),) = _read([orientation.turn(crop, 180)])
-            down = Line(_narrow(other), other_sure, _around(box), 90)
+            down = OcrLine(_narrow(other), other_sure, _around(box), 90)
             line = down if other_sure > sure else line._replace(box=_around(box), turn=270)
         lines.append(line)
     return lines
 
 
-def is_text(line: Line) -> bool:
+def is_text(line: OcrLine) -> bool:
     """Whether a line is to be believed, rather than being a speck, a rule or a piece of a picture."""
     letters = sum(c.isalnum() for c in line.text)
     if letters == 0:

@@ -24,7 +24,7 @@ SHORTEST, LONGEST = 700.0, 1700.0
 INVISIBLE = 3  # PDF text render mode
 
 
-class Line(NamedTuple):
+class OcrLine(NamedTuple):
     """One line as read. `sure` is 0 to 1; `box` is left, top, right, bottom in pixels of the upright picture; `turn`
     is how far the line, not the page, must be turned clockwise to run to the right: 0, 90 (it runs up) or 270."""
 
@@ -34,7 +34,7 @@ class Line(NamedTuple):
     turn: int = 0
 
 
-def searchable(pixels: Pixels, scale: float, lines: Sequence[Line]) -> pymupdf.Document:
+def searchable(pixels: Pixels, scale: float, lines: Sequence[OcrLine]) -> pymupdf.Document:
     """An in-memory document of one page of the size that `scale`, pixels per point, gives, within bounds."""
     scale = page_scale(pixels, scale)
     document = pymupdf.open()
@@ -52,7 +52,7 @@ def page_scale(pixels: Pixels, scale: float) -> float:
     return longest / min(max(longest / scale, SHORTEST), LONGEST)
 
 
-def _lay(page: pymupdf.Page, font: pymupdf.Font, line: Line, scale: float) -> None:
+def _lay(page: pymupdf.Page, font: pymupdf.Font, line: OcrLine, scale: float) -> None:
     """Lay the line's text into its box: as high as the box, stretched to its width."""
     left, top, right, bottom = (value / scale for value in line.box)
     length, breadth = (bottom - top, right - left) if line.turn else (right - left, bottom - top)

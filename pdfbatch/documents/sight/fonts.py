@@ -58,13 +58,13 @@ _KNOWN = (
 """First and last letters of the scripts the recogniser reads; private characters may stand for such."""
 
 
-class Verdict(Enum):
+class FontVerdict(Enum):
     RIGHT = "right"
     MISREAD = "misread"
     UNKNOWN = "unknown"
 
 
-class Sample(NamedTuple):
+class FontSample(NamedTuple):
     """One line as the layer and as the picture have it, and how sure the recogniser is."""
 
     layer: str
@@ -76,8 +76,8 @@ class Sample(NamedTuple):
 class Font:
     """What is known of one font of a document. `agreement`: the mean likeness of its samples, 0 to 1."""
 
-    verdict: Verdict = Verdict.UNKNOWN
-    samples: list[Sample] = field(default_factory=list)
+    verdict: FontVerdict = FontVerdict.UNKNOWN
+    samples: list[FontSample] = field(default_factory=list)
     pages: int = 0
 
     @property
@@ -99,45 +99,45 @@ class FontBook:
         """Checks the fonts of a page's visible spans that are not decided yet; `read` reads a span from the picture."""
         for name, own in _by_font(spans).items():
             font = self.fonts.setdefault(name, Font())
-            if font.verdict is not Verdict.UNKNOWN or font.pages >= MOST_PAGES:
+            if font.verdict is not FontVerdict.UNKNOWN or font.pages >= MOST_PAGES:
                 continue
             chosen = [[span] for span in best_samples(own, spans)] or short_samples(own, spans)
             font.pages += bool(chosen)
             for group in chosen:
                 font.samples.append(_sample(group, read))
                 font.verdict = verdict_of(font.samples, is_all=len(chosen) == 1)
-                if font.verdict is not Verdict.UNKNOWN:
+                if font.verdict is not FontVerdict.UNKNOWN:
                     break
 
     def misread(self) -> set[str]:
-        return {name for name, font in self.fonts.items() if font.verdict is Verdict.MISREAD}
+        return {name for name, font in self.fonts.items() if font.verdict is FontVerdict.MISREAD}
 
 
-def verdict_of(samples: Sequence[Sample], is_all: bool = False) -> Verdict:
+def verdict_of(samples: Sequence[FontSample], is_all: bool = False) -> FontVerdict:
     """By the samples the recogniser is sure of. One that agrees clears the font, unless the same letters are wrong
     again and again; two that disagree, and none that agrees, condemn it. Of a font that has no more than one
     (`is_all`), that one must disagree wholly. Pure."""
     sure = [sample for sample in samples if _tells(sample)]
     if not sure:
-        return Verdict.UNKNOWN
+        return FontVerdict.UNKNOWN
     if is_all and len(samples) == 1 and _disagrees_wholly(sure[0]):
-        return Verdict.MISREAD
+        return FontVerdict.MISREAD
     agreements = [likeness(sample.layer, sample.seen) for sample in sure]
     raised = [_raised_letters(sample) for sample in sure]
     if sum(raised) >= SWAPS and sum(map(bool, raised)) >= 2 - (is_all and len(samples) == 1):
-        return Verdict.MISREAD
+        return FontVerdict.MISREAD
     if any(raised) and len(sure) < MOST_SAMPLES:
-        return Verdict.UNKNOWN
+        return FontVerdict.UNKNOWN
     if agreements[0] >= 0.97 or (len(sure) >= MOST_SAMPLES and min(agreements) >= AGREES):
-        return Verdict.RIGHT
+        return FontVerdict.RIGHT
     if len(sure) >= 2 and max(agreements) < DISAGREES:
-        return Verdict.MISREAD
+        return FontVerdict.MISREAD
     if len(sure) >= 2 and has_swapped_letters(sure):
-        return Verdict.MISREAD
-    return Verdict.RIGHT if len(sure) >= MOST_SAMPLES and max(agreements) >= AGREES else Verdict.UNKNOWN
+        return FontVerdict.MISREAD
+    return FontVerdict.RIGHT if len(sure) >= MOST_SAMPLES and max(agreements) >= AGREES else FontVerdict.UNKNOWN
 
 
-def has_swapped_letters(samples: Iterable[Sample]) -> bool:
+def has_swapped_letters(samples: Iterable[FontSample]) -> bool:
     """Whether a letter of the layer stands `SWAPS` times or more, in two lines or more, for the same other letter (or
     for none) and never for itself, unless the recogniser takes the two for one another. Pure."""
     swaps: Counter[tuple[str, str]] = Counter()
@@ -155,7 +155,7 @@ def has_swapped_letters(samples: Iterable[Sample]) -> bool:
     )
 
 
-def _raised_letters(sample: Sample) -> int:
+def _raised_letters(sample: FontSample) -> int:
     """Letters that are capitals in the layer and small ones in the picture, where the two differ in shape. The other
     way round they may be small capitals."""
     one, other = _cased(sample.layer), _cased(sample.seen)
@@ -168,14 +168,14 @@ def _cased(text: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKD", text) if char.isalnum())
 
 
-def _sample(spans: Sequence[Span], read: ReadSpan) -> Sample:
+def _sample(spans: Sequence[Span], read: ReadSpan) -> FontSample:
     """Of one span, or of several short ones in their order."""
     pieces = [read(span) for span in spans]
     layer, seen = " ".join(span["text"] for span in spans), " ".join(text for text, _ in pieces)
-    return Sample(layer, seen, min(sure for _, sure in pieces))
+    return FontSample(layer, seen, min(sure for _, sure in pieces))
 
 
-def _tells(sample: Sample) -> bool:
+def _tells(sample: FontSample) -> bool:
     """Whether a sample says something about its font: print that the recogniser knows, read surely."""
     if sample.sure < SURE:
         return False
@@ -184,7 +184,7 @@ def _tells(sample: Sample) -> bool:
     return _is_prose(sample.seen) or (sample.sure >= SURE_NUMBER and _is_number(sample.seen))
 
 
-def _is_plain_latin(sample: Sample) -> bool:
+def _is_plain_latin(sample: FontSample) -> bool:
     """Whether small Latin letters are seen, where the layer has a script that the recogniser does not know: of such a
     script it reads blanks, zeros, or capitals of the same shape."""
     letters = [char for char in sample.seen if char.isalpha()]
@@ -193,7 +193,7 @@ def _is_plain_latin(sample: Sample) -> bool:
     return len(letters) >= FEWEST_LETTERS and small >= PLAIN_SHARE * least
 
 
-def _disagrees_wholly(sample: Sample) -> bool:
+def _disagrees_wholly(sample: FontSample) -> bool:
     one, other = (len(text.replace(" ", "")) for text in (sample.layer, sample.seen))
     fewest = FEWEST_LETTERS / 2 if _is_number(sample.seen) else FEWEST_LETTERS
     alike = min(one, other) >= LENGTHS_ALIKE * max(one, other) and other >= fewest

@@ -20,7 +20,7 @@ from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.sight.closer import CROSSING, Closer, Seen
 from pdfbatch.documents.sight.letters import bare
 from pdfbatch.documents.sight.look import LEVEL, Gray, Look, Span, core, spans_of
-from pdfbatch.documents.textlayer.lines import Box, Line, Piece, is_unpainted, text_blocks
+from pdfbatch.documents.textlayer.lines import Box, Line, LinePiece, is_unpainted, text_blocks
 
 SUSPECT = 24
 """Shades of the small picture, where thin strokes are paler than their colour: for less, look closer."""
@@ -94,7 +94,8 @@ def concealed_under(spans: Iterable[Span]) -> list[Concealed]:
 def lines_of_concealed(concealed: Iterable[Concealed]) -> list[Line]:
     """As lines, to be kept apart."""
     return [
-        Line(one.box, UPRIGHT, one.box[3] - one.box[1], [Piece(one.text)], concealed=one.reason) for one in concealed
+        Line(one.box, UPRIGHT, one.box[3] - one.box[1], [LinePiece(one.text)], concealed=one.reason)
+        for one in concealed
     ]
 
 

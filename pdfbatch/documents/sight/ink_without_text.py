@@ -109,7 +109,7 @@ def _edges(gray: Gray, shape: tuple[int, int]) -> Mask:
     return np.asarray(steps > EDGE, dtype=np.uint8)
 
 
-class Found(NamedTuple):
+class InkText(NamedTuple):
     """Lines that the picture shows and the layer lacks, in the page's unrotated space, with how sure the recogniser is
     of each, 0 to 1; how many letters it found and was not sure enough of; the regions that no OCR could be asked
     about."""
@@ -119,17 +119,17 @@ class Found(NamedTuple):
     unread: Sequence[Box] = ()
 
 
-def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], turn: int) -> Found:
+def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], turn: int) -> InkText:
     """What the page shows and its layer lacks. `known`: the boxes of the layer's visible lines; `turn`: how the page's
     text lies, degrees. Loads the OCR only where ink is left."""
     gray = _with_pale_spread(look, _pictures(page), known)
     regions = regions_without_text(look._replace(gray=gray), known)
     if not regions:
-        return Found([])
+        return InkText([])
     from pdfbatch.documents.ocr.scan import available
 
     if not available():
-        return Found([], unread=regions)
+        return InkText([], unread=regions)
     from pdfbatch.documents.sight.recognise import read_region
 
     found: list[tuple[Line, float]] = []
@@ -142,7 +142,7 @@ def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], tu
             read = max(read, other, key=lambda one: one.letters)
         found += read.believed
         doubted += read.doubted
-    return Found(found, doubted)
+    return InkText(found, doubted)
 
 
 def _pictures(page: pymupdf.Page) -> list[Box]:

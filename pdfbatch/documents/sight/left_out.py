@@ -16,7 +16,7 @@ from pdfbatch.documents.pdf.layers import text_of_all_layers
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UPRIGHT, unrotated_size
 from pdfbatch.documents.sight.look import spans_of
-from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Box, Line, Piece
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Box, Line, LinePiece
 from pdfbatch.documents.textlayer.normalize import mended
 
 Mark = tuple[str, int, int]
@@ -64,11 +64,11 @@ def _line(page: pymupdf.Page, chars: list[dict[str, Any]], clipped: set[Mark]) -
     inside = 0 <= (box[0] + box[2]) / 2 <= wide and 0 <= (box[1] + box[3]) / 2 <= high
     reason = "hidden_outside" if not inside else "hidden_clipped" if _mark(chars[0]) in clipped else "hidden_layer"
     text = mended("".join(char["c"] for char in chars))
-    return Line(box, UPRIGHT, box[3] - box[1], [Piece(text)], concealed=reason)
+    return Line(box, UPRIGHT, box[3] - box[1], [LinePiece(text)], concealed=reason)
 
 
 def _joined(lines: list[Line]) -> Line:
     """Pieces of one line together."""
     first = lines[0]
     text = " ".join(" ".join(line.text for line in lines).split())
-    return Line(union([line.box for line in lines]), UPRIGHT, first.size, [Piece(text)], concealed=first.concealed)
+    return Line(union([line.box for line in lines]), UPRIGHT, first.size, [LinePiece(text)], concealed=first.concealed)

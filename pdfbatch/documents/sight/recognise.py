@@ -9,7 +9,7 @@ from pdfbatch.documents.ocr import scan as ocr
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import Pose
 from pdfbatch.documents.sight.look import Colours, draw_part
-from pdfbatch.documents.textlayer.lines import Box, Line, Piece
+from pdfbatch.documents.textlayer.lines import Box, Line, LinePiece
 
 LINE_PIXELS = 48.0
 """The height that a line is drawn at to be read; the recogniser's own input is as high."""
@@ -62,11 +62,13 @@ def _paint_over(pixels: Colours, box: Box, corner: tuple[float, float], scale: f
         part[:] = np.median(part.reshape(-1, 3), axis=0)
 
 
-def _line(line: searchable.Line, turned: int, size: tuple[int, int], corner: tuple[float, float], scale: float) -> Line:
+def _line(
+    line: searchable.OcrLine, turned: int, size: tuple[int, int], corner: tuple[float, float], scale: float
+) -> Line:
     x0, y0, x1, y1 = turned_back(line.box, turned, size)
     box = (corner[0] + x0 / scale, corner[1] + y0 / scale, corner[0] + x1 / scale, corner[1] + y1 / scale)
     breadth = min(line.box[2] - line.box[0], line.box[3] - line.box[1]) if not line.turn else line.box[2] - line.box[0]
-    return Line(box, Pose((turned + line.turn) % 360), LETTER_SHARE * breadth / scale, [Piece(line.text)])
+    return Line(box, Pose((turned + line.turn) % 360), LETTER_SHARE * breadth / scale, [LinePiece(line.text)])
 
 
 def turned_back(box: Box, turned: int, size: tuple[int, int]) -> Box:

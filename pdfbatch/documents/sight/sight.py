@@ -24,13 +24,13 @@ from pdfbatch.documents.sight.hidden import (
     ink_of,
     lines_of_concealed,
 )
-from pdfbatch.documents.sight.ink_without_text import Found, lines_without_layer
+from pdfbatch.documents.sight.ink_without_text import InkText, lines_without_layer
 from pdfbatch.documents.sight.left_out import left_out_of
 from pdfbatch.documents.sight.letters import bare, likeness
 from pdfbatch.documents.sight.look import Look, Span, area_of, inked, look_at
 from pdfbatch.documents.sight.overwritten import overwritten_in
 from pdfbatch.documents.sight.score import mean_over_letters, page_score
-from pdfbatch.documents.textlayer.lines import Line, Piece, lines_of
+from pdfbatch.documents.textlayer.lines import Line, LinePiece, lines_of
 from pdfbatch.documents.textlayer.spans import blocks_of
 
 MISREAD = "font_misread"
@@ -189,12 +189,12 @@ def _letters_of(spans: Iterable[Span]) -> int:
     return sum(len(span["text"].replace(" ", "")) for span in spans)
 
 
-def _outweighs(found: Found, letters: int) -> bool:
+def _outweighs(found: InkText, letters: int) -> bool:
     painted = sum(len(line.text.replace(" ", "")) for line, _ in found.lines) + found.doubted
     return painted >= max(FEWEST_FOUND, OUTWEIGHED * letters)
 
 
-def _explained(lines: list[Line], found: Found) -> float:
+def _explained(lines: list[Line], found: InkText) -> float:
     """Share of the ink that the lines account for: by letters where the rest was read, by area where it was not."""
     letters = sum(len(line.text) for line in lines)
     by_letters = letters / (letters + found.doubted) if found.doubted else 1.0
@@ -243,7 +243,7 @@ def _read_again(reader: _Reader | None, spans: list[Span]) -> list[Concealed]:
 def _line_of(span: Span, text: str | None = None) -> Line:
     """The line of a span, with another text where one is given."""
     pose = pose_from(span["dir"], span["bbox"], span["origin"])
-    pieces = [Piece(span["text"] if text is None else text)]
+    pieces = [LinePiece(span["text"] if text is None else text)]
     return Line(tuple(span["bbox"]), pose, span["size"], pieces, block=span["block"])
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pdfbatch.documents.pdf.upright import UPRIGHT
 from pdfbatch.documents.textlayer.annotations import CheckBox
-from pdfbatch.documents.textlayer.lines import Box, Line, Piece
+from pdfbatch.documents.textlayer.lines import Box, Line, LinePiece
 
 CHECKED, UNCHECKED = "[x]", "[ ]"
 LABEL_GAP = 4.0
@@ -102,7 +102,7 @@ def _alone(box: CheckBox, marker: str, lines: Sequence[Line]) -> Line:
         box=box.box,
         pose=near.pose if near else UPRIGHT,
         size=near.size if near else box.box[3] - box.box[1],
-        pieces=[Piece(box.name)],
+        pieces=[LinePiece(box.name)],
         block=near.block if near else 0,
         role="form_field",
         marker=marker,

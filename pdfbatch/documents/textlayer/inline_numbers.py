@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pdfbatch.documents.textlayer.line_numbers import FEWEST, RUNNING_SHARE, UNEVEN, is_running_width
-from pdfbatch.documents.textlayer.lines import Line, Piece
+from pdfbatch.documents.textlayer.lines import Line, LinePiece
 
 ALIGNED = 1.5
 """Font sizes between the beginnings of lines whose numbers have one digit more, at most."""
@@ -65,14 +65,14 @@ def _cut(line: Line, indent: int) -> list[Line]:
     width = (line.box[2] - line.box[0]) / max(len(text), 1)
     number = text[: len(text) - len(rest)]
     box = (line.box[0], line.box[1], line.box[0] + width * len(number), line.box[3])
-    numbers = [replace(line, box=box, role="line_number", pieces=[Piece(number.strip())])]
+    numbers = [replace(line, box=box, role="line_number", pieces=[LinePiece(number.strip())])]
     if not rest.strip():
         return numbers
     return [*numbers, replace(line, pieces=_without(line.pieces, len(number) + indent))]
 
 
-def _without(pieces: Sequence[Piece], letters: int) -> list[Piece]:
-    kept: list[Piece] = []
+def _without(pieces: Sequence[LinePiece], letters: int) -> list[LinePiece]:
+    kept: list[LinePiece] = []
     for piece in pieces:
         kept.append(piece._replace(text=piece.text[letters:]))
         letters = max(letters - len(piece.text), 0)

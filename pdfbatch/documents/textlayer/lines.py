@@ -63,7 +63,7 @@ _MATH_FONT = re.compile(
 _RTL = ("R", "AL")
 
 
-class Piece(NamedTuple):
+class LinePiece(NamedTuple):
     """Text in one style. `raised`: a superscript. `struck`: a rule goes through it. `link`: the URI it leads to."""
 
     text: str
@@ -82,7 +82,7 @@ class Line:
     box: Box
     pose: Pose
     size: float
-    pieces: list[Piece]
+    pieces: list[LinePiece]
     hidden: bool = False
     broken: int = 0
     """Characters that say nothing, see normalize.py."""
@@ -180,10 +180,10 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
     )
 
 
-def _pieces(spans: list[dict[str, Any]], main: dict[str, Any], hidden: bool) -> list[Piece]:
+def _pieces(spans: list[dict[str, Any]], main: dict[str, Any], hidden: bool) -> list[LinePiece]:
     if hidden:  # an OCR guesses at sizes and fonts
-        return [Piece(mended(" ".join(span["text"] for span in spans)))]
-    pieces: list[Piece] = []
+        return [LinePiece(mended(" ".join(span["text"] for span in spans)))]
+    pieces: list[LinePiece] = []
     left: dict[str, Any] | None = None
     for span in spans:
         text = mended(signs_meant(span["text"], span["font"]))
@@ -195,9 +195,9 @@ def _pieces(spans: list[dict[str, Any]], main: dict[str, Any], hidden: bool) -> 
     return _with_accents_joined(pieces)
 
 
-def _piece(text: str, span: dict[str, Any], raised: bool) -> Piece:
+def _piece(text: str, span: dict[str, Any], raised: bool) -> LinePiece:
     flags, font = span["flags"], span["font"]
-    return Piece(
+    return LinePiece(
         text,
         bold=bool(flags & pymupdf.TEXT_FONT_BOLD or span["char_flags"] & _BOLD or _told_by(font).bold),
         italic=bool(flags & pymupdf.TEXT_FONT_ITALIC or _told_by(font).italic),
@@ -233,7 +233,7 @@ def _is_raised(span: dict[str, Any], main: dict[str, Any]) -> bool:
     return bool(span["size"] <= RAISED_SIZE * main["size"] and 0.15 * main["size"] < rise < main["size"])
 
 
-def _can_be_raised(text: str, before: list[Piece]) -> bool:
+def _can_be_raised(text: str, before: list[LinePiece]) -> bool:
     """A superscript is short and clings to a word; only a note's mark, without letters, may begin a line."""
     letters = sum(char.isalpha() for char in text)
     if not text.strip() or len(text.strip()) > RAISED_LENGTH or letters > RAISED_LETTERS:
@@ -241,9 +241,9 @@ def _can_be_raised(text: str, before: list[Piece]) -> bool:
     return not (text + "x")[0].isspace() and not before[-1].text.endswith(" ") if before else letters == 0
 
 
-def _with_accents_joined(pieces: list[Piece]) -> list[Piece]:
+def _with_accents_joined(pieces: list[LinePiece]) -> list[LinePiece]:
     """An accent may stand in a piece of its own, before its letter's."""
-    joined: list[Piece] = []
+    joined: list[LinePiece] = []
     for piece in pieces:
         if joined and _ends_in_accent(joined[-1].text):
             whole = mended(joined[-1].text.rstrip() + piece.text)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from pdfbatch.documents.textlayer.letterspaced import WIDER, looks_spaced
-from pdfbatch.documents.textlayer.lines import Line, Piece
+from pdfbatch.documents.textlayer.lines import Line, LinePiece
 
 APART = 2.5
 """Font sizes from one letter to the next, at most."""
@@ -51,6 +51,6 @@ def _joined(row: list[Line]) -> Line:
     return replace(row[0], box=(min(lefts), min(tops), max(rights), max(bottoms)), pieces=[merged])
 
 
-def _closed(line: Line, begins_word: bool) -> Piece:
+def _closed(line: Line, begins_word: bool) -> LinePiece:
     text = "".join(line.text.split())
     return line.pieces[0]._replace(text=f" {text}" if begins_word else text)

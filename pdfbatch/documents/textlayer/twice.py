@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from pdfbatch.documents.textlayer.bidi import Glyph
-from pdfbatch.documents.textlayer.lines import Line, Piece
+from pdfbatch.documents.textlayer.lines import Line, LinePiece
 
 NEAREST = 1.5
 SHIFT = 0.12
@@ -77,7 +77,7 @@ def _bold(line: Line, start: int, end: int) -> Line:
     return replace(line, pieces=list(_cut(line.pieces, start, end)))
 
 
-def _cut(pieces: list[Piece], start: int, end: int) -> Iterator[Piece]:
+def _cut(pieces: list[LinePiece], start: int, end: int) -> Iterator[LinePiece]:
     reached = 0
     for piece in pieces:
         first, last = max(start - reached, 0), min(end - reached, len(piece.text))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from pdfbatch.documents.textlayer.lines import WORD_GAP, Line, Piece
+from pdfbatch.documents.textlayer.lines import WORD_GAP, Line, LinePiece
 from pdfbatch.documents.textlayer.scripts import is_unspaced
 from pdfbatch.documents.textlayer.soft_hyphens import SOFT_HYPHEN
 
@@ -84,9 +84,9 @@ def paragraphs_of(rows: Sequence[Row]) -> list[list[Row]]:
     return parts
 
 
-def joined_rows(rows: Iterable[Row], hyphens: Hyphens) -> list[Piece]:
+def joined_rows(rows: Iterable[Row], hyphens: Hyphens) -> list[LinePiece]:
     """All pieces of the rows, with the blanks and hyphens between rows as they would be in one long row."""
-    pieces: list[Piece] = []
+    pieces: list[LinePiece] = []
     for row in rows:
         following = row_pieces(row)
         if pieces and following:
@@ -97,14 +97,14 @@ def joined_rows(rows: Iterable[Row], hyphens: Hyphens) -> list[Piece]:
     return pieces
 
 
-def row_pieces(row: Row) -> list[Piece]:
+def row_pieces(row: Row) -> list[LinePiece]:
     """The pieces of lines side by side, with a blank where there is a gap."""
-    pieces: list[Piece] = []
+    pieces: list[LinePiece] = []
     for number, line in enumerate(row):
         if number and pieces and pieces[-1].text.endswith(SOFT_HYPHEN):
             pieces[-1] = pieces[-1]._replace(text=pieces[-1].text[:-1])
         if number and _apart(row[number - 1], line):
-            pieces.append(Piece(" "))
+            pieces.append(LinePiece(" "))
         raised = number > 0 and _is_raised(line, row[number - 1])
         pieces.extend(piece._replace(raised=True) if raised else piece for piece in line.pieces)
     return [piece for piece in pieces if piece.text]
@@ -116,7 +116,7 @@ def _runs_to_left(row: Row) -> bool:
     return to_left > sum(any(map(str.isalpha, line.text)) for line in row) - to_left
 
 
-def _close(pieces: list[Piece], following: str, hyphens: Hyphens) -> None:
+def _close(pieces: list[LinePiece], following: str, hyphens: Hyphens) -> None:
     """Ends the last piece as the next row's text needs it."""
     last = pieces[-1]._replace(text=pieces[-1].text.rstrip())
     broken = _BROKEN_WORD.search(last.text)
@@ -132,7 +132,7 @@ def _close(pieces: list[Piece], following: str, hyphens: Hyphens) -> None:
         pieces[-1] = last._replace(text=last.text + " ")
 
 
-def _needs_no_blank(pieces: list[Piece], following: str) -> bool:
+def _needs_no_blank(pieces: list[LinePiece], following: str) -> bool:
     """Where writing without blanks goes on; beside other writing, unless the text has blanks there too."""
     text = "".join(piece.text for piece in pieces).rstrip()
     sides = [is_unspaced(text[-1:]), is_unspaced(following[:1])]

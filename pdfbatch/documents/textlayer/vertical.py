@@ -11,7 +11,7 @@ from dataclasses import replace
 from statistics import median
 
 from pdfbatch.documents.pdf.upright import Pose
-from pdfbatch.documents.textlayer.lines import Box, Line, Piece
+from pdfbatch.documents.textlayer.lines import Box, Line, LinePiece
 from pdfbatch.documents.textlayer.scripts import is_unspaced
 
 DOWNWARDS = Pose(270)
@@ -133,7 +133,7 @@ def _tiers(columns: list[list[Line]]) -> list[list[list[Line]]]:
 
 
 def _joined(column: list[Line], block: int) -> Line:
-    pieces: list[Piece] = []
+    pieces: list[LinePiece] = []
     for piece in (piece for sign in column for piece in sign.pieces):
         text = piece.text.strip()
         if pieces and pieces[-1]._replace(text="") == piece._replace(text=""):

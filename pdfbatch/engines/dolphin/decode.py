@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from pdfbatch.engines.dolphin.device import empty_cache, is_out_of_memory
 from pdfbatch.engines.dolphin.loops import LOOK_EVERY, MIN_SPAN, loop_start
-from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, Plan, grown
+from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, BatchPlan, grown
 from pdfbatch.engines.dolphin.network import Network
-from pdfbatch.engines.dolphin.slots import Entry, Said, Slots
+from pdfbatch.engines.dolphin.slots import Said, SlotEntry, Slots
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ _CALM_TURNS = 256
 
 
 @dataclass(eq=False)
-class Job:
+class DecodeJob:
     """One picture and one prompt. `generation` and `expected` (tokens) decide when its turn comes."""
 
     picture: Pixels
@@ -91,7 +91,7 @@ class Read:
 
 
 @dataclass
-class Meter:
+class DecodeMeter:
     """Seconds the model computed, and what came of it."""
 
     computing: float = 0.0
@@ -111,14 +111,14 @@ class Decoder:
     def __init__(
         self,
         network: Network,
-        plan: Plan,
+        plan: BatchPlan,
         prepare: Callable[[Sequence[Pixels]], Tensor],
         end_token: int,
         graphs: bool = False,
         stride: int = 1,
         never: int | None = None,
     ) -> None:
-        self.meter = Meter()
+        self.meter = DecodeMeter()
         self._network = network
         self._plan = self._whole_plan = plan
         self._calm_turns = 0
@@ -128,21 +128,21 @@ class Decoder:
         self._stride = stride
         self._never = never
         self._order = itertools.count()
-        self._waiting: list[tuple[int, float, int, Job]] = []
-        self._encoded: list[tuple[int, float, int, Job]] = []
-        self._rows: list[Job | None] = []
+        self._waiting: list[tuple[int, float, int, DecodeJob]] = []
+        self._encoded: list[tuple[int, float, int, DecodeJob]] = []
+        self._rows: list[DecodeJob | None] = []
         self._slots: Slots | None = None
 
     @property
     def busy(self) -> bool:
         return bool(self._waiting or self._encoded or any(self._rows))
 
-    def add(self, job: Job) -> None:
+    def add(self, job: DecodeJob) -> None:
         self._queue(job)
 
-    def discard(self, unwanted: Callable[[Job], bool]) -> list[Job]:
+    def discard(self, unwanted: Callable[[DecodeJob], bool]) -> list[DecodeJob]:
         """Forgets jobs that no row has begun to read; they are not told, but given back."""
-        discarded: list[Job] = []
+        discarded: list[DecodeJob] = []
         for pool in (self._waiting, self._encoded):
             discarded += [entry[-1] for entry in pool if not entry[-1].is_begun and unwanted(entry[-1])]
             pool[:] = [entry for entry in pool if entry[-1] not in discarded]
@@ -175,7 +175,7 @@ class Decoder:
 
     # ── the pool ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _queue(self, job: Job) -> None:
+    def _queue(self, job: DecodeJob) -> None:
         # A job that was begun (put back for want of memory) goes before all others of its generation.
         urgency = -float("inf") if job.is_begun else -float(job.expected)
         pool = self._waiting if job.hidden is None else self._encoded
@@ -236,23 +236,23 @@ class Decoder:
             self._rows[row] = job
             self._hear(row, [word])
 
-    def _put_back(self, batch: Sequence[Job], error: Exception) -> None:
+    def _put_back(self, batch: Sequence[DecodeJob], error: Exception) -> None:
         """Into the pool again; but a job for which alone the memory was not enough, several times, is given up."""
         alone = len(batch) == 1 and is_out_of_memory(error) and not any(self._rows)
         for job in batch:
             if not (alone and self._is_hopeless(job)):
                 self._queue(job)
 
-    def _is_hopeless(self, job: Job) -> bool:
+    def _is_hopeless(self, job: DecodeJob) -> bool:
         job.memory_tries = 1 if len(job.tokens) > job.memory_tokens else job.memory_tries + 1
         job.memory_tokens = len(job.tokens)
         if job.memory_tries >= MEMORY_TRIES:
             self._finish(job, Read(job.kept, "memory"))
         return job.memory_tries >= MEMORY_TRIES
 
-    def _entry(self, job: Job) -> Entry:
+    def _entry(self, job: DecodeJob) -> SlotEntry:
         assert job.hidden is not None
-        return Entry(job.hidden, [*job.prompt, *job.tokens], job.penalty)
+        return SlotEntry(job.hidden, [*job.prompt, *job.tokens], job.penalty)
 
     def _advance(self) -> None:
         slots = self._room_for(self._longest() + self._stride)
@@ -349,7 +349,7 @@ class Decoder:
         if len(job.tokens) // LOOK_EVERY != (len(job.tokens) - len(words)) // LOOK_EVERY:
             self._look_for_loop(row, job)
 
-    def _ending_with(self, job: Job, word: Said) -> Ending | None:
+    def _ending_with(self, job: DecodeJob, word: Said) -> Ending | None:
         if not word.sound:
             return "nan"
         if word.token == self._end:
@@ -359,13 +359,13 @@ class Decoder:
         most = most if job.limit is None else min(most, job.limit)
         return "truncated" if len(job.tokens) >= most else None
 
-    def _look_for_loop(self, row: int, job: Job) -> None:
+    def _look_for_loop(self, row: int, job: DecodeJob) -> None:
         start = loop_start(job.tokens, job.loop_span)
         if start is not None:
             job.tokens = job.tokens[:start]
             self._end_row(row, job, "looped")
 
-    def _end_row(self, row: int, job: Job, ending: Ending, spoilt: bool = False) -> None:
+    def _end_row(self, row: int, job: DecodeJob, ending: Ending, spoilt: bool = False) -> None:
         assert self._slots is not None
         self._slots.free(row, wipe=spoilt)
         self._rows[row] = None
@@ -376,7 +376,7 @@ class Decoder:
             return
         self._finish(job, Read(job.tokens if ending == "whole" else job.kept, ending, retried))
 
-    def _finish(self, job: Job, read: Read) -> None:
+    def _finish(self, job: DecodeJob, read: Read) -> None:
         job.hidden = None
         job.ended(read)
 

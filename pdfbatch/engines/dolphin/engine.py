@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pdfbatch.documents.sandbox.children import READING, Children
 from pdfbatch.engines.base import Reader
-from pdfbatch.engines.dolphin.late import LateReader
+from pdfbatch.engines.dolphin.deferred import DeferredReader
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, model_folder, pinned
 from pdfbatch.errors import NotReady
 from pdfbatch.records import ReadOptions
@@ -44,7 +44,7 @@ class DolphinEngine:
 
             return DolphinReader(load(folder), children, options, scratch, self._reads_layers)
 
-        return LateReader(partial(model_folder, self.model), load_reader, 2 * children.processes)
+        return DeferredReader(partial(model_folder, self.model), load_reader, 2 * children.processes)
 
 
 class AutoEngine(DolphinEngine):

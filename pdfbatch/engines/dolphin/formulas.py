@@ -38,7 +38,7 @@ _MATHEMATICAL = re.compile(r"(?:[bpvBV]?matrix|array|align|aligned|equation|gath
 _SURELY = re.compile(r"[\\^_=<>+{}]")
 
 
-class Segment(NamedTuple):
+class FormulaSegment(NamedTuple):
     """A stretch of text; `formula` where it is one, in its Markdown delimiters and on one line."""
 
     text: str
@@ -72,7 +72,7 @@ def is_display(text: str) -> bool:
     return any(wrapped.fullmatch(text) for wrapped in _AS_DISPLAY)
 
 
-def segments(text: str) -> Iterator[Segment]:
+def segments(text: str) -> Iterator[FormulaSegment]:
     """The text in order, cut where formulas begin and end.
 
     Dollars around a sum of money are told from delimiters by what is between them; `$ x $` loses its blanks, because
@@ -85,11 +85,11 @@ def segments(text: str) -> Iterator[Segment]:
             place = match.start() + 1
             continue
         if done < match.start():
-            yield Segment(text[done : match.start()], False)
-        yield Segment(formula, True)
+            yield FormulaSegment(text[done : match.start()], False)
+        yield FormulaSegment(formula, True)
         done = place = match.end()
     if done < len(text):
-        yield Segment(text[done:], False)
+        yield FormulaSegment(text[done:], False)
 
 
 def without_blank_lines(text: str) -> str:

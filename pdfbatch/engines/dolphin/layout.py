@@ -44,7 +44,7 @@ class Box(NamedTuple):
     y1: int
 
 
-class Found(NamedTuple):
+class LayoutBox(NamedTuple):
     """One element as the model wrote it; what `quad` measures depends on the grammar."""
 
     quad: Quad
@@ -56,10 +56,10 @@ class Layout(NamedTuple):
     """`grammar` is None, and `found` empty, where nothing could be understood."""
 
     grammar: Literal["1.0", "1.5"] | None
-    found: list[Found]
+    found: list[LayoutBox]
 
 
-class Region(NamedTuple):
+class LayoutElement(NamedTuple):
     """An element to cut out. `order` counts from 1, also the elements that were skipped."""
 
     label: str
@@ -96,7 +96,7 @@ def prompt_for(label: str, grammar: str | None) -> str | None:
 
 def regions(
     layout: Layout, width: int, height: int, as_published: bool, widen: Callable[[Box], Box] | None = None
-) -> list[Region]:
+) -> list[LayoutElement]:
     """The elements on a page's picture of `width` x `height` pixels; those of 3 pixels or less are skipped.
 
     `widen` moves the edges of a 1.0 box to where no ink is cut. Published (bytedance/Dolphin, utils), a box that meets
@@ -105,7 +105,7 @@ def regions(
     """
     square = _Square(width, height)
     moved = widen if layout.grammar == "1.0" else None
-    placed: list[Region] = []
+    placed: list[LayoutElement] = []
     seen: set[tuple[Quad, str]] = set()
     previous: Box | None = None
     for order, found in enumerate(layout.found, start=1):
@@ -120,7 +120,7 @@ def regions(
         else:
             box = _parted(square.on_page(wide), (region.box for region in placed))
         if _is_large(wide) and _is_large(box):
-            placed.append(Region(found.label, box, order, found.tags))
+            placed.append(LayoutElement(found.label, box, order, found.tags))
     return placed
 
 
@@ -177,9 +177,9 @@ class _Square(NamedTuple):
         return Box(x0, y0, max(x0 + 1, x1), max(y0 + 1, y1))
 
 
-def _found(match: re.Match[str], tags: tuple[str, ...]) -> Found:
+def _found(match: re.Match[str], tags: tuple[str, ...]) -> LayoutBox:
     x0, y0, x1, y1, label = match.groups()
-    return Found((float(x0), float(y0), float(x1), float(y1)), label, tags)
+    return LayoutBox((float(x0), float(y0), float(x1), float(y1)), label, tags)
 
 
 def _tags(text: str, start: int) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class Shape(NamedTuple):
     encoding: int
 
 
-class Plan(NamedTuple):
+class BatchPlan(NamedTuple):
     """`budget` is what rows may take together, bytes; `pictures` the encoder's batch."""
 
     shape: Shape
@@ -33,13 +33,13 @@ class Plan(NamedTuple):
         """How many rows of `length` tokens fit; at least one is always tried."""
         return max(1, min(self.rows, self.budget // (self.shape.picture_row + length * self.shape.row_token)))
 
-    def halved(self) -> Plan:
+    def halved(self) -> BatchPlan:
         """After the device ran out of memory all the same. The last row is tried whatever the budget is, which
         therefore stays then: else it would take many doublings to be of use again."""
         budget = self.budget // 2 if self.rows > 1 else self.budget
         return self._replace(rows=max(1, self.rows // 2), budget=budget, pictures=max(1, self.pictures // 2))
 
-    def doubled(self, most: Plan) -> Plan:
+    def doubled(self, most: BatchPlan) -> BatchPlan:
         """Back towards the plan that was made first."""
         return self._replace(
             rows=min(most.rows, self.rows * 2),
@@ -54,13 +54,13 @@ def shape_of(layers: int, width: int, picture_tokens: int, side: int, embed_dim:
     return Shape(picture_tokens * row_token, row_token, (side // 4) ** 2 * embed_dim * item_bytes * ENCODER_COPIES)
 
 
-def plan(shape: Shape, free: int, most_rows: int = MOST_ROWS, most_pictures: int = MOST_PICTURES) -> Plan:
+def plan(shape: Shape, free: int, most_rows: int = MOST_ROWS, most_pictures: int = MOST_PICTURES) -> BatchPlan:
     """Splits `free` bytes: the encoder's batch takes at most a quarter, the rows what is left less a reserve."""
     usable = int(free * (1 - RESERVE))
     pictures = max(1, min(most_pictures, usable // 4 // shape.encoding))
     budget = max(0, usable - pictures * shape.encoding)
     rows = max(1, min(most_rows, budget // (shape.picture_row + FIRST_LENGTH * shape.row_token)))
-    return Plan(shape, budget, rows, pictures)
+    return BatchPlan(shape, budget, rows, pictures)
 
 
 def grown(length: int, wanted: int, most: int) -> int:

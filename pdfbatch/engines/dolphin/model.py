@@ -29,13 +29,13 @@ class Dolphin(NamedTuple):
     """A model ready to work."""
 
     network: Network
-    words: Words
-    eye: Eye
-    plan: memory.Plan
+    words: Tokenizer
+    eye: ImageProcessor
+    plan: memory.BatchPlan
     is_cuda: bool
 
 
-class Words:
+class Tokenizer:
     """The tokenizer: prompts in, text out."""
 
     def __init__(self, tokenizer: Any) -> None:
@@ -59,7 +59,7 @@ class Words:
         return str(said).strip()
 
 
-class Eye:
+class ImageProcessor:
     """Pictures → the encoder's input, on the device; equal in every bit to the published processor's normalisation."""
 
     def __init__(self, network: Network, mean: Sequence[float], std: Sequence[float]) -> None:
@@ -110,7 +110,9 @@ def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
         torch.finfo(dtype).bits // 8,
     )
     plan = memory.plan(shape, _free_bytes(device, memory_cap), **({} if device.type == "cuda" else _CPU_LIMITS))
-    return Dolphin(network, Words(tokenizer), Eye(network, *_normalisation(folder)), plan, device.type == "cuda")
+    return Dolphin(
+        network, Tokenizer(tokenizer), ImageProcessor(network, *_normalisation(folder)), plan, device.type == "cuda"
+    )
 
 
 _CPU_LIMITS = {"most_rows": 32, "most_pictures": 2}

@@ -10,12 +10,12 @@ from pathlib import Path
 from pdfbatch.documents.layout.figures import figure_name
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.decode import Ending, Job, Pixels, Read
+from pdfbatch.engines.dolphin.decode import DecodeJob, Ending, Pixels, Read
 from pdfbatch.engines.dolphin.elements import elements_of
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT
 from pdfbatch.engines.dolphin.layout import Box as PixelBox
 from pdfbatch.engines.dolphin.refine import Heard, refined
-from pdfbatch.engines.dolphin.tasks import Cut, Piece, Prepared, Refine
+from pdfbatch.engines.dolphin.tasks import Crop, Cut, Prepared, Refine
 from pdfbatch.records import Box, Element, Label, PageResult, Picture, Reason
 
 READ_BY = "dolphin"
@@ -43,13 +43,13 @@ class PageWork:
         self.file = file
         self.future: Future[PageRead] = Future()
         self.prepared: Prepared | None = None
-        self.layout_job: Job | None = None
+        self.layout_job: DecodeJob | None = None
         self.layout = ""
         self._layout_ending: Ending = "whole"
         self._layout_tokens = 0
         self._began = time.perf_counter()
         self._flags: list[str] = []
-        self._pieces: list[Piece] = []
+        self._pieces: list[Crop] = []
         self._read: dict[int, tuple[Read, str]] = {}
         self._awaited = 0
         self._is_cut = False
@@ -142,7 +142,7 @@ class PageWork:
         update = {"seconds": round(time.perf_counter() - self._began, 3), "tokens": self.tokens}
         return page.model_copy(update=update)
 
-    def _elements(self, index: int, piece: Piece) -> list[Element]:
+    def _elements(self, index: int, piece: Crop) -> list[Element]:
         """What a region holds; where something is to be said of it, one element at least."""
         region = piece.region
         read, text = self._read.get(index, (None, ""))
@@ -157,7 +157,7 @@ class PageWork:
         score = _SCORES.get(read.ending, 1.0) if read is not None else 1.0
         return [element.model_copy(update={"flags": element.flags + flags, "score": score}) for element in elements]
 
-    def _figure(self, piece: Piece) -> str:
+    def _figure(self, piece: Crop) -> str:
         return figure_name(self.order.number, piece.region.order) if piece.png is not None else ""
 
     def _points(self, box: PixelBox) -> Box:

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from pdfbatch.engines.dolphin.formulas import Segment, display, is_display, segments, without_blank_lines
+from pdfbatch.engines.dolphin.formulas import FormulaSegment, display, is_display, segments, without_blank_lines
 from pdfbatch.paragraphs import without_breaks
 from pdfbatch.records import Span
 
@@ -63,7 +63,7 @@ def _parts(text: str) -> Iterator[list[Span]]:
             yield unwrapped(part)
 
 
-def span_of(segment: Segment, text: str) -> Span:
+def span_of(segment: FormulaSegment, text: str) -> Span:
     """A formula without its delimiters, or the `text` of another segment."""
     if not segment.formula:
         return Span(text=text)

@@ -21,7 +21,7 @@ import numpy as np
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.decode import Decoder, Job, Pixels, Read
+from pdfbatch.engines.dolphin.decode import DecodeJob, Decoder, Pixels, Read
 from pdfbatch.engines.dolphin.layout import LAYOUT_PROMPT, TABLE_PROMPT
 from pdfbatch.engines.dolphin.loops import MIN_SPAN, TABLE_SPAN
 from pdfbatch.engines.dolphin.model import Dolphin
@@ -253,7 +253,7 @@ class DolphinReader:
         expected: int,
         then: Callable[[PageWork, Read], None],
         span: int = MIN_SPAN,
-    ) -> Job:
+    ) -> DecodeJob:
         def ended(read: Read) -> None:
             self._held -= picture.nbytes
             self._go_on(page, then, read)
@@ -261,7 +261,7 @@ class DolphinReader:
 
         tokens = self._dolphin.words.prompt(prompt)
         self._held += picture.nbytes
-        job = Job(picture, tokens, page.number // GENERATION, expected, ended, loop_span=span)
+        job = DecodeJob(picture, tokens, page.number // GENERATION, expected, ended, loop_span=span)
         self.decoder.add(job)
         return job
 

@@ -48,7 +48,7 @@ def rounded(wanted: StepShape, rows: int, length: int, graphs: bool) -> StepShap
     return StepShape(used, whole, split, short) if 0 < split < used and short < whole else StepShape(used, whole)
 
 
-class Entry(NamedTuple):
+class SlotEntry(NamedTuple):
     """What enters a row: an encoded picture (N x D), the tokens said so far (the prompt at least), and how strongly
     tokens that were said are avoided (1.0: not at all)."""
 
@@ -130,7 +130,7 @@ class Slots:
         self._said = fresh(old.get("_said"), rows, network.words, dtype=torch.bool)
         self._penalised: set[int] = {row for row in old.get("_penalised", ()) if row < rows}
 
-    def admit(self, rows: Sequence[int], entries: Sequence[Entry]) -> list[Said]:
+    def admit(self, rows: Sequence[int], entries: Sequence[SlotEntry]) -> list[Said]:
         """Fills free rows and gives each its first token. Prompts may differ in length: what stands behind a shorter
         one is written over before it can be read."""
         torch, network = self._torch, self._network
@@ -155,7 +155,7 @@ class Slots:
         self._said[place, token] = True
         return self._as_said(token, sound)
 
-    def _begin(self, place: Tensor, rows: Sequence[int], entries: Sequence[Entry], tokens: Tensor) -> None:
+    def _begin(self, place: Tensor, rows: Sequence[int], entries: Sequence[SlotEntry], tokens: Tensor) -> None:
         self._penalty[place] = self._torch.tensor([entry.penalty for entry in entries], device=self._network.device)
         self._penalised.difference_update(rows)
         self._penalised.update(row for row, entry in zip(rows, entries, strict=True) if entry.penalty != 1.0)

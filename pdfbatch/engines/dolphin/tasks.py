@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, Region, parse, prompt_for, regions
+from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, LayoutElement, parse, prompt_for, regions
 from pdfbatch.engines.dolphin.refine import Wanted, wanted
 from pdfbatch.records import Box as PointBox
 from pdfbatch.records import PageResult, ReadOptions, Reason
@@ -56,11 +56,11 @@ class Refine(NamedTuple):
     images: list[Pixels]
 
 
-class Piece(NamedTuple):
+class Crop(NamedTuple):
     """One element. `image` is for the model, not yet padded, with `prompt`; figures have a `png` instead. `flag` says
     why there is neither: `blank` or `tiny`."""
 
-    region: Region
+    region: LayoutElement
     prompt: str | None
     image: Pixels | None
     png: bytes | None
@@ -72,7 +72,7 @@ class Cut(NamedTuple):
     was understood of the layout, so the page is one element), `too_many_elements` (the last ones are missing), `turned`
     (as `Prepared.turned`)."""
 
-    pieces: list[Piece]
+    pieces: list[Crop]
     flags: list[str]
     left: int = 0
 
@@ -120,7 +120,7 @@ def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: i
         found = _cut_as_published(layout, page) if options.as_published else _cut(layout, page)
         flags = ["turned"] if prepared.turned else []
         if not found:
-            whole = Region("para", Box(0, 0, prepared.width, prepared.height), 1)
+            whole = LayoutElement("para", Box(0, 0, prepared.width, prepared.height), 1)
             return Cut([_piece(whole, TEXT_PROMPT, page, options, side)], [*flags, "no_layout"])
         if len(found) > MOST_PIECES:
             flags.append("too_many_elements")
@@ -175,7 +175,7 @@ def _written(pixels: Pixels, file: str) -> str:
     return file
 
 
-def _cut(layout: Layout, page: Pixels) -> list[tuple[Region, Pixels]]:
+def _cut(layout: Layout, page: Pixels) -> list[tuple[LayoutElement, Pixels]]:
     """The elements, each with its part of the page's picture."""
     from pdfbatch.engines.dolphin.images import crop, edge_widener
 
@@ -185,7 +185,7 @@ def _cut(layout: Layout, page: Pixels) -> list[tuple[Region, Pixels]]:
     return [(region, crop(page, region.box)) for region in found]
 
 
-def _cut_as_published(layout: Layout, page: Pixels) -> list[tuple[Region, Pixels]]:
+def _cut_as_published(layout: Layout, page: Pixels) -> list[tuple[LayoutElement, Pixels]]:
     """The same of the page in its black square: boxes may reach into the black, their regions are of the page again."""
     from pdfbatch.engines.dolphin.images import crop, edge_widener, squared
 
@@ -201,16 +201,16 @@ def _moved(box: Box, left: int, top: int, width: int, height: int) -> Box:
     return Box(x0, y0, max(x0 + 1, min(width, box.x1 - left)), max(y0 + 1, min(height, box.y1 - top)))
 
 
-def _piece(region: Region, prompt: str | None, part: Pixels, options: ReadOptions, side: int) -> Piece:
+def _piece(region: LayoutElement, prompt: str | None, part: Pixels, options: ReadOptions, side: int) -> Crop:
     from pdfbatch.engines.dolphin.images import is_blank, png
 
     if min(part.shape[:2]) <= TINY:
-        return Piece(region, prompt, None, None, "tiny")
+        return Crop(region, prompt, None, None, "tiny")
     if is_blank(part):
-        return Piece(region, prompt, None, None, "blank")
+        return Crop(region, prompt, None, None, "blank")
     if prompt is None:
-        return Piece(region, None, None, png(part), "")
-    return Piece(region, prompt, _fitted(part, side, options), None, "")
+        return Crop(region, None, None, png(part), "")
+    return Crop(region, prompt, _fitted(part, side, options), None, "")
 
 
 def _fitted(pixels: Pixels, side: int, options: ReadOptions) -> Pixels:
@@ -219,7 +219,7 @@ def _fitted(pixels: Pixels, side: int, options: ReadOptions) -> Pixels:
     return two_pass(pixels, side) if options.as_published else fit(pixels, side)
 
 
-def _bounded(pieces: Iterator[Piece]) -> Iterator[Piece]:
+def _bounded(pieces: Iterator[Crop]) -> Iterator[Crop]:
     """As many from the first on as may go at once, one at least."""
     held = 0
     for piece in pieces:

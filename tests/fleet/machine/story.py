@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pdfbatch.records import DoneMark, RunKeys
 from pdfbatch.runs import ledger
-from pdfbatch.runs.lives import lives
 from pdfbatch.runs.progress import RunStatus, heartbeats
+from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import S3Store
 from samples.many import many_pdfs
 from tests.fleet.machine.region import Region
@@ -150,7 +150,7 @@ class Story:
         assert Counter(outcome.key for outcome in outcomes) == {f"doc-{n:05d}.pdf": 1 for n in range(DOCUMENTS)}
         assert {outcome.outcome for outcome in outcomes} == {"ok"}
         assert sum(outcome.pages for outcome in outcomes) == DOCUMENTS * pages
-        machines = [life for beat in heartbeats(self.store, self.keys) for life in lives(beat)]
+        machines = [life for beat in heartbeats(self.store, self.keys) for life in sessions_of(beat)]
         assert sum(life.pages for life in machines) == DOCUMENTS * pages, "no page was read twice"
         self.pdfbatch("verify", self.output)
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from pdfbatch.records import FleetRecord
-from pdfbatch.runs.lives import lives
-from pdfbatch.runs.stays import Standing, dollars, machines, standing, stays
+from pdfbatch.runs.machines import Standing, dollars, intervals, machines, standing
+from pdfbatch.runs.sessions import sessions_of
 from tests.runs.fleets import Story, fleet, minute, stamp
 
 
@@ -141,7 +141,7 @@ BILLS = {
 @pytest.mark.parametrize("what", BILLS)
 def test_what_each_machine_counts(what: str) -> None:
     bill = BILLS[what]
-    found = stays(bill.story.history, bill.record, minute(bill.at))
+    found = intervals(bill.story.history, bill.record, minute(bill.at))
     assert [round(60 * stay.hours, 6) for stay in found] == bill.minutes
 
 
@@ -191,15 +191,15 @@ def test_a_machine_is_known_by_its_heartbeat_where_its_boot_was_not_written() ->
 def test_a_worker_started_again_on_its_machine_has_one_life_there() -> None:
     again = working().marks(20, "failed").beats(21, 25)
     assert again.beat is not None
-    earlier = lives(first_machine().beats(6, 20, done=3).beat or again.beat)
-    found = lives(again.beat.model_copy(update={"past": earlier}))
+    earlier = sessions_of(first_machine().beats(6, 20, done=3).beat or again.beat)
+    found = sessions_of(again.beat.model_copy(update={"past": earlier}))
     assert [(life.started, life.until, life.pages) for life in found] == [(stamp(6), stamp(25), 30)]
 
 
 def test_on_machines_of_ones_own_there_are_no_lives() -> None:
     beat = working().beat
     assert beat is not None
-    assert lives(beat.model_copy(update={"machine": None})) == []
+    assert sessions_of(beat.model_copy(update={"machine": None})) == []
 
 
 def test_a_worker_taken_up_by_hand_after_the_expiry_is_told_by_its_own_signs() -> None:

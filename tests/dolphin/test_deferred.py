@@ -10,7 +10,7 @@ import pytest
 
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import PageOrder, Reader
-from pdfbatch.engines.dolphin.late import LateReader
+from pdfbatch.engines.dolphin.deferred import DeferredReader
 from pdfbatch.errors import NotReady, PdfbatchError
 from tests.pages import page_of
 
@@ -51,7 +51,7 @@ def test_pages_wait_until_the_model_is_there() -> None:
         come.wait()
         return FOLDER
 
-    with LateReader(fetch, echo.loaded_from, 4) as reader:
+    with DeferredReader(fetch, echo.loaded_from, 4) as reader:
         early = [reader.read(order(number)) for number in (1, 2, 3)]
         assert reader.pages_ahead == 4 and not any(future.done() for future in early)
         come.set()
@@ -69,7 +69,7 @@ def test_a_stop_waits_for_no_download() -> None:
         come.wait()
         return FOLDER
 
-    with LateReader(fetch, echo.loaded_from, 4) as reader:
+    with DeferredReader(fetch, echo.loaded_from, 4) as reader:
         early = reader.read(order(1))
         reader.drain()
         with pytest.raises(CancelledError):
@@ -84,7 +84,7 @@ def test_a_model_that_cannot_be_had_ends_every_page_with_that_error() -> None:
         come.wait()
         raise NotReady("There is no model.", "Name one.")
 
-    with LateReader(fetch, Echo().loaded_from, 4) as reader:
+    with DeferredReader(fetch, Echo().loaded_from, 4) as reader:
         early = reader.read(order(1))
         come.set()
         for future in (early, reader.read(order(2))):
@@ -96,5 +96,5 @@ def test_whatever_goes_wrong_while_loading_is_an_error_of_the_run_and_not_of_the
     def load(folder: Path) -> AbstractContextManager[Reader]:
         raise RuntimeError("CUDA error: says the test")
 
-    with LateReader(lambda: FOLDER, load, 4) as reader, pytest.raises(PdfbatchError, match="says the test"):
+    with DeferredReader(lambda: FOLDER, load, 4) as reader, pytest.raises(PdfbatchError, match="says the test"):
         reader.read(order(1)).result(60)

@@ -11,7 +11,7 @@ from pdfbatch.runs.partition import is_left
 from pdfbatch.store import Store
 
 
-class Standing(NamedTuple):
+class ResumePoint(NamedTuple):
     left: list[SourceDocument]
     """To be converted."""
     recalled: list[Outcome]
@@ -23,7 +23,7 @@ class Standing(NamedTuple):
     next_segment: int
 
 
-def standing(manifest: Manifest, documents: Sequence[SourceDocument], worker: int, output: Store) -> Standing:
+def standing(manifest: Manifest, documents: Sequence[SourceDocument], worker: int, output: Store) -> ResumePoint:
     """One LIST of the outputs, one of the ledger and a GET for each segment of this worker."""
     wanted = {output_key(document.key) for document in documents}
     outputs = {entry.key: entry.etag for entry in output.list() if entry.key in wanted}
@@ -36,9 +36,9 @@ def standing(manifest: Manifest, documents: Sequence[SourceDocument], worker: in
 
 def sort_out(
     documents: Sequence[SourceDocument], outputs: Mapping[str, str], told: Mapping[str, Outcome], ad_hoc: bool
-) -> Standing:
+) -> ResumePoint:
     """Pure. A document told to be published whose Markdown is gone is converted again."""
-    found = Standing([], [], [], 0, 1)
+    found = ResumePoint([], [], [], 0, 1)
     skipped = 0
     for document in documents:
         line = told.get(document.key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pdfbatch.errors import NotReady
-from pdfbatch.fleet import survey
+from pdfbatch.fleet import aws_queries
 from pdfbatch.fleet.facts import AccountFacts, Fact, Missing, Need, Unknown
 from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.requirements import judge, offering_subnets, unmet
@@ -30,7 +30,7 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
     assert group is not None  # a missing one was refused
     published = _or(facts.published, ListPrices())
     image = _or(facts.image, request.image) or _needed(facts.image, "worker image")
-    code, family = survey.family_of(list(request.instance_types), request.market)
+    code, family = aws_queries.family_of(list(request.instance_types), request.market)
     has_topic = isinstance(facts.subscriptions, list)
     return Account(
         number=facts.number,
@@ -80,7 +80,7 @@ def _other_warnings(facts: AccountFacts, image: str) -> list[str]:
         )
         if isinstance(fact, Unknown)
     ]
-    if not survey.is_pinned(image):
+    if not aws_queries.is_pinned(image):
         warnings.append(f"the image {image} is not named by digest: a replacement may run another one than the first")
     return warnings
 

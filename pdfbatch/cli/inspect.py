@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pdfbatch import views
+from pdfbatch.cli.console import finish, local_now, now, show, stdout
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Json, JsonLines, Output, Run, how_to_print
-from pdfbatch.cli.outside import finish, local_now, now, show, stdout
 from pdfbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ FLUSH_LINES = 500
 FAILURES_SECONDS = 30.0
 
 
-class Book:
+class LedgerJournal:
     """The ledger, written every few seconds, and the list of failures, every half minute and at the end."""
 
     def __init__(self, output: Store, keys: RunKeys, worker: int, next_segment: int, known: Sequence[Outcome]) -> None:

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.records import FINAL_ENDINGS, DoneMark, Heartbeat, Machine, Manifest, RunKeys
+from pdfbatch.runs.liveness import STALE_SECONDS, age_seconds, has_ended, is_alive
 from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.progress import done_marks, heartbeats
-from pdfbatch.runs.signs import STALE_SECONDS, age_seconds, has_ended, is_alive
 from pdfbatch.store import Store
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -68,7 +68,7 @@ def refuse_twin(beat: Heartbeat, mark: DoneMark | None, now: datetime, machine: 
         )
 
 
-def somebody_lives(output: Store, manifest: Manifest, now: datetime) -> bool:
+def is_anyone_alive(output: Store, manifest: Manifest, now: datetime) -> bool:
     """Whether a worker of the run is at work, or is about to be: a run that has just begun has no signs yet, and a
     fleet replaces its machines until each of its workers has come to an end of its own, or all was ended."""
     keys = RunKeys(manifest.run)

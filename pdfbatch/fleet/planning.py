@@ -10,10 +10,10 @@ from typing import NamedTuple
 from pdfbatch.engines import ENGINES, no_engine
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, pinned
 from pdfbatch.errors import NotReady, UsageError
-from pdfbatch.fleet.account import account_of
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.facts import Need, gather
 from pdfbatch.fleet.plan import Decided, decide
+from pdfbatch.fleet.preflight import account_of
 from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Work
 from pdfbatch.records import RunKeys, SourceDocument
 from pdfbatch.runs import manifest
@@ -27,11 +27,11 @@ _LEAST_PAGES = 50
 """So few say nothing about a pace."""
 
 
-Look = Callable[[Store, Sequence[SourceDocument], int], Work]
-"""(input, documents left, documents in the input) → what there is to read; `sample.look` is one."""
+CountPages = Callable[[Store, Sequence[SourceDocument], int], Work]
+"""(input, documents left, documents in the input) → what there is to read; `sample.count_pages` is one."""
 
 
-class Proposal(NamedTuple):
+class LaunchProposal(NamedTuple):
     decided: Decided | None
     """None: there is nothing to do."""
     rest: Remaining
@@ -43,9 +43,9 @@ def propose(
     clients: Clients,
     now: datetime,
     environment: Mapping[str, str],
-    look: Look,
-) -> Proposal:
-    """Changes nothing, neither in the store nor in the account. `look` counts the pages.
+    count_pages: CountPages,
+) -> LaunchProposal:
+    """Changes nothing, neither in the store nor in the account. `count_pages` opens a sample.
 
     Raises:
         PdfbatchError: it cannot be launched; the hint says what to do first.
@@ -59,12 +59,12 @@ def propose(
             )
     rest = _remaining(source, output, request, now)
     if not rest.documents:
-        return Proposal(None, rest)
+        return LaunchProposal(None, rest)
     need = Need(request, places_of(source, request.chosen), (output.url,))
     account = account_of(gather(clients, need, now), need)
     warnings = [*account.warnings, *_spent_before(output, rest.latest)]
     request = _with_engine(request, account, warnings)
-    work = look(source, rest.documents[: request.limit], rest.inputs)
+    work = count_pages(source, rest.documents[: request.limit], rest.inputs)
     decided = decide(
         replace(request, source=source.url, output=output.url),
         rest,
@@ -75,7 +75,7 @@ def propose(
         now=now,
         environment=environment,
     )
-    return Proposal(decided, rest)
+    return LaunchProposal(decided, rest)
 
 
 def _remaining(source: Store, output: Store, request: LaunchRequest, now: datetime) -> Remaining:

@@ -13,7 +13,7 @@ from pdfbatch.engines.base import PageOrder, Reader
 from pdfbatch.errors import PdfbatchError
 
 
-class LateReader:
+class DeferredReader:
     """Use as a context manager. `fetch` gets the model's folder, `load` makes the reader of it, in a thread; pages that
     are asked for before wait. If either fails, every page ends with the PdfbatchError that says why.
 
@@ -34,7 +34,7 @@ class LateReader:
         self._is_loading = self._ended = False
         self._thread = threading.Thread(target=self._come, name="model", daemon=True)
 
-    def __enter__(self) -> LateReader:
+    def __enter__(self) -> DeferredReader:
         self._thread.start()
         return self
 

@@ -11,12 +11,12 @@ import pytest
 
 from pdfbatch.engines.base import PageTask
 from pdfbatch.errors import PdfbatchError, StoreError
-from pdfbatch.records import Counts, DoneMark, Heartbeat, Life, Machine, Manifest, RunKeys, SourceDocument
-from pdfbatch.runs.lives import lives
+from pdfbatch.records import Counts, DoneMark, Heartbeat, Machine, Manifest, RunKeys, SourceDocument, WorkerSession
 from pdfbatch.runs.progress import timestamp
+from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import LocalStore, Store, open_store
 from pdfbatch.worker.checkpoint import EVERY_PAGES
-from pdfbatch.worker.loop import Job, SliceRun
+from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs
@@ -33,7 +33,7 @@ def machine(name: str) -> Machine:
     return Machine(instance=name, type="g4dn.xlarge", zone="us-east-1a", booted="2026-11-25T19:00:00Z")
 
 
-def beat(name: str | None, minute: int, pages: int, past: list[Life], notice: str | None = None) -> Heartbeat:
+def beat(name: str | None, minute: int, pages: int, past: list[WorkerSession], notice: str | None = None) -> Heartbeat:
     return Heartbeat(
         worker=0,
         state="running",
@@ -47,9 +47,9 @@ def beat(name: str | None, minute: int, pages: int, past: list[Life], notice: st
 
 
 def test_a_predecessor_becomes_a_life_behind_the_older_ones() -> None:
-    first = lives(beat("a", 1, 10, [], notice="2026-11-25T19:05:00Z"))
+    first = sessions_of(beat("a", 1, 10, [], notice="2026-11-25T19:05:00Z"))
     assert first == [
-        Life(
+        WorkerSession(
             machine=machine("a"),
             started="2026-11-25T19:01:00Z",
             until="2026-11-25T19:06:00Z",
@@ -57,19 +57,22 @@ def test_a_predecessor_becomes_a_life_behind_the_older_ones() -> None:
             notice="2026-11-25T19:05:00Z",
         )
     ]
-    assert [(life.machine.instance, life.pages) for life in lives(beat("b", 20, 3, first))] == [("a", 10), ("b", 3)]
+    assert [(life.machine.instance, life.pages) for life in sessions_of(beat("b", 20, 3, first))] == [
+        ("a", 10),
+        ("b", 3),
+    ]
 
 
 def test_a_worker_that_starts_again_on_its_machine_goes_on_with_one_life() -> None:
-    older = lives(beat("a", 1, 10, []))
-    twice = lives(beat("b", 20, 4, lives(beat("b", 10, 3, older))))
+    older = sessions_of(beat("a", 1, 10, []))
+    twice = sessions_of(beat("b", 20, 4, sessions_of(beat("b", 10, 3, older))))
     assert [(life.machine.instance, life.pages) for life in twice] == [("a", 10), ("b", 7)]
     assert (twice[1].started, twice[1].until) == ("2026-11-25T19:10:00Z", "2026-11-25T19:25:00Z")
 
 
 def test_a_machine_of_one_s_own_is_no_life_and_forgets_none() -> None:
-    older = lives(beat("a", 1, 10, []))
-    assert lives(beat(None, 20, 4, older)) == older
+    older = sessions_of(beat("a", 1, 10, []))
+    assert sessions_of(beat(None, 20, 4, older)) == older
 
 
 # ── whole slices ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -93,7 +96,9 @@ class Bench:
     def slice(self, task: PageTask, on: str | None, stop: Stop | None = None, output: Store | None = None) -> SliceRun:
         at = machine(on) if on else None
         where = output or self.output
-        return SliceRun(Job(self.manifest, 0, self.source, where, engine(task), 2, 1.0, now, at), stop or Stop())
+        return SliceRun(
+            SliceConfig(self.manifest, 0, self.source, where, engine(task), 2, 1.0, now, at), stop or Stop()
+        )
 
     def beat(self) -> Heartbeat:
         return Heartbeat.model_validate_json(self.output.get(RunKeys("r").heartbeat(0)))

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from pdfbatch.errors import NotReady, UsageError
-from pdfbatch.fleet import survey
+from pdfbatch.fleet import aws_queries
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import Names
-from pdfbatch.fleet.propose import measured_pace
-from pdfbatch.fleet.sample import look
+from pdfbatch.fleet.planning import measured_pace
+from pdfbatch.fleet.sample import count_pages
 from pdfbatch.records import Counts, FleetRecord, Heartbeat, Machine, Manifest, ReadOptions, RunKeys, SourceDocument
 from pdfbatch.runs import manifest
 from pdfbatch.runs.begin import followed
@@ -35,12 +35,12 @@ def clients(account: Account) -> Clients:
 
 
 def test_a_type_is_known_by_its_vcpus_and_gpu(clients: Clients) -> None:
-    facts = survey.vcpus_of(clients, ["g4dn.xlarge", "c7i.2xlarge"])
+    facts = aws_queries.vcpus_of(clients, ["g4dn.xlarge", "c7i.2xlarge"])
     assert facts["g4dn.xlarge"] == (4, "T4") and facts["c7i.2xlarge"] == (8, "")
 
 
 def test_subnets_of_the_default_vpc_are_one_for_each_zone(clients: Clients) -> None:
-    found = survey.subnets(clients, [])
+    found = aws_queries.subnets(clients, [])
     assert [subnet.zone for subnet in found] == sorted({subnet.zone for subnet in found}) and len(found) > 3
 
 
@@ -53,7 +53,7 @@ def test_of_two_subnets_in_one_zone_a_fleet_takes_one(clients: Clients, account:
         ]
         for number in range(2)
     ]
-    assert len(survey.subnets(clients, made)) == 1
+    assert len(aws_queries.subnets(clients, made)) == 1
 
 
 def test_without_a_default_vpc_the_cure_is_named(account: Account, clients: Clients) -> None:
@@ -61,19 +61,19 @@ def test_without_a_default_vpc_the_cure_is_named(account: Account, clients: Clie
     for subnet in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=subnet["SubnetId"])
     with pytest.raises(NotReady, match="no default VPC") as refusal:
-        survey.subnets(clients, [])
+        aws_queries.subnets(clients, [])
     assert "create-default-vpc" in refusal.value.hint and "--subnet" in refusal.value.hint
 
 
 def test_the_newest_spot_price_of_each_zone_counts(clients: Clients, account: Account) -> None:
     account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.5}})
     account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.25}})
-    assert survey.prices(clients, ["g4dn.xlarge"], datetime.now(UTC))["g4dn.xlarge", "us-east-1a"] == 0.25
+    assert aws_queries.prices(clients, ["g4dn.xlarge"], datetime.now(UTC))["g4dn.xlarge", "us-east-1a"] == 0.25
 
 
 def test_a_quota_that_was_never_changed_is_the_default(clients: Clients, account: Account) -> None:
     account.order("quota", {"code": "L-3819A6DF", "value": None, "default": 8})
-    assert survey.quota(clients, ["g4dn.xlarge"]).limit == 8
+    assert aws_queries.quota(clients, ["g4dn.xlarge"]).limit == 8
 
 
 # ── images ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -83,40 +83,40 @@ def test_the_image_tagged_latest_is_taken_by_its_digest_whatever_else_was_pushed
     clients: Clients, account: Account
 ) -> None:
     ecr = account.client("ecr")
-    latest = survey.newest_image(clients, Names())
+    latest = aws_queries.newest_image(clients, Names())
     layer = {"digest": "sha256:" + "0" * 64, "size": 1, "mediaType": "x"}
     other = json.dumps(IMAGE_MANIFEST | {"layers": [layer]})
     pushed = ecr.put_image(repositoryName="pdfbatch", imageManifest=other, imageTag="newer")
     digest = pushed["image"]["imageId"]["imageDigest"]
-    assert survey.newest_image(clients, Names()) == latest != f"{REPOSITORY}@{digest}"
-    assert survey.pinned_image(clients, f"{REPOSITORY}:newer") == f"{REPOSITORY}@{digest}"
+    assert aws_queries.newest_image(clients, Names()) == latest != f"{REPOSITORY}@{digest}"
+    assert aws_queries.pinned_image(clients, f"{REPOSITORY}:newer") == f"{REPOSITORY}@{digest}"
     ecr.put_image(repositoryName="pdfbatch", imageManifest=other, imageTag="latest")
-    assert survey.newest_image(clients, Names()) == f"{REPOSITORY}@{digest}"
+    assert aws_queries.newest_image(clients, Names()) == f"{REPOSITORY}@{digest}"
 
 
 def test_an_image_of_another_registry_stays_as_it_was_named(clients: Clients) -> None:
-    assert survey.pinned_image(clients, "ghcr.io/somebody/pdfbatch:1") == "ghcr.io/somebody/pdfbatch:1"
-    assert not survey.is_pinned("ghcr.io/somebody/pdfbatch:1")
+    assert aws_queries.pinned_image(clients, "ghcr.io/somebody/pdfbatch:1") == "ghcr.io/somebody/pdfbatch:1"
+    assert not aws_queries.is_pinned("ghcr.io/somebody/pdfbatch:1")
 
 
 def test_an_image_that_ecr_does_not_have_is_refused(clients: Clients) -> None:
     with pytest.raises(UsageError, match="There is no image"):
-        survey.pinned_image(clients, f"{REPOSITORY}:nowhere")
+        aws_queries.pinned_image(clients, f"{REPOSITORY}:nowhere")
 
 
 def test_an_empty_repository_is_told_from_a_missing_one(clients: Clients, account: Account) -> None:
     with pytest.raises(NotReady, match="no image repository other") as missing:
-        survey.newest_image(clients, Names("other"))
+        aws_queries.newest_image(clients, Names("other"))
     account.client("ecr").create_repository(repositoryName="other")
     with pytest.raises(NotReady, match="no image tagged latest") as empty:
-        survey.newest_image(clients, Names("other"))
+        aws_queries.newest_image(clients, Names("other"))
     assert "pdfbatch setup" in missing.value.hint and "make image push" in empty.value.hint
 
 
 def test_the_machine_image_is_looked_up_once_and_its_disk_kept(clients: Clients) -> None:
-    found = survey.ami(clients, "")
+    found = aws_queries.ami(clients, "")
     assert found.id.startswith("ami-") and found.root_device.startswith("/dev/") and found.root_gib >= 100
-    assert survey.ami(clients, found.id) == found
+    assert aws_queries.ami(clients, found.id) == found
 
 
 # ── pages and pace ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -130,7 +130,7 @@ def test_pages_are_counted_in_the_pdfs_themselves(tmp_path: Path, loaded_childre
     many_pdfs(tmp_path / "in", 3, pages=4)
     long_pdf(tmp_path / "in" / "long.pdf", 28)
     (tmp_path / "in" / "broken.pdf").write_bytes(b"no PDF")
-    work = look(open_store(str(tmp_path / "in")), documents(tmp_path / "in"), 9, 1)
+    work = count_pages(open_store(str(tmp_path / "in")), documents(tmp_path / "in"), 9, 1)
     assert (work.documents, work.left, work.sampled) == (9, 5, 5)
     assert work.pages_each == pytest.approx((3 * 4 + 28 + 0) / 5) and work.pages_each_error == 0
     assert (work.layers_healthy, work.layers_looked_at, work.layer_share) == (12, 12, 1.0)
@@ -141,14 +141,14 @@ def test_of_many_a_few_are_counted_and_the_doubt_is_told(tmp_path: Path, loaded_
     for number in range(40):
         source.put(f"{number:02}.pdf", odd.text_page())
     long_pdf(tmp_path / "long.pdf", 9)
-    work = look(source, documents(tmp_path), 41, 1)
+    work = count_pages(source, documents(tmp_path), 41, 1)
     assert work.sampled == 24 and work.pages_each is not None and 1 <= work.pages_each <= 9
-    assert work == look(source, documents(tmp_path), 41, 1), "the same few each time"
+    assert work == count_pages(source, documents(tmp_path), 41, 1), "the same few each time"
 
 
 def test_nothing_to_count_is_not_known(tmp_path: Path) -> None:
     gone = [SourceDocument("gone.pdf", 10, "e")]
-    assert look(open_store(str(tmp_path)), gone, 1, 1).pages_each is None
+    assert count_pages(open_store(str(tmp_path)), gone, 1, 1).pages_each is None
 
 
 def a_run(engine: str = "dolphin") -> Manifest:

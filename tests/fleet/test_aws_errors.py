@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pdfbatch.errors import ExitCode, PdfbatchError
-from pdfbatch.fleet.down import look
+from pdfbatch.fleet.down import list_resources
 from pdfbatch.fleet.launch import launch
 from tests.fleet.conftest import Account
 from tests.fleet.launching import Bench
@@ -171,7 +171,7 @@ def test_each_refusal_is_one_line_with_its_next_step_and_leaves_nothing(bench: B
     assert error.exit_code == row.exit_code
     assert row.says in error.message and "\n" not in error.message
     assert row.next_step in error.hint and "\n" not in error.hint
-    assert look(bench.clients).is_nothing
+    assert list_resources(bench.clients).is_nothing
 
 
 def test_a_zone_without_capacity_is_left_out_and_the_fleet_made_in_the_others(bench: Bench) -> None:

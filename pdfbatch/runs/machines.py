@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from pdfbatch.records import FINAL_ENDINGS, DoneMark, FleetRecord, Heartbeat, Life, Machine
-from pdfbatch.runs.lives import lives
-from pdfbatch.runs.signs import STALE_SECONDS, age_seconds, has_ended, is_alive, moment
+from pdfbatch.records import FINAL_ENDINGS, DoneMark, FleetRecord, Heartbeat, Machine, WorkerSession
+from pdfbatch.runs.liveness import STALE_SECONDS, age_seconds, has_ended, is_alive, moment
+from pdfbatch.runs.sessions import sessions_of
 
 BOOT_SECONDS = 60.0
 """AWS counts from `running`; kernel and cloud-init take about a minute before the boot script writes its first key."""
@@ -52,14 +52,14 @@ class History(NamedTuple):
         return self.mark is not None and self.ended and self.mark.why in FINAL_ENDINGS
 
 
-class Stay(NamedTuple):
+class MachineInterval(NamedTuple):
     """What one machine gave the slice. `life` is None if no worker ever spoke on it."""
 
     machine: Machine
     billed: datetime
     until: datetime
     """Its end, or now if it may live."""
-    life: Life | None
+    life: WorkerSession | None
 
     @property
     def hours(self) -> float:
@@ -81,7 +81,7 @@ def machines(history: History) -> list[Machine]:
     return sorted(known.values(), key=lambda machine: moment(machine.booted))
 
 
-def stays(history: History, fleet: FleetRecord, now: datetime) -> list[Stay]:
+def intervals(history: History, fleet: FleetRecord, now: datetime) -> list[MachineInterval]:
     """What each machine of the slice gave, oldest first."""
     spoken, had = _lives(history), machines(history)
     billed = [max(_after(machine.booted, -BOOT_SECONDS), moment(fleet.launched)) for machine in had]
@@ -93,13 +93,13 @@ def stays(history: History, fleet: FleetRecord, now: datetime) -> list[Stay]:
         if life is not None:
             following = max(following, moment(life.until))  # clocks differ: it spoke, so it lived
         end = min(_end(machine, life, history), following, limit)
-        found.append(Stay(machine, billed[number], max(end, billed[number]), life))
+        found.append(MachineInterval(machine, billed[number], max(end, billed[number]), life))
     return found
 
 
 def dollars(history: History, fleet: FleetRecord, now: datetime) -> float:
     """What the slice's machines cost so far; the rule is this module's docstring."""
-    return sum(fleet.price(stay.machine) * stay.hours for stay in stays(history, fleet, now))
+    return sum(fleet.price(stay.machine) * stay.hours for stay in intervals(history, fleet, now))
 
 
 def over(fleet: FleetRecord) -> datetime:
@@ -154,17 +154,17 @@ def _booting(history: History, now: datetime) -> Machine | None:
     return had[-1]
 
 
-def _lives(history: History) -> dict[str, Life]:
+def _lives(history: History) -> dict[str, WorkerSession]:
     """By instance. A worker that does not know its machine is on the one that had booted last before it began."""
     beat = history.beat
     if beat is None:
         return {}
     if beat.machine is None:
         beat = beat.model_copy(update={"machine": _newest(history.boots, moment(beat.started))})
-    return {life.machine.instance: life for life in lives(beat)}
+    return {life.machine.instance: life for life in sessions_of(beat)}
 
 
-def _end(machine: Machine, life: Life | None, history: History) -> datetime:
+def _end(machine: Machine, life: WorkerSession | None, history: History) -> datetime:
     """When the machine ended by its own records; `_NEVER` if they do not tell."""
     mark = history.mark
     last = moment(life.until) if life else moment(machine.booted)
