@@ -42,6 +42,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "verify": ("pdfbatch verify ~/papers-md",),
     "report": ("pdfbatch report s3://papers/md/", "pdfbatch report ~/papers-md --json"),
+    "config": ("pdfbatch config", "pdfbatch config --all --json"),
+    "help": ("pdfbatch help launch",),
     "runs": ("pdfbatch runs ~/papers-md",),
 }
 
