@@ -26,7 +26,7 @@ def plan_screen(plan: Plan, details: bool = False) -> RenderableType:
     lines: list[RenderableType] = [
         Text.assemble(("PLAN", "bold"), "  ", plan.input, " → ", plan.output, no_wrap=True, overflow="ignore"),
         Text(dotted(_documents(work), _pages(plan), f"account {plan.account.number}", plan.account.region)),
-        Text(dotted(_workers(plan), plan.engine + (f" ({plan.model})" if plan.model else ""))),
+        Text(dotted(_workers(plan), f"engine {plan.engine}" + (f" ({plan.model})" if plan.model else ""))),
         Text(f"Time {_time(plan)}    Cost {_cost(plan)}    Hard cap {_cap(plan)}", style="bold"),
     ]
     if plan.alternative is not None:

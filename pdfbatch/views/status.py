@@ -318,8 +318,10 @@ def _dollars(status: RunStatus) -> str:
         return ""
     if status.state in OVER:
         return f"{money(status.dollars)} in all"
-    spent = money(status.dollars) if any(worker.instance for worker in status.workers) else "cost not known yet"
-    return f"{spent} of at most {money(status.worst_dollars)}"
+    cap = f"at most {money(status.worst_dollars)}"
+    if not any(worker.instance for worker in status.workers):
+        return f"cost not known yet, {cap}"
+    return f"{money(status.dollars)} of {cap}"
 
 
 def _notes(workers: Sequence[WorkerStatus]) -> list[Text]:

@@ -160,3 +160,11 @@ def test_a_page_full_of_labels_that_overlap_keeps_them_all():
     ]
     assert sorted(reading_order(blocks)) == sorted(blocks)
     assert sorted(reading_order(blocks + blocks)) == sorted(blocks + blocks)
+
+
+def test_a_heading_at_the_foot_of_a_column_heads_what_lies_across_all_columns_below_it():
+    first = Block((50, 70, 270, 300), "It begins", "and goes on at", words=100)
+    second = Block((290, 70, 510, 300), "the next column", "It ends.", words=100)
+    head = Block((50, 308, 150, 320), "More", "More", words=1, is_head=True)
+    listed = Block((50, 326, 510, 400), "One thing", "and another.", words=40)
+    assert reading_order([listed, second, head, first]) == [first, second, head, listed]

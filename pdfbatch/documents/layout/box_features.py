@@ -27,7 +27,7 @@ class ChannelsLast(NamedTuple):
     maps: Sequence[Floats]
 
 
-class Places(NamedTuple):
+class BoxPlaces(NamedTuple):
     """Which pixels of a map each box covers, ends exclusive: at least one."""
 
     left: npt.NDArray[np.intp]
@@ -73,7 +73,7 @@ def pooled(
     return _pooled_classes(features[0], _places(bboxes, features.shape[2:], page_width, page_height))
 
 
-def _places(boxes: Sequence[Box], size: tuple[int, ...], page_width: int, page_height: int) -> Places:
+def _places(boxes: Sequence[Box], size: tuple[int, ...], page_width: int, page_height: int) -> BoxPlaces:
     high, wide = size[:2]
     given = np.asarray(boxes, np.float64).reshape(-1, 4)
     across, down = wide / float(page_width), high / float(page_height)
@@ -81,10 +81,10 @@ def _places(boxes: Sequence[Box], size: tuple[int, ...], page_width: int, page_h
     top = np.floor(given[:, 1] * down).astype(np.intp).clip(0, high - 1)
     right = (np.ceil(given[:, 2] * across).astype(np.intp) - 1).clip(0, wide - 1)
     bottom = (np.ceil(given[:, 3] * down).astype(np.intp) - 1).clip(0, high - 1)
-    return Places(left, top, np.maximum(right, left) + 1, np.maximum(bottom, top) + 1)
+    return BoxPlaces(left, top, np.maximum(right, left) + 1, np.maximum(bottom, top) + 1)
 
 
-def _pooled_maps(maps: Sequence[Floats], places: Places) -> Floats:
+def _pooled_maps(maps: Sequence[Floats], places: BoxPlaces) -> Floats:
     channels = sum(one.shape[2] for one in maps)
     found = np.empty((len(places.left), 2 * channels), np.float32)
     for row, (left, top, right, bottom) in zip(found, zip(*map(np.ndarray.tolist, places), strict=True), strict=True):
@@ -99,7 +99,7 @@ def _pooled_maps(maps: Sequence[Floats], places: Places) -> Floats:
     return found
 
 
-def _pooled_classes(likelihoods: Floats, places: Places) -> Floats:
+def _pooled_classes(likelihoods: Floats, places: BoxPlaces) -> Floats:
     classes = len(likelihoods)
     shares, entropy, lead = _shares(likelihoods)
     sums = np.stack([cv2.integral(one, sdepth=cv2.CV_64F) for one in (*shares, entropy, lead)])

@@ -131,7 +131,8 @@ class _Reader:
         above = next((column for column in columns if _share_columns(column, row)), None)
         if above is None or _gap(above, row) > _NEXT_LINE * _line(row) or not self._is_flush(above, row):
             return False
-        return not (row[0].is_head and self._heads(below))
+        heads_across = below and len(self.columns(band + row + below)) < len(columns)
+        return not (row[0].is_head and (heads_across or self._heads(below)))
 
     def _heads(self, below: Blocks) -> bool:
         tops = [min(block.box[1] for block in column) for column in self.columns(below)]
