@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from pdfbatch import __version__
@@ -28,6 +29,8 @@ from pdfbatch.errors import (
 )
 
 if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.loaders import Loader
     from mypy_boto3_budgets import BudgetsClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
@@ -93,7 +96,6 @@ def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
 
     A client costs some 50 ms: make one and keep it. boto3's sessions are not safe to share, so each call has its own.
     """
-    import boto3
     from botocore.config import Config
 
     config = Config(
@@ -105,11 +107,32 @@ def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
         user_agent_extra=f"pdfbatch/{__version__}",
     )
     with translating(f"use {service}"), _making_a_client:
-        session = boto3.session.Session()
+        session = _session()
         try:
             return session.client(service, region_name=region or None, config=config)  # type: ignore[call-overload]  # `service` is any of boto3's names
         except ValueError as error:
             raise _error(_BAD_ENDPOINT, f"use {service}") from error
+
+
+def _session() -> Session:
+    """A new session that shares the descriptions of AWS's services, which take most of the time to load."""
+    import boto3
+    import botocore.session
+
+    core = botocore.session.Session()
+    core.register_component("data_loader", _loader())
+    session = boto3.session.Session(botocore_session=core)
+    paths = _loader().search_paths
+    paths[:] = dict.fromkeys(paths)  # each session of boto3's appends its own
+    return session
+
+
+@cache
+def _loader() -> Loader:
+    import botocore.session
+
+    loader: Loader = botocore.session.Session().get_component("data_loader")
+    return loader
 
 
 def region(bucket: str = "") -> str:
