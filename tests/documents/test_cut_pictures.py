@@ -48,7 +48,7 @@ def read(keys: str, data: bytes, folder: Path, typed: int = 0) -> PageResult:
 def test_a_cut_picture_makes_its_page_corrupt(tmp_path, keys, typed):
     data = PACKED[keys]
     result = read(keys, data[: len(data) * 6 // 10], tmp_path, typed)
-    assert result.reason is Reason.CORRUPT and "picture" in result.detail
+    assert result.reason is Reason.CORRUPT and "image" in result.detail
     assert SENTENCES[1] in result.text.replace("\n", " ")
 
 

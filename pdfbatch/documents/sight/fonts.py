@@ -82,7 +82,7 @@ class Font:
 
     @property
     def agreement(self) -> float:
-        known = [likeness(sample.layer, sample.seen) for sample in self.samples if _tells(sample)]
+        known = [likeness(sample.layer, sample.seen) for sample in self.samples if _counts(sample)]
         return sum(known) / len(known) if known else 1.0
 
 
@@ -117,7 +117,7 @@ def verdict_of(samples: Sequence[FontSample], is_all: bool = False) -> FontVerdi
     """By the samples the recogniser is sure of. One that agrees clears the font, unless the same letters are wrong
     again and again; two that disagree, and none that agrees, condemn it. Of a font that has no more than one
     (`is_all`), that one must disagree wholly. Pure."""
-    sure = [sample for sample in samples if _tells(sample)]
+    sure = [sample for sample in samples if _counts(sample)]
     if not sure:
         return FontVerdict.UNKNOWN
     if is_all and len(samples) == 1 and _disagrees_wholly(sure[0]):
@@ -175,7 +175,7 @@ def _sample(spans: Sequence[Span], read: ReadSpan) -> FontSample:
     return FontSample(layer, seen, min(sure for _, sure in pieces))
 
 
-def _tells(sample: FontSample) -> bool:
+def _counts(sample: FontSample) -> bool:
     """Whether a sample says something about its font: print that the recogniser knows, read surely."""
     if sample.sure < SURE:
         return False

@@ -17,7 +17,7 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UPRIGHT, unrotated_size
 from pdfbatch.documents.sight.look import spans_of
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Box, Line, LinePiece
-from pdfbatch.documents.textlayer.normalize import mended
+from pdfbatch.documents.textlayer.normalize import normalised
 
 Mark = tuple[str, int, int]
 """A letter and where its origin is, points."""
@@ -35,7 +35,7 @@ def left_out_of(page: pymupdf.Page, textpage: pymupdf.TextPage) -> list[Line]:
     for span in spans_of(whole.extractRAWDICT()["blocks"]):
         for is_there, group in groupby(span["chars"], key=lambda char: char["c"].isspace() or _mark(char) in there):
             chars = list(group)
-            text = mended("".join(char["c"] for char in chars)).strip()
+            text = normalised("".join(char["c"] for char in chars)).strip()
             if not is_there and any(map(str.isalnum, text)):
                 lines.append((span["line"], _line(page, chars, clipped)))
     return [
@@ -63,7 +63,7 @@ def _line(page: pymupdf.Page, chars: list[dict[str, Any]], clipped: set[Mark]) -
     wide, high = unrotated_size(page)
     inside = 0 <= (box[0] + box[2]) / 2 <= wide and 0 <= (box[1] + box[3]) / 2 <= high
     reason = "hidden_outside" if not inside else "hidden_clipped" if _mark(chars[0]) in clipped else "hidden_layer"
-    text = mended("".join(char["c"] for char in chars))
+    text = normalised("".join(char["c"] for char in chars))
     return Line(box, UPRIGHT, box[3] - box[1], [LinePiece(text)], concealed=reason)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import Pose, pose_from
 from pdfbatch.documents.textlayer.dingbats import signs_meant
-from pdfbatch.documents.textlayer.normalize import broken_in, mended
+from pdfbatch.documents.textlayer.normalize import broken_in, normalised
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points, y grows downwards."""
@@ -172,7 +172,7 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
         hidden=hidden,
         broken=sum(broken_in(signs_meant(span["text"], span["font"])) for span in spans),
         block=block,
-        math=sum(len(span["text"].strip()) for span in letters if _told_by(span["font"]).math),
+        math=sum(len(span["text"].strip()) for span in letters if _font_style(span["font"]).math),
         base=main["origin"][1],
         faint=_is_faint(main),
         slanted=min(map(abs, raw["dir"])) > SLANTED,
@@ -182,11 +182,11 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
 
 def _pieces(spans: list[dict[str, Any]], main: dict[str, Any], hidden: bool) -> list[LinePiece]:
     if hidden:  # an OCR guesses at sizes and fonts
-        return [LinePiece(mended(" ".join(span["text"] for span in spans)))]
+        return [LinePiece(normalised(" ".join(span["text"] for span in spans)))]
     pieces: list[LinePiece] = []
     left: dict[str, Any] | None = None
     for span in spans:
-        text = mended(signs_meant(span["text"], span["font"]))
+        text = normalised(signs_meant(span["text"], span["font"]))
         if left and _blank_between(left, span):
             text = " " + text
         raised = _is_raised(span, main) and _can_be_raised(text, pieces)
@@ -199,8 +199,8 @@ def _piece(text: str, span: dict[str, Any], raised: bool) -> LinePiece:
     flags, font = span["flags"], span["font"]
     return LinePiece(
         text,
-        bold=bool(flags & pymupdf.TEXT_FONT_BOLD or span["char_flags"] & _BOLD or _told_by(font).bold),
-        italic=bool(flags & pymupdf.TEXT_FONT_ITALIC or _told_by(font).italic),
+        bold=bool(flags & pymupdf.TEXT_FONT_BOLD or span["char_flags"] & _BOLD or _font_style(font).bold),
+        italic=bool(flags & pymupdf.TEXT_FONT_ITALIC or _font_style(font).italic),
         mono=bool(flags & pymupdf.TEXT_FONT_MONOSPACED),
         raised=raised,
         struck=bool(span["char_flags"] & _STRUCK),
@@ -215,7 +215,7 @@ class _FontStyle(NamedTuple):
 
 
 @functools.lru_cache(256)
-def _told_by(font: str) -> _FontStyle:
+def _font_style(font: str) -> _FontStyle:
     """What a font's name says of it."""
     return _FontStyle(*(bool(known.search(font)) for known in (_BOLD_FONT, _ITALIC_FONT, _MATH_FONT)))
 
@@ -246,7 +246,7 @@ def _with_accents_joined(pieces: list[LinePiece]) -> list[LinePiece]:
     joined: list[LinePiece] = []
     for piece in pieces:
         if joined and _ends_in_accent(joined[-1].text):
-            whole = mended(joined[-1].text.rstrip() + piece.text)
+            whole = normalised(joined[-1].text.rstrip() + piece.text)
             joined[-1] = piece._replace(text=whole)
         else:
             joined.append(piece)

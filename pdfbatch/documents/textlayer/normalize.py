@@ -52,7 +52,7 @@ _ARABIC_SHAPES = re.compile("[\ufb50-\ufdff\ufe70-\ufefc]+")
 _DOTLESS = {"\u0131": "i", "\u0237": "j"}
 
 
-def mended(text: str) -> str:
+def normalised(text: str) -> str:
     """`text` with ligatures resolved, accents composed and control characters gone."""
     text = _LEADER.sub(" … ", text)
     if text.isascii():

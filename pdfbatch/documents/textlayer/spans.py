@@ -59,23 +59,23 @@ def blocks_of(textpage: TextPage, links: Sequence[Link] = ()) -> list[Raw]:
     unstrike(raw)
     to_left = runs_to_left(" ".join(_text(line) for block in text_blocks(blocks) for line in block["lines"]))
     for block, letters, parts in zip(text_blocks(blocks), text_blocks(raw), groups, strict=True):
-        block["lines"] = _mended(parts, iter(letters["lines"]), links, to_left)
+        block["lines"] = _repaired(parts, iter(letters["lines"]), links, to_left)
     return blocks
 
 
-def _mended(groups: list[list[Raw]], letters: Iterator[Raw], links: Sequence[Link], to_left: bool) -> list[Raw]:
+def _repaired(groups: list[list[Raw]], letters: Iterator[Raw], links: Sequence[Link], to_left: bool) -> list[Raw]:
     """The lines of a block, those that need it made anew from `letters`, the same lines letter by letter."""
-    mended: list[Raw] = []
+    repaired: list[Raw] = []
     block_to_left = runs_to_left(" ".join(_text(line) for group in groups for line in group)) or to_left
     for group in groups:
         lettered = list(islice(letters, len(group)))
         if not _needs_letters(group, links):
-            mended += group
+            repaired += group
         elif _is_one_line(group):
-            mended.append(_made_anew(lettered, links, block_to_left, _is_spaced(group)))
+            repaired.append(_made_anew(lettered, links, block_to_left, _is_spaced(group)))
         else:
-            mended += [_made_anew([line], links, block_to_left) for line in lettered if line["spans"]]
-    return mended
+            repaired += [_made_anew([line], links, block_to_left) for line in lettered if line["spans"]]
+    return repaired
 
 
 def _made_anew(parts: list[Raw], links: Sequence[Link], to_left: bool, spaced: bool = False) -> Raw:
