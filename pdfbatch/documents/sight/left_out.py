@@ -1,7 +1,7 @@
-"""Text of the file that MuPDF itself leaves out of the text layer: in a layer that is off, clipped away, off the page.
+"""Find text that MuPDF omits from the text layer: in a hidden layer, clipped away, or off the page.
 
-Nobody sees it, so it is kept apart with its reason. Found by asking for the page's text twice, once with everything in
-it, which costs some milliseconds.
+It is invisible, so it is kept separate with its reason. Found by extracting the page's text a second time with
+everything in it, which takes a few milliseconds.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Box, Line, LinePiece
 from pdfbatch.documents.textlayer.normalize import normalised
 
 Mark = tuple[str, int, int]
-"""A letter and where its origin is, points."""
+"""A letter and its origin in points."""
 
 
 def left_out_of(page: pymupdf.Page, textpage: pymupdf.TextPage) -> list[Line]:
-    """What `textpage`, the page's text in unrotated space, lacks of all that the page's content holds."""
+    """Return the text in the page's content that `textpage`, the page's text in unrotated space, lacks."""
     whole = text_of_all_layers(page, RAW_FLAGS)
     shown = Counter(_spans(textpage))
     if all(mark in shown for mark in _spans(whole)):
@@ -68,7 +68,7 @@ def _line(page: pymupdf.Page, chars: list[dict[str, Any]], clipped: set[Mark]) -
 
 
 def _joined(lines: list[Line]) -> Line:
-    """Pieces of one line together."""
+    """Join the pieces of one line."""
     first = lines[0]
     text = " ".join(" ".join(line.text for line in lines).split())
     return Line(union([line.box for line in lines]), UPRIGHT, first.size, [LinePiece(text)], concealed=first.concealed)
