@@ -34,7 +34,7 @@ def test_dot_leaders_without_a_meaning_become_an_ellipsis():
     assert normalised("Contents" + "\ufffd" * 40 + "7") == "Contents … 7"
 
 
-def test_characters_that_say_nothing_are_counted():
+def test_characters_without_meaning_are_counted():
     assert broken_in("plain text") == 0
     assert broken_in("a\ufffdb\ue000c\x01") == 3
     assert broken_in("Grüße, 世界\n") == 0

@@ -38,18 +38,18 @@ def _style(piece: LinePiece) -> LinePiece:
 
 def _bridged(pieces: list[LinePiece]) -> Iterator[LinePiece]:
     """Give pieces without letters or digits the weight and slant that their neighbours share, otherwise none."""
-    telling = [number for number, piece in enumerate(pieces) if _says(piece)]
+    styled = [number for number, piece in enumerate(pieces) if _shows_style(piece)]
     for number, piece in enumerate(pieces):
-        if _says(piece):
+        if _shows_style(piece):
             yield piece
             continue
-        before = pieces[max((one for one in telling if one < number), default=number)]
-        after = pieces[min((one for one in telling if one > number), default=number)]
+        before = pieces[max((one for one in styled if one < number), default=number)]
+        after = pieces[min((one for one in styled if one > number), default=number)]
         shared = before[1:3] == after[1:3]
         yield piece._replace(bold=shared and before.bold, italic=shared and before.italic)
 
 
-def _says(piece: LinePiece) -> bool:
+def _shows_style(piece: LinePiece) -> bool:
     return any(map(str.isalnum, piece.text))
 
 

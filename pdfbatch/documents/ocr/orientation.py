@@ -22,7 +22,7 @@ Judge = Callable[[Sequence[Pixels]], list[float]]
 
 SAMPLES = 6
 ELONGATED = 1.5
-"""Shapes closer to a square than this tell nothing about direction."""
+"""Shapes closer to a square than this give no direction."""
 SURE = 0.90
 """Text read the right way up has a confidence of 0.93 and more, upside down 0.4 to 0.8."""
 CROOKED = 0.5
