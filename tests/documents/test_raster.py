@@ -52,7 +52,7 @@ def test_the_scale_keeps_within_both_limits(width, height, wished, max_pixels, m
 
 
 def test_an_image_that_declares_gigabytes_is_refused_before_it_is_decoded():
-    with pytest.raises(TooLarge, match="too large: a picture of 40000 x 40000 pixels"):
+    with pytest.raises(TooLarge, match="too large: an image of 40000 x 40000 pixels"):
         rasterise(page_with_declared_picture(40_000, 40_000))
 
 

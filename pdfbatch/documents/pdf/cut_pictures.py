@@ -22,8 +22,8 @@ _UNPACKED = ("", "FlateDecode", "LZWDecode", "RunLengthDecode", "ASCIIHexDecode"
 
 
 def cut_picture(page: pymupdf.Page, warnings: str) -> str:
-    """Describe in one sentence a damaged or truncated image of the page, "" if there is none. `warnings`: from MuPDF,
-    in lower case, of drawing the page."""
+    """Describe in one sentence a damaged or truncated image of the page, "" if there is none. `warnings`: MuPDF's,
+    in lower case, from drawing the page."""
     if any(words in warnings for words in _LOST):
         return "an image on the page is damaged"
     if not any(words in warnings for words in _CUT):

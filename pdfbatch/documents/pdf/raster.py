@@ -134,7 +134,7 @@ def refuse_giant_pictures(page: pymupdf.Page) -> None:
     for picture in page.get_images(full=True):
         width, height, bits, colours = picture[2:6]
         if width * height * bits * _COMPONENTS.get(colours, 3) / 8 > MAX_PICTURE_BYTES:
-            raise TooLarge(f"too large: a picture of {width} x {height} pixels, {colours or 'mask'}, {bits} bits each")
+            raise TooLarge(f"too large: an image of {width} x {height} pixels, {colours or 'mask'}, {bits} bits each")
 
 
 def tiles(
