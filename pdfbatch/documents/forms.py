@@ -1,4 +1,5 @@
-"""The page of a document that is only the shell of an XFA form: its values, or the reason why there are none."""
+"""Read the page of a document that is only the shell of an XFA form: its field values, or the reason why there are
+none."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ from pdfbatch.records import Box, Element, Label, PageResult, Reason, plain_text
 
 
 def shell_page(document: pymupdf.Document, number: int) -> PageResult | None:
-    """The result for page `number` of an XFA shell; None for any other page, which is read as usual."""
+    """Return the result for page `number` of an XFA shell, None for any other page, which is read as usual."""
     if number != 1 or not is_shell(document):
         return None
     shown = document[0].get_text().strip()
     found = pairs(document)
     if not found and (not shown or says_wait(shown)):
-        detail = "its pages are an XFA form, for Acrobat to lay out, and no values of it can be read"
+        detail = "an XFA form, which only Acrobat can lay out; no field values could be read"
         return PageResult(number=number, reason=Reason.XFA_FORM, detail=detail)
     if not found:
         return None
@@ -29,7 +30,7 @@ def shell_page(document: pymupdf.Document, number: int) -> PageResult | None:
         reason=Reason.XFA_FORM,
         read_by="plain",
         flags=["xfa"],
-        detail="an XFA form, for Acrobat to lay out: what is filled in was read, what is printed around it was not",
+        detail="an XFA form, which only Acrobat can lay out: field values were read, the text around them was not",
         elements=[
             *(Element(label=Label.PARAGRAPH, box=box, spans=plain_text(text)) for text in kept),
             *(

@@ -1,4 +1,5 @@
-"""Judge a file before any page of it is read: is it a PDF or a picture, can it be opened, how many pages has it?"""
+"""Judge a file before any page of it is read: whether it is a PDF or an image, whether it opens, how many pages it
+has."""
 
 from __future__ import annotations
 
@@ -15,11 +16,11 @@ from pdfbatch.records import Heading, Reason
 
 MOST_HEADINGS = 5000
 HEAD_BYTES = 64 * 1024
-"""A header may follow garbage (a mail's or an HTTP answer's head), but not much of it."""
+"""Bytes searched for a PDF header, which may follow garbage such as the headers of an e-mail or an HTTP response."""
 
 
 def judge(path: str) -> Judgement:
-    """Judge the file at `path` by its content, not its name. Raises nothing a file can cause."""
+    """Judge the file at `path` by its content, not its name. Never raises because of the file."""
     with silenced():
         try:
             return _judge(path)
@@ -30,11 +31,11 @@ def judge(path: str) -> Judgement:
 
 def _judge(path: str) -> Judgement:
     if Path(path).stat().st_size == 0:
-        return Judgement(0, Reason.EMPTY_FILE, "the file has no bytes")
+        return Judgement(0, Reason.EMPTY_FILE, "the file is empty")
     if picture_kind(path):
         return Judgement(open_document(path).page_count)
     if not _looks_like_pdf(path):
-        return Judgement(0, Reason.NOT_A_PDF, "no PDF header and no PDF object in its first bytes")
+        return Judgement(0, Reason.NOT_A_PDF, "no PDF header and no PDF object in its first 64 KiB")
     document = open_document(path)
     if not document.is_pdf:
         return Judgement(0, Reason.NOT_A_PDF, f"its content is {document.metadata.get('format') or 'something else'}")
@@ -45,15 +46,15 @@ def _judge(path: str) -> Judgement:
 
 def _locked(tried: int) -> str:
     if not tried:
-        return "it needs a password: --password-file, on a fleet --password-secret"
+        return "it needs a password: pass --password-file, or --password-secret on a fleet"
     which = "the password given does not open it" if tried == 1 else f"none of the {tried} passwords opens it"
-    return f"{which}: add its own to --password-file, on a fleet to --password-secret"
+    return f"{which}: add the right one to --password-file, or to --password-secret on a fleet"
 
 
 def _counted(document: pymupdf.Document) -> Judgement:
     pages = document.page_count
     if pages <= 0 and document.is_repaired:
-        return Judgement(0, Reason.CORRUPT, "it is damaged, and its page tree is lost")
+        return Judgement(0, Reason.CORRUPT, "the file is damaged and its page tree is lost")
     if pages <= 0:
         return Judgement(0, Reason.NO_PAGES, "its page tree is empty")
     if pages > document.xref_length():
@@ -62,7 +63,7 @@ def _counted(document: pymupdf.Document) -> Judgement:
 
 
 def _outline(document: pymupdf.Document) -> list[Heading]:
-    """Its first entries; none where it is damaged."""
+    """Return the first entries of the document's outline, none if it is damaged."""
     try:
         entries = document.get_toc(simple=True)
     except Exception:
@@ -71,7 +72,7 @@ def _outline(document: pymupdf.Document) -> list[Heading]:
 
 
 def _looks_like_pdf(path: str) -> bool:
-    """MuPDF would open HTML and archives too, so the first bytes are asked."""
+    """Check the first bytes, because MuPDF would open HTML and archives too."""
     with Path(path).open("rb") as file:
         head = file.read(HEAD_BYTES)
     return b"%PDF-" in head or b" obj" in head

@@ -1,4 +1,4 @@
-"""What was found about a file before any page of it is read. Light: the parent process imports it too."""
+"""What is known about a file before any page of it is read. Light, because the parent process imports it too."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,8 @@ from pdfbatch.records import Heading, Reason
 
 
 class Judgement(NamedTuple):
-    """`reason` None: `pages` pages can be tried. Otherwise why not, and in `detail` what the library said."""
+    """The verdict on a file. With `reason` None it has `pages` pages to read; otherwise `detail` has the library's
+    message."""
 
     pages: int
     reason: Reason | None = None

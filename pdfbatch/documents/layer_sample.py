@@ -1,4 +1,4 @@
-"""How many pages of a document have a text layer worth reading, told by a few of them."""
+"""Estimate from a few pages how many pages of a document have a text layer worth reading."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pdfbatch.documents.textlayer.spans import blocks_of
 
 
 class LayerSample(NamedTuple):
-    """`healthy`: pages whose layer seems right, or that are blank; `pages`: that were looked at."""
+    """`healthy`: sampled pages that are blank or have a healthy text layer; `pages`: pages sampled."""
 
     healthy: int
     pages: int
 
 
 def sample_layers(path: str) -> LayerSample:
-    """Looks at the first, the middle and the last page of the PDF at `path`, some 10 ms each. A page that cannot be
-    looked at is not healthy. Raises nothing a file can cause."""
+    """Check the first, middle and last page of the PDF at `path`, about 10 ms each. A page that cannot be checked
+    counts as unhealthy. Never raises because of the file."""
     with silenced():
         try:
             document = open_document(path)

@@ -1,4 +1,4 @@
-"""What a child hands back of a page. Light: the parent process imports it too."""
+"""What a child process returns for a page. Light, because the parent process imports it too."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from pdfbatch.records import PageResult
 
 
 class PageRead(NamedTuple):
-    """What became of a page, and its figures, PNG files by name."""
+    """The result for a page, and its figures as PNG files by name."""
 
     page: PageResult
     figures: Mapping[str, bytes] = {}

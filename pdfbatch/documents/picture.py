@@ -1,7 +1,7 @@
-"""A page drawn for a model that reads pictures, upright where its text layer tells which way up it is.
+"""Draw a page for a model that reads images, upright if its text layer shows which way up it is.
 
-Runs in a child process. Scans without a usable layer are drawn as they lie: to find out which way up those are takes
-OCR, which is slower than all the rest here.
+Runs in a child process. Scans without a usable layer are not turned: finding their orientation takes OCR, which is
+slower than everything else here.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pdfbatch.records import PageResult, Reason
 
 FEWEST_LETTERS = 100
 CLEAR_SHARE = 0.7
-"""Of the letters that must lie one way for the page to be turned that way."""
+"""Share of the letters that must run in one direction for the page to be turned that way."""
 
 
 class Drawn(NamedTuple):
-    """`turned`: how far the page was turned clockwise, degrees, beyond what its /Rotate says; `rotation`: both."""
+    """`turned`: degrees clockwise by which the page was turned beyond its /Rotate; `rotation`: both together."""
 
     pixels: Pixels
     dpi: float
@@ -39,14 +39,14 @@ class Drawn(NamedTuple):
 
 
 def draw_page(path: str, number: int, dpi: float, side: int) -> Drawn | PageResult:
-    """Page `number` (from 1) of the PDF at `path`, upright, at `dpi`, or at more where its longer side would come out
-    at less than `side` pixels, or at less where it would exceed the limits of raster.py. A failure becomes a result
-    with its reason; prints nothing."""
+    """Draw page `number` (from 1) of the PDF at `path`, upright, at `dpi`. The resolution is higher if the longer side
+    would otherwise have fewer than `side` pixels, and lower if the page would exceed the limits of raster.py. A failure
+    becomes a result with its reason. Prints nothing."""
     return _drawn(path, number, dpi, side)
 
 
 def draw_page_to_side(path: str, number: int, side: int) -> Drawn | PageResult:
-    """`draw_page`, with the longer side `side` pixels, and as it lies in the document."""
+    """Draw a page as `draw_page` does, but not turned, and with a longer side of `side` pixels."""
     return _drawn(path, number, None, side)
 
 
@@ -54,7 +54,7 @@ def _drawn(path: str, number: int, dpi: float | None, side: int) -> Drawn | Page
     with silenced():
         try:
             document, page = open_page(path, number)
-            take_warnings()  # of the pages before
+            take_warnings()  # discard warnings of earlier pages
             if shell := shell_page(document, number):
                 return shell
             drawn = _of_page(page, dpi, side)
@@ -76,9 +76,9 @@ def _of_page(page: pymupdf.Page, dpi: float | None, side: int) -> Drawn:
 
 
 def _lost(page: pymupdf.Page) -> str:
-    """Why a page that shows one colour only is not blank; "" where it is."""
-    said = take_warnings()
-    return damage_of(page, said, shows_nothing=True) or lost_picture(said)
+    """Explain why a page that shows only one colour is not blank; "" if it is blank."""
+    warnings = take_warnings()
+    return damage_of(page, warnings, shows_nothing=True) or lost_picture(warnings)
 
 
 def _plain(raster: Raster, turned: int, rotation: int) -> Drawn:
@@ -87,11 +87,11 @@ def _plain(raster: Raster, turned: int, rotation: int) -> Drawn:
 
 
 def _turn(page: pymupdf.Page) -> int:
-    """How far the page must be turned clockwise for its text to run to the right; 0 where that is not plain."""
+    """Return the degrees clockwise that make the page's text run to the right, 0 if that is unclear."""
     lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
     pose = _clear_pose(lines)
     turn = (pose.turn - page.rotation) % 360 if pose and not pose.mirrored else 0
-    # A stamp along the edge of a scan lies as it pleases.
+    # The text may be a stamp along the edge of a scan, whose direction means nothing.
     return turn if turn and health_of(page, lines) in (Health.GOOD, Health.HIDDEN) else 0
 
 

@@ -1,6 +1,6 @@
-"""Imported once by the server that children are forked from: they find the libraries and models loaded.
+"""Imported once by the server that children are forked from, so that they start with libraries and models loaded.
 
-Safe because every session has one thread (one_thread.py), so the server that is forked has no thread but its own.
+Forking is safe because every session runs in one thread (one_thread.py), so the server has no thread but its main one.
 """
 
 from pdfbatch.documents.ocr.scan import load
@@ -12,4 +12,4 @@ be_silent()
 die_with_parent()
 warm()
 with silenced():
-    load()  # fonts are checked by it, so that nearly every document needs it
+    load()  # it also checks fonts, so nearly every document needs it

@@ -1,6 +1,6 @@
-"""Imported once by the server that children are forked from which open PDFs and read no page; see preload.py."""
+"""Imported once by the server that forks children which open PDFs but read no page; see preload.py."""
 
-import pdfbatch.documents.judge  # noqa: F401 (what a child is first asked for)
+import pdfbatch.documents.judge  # noqa: F401 (the first task of a child)
 from pdfbatch.documents.sandbox.children import be_silent, die_with_parent
 
 be_silent()

@@ -1,4 +1,4 @@
-"""Read one page: by its text layer where that is healthy, by OCR where it is not. Runs in a child process."""
+"""Read one page: by its text layer if that is healthy, otherwise by OCR. Runs in a child process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pdfbatch.documents.layout.figures import FIGURE_DPI, with_figures
 from pdfbatch.documents.layout.plain import plain_regions
 from pdfbatch.documents.layout.regions import load_model, regions_of
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.pdf.attachments import told_of
+from pdfbatch.documents.pdf.attachments import attachment_note
 from pdfbatch.documents.pdf.cut_pictures import cut_picture
 from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_page
@@ -34,48 +34,49 @@ from pdfbatch.records import Box, Element, Label, PageResult, Reason, plain_text
 
 OCR_DPI = 200
 NEARLY_ALL = 0.95
-"""Of the words read line by line, that OCR of the whole page must find too: it tells headings and tables."""
+"""Share of the words read line by line that OCR of the whole page must also find to be preferred: it detects headings
+and tables."""
 MOST_LINES = 3000
-"""The layout model compares every line of a page with every other."""
+"""More lines take too long, because the layout model compares every line of a page with every other."""
 
 
 def warm() -> None:
-    """Import what reading needs and make the sessions, so that a fork of this process starts at once."""
+    """Import what reading needs and create the sessions, so that a fork of this process starts at once."""
     with silenced():
         load_model()
 
 
 def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> PageRead:
-    """Page `number` (from 1) of the document at `path`. Every failure becomes the result's reason; prints nothing.
+    """Read page `number` (from 1) of the document at `path`. Every failure becomes the result's reason. Prints nothing.
 
-    Without `ocr` a page whose layer is not to be trusted ends with `needs_ocr`, for somebody else to read it; what a
-    good layer merely lacks, as text in a figure, is read all the same.
+    Without `ocr` a page with an untrusted layer ends with `needs_ocr`, to be read by another engine. What a good layer
+    merely lacks, such as text in a figure, is still read by OCR.
 
-    `attempt` from 1 on: text without the layout model, pictures at half the resolution; from 2 on no pictures, and the
-    page is never drawn.
+    From `attempt` 1 on, text is read without the layout model, and images at half the resolution. From 2 on no images
+    are read, and the page is never drawn.
     """
     began = time.perf_counter()
     warm()
     with silenced():
         try:
             document, page = open_page(path, number)
-            take_warnings()  # of the pages before
+            take_warnings()  # discard warnings of earlier pages
             shell = shell_page(document, number)
             read = PageRead(shell) if shell else _read(page, number, ocr, attempt)
-            if number == 1 and (told := told_of(document)):
+            if number == 1 and (note := attachment_note(document)):
                 flags = [*read.page.flags, "attachments"]
-                detail = read.page.detail or told
+                detail = read.page.detail or note
                 read = read._replace(page=read.page.model_copy(update={"flags": flags, "detail": detail}))
         except Exception as error:
             forget(path)
             read = PageRead(PageResult(number=number, reason=reason_of(error), detail=detail_of(error)))
-        give_back_memory(at_once=read.page.read_by != "text")  # pages with big pictures
+        give_back_memory(at_once=read.page.read_by != "text")  # pages read otherwise had big images
     seconds = round(time.perf_counter() - began, 3)
     return read._replace(page=read.page.model_copy(update={"seconds": seconds}))
 
 
 class _Layer(NamedTuple):
-    """The text of a page in unrotated space, and its lines."""
+    """The text page of a page, in unrotated space, and its lines."""
 
     textpage: pymupdf.TextPage
     lines: list[Line]
@@ -83,16 +84,16 @@ class _Layer(NamedTuple):
 
 def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
     textpage = page.get_textpage(flags=RAW_FLAGS)
-    said = take_warnings()
+    warnings = take_warnings()
     lines = lines_of(blocks_of(textpage))
-    lost = damage_of(page, said, shows_nothing=not lines and not page.get_bboxlog())
+    lost = damage_of(page, warnings, shows_nothing=not lines and not page.get_bboxlog())
     if attempt and (lines or attempt > 1):
         read = _read_plainly(page, number, Sight(lines))
     else:
         read = _read_lines(page, number, ocr, _Layer(textpage, lines), OCR_DPI // 2 if attempt else OCR_DPI)
-    said = take_warnings()
-    lost = lost or cut_picture(page, said) or ("" if read.page.elements else lost_picture(said))
-    # What could be read of a page that is not whole stays with its reason.
+    warnings = take_warnings()
+    lost = lost or cut_picture(page, warnings) or ("" if read.page.elements else lost_picture(warnings))
+    # What could be read of a damaged page is kept beside its reason.
     if not lost:
         return read
     read_by = read.page.read_by if read.page.elements else ""
@@ -101,7 +102,7 @@ def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
 
 
 def _read_plainly(page: pymupdf.Page, number: int, sight: Sight) -> PageRead:
-    """The text layer as it is, without a look at the page."""
+    """Return the text layer as it is, without looking at the page's picture."""
     if not sight.lines:
         blank = _result(page, number, page.rotation, read_by="blank")
         return _needs_ocr(number) if page.get_bboxlog() else PageRead(blank)
@@ -133,18 +134,18 @@ def _read_lines(page: pymupdf.Page, number: int, ocr: bool, layer: _Layer, dpi: 
 def _look(page: pymupdf.Page, layer: _Layer) -> Sight:
     try:
         return look_for_hidden(page, layer.textpage, layer=layer.lines)
-    except TooLarge:  # health.py and the OCR know what to do with such
+    except TooLarge:  # health.py and the OCR handle such pages
         return Sight(layer.lines)
 
 
 def _read_picture(page: pymupdf.Page, number: int, sight: Sight, dpi: int) -> PageRead:
-    """By OCR; `sight` has the lines of a doubtful layer, or those of a picture that were read one by one: they are used
-    if they hold more words than OCR finds in the whole."""
+    """Read the page by OCR. `sight` has the lines of a doubtful layer, or lines of a picture read one by one: they are
+    used if they hold more words than OCR of the whole page finds."""
     lines = sight.lines
     try:
         from pdfbatch.documents.ocr.page import read_scan
         from pdfbatch.documents.ocr.scan import available
-    except ImportError:  # OpenCV, which comes with rapidocr
+    except ImportError:  # OpenCV, which comes with rapidocr, is missing
         return _needs_ocr(number)
     if not available():
         return _needs_ocr(number)
@@ -166,12 +167,12 @@ def _read_picture(page: pymupdf.Page, number: int, sight: Sight, dpi: int) -> Pa
 
 
 def _needs_ocr(number: int) -> PageRead:
-    detail = "its text is in a picture; install rapidocr and onnxruntime to read it"
+    detail = "its text is in an image; install rapidocr and onnxruntime to read it"
     return PageRead(PageResult(number=number, reason=Reason.NEEDS_OCR, detail=detail))
 
 
 def _read_layer(page: pymupdf.Page, number: int, sight: Sight, health: Health) -> PageRead:
-    """With the layout model where it can help; the plainer way where it cannot, or where words were lost with it."""
+    """Read the text layer with the layout model, or without it if it cannot help or loses words."""
     lines = sight.lines
     layer = words_of(_text(repaired(lines)))
     pose = pose_of((line.pose, len(line.text)) for line in lines)
@@ -212,13 +213,13 @@ def _layer_read(
 
 
 def _unknown(elements: Sequence[Element]) -> float:
-    """Share of the words in which a letter is missing that the layer does not know, 0 to 1."""
+    """Return the share of words with a letter unknown to the layer, 0 to 1."""
     words = [word for element in elements for word in element.text.split()]
     return sum("\ufffd" in word for word in words) / max(len(words), 1)
 
 
 def _concealed(sight: Sight, view: UprightPage) -> list[Element]:
-    """What no viewer shows, each with its reason as its flag."""
+    """Return the text that no viewer shows, each element flagged with the reason."""
     return [
         Element(
             label=Label.PARAGRAPH,
@@ -245,7 +246,7 @@ def _result(
     score: float = 1.0,
     flags: Sequence[str] = (),
 ) -> PageResult:
-    """`rotation`: how far the page's unrotated space is turned clockwise to stand upright."""
+    """Build the result. `rotation`: how far the page's unrotated space is turned clockwise to stand upright."""
     turned = (rotation - page.rotation) % 180 == 90
     width, height = (page.rect.height, page.rect.width) if turned else (page.rect.width, page.rect.height)
     return PageResult(
@@ -261,7 +262,7 @@ def _result(
 
 
 def _faults(elements: Sequence[Element], layer: Counter[str]) -> list[str]:
-    """What is wrong with the elements' words, compared with the layer's."""
+    """List what is wrong with the elements' words compared with the layer's."""
     out = _words(elements)
     faults = []
     if not kept_enough(layer, out):

@@ -1,4 +1,4 @@
-"""Lines as the text layer of a page made on the spot gives them, and lines made by hand."""
+"""Sample lines: from the text layer of generated pages, and built by hand."""
 
 import pymupdf
 
@@ -11,7 +11,7 @@ from pdfbatch.documents.textlayer.repairs import repaired
 from pdfbatch.documents.textlayer.spans import blocks_of
 
 MODEL_FLAGS = RAW_FLAGS | pymupdf.TEXT_COLLECT_STYLES | pymupdf.TEXT_COLLECT_VECTORS | pymupdf.TEXT_ACCURATE_BBOXES
-"""What tells styles and drawn rules, as the layout model's text page does."""
+"""The flags of the layout model's text page, which include styles and drawn rules."""
 
 SENTENCES = [
     "The harbour master records the tide twice a day in a book with a green",
@@ -22,7 +22,7 @@ SENTENCES = [
 
 
 def lines_on(page: pymupdf.Page, flags: int = MODEL_FLAGS) -> list[Line]:
-    load_model()  # sets how glyphs are measured
+    load_model()  # changes how glyphs are measured
     document = pymupdf.open("pdf", page.parent.tobytes())
     page = document[page.number]
     blocks = blocks_of(page.get_textpage(flags=flags), links_of(page, pymupdf.Identity))
@@ -31,7 +31,7 @@ def lines_on(page: pymupdf.Page, flags: int = MODEL_FLAGS) -> list[Line]:
 
 
 def line(text: str, left: float, bottom: float, size: float = 10, width: float | None = None, **more: object) -> Line:
-    """A level line of letters half as wide as high."""
+    """Return a horizontal line of letters half as wide as high."""
     width = 0.5 * size * len(text) if width is None else width
     box = (left, bottom - size, left + width, bottom)
     return Line(box=box, pose=UPRIGHT, size=size, pieces=[LinePiece(text)], base=bottom, **more)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""PDF pages made on the spot for the tests of documents/."""
+"""Generate PDF pages for the tests of documents/."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def text_pdf(path: Path, pages: int = 1) -> str:
 
 
 def turned_pdf(path: Path, source: str, degrees: int) -> str:
-    """The first page of `source` with its content, not its /Rotate, turned."""
+    """Save the first page of `source` with its content turned instead of its /Rotate."""
     original = pymupdf.open(source)
     width, height = original[0].rect.width, original[0].rect.height
     if degrees % 180:
@@ -38,7 +38,7 @@ def turned_pdf(path: Path, source: str, degrees: int) -> str:
 
 
 def scan_of(source: pymupdf.Document) -> pymupdf.Document:
-    """A document whose page is a picture of the first page of `source`."""
+    """Return a document whose page is a picture of the first page of `source`."""
     picture = source[0].get_pixmap(dpi=100)
     document = pymupdf.open()
     page = document.new_page(width=source[0].rect.width, height=source[0].rect.height)

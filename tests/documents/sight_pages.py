@@ -1,4 +1,4 @@
-"""Pages whose text layer and picture differ, made on the spot."""
+"""Generate pages whose text layer and picture differ."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def saved(page: pymupdf.Page, path: Path) -> str:
     return str(path)
 
 
-# Text that is painted without being text. Each takes a page and the lines to paint.
+# Text that is painted but is no text to a program. Each takes a page and the lines to paint.
 
 
 def picture_of(lines: Sequence[str], dpi: int = 150, gray: bool = False) -> pymupdf.Pixmap:
@@ -84,23 +84,23 @@ def as_outlines(
 
 
 def as_annotation(page: pymupdf.Page, lines: Sequence[str], top: float) -> None:
-    """A stamp's appearance that is a picture."""
+    """Add a stamp whose appearance is a picture."""
     page.add_stamp_annot(pymupdf.Rect(0, top, 420, top + 18 * len(lines) + 20), stamp=picture_of(lines))
 
 
 def as_meaningless_glyphs(page: pymupdf.Page, lines: Sequence[str], top: float) -> None:
-    """Real glyphs that their font maps to blanks."""
+    """Write real glyphs that their font maps to blanks."""
     write_mapped(page, lines, top, lambda char: " ")
 
 
 PAINTERS = [as_image, as_strips, as_inline_image, as_outlines, as_annotation, as_meaningless_glyphs]
 
 
-# Fonts with maps of all kinds.
+# Fonts with all kinds of character maps.
 
 
 def write_mapped(page: pymupdf.Page, lines: Sequence[str], top: float, meaning: Callable[[str], str]) -> None:
-    """Shows the lines in a font of its own whose map says `meaning(letter)` of each letter."""
+    """Show the lines in a font of its own whose map gives `meaning(letter)` for each letter."""
     font = pymupdf.Font("tiro")
     name = f"F{top:.0f}"
     page.insert_font(fontname=name, fontbuffer=font.buffer)
@@ -145,7 +145,7 @@ def honest(char: str) -> str:
 
 
 def append(page: pymupdf.Page, content: bytes) -> None:
-    """Adds drawing instructions after the page's own."""
+    """Append drawing instructions to the page's own."""
     document = page.parent
     xref = document.get_new_xref()
     document.update_object(xref, "<<>>")
@@ -155,13 +155,13 @@ def append(page: pymupdf.Page, content: bytes) -> None:
 
 
 def add_resource(page: pymupdf.Page, kind: str, name: str, xref: int) -> None:
-    """Names an object in the page's resources: of which `kind`, as /XObject."""
+    """Add an object to the page's resources under a `kind` such as /XObject."""
     held, value = page.parent.xref_get_key(page.xref, "Resources")
     holder, path = (int(value.split()[0]), kind) if held == "xref" else (page.xref, f"Resources/{kind}")
     page.parent.xref_set_key(holder, f"{path}/{name}", f"{xref} 0 R")
 
 
-# Ways to hide a line. Each takes a page, the line and where it goes.
+# Ways to hide a line. Each takes a page, the line and its position.
 
 
 def hide_white(page: pymupdf.Page, line: str, top: float) -> None:
@@ -237,7 +237,7 @@ HIDERS = [
 ]
 
 
-# Lines that look odd and are seen.
+# Lines that look unusual but are visible.
 
 
 def show_pale(page: pymupdf.Page, line: str, top: float) -> None:
@@ -255,7 +255,7 @@ def show_black_on_grey(page: pymupdf.Page, line: str, top: float) -> None:
 
 
 def show_red_on_green(page: pymupdf.Page, line: str, top: float) -> None:
-    """Nearly the same grey."""
+    """Show a line in a colour with nearly the same grey as its background."""
     page.draw_rect(pymupdf.Rect(38, top - 11, 400, top + 4), color=None, fill=(0, 0.45, 0))
     page.insert_text((40, top), line, fontsize=11, color=(0.88, 0, 0))
 
@@ -270,7 +270,7 @@ def show_small(page: pymupdf.Page, line: str, top: float) -> None:
 
 
 def show_outlined(page: pymupdf.Page, line: str, top: float) -> None:
-    """White letters with a black rim."""
+    """Show white letters with a black outline."""
     page.insert_text((40, top), line, fontsize=13, color=(0, 0, 0), fill=(1, 1, 1), render_mode=2, border_width=0.04)
 
 

@@ -1,5 +1,5 @@
-"""A document of twelve pages as an office writes it, and its Markdown: running heads that change sides, headings 1, 1.1
-and A., a paragraph cut by a page, a table over three pages, and an appendix that repeats a clause word for word."""
+"""A realistic document of twelve pages, and its Markdown: running headers that change sides, headings 1, 1.1 and A., a
+paragraph split by a page break, a table over three pages, and an appendix that repeats a clause verbatim."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ HEADINGS = {
 
 
 def paragraphs(page: int, count: int) -> list[str]:
-    """Texts that no other page has."""
+    """Return texts that no other page has."""
     return [
         " ".join(
             f"{_SUBJECTS[(page + k + 3 * s) % 10]} {_DUTIES[(page * 2 + k + s) % 7]}"
@@ -61,7 +61,7 @@ def paragraphs(page: int, count: int) -> list[str]:
 
 
 def blocks_of(page: int) -> list[str]:
-    """The headings and paragraphs of a page in order; a heading begins with its number signs."""
+    """Return the headings and paragraphs of a page in order; a heading begins with its number signs."""
     heads = [f"{'#' * (2 + is_second(head))} {head}" for head in HEADINGS.get(page, ())]
     texts = paragraphs(page, {5: 2, 6: 0, 7: 3}.get(page, 5))
     if page == 1:
@@ -76,7 +76,7 @@ def is_second(head: str) -> bool:
 
 
 def markdown() -> str:
-    """What a person reads, as Markdown."""
+    """Return the Markdown that a person would write."""
     pages = []
     for page in range(1, PAGES + 1):
         blocks = blocks_of(page)

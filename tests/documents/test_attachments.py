@@ -22,7 +22,7 @@ def with_files(*names: str, portfolio: bool = False) -> bytes:
 
 
 def locked(*, streams: str = "/Identity", direct: bool = True) -> bytes:
-    """A page under an encryption whose password nobody knows; by default it is of embedded files alone."""
+    """Return a page under encryption with an unknown password; by default only embedded files are encrypted."""
     code = f"<</Filter/Standard/V 4/R 4/Length 128/P -1/O<{'ab' * 32}>/U<{'cd' * 32}>"
     code += f"/CF<</StdCF<</CFM/AESV2/AuthEvent/EFOpen/Length 16>>>>/EFF/StdCF/StmF{streams}/StrF{streams}>>"
     page = odd.text_page() if direct else odd.one_page(odd.lines_at(), more=(code,))
@@ -31,7 +31,7 @@ def locked(*, streams: str = "/Identity", direct: bool = True) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("names", "portfolio", "told"),
+    ("names", "portfolio", "note"),
     [
         ((), False, ""),
         (("sums.xlsx",), False, ""),
@@ -40,22 +40,22 @@ def locked(*, streams: str = "/Identity", direct: bool = True) -> bytes:
     ],
 )
 def test_embedded_pdfs_and_portfolios_are_named(
-    names: tuple[str, ...], portfolio: bool, told: str, tmp_path: Path
+    names: tuple[str, ...], portfolio: bool, note: str, tmp_path: Path
 ) -> None:
     (tmp_path / "a.pdf").write_bytes(with_files(*names, portfolio=portfolio))
     page = read_page(str(tmp_path / "a.pdf"), 1).page
-    assert (page.reason, page.detail) == (None, told)
-    assert page.flags == (["attachments"] if told else [])
+    assert (page.reason, page.detail) == (None, note)
+    assert page.flags == (["attachments"] if note else [])
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_a_password_for_the_attachments_alone_hinders_nobody(direct: bool, tmp_path: Path) -> None:
+def test_a_password_for_attachments_only_does_not_block_reading(direct: bool, tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(locked(direct=direct))
     assert judge(str(tmp_path / "a.pdf"))[:3] == (1, None, "")
     assert odd.LINES[0] in read_page(str(tmp_path / "a.pdf"), 1).page.text.replace("\n", " ")
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_a_password_for_the_pages_does(direct: bool, tmp_path: Path) -> None:
+def test_a_password_for_the_pages_blocks_reading(direct: bool, tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(locked(streams="/StdCF", direct=direct))
     assert judge(str(tmp_path / "a.pdf")).reason is Reason.ENCRYPTED

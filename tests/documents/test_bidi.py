@@ -4,7 +4,7 @@ from pdfbatch.documents.textlayer.bidi import Glyph, line_runs_to_left, logical_
 
 HARBOUR = "נמל"
 BOOK = "ספר"
-# What is seen from left to right, and what is read.
+# In visual order from left to right, and in reading order.
 LINES = [
     (f"{BOOK[::-1]} {HARBOUR[::-1]}", f"{HARBOUR} {BOOK}"),
     (f".{BOOK[::-1]} 45000 {HARBOUR[::-1]}", f"{HARBOUR} 45000 {BOOK}."),
@@ -27,35 +27,35 @@ def read(glyphs: list[Glyph], to_left: bool = True) -> str:
 
 
 @pytest.mark.parametrize(("shown", "wanted"), LINES)
-def test_a_line_is_read_as_it_is_spoken(shown: str, wanted: str):
+def test_a_line_in_visual_order_is_put_into_reading_order(shown: str, wanted: str):
     assert read(seen(shown)) == wanted
 
 
 @pytest.mark.parametrize(("shown", "wanted"), LINES)
-def test_the_order_in_which_letters_are_stored_does_not_matter(shown: str, wanted: str):
+def test_the_stored_order_of_letters_does_not_matter(shown: str, wanted: str):
     glyphs = seen(shown)
     assert read(glyphs[::-1]) == read(glyphs[3:] + glyphs[:3]) == wanted
 
 
-def test_arabic_signs_beside_numbers_are_no_part_of_them():
+def test_arabic_signs_beside_numbers_are_not_part_of_them():
     assert read(seen(f"%50 {ARABIC[::-1]}")) == f"{ARABIC} 50%"
 
 
-def test_brackets_named_by_their_meaning_are_kept():
+def test_brackets_stored_by_their_meaning_are_kept():
     assert read(seen(f"){BOOK[::-1]}( {HARBOUR[::-1]}")) == f"{HARBOUR} ({BOOK})"
 
 
-def test_right_to_left_words_within_a_latin_sentence_are_turned_alone():
+def test_in_a_latin_sentence_only_the_right_to_left_words_are_reversed():
     shown = f"The word {BOOK[::-1]} {HARBOUR[::-1]} is two words."
     assert read(seen(shown), to_left=False) == f"The word {HARBOUR} {BOOK} is two words."
 
 
-def test_vowel_points_stay_behind_their_letter():
+def test_vowel_points_stay_after_their_letter():
     glyphs = [Glyph("\u05b8", 7, 9), Glyph("ב", 0, 6), Glyph("א", 6, 12)]
     assert read(glyphs) == "א\u05b8ב"
 
 
-def test_letters_that_one_glyph_stands_for_stay_in_order():
+def test_the_letters_of_one_glyph_stay_in_order():
     glyphs = [Glyph("ل", 0, 6), Glyph("ا", 6, 6), Glyph("ن", 8, 14)]
     assert read(glyphs, to_left=True).replace(" ", "") == "نلا"
 
@@ -74,10 +74,10 @@ def test_a_gap_is_a_blank_and_two_blanks_are_one():
         (f"{HARBOUR[::-1]} 12:", False, True),
     ],
 )
-def test_a_line_runs_to_where_its_sentence_ends(shown: str, paragraph: bool, wanted: bool):
+def test_a_line_runs_towards_the_end_of_its_sentence(shown: str, paragraph: bool, wanted: bool):
     assert line_runs_to_left(seen(shown), paragraph) is wanted
 
 
-def test_words_and_not_letters_say_where_a_text_runs():
+def test_words_and_not_letters_decide_the_direction_of_a_text():
     assert runs_to_left(f"{HARBOUR} {BOOK} LibreOfficeWriter")
     assert not runs_to_left(f"{HARBOUR} two words")

@@ -1,4 +1,4 @@
-"""What the layout model is told of each box is what pymupdf's own functions find."""
+"""The layout model gets the same features for each box as from pymupdf's own functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def theirs() -> Any:
 
 
 def random_boxes(random: np.random.Generator, number: int, width: int, height: int) -> list[list[float]]:
-    """Some of them larger than the page, and some without an area."""
+    """Return boxes, some of them larger than the page and some without an area."""
     x, y = random.uniform(-20, width, number), random.uniform(-20, height, number)
     wide, high = random.exponential(80, number), random.exponential(15, number)
     boxes = [list(map(float, box)) for box in zip(x, y, x + wide, y + high, strict=True)]
@@ -67,6 +67,6 @@ def test_boxes_have_the_text_features_that_pymupdf_finds(theirs: Any, data: byte
         assert found[name] == expected[name]
 
 
-def test_the_model_in_use_asks_our_functions(theirs: Any) -> None:
+def test_the_model_in_use_calls_our_functions(theirs: Any) -> None:
     assert theirs.pymupdf_util_ext.extract_rf_features is find_text_features
     assert theirs.onnx.BoxRFDGNN.extract_bbox_features_by_roi_pooling is pooled

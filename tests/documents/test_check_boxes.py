@@ -20,7 +20,7 @@ def add_box(page, kind, name, left, top, checked):
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("cropped", [False, True])
-def test_check_boxes_say_whether_they_are_checked(rotation, cropped):
+def test_check_boxes_show_whether_they_are_checked(rotation, cropped):
     page = pymupdf.open().new_page()
     for row, (label, checked) in enumerate([("Shore power", True), ("Fresh water", False), ("Insurance", True)]):
         add_box(page, pymupdf.PDF_WIDGET_TYPE_CHECKBOX, f"c{row}", 100, 200 + 24 * row, checked)
@@ -52,14 +52,14 @@ def test_a_box_without_a_label_is_a_line_with_its_name():
     assert marked(lines) == [("[x]", "Agreed")]
 
 
-def test_the_sign_drawn_into_a_box_is_no_text():
+def test_the_mark_drawn_into_a_box_is_not_text():
     lines = with_check_boxes([line("3", 42, 100), line("Cash", 60, 100)], [CheckBox((40, 90, 50, 100), True)])
     assert marked(lines) == [("[x]", "Cash")]
     assert texts(lines) == []
 
 
 @pytest.mark.parametrize(("sign", "marker"), [("☒", "[x]"), ("☑", "[x]"), ("☐", "[ ]"), ("\uf0fe", "[x]")])
-def test_signs_of_the_text_are_check_boxes(sign, marker):
+def test_box_characters_in_the_text_are_check_boxes(sign, marker):
     assert marked(with_check_boxes([line(f"{sign} Cash", 40, 100)], [])) == [(marker, "Cash")]
     alone = [line(sign, 40, 100), line("Cash", 70, 100), line("Other text", 40, 140)]
     assert marked(with_check_boxes(alone, [])) == [(marker, "Cash")]
@@ -76,7 +76,7 @@ def test_text_fields_stay_where_they_are():
 
 
 def drawn(page, top, label, mark=""):
-    """A square before a label, with a mark in it."""
+    """Draw a square before a label, with a mark in it."""
     page.draw_rect(pymupdf.Rect(72, top, 82, top + 10))
     if mark == "cross":
         page.draw_line((72, top), (82, top + 10))
@@ -91,7 +91,7 @@ def drawn(page, top, label, mark=""):
 
 
 @pytest.mark.parametrize("mark", ["cross", "tick", "filled", "x", "X", "4zadb", "8zadb"])
-def test_squares_of_the_page_are_boxes_and_what_is_in_them_checks_them(mark):
+def test_drawn_squares_are_boxes_and_marks_in_them_check_them(mark):
     page = pymupdf.open().new_page()
     drawn(page, 200, "Shore power", mark)
     drawn(page, 220, "Fresh water")
@@ -100,7 +100,7 @@ def test_squares_of_the_page_are_boxes_and_what_is_in_them_checks_them(mark):
     assert texts(lines) == []
 
 
-def test_squares_without_a_label_and_cells_of_a_grid_are_no_boxes():
+def test_squares_without_a_label_and_cells_of_a_grid_are_not_boxes():
     page = pymupdf.open().new_page()
     page.draw_rect(pymupdf.Rect(72, 100, 82, 110))
     for column in range(4):
@@ -113,7 +113,7 @@ def test_squares_without_a_label_and_cells_of_a_grid_are_no_boxes():
     ("font", "checked", "unchecked"),
     [("zadb", "n", "o"), ("zadb", "l", "m"), ("Wingdings", "\xfe", "\xa8"), ("Wingdings", "\uf0fd", "\uf06f")],
 )
-def test_signs_in_fonts_of_signs_are_boxes(font, checked, unchecked):
+def test_boxes_in_symbol_fonts_are_check_boxes(font, checked, unchecked):
     if font == "zadb":
         page = pymupdf.open().new_page()
         for row, (sign, label) in enumerate([(checked, "Shore power"), (unchecked, "Fresh water")]):
@@ -133,5 +133,5 @@ def test_a_filled_and_an_empty_sign_in_one_row_are_choices():
     assert marked(lines) == [("[x]", "Adult"), ("[ ]", "Child")]
 
 
-def test_bullets_of_nested_lists_are_no_choices():
+def test_bullets_of_nested_lists_are_not_choices():
     assert marked(with_check_boxes([line("● Boats", 72, 100), line("○ with a mast", 90, 120)], [])) == []

@@ -1,4 +1,4 @@
-"""A picture whose data end too soon makes its page corrupt, and what is left of it is read; a byte too few does not."""
+"""An image whose data end too soon makes its page corrupt, and the rest is read; one byte too few does no harm."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def read(keys: str, data: bytes, folder: Path, typed: int = 0) -> PageResult:
 
 @pytest.mark.parametrize("typed", [0, 3])
 @pytest.mark.parametrize("keys", PACKED)
-def test_a_cut_picture_makes_its_page_corrupt(tmp_path, keys, typed):
+def test_a_truncated_image_makes_its_page_corrupt(tmp_path, keys, typed):
     data = PACKED[keys]
     result = read(keys, data[: len(data) * 6 // 10], tmp_path, typed)
-    assert result.reason is Reason.CORRUPT and "picture" in result.detail
+    assert result.reason is Reason.CORRUPT and "image" in result.detail
     assert SENTENCES[1] in result.text.replace("\n", " ")
 
 
@@ -57,12 +57,12 @@ def test_a_cut_picture_makes_its_page_corrupt(tmp_path, keys, typed):
     [*PACKED.items(), ("", GRAY.tobytes()[:-100]), ("/Filter/DCTDecode", JPEG[:-2])],
     ids=["raw", "flate", "jpeg", "some bytes short", "no end mark"],
 )
-def test_a_picture_that_is_nearly_whole_is_read(tmp_path, keys, data):
+def test_a_nearly_complete_image_is_read(tmp_path, keys, data):
     result = read(keys, data, tmp_path, typed=1)
     assert result.reason is None and SENTENCES[6] in result.text.replace("\n", " ")
 
 
-def test_a_cut_picture_in_the_content_makes_its_page_corrupt(tmp_path):
+def test_a_truncated_inline_image_makes_its_page_corrupt(tmp_path):
     page = blank(420, 400)
     write(page, SENTENCES[:3])
     high, wide = GRAY.shape
@@ -72,7 +72,7 @@ def test_a_cut_picture_in_the_content_makes_its_page_corrupt(tmp_path):
     assert read_page(str(tmp_path / "a.pdf"), 1).page.reason is Reason.CORRUPT
 
 
-def test_pymupdf_says_how_it_fills_a_cut_jpeg():
-    """The grey that missing blocks are measured by."""
+def test_pymupdf_fills_a_truncated_jpeg_with_grey():
+    """The grey by which missing blocks are detected."""
     pixmap = pymupdf.Pixmap(JPEG[: len(JPEG) // 2])
     assert pixmap.pixel(0, pixmap.height - 1) == (128,)

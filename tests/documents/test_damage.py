@@ -1,4 +1,4 @@
-"""Damage is named: a page that lost its content is corrupt, not blank and not ok, and what is left of it is kept."""
+"""Damage is reported: a page that lost its content is corrupt, not blank and not ok, and the rest of it is kept."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_an_empty_page_is_blank(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", damaged.CUT)
-def test_what_is_left_of_a_cut_page_is_kept_with_its_reason(name: str, tmp_path: Path) -> None:
+def test_the_rest_of_a_truncated_page_is_kept_with_its_reason(name: str, tmp_path: Path) -> None:
     page = read(damaged.CUT[name], tmp_path)
     assert page.reason is Reason.CORRUPT and page.detail
     assert len(page.text) > 100
@@ -46,7 +46,7 @@ def test_a_page_that_lost_its_content_is_corrupt(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("share", range(5, 95, 10))
-def test_a_file_cut_anywhere_gives_no_page_that_is_whole_and_shorter(share: int, tmp_path: Path) -> None:
+def test_a_file_truncated_anywhere_never_gives_an_ok_page_with_less_text(share: int, tmp_path: Path) -> None:
     whole = damaged.WHOLE["an ordinary page"]
     path = tmp_path / "a.pdf"
     path.write_bytes(whole[: len(whole) * share // 100])
@@ -55,7 +55,7 @@ def test_a_file_cut_anywhere_gives_no_page_that_is_whole_and_shorter(share: int,
 
 
 @pytest.mark.parametrize("name", damaged.REFUSED)
-def test_what_mupdf_refuses_is_opened_in_another_way(name: str, tmp_path: Path) -> None:
+def test_a_file_that_mupdf_refuses_is_repaired_and_opened(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(damaged.REFUSED[name])
     pages = judge(str(path)).pages
@@ -63,14 +63,14 @@ def test_what_mupdf_refuses_is_opened_in_another_way(name: str, tmp_path: Path) 
     assert odd.LINES[0] in read_page(str(path), pages).page.text.replace("\n", " ")
 
 
-def test_a_cycle_in_the_page_tree_costs_the_pages_it_hides(tmp_path: Path) -> None:
+def test_a_cycle_in_the_page_tree_loses_only_the_pages_it_hides(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(damaged.cyclic_tree())
     assert judge(str(tmp_path / "a.pdf")).reason is None
     reasons = [read_page(str(tmp_path / "a.pdf"), number).page.reason for number in (1, 2)]
     assert reasons == [None, Reason.CORRUPT]
 
 
-def test_a_page_named_a_million_times_is_refused_quickly(tmp_path: Path) -> None:
+def test_a_page_listed_a_million_times_is_refused_quickly(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(damaged.page_named_often())
     assert judge(str(tmp_path / "a.pdf")).reason is Reason.CORRUPT
 
@@ -90,5 +90,5 @@ def test_a_page_named_a_million_times_is_refused_quickly(tmp_path: Path) -> None
         (b"(a)'", True),
     ],
 )
-def test_content_that_was_cut_is_told_by_its_end(content: bytes, clean: bool) -> None:
+def test_truncated_content_is_recognised_by_its_end(content: bytes, clean: bool) -> None:
     assert ends_cleanly(content) is clean

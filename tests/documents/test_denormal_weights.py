@@ -1,4 +1,4 @@
-"""The detector without weights that slow a processor down: the same answers, in a third of the time."""
+"""The detector without weights that slow down a processor: the same results, in a third of the time."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def detector() -> bytes:
 
 
 def weights_of(model: bytes) -> np.ndarray:
-    """All weights that stand as bytes and are 32 bits wide."""
+    """Return all 32-bit weights that are stored as bytes."""
     graph = next(field.value for field in fields_of(model) if field.number == GRAPH)
     tensors = [list(fields_of(field.value)) for field in fields_of(graph) if field.number == WEIGHT]
     floats = [tensor for tensor in tensors if any(f.number == 2 and f.value == b"\x01" for f in tensor)]
     return np.frombuffer(b"".join(f.value for tensor in floats for f in tensor if f.number == WEIGHT_BYTES), "<f4")
 
 
-def test_weights_below_the_smallest_normal_number_are_zero_and_the_others_as_they_were(detector: bytes) -> None:
+def test_denormal_weights_become_zero_and_others_stay(detector: bytes) -> None:
     before, after = weights_of(detector), weights_of(without_denormals(detector))
     tiny = np.abs(before) < SMALLEST
     assert np.count_nonzero(before[tiny]) > 1000 and not after[tiny].any()

@@ -27,7 +27,7 @@ def test_headings_take_their_level_from_their_number():
     assert regions_markdown(regions) == "# A Title of Words\n\n## 1 Introduction\n\n### 4.2. Analysis"
 
 
-def test_a_columns_first_line_or_a_formula_is_no_heading():
+def test_a_columns_first_line_or_a_formula_is_not_a_heading():
     assert regions_markdown([region("section-header", line("greatly benefited from deep models."))]) == (
         "greatly benefited from deep models."
     )
@@ -52,7 +52,7 @@ def test_a_table_becomes_pipes_without_empty_rows_and_columns():
     assert regions_markdown([made]) == "|Name|Size|\n|---|---|\n|a\\|b|12|"
 
 
-def test_a_row_that_holds_two_is_split():
+def test_a_row_that_holds_two_rows_is_split():
     made = table([["1", "one", "I"], ["2", "two", "II"], ["3", "three", "III"]])
     made.rows = [-2.0, 18.0, 58.0]
     assert regions_markdown([made]).splitlines()[2:] == ["|2|two|II|", "|3|three|III|"]
@@ -80,14 +80,14 @@ def test_code_keeps_its_lines_and_indents():
     assert regions_markdown([region("text", *lines)]) == "```\ndef add(a, b):\n    return a + b\n```"
 
 
-def test_rows_of_fixed_width_under_a_heading_line_are_code():
+def test_monospaced_rows_under_a_heading_line_are_code():
     poem = [line(text, y=14 * n) for n, text in enumerate(["poem.txt", "Now is better", "than never", "and so on"])]
     for one in poem[1:]:
         one.pieces = [LinePiece(one.text, mono=True)]
     assert regions_markdown([region("text", *poem)]) == "poem.txt\n\n```\nNow is better\nthan never\nand so on\n```"
 
 
-def test_a_long_address_of_fixed_width_stays_in_its_sentence():
+def test_a_long_monospaced_address_stays_in_its_sentence():
     parts = [
         line(text, y=14 * n, width=100) for n, text in enumerate(["Look at", "http://a.org/", "index", "for more"])
     ]

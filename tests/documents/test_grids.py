@@ -1,4 +1,4 @@
-"""Pictures in which rules part texts into cells are tables."""
+"""Pictures in which rules divide texts into cells become tables."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def filled() -> list[Line]:
     ]
 
 
-def test_headers_on_their_side_head_their_columns():
+def test_rotated_headers_head_their_columns():
     heads = [line("Boat", 55, 195), upright_line("Lessons", 160), upright_line("Fishing", 190)]
     (table,) = with_grids_as_tables([picture([*heads, *filled()])], ACROSS, DOWN)
     cells = cells_of(table, Hyphens([]))

@@ -5,7 +5,7 @@ from tests.documents.sample_lines import SENTENCES, line, texts
 
 
 def chapter(initial: str, first: str, size: float = 40, rows: int = 3):
-    """A page whose first `rows` lines stand beside the initial."""
+    """Return a page whose first `rows` lines stand beside the initial."""
     lines = [line(initial, 72, 100 + 14 * (rows - 1), size=size)]
     right = lines[0].box[2] + 3
     lines.append(line(first, right, 100))
@@ -25,12 +25,12 @@ def chapter(initial: str, first: str, size: float = 40, rows: int = 3):
     ],
 )
 @pytest.mark.parametrize(("size", "rows"), [(28, 2), (40, 3), (60, 4)])
-def test_a_large_initial_begins_its_word(initial, first, wanted, size, rows):
+def test_a_large_initial_is_joined_to_its_word(initial, first, wanted, size, rows):
     lines = with_initials(chapter(initial, first, size, rows))
     assert texts(lines) == [wanted, *SENTENCES]
 
 
-def test_the_initial_goes_where_its_word_is_even_if_it_comes_later():
+def test_an_initial_is_joined_to_its_word_even_if_it_comes_later():
     lines = chapter("O", "nce a year the boats are lifted")
     assert texts(with_initials([*lines[1:], lines[0]]))[0] == "Once a year the boats are lifted"
 
@@ -43,6 +43,6 @@ def test_a_large_label_beside_text_stays_apart(initial, first):
     assert with_initials(lines) == lines
 
 
-def test_a_large_letter_beside_one_line_is_no_initial():
+def test_a_large_letter_beside_one_line_is_not_an_initial():
     lines = chapter("O", "nce a year")[:2]
     assert with_initials(lines) == lines

@@ -3,7 +3,7 @@ from pdfbatch.documents.textlayer.lines import LinePiece
 from pdfbatch.records import Span
 
 
-def test_neighbours_of_one_style_are_one_span():
+def test_neighbours_of_the_same_style_are_one_span():
     pieces = [
         LinePiece("Who", bold=True),
         LinePiece(" ", bold=False),
@@ -22,18 +22,18 @@ def test_a_superscript_is_a_span_of_its_own():
     ]
 
 
-def test_blanks_are_single_and_none_stand_at_the_ends():
+def test_blanks_are_single_and_stripped_at_the_ends():
     assert spans_of([LinePiece("  one  "), LinePiece(" two ", bold=True), LinePiece("  ")]) == [
         Span(text="one "),
         Span(text="two", bold=True),
     ]
 
 
-def test_a_heading_needs_no_bold():
+def test_a_heading_is_not_bold():
     assert plain_spans([LinePiece("A", bold=True), LinePiece(" b", italic=True)]) == [Span(text="A b")]
 
 
-def test_punctuation_is_bold_only_between_what_is():
+def test_punctuation_is_bold_only_between_bold_words():
     pieces = [LinePiece("F("), LinePiece("x", bold=True), LinePiece(", {"), LinePiece("W"), LinePiece("})")]
     assert spans_of(pieces) == [Span(text="F("), Span(text="x", bold=True), Span(text=", {W})")]
 
@@ -44,7 +44,7 @@ def test_a_comma_beside_a_superscript_is_not_raised():
     assert spans_of([LinePiece("Shen"), LinePiece("1", raised=True), LinePiece(", ")])[-1] == Span(text=",")
 
 
-def test_the_full_stop_behind_an_address_is_no_part_of_it():
+def test_the_full_stop_after_a_url_is_not_part_of_it():
     uri = "https://a.example"
     assert spans_of([LinePiece("See "), LinePiece(f"{uri}.", link=uri)]) == [
         Span(text="See "),

@@ -13,7 +13,7 @@ def begun(*texts: str) -> list[str]:
     return [item[0][0].text for item in items_of(rows(*texts))]
 
 
-def test_an_initial_at_the_start_of_a_line_begins_no_item():
+def test_an_initial_at_the_start_of_a_line_does_not_begin_an_item():
     assert begun("[9] D. Ward, M. Mirza, and", "Y. Bengio. Maxout", "I. J. Good, 2013.") == [
         "[9] D. Ward, M. Mirza, and"
     ]
@@ -33,5 +33,5 @@ def test_a_paragraph_of_references_is_a_list():
     assert regions_markdown([made]) == "[39] A. Smith. One.\n\n[40] K. Jones. Two."
 
 
-def test_a_paragraph_that_begins_with_a_citation_is_no_list():
+def test_a_paragraph_that_begins_with_a_citation_is_not_a_list():
     assert not are_references(rows("[3] showed that", "[12] was wrong."))

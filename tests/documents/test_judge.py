@@ -32,12 +32,12 @@ def test_an_empty_file_has_a_reason_of_its_own(tmp_path):
     assert judge(written(tmp_path / "a.pdf", b"")).reason is Reason.EMPTY_FILE
 
 
-def test_html_named_pdf_is_no_pdf(tmp_path):
+def test_html_named_pdf_is_not_a_pdf(tmp_path):
     page = b"<!DOCTYPE html><html><body><h1>404</h1><p>Not found</p></body></html>"
     assert judge(written(tmp_path / "a.pdf", page)).reason is Reason.NOT_A_PDF
 
 
-def test_a_picture_named_pdf_is_read_as_the_picture_it_is(tmp_path):
+def test_an_image_named_pdf_is_read_as_an_image(tmp_path):
     picture = pymupdf.Pixmap(pymupdf.csRGB, pymupdf.IRect(0, 0, 4, 4)).tobytes("png")
     assert judge(written(tmp_path / "a.pdf", picture)) == (1, None, "", [])
 
@@ -50,7 +50,7 @@ def test_a_file_that_needs_a_password_is_encrypted(tmp_path):
     assert judge(encrypted(tmp_path / "a.pdf", user="user")).reason is Reason.ENCRYPTED
 
 
-def test_an_owner_password_alone_hinders_nobody(tmp_path):
+def test_an_owner_password_does_not_block_reading(tmp_path):
     assert judge(encrypted(tmp_path / "a.pdf", user=""))[:3] == (1, None, "")
 
 
@@ -76,13 +76,13 @@ def test_a_file_that_is_gone_is_missing(tmp_path):
     assert judge(str(tmp_path / "a.pdf")).reason is Reason.MISSING
 
 
-def test_a_changed_file_is_judged_anew(tmp_path):
+def test_a_changed_file_is_judged_again(tmp_path):
     path = tmp_path / "a.pdf"
     assert judge(text_pdf(path, pages=1)).pages == 1
     assert judge(text_pdf(path, pages=2)).pages == 2
 
 
-def test_what_a_library_says_names_no_temporary_file(tmp_path):
+def test_a_library_error_names_no_temporary_file(tmp_path):
     assert str(tmp_path) not in judge(written(tmp_path / "a.pdf", b"%PDF-1.4\n%%EOF\n")).detail
 
 

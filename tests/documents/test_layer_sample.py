@@ -1,4 +1,4 @@
-"""How many pages have a text layer worth reading, told by a few."""
+"""A few pages show how many pages have a text layer worth reading."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from tests.documents.sample_pages import saved, scan_of, text_pdf
         ("sbbbs", (1, 3)),
     ],
 )
-def test_the_first_the_middle_and_the_last_page_speak_for_all(
-    tmp_path: Path, kinds: str, sample: tuple[int, int]
-) -> None:
+def test_the_first_middle_and_last_page_are_sampled(tmp_path: Path, kinds: str, sample: tuple[int, int]) -> None:
     text = pymupdf.open(text_pdf(tmp_path / "text.pdf"))
     scan = scan_of(text)
     document = pymupdf.open()
@@ -37,6 +35,6 @@ def test_the_first_the_middle_and_the_last_page_speak_for_all(
 
 
 @pytest.mark.parametrize("content", [b"", b"not a PDF", b"%PDF-1.7 and then nothing"])
-def test_what_cannot_be_opened_tells_nothing(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_cannot_be_opened_gives_an_empty_sample(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.pdf").write_bytes(content)
     assert sample_layers(str(tmp_path / "a.pdf")) == (0, 0)

@@ -1,4 +1,4 @@
-"""Text that MuPDF leaves out of the layer is not read, and is kept with its reason; memberships of layers hold."""
+"""Text that MuPDF omits from the layer is not read, but kept with its reason; layer memberships are evaluated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hidden(result: PageResult) -> dict[str, str]:
 
 
 def shown_in(page: pymupdf.Page, properties: str) -> None:
-    """The secret in marked content of the page whose properties are those."""
+    """Write the secret in marked content of the page with these properties."""
     document = page.parent
     xref = document.get_new_xref()
     document.update_object(xref, properties)
@@ -43,7 +43,7 @@ def shown_in(page: pymupdf.Page, properties: str) -> None:
 
 
 @pytest.mark.parametrize(("rule", "is_shown"), MEMBERSHIPS)
-def test_a_membership_of_layers_shows_its_text_by_its_rule(tmp_path, rule, is_shown):
+def test_a_layer_membership_shows_its_text_by_its_rule(tmp_path, rule, is_shown):
     page = blank()
     write(page, SENTENCES[:2])
     on, off = page.parent.add_ocg("on", on=True), page.parent.add_ocg("off", on=False)
@@ -53,7 +53,7 @@ def test_a_membership_of_layers_shows_its_text_by_its_rule(tmp_path, rule, is_sh
     assert hidden(result) == ({} if is_shown else {SECRET: "hidden_layer"})
 
 
-def test_a_membership_that_never_holds_is_hidden_where_every_layer_is_on(tmp_path):
+def test_a_membership_that_never_holds_is_hidden_even_if_every_layer_is_on(tmp_path):
     page = blank()
     on = page.parent.add_ocg("on", on=True)
     shown_in(page, f"<</Type/OCMD/VE[/Not {on} 0 R]>>")
@@ -61,7 +61,7 @@ def test_a_membership_that_never_holds_is_hidden_where_every_layer_is_on(tmp_pat
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_text_outside_the_crop_box_is_kept_apart(tmp_path, rotation):
+def test_text_outside_the_crop_box_is_kept_as_hidden(tmp_path, rotation):
     page = blank(420, 600)
     write(page, SENTENCES[:3])
     page.insert_text((40, 580), SECRET, fontsize=11)
@@ -71,7 +71,7 @@ def test_text_outside_the_crop_box_is_kept_apart(tmp_path, rotation):
     assert SECRET not in markdown_of(result) and hidden(result) == {SECRET: "hidden_outside"}
 
 
-def test_text_that_is_clipped_away_is_kept_apart(tmp_path):
+def test_text_that_is_clipped_away_is_kept_as_hidden(tmp_path):
     page = blank()
     write(page, SENTENCES[:2])
     append(page, f"q 0 0 3 3 re W n BT /helv 11 Tf 40 150 Td ({SECRET}) Tj ET Q".encode())

@@ -1,4 +1,4 @@
-"""The layout model's picture network gives the same numbers with less work."""
+"""The layout model's image network gives the same numbers with less work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def network() -> bytes:
 
 
 def picture(height: int, width: int) -> np.ndarray:
-    """Paper with bars on it, as lines of text look from afar."""
+    """Return paper with bars on it, like lines of text from afar."""
     random = np.random.default_rng(height)
     page = np.full((height, width, 3), 255, np.uint8)
     for top in range(40, height - 40, 12):
@@ -29,12 +29,12 @@ def picture(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("height", "width"), [(842, 595), (595, 842), (300, 300), (120, 2000), (5, 5)])
-def test_a_page_looks_the_same_to_the_lighter_network(network: bytes, height: int, width: int) -> None:
+def test_the_lighter_network_gives_the_same_numbers(network: bytes, height: int, width: int) -> None:
     page = picture(height, width)
     theirs = pymupdf.layout.onnx.ImageFeatureExtractorV1.ImageFeatureExtractorV1(onnxruntime.InferenceSession(network))
     ours = PictureNetwork(network)
     theirs.predict(page)
-    ours.predict(picture(width, height))  # leaves nothing behind
+    ours.predict(picture(width, height))  # it must leave nothing behind
     ours.predict(page)
     maps = np.concatenate([np.moveaxis(one, 2, 0) for one in ours.get_feature_map().maps])
     assert np.allclose(theirs.get_feature_map()[0], maps, atol=1e-4)
@@ -44,7 +44,7 @@ def test_a_page_looks_the_same_to_the_lighter_network(network: bytes, height: in
 
 
 @pytest.mark.parametrize(("height", "width"), [(842, 595), (792, 612), (299, 301), (7, 3), (1, 1)])
-def test_a_picture_is_made_small_to_the_last_bit_as_pymupdf_does(height: int, width: int) -> None:
+def test_a_picture_is_shrunk_bit_for_bit_as_pymupdf_does(height: int, width: int) -> None:
     layout_model()
     tools = pymupdf.layout.common_util
     page = np.random.default_rng(width).integers(0, 256, (height, width, 3)).astype(np.uint8)
@@ -67,7 +67,7 @@ def test_the_table_network_in_use_finds_the_same_borders() -> None:
 
 
 @pytest.mark.parametrize("boxes", [2, 30, MOST_BOXES + 1])
-def test_the_layout_network_in_use_puts_boxes_together_as_pymupdf_does(boxes: int) -> None:
+def test_the_layout_network_in_use_groups_boxes_as_pymupdf_does(boxes: int) -> None:
     model = layout_model()
     random = np.random.default_rng(boxes)
     theirs = onnxruntime.InferenceSession(model.model_path)

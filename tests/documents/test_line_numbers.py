@@ -9,7 +9,7 @@ from tests.documents.sample_lines import SENTENCES, line, texts
 def numbered(
     first: int, count: int, step: int = 1, left: float = 40, pitch: float = 16, texted: int = 99
 ) -> list[Line]:
-    """Running text from x = 80, each line or each `step`-th with its number."""
+    """Return running text from x = 80, each line or each `step`-th with its number."""
     lines: list[Line] = []
     for row in range(count):
         bottom = 100 + pitch * row
@@ -23,13 +23,13 @@ def numbered(
 
 @pytest.mark.parametrize("left", [40, 470])
 @pytest.mark.parametrize(("first", "count", "step"), [(1, 28, 1), (85, 20, 1), (1, 24, 5), (101, 30, 10)])
-def test_numbers_in_a_margin_are_apart_from_the_text(left: float, first: int, count: int, step: int):
+def test_numbers_in_a_margin_are_separated_from_the_text(left: float, first: int, count: int, step: int):
     lines = with_line_numbers(numbered(first, count, step, left))
     assert texts(lines, "line_number") == [str(n) for n in range(first, first + count) if n % step == 0]
     assert texts(lines) == [SENTENCES[row % 4] for row in range(count)]
 
 
-def test_numbers_of_a_page_with_little_text_are_apart_too():
+def test_numbers_of_a_page_with_little_text_are_separated_too():
     assert len(texts(with_line_numbers(numbered(1, 28, texted=7)), "line_number")) == 28
 
 
@@ -39,7 +39,7 @@ def test_numbers_in_a_gutter_count_the_lines_of_both_columns():
     assert texts(with_line_numbers(lines), "line_number") == ["5", "10", "15", "20", "25", "30"]
 
 
-def test_numbers_of_a_listing_are_apart_from_it():
+def test_numbers_of_a_listing_are_separated_from_it():
     lines = numbered(1, 8)
     for one in lines:
         if not one.text.isdigit():
@@ -69,7 +69,7 @@ def test_a_scale_of_a_chart_is_kept():
     assert not texts(with_line_numbers(lines), "line_number")
 
 
-def test_numbers_within_their_lines_are_cut_off():
+def test_numbers_at_the_start_of_lines_are_cut_off():
     lines = [line(f"{row + 1:>2}  {SENTENCES[row % 4]}", 40, 100 + 16 * row) for row in range(12)]
     cut = with_numbers_cut(lines)
     assert texts(cut, "line_number") == [str(row + 1) for row in range(12)]
@@ -84,7 +84,7 @@ def test_a_listing_with_numbers_in_its_lines_keeps_its_indents():
     assert [one.text for one in with_numbers_cut(lines) if not one.role] == [text for text in code if text]
 
 
-def test_a_list_numbered_without_stops_is_no_numbered_text():
+def test_a_list_numbered_without_stops_is_not_taken_for_line_numbers():
     lines = [line(f"{row + 1} Take the oars to the shed.", 40, 100 + 16 * row) for row in range(8)]
     assert with_numbers_cut(lines) == lines
 

@@ -7,12 +7,12 @@ def test_rows_are_indented_by_where_they_begin():
     assert listing_text(rows) == "def f(x):\n    if x:\n        return 1"
 
 
-def test_blanks_that_are_written_are_kept():
+def test_written_blanks_are_kept():
     rows = [[line("def f(x):", 40, 100)], [line("    return 1", 40, 112)]]
     assert listing_text(rows) == "def f(x):\n    return 1"
 
 
-def test_a_row_left_out_is_a_blank_line():
+def test_a_missing_row_becomes_a_blank_line():
     rows = [[line("a = 1", 40, 100)], [line("b = 2", 40, 112)], [line("c = 3", 40, 136)]]
     assert listing_text(rows) == "a = 1\nb = 2\n\nc = 3"
 
@@ -22,7 +22,7 @@ def test_comments_in_a_column_of_their_own_stay_there():
     assert listing_text(rows) == "a = 1       # one\nbb = 22     # two"
 
 
-def test_a_word_that_is_parted_within_stays_whole():
+def test_a_word_split_into_two_lines_stays_whole():
     rows = [[line("def ma", 40, 100), line("in():", 70, 100)], [line("    return 0", 40, 112)]]
     assert listing_text(rows) == "def main():\n    return 0"
     rows = [[line("a", 40, 100), line("b", 50, 100)], [line("abc", 40, 112)]]

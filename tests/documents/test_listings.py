@@ -1,4 +1,4 @@
-"""Listings that blank lines part."""
+"""Listings split by blank lines are joined."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ LETTER = ["Dear Ms Olsen,", "", "the boat lies at the pier for the whole", "of t
 
 
 def parts(rows: list[str], kinds: str = "text", mono: bool = True, size: float = 10, bold: int = -1) -> list[Region]:
-    """A region for each run of rows without a blank one, 12 points apart."""
+    """Return a region for each run of rows without a blank one, 12 points apart."""
     runs: list[Region] = []
     begins = True
     for number, text in enumerate(rows):
@@ -40,12 +40,12 @@ def test_a_listing_with_blank_lines_is_one_text(rows: list[str], kind: str) -> N
     assert [one.text for one in whole[0].lines] == [row for row in rows if row]
 
 
-def test_a_typewritten_letter_and_text_in_other_fonts_stay_parted() -> None:
+def test_a_typewritten_letter_and_text_in_other_fonts_stay_separate() -> None:
     assert len(with_listings_whole(parts(LETTER))) == 3
     assert len(with_listings_whole(parts(PYTHON, mono=False))) == 2
 
 
-def test_what_is_far_or_set_otherwise_or_a_caption_stays_parted() -> None:
+def test_distant_or_differently_set_parts_and_captions_stay_separate() -> None:
     first, second = parts(PYTHON)
     assert len(with_listings_whole(parts([*PYTHON[:3], *[""] * 4, *PYTHON[4:]]))) == 2
     assert len(with_listings_whole([first, parts(PYTHON, size=12)[1]])) == 2

@@ -20,7 +20,7 @@ def test_lines_of_one_size_are_rows():
     assert notes([*paragraph(), line("Name:", 40, 100, size=11)]) == []
 
 
-def test_small_signs_within_a_paragraph_are_no_notes():
+def test_small_signs_within_a_paragraph_are_not_notes():
     assert notes([*paragraph(), line("2", 200, 108, size=7)]) == []
     assert notes([*paragraph(), line("12", 100, 100, size=7)]) == []
 

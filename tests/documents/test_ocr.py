@@ -1,4 +1,4 @@
-"""Scans read with the real RapidOCR: pictures of text made here, and real scans where they are at hand."""
+"""Scans read with the real RapidOCR: generated pictures of text, and real scans if available."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORDS = words_of("\n".join(PARAGRAPHS))
 
 
 def scan_of(draw, width: float = 420, height: float = 595) -> pymupdf.Page:
-    """A page that holds nothing but a picture of what `draw` puts on another page."""
+    """Return a page with only a picture of what `draw` puts on another page."""
     source = pymupdf.open().new_page(width=width, height=height)
     draw(source)
     page = pymupdf.open().new_page(width=width, height=height)
@@ -61,7 +61,7 @@ def test_a_scan_becomes_paragraphs():
 
 
 @pytest.mark.parametrize("turned", [90, 180, 270])
-def test_a_scan_that_lies_on_its_side_or_head_is_read_upright(turned):
+def test_a_sideways_or_upside_down_scan_is_read_upright(turned):
     page = scan_of(two_paragraphs)
     page.set_rotation(turned)
     read = read_scan(page, 1)
@@ -85,7 +85,7 @@ def test_a_blank_scan_is_empty():
     assert read_scan(scan_of(lambda page: None), 1) == ScanPage([], {}, 0, 1.0)
 
 
-def test_a_strip_is_read_to_its_end_and_no_line_twice():
+def test_a_strip_is_read_to_its_end_without_repeating_a_line():
     def lines(page):
         for number in range(60):
             page.insert_text((30, 40 + 50 * number), f"Milestone number {1000 + number}", fontsize=14)
@@ -124,11 +124,11 @@ def test_this_installation_can_read_scans():
         (OcrLine("-.,", 0.99, (0, 0, 9, 9)), False),
     ],
 )
-def test_specks_are_not_believed(line, believed):
+def test_specks_are_not_taken_for_text(line, believed):
     assert ocr.is_text(line) == believed
 
 
-def test_a_space_the_model_hesitates_about_is_kept_between_letters():
+def test_an_unlikely_space_between_letters_is_kept():
     signs = ["blank", "o", "f", "t", " "]
     steps = np.zeros((7, 5), np.float32)
     steps[[0, 2, 4], [1, 2, 3]] = 0.9
@@ -140,14 +140,14 @@ def test_a_space_the_model_hesitates_about_is_kept_between_letters():
     assert sure == pytest.approx(0.9)
 
 
-def test_repeated_steps_are_one_letter_and_silence_is_no_text():
+def test_repeated_steps_are_one_letter_and_blanks_are_no_text():
     signs = ["blank", "o", " "]
     assert decode(np.eye(3, dtype=np.float32)[[1, 1, 0, 1]], signs)[0] == "oo"
     assert decode(np.eye(3, dtype=np.float32)[[0, 0]], signs) == ("", 0.0)
 
 
 @pytest.mark.parametrize(("turn", "direction"), [(0, (1, 0)), (90, (0, -1)), (270, (0, 1))])
-def test_a_line_is_laid_into_its_box_the_way_it_runs(turn, direction):
+def test_a_line_is_put_into_its_box_in_its_direction(turn, direction):
     box = (50, 100, 250, 120) if turn == 0 else (50, 100, 70, 300)
     with searchable(
         np.full((800, 700, 3), 255, np.uint8), 1.0, [OcrLine("Sideways words", 1.0, box, turn)]

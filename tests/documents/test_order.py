@@ -1,4 +1,4 @@
-"""The order of texts on pages of columns, with things lying across them."""
+"""The reading order of texts in columns, with obstacles across them."""
 
 import random
 
@@ -20,7 +20,8 @@ QUOTE = "We paid for the boat at once"
 
 
 class Setter:
-    """Sets text down the columns of a page, as blocks of `LINE`-high lines; a text that is cut goes on in the next."""
+    """Sets text down the columns of a page, as blocks of `LINE`-high lines; a split text continues in the next
+    column."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -31,7 +32,7 @@ class Setter:
         self.blocks.append(Block((left, top, right, top + 2 * LINE), text, text, LINE, is_head, words))
 
     def columns(self, count: int, top: float, bottom: float, hole: tuple[float, float, set[int]] | None = None) -> None:
-        """`hole`: from, to, and in which columns something lies across."""
+        """Fill the columns. `hole`: its top and bottom, and the columns in which something lies across."""
         width = (RIGHT - LEFT - GUTTER * (count - 1)) / count
         going_on = 0
         for column in range(count):
@@ -42,7 +43,7 @@ class Setter:
                 going_on = self._fill(left, width, low, high, going_on, is_last)
 
     def _fill(self, left: float, width: float, top: float, bottom: float, going_on: int, is_last: bool) -> int:
-        """Fills a column from top to bottom; returns how many lines are left of its last text."""
+        """Fill a column from top to bottom; return how many lines are left of its last text."""
         while bottom - top >= LINE:
             lines = going_on or self.random.choice([1, 2, 3, 6, 9])
             begins = "goes on" if going_on else "It begins"
@@ -63,7 +64,7 @@ def shuffled(setter: Setter) -> list[Block]:
 
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 3), min_size=1, max_size=3))
-def test_columns_between_headings_are_read_as_they_were_set(seed, counts):
+def test_columns_between_headings_are_read_in_order(seed, counts):
     setter = Setter(seed)
     high = 700 / len(counts)
     for band, count in enumerate(counts):
@@ -75,7 +76,7 @@ def test_columns_between_headings_are_read_as_they_were_set(seed, counts):
 
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 3), st.floats(250, 500))
-def test_text_goes_on_below_a_quote_across_all_columns_where_its_sentences_do(seed, count, top):
+def test_text_continues_below_a_quote_across_all_columns_if_its_sentences_do(seed, count, top):
     setter = Setter(seed)
     setter.columns(count, 60, 760, hole=(top, top + 4 * LINE, set(range(count))))
     cut = [block for block in setter.blocks if block.begins == "goes on" and abs(block.box[1] - top - 4 * LINE) < 1]
@@ -94,7 +95,7 @@ def test_columns_are_read_from_the_side_where_lines_begin(to_left):
     assert reading_order(blocks) == (blocks[::-1] if to_left else blocks)
 
 
-def test_labels_are_read_with_what_stands_beside_them():
+def test_labels_are_read_with_the_text_beside_them():
     rows = [
         [
             Block((50, top, 110, top + 12), label, label, words=1),
@@ -106,7 +107,7 @@ def test_labels_are_read_with_what_stands_beside_them():
     assert reading_order(blocks[::-1]) == blocks
 
 
-def test_a_text_below_the_middle_of_a_row_is_not_the_foot_of_a_column():
+def test_a_text_below_the_middle_of_a_row_is_not_the_end_of_a_column():
     names = [Block((left, 60, left + 100, 72), "Name", "Name", words=1) for left in (100, 250, 400)]
     place = Block((282, 78, 320, 90), "Place", "Place", words=1)
     assert reading_order([place, *names]) == [*names, place]
@@ -129,18 +130,18 @@ def region(lines: list) -> Region:
     return Region("text", box, lines)
 
 
-def test_a_text_over_a_gutter_is_parted_where_other_texts_stand_flush():
+def test_a_text_across_a_gutter_is_split_where_other_texts_are_aligned():
     left, right = column(50, 300, 3), column(300, 300, 3)
     regions = [region(column(50, 100, 5)), region(column(300, 100, 5)), region([*left, *right])]
     assert [one.lines for one in with_columns_apart(regions)[2:]] == [left, right]
 
 
-def test_two_names_side_by_side_are_not_parted():
+def test_two_names_side_by_side_are_not_split():
     beside = region([line("Ada Lindqvist, chair", 50, 300), line("Grey Heron, treasurer", 300, 300)])
     assert with_columns_apart([region(column(50, 100, 5)), beside])[1] is beside
 
 
-def test_a_quote_across_two_columns_breaks_no_sentence():
+def test_a_quote_across_two_columns_does_not_interrupt_a_sentence():
     page = pymupdf.open().new_page()
     words = " ".join(SENTENCES * 6).split()
     rows = [" ".join(words[start : start + 6]) for start in range(0, len(words), 6)]
@@ -152,7 +153,7 @@ def test_a_quote_across_two_columns_breaks_no_sentence():
     assert found[: 6 * len(places)] == words[: 6 * len(places)]
 
 
-def test_a_page_full_of_labels_that_overlap_keeps_them_all():
+def test_a_page_full_of_overlapping_labels_keeps_them_all():
     places = random.Random(7)
     blocks = [
         Block((left := places.uniform(0, 500), top := places.uniform(0, 700), left + 90, top + 60), "A", "B", words=1)

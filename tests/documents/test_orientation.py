@@ -1,4 +1,4 @@
-"""Which way up a page is: decided from boxes and the recogniser's confidence, no model needed here."""
+"""The orientation of a page is decided from boxes and the recogniser's confidence; no model is needed here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pdfbatch.documents.ocr.orientation import (
     turn,
 )
 
-# A line's picture, and how sure a recogniser is of it by the way it lies: its ink is in the left half when upright.
+# A line's picture whose ink is in the left half when upright: a stand-in for the recogniser's confidence.
 UPRIGHT = np.full((20, 200, 3), 255, np.uint8)
 UPRIGHT[5:15, :60] = 0
 
@@ -26,7 +26,7 @@ def box(left: float, top: float, right: float, bottom: float) -> list[tuple[floa
 
 
 def page_and_boxes(turned: int):
-    """A page with six lines, turned clockwise, and the boxes around them."""
+    """Return a page with six lines, turned clockwise, and the boxes around them."""
     page = np.full((400, 300, 3), 255, np.uint8)
     tops = range(20, 380, 60)
     for top in tops:
@@ -93,6 +93,6 @@ def test_a_level_page_is_not_crooked():
     assert not is_crooked(skew(boxes))
 
 
-def test_a_box_half_as_tall_again_as_wide_stands():
+def test_a_box_one_and_a_half_times_as_tall_as_wide_is_upright():
     assert stands_tall(np.array(box(0, 0, 20, 100), np.float32))
     assert not stands_tall(np.array(box(0, 0, 100, 20), np.float32))

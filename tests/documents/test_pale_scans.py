@@ -1,4 +1,4 @@
-"""Scans whose ink is hardly darker than their paper are read as others are; blank and ordinary ones stay the same."""
+"""Scans with ink hardly darker than the paper are read like others; blank and ordinary ones stay the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.pages import markdown_of
 
 
 def pale(paper: int, contrast: int, noise: float = 0.0, mirrored: bool = False) -> np.ndarray:
-    """A grey picture of the sentences on `paper`, its ink `contrast` shades darker."""
+    """Return a grey picture of the sentences on `paper`, its ink `contrast` shades darker."""
     page = blank()
     write(page, SENTENCES)
     pixmap = page.get_pixmap(dpi=150, colorspace=pymupdf.csGRAY)
@@ -53,7 +53,7 @@ def test_pale_print_beside_a_dark_stamp_is_read(tmp_path, contrast):
     assert [line for line in [*SENTENCES, "RECEIVED 3 May 2021"] if line not in text] == []
 
 
-def test_the_grain_of_ordinary_paper_is_no_pale_print():
+def test_the_grain_of_ordinary_paper_is_not_pale_print():
     page = pale(235, 200, 6)
     lines = [(60.0, 90.0 + 36 * row, 800.0, 130.0 + 36 * row) for row in range(len(SENTENCES))]
     assert pale_rest(cv2.cvtColor(page, cv2.COLOR_GRAY2RGB), lines) is None
@@ -76,7 +76,7 @@ def test_a_pale_picture_under_text_adds_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("contrast", [15, 25, 40])
-def test_print_of_the_other_side_is_not_read(tmp_path, contrast):
+def test_print_showing_through_from_the_back_is_not_read(tmp_path, contrast):
     page = blank()
     put(page, pale(250, contrast, 2, mirrored=True))
     assert text_of(page, tmp_path) == ""
@@ -88,7 +88,7 @@ def test_blank_paper_and_ordinary_print_are_not_pale():
     assert not range_of(np.zeros((0, 5), np.uint8)).is_pale
 
 
-def test_spread_shades_reach_from_ink_to_white():
+def test_stretched_shades_reach_from_ink_to_white():
     gray = np.array([[200, 225, 230]], np.uint8)
     assert spread(gray, range_of(gray)).tolist()[0][2] == 255
     assert spread(gray, range_of(gray)).min() < 60

@@ -1,4 +1,4 @@
-"""Drawings that nothing but their text can be had of in time are told before they are drawn."""
+"""Drawings too large to draw in time are detected before they are drawn, and only their text is read."""
 
 import zlib
 from pathlib import Path
@@ -43,11 +43,11 @@ def test_a_drawing_too_large_to_draw_gives_its_text_at_once(name: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", ORDINARY)
-def test_an_ordinary_drawing_is_looked_at(name: str) -> None:
+def test_an_ordinary_drawing_is_drawn(name: str) -> None:
     assert not has_too_many_paths(pymupdf.open(stream=drawing(ORDINARY[name]))[0])
 
 
-def test_a_stream_that_is_not_there_counts_nothing() -> None:
+def test_a_missing_stream_counts_as_empty() -> None:
     assert not has_too_many_paths(pymupdf.open(stream=one_page("", contents="[4 0 R 66 0 R]"))[0])
 
 
@@ -58,7 +58,7 @@ def test_segments_are_counted_by_path() -> None:
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-def test_a_retry_reads_the_text_without_a_look_at_the_page(attempt: int, tmp_path: Path) -> None:
+def test_a_retry_reads_the_text_without_drawing_the_page(attempt: int, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(odd.text_page())
     page = read_page(str(path), 1, attempt=attempt).page
@@ -66,7 +66,7 @@ def test_a_retry_reads_the_text_without_a_look_at_the_page(attempt: int, tmp_pat
     assert odd.LINES[3] in page.text.replace("\n", " ")
 
 
-def test_a_picture_is_read_smaller_and_then_not_at_all(tmp_path: Path) -> None:
+def test_retries_read_an_image_smaller_and_then_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(odd.scanned_page())
     again, last = (read_page(str(path), 1, attempt=attempt).page for attempt in (1, 2))

@@ -1,4 +1,4 @@
-"""Pages drawn for a model: at the size asked for, upright where their text tells, and failures as results."""
+"""Pages drawn for a model: in the requested size, upright according to their text, and failures as results."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def drawn(result: Drawn | PageResult) -> Drawn:
 
 
 def alike(one: Drawn, other: Drawn) -> bool:
-    """But for the edges of letters, which MuPDF smooths otherwise where they lie on their side."""
+    """Compare except for the edges of letters, which MuPDF smooths differently when rotated."""
     same_size = one.pixels.shape == other.pixels.shape
     return same_size and np.abs(one.pixels.astype(int) - other.pixels).mean() < 3
 
 
-def test_a_page_is_drawn_at_the_resolution_asked_for(tmp_path):
+def test_a_page_is_drawn_at_the_requested_resolution(tmp_path):
     page = drawn(draw_page(text_pdf(tmp_path / "a.pdf"), 1, 200, 896))
     assert page.pixels.shape == (2339, 1653, 3)
     assert page.dpi == pytest.approx(200)
@@ -37,7 +37,7 @@ def test_a_small_page_is_drawn_at_least_as_large_as_the_models_pictures(tmp_path
     assert page.dpi == pytest.approx(72 * 8.96)
 
 
-def test_a_poster_is_drawn_at_less_than_asked_for(tmp_path):
+def test_a_poster_is_drawn_at_a_lower_resolution(tmp_path):
     document = pymupdf.open()
     document.new_page(width=14_000, height=200)
     page = drawn(draw_page(saved(document, tmp_path / "a.pdf"), 1, 200, 896))
@@ -47,7 +47,7 @@ def test_a_poster_is_drawn_at_less_than_asked_for(tmp_path):
 
 @pytest.mark.parametrize("size", [(595.28, 841.89), (612, 792), (841.89, 595.28), (333.3, 1000.7), (20, 30)])
 @pytest.mark.parametrize("rotation", [0, 90])
-def test_to_a_side_a_page_is_drawn_as_the_published_program_draws_it(tmp_path, size, rotation):
+def test_a_page_drawn_to_a_side_matches_the_published_program(tmp_path, size, rotation):
     document = pymupdf.open()
     page = document.new_page(width=size[0], height=size[1])
     write_lines(page, LINES)
@@ -62,11 +62,11 @@ def test_to_a_side_a_page_is_drawn_as_the_published_program_draws_it(tmp_path, s
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_text_that_lies_otherwise_than_the_page_is_turned_upright(tmp_path, degrees):
+def test_rotated_text_on_an_upright_page_is_turned_upright(tmp_path, degrees):
     upright = text_pdf(tmp_path / "a.pdf")
     turned = turned_pdf(tmp_path / "b.pdf", upright, degrees)
     expected, page = (drawn(draw_page(path, 1, 72, 100)) for path in (upright, turned))
-    assert page.turned == degrees  # they were turned against the clock
+    assert page.turned == degrees  # they were turned counterclockwise
     assert alike(page, expected)
 
 
@@ -97,14 +97,14 @@ def test_a_stamp_along_the_edge_of_a_scan_does_not_turn_it(tmp_path):
     assert drawn(draw_page(saved(document, tmp_path / "b.pdf"), 1, 72, 100)).turned == 0
 
 
-def test_the_published_way_turns_nothing(tmp_path):
+def test_the_published_way_does_not_turn_pages(tmp_path):
     turned = turned_pdf(tmp_path / "b.pdf", text_pdf(tmp_path / "a.pdf"), 90)
     page = drawn(draw_page_to_side(turned, 1, 896))
     assert page.pixels.shape[1] == 896
     assert page.turned == 0
 
 
-def test_a_picture_too_large_to_unpack_is_a_reason(tmp_path):
+def test_an_image_too_large_to_decode_is_a_reason(tmp_path):
     document = pymupdf.open()
     page = document.new_page()
     page.insert_image(page.rect, pixmap=pymupdf.Pixmap(pymupdf.csRGB, pymupdf.IRect(0, 0, 4, 4)))
@@ -117,7 +117,7 @@ def test_a_picture_too_large_to_unpack_is_a_reason(tmp_path):
     assert "40000 x 40000" in result.detail
 
 
-def test_what_is_no_pdf_is_a_reason_and_nothing_is_printed(tmp_path, capfd):
+def test_a_file_that_is_not_a_pdf_is_a_reason_and_nothing_is_printed(tmp_path, capfd):
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7 and then nothing")
     result = draw_page(str(tmp_path / "a.pdf"), 3, 200, 896)
     assert isinstance(result, PageResult)

@@ -1,4 +1,4 @@
-"""Pictures are documents by their content: each page as large as its dots per inch say, and the right way up."""
+"""Images are documents by their content: each page as large as its resolution says, and the right way up."""
 
 from pathlib import Path
 
@@ -46,14 +46,14 @@ def test_the_pages_of_a_tiff_are_pages(tmp_path: Path) -> None:
     assert not isinstance(third, PageResult) and third.pixels.shape == (1100, 850, 3)
 
 
-def test_a_photo_stands_as_its_camera_was_held(tmp_path: Path) -> None:
+def test_a_photo_is_turned_by_its_exif_rotation(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     path = saved(tmp_path / "a.jpg", exif=exif, dpi=(100, 100))
     assert open_page(path, 1).page.rect[2:] == pytest.approx((792, 612), abs=1)
 
 
-def test_a_picture_that_is_cut_off_has_a_reason_and_nothing_falls(tmp_path: Path) -> None:
+def test_a_truncated_image_has_a_reason_and_nothing_crashes(tmp_path: Path) -> None:
     path = Path(saved(tmp_path / "a.tif"))
     path.write_bytes(path.read_bytes()[:40])
     verdict = judge(str(path))

@@ -6,7 +6,7 @@ GOOD += [word.title() for word in GOOD] + ["McDonald", "AT&T", "PDFs", "e.g.", "
 BAD = ["s*r;tiiR»", "FRG&t", "Calif&rr-.la.", "JMBWeil", "H^uid", "£ug»r"]
 
 
-def test_words_as_they_are_written_are_plausible():
+def test_ordinary_words_are_plausible():
     assert len(GOOD) > FEWEST_WORDS
     assert implausible_share(" ".join(GOOD)) == 0
 
@@ -15,7 +15,7 @@ def test_misread_words_give_a_layer_away():
     assert implausible_share(" ".join(GOOD + BAD)) > MISREAD_SHARE
 
 
-def test_one_odd_name_said_often_is_no_misreading():
+def test_one_odd_name_repeated_is_not_a_misreading():
     assert implausible_share(" ".join(GOOD + ["edgeRNN"] * 50)) < MISREAD_SHARE
 
 

@@ -1,4 +1,4 @@
-"""Pages as pictures: limits hold before anything is drawn, and long strips are cut without losing a line."""
+"""Draw pages: limits hold before anything is drawn, and long strips are cut without losing a line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def page_of(width: float, height: float) -> pymupdf.Page:
 
 
 def page_with_declared_picture(width: int, height: int) -> pymupdf.Page:
-    """A page whose one picture only claims its size; there is no data for it."""
+    """Return a page whose single image only declares its size, without data."""
     page = page_of(600, 800)
     page.insert_image(page.rect, pixmap=pymupdf.Pixmap(pymupdf.csRGB, pymupdf.IRect(0, 0, 4, 4)))
     xref = page.get_images()[0][0]
@@ -30,14 +30,14 @@ def page_with_declared_picture(width: int, height: int) -> pymupdf.Page:
     return page
 
 
-def test_a_page_is_drawn_at_the_resolution_asked_for():
+def test_a_page_is_drawn_at_the_requested_resolution():
     drawn = rasterise(page_of(360, 720), dpi=100)
     assert drawn.pixels.shape == (1000, 500, 3)
     assert drawn.pixels.dtype == np.uint8
     assert drawn.scale == pytest.approx(100 / 72)
 
 
-def test_a_poster_is_drawn_smaller_than_asked_for():
+def test_a_poster_is_drawn_smaller_than_requested():
     drawn = rasterise(page_of(36_000, 18_000), dpi=200, max_pixels=1_000_000, max_side=8_000)
     assert drawn.pixels.shape[0] * drawn.pixels.shape[1] <= 1_000_000 * 1.01
     assert drawn.pixels.shape[1] == pytest.approx(2 * drawn.pixels.shape[0], rel=0.01)
@@ -51,8 +51,8 @@ def test_the_scale_keeps_within_both_limits(width, height, wished, max_pixels, m
     assert width * height * scale**2 <= max_pixels * 1.001
 
 
-def test_a_picture_that_claims_gigabytes_is_refused_before_it_is_unpacked():
-    with pytest.raises(TooLarge, match="too large: a picture of 40000 x 40000 pixels"):
+def test_an_image_that_declares_gigabytes_is_refused_before_it_is_decoded():
+    with pytest.raises(TooLarge, match="too large: an image of 40000 x 40000 pixels"):
         rasterise(page_with_declared_picture(40_000, 40_000))
 
 
@@ -83,7 +83,7 @@ def test_a_strip_is_cut_into_tiles_that_overlap(width, height):
         assert one.last == next_one.first
 
 
-def test_the_resolution_of_a_pages_picture_is_told():
+def test_the_resolution_of_a_pages_image_is_known():
     page = page_of(72, 144)
     page.insert_image(page.rect, pixmap=pymupdf.Pixmap(pymupdf.csRGB, pymupdf.IRect(0, 0, 300, 600)))
     assert own_dpi(page) == pytest.approx(300)

@@ -48,7 +48,7 @@ def test_a_page_painted_white_is_blank(tmp_path):
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_turned_pages_read_as_upright_ones(tmp_path, degrees):
+def test_turned_pages_read_like_upright_ones(tmp_path, degrees):
     upright = text_pdf(tmp_path / "a.pdf")
     turned = turned_pdf(tmp_path / "turned.pdf", upright, degrees)
     assert markdown_of(read(turned)) == markdown_of(read(upright))
@@ -83,7 +83,7 @@ def test_a_note_in_the_margin_that_runs_upwards_is_kept(tmp_path):
     assert markdown_of(result).endswith("\n\nDownloaded from the archive")
 
 
-def test_a_scan_without_ocr_says_what_it_needs(tmp_path):
+def test_a_scan_without_ocr_needs_ocr(tmp_path):
     document = scan_of(pymupdf.open(text_pdf(tmp_path / "a.pdf")))
     assert read(saved(document, tmp_path / "scan.pdf")).reason is Reason.NEEDS_OCR
 
@@ -138,7 +138,7 @@ def test_text_under_a_picture_of_the_page_counts_as_hidden(tmp_path):
     assert read(saved(document, tmp_path / "scan.pdf")).read_by == "plain"
 
 
-def test_headers_are_dropped_unless_they_are_asked_for(tmp_path):
+def test_headers_are_dropped_unless_requested(tmp_path):
     document = pymupdf.open()
     page = document.new_page()
     write_lines(page, many_lines())
@@ -156,7 +156,7 @@ def test_a_poster_is_read_as_if_it_were_small(tmp_path):
     assert words(read(saved(document, tmp_path / "a.pdf"))) == WORDS
 
 
-def test_a_page_of_countless_paths_is_read_the_plainer_way(tmp_path):
+def test_a_page_with_too_many_paths_is_read_without_the_layout_model(tmp_path):
     document = pymupdf.open()
     page = document.new_page()
     write_lines(page, LINES)
@@ -172,7 +172,7 @@ def test_a_page_of_countless_paths_is_read_the_plainer_way(tmp_path):
     assert words(result) == WORDS
 
 
-def test_a_page_that_is_not_there_is_a_failure_of_that_page_alone(tmp_path):
+def test_a_missing_page_fails_alone(tmp_path):
     path = text_pdf(tmp_path / "a.pdf")
     assert read(path, 9).reason is not None
     assert read(path, 1).reason is None
@@ -192,10 +192,10 @@ def test_reading_prints_nothing(tmp_path, capfd):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
-def test_no_inference_session_brings_threads_of_its_own():
+def test_no_inference_session_starts_threads_of_its_own():
     count = "import os; from pdfbatch.documents.reading import warm; warm(); print(len(os.listdir('/proc/self/task')))"
     alone = "import os, onnxruntime; print(len(os.listdir('/proc/self/task')))"
-    # onnxruntime itself has one idle thread; numpy's are held off by the environment, as a session's child has it.
+    # onnxruntime itself has one idle thread; numpy's are prevented by the environment, as in a real child process.
     outputs = [
         subprocess.run(
             [sys.executable, "-c", code], env=ONE_BLAS_THREAD, capture_output=True, text=True, check=True

@@ -7,25 +7,25 @@ def vector(*box: float, stroked: bool = False, isrect: bool = True) -> dict[str,
     return {"bbox": box, "stroked": stroked, "isrect": isrect}
 
 
-def test_cells_that_each_bring_their_own_rules_share_borders():
+def test_cells_that_each_draw_their_own_rules_share_borders():
     cells = [vector(x, y, x + 100, y + 0.5) for x in (0, 100) for y in (0, 20, 20.7, 40, 40.7, 60)]
     across, down = drawn_edges(cells)
     assert [round(place) for place in borders(across, (0, 200), (0, 60))] == [0, 21, 41, 60]
     assert down == []
 
 
-def test_a_framed_cell_gives_four_rules():
+def test_a_framed_cell_has_four_rules():
     across, down = drawn_edges([vector(0, 0, 100, 20, stroked=True)])
     assert [place for place, _ in across] == [0, 20]
     assert [place for place, _ in down] == [0, 100]
 
 
-def test_a_filled_background_and_a_slanting_line_are_no_rules():
+def test_a_filled_background_and_a_slanting_line_are_not_rules():
     boxes = [vector(0, 0, 100, 20), vector(0, 0, 100, 20, stroked=True, isrect=False)]
     assert drawn_edges(boxes) == ([], [])
 
 
-def test_a_rule_under_a_few_columns_is_no_border_and_one_beside_a_tall_cell_is():
+def test_a_rule_is_a_border_beside_a_tall_cell_but_not_under_a_few_columns():
     across, _ = drawn_edges(
         [vector(0, y, 100, y) for y in (0, 60)] + [vector(70, 20, 100, 20), vector(30, 40, 100, 40)]
     )

@@ -1,4 +1,4 @@
-"""Fonts whose map is wrong are found by reading a line from the picture; good fonts are never replaced."""
+"""Fonts with a wrong map are found by reading a line from the picture; good fonts are never replaced."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_lines_in_a_font_with_a_bad_map_are_read_from_the_picture(tmp_path, name
         assert sentence in text
 
 
-def test_a_page_with_a_misread_font_says_so(tmp_path):
+def test_a_page_with_a_misread_font_is_flagged(tmp_path):
     page = blank()
     write(page, SENTENCES[:3])
     write_mapped(page, SENTENCES[3:7], 140, shifted(29))
@@ -83,14 +83,14 @@ def test_a_good_font_with_a_map_of_its_own_is_never_replaced(tmp_path):
     assert read(page, tmp_path).flags == []
 
 
-def test_one_line_that_disagrees_does_not_condemn_a_font():
+def test_one_disagreeing_line_does_not_condemn_a_font():
     good, bad = FontSample(SENTENCES[0], SENTENCES[0], 0.99), FontSample(SENTENCES[1], "nothing of the kind here", 0.99)
     assert verdict_of([bad]) is FontVerdict.UNKNOWN
     assert verdict_of([bad, bad]) is FontVerdict.MISREAD
     assert verdict_of([bad, good]) is not FontVerdict.MISREAD
 
 
-def test_what_the_recogniser_is_unsure_of_counts_for_nothing():
+def test_results_with_low_confidence_do_not_count():
     assert verdict_of([FontSample(SENTENCES[0], "nothing of the kind here", 0.7)] * 3) is FontVerdict.UNKNOWN
 
 
@@ -103,7 +103,7 @@ def test_what_the_recogniser_is_unsure_of_counts_for_nothing():
         ("МОСКВА РЕКОРД ТОРГ НЕТ РОССИЯ", "MOCKBA PEKOPД TOPГ HET"),
     ],
 )
-def test_a_script_that_the_recogniser_does_not_know_is_no_wrong_map(layer, seen):
+def test_a_script_unknown_to_the_recogniser_is_not_a_wrong_map(layer, seen):
     assert verdict_of([FontSample(layer, seen, 0.98)] * 2) is FontVerdict.UNKNOWN
     assert Font(samples=[FontSample(layer, seen, 0.98)]).agreement == 1.0
 
@@ -113,7 +113,7 @@ def test_small_latin_letters_seen_under_another_script_are_a_wrong_map():
     assert verdict_of([FontSample(shifted_to, SENTENCES[0], 0.98)] * 2) is FontVerdict.MISREAD
 
 
-def test_a_heading_that_has_a_font_for_itself_is_condemned_by_itself():
+def test_a_single_heading_in_its_own_font_can_condemn_it():
     wrong = FontSample("o4+$2 .% 3'$ '~1!.41", "Rules of the harbour", 0.99)
     assert verdict_of([wrong], is_all=True) is FontVerdict.MISREAD
     assert verdict_of([wrong]) is FontVerdict.UNKNOWN
@@ -148,7 +148,7 @@ def test_capitals_seen_as_small_letters_are_a_wrong_map(layer, seen, verdict):
     assert verdict_of([FontSample(layer, seen, 0.99)] * 3) is verdict
 
 
-def test_a_sum_in_a_font_of_its_own_is_held_against_the_picture(tmp_path):
+def test_a_sum_in_a_font_of_its_own_is_compared_with_the_picture(tmp_path):
     page = blank()
     write(page, SENTENCES[:3])
     write_mapped(page, ["4,310.00"], 150, swapped("0123", "5678"))
@@ -156,7 +156,7 @@ def test_a_sum_in_a_font_of_its_own_is_held_against_the_picture(tmp_path):
     assert "4,310.00" in markdown_of(result)
 
 
-def test_letters_that_look_alike_are_no_swap():
+def test_letters_that_look_alike_are_not_swapped():
     samples = [FontSample("IIIegal 1etters 0f 0ur 0wn", "illegal letters of our own", 0.99)] * 2
     assert not has_swapped_letters(samples)
     samples = [FontSample("the ketter was sent ko the ketkle", "the better was sent bo the bebble", 0.99)] * 2
@@ -175,11 +175,11 @@ def span(text: str, box=(0, 0, 200, 12), direction=(1, 0), font="F") -> dict:
         span(SENTENCES[0], direction=(0.8, 0.6)),
     ],
 )
-def test_formulas_and_slanted_lines_are_no_samples(unfit):
+def test_formulas_and_slanted_lines_are_not_samples(unfit):
     assert best_samples([unfit], [unfit]) == []
 
 
-def test_a_line_that_another_crosses_is_no_sample():
+def test_a_line_crossed_by_another_is_not_a_sample():
     one, other = span(SENTENCES[0]), span("DRAFT", box=(50, 2, 150, 30))
     assert best_samples([one], [one, other]) == []
     assert best_samples([one], [one]) == [one]
@@ -196,7 +196,7 @@ def test_the_shortest_line_with_enough_letters_is_read_first():
     assert [one["text"] for one in best_samples(spans, spans)] == [texts[2], texts[0], texts[3]]
 
 
-def test_a_font_is_read_once_in_a_document():
+def test_a_font_is_read_once_per_document():
     book, asked = FontBook(), []
 
     def look(span):
@@ -208,7 +208,7 @@ def test_a_font_is_read_once_in_a_document():
     assert len(asked) == 1
 
 
-def test_what_is_read_anew_stands_in_the_place_of_what_it_replaces(tmp_path):
+def test_text_read_from_the_picture_takes_the_place_of_the_old(tmp_path):
     page = blank()
     write_mapped(page, ["Rules of the harbour"], 20, shifted(29))
     write(page, SENTENCES[:4], top=90)

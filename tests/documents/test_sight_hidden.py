@@ -1,4 +1,4 @@
-"""Text that no viewer shows leaves the Markdown; text that is merely pale, small or on dark ground stays."""
+"""Text that no viewer shows leaves the Markdown; text that is only pale, small or on a dark background stays."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def reasons(page: pymupdf.Page) -> dict[str, str]:
 
 @pytest.mark.parametrize("rotation", [0, 90])
 @pytest.mark.parametrize("hide", HIDERS, ids=lambda hide: hide.__name__)
-def test_text_that_is_not_seen_is_not_read(tmp_path, hide, rotation):
+def test_invisible_text_is_not_read(tmp_path, hide, rotation):
     page = blank()
     write(page, SENTENCES[:4])
     hide(page, SECRET, 200)
@@ -48,7 +48,7 @@ def test_text_that_is_not_seen_is_not_read(tmp_path, hide, rotation):
 
 
 @pytest.mark.parametrize("show", SHOWERS, ids=lambda show: show.__name__)
-def test_text_that_is_seen_stays(tmp_path, show):
+def test_visible_text_stays(tmp_path, show):
     page = blank()
     write(page, SENTENCES[:4])
     show(page, SECRET, 200)
@@ -68,14 +68,14 @@ def test_text_that_is_seen_stays(tmp_path, show):
         ("hide_tiny", "hidden_tiny"),
     ],
 )
-def test_the_reason_says_how_text_is_hidden(name, reason):
+def test_the_reason_names_how_text_is_hidden(name, reason):
     page = blank()
     write(page, SENTENCES[:2])
     {hide.__name__: hide for hide in HIDERS}[name](page, SECRET, 200)
     assert reasons(page) == {SECRET: reason}
 
 
-def test_a_bar_over_one_name_hides_that_name_alone(tmp_path):
+def test_a_bar_over_one_name_hides_only_that_name(tmp_path):
     page = blank()
     write(page, SENTENCES[:3])
     page.insert_text((40, 200), "The witness Margaret Featherstone lives near the old harbour.", fontsize=11)
@@ -128,7 +128,7 @@ def test_a_page_of_ordinary_text_conceals_nothing():
     assert reasons(page) == {}
 
 
-def test_what_actual_text_hides_is_read(tmp_path):
+def test_text_hidden_by_an_actual_text_is_read(tmp_path):
     page = blank()
     page.insert_text((40, 60), " ", fontname="helv", fontsize=11)
     document = page.parent
@@ -141,7 +141,7 @@ def test_what_actual_text_hides_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("colour", [(0.8, 0.8, 0.8), (0.9, 0.5, 0.5)])
-def test_words_under_the_letters_of_a_mark_stay(colour):
+def test_words_under_the_letters_of_a_watermark_stay(colour):
     page = blank()
     write(page, ["A fox is in a box at a pier by a sea, as it is in a tale of a day in May."] * 8)
     page.insert_text((30, 160), "HIMLIN", fontname="hebo", fontsize=90, color=colour)

@@ -31,7 +31,7 @@ def regions(page: pymupdf.Page) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("paint", PAINTERS, ids=lambda paint: paint.__name__)
-def test_painted_text_joins_the_page(tmp_path, paint):
+def test_painted_text_is_added_to_the_page(tmp_path, paint):
     page = blank()
     write(page, SENTENCES[:3])
     paint(page, SENTENCES[3:7], 140)
@@ -43,7 +43,7 @@ def test_painted_text_joins_the_page(tmp_path, paint):
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 @pytest.mark.parametrize("paint", [as_image, as_outlines], ids=lambda paint: paint.__name__)
-def test_painted_text_of_a_page_shown_turned_is_read(tmp_path, paint, rotation):
+def test_painted_text_on_a_rotated_page_is_read(tmp_path, paint, rotation):
     page = blank()
     write(page, SENTENCES[:3])
     paint(page, SENTENCES[3:6], 140)
@@ -63,7 +63,7 @@ def test_pale_outlines_are_read(tmp_path, colour):
         assert sentence in text
 
 
-def test_outlines_that_stand_on_their_head_are_read(tmp_path):
+def test_upside_down_outlines_are_read(tmp_path):
     page = blank()
     write(page, SENTENCES[:3])
     source = blank(420, 74)
@@ -74,7 +74,7 @@ def test_outlines_that_stand_on_their_head_are_read(tmp_path):
         assert sentence in text
 
 
-def test_what_an_old_ocr_left_out_of_a_scan_is_read(tmp_path):
+def test_text_that_an_old_ocr_missed_is_read(tmp_path):
     page = blank(420, 18 * 8 + 20)
     page.insert_image(page.rect, pixmap=picture_of(SENTENCES))
     for number, line in enumerate(SENTENCES[:6]):
@@ -93,14 +93,14 @@ def test_a_big_picture_beside_the_text_does_not_hide_it():
     assert health_of(page, lines) is Health.GOOD
 
 
-def test_a_page_number_does_not_vouch_for_a_page_of_outlines(tmp_path):
+def test_a_page_number_alone_is_not_the_text_of_a_page_of_outlines(tmp_path):
     page = blank(420, 600)
     as_outlines(page, SENTENCES * 3, 40)
     page.insert_text((180, 580), "Page 3 of 12", fontsize=9)
     assert flat(read(page, tmp_path)).count(SENTENCES[2]) == 3
 
 
-def test_what_is_found_stands_where_it_is_painted(tmp_path):
+def test_found_text_is_placed_where_it_is_painted(tmp_path):
     page = blank()
     write(page, SENTENCES[:2])
     as_image(page, SENTENCES[2:4], 120)
@@ -120,7 +120,7 @@ def test_a_bar_with_white_letters_in_a_picture_is_read(tmp_path):
     assert "Grey Heron Shipping Company" in flat(read(page, tmp_path))
 
 
-def test_a_chart_in_a_picture_gives_its_labels(tmp_path):
+def test_the_labels_of_a_chart_in_a_picture_are_read(tmp_path):
     page = blank()
     write(page, SENTENCES[:3])
     source = blank(300, 200)
@@ -173,7 +173,7 @@ def test_vertical_writing_leaves_no_glyph_without_text(tmp_path, rotation, size)
 
 
 def write_vertically(page: pymupdf.Page, columns: list[str], size: int) -> None:
-    """Columns from the right to the left in a font whose writing mode is vertical."""
+    """Write columns from right to left in a font whose writing mode is vertical."""
     document = page.parent
     page.insert_text((10, 10), " ", fontname="japan")
     font = document.get_new_xref()
@@ -194,7 +194,7 @@ def write_vertically(page: pymupdf.Page, columns: list[str], size: int) -> None:
     document.xref_set_key(page.xref, "Resources", f"<</Font<</J {font} 0 R>>>>")
 
 
-def test_rulings_backgrounds_and_bullets_are_no_ink_without_text():
+def test_rulings_backgrounds_and_bullets_are_not_ink_without_text():
     page = blank()
     page.draw_rect(pymupdf.Rect(20, 20, 400, 120), fill=(0.8, 0.9, 0.8))
     write(page, SENTENCES[:3])
@@ -226,5 +226,5 @@ def test_edges_under_known_boxes_are_explained():
         ("東", 0.99, True),
     ],
 )
-def test_the_recogniser_is_believed_where_it_is_sure(text, sure, believed):
+def test_results_with_high_confidence_are_accepted(text, sure, believed):
     assert is_believed(text, sure) is believed

@@ -1,4 +1,4 @@
-"""Text that was painted over and written upon anew is not read; highlights and shadows change nothing."""
+"""Text that was painted over and replaced is not read; highlights and shadows change nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLACE = pymupdf.Rect(38, 188, 400, 206)
 
 
 def page_of(*fonts: str, fill: tuple[float, ...] = (1, 1, 1), **how: object) -> pymupdf.Page:
-    """A page on which `OLD` was painted over and `NEW` written in its place."""
+    """Return a page on which `OLD` was painted over and `NEW` written in its place."""
     page = blank()
     write(page, SENTENCES[:3])
     page.insert_text((40, 200), OLD, fontname=fonts[0], fontsize=11)
@@ -29,18 +29,18 @@ def text_of(page: pymupdf.Page, tmp_path) -> str:
 
 @pytest.mark.parametrize("fonts", [("helv",), ("helv", "tiro"), ("cour", "hebo")], ids=" ".join)
 @pytest.mark.parametrize("fill", [(1, 1, 1), (0.9, 0.95, 0.8)], ids=["paper", "green"])
-def test_what_lies_under_new_text_is_not_read(tmp_path, fonts, fill):
+def test_text_under_new_text_is_not_read(tmp_path, fonts, fill):
     text = text_of(page_of(*fonts, fill=fill), tmp_path)
     assert NEW in text
     assert "award" not in text and "crown" not in text
 
 
-def test_what_lies_under_new_text_is_kept_apart(tmp_path):
+def test_text_under_new_text_is_kept_as_hidden(tmp_path):
     elements = read_page(saved(page_of("helv", "tiro"), tmp_path / "a.pdf"), 1).page.elements
     assert [element.flags for element in elements if element.text == OLD] == [["hidden_covered"]]
 
 
-def test_a_highlight_between_two_prints_of_one_text_hides_nothing(tmp_path):
+def test_a_highlight_between_two_copies_of_a_text_hides_nothing(tmp_path):
     page = blank()
     write(page, SENTENCES[:3])
     page.insert_text((40, 200), NEW, fontsize=11, color=(0.7, 0.7, 0.7))

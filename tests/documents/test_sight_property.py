@@ -1,5 +1,5 @@
-"""Random pages with good and bad fonts, text painted in each way, odd and hidden lines: on a page that is ok every
-sentence that is seen is read, and none that is hidden."""
+"""Random pages with good and bad fonts, text painted in every way, unusual and hidden lines: if a page is ok, every
+visible sentence is read and no hidden one."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def sentence(chance: random.Random) -> str:
 
 
 def random_page(seed: int) -> tuple[pymupdf.Page, list[str], list[str]]:
-    """A page, the sentences it shows, and those it hides."""
+    """Return a page, the sentences that it shows, and those that it hides."""
     chance = random.Random(seed)
     page = blank(420, 560)
     shown = [sentence(chance) for _ in range(3)]
@@ -106,7 +106,7 @@ def faults_of(seed: int, tmp_path) -> list[str]:
 
 
 def holds(text: str, line: str) -> bool:
-    """Letter by letter, or with a letter or two that the recogniser took for others."""
+    """Compare letter by letter, allowing a letter or two that the recogniser misread."""
     line = bare(line)
     if line in text:
         return True
@@ -115,13 +115,13 @@ def holds(text: str, line: str) -> bool:
 
 
 @pytest.mark.parametrize("first", range(0, FEW, AT_ONCE))
-def test_what_is_seen_is_read_and_what_is_hidden_is_not(tmp_path, first):
+def test_visible_text_is_read_and_hidden_text_is_not(tmp_path, first):
     assert [fault for seed in range(first, first + AT_ONCE) for fault in faults_of(seed, tmp_path)] == []
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("first", range(FEW, FEW + MANY, 20))
-def test_what_is_seen_is_read_on_many_pages(tmp_path, first):
+def test_visible_text_is_read_on_many_pages(tmp_path, first):
     assert [fault for seed in range(first, first + 20) for fault in faults_of(seed, tmp_path)] == []
 
 

@@ -1,4 +1,4 @@
-"""A page's score is the product of what there is to doubt."""
+"""A page's score is the product of its doubts."""
 
 import pytest
 
@@ -19,6 +19,6 @@ def test_each_doubt_lowers_the_score(factors, score):
     assert page_score(*factors) == pytest.approx(score, abs=0.01)
 
 
-def test_long_lines_weigh_more():
+def test_long_lines_count_more():
     assert mean_over_letters([(90, 1.0), (10, 0.5)]) == pytest.approx(0.95)
     assert mean_over_letters([]) == 1.0

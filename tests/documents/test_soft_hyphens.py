@@ -8,15 +8,15 @@ SOFT = "\u00ad"
 
 
 def joined(*rows: list[str]) -> str:
-    """The text of rows, each of lines side by side."""
+    """Return the text of rows, each a list of lines side by side."""
     lines = []
     for number, row in enumerate(rows):
         left = 0.0
         for text in row:
             lines.append(line(text, left, 100 + 14 * number))
             left = lines[-1].box[2]
-    mended = without_soft_hyphens(lines)
-    return "".join(piece.text for piece in joined_rows(rows_of(mended), Hyphens(mended)))
+    cleaned = without_soft_hyphens(lines)
+    return "".join(piece.text for piece in joined_rows(rows_of(cleaned), Hyphens(cleaned)))
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ def joined(*rows: list[str]) -> str:
         ([[f"am Ende lang{SOFT}"]], "am Ende lang-"),
     ],
 )
-def test_a_soft_hyphen_goes_and_its_word_is_whole(rows, wanted):
+def test_a_soft_hyphen_is_removed_and_its_word_joined(rows, wanted):
     assert joined(*rows) == wanted

@@ -11,7 +11,7 @@ ROWS = [0, 20, 40, 60, 80]
 
 
 def ruled(texts, missing=(), double=0.0):
-    """A table with a grid of rules, without those `missing`: ("row", border, column) or ("column", border, row).
+    """Return a table with a grid of rules, without those `missing`: ("row", border, column) or ("column", border, row).
     `texts`: by row and column."""
     across = [
         (float(ROWS[border] + shift), (float(left), float(right)))
@@ -30,7 +30,7 @@ def ruled(texts, missing=(), double=0.0):
     return Region("table", (0, 0, 300, 80), lines, across=across, down=down)
 
 
-def told(region):
+def cells_by_place(region):
     return {
         (cell.row, cell.column): (cell.rows, cell.columns, " ".join(one.text for one in cell.lines))
         for cell in cells(region)
@@ -43,18 +43,18 @@ TEXTS = {(row, column): f"r{row}c{column}" for row in range(4) for column in ran
 
 @pytest.mark.parametrize("double", [0.0, 1.5])
 def test_a_full_grid_has_no_spans(double):
-    assert told(ruled(TEXTS, double=double)) == {place: (1, 1, text) for place, text in TEXTS.items()}
+    assert cells_by_place(ruled(TEXTS, double=double)) == {place: (1, 1, text) for place, text in TEXTS.items()}
 
 
-def test_a_heading_over_two_columns_and_a_cell_over_two_rows_span_them():
+def test_a_heading_spans_two_columns_and_a_cell_spans_two_rows():
     texts = {place: text for place, text in TEXTS.items() if place not in [(0, 2), (2, 0)]}
-    found = told(ruled(texts, missing=[("column", 2, 0), ("row", 2, 0)]))
+    found = cells_by_place(ruled(texts, missing=[("column", 2, 0), ("row", 2, 0)]))
     assert found[0, 1] == (1, 2, "r0c1")
     assert found[1, 0] == (2, 1, "r1c0")
     assert found[1, 1] == (1, 1, "r1c1")
 
 
-def test_rows_under_a_divided_heading_are_headings_too():
+def test_rows_under_a_divided_heading_are_header_rows_too():
     texts = {place: text for place, text in TEXTS.items() if place not in [(0, 2), (1, 0)]}
     region = ruled(texts, missing=[("column", 2, 0), ("row", 1, 0)])
     assert {(cell.row, cell.column) for cell in cells(region) if cell.header} == {(0, 0), (0, 1), (1, 1), (1, 2)}
@@ -69,7 +69,7 @@ def test_a_table_within_a_cell_is_text_of_that_cell():
     region = ruled(TEXTS)
     region.across += [(24.0, (110.0, 190.0)), (31.0, (110.0, 190.0)), (37.0, (110.0, 190.0))]
     region.down += [(110.0, (24.0, 37.0)), (150.0, (24.0, 37.0)), (190.0, (24.0, 37.0))]
-    assert told(region)[1, 1] == (1, 1, "r1c1")
+    assert cells_by_place(region)[1, 1] == (1, 1, "r1c1")
     assert len(cells(region)) == 12
 
 

@@ -23,7 +23,7 @@ def page_with_text(font: str = "tiro", size: float = 12) -> pymupdf.Page:
 
 @pytest.mark.parametrize("font", ["tiro", "helv", "cour"])
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_the_words_under_a_link_lead_where_it_leads(font, rotation):
+def test_the_words_under_a_link_get_its_uri(font, rotation):
     page = page_with_text(font, 9)
     for words, uri in [("tide tables", "https://a.example/x_(y)"), ("harbour office", "mailto:a@b.example")]:
         place = page.search_for(words)[0]
@@ -62,26 +62,26 @@ def strike(page: pymupdf.Page, words: str, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["annotation", "rule", "two rules", "thin box"])
 @pytest.mark.parametrize("words", ["harbour office", "pages", "renewed."])
-def test_words_with_a_rule_through_them_are_struck(how, words):
+def test_words_with_a_rule_through_them_are_struck_out(how, words):
     page = page_with_text()
     strike(page, words, how)
     assert styled(page, "struck") == [(words, True)]
 
 
-def test_an_underlined_word_is_not_struck():
+def test_an_underlined_word_is_not_struck_out():
     page = page_with_text()
     strike(page, "harbour office", "underline")
     assert styled(page, "struck") == []
 
 
-def test_a_rule_across_the_page_strikes_no_label_of_a_chart():
+def test_a_rule_across_the_page_does_not_strike_out_chart_labels():
     page = pymupdf.open().new_page()
     page.insert_text((72, 100), "label", fontsize=12)
     strike(page, "label", "long rule")
     assert styled(page, "struck") == []
 
 
-def test_a_rule_through_one_letter_strikes_nothing():
+def test_a_rule_through_one_letter_does_not_strike_it_out():
     page = pymupdf.open().new_page()
     page.insert_text((72, 100), "20", fontsize=12)
     page.draw_line((79.5, 96), (85, 96))

@@ -1,4 +1,4 @@
-"""A whole document from PDF to Markdown, as a person converts it."""
+"""Convert a whole document from PDF to Markdown, as a user would."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""onnxruntime reports to its maker unless it is told not to before it is imported."""
+"""onnxruntime sends telemetry unless that is disabled before it is imported."""
 
 import subprocess
 import sys
@@ -23,6 +23,6 @@ def test_a_reading_process_opens_no_socket() -> None:
     assert ended.stdout.strip() == "[]"
 
 
-def test_the_image_says_so_too() -> None:
+def test_the_image_disables_telemetry_too() -> None:
     dockerfile = Path(__file__).parents[2] / "docker" / "Dockerfile"
     assert "ORT_DISABLE_TELEMETRY=1" in dockerfile.read_text()

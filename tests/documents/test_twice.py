@@ -16,7 +16,7 @@ def page() -> pymupdf.Page:
 @pytest.mark.parametrize("flags", [RAW_FLAGS, MODEL_FLAGS])
 @pytest.mark.parametrize("size", [8, 11, 24, 40])
 @pytest.mark.parametrize("shifts", [[0, 0.03], [0.03, 0], [0, 0.03, 0.05], [0, 0.02, 0.04, 0.06], [-0.06, 0]])
-def test_lines_printed_again_beside_themselves_are_read_once_as_bold(flags: int, size: float, shifts: list[float]):
+def test_lines_printed_twice_are_read_once_as_bold(flags: int, size: float, shifts: list[float]):
     made = page()
     for shift in shifts:
         made.insert_text((80 + shift * size, 100 + shift * size), "Closed until May", fontsize=size)
@@ -35,23 +35,23 @@ def test_words_printed_twice_one_by_one_are_read_once(flags: int):
     assert " ".join(texts(lines_on(made, flags))) == TEXT
 
 
-def test_a_word_of_a_line_printed_again_is_bold_alone():
+def test_only_the_word_printed_again_is_bold():
     whole = line("Only one word is strong", 0, 10)
-    (mended,) = once([whole, line("word", 45.4, 10)])
-    assert [piece.text for piece in mended.pieces if piece.bold] == ["word"]
-    assert mended.text == whole.text
+    (kept,) = once([whole, line("word", 45.4, 10)])
+    assert [piece.text for piece in kept.pieces if piece.bold] == ["word"]
+    assert kept.text == whole.text
 
 
-def test_the_same_text_at_another_place_is_another_text():
+def test_the_same_text_in_another_place_is_kept():
     lines = [line("10", 0, 10), line("10", 14, 10), line("10", 0, 22), line("the the", 50, 10), line("the", 90, 10)]
     assert once(lines) == lines
 
 
-def test_a_hidden_copy_makes_nothing_bold():
-    (mended,) = once([line("Total", 0, 10), line("Total", 0.2, 10, hidden=True)])
-    assert not mended.pieces[0].bold
+def test_a_hidden_copy_does_not_make_text_bold():
+    (kept,) = once([line("Total", 0, 10), line("Total", 0.2, 10, hidden=True)])
+    assert not kept.pieces[0].bold
 
 
-def test_double_letters_are_no_letters_printed_twice():
+def test_double_letters_are_not_letters_printed_twice():
     glyphs = [Glyph(char, 2.4 * place, 2.4 * place + 2.4) for place, char in enumerate("illl")]
     assert len(printed_once(glyphs, 11)) == 4

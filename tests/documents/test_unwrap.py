@@ -24,7 +24,7 @@ def test_lines_are_joined_with_a_blank():
     assert unwrapped("one two", "three") == "one two three"
 
 
-def test_a_broken_word_is_made_whole():
+def test_a_broken_word_is_joined():
     assert unwrapped("an exam-", "ple") == "an example"
 
 
@@ -44,7 +44,7 @@ def test_a_hyphen_after_a_digit_stays_without_a_blank():
     assert unwrapped("a 152-", "layer net") == "a 152-layer net"
 
 
-def test_a_dash_with_blanks_is_no_hyphen():
+def test_a_dash_with_blanks_is_not_a_hyphen():
     assert unwrapped("one -", "two") == "one - two"
 
 
@@ -53,7 +53,7 @@ def test_lines_side_by_side_make_one_row_from_left_to_right():
     assert [[part.text for part in row] for row in rows] == [["left", "right"], ["below"]]
 
 
-def test_a_word_that_was_cut_between_two_lines_is_whole_again():
+def test_a_word_split_between_two_lines_is_joined():
     cut = [line("models h", width=40), line("ave", x=40.3, width=15)]
     assert shown(joined_rows(rows_of(cut), Hyphens(cut))) == "models have"
 
@@ -73,12 +73,12 @@ def test_a_line_that_ends_early_ends_its_paragraph():
     assert len(paragraphs_of(rows_of(lines))) == 2
 
 
-def test_a_ragged_line_goes_on_in_small_letters():
+def test_a_ragged_line_continues_in_small_letters():
     lines = [line("Simple is", width=45), line("better than anything that is complex.", y=14, width=185)]
     assert len(paragraphs_of(rows_of(lines))) == 1
 
 
-def test_a_blank_line_parts_paragraphs():
+def test_a_blank_line_separates_paragraphs():
     lines = [line("a full line of text", width=100), line("another full line", y=40, width=100)]
     assert len(paragraphs_of(rows_of(lines))) == 2
 
@@ -101,7 +101,7 @@ def test_numbers_over_each_other_beside_a_tall_bracket_stay_apart():
         ("the word 港", "means harbour", "the word 港 means harbour"),
     ],
 )
-def test_writing_without_blanks_goes_on_without_one(above, below, wanted):
+def test_scripts_without_blanks_are_joined_without_one(above, below, wanted):
     assert unwrapped(above, below) == wanted
 
 
@@ -122,6 +122,6 @@ def test_a_prefix_that_also_begins_words_keeps_its_hyphen_before_a_word_of_the_p
 
 
 @pytest.mark.parametrize(("left", "right"), [("with", "out"), ("some", "thing"), ("through", "out"), ("there", "fore")])
-def test_english_words_of_two_small_words_lose_their_hyphen(left, right):
+def test_english_compounds_of_two_short_words_lose_their_hyphen(left, right):
     page = f"{left} and {right} are words of the page"
     assert unwrapped(f"it is {left}-", f"{right} a doubt", page=page) == f"it is {left}{right} a doubt"

@@ -25,7 +25,7 @@ def placed(columns: list[str], font: str, size: float, pitch: float, apart: floa
         (CHINESE, "china-s", 20, 26, 40),
     ],
 )
-def test_signs_placed_one_by_one_are_columns_from_the_right(columns, font, size, pitch, apart):
+def test_characters_placed_one_by_one_form_columns_from_the_right(columns, font, size, pitch, apart):
     lines = lines_on(placed(columns, font, size, pitch, apart))
     assert texts(lines, "vertical") == columns
     pieces = joined_rows(rows_of(lines), Hyphens(lines))
@@ -39,13 +39,13 @@ def test_columns_below_each_other_are_two_texts():
     assert len({one.block for one in lines}) == 2
 
 
-def test_a_level_heading_beside_vertical_text_stays_level():
+def test_a_horizontal_heading_beside_vertical_text_stays_horizontal():
     page = placed(JAPANESE, "japan", 16, 20, 30)
     page.insert_text((72, 60), "港の話", fontname="japan", fontsize=20)
     assert texts(lines_on(page)) == ["港の話"]
 
 
-def test_the_cells_of_a_table_are_no_columns():
+def test_the_cells_of_a_table_are_not_columns():
     page = pymupdf.open().new_page()
     for row in range(8):
         for left in (200, 300):
@@ -53,14 +53,14 @@ def test_the_cells_of_a_table_are_no_columns():
     assert not texts(lines_on(page), "vertical")
 
 
-def test_digits_below_each_other_are_no_columns():
+def test_digits_below_each_other_are_not_columns():
     from pdfbatch.documents.textlayer.vertical import with_columns
 
     lines = [line(str(row), 100, 100 + 12 * row) for row in range(9)]
     assert with_columns(lines) == lines
 
 
-def test_small_signs_beside_a_column_are_the_reading_of_its_sign():
+def test_small_characters_beside_a_column_are_ruby_text():
     page = placed(JAPANESE, "japan", 16, 20, 30)
     for column, row, reading in [(0, 2, "うみ"), (1, 0, "なら")]:
         for number, char in enumerate(reading):

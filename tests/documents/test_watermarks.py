@@ -24,7 +24,7 @@ def page_of_text(rows: int = 24) -> pymupdf.Page:
         ("VOID", 110, GREY, 90, 1),
     ],
 )
-def test_a_mark_across_the_text_is_apart_from_it(text, size, color, angle, opacity):
+def test_a_watermark_is_separated_from_the_text(text, size, color, angle, opacity):
     page = page_of_text()
     place = pymupdf.Point(150, 330)
     page.insert_text(
@@ -36,13 +36,13 @@ def test_a_mark_across_the_text_is_apart_from_it(text, size, color, angle, opaci
 
 
 @pytest.mark.parametrize(("color", "top"), [(BLACK, 70), (GREY, 60), (BLACK, 330)])
-def test_a_large_title_is_no_mark(color, top):
+def test_a_large_title_is_not_a_watermark(color, top):
     page = page_of_text(10)
     page.insert_text((72, top), "The book of tides", fontsize=36, color=color)
     assert not texts(lines_on(page), "watermark")
 
 
-def test_small_light_notes_and_slanting_labels_are_no_marks():
+def test_small_light_notes_and_slanting_labels_are_not_watermarks():
     page = page_of_text()
     page.insert_text((80, 107), "a note between the lines", fontsize=8, color=GREY)
     place = pymupdf.Point(200, 300)
@@ -51,7 +51,7 @@ def test_small_light_notes_and_slanting_labels_are_no_marks():
 
 
 @pytest.mark.parametrize("angle", [0, 30])
-def test_a_light_mark_all_over_the_page_is_apart_though_it_is_small(angle):
+def test_a_small_light_watermark_all_over_the_page_is_separated(angle):
     page = page_of_text()
     for row in range(4):
         for column in range(3):

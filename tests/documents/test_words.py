@@ -16,7 +16,7 @@ def test_compatibility_forms_are_the_same_word():
     assert words_of("ﬁne") == words_of("fine")
 
 
-def test_pipes_tags_escapes_and_marks_are_no_part_of_words():
+def test_pipes_tags_escapes_and_marks_are_not_part_of_words():
     markdown = "|**bold**|amount<sup>2</sup>|\n\\*right\\* <!-- a comment --> _slanted_"
     assert words_of_markdown(markdown) == {"bold": 1, "amount": 1, "right": 1, "slanted": 1}
 
@@ -31,6 +31,6 @@ def test_a_page_of_few_words_is_not_judged_by_shares():
     assert kept_enough(words_of("only three words"), words_of(""))
 
 
-def test_a_text_that_comes_twice_is_noticed():
+def test_duplicated_text_is_noticed():
     assert doubled(words_of(TEXT), words_of(f"{TEXT} {TEXT}"))
     assert not doubled(words_of(TEXT), words_of(f"{TEXT} more"))

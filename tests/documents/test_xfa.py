@@ -1,4 +1,4 @@
-"""XFA shells: the values in the packets are the page, and a shell without values has a reason of its own."""
+"""XFA shells: the values in the packets become the page, and a shell without values has a reason of its own."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ VALUES = [
 
 
 def form(packets: list[str], *, apart: bool, form: str = "", catalog: str = "", lines: tuple[str, ...] = WAIT) -> bytes:
-    """`apart`: each packet in a stream of its own, as PDF allows; object 6 and further."""
+    """Build the PDF. `apart`: each packet in a stream of its own, as PDF allows; from object 6 on."""
     parts = packets if apart else ["".join(packets)]
     names = " ".join(f"(part{number}) {number + 6} 0 R" for number in range(len(parts)))
     xfa = f"[{names}]" if apart else "6 0 R"
@@ -84,7 +84,7 @@ def test_a_shell_without_values_has_a_reason_of_its_own(packets: list[str], tmp_
 
 
 @pytest.mark.parametrize("lines", [odd.LINES, (*odd.LINES, "Please wait at the gate.")])
-def test_a_form_whose_page_is_there_is_read_from_the_page(lines: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_form_with_a_real_page_is_read_from_the_page(lines: tuple[str, ...], tmp_path: Path) -> None:
     data = form([OPEN, TEMPLATE, DATA, CLOSE], apart=False, lines=lines).replace(b"/Fields[]", b"/Fields[3 0 R]")
     page = read(data, tmp_path)
     assert (page.reason, page.flags, page.read_by) == (None, [], "text")

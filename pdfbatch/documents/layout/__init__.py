@@ -1,1 +1,1 @@
-"""The layout of a page: regions in reading order, tables, what belongs to the body."""
+"""Find the layout of a page: regions in reading order, tables, what belongs to the body."""

@@ -1,7 +1,7 @@
-"""What the layout model is told of each box, the same numbers as pymupdf's own functions find, in less time.
+"""Compute the layout model's input features for each box: the same numbers as pymupdf's own functions, in less time.
 
-pymupdf asks for the names of a box's features anew for each box, and goes over a box's part of the maps channel by
-channel. Here the names are asked for once, and a map's channels lie side by side, as a processor reads them.
+pymupdf looks up the names of a box's features for each box again, and processes a box's part of the maps channel by
+channel. Here the names are looked up once, and a map's channels are contiguous in memory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ChannelsLast(NamedTuple):
 
 
 class BoxPlaces(NamedTuple):
-    """Which pixels of a map each box covers, ends exclusive: at least one."""
+    """The pixels of a map that each box covers, at least one; ends are exclusive."""
 
     left: npt.NDArray[np.intp]
     top: npt.NDArray[np.intp]
@@ -37,8 +37,8 @@ class BoxPlaces(NamedTuple):
 
 
 def find_text_features(data: dict[str, Any], textpage: Any) -> None:
-    """Adds to each box of the page what MuPDF knows of its text, and takes invisible text out where other is visible;
-    as pymupdf's `extract_rf_features`."""
+    """Add to each box of the page MuPDF's features of its text, and drop invisible text if there is visible text.
+    Equals pymupdf's `extract_rf_features`."""
     known, boxes, texts = data["custom_features"], data["bboxes"], data["text"]
     features_of = pymupdf.features.fz_features_for_region
     getters: list[tuple[str, Any]] = []
@@ -65,9 +65,9 @@ def pooled(
     pooling_ops: Sequence[str] = (),  # noqa: ARG001
     apply_softmax: bool = False,  # noqa: ARG001
 ) -> Floats:
-    """A row for each box: mean and largest value of each channel of the maps; or of a map of 1 x classes x height x
-    width likelihoods the mean, smallest and largest of each class, the mean entropy and the mean lead of the likeliest.
-    As pymupdf's `extract_bbox_features_by_roi_pooling` with the operations it asks for."""
+    """Return a row for each box: mean and maximum of each channel of the maps. For a map of 1 x classes x height x
+    width likelihoods: mean, minimum and maximum of each class, the mean entropy, and the mean lead of the likeliest
+    class. Equals pymupdf's `extract_bbox_features_by_roi_pooling` with the operations that pymupdf requests."""
     if isinstance(features, ChannelsLast):
         return _pooled_maps(features.maps, _places(bboxes, features.maps[0].shape, page_width, page_height))
     return _pooled_classes(features[0], _places(bboxes, features.shape[2:], page_width, page_height))
@@ -116,7 +116,7 @@ def _pooled_classes(likelihoods: Floats, places: BoxPlaces) -> Floats:
 
 
 def _shares(likelihoods: Floats) -> tuple[Floats, Floats, Floats]:
-    """The classes' shares of each pixel, which add up to 1; their entropy; and how far the largest is ahead."""
+    """Return the classes' probabilities for each pixel, their entropy, and the lead of the largest over the second."""
     first, second = likelihoods[0].copy(), np.full_like(likelihoods[0], -np.inf)
     for one in likelihoods[1:]:
         np.maximum(second, np.minimum(first, one), out=second)

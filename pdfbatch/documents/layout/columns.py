@@ -1,4 +1,4 @@
-"""Texts that the layout model took over a gutter, parted where the columns above or below them are parted. Pure."""
+"""Split texts that the layout model extended across a gutter, where other texts show the columns. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.textlayer.lines import Line
 
 _NARROWEST = 6.0
-"""Points: a gutter, at least."""
+"""Points: smallest width of a gutter."""
 _FLUSH = 2.0
 """Points by which the left edges of one column may differ."""
 _WIDEST = 8.0
-"""Font sizes: a column, at least. Numbers and labels beside a text are narrower."""
+"""Font sizes: smallest width of a column. Numbers and labels beside a text are narrower."""
 _TEXTS = frozenset({"text", "list-item"})
 
 
 def with_columns_apart(regions: Sequence[Region]) -> list[Region]:
-    """The regions, those of text in pieces where a gutter runs through them, beside which others stand flush."""
+    """Split regions of text where a gutter runs through them and other texts are aligned with both columns."""
     return [part for region in regions for part in _parts(region, regions)]
 
 
@@ -49,7 +49,7 @@ def _columns(lines: Sequence[Line]) -> list[list[Line]]:
 
 
 def _is_column(lines: Sequence[Line], others: Sequence[Region]) -> bool:
-    """Whether they are as wide as text is set, and another text begins where they do."""
+    """Check whether the lines are as wide as a column of text, and another text is aligned with them."""
     left, _, right, _ = union([line.box for line in lines])
     if right - left < _WIDEST * max(line.size for line in lines):
         return False

@@ -1,4 +1,4 @@
-"""Regions of a page to elements of the page model. Pure."""
+"""Convert the regions of a page to elements of the page model. Pure."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from pdfbatch.documents.textlayer.unwrap import Hyphens, Row, joined_rows, parag
 from pdfbatch.records import Element, Label, Span, plain_text
 
 MATH_SHARE = 0.15
-"""Of a paragraph's letters in fonts of mathematics, from which on its text is not to be trusted for them."""
+"""Share of a paragraph's letters in math fonts, from which its text is flagged as unreliable."""
 CODE_ROWS = 3
-"""So many rows of fixed width within other text are code; fewer may be an address that was too long for a row."""
+"""At least this many monospaced rows within other text are code; fewer may be an address that was too long for a
+row."""
 _LABEL_WORDS = 4
-"""A picture's labels of fewer words are put one after the other."""
+"""Labels of a picture with fewer words are joined into one element."""
 _SURE_BULLET = re.compile(f"^\\s*[{BULLETS}](?:\\s+|$)")
 _LABELS = {
     "caption": Label.CAPTION,
@@ -39,7 +40,7 @@ _LABELS = {
 
 
 def elements_of(regions: Sequence[Region]) -> list[Element]:
-    """The elements in reading order, their boxes in the points of the regions."""
+    """Return the elements in reading order, with boxes in the points of the regions."""
     regions = with_listings_whole(with_field_rows(regions))
     lines = [line for region in regions for line in region.lines]
     maker = _Maker(Hyphens(lines), _title(regions))
@@ -85,7 +86,7 @@ class _Maker:
         return [element for part in paragraphs_of(rows) for element in self._element(Label.PARAGRAPH, part)]
 
     def _element(self, label: Label, rows: Sequence[Row]) -> list[Element]:
-        """One element of the rows' text; none where they hold none."""
+        """Return one element with the rows' text, none if there is no text."""
         return _element(label, rows, spans_of(joined_rows(rows, self.hyphens)))
 
     def _field(self, line: Line) -> list[Element]:
@@ -95,7 +96,8 @@ class _Maker:
         ]
 
     def _is_heading(self, region: Region) -> bool:
-        """The model takes formulas and a column's first line for headings too, and authors for titles."""
+        """Check the model's decision: it also takes formulas and a column's first line for headings, and authors for
+        titles."""
         if region.kind not in ("title", "section-header"):
             return False
         text = " ".join(line.text for line in region.lines).strip()
@@ -116,8 +118,8 @@ class _Maker:
         ]
 
     def _labels(self, region: Region) -> list[Element]:
-        """Text in a picture, in MuPDF's blocks and order: it may slant, and rows across it join what does not belong
-        together."""
+        """Return text in a picture, in MuPDF's blocks and order: it may slant, and rows across it would join unrelated
+        labels."""
         blocks: dict[int, list[Line]] = {}
         for line in region.lines:
             blocks.setdefault(line.block, []).append(line)
@@ -157,7 +159,7 @@ def _element(label: Label, rows: Sequence[Row], spans: list[Span]) -> list[Eleme
 
 
 def _score(lines: Sequence[Line]) -> float:
-    """How sure its reader is of the lines, the mean over their letters."""
+    """Return the mean confidence of the lines over their letters."""
     letters = sum(len(line.text) for line in lines)
     sure = sum((1.0 if line.sure is None else line.sure) * len(line.text) for line in lines)
     return round(min(1.0, sure / max(letters, 1)), 3)
@@ -173,7 +175,7 @@ def _title(regions: Sequence[Region]) -> Region | None:
 
 
 def _stands_out(region: Region, title: Region) -> bool:
-    """Whether a second title looks like the first."""
+    """Check whether a second title looks like the first."""
     return _largest(region) >= 0.95 * _largest(title) and _is_bold(region) == _is_bold(title)
 
 
@@ -190,7 +192,7 @@ def _is_bold(region: Region) -> bool:
 
 
 def _runs(rows: Sequence[Row]) -> list[list[Row]]:
-    """The rows, parted where `CODE_ROWS` or more of fixed width begin or end."""
+    """Split the rows where `CODE_ROWS` or more monospaced rows begin or end."""
     runs: list[list[Row]] = []
     was_code = False
     for mono, group in groupby(rows, key=is_mono):

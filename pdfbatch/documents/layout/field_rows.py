@@ -1,4 +1,4 @@
-"""Check boxes level with the text that asks for them, as in `Insured: ☒ yes ☐ no`. Pure."""
+"""Attach check boxes to the question on the same level, as in `Insured: ☒ yes ☐ no`. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pdfbatch.documents.textlayer.lines import Line
 
 _QUESTION = re.compile(r"[:?：？][\s._…]*$|[._…]{3,}\s*$")
 _LONGEST_QUESTION = 80
-"""Characters of a line that asks; of text in a column beside a form lines are as long, but seldom end in a colon."""
+"""Characters of a question. Lines of a text column beside a form are as long, but seldom end in a colon."""
 _FARTHEST = 25.0
-"""Times the font size: so far may a box stand from the line that asks for it."""
+"""Font sizes: largest distance between a box and its question."""
 _NO_HOSTS = frozenset({"form-field", "table", "picture", "line-numbers", "watermark"})
 _SAME_EDGE = 3.0
 _LEADING = 1.5
-"""Times the font size between two boxes, one below the other, at most."""
+"""Font sizes: largest distance between two boxes, one below the other."""
 
 
 def with_field_rows(regions: Sequence[Region]) -> list[Region]:
-    """The regions in their order, but each check box behind the line that asks for it, from left to right; a region
-    with such a line is parted below it. Nothing else is moved."""
+    """Return the regions in order, but with each check box after its question, from left to right. A region with such a
+    question is split below it. Nothing else moves."""
     hosts = [region for region in regions if region.kind not in _NO_HOSTS]
     owners = {id(line): region for region in hosts for line in region.lines if not line.pose.turn}
     lines = [line for region in hosts for line in region.lines if id(line) in owners]
@@ -38,7 +38,8 @@ def with_field_rows(regions: Sequence[Region]) -> list[Region]:
 
 
 def _asked(fields: Sequence[Region], lines: Sequence[Line], owners: dict[int, Region]) -> list[tuple[Line, Region]]:
-    """Each box that a line asks for, with that line. A box without text beside it belongs to the one right above."""
+    """Return each box that has a question, with the question's line. A box without text beside it belongs to the
+    question of the box directly above."""
     fields = _by_row(fields)
     beside = {id(field): _beside(field, lines) for field in fields}
     found: list[tuple[Line, Region]] = []
@@ -54,7 +55,7 @@ def _asked(fields: Sequence[Region], lines: Sequence[Line], owners: dict[int, Re
 
 
 def _by_row(fields: Sequence[Region]) -> list[Region]:
-    """From the top, and those of one row from left to right."""
+    """Sort from the top, and within a row from left to right."""
     rows: list[list[Region]] = []
     for field in sorted(fields, key=lambda field: field.box[1] + field.box[3]):
         if rows and _level(rows[-1][0].box, field.box):
@@ -65,7 +66,7 @@ def _by_row(fields: Sequence[Region]) -> list[Region]:
 
 
 def _beside(field: Region, lines: Sequence[Line]) -> Line | None:
-    """The nearest line to the left."""
+    """Return the nearest line to the left."""
     left = [line for line in lines if line.box[2] <= field.box[0] + 2 and _level(line.box, field.box)]
     return max(left, key=lambda line: line.box[2], default=None)
 
@@ -75,7 +76,7 @@ def _level(one: tuple[float, float, float, float], other: tuple[float, float, fl
 
 
 def _asks(line: Line, fields: Sequence[Region], host: Region, beside: dict[int, Line | None]) -> bool:
-    """Whether it ends like a question, or stands in a column of nothing but such lines, each before several boxes."""
+    """Check whether the line ends like a question, or is in a column of only such lines, each before several boxes."""
     near = min(field.box[0] for field in fields) - line.box[2] <= _FARTHEST * line.size
     if not near or len(line.text) > _LONGEST_QUESTION:
         return False

@@ -1,4 +1,4 @@
-"""The figures of a page, cut from its picture."""
+"""Cut the figures of a page from its picture."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pdfbatch.records import Box, Element, Label
 FIGURE_DPI = 150
 
 Draw = Callable[[Box], pymupdf.Pixmap]
-"""The part of a page's picture in a box."""
+"""Draws the part of a page in a box."""
 
 
 def figure_name(page: int, order: int) -> str:
-    """The file name of a figure: the `order`-th element, from 1, of a page."""
+    """Return the file name of a figure, the `order`-th element (from 1) of a page."""
     return f"page-{page:04}-{order:03}.png"
 
 
 def with_figures(
     elements: Sequence[Element], page: int, before: int, draw: Draw
 ) -> tuple[list[Element], dict[str, bytes]]:
-    """The elements of the page number `page` with the names of their figures, and these as PNG files by name.
+    """Return the elements of page number `page` with the names of their figures, and the figures as PNG files by name.
 
-    `before`: elements of the page that come before these. A box with one colour in it is no figure.
+    `before`: number of the page's elements that come before these. A box of a single colour is no figure.
     """
     named: list[Element] = []
     files: dict[str, bytes] = {}

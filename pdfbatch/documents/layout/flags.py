@@ -1,8 +1,8 @@
-"""The flags that this room gives to elements."""
+"""Flags that this package sets on elements."""
 
 IN_FIGURE = "in_figure"
-"""A text that stands in a figure."""
+"""Text in a figure."""
 MATH = "math"
-"""A paragraph with much mathematics in it, whose text is flat."""
+"""A paragraph with much mathematics, whose text is flattened."""
 UNSETTLED = "unsettled"
-"""A table whose rows and columns are a guess: neither rulings nor the places of its lines settle them."""
+"""A table whose rows and columns are a guess: neither rulings nor the positions of its lines determine them."""

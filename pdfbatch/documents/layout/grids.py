@@ -1,4 +1,4 @@
-"""Ruled tables that the layout model took for pictures, as it does where headers stand on their side. Pure."""
+"""Find ruled tables that the layout model took for pictures, as it does if headers are rotated. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pdfbatch.documents.layout.rulings import Rules, borders, within
 from pdfbatch.documents.layout.spanning import SpannedCell, cells
 
 _FILLED_SHARE = 0.5
-"""Of its cells: a chart's grid is mostly empty."""
+"""Smallest share of filled cells: a chart's grid is mostly empty."""
 _FEWEST_ROWS = 2
-"""That have text in several cells."""
+"""Rows with text in several cells."""
 _SLACK = 3.0
 
 
 def with_grids_as_tables(regions: Sequence[Region], across: Rules, down: Rules) -> list[Region]:
-    """The regions, pictures as tables where rules part their text into cells. `across`, `down`: all rules drawn."""
+    """Turn pictures into tables if rules divide their text into cells. `across`, `down`: all rules drawn."""
     return [_table(region, across, down) or region for region in regions]
 
 
@@ -42,7 +42,7 @@ def _is_table(found: Sequence[SpannedCell], columns: Sequence[float]) -> bool:
 
 
 def _is_cut(cell: SpannedCell, columns: Sequence[float]) -> bool:
-    """Whether a border of the columns runs through a text that stands in one of them."""
+    """Check whether a column border runs through a text that is in one of the columns."""
     return cell.columns == 1 and any(
         line.box[0] + _SLACK < border < line.box[2] - _SLACK for line in cell.lines for border in columns
     )

@@ -1,4 +1,4 @@
-"""Pieces of a text layer to the spans of an element. Pure."""
+"""Convert pieces of a text layer to the spans of an element. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pdfbatch.documents.textlayer.lines import LinePiece
 from pdfbatch.records import Span
 
 _STOPS = ".,;:)"
-"""Marks behind an address, which its link often covers too."""
+"""Punctuation after a URL, which its link often includes."""
 
 
 def spans_of(pieces: Iterable[LinePiece]) -> list[Span]:
-    """The pieces with their styles, neighbours of one style as one span, blanks single and none at the ends.
+    """Merge pieces of the same style into spans, with single blanks and none at the ends.
 
-    What holds no letter or digit is bold or slanted as what stands on both sides of it: it makes no difference there.
+    A piece without letters or digits takes the weight and slant of both its neighbours, since there they make no
+    difference.
     """
     joined: list[LinePiece] = []
     for piece in _bridged(list(pieces)):
@@ -27,7 +28,7 @@ def spans_of(pieces: Iterable[LinePiece]) -> list[Span]:
 
 
 def plain_spans(pieces: Iterable[LinePiece]) -> list[Span]:
-    """The same without bold and italics, where they would say nothing."""
+    """Do the same without bold and italics, where they would mean nothing."""
     return spans_of(piece._replace(bold=False, italic=False) for piece in pieces)
 
 
@@ -36,19 +37,19 @@ def _style(piece: LinePiece) -> LinePiece:
 
 
 def _bridged(pieces: list[LinePiece]) -> Iterator[LinePiece]:
-    """The pieces, those that say nothing in the weight and slant that their neighbours share, else in none."""
-    telling = [number for number, piece in enumerate(pieces) if _says(piece)]
+    """Give pieces without letters or digits the weight and slant that their neighbours share, otherwise none."""
+    styled = [number for number, piece in enumerate(pieces) if _shows_style(piece)]
     for number, piece in enumerate(pieces):
-        if _says(piece):
+        if _shows_style(piece):
             yield piece
             continue
-        before = pieces[max((one for one in telling if one < number), default=number)]
-        after = pieces[min((one for one in telling if one > number), default=number)]
+        before = pieces[max((one for one in styled if one < number), default=number)]
+        after = pieces[min((one for one in styled if one > number), default=number)]
         shared = before[1:3] == after[1:3]
         yield piece._replace(bold=shared and before.bold, italic=shared and before.italic)
 
 
-def _says(piece: LinePiece) -> bool:
+def _shows_style(piece: LinePiece) -> bool:
     return any(map(str.isalnum, piece.text))
 
 

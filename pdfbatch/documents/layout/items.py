@@ -1,4 +1,4 @@
-"""Rows of text into the items of a list. Pure."""
+"""Split rows of text into the items of a list. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AFTER_ROMAN = {"IV": "V", "IX": "X"}
 
 
 def items_of(rows: Sequence[Row]) -> list[list[Row]]:
-    """A new item where a row begins with a bullet or number; else the rows go on with the one before."""
+    """Begin a new item at each row with a bullet or number; other rows continue the item before."""
     items: list[list[Row]] = []
     label = ""
     for row in rows:
@@ -33,17 +33,18 @@ def items_of(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def is_item(text: str) -> bool:
-    """Whether a row begins with a bullet or number."""
+    """Check whether a row begins with a bullet or number."""
     return bool(BULLET.match(text) or _NUMBERED.match(text))
 
 
 def are_references(rows: Sequence[Row]) -> bool:
-    """Whether the rows begin with [n], and again with [n + 1]."""
+    """Check whether the rows begin with [n], and later with [n + 1]."""
     return bool(_REFERENCE.match(_text(rows[0]))) and len(items_of(rows)) > 1
 
 
 def without_marker(pieces: Sequence[LinePiece]) -> tuple[str, list[LinePiece]]:
-    """The marker of an item, `-` or a number as `1.`, and the pieces without it; other markers stay in the text."""
+    """Return the marker of an item, `-` or a number such as `1.`, and the pieces without it; other markers stay in the
+    text."""
     marker, rest = "-", list(pieces)
     while rest and BULLET.match(rest[0].text):
         rest[0] = rest[0]._replace(text=BULLET.sub("", rest[0].text))
@@ -70,7 +71,8 @@ def _without_number(pieces: list[LinePiece]) -> tuple[str, list[LinePiece]]:
 
 
 def _begins_item(text: str, label: str) -> bool:
-    """`label`: the letter or number that the item before begins with; initials and citations do not count up."""
+    """Check whether the row begins an item. `label`: the letter or number of the item before; initials and citations do
+    not count up."""
     if found := _CAPITAL.match(text) or _REFERENCE.match(text):
         return _follows(label, found.group(1))
     return is_item(text)

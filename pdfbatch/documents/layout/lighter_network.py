@@ -1,11 +1,11 @@
-"""The layout model's picture network with less work in it and the same numbers.
+"""Make the layout model's image network do less work for the same numbers.
 
-Two things in it take longer than all else. A PRelu of one slope is a LeakyRelu, which onnxruntime computes within the
-convolution before it. And five small maps are enlarged and put together to 57 MB, most of which is never asked for:
-here they come out small, and are enlarged by OpenCV, see model.py.
+Two parts of it take longer than all the rest. A PRelu with one slope is a LeakyRelu, which onnxruntime fuses into the
+convolution before it. And five small maps are enlarged and concatenated to 57 MB, most of which is never used: here
+they are returned small, and enlarged by OpenCV, see model.py.
 
-Works on the bytes of the model, so that the onnx package is not needed: the wire format is that of
-https://protobuf.dev/programming-guides/encoding, the field numbers those of
+Works on the bytes of the model, so the onnx package is not needed. The wire format follows
+https://protobuf.dev/programming-guides/encoding, the field numbers
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Pure.
 """
 
@@ -21,30 +21,34 @@ WEIGHT_NAME, WEIGHT_BYTES = 8, 9
 OUTPUT_NAME, OUTPUT_TYPE = 1, 2
 ATTRIBUTE_NAME, ATTRIBUTE_FLOAT, ATTRIBUTE_TYPE, TYPE_FLOAT = 1, 2, 20, b"\x01"
 ENLARGED = b"combined"
-"""The output that is put together of enlarged maps."""
+"""The output that concatenates the enlarged maps."""
 VARINT, EIGHT_BYTES, BYTES, FOUR_BYTES = 0, 1, 2, 5
 
 
 class UnknownNetwork(ValueError):
-    """The model is not made as the one this module knows."""
+    """The model does not have the structure that this module expects."""
 
 
 class Field(NamedTuple):
     number: int
     wire: int
     value: bytes
-    """As it stands in the file, without a length before it."""
+    """As in the file, without its length prefix."""
 
 
 class Lighter(NamedTuple):
-    """The bytes of a model, and which of its outputs are the small maps, in the order they are to be put together."""
+    """The bytes of a model, and which of its outputs are the small maps, in the order to concatenate them."""
 
     model: bytes
     maps: list[str]
 
 
 def lighter(model: bytes) -> Lighter:
-    """Raises UnknownNetwork for a model that this cannot be done to."""
+    """Return the lighter model.
+
+    Raises:
+        UnknownNetwork: the model has an unknown structure.
+    """
     try:
         fields = list(fields_of(model))
         place = next(number for number, field in enumerate(fields) if field.number == GRAPH)
@@ -81,7 +85,7 @@ def _with_leaky_relu(node: Field, weights: dict[bytes, bytes]) -> Field:
 
 
 def _with_small_maps(graph: Sequence[Field]) -> tuple[list[Field], list[bytes]]:
-    """The graph without what makes `combined`, and with the maps it is made of as outputs."""
+    """Return the graph without the nodes that make `combined`, and with the small maps as outputs."""
     nodes = {_values(fields, NODE_OUTPUT)[0]: fields for fields in _nodes(graph)}
     enlarged = _values(nodes[ENLARGED], NODE_INPUT)
     if {_values(nodes[name], NODE_KIND)[0] for name in enlarged} != {b"Resize"}:
@@ -100,7 +104,7 @@ def _with_small_maps(graph: Sequence[Field]) -> tuple[list[Field], list[bytes]]:
 
 
 _FLOATS = Field(OUTPUT_TYPE, BYTES, b"\x0a\x02\x08\x01")
-"""A tensor of floats, its shape left open."""
+"""A tensor of floats with an open shape."""
 
 
 def _weight(tensor: bytes) -> tuple[bytes, bytes]:
@@ -117,7 +121,7 @@ def _values(fields: Iterable[Field], number: int) -> list[bytes]:
 
 
 def fields_of(message: bytes) -> Iterator[Field]:
-    """The fields of a protobuf message, in order."""
+    """Yield the fields of a protobuf message, in order."""
     place = 0
     while place < len(message):
         key, place = _number(message, place)
@@ -134,7 +138,7 @@ def fields_of(message: bytes) -> Iterator[Field]:
 
 
 def bytes_of(fields: Iterable[Field]) -> bytes:
-    """The message of these fields."""
+    """Encode the fields as a message."""
     parts: list[bytes] = []
     for number, wire, value in fields:
         parts.append(_varint(number << 3 | wire))
@@ -145,7 +149,7 @@ def bytes_of(fields: Iterable[Field]) -> bytes:
 
 
 def _number(message: bytes, place: int) -> tuple[int, int]:
-    """The varint at a place, and where it ends."""
+    """Return the varint at a position, and where it ends."""
     number = shift = 0
     while True:
         byte = message[place]

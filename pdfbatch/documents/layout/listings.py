@@ -1,4 +1,4 @@
-"""The parts of a program's listing that blank lines part, as one region. Pure."""
+"""Join the parts of a program listing that blank lines separate. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pdfbatch.documents.textlayer.unwrap import Row, rows_of
 _KINDS = frozenset({"text", "list-item", "section-header", "title"})
 _FEWEST_ROWS = 3
 _CODE_SHARE = 0.5
-"""Of the rows of a listing, so many look like code: a typewritten letter is no listing."""
+"""Smallest share of a listing's rows that look like code: a typewritten letter is no listing."""
 _GAP = 3.5
-"""Times the font size between two parts, at most: two blank lines."""
+"""Font sizes: largest gap between two parts, two blank lines."""
 _SAME_SIZE = 0.3
 _CODE = re.compile(
     r"[{}=;<>\[\]\\|@#$]|\w\(|\(\)|//|::|->|:\s*$|\\$|^\s*(?:\)|--|\*/)"
@@ -27,7 +27,7 @@ _CODE = re.compile(
 
 
 def with_listings_whole(regions: Sequence[Region]) -> list[Region]:
-    """The regions, those of fixed width that stand below each other as one text where they look like code."""
+    """Join monospaced regions below each other to one text if they look like code."""
     whole: list[Region] = []
     run: list[Region] = []
     for region in regions:

@@ -1,4 +1,4 @@
-"""Notes in the margin, told apart from the paragraph they stand beside. Pure."""
+"""Separate notes in the margin from the paragraph beside them. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from pdfbatch.documents.textlayer.lines import Line, median_size
 
 SMALLER = 0.92
-"""Times the size of the paragraph, up to which a note is set."""
+"""Largest size of a note, as a share of the paragraph's."""
 GAP = 0.5
-"""Font sizes between a note and the paragraph, at least."""
+"""Font sizes: smallest gap between a note and the paragraph."""
 FEWEST = 2
-"""Lines of the paragraph: notes beside one line are parts of it."""
+"""Lines of the paragraph: notes beside a single line are parts of it."""
 
 
 def notes_beside(lines: Sequence[Line]) -> list[list[Line]]:
-    """The small lines of a text wholly at one side of all others, each note a list; none where there are others."""
+    """Return the small lines of a text that lie on one side of all others, each note as a list; empty if any lie
+    elsewhere."""
     size = median_size(list(lines))
     small = [line for line in lines if line.size <= SMALLER * size and line.pose.turn == 0]
     rest = [line for line in lines if line not in small]
@@ -28,7 +29,7 @@ def notes_beside(lines: Sequence[Line]) -> list[list[Line]]:
 
 
 def _stacks(notes: Sequence[Line]) -> list[list[Line]]:
-    """Notes below each other, parted where there is a gap of a line."""
+    """Group notes below each other, split where there is a gap of a line."""
     stacks: list[list[Line]] = []
     for note in sorted(notes, key=lambda line: (line.box[1], line.box[0])):
         if stacks and note.box[1] - stacks[-1][-1].box[3] < note.size:

@@ -1,8 +1,8 @@
-"""pymupdf's layout model, its sessions made here so that they cost less.
+"""pymupdf's layout model, with sessions created here so that they cost less.
 
-pymupdf makes them without a memory arena, and then a third of the picture network's time, half of the table network's
-and a quarter of the layout network's goes to the kernel for fresh memory. The pictures are always of one size, so an
-arena cannot grow; pages are not, and what a page of many boxes took is given back.
+pymupdf creates them without a memory arena, so a third of the image network's time, half of the table network's and a
+quarter of the layout network's goes to allocating memory from the kernel. The pictures all have one size, so an arena
+cannot grow; pages differ, so the memory for a page with many boxes is freed.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 
 NETWORK = "resources/onnx/feature_imf1.onnx"
 MOST_BOXES = 400
-"""Of a page, whose memory is kept for the next: some 50 MB."""
+"""Boxes of a page whose memory is kept for the next page: about 50 MB."""
 
 
 @functools.cache
 def layout_model() -> Any:
-    """The model, made once in a process, in seconds. Its `predict(view, return_raw=True)` gives groups of lines."""
-    pymupdf._get_layout = _predict  # else pymupdf.layout makes sessions of its own when it is imported
-    # before pymupdf4llm, which cannot import it halfway through itself
+    """Create the model, once per process, in seconds. Its `predict(view, return_raw=True)` returns groups of lines."""
+    pymupdf._get_layout = _predict  # otherwise pymupdf.layout creates its own sessions on import
+    # before pymupdf4llm, which would import it in the middle of its own import
     maker = importlib.import_module("pymupdf.layout.onnx.BoxRFDGNN").BoxRFDGNN
-    importlib.import_module("pymupdf4llm")  # sets how MuPDF measures glyphs
+    importlib.import_module("pymupdf4llm")  # changes how MuPDF measures glyphs
     path = Path(pymupdf.layout.__file__).parent / NETWORK
     try:
         network = PictureNetwork(path.read_bytes())
-    except (OSError, UnknownNetwork):  # another version of pymupdf
+    except (OSError, UnknownNetwork):  # pymupdf has another version
         return maker(use_sort=True)
     model = maker(imf_model_path="", use_sort=True)
     model.feature_extractor = network
     model.session = LayoutNetwork(Path(model.model_path).read_bytes())
     _give_arena(model.table_grid_extractor)
-    # Names that pymupdf's modules look up when they run.
+    # Names that pymupdf's modules look up at run time.
     pymupdf.layout.pymupdf_util_ext.extract_rf_features = find_text_features
     pymupdf.layout.onnx.BoxRFDGNN.extract_bbox_features_by_roi_pooling = pooled
     return model
@@ -53,23 +53,23 @@ def _predict(*arguments: Any, **options: Any) -> Any:
 
 
 def _give_arena(tables: Any) -> None:
-    """Makes the session anew of what finds the rows and columns of tables."""
+    """Replace the session that finds the rows and columns of tables by one with an arena."""
     if hasattr(tables, "_grid_sess"):
         tables._grid_sess = _session(tables.grid_onnx_path.read_bytes())
 
 
 def _session(model: bytes) -> Any:
-    """A session with an arena."""
+    """Create a session with an arena."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # it would tell of each weight that is no longer used
+    options.log_severity_level = 3  # it would warn about each unused weight
     options.enable_cpu_mem_arena = True
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class LayoutNetwork:
-    """Stands in for the session of the network that puts boxes together."""
+    """Replaces the session of the network that groups boxes."""
 
     def __init__(self, model: bytes) -> None:
         import onnxruntime
@@ -83,10 +83,14 @@ class LayoutNetwork:
 
 
 class PictureNetwork:
-    """Stands in for pymupdf's ImageFeatureExtractorV1: the same numbers from the lighter network."""
+    """Replaces pymupdf's ImageFeatureExtractorV1: the same numbers from the lighter network."""
 
     def __init__(self, model: bytes) -> None:
-        """Raises UnknownNetwork."""
+        """Load the network.
+
+        Raises:
+            UnknownNetwork: the model has an unknown structure.
+        """
         made, self._names = lighter(model)
         self._session = _session(made)
         (given,) = self._session.get_inputs()
@@ -95,7 +99,7 @@ class PictureNetwork:
         self._logits: Floats | None = None
 
     def predict(self, page_img: npt.NDArray[np.uint8], aug_fetmap: None = None) -> None:  # noqa: ARG002
-        """Looks at a page's picture, height x width x 3."""
+        """Process a page's picture, height x width x 3."""
         picture = scaled_gray(page_img, self._size)[np.newaxis, np.newaxis]
         *maps, self._logits = self._session.run([*self._names, "logits"], {self._input: picture})
         if not self._maps:
@@ -108,7 +112,7 @@ class PictureNetwork:
         return False
 
     def get_feature_map(self) -> ChannelsLast:
-        """Of the picture looked at last; overwritten by the next."""
+        """Return the feature map of the last picture; the next one overwrites it."""
         return ChannelsLast(self._maps)
 
     def get_class_logits(self) -> Floats | None:
@@ -116,8 +120,8 @@ class PictureNetwork:
 
 
 def scaled_gray(picture: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.float32]:
-    """The picture in `size` x `size` shades, the darkest 0 and the lightest 1. To the last bit as pymupdf makes them:
-    the model's answers on a page in doubt hang on a shade."""
+    """Return the picture in `size` x `size` shades from 0 (darkest) to 1 (lightest), bit for bit as pymupdf makes them:
+    on ambiguous pages the model's answers depend on a single shade."""
     rows, columns = _sampling(picture.shape[0], size), _sampling(picture.shape[1], size)
     upper, lower = picture[rows.first], picture[rows.second]
     down, across = rows.share[:, np.newaxis, np.newaxis], columns.share[np.newaxis, :, np.newaxis]
@@ -132,7 +136,7 @@ def scaled_gray(picture: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.flo
 
 
 class _Sampling(NamedTuple):
-    """From which two pixels of a side each of the smaller side is made, and the share of the second."""
+    """For each pixel of the smaller side, the two source pixels and the weight of the second."""
 
     first: npt.NDArray[np.intp]
     second: npt.NDArray[np.intp]

@@ -1,4 +1,4 @@
-"""How deep the items of a list lie, by where they begin. Pure."""
+"""Find how deeply list items are nested, from their indents. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pdfbatch.records import Element, Label
 
 INDENT = 0.9
-"""Times the font size by which a deeper item begins further to the right; numbers set to the right differ by less."""
+"""Font sizes by which a deeper item is indented at least; right-aligned numbers differ by less."""
 FURTHEST = 8.0
-"""What begins so many font sizes further stands in another column."""
+"""Font sizes: an item indented farther is in another column."""
 
 
 def nested(elements: Iterable[Element]) -> list[Element]:
-    """The elements in reading order, list items that follow one another with their `level` from 1."""
+    """Return the elements in reading order, with the `level` (from 1) set on consecutive list items."""
     found: list[Element] = []
     lefts: list[float] = []
     for element in elements:

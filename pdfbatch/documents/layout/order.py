@@ -1,7 +1,7 @@
-"""The order in which a person reads what stands on a page: down the columns, and past what lies across them. Pure.
+"""Put the regions of a page in reading order: down the columns, and around what lies across them. Pure.
 
-A page is cut along its white space. What lies across all columns parts them; where only the text can tell whether it
-goes on below such a thing or in the next column, the sentences do.
+A page is cut along its white space. What lies across all columns separates them. If only the text can tell whether a
+column continues below such a region or in the next column, the sentences decide.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from pdfbatch.documents.layout.region import Region
 from pdfbatch.records import Box
 
 GUTTER = 3.0
-"""Points between two columns, at least."""
+"""Points: smallest gap between two columns."""
 OVERLAP = 2.0
 """Points by which boxes of texts below each other may overlap."""
 _NEXT_LINE = 1.5
-"""Heights of a line: so far below a column may a text of its own stand that belongs to its foot."""
+"""Line heights: a separate text this close below a column belongs to its end."""
 _HOLE = 2.5
-"""Heights of a line: more white across all columns parts what is above from what is below."""
+"""Line heights: more white space across all columns separates what is above from what is below."""
 _LABEL_WORDS = 6
 _FEWEST_LABELS = 3
 _FEW = 5
 _MOST_BLOCKS = 300
-"""A page of more is a drawing or a map."""
+"""A page with more blocks is a drawing or a map."""
 _MOST_TRIED = 20
-"""Things that may lie across a page in its way, by which the time for a drawing's labels is bounded."""
+"""Regions across the page that are tried as obstacles; bounds the time for a drawing's labels."""
 _LEVEL = 4.0
 """Points by which the tops of texts in one row may differ."""
 
@@ -40,12 +40,12 @@ _LINE_HEIGHT = 1.2
 _EDGES = ("page-header", "page-footer")
 _ASIDE = ("line-numbers", "watermark")
 _FIGURES = ("table", "picture", "formula", "caption")
-"""May stand on their side among upright text."""
+"""Kinds that may be rotated among upright text."""
 
 
 class Block(NamedTuple):
-    """What is put in order. `begins`, `ends`: its first and last line; "" for a picture. `line`: the height of one.
-    `is_head`: a heading; `words`: how many it has; `rtl`: it runs to the left."""
+    """What is put in order. `begins`, `ends`: its first and last line; "" for a picture. `line`: its line height.
+    `is_head`: a heading; `words`: number of words; `rtl`: it runs to the left."""
 
     box: Box
     begins: str = ""
@@ -60,7 +60,8 @@ Blocks = list[Block]
 
 
 def in_reading_order(regions: Sequence[Region]) -> list[Region]:
-    """Headers of the page, the rest, footers. Turned text, as a stamp up the margin, comes last and heads nothing."""
+    """Return page headers, then the rest, then footers. Rotated text, such as a stamp along the margin, comes last and
+    heads nothing."""
     aside = [region for region in regions if _is_aside(region)]
     upright = [region for region in regions if not _is_aside(region)]
     edges = {edge: [region for region in upright if region.kind == edge] for edge in _EDGES}
@@ -72,7 +73,7 @@ def in_reading_order(regions: Sequence[Region]) -> list[Region]:
 
 
 def reading_order(blocks: Sequence[Block]) -> Blocks:
-    """The blocks in order; columns from the right where most text runs to the left."""
+    """Return the blocks in order; columns go from right to left if most text runs to the left."""
     to_left = 2 * sum(block.words for block in blocks if block.rtl) > sum(block.words for block in blocks)
     reader = _Reader(to_left)
     if len(blocks) > _MOST_BLOCKS:
@@ -104,7 +105,7 @@ class _Reader:
         return self._by_column(blocks) if len(columns) > 1 else self._around(blocks)
 
     def columns(self, blocks: Blocks) -> list[Blocks]:
-        """Parted by white from top to bottom, in reading order."""
+        """Split by vertical white space, in reading order."""
         parts = _parted(blocks, _across, -GUTTER)
         return parts[::-1] if self.to_left else parts
 
@@ -112,7 +113,7 @@ class _Reader:
         return [block for column in self.columns(blocks) for block in self.ordered(column)]
 
     def _bands(self, rows: list[Blocks]) -> list[Blocks]:
-        """Rows near below each other that share their columns as one."""
+        """Join neighbouring rows that share their columns."""
         bands: list[Blocks] = []
         for place, row in enumerate(rows):
             below = rows[place + 1] if place + 1 < len(rows) else []
@@ -139,8 +140,8 @@ class _Reader:
         return len(tops) > 1 and max(tops) - min(tops) <= _LEVEL
 
     def _down(self, bands: list[Blocks], hole: float) -> Blocks:
-        """Band by band; but down the columns past what lies between two bands where the sentences say so, and past
-        less than `hole` lines of white where they do not say otherwise."""
+        """Read band by band, except where the sentences continue down the columns past a region between two bands, or
+        where there is less white than `hole` lines and the sentences do not contradict."""
         done: Blocks = []
         rest = list(bands)
         while rest:
@@ -159,14 +160,15 @@ class _Reader:
         return done
 
     def _least(self, above: Blocks, between: Blocks) -> int:
-        """How much more sense it must make to read past what lies between: a heading parts, a quote that cuts a
-        sentence does not."""
+        """Return how much better reading past the region must make sense: a heading separates, but a quote that
+        interrupts a sentence does not."""
         if any(block.is_head for block in between):
             return 1
         return -1 if between[0].words and not ends_sentence(self._by_column(above)[-1].ends) else 0
 
     def _runs_past(self, above: Blocks, below: Blocks, least: int) -> bool:
-        """Whether the text of the columns above goes on in the same columns below: makes more sense by `least`."""
+        """Check whether the text of the columns above continues in the same columns below, with a gain in sense of at
+        least `least`."""
         upper, lower = self.columns(above), self.columns(below)
         whole = self.columns(above + below)
         if not 1 < len(upper) == len(lower) == len(whole):
@@ -177,7 +179,7 @@ class _Reader:
         return _sense(past) - _sense([block for part in ups + downs for block in part]) > least
 
     def _around(self, blocks: Blocks) -> Blocks:
-        """With what lies across and so keeps the page from being cut put in when the rest is in order."""
+        """Order the blocks without those that lie across and prevent cuts, then insert these."""
         fewest_first = sorted(blocks, key=lambda block: block.words)[:_MOST_TRIED]
         several = [
             fewest_first[:count] for count in range(2, len(fewest_first)) if _are_few(fewest_first[:count], blocks)
@@ -194,7 +196,7 @@ class _Reader:
         return sorted(blocks, key=lambda block: (block.box[1], block.box[0]))
 
     def _in_the_way(self, taken: Blocks, rest: Blocks) -> Blocks:
-        """Those of the taken that cannot go back without closing a gutter."""
+        """Return those of the removed blocks that would close a gutter if put back."""
         across: Blocks = []
         for block in taken:
             if len(taken) > 1 and len(self.columns([*rest, block])) >= len(self.columns(rest)) > 1:
@@ -204,7 +206,7 @@ class _Reader:
         return across
 
     def _is_flush(self, column: Blocks, row: Blocks) -> bool:
-        """Whether it begins where the column does, but for an indent."""
+        """Check whether it begins where the column does, apart from an indent."""
         away = _right(column) - _right(row) if self.to_left else _left(row) - _left(column)
         return away <= _NEXT_LINE * _line(row)
 
@@ -237,7 +239,7 @@ def _block(region: Region) -> Block:
 
 
 def _rows(blocks: Blocks) -> list[Blocks]:
-    """Parted by white from side to side, from the top."""
+    """Split by horizontal white space, from the top."""
     return _parted(blocks, _down, OVERLAP)
 
 
@@ -288,7 +290,7 @@ def _line(blocks: Blocks) -> float:
 
 
 def _is_labelled(rows: list[Blocks], labels: Blocks) -> bool:
-    """Whether each row begins with one of the short texts in the first column, level with what stands beside it."""
+    """Check whether each row begins with one of the short texts in the first column, level with the text beside it."""
     if len(rows) < _FEWEST_LABELS or len(labels) != len(rows) or not all(map(_may_be_label, labels)):
         return False
     tops = [sorted(block.box[1] for block in row) for row in rows]
@@ -296,7 +298,7 @@ def _is_labelled(rows: list[Blocks], labels: Blocks) -> bool:
 
 
 def _is_astride(block: Block, blocks: Sequence[Block]) -> bool:
-    """Whether it lies across a gutter, with a column that goes on beside it."""
+    """Check whether it lies across a gutter, with a column that continues beside it."""
     left, top, right, bottom = block.box
     others = [one for one in blocks if one is not block]
     if not any(one.box[1] < (top + bottom) / 2 < one.box[3] and not _share_columns([block], [one]) for one in others):
@@ -312,7 +314,7 @@ def _is_in(block: Block, blocks: Sequence[Block]) -> bool:
 
 
 def _sense(blocks: Sequence[Block]) -> int:
-    """How well what is read next goes with what ends."""
+    """Score how well each block continues the one before."""
     return sum(_seam(left, right) for left, right in pairwise(blocks))
 
 
@@ -326,7 +328,8 @@ def _seam(left: Block, right: Block) -> int:
 
 
 def _with_put_in(ordered: Blocks, across: Blocks) -> Blocks:
-    """With what lies across columns where it breaks no sentence: below what is above it in its first column."""
+    """Insert blocks that lie across columns where they interrupt no sentence: below what is above them in their first
+    column."""
     done = list(ordered)
     for block in sorted(across, key=lambda block: (block.box[1], block.box[0])):
         middle = (block.box[1] + block.box[3]) / 2

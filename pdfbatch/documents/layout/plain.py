@@ -1,4 +1,4 @@
-"""The plainer way: the text layer in blocks and reading order, unwrapped into paragraphs, without the layout model."""
+"""The simple way without the layout model: the text layer in blocks and reading order, joined into paragraphs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pdfbatch.documents.textlayer.repairs import ASIDE
 
 
 def plain_regions(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
-    """MuPDF's blocks as text regions, and `more` lines that the page's text lacks."""
+    """Return MuPDF's blocks as text regions, and `more` lines that the page's text lacks."""
     lines = PageText(view).of(view.get_textpage(RAW_FLAGS)).lines
     grouped: dict[int, list[Line]] = {}
     for line in [*lines, *more]:

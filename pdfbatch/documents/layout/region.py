@@ -1,4 +1,4 @@
-"""One box of a page, of the layout model's making, and the lines in it."""
+"""One box that the layout model found on a page, and the lines in it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pdfbatch.records import Box
 @dataclass(slots=True)
 class Region:
     """One box in reading order. `kind`: title, section-header, text, list-item, table, caption, footnote, formula,
-    picture, page-header or page-footer; and, apart from the text: line-numbers, watermark, form-field. `rows` and
-    `columns`: a table's borders as the model guesses them, in points; `ruled_rows` and `ruled_columns`: those that the
-    page draws, empty where it draws too few. `across` and `down`: all rules in it, with where they begin and end."""
+    picture, page-header or page-footer; outside the text: line-numbers, watermark, form-field. `rows` and `columns`: a
+    table's borders as the model guesses them, in points; `ruled_rows` and `ruled_columns`: those drawn on the page,
+    empty if too few are drawn. `across` and `down`: all rules in it, with where they begin and end."""
 
     kind: str
     box: Box

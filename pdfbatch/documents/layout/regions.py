@@ -1,7 +1,7 @@
-"""The layout model's boxes for a page, with every line of the text layer in exactly one of them.
+"""Get the layout model's boxes for a page, with every line of the text layer in exactly one of them.
 
-The model (inside pymupdf) names regions and their class; which text belongs to which is decided here, by the lines
-the model itself was shown, so that nothing can vanish and nothing can come twice.
+The model (inside pymupdf) finds regions and their class. Which text belongs to which region is decided here, by the
+lines that the model itself was given, so that no text is lost or duplicated.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from pdfbatch.documents.textlayer.spans import blocks_of
 from pdfbatch.documents.textlayer.unwrap import PARAGRAPH_GAP
 
 VECTOR = 3
-"""The type of MuPDF's blocks for what is drawn."""
+"""The type of MuPDF's blocks for vector graphics."""
 INSIDE_SHARE = 0.6
 SMALLEST_FIGURE = 20.0
 """Points; smaller pictures are bullets, rules and ornaments."""
 PAPER_SHARE = 0.5
-"""A picture under text that covers so much of the page is its background."""
+"""A picture under text that covers this share of the page is its background."""
 BULLET_GAP = 4.0
-"""Times the font size: so far may a bullet stand from its text."""
+"""Font sizes: largest distance between a bullet and its text."""
 _LONE_BULLET = re.compile(f"^\\s*[{BULLETS}]\\s*$")
 
 
 def load_model() -> None:
-    """Import the layout model and make its sessions; seconds the first time, nothing after."""
+    """Import the layout model and create its sessions; seconds the first time, nothing after."""
     layout_model()
 
 
 def regions_of(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
-    """All lines of the page, and `more` that its text lacks, in regions, in reading order."""
+    """Return all lines of the page, and `more` that its text lacks, in regions, in reading order."""
     model = layout_model()
     text = PageText(view)
     view.text_shown = text.shown
@@ -66,7 +66,7 @@ def regions_of(view: UprightPage, more: Sequence[Line] = ()) -> list[Region]:
 
 
 class PageText:
-    """A page's text, mended, as the layout model is to see it and as lines."""
+    """A page's repaired text, as input for the layout model and as lines."""
 
     def __init__(self, view: UprightPage) -> None:
         self._view = view
@@ -75,7 +75,7 @@ class PageText:
         self._made: dict[int, _Text] = {}
 
     def of(self, textpage: pymupdf.TextPage) -> _Text:
-        """MuPDF's blocks, the mended lines, and the blocks without what is not text in rows."""
+        """Return MuPDF's blocks, the repaired lines, and the blocks with running text only."""
         if id(textpage) not in self._made:
             blocks = blocks_of(self._view.seen(textpage), self._links)
             before = legible_lines_of(blocks)
@@ -86,7 +86,7 @@ class PageText:
         return self._made[id(textpage)]
 
     def shown(self, textpage: pymupdf.TextPage) -> dict[str, Any]:
-        """What the layout model is to see; it changes nothing in it."""
+        """Return what the layout model is to see; the model does not change it."""
         return {"blocks": self.of(textpage).shown}
 
 
@@ -97,7 +97,7 @@ class _Text(NamedTuple):
 
 
 def aside_regions(lines: list[Line]) -> list[Region]:
-    """Regions of the lines that are not text in rows."""
+    """Return regions of the lines that are not running text."""
     regions = [Region("form-field", line.box, [line]) for line in lines if line.role == "form_field"]
     for kind, role in (("line-numbers", "line_number"), ("watermark", "watermark")):
         if found := [line for line in lines if line.role == role]:
@@ -106,7 +106,7 @@ def aside_regions(lines: list[Line]) -> list[Region]:
 
 
 def _with_words_whole(regions: list[Region]) -> list[Region]:
-    """A soft hyphen at the end of a text says that the next text is its rest."""
+    """Join a text that ends in a soft hyphen with the next one."""
     whole: list[Region] = []
     for region in regions:
         if whole and whole[-1].kind == region.kind == "text" and _ends_within_word(whole[-1]):
@@ -133,7 +133,7 @@ def _with_notes_apart(regions: list[Region]) -> list[Region]:
 
 
 def _unlisted(regions: list[Region], lines: list[Line]) -> list[Region]:
-    """The model takes lines that stand beside their number for a list, or parts them there; they are one text."""
+    """Join lines beside line numbers to one text: the model takes them for a list, or splits them there."""
     numbers = [line.box for line in lines if line.role == "line_number"]
     if not numbers:
         return regions
@@ -147,7 +147,7 @@ def _unlisted(regions: list[Region], lines: list[Line]) -> list[Region]:
 
 
 def _rejoined(regions: list[Region]) -> list[Region]:
-    """Texts that begin at one place, each on the line below the other, as one text."""
+    """Join texts with the same left edge, each on the line below the other."""
     joined: list[Region] = []
     for region in sorted(regions, key=lambda region: (region.box[1], region.box[0])):
         is_text = region.kind == "text" or (region.kind == "list-item" and not is_item(region.lines[0].text))
@@ -177,7 +177,7 @@ def _without(blocks: list[dict[str, Any]], hidden: frozenset[Box]) -> Iterator[d
 
 
 def _with_figures(figures: list[Region], filled: list[Region]) -> list[Region]:
-    """All in reading order; a figure over which text lies stands before the first of that text."""
+    """Return all regions in reading order; a figure with text on it comes before the first of that text."""
     under = {
         id(one): [region for region in filled if inside_share(region.box, one.box) > INSIDE_SHARE] for one in figures
     }
@@ -190,7 +190,7 @@ def _with_figures(figures: list[Region], filled: list[Region]) -> list[Region]:
 
 
 def _figures(regions: list[Region], filled: list[Region], page: pymupdf.Rect) -> list[Region]:
-    """Pictures without text of their own: no specks, and none that text is printed on as on paper."""
+    """Return pictures without text of their own, except specks and page backgrounds."""
     known = set(map(id, filled))
     found: list[Region] = []
     for region in regions:
@@ -221,7 +221,7 @@ def _region(group: dict[str, Any]) -> Region:
 
 
 def _rule(tables: list[Region], across: Rules, down: Rules) -> None:
-    """Gives tables the borders that are drawn on the page."""
+    """Set tables' borders that are drawn on the page."""
     for table in tables:
         x0, y0, x1, y1 = table.box
         table.across, table.down = within(across, down, table.box)
@@ -232,7 +232,8 @@ def _rule(tables: list[Region], across: Rules, down: Rules) -> None:
 
 
 def _share_out(lines: list[Line], regions: list[Region], groups: list[dict[str, Any]]) -> list[Line]:
-    """Gives every line to the region whose node it was for the model, else to the one it lies in; returns the rest."""
+    """Assign every line to the region whose node it was for the model, otherwise to the one that it lies in; return the
+    rest."""
     nodes = {tuple(box): region for group, region in zip(groups, regions, strict=True) for box in group["bboxes"]}
     rest: list[Line] = []
     for line in lines:
@@ -250,7 +251,7 @@ def _around(box: Box, regions: list[Region]) -> Region | None:
 
 
 def _with_bullets(lines: list[Line]) -> list[Line]:
-    """A bullet that is a line of its own joins the line to its right."""
+    """Join a bullet that is a line of its own to the line on its right."""
     alone = [line for line in lines if _LONE_BULLET.match(line.text)]
     joined: set[int] = set()
     for bullet in alone:
@@ -269,7 +270,7 @@ def _follows(bullet: Line, line: Line) -> bool:
 
 
 def _left_over(lines: list[Line]) -> list[Region]:
-    """Lines that the model had no region for, one region for each of MuPDF's blocks."""
+    """Put lines for which the model had no region into one region for each of MuPDF's blocks."""
     blocks: dict[int, list[Line]] = {}
     for line in lines:
         blocks.setdefault(line.block, []).append(line)
@@ -277,7 +278,7 @@ def _left_over(lines: list[Line]) -> list[Region]:
 
 
 def _fitted(regions: list[Region]) -> list[Region]:
-    """Regions that hold lines, as small as their lines; one that lies within another gives its lines to it."""
+    """Shrink regions to their lines; a region within another gives its lines to it."""
     filled = [region for region in regions if region.lines]
     for region in filled:
         own = union([line.box for line in region.lines])

@@ -1,7 +1,7 @@
-"""The lines drawn between a table's cells, into borders of its rows and columns. Pure.
+"""Derive the borders of a table's rows and columns from the rules drawn between its cells. Pure.
 
-Where a table is ruled, its borders are what the page shows; the layout model only guesses them. Few rules, such as the
-three of a table set like a book's, part no rows and say nothing.
+If a table is ruled, the page shows its borders; the layout model only guesses them. Few rules, such as the three of a
+table in a book, separate no rows and say nothing.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ from typing import Any
 
 Span = tuple[float, float]
 Rules = list[tuple[float, Span]]
-"""Where a rule lies across its direction, and from where to where it runs."""
+"""Position of a rule across its direction, and where it begins and ends."""
 
 THICKEST = 2.5
 SHORTEST = 4.0
 SAME = 2.5
-"""Points; rules nearer to each other than this are one: cells side by side each bring their own."""
+"""Points; rules closer than this count as one, because adjacent cells may each draw their own."""
 CROSSED_SHARE = 0.6
-"""A border crosses so much of the table; a cell that spans several rows leaves a gap in it."""
+"""A border crosses at least this share of the table; a cell that spans several rows interrupts it."""
 FEWEST_BORDERS = 4
 
 
 def drawn_edges(vectors: Iterable[dict[str, Any]]) -> tuple[Rules, Rules]:
-    """Horizontal and vertical rules among MuPDF's vector blocks: thin boxes, and the sides of stroked rectangles."""
+    """Return horizontal and vertical rules among MuPDF's vector blocks: thin boxes, and the sides of stroked
+    rectangles."""
     across: Rules = []
     down: Rules = []
     for vector in vectors:
@@ -39,7 +40,8 @@ def drawn_edges(vectors: Iterable[dict[str, Any]]) -> tuple[Rules, Rules]:
 
 
 def within(across: Rules, down: Rules, box: tuple[float, float, float, float]) -> tuple[Rules, Rules]:
-    """The rules in `box`, and those of the frame around it: where rules that cross the box end, others may stand."""
+    """Return the rules in `box` and those of the frame around it: rules that cross the box may end at others
+    outside."""
     left, top, right, bottom = box
     rows = [span for place, span in across if top <= place <= bottom and span[0] < right and span[1] > left]
     columns = [span for place, span in down if left <= place <= right and span[0] < bottom and span[1] > top]
@@ -54,8 +56,8 @@ def within(across: Rules, down: Rules, box: tuple[float, float, float, float]) -
 
 
 def borders(rules: Rules, along: Span, within: Span) -> list[float]:
-    """Places of the rules that cross most of `along`, in or near `within`, in order; its ends too where text may lie
-    outside the rules."""
+    """Return the positions of the rules that cross most of `along`, in or near `within`, in order; also its ends if
+    text may lie outside the rules."""
     near = sorted(rule for rule in rules if within[0] - 2 * SAME <= rule[0] <= within[1] + 2 * SAME)
     groups: list[Rules] = []
     for rule in near:
@@ -76,7 +78,7 @@ def borders(rules: Rules, along: Span, within: Span) -> list[float]:
 
 
 def _covered(spans: list[Span], along: Span) -> float:
-    """Share of `along` that lies in any of the spans."""
+    """Return the share of `along` covered by the spans."""
     covered, reached = 0.0, along[0]
     for low, high in sorted(spans):
         covered += max(0.0, min(high, along[1]) - max(low, reached))

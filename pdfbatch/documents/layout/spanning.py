@@ -1,7 +1,7 @@
-"""The cells of a ruled table, with those that span rows or columns, from the rules that the page draws. Pure.
+"""Find the cells of a ruled table, including those that span rows or columns, from the rules drawn on the page. Pure.
 
-Every place where any rule lies is a border of a fine grid. Neighbours of that grid between which no rule is drawn are
-one cell. A table within a cell belongs to that cell.
+Every position of a rule is a border of a fine grid. Neighbours in that grid without a rule between them are one cell. A
+table within a cell belongs to that cell.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from pdfbatch.documents.layout.rulings import SAME, Rules
 from pdfbatch.documents.textlayer.lines import Line
 
 DRAWN_SHARE = 0.6
-"""A side of a cell is drawn if a rule covers so much of it."""
+"""A side of a cell is drawn if rules cover this share of it."""
 THINNEST = 4.0
-"""Points; what is narrower lies between double rules, and is no row or column."""
+"""Points; anything narrower lies between double rules, and is no row or column."""
 MOST_BORDERS = 400
-"""Of rows or columns: more are a drawing."""
+"""Borders of rows or of columns; more are a drawing."""
 _Place = tuple[int, int]
 _Run = tuple[float, float]
 
 
 class SpannedCell(NamedTuple):
-    """A cell from `row` and `column` (from 0) over `rows` and `columns`. `header`: in the rows that head the table."""
+    """A cell at `row` and `column` (from 0) that spans `rows` and `columns`. `header`: in the header rows of the
+    table."""
 
     row: int
     column: int
@@ -36,7 +37,7 @@ class SpannedCell(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Part of the fine grid, ends exclusive."""
+    """Part of the fine grid; ends are exclusive."""
 
     top: int
     left: int
@@ -45,8 +46,8 @@ class _Block(NamedTuple):
 
 
 def cells(region: Region) -> list[SpannedCell]:
-    """All cells by row and column, empty ones too; none where the rules make no grid of two rows and two columns, or
-    where text stands outside of it."""
+    """Return all cells by row and column, also empty ones. Empty if the rules do not make a grid of at least two rows
+    and two columns, or if there is text outside of it."""
     rows = _places(region.across)
     columns = _places(region.down)
     if not (2 < len(rows) <= MOST_BORDERS and 2 < len(columns) <= MOST_BORDERS):
@@ -60,7 +61,7 @@ def cells(region: Region) -> list[SpannedCell]:
 
 
 def _places(rules: Rules) -> list[float]:
-    """Where rules lie, those of nearly one place as one."""
+    """Return the positions of rules, with close ones merged."""
     groups: list[list[float]] = []
     for place, _ in sorted(rules):
         if groups and place - groups[-1][0] < max(SAME, THINNEST):
@@ -71,7 +72,7 @@ def _places(rules: Rules) -> list[float]:
 
 
 def _blocks(rows: Sequence[float], columns: Sequence[float], across: Rules, down: Rules) -> list[_Block]:
-    """The cells of the fine grid, joined where no rule parts them, to rectangles that do not overlap."""
+    """Return the cells of the fine grid, joined where no rule separates them, to rectangles that do not overlap."""
     high, wide = len(rows) - 1, len(columns) - 1
     across_at, down_at = _runs_at(rows, across), _runs_at(columns, down)
     parent = {(row, column): (row, column) for row in range(high) for column in range(wide)}
@@ -87,7 +88,7 @@ def _blocks(rows: Sequence[float], columns: Sequence[float], across: Rules, down
 
 
 def _apart(blocks: list[_Block]) -> list[_Block]:
-    """Blocks that overlap become one: a cell around a table of its own, or an outline that is no rectangle."""
+    """Merge overlapping blocks: a cell around a nested table, or an outline that is no rectangle."""
     done: list[_Block] = []
     for block in blocks:
         while over := [other for other in done if _overlap(block, other)]:
@@ -103,7 +104,7 @@ def _apart(blocks: list[_Block]) -> list[_Block]:
 
 
 def _numbered(filled: list[tuple[_Block, list[Line]]]) -> list[SpannedCell]:
-    """Rows and columns counted by the borders that still part cells."""
+    """Number rows and columns by the borders that still separate cells."""
     tops = sorted({block.top for block, _ in filled})
     lefts = sorted({block.left for block, _ in filled})
     if len(tops) < 2 or len(lefts) < 2:
@@ -124,7 +125,8 @@ def _numbered(filled: list[tuple[_Block, list[Line]]]) -> list[SpannedCell]:
 
 
 def _head_rows(placed: Iterable[SpannedCell], columns: int) -> int:
-    """The first row heads a table, and those that it is divided into; a row of one cell is a title above the head."""
+    """Return the number of header rows: the first row and those into which it is divided. A row of one cell is a title
+    above the header."""
     first = [cell for cell in placed if cell.row == 0]
     if len(first) == 1 and first[0].columns == columns:
         second = [cell for cell in placed if cell.row == first[0].rows]
@@ -134,7 +136,7 @@ def _head_rows(placed: Iterable[SpannedCell], columns: int) -> int:
 
 
 def _home(line: Line, rows: Sequence[float], columns: Sequence[float]) -> _Place | None:
-    """The place of the fine grid that the middle of a line lies in; text a little outside belongs to the edge."""
+    """Return the place in the fine grid of a line's centre; text slightly outside belongs to the edge."""
     across, down = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
     if not (rows[0] - SAME <= down <= rows[-1] + SAME and columns[0] - SAME <= across <= columns[-1] + SAME):
         return None
@@ -150,7 +152,7 @@ def _holds(block: _Block, place: _Place) -> bool:
 
 
 def _runs_at(places: Sequence[float], rules: Rules) -> list[list[_Run]]:
-    """Of each border, from where to where the rules on it run."""
+    """Return for each border where the rules on it begin and end."""
     return [[run for where, run in rules if abs(where - place) < max(SAME, THINNEST)] for place in places]
 
 

@@ -1,6 +1,6 @@
-"""A table's lines into the cells of its grid. Pure.
+"""Put a table's lines into the cells of its grid. Pure.
 
-Lines are never cut: a line that runs over a column's border goes where most of it lies.
+Lines are never split: a line across a column border goes to the column that holds most of it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Lines = list[Line]
 GROUPED_SHARE = 0.2
 SETTLED_SHARE = 0.9
 SLACK = 3.0
-"""Points by which a line may reach over a border that the model guesses."""
+"""Points by which a line may cross a border that the model guessed."""
 SPLIT_COLUMNS = 3
-"""The model misses lines between rows; a row is split where at least so many columns agree on it."""
+"""The model misses borders between rows; a row is split if at least this many columns agree on it."""
 
 
 def cells_of(region: Region, hyphens: Hyphens) -> list[Cell]:
-    """The cells that hold something, without empty rows and columns; none if there are fewer than two columns."""
+    """Return the non-empty cells, without empty rows and columns; none if there are fewer than two columns."""
     spanned = spanned_cells(region)
     if any(cell.rows > 1 or cell.columns > 1 for cell in spanned):
         return [
@@ -53,7 +53,7 @@ def cells_of(region: Region, hyphens: Hyphens) -> list[Cell]:
 
 
 def is_settled(region: Region) -> bool:
-    """Whether rulings part the cells, or each line lies in one column and most rows have several."""
+    """Check whether rules separate the cells, or each line lies in one column and most rows have several cells."""
     if region.ruled_rows:
         return not _holds_groups(_grid(region.lines, region.ruled_rows, region.ruled_columns))
     inside = sum(_inside(line.box[0], line.box[2], region.columns) for line in region.lines)
@@ -68,7 +68,8 @@ def _inside(low: float, high: float, borders: Sequence[float]) -> bool:
 
 
 def _cells(region: Region) -> list[list[Lines]]:
-    """By the borders that the page draws, unless they part groups of rows; else by those that the model guesses."""
+    """Use the borders drawn on the page, unless they separate groups of rows; otherwise those that the model
+    guessed."""
     if region.ruled_rows:
         ruled = _grid(region.lines, region.ruled_rows, region.ruled_columns)
         if not _holds_groups(ruled):
@@ -77,7 +78,8 @@ def _cells(region: Region) -> list[list[Lines]]:
 
 
 def _holds_groups(grid: list[list[Lines]]) -> bool:
-    """Whether many lines stand in rows whose cells all have as many lines: text that wraps is not so even."""
+    """Check whether many lines are in rows whose cells all have the same number of lines: wrapped text is not so
+    even."""
     grouped = total = 0
     for row in grid:
         counts = [len(rows_of(cell)) for cell in row if cell]
@@ -97,13 +99,14 @@ def _grid(lines: Sequence[Line], rows: Sequence[float], columns: Sequence[float]
 
 
 def _place(low: float, high: float, borders: Sequence[float]) -> int:
-    """The gap between two borders that most of low..high lies in; the first of equals."""
+    """Return the gap between two borders that holds most of low..high; on a tie, the first."""
     shares = [min(high, right) - max(low, left) for left, right in pairwise(borders)]
     return max(range(len(shares)), key=lambda gap: shares[gap])
 
 
 def _split(row: list[Lines]) -> list[list[Lines]]:
-    """A row that holds several: as many lines in three columns or more, side by side, and no column with more."""
+    """Split a row that holds several: the same number of lines side by side in three or more columns, and no column
+    with more."""
     bands = rows_of(line for cell in row for line in cell)
     counts = [len(rows_of(cell)) for cell in row]
     if len(bands) < 2 or max(counts) != len(bands) or counts.count(len(bands)) < SPLIT_COLUMNS:

@@ -1,1 +1,1 @@
-"""Text recognised from the picture of a page."""
+"""Recognise text in the picture of a page."""

@@ -1,7 +1,7 @@
-"""From the recogniser's probabilities to text, keeping the spaces it hesitates about.
+"""Decode the recogniser's probabilities to text, keeping spaces with a low probability.
 
-The usual greedy decoding takes the likeliest sign at each step, and a narrow space seldom is: "Date ofInclusion". But
-there the model still gives a space a few percent, and inside words nothing at all. Pure.
+Greedy decoding takes the most likely character at each step, and a narrow space seldom is: "Date ofInclusion". But the
+model still gives such a space a few percent, and nothing at all inside words. Pure.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 BLANK = 0
 SPACE_FROM = 0.05
-"""Probability from which a space between two signs is believed. Lost ones had 0.02 to 0.25, others 0.00."""
+"""Probability from which a space between two characters is accepted. Lost spaces had 0.02 to 0.25, all else 0.00."""
 
 
 def decode(steps: npt.NDArray[np.float32], signs: Sequence[str]) -> tuple[str, float]:
-    """Text and mean probability of its signs from `steps` x `signs` probabilities of a CTC model (blank first, space
-    last)."""
+    """Return the text and the mean probability of its characters. `steps` are steps x characters probabilities of a CTC
+    model (blank first, space last)."""
     likeliest = steps.argmax(axis=1)
     starts = np.flatnonzero((likeliest != BLANK) & (likeliest != np.concatenate([[-1], likeliest[:-1]])))
     if len(starts) == 0:

@@ -1,8 +1,8 @@
-"""Weights too small for a processor's fast path, set to zero.
+"""Set weights to zero that are too small for a processor's fast path.
 
-Training left a quarter of a million weights of 1e-40 in RapidOCR's detector. Processors multiply such numbers a
-hundred times as slowly, so that two of its layers took three quarters of its time; against the others they count for
-nothing. Pure: the bytes of a model in, bytes out.
+Training left a quarter of a million weights of 1e-40 in RapidOCR's detector. Processors multiply such numbers a hundred
+times as slowly, so two of its layers took three quarters of its time; beside the other weights they are negligible.
+Pure: takes and returns the bytes of a model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SMALLEST = float(np.finfo(np.float32).smallest_normal)
 
 
 def without_denormals(model: bytes) -> bytes:
-    """The ONNX model, its denormal 32-bit weights zero."""
+    """Return the ONNX model with its denormal 32-bit weights set to zero."""
     return bytes_of(_changed(field, GRAPH, _graph) for field in fields_of(model))
 
 

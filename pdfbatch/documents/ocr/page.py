@@ -1,6 +1,6 @@
-"""A scanned page as elements: its lines as OCR read them, laid out by the layout model.
+"""Turn a scanned page into elements: its lines read by OCR and laid out by the layout model.
 
-The lines lie invisibly on a page made of the picture, see searchable.py, so that a scan has columns, headings and
+The lines are put invisibly on a page made of the picture, see searchable.py, so that a scan has columns, headings and
 tables like a page with a text layer.
 """
 
@@ -22,7 +22,7 @@ from pdfbatch.records import Box, Element
 
 class ScanPage(NamedTuple):
     """What was read on a page. `turned`: how far its picture had to be turned clockwise, degrees; `confidence`: the
-    recogniser's own, 0 to 1, the mean over the letters (1.0 for a blank page); `figures`: PNG files by name."""
+    recogniser's, 0 to 1, the mean over the letters (1.0 for a blank page); `figures`: PNG files by name."""
 
     elements: list[Element]
     figures: dict[str, bytes]
@@ -34,7 +34,7 @@ def read_scan(page: pymupdf.Page, number: int, dpi: float = DPI) -> ScanPage:
     """Read the picture of the page, the `number`-th of its document, drawn at `dpi` or more.
 
     Raises:
-        raster.TooLarge: it cannot be unpacked.
+        raster.TooLarge: it cannot be decoded.
     """
     parts: list[list[Element]] = []
     figures: dict[str, bytes] = {}
@@ -55,8 +55,8 @@ def read_scan(page: pymupdf.Page, number: int, dpi: float = DPI) -> ScanPage:
 
 
 def _elements(page: pymupdf.Page, reading: Reading, number: int, before: int) -> tuple[list[Element], dict[str, bytes]]:
-    """The elements of one piece, in points of the upright page, and its figures; `before` elements of the page came
-    earlier."""
+    """Return the elements of one piece, in points of the upright page, and its figures. The page has `before` earlier
+    elements."""
     if not reading.lines:
         return [], {}
     scale = page_scale(reading.pixels, reading.scale)
@@ -79,7 +79,7 @@ def _elements(page: pymupdf.Page, reading: Reading, number: int, before: int) ->
 
 
 def _score(lines: list[OcrLine], box: Box, scale: float) -> float:
-    """How sure the recogniser is of the lines in a box, the mean over their letters."""
+    """Return the recogniser's confidence for the lines in a box, the mean over their letters."""
     inside = [line for line in lines if _is_inside(line, box, scale)]
     letters = sum(len(line.text) for line in inside)
     return round(sum(line.sure * len(line.text) for line in inside) / letters, 3) if letters else 1.0
@@ -97,7 +97,7 @@ def _moved(box: Box, share: float, left: float, top: float) -> Box:
 
 
 def _corner(page: pymupdf.Page, reading: Reading) -> tuple[float, float]:
-    """Where the piece lies on the upright page, points."""
+    """Return where the piece lies on the upright page, in points."""
     x0, y0, x1, y1 = reading.clip
     width, height = page.rect.width, page.rect.height
     return {

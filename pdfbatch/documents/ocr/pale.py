@@ -1,4 +1,5 @@
-"""Pictures whose ink differs little from their paper, as faded print and copies of copies: their shades are spread."""
+"""Stretch the contrast of pictures whose ink differs little from their paper, such as faded print and repeated
+copies."""
 
 from __future__ import annotations
 
@@ -12,25 +13,26 @@ import numpy.typing as npt
 from pdfbatch.records import Box
 
 SIDE = 1000
-"""Pixels of the longer side at which shades are told; what a scanner adds to smooth paper is evened out there."""
+"""Pixels of the longer side of the picture in which shades are measured; noise added by a scanner averages out
+there."""
 PALE = 64
-"""Shades between ink and paper, below which a picture is pale. The detector finds print of 45 on, ordinary print has
+"""Shades between ink and paper, below which a picture is pale. The detector finds print from 45 on; ordinary print has
 more than 100."""
 BLANK = 12
-"""Shades, below which a picture shows one colour only."""
+"""Shades, below which a picture shows only one colour."""
 SPECKS = 0.02
 """Percentage of pixels that may be darker or lighter without counting."""
 SPREAD = 220
-"""Shades between ink and paper afterwards."""
+"""Shades between ink and paper after stretching."""
 
 PAPER = 12
-"""Pixels at `SIDE` that no stroke of print is wide."""
+"""Pixels at `SIDE`; no stroke of print is that wide."""
 AROUND_DARK = 3
 GRAINS = 3.0
-"""Times the usual step between neighbours, from which on a step is ink and no grain of the paper."""
+"""Times the usual step between neighbouring pixels, from which a step is ink and not grain of the paper."""
 CROWD, CROWDED, FEWEST_CROWDED = 9, 40, 400
-"""Pixels of a square, the percentage of steps in it from which on it may be within print, and how many such squares
-make a line of it: a short line of small print has more."""
+"""Pixels of a square, the percentage of steps in it from which it may be within print, and how many such squares make a
+line of print: a short line of small print has more."""
 
 Shades = npt.NDArray[np.uint8]
 
@@ -48,7 +50,7 @@ class InkRange(NamedTuple):
 
 
 def range_of(pixels: Shades) -> InkRange:
-    """Of a grey or RGB picture; pure."""
+    """Return the shades of a grey or RGB picture. Pure."""
     if pixels.size == 0:
         return InkRange(255.0, 255.0)
     shrink = min(1.0, SIDE / max(pixels.shape[:2]))
@@ -59,15 +61,15 @@ def range_of(pixels: Shades) -> InkRange:
 
 
 def spread(pixels: Shades, shades: InkRange) -> Shades:
-    """The picture with its paper white and its ink nearly black; pure."""
+    """Return the picture with white paper and nearly black ink. Pure."""
     gain = SPREAD / max(shades.light - shades.dark, 1.0)
     table = (255 - (shades.light - np.arange(256)) * gain).clip(0, 255).astype(np.uint8)
     return np.asarray(table[pixels], np.uint8)
 
 
 def pale_rest(pixels: Shades, boxes: Sequence[Box]) -> Shades | None:
-    """An RGB picture with its paper white and only the pale print left, nearly black: what is darker, and what was read
-    in `boxes` (pixels), is taken for paper. None where no pale print shows; pure."""
+    """Return an RGB picture with white paper and only the pale print left, nearly black: darker ink, and the `boxes`
+    already read (pixels), count as paper. None if there is no pale print. Pure."""
     shrink = min(1.0, SIDE / max(pixels.shape[:2]))
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
@@ -83,8 +85,8 @@ def pale_rest(pixels: Shades, boxes: Sequence[Box]) -> Shades | None:
 
 
 def _shows_pale_print(small: Shades, boxes: Sequence[Box]) -> bool:
-    """Whether steps of shade crowd as in print, where nothing dark is and nothing was read; the grain of paper, which
-    is everywhere, does not count."""
+    """Check whether steps of shade are as dense as in print, away from dark ink and from what was read. The grain of
+    paper, which is everywhere, does not count."""
     steps = cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     known = _dark(_depth(small, PAPER), AROUND_DARK)
     for x0, y0, x1, y1 in boxes:
@@ -96,13 +98,13 @@ def _shows_pale_print(small: Shades, boxes: Sequence[Box]) -> bool:
 
 
 def _depth(gray: Shades, room: int) -> Shades:
-    """How much darker each pixel is than the paper around it."""
+    """Return how much darker each pixel is than the paper around it."""
     kernel = np.ones((2 * room + 1, 2 * room + 1), np.uint8)
     return np.asarray(cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, kernel), np.uint8)
 
 
 def _dark(depth: Shades, room: int) -> Shades:
-    """1 where ordinary ink is, and so near to it that its edges reach."""
+    """Return 1 at ordinary ink and close to it, as far as its edges reach."""
     kernel = np.ones((2 * room + 1, 2 * room + 1), np.uint8)
     return np.asarray(cv2.dilate((depth >= PALE).astype(np.uint8), kernel), np.uint8)
 

@@ -1,7 +1,7 @@
 """Read a scanned page with RapidOCR: draw it, turn it upright, find its lines, read them.
 
-RapidOCR's models are inside its wheel; nothing is downloaded. What becomes of the lines (columns, paragraphs,
-headings, tables) is the layout model's work: it reads them from a page made of them, see searchable.py.
+RapidOCR's models are inside its wheel, so nothing is downloaded. The layout model turns the lines into columns,
+paragraphs, headings and tables: it sees them on a page made for it, see searchable.py.
 """
 
 from __future__ import annotations
@@ -30,27 +30,29 @@ from pdfbatch.documents.pdf.raster import INK_CONTRAST, POINTS_PER_INCH, Pixels,
 
 DPI = 200
 SMALL_PAGE = 1600
-"""Pixels of the longer side below which a page is drawn at its picture's own resolution, if that is higher."""
+"""Pixels of the longer side below which a page is drawn at its image's own resolution, if that is higher."""
 SEARCH_SIDES = (1280, 1920)
-"""Pixels of the longer side of the picture on which lines are searched, the next larger when the print is too small
-for one. Time and memory go with the square: 1.5 s and 0.25 GB, 3 s and 0.5 GB. Lines are read from the full picture."""
+"""Pixels of the longer side of the picture in which lines are searched; the next larger is used if the print is too
+small for one. Time and memory grow with the square: 1.5 s and 0.25 GB, 3 s and 0.5 GB. Lines are read from the full
+picture."""
 SMALL_PRINT = 18.5
-"""Median height of lines' boxes, pixels of the searched picture, below which a larger one is searched. On a coarse map
-boxes are too roomy for small print: on a page of 7-point tables 17 px found 89 % of the words, 21 px 98 %."""
+"""Median height of lines' boxes, in pixels of the searched picture, below which a larger one is searched. On a coarse
+map the boxes are too wide for small print: on a page of 7-point tables 17 px found 89 % of the words, 21 px 98 %."""
 MIN_SURE = 0.5
 MIN_SURE_SCRAP = 0.8
-"""Below these, what was read is dropped: specks, rules and pieces of pictures. A scrap has three letters or fewer."""
+"""Results with lower confidence are dropped: specks, rules and pieces of pictures. A scrap has three letters or
+fewer."""
 MIN_SURE_PALE = 0.8
-"""Of a pale picture, which may be paper through which the print of its other side shows."""
+"""The same for a pale picture, which may be print showing through from the back of the paper."""
 MOST_MIRRORED = 8
-"""Lines of a pale picture that are read in a mirror too."""
+"""Lines of a pale picture that are also read mirrored."""
 
 NO_BOXES = np.zeros((0, 4, 2), np.float32)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """An upright picture of `scale` pixels per point, the lines on it, and how far it was turned clockwise, degrees.
+    """An upright picture of `scale` pixels per point, the lines on it, and how far it was turned clockwise in degrees.
 
     `clip` is the part of the page that it shows: left, top, right, bottom in points of the page before that turn.
     """
@@ -63,18 +65,18 @@ class Reading:
 
 
 def available() -> bool:
-    """Whether this installation can read scans. Loads nothing."""
+    """Check whether this installation can read scans. Loads nothing."""
     return len(_models()) == 2
 
 
 def load() -> None:
-    """Make RapidOCR's sessions where it is installed: most of a second, nothing after."""
+    """Create RapidOCR's sessions if it is installed: most of a second the first time, nothing after."""
     if available():
         _engine()
 
 
 def read_pieces(page: pymupdf.Page, dpi: float = DPI) -> Iterator[Reading]:
-    """The page read: one piece, or for a long strip several from its top (or left), each line in one of them."""
+    """Read the page in one piece, or a long strip in several from its top (or left), with each line in one of them."""
     turned = None
     for tile in tiles(page, _dpi(page) * dpi / DPI):
         reading = read_picture(tile.raster.pixels, tile.raster.scale, turned)
@@ -85,7 +87,7 @@ def read_pieces(page: pymupdf.Page, dpi: float = DPI) -> Iterator[Reading]:
 
 
 def _belongs(line: OcrLine, reading: Reading, tile: Tile) -> bool:
-    """Whether the middle of a line is in the part of the strip that this tile answers for."""
+    """Check whether the middle of a line is in the part of the strip that belongs to this tile."""
     height, width = reading.pixels.shape[:2]
     left, top, right, bottom = line.box
     down = tile.tall != (reading.turned % 180 == 90)
@@ -96,12 +98,12 @@ def _belongs(line: OcrLine, reading: Reading, tile: Tile) -> bool:
 
 
 def runs_backwards(page: pymupdf.Page, turned: int) -> bool:
-    """Whether the last piece of a strip is to be read first."""
+    """Check whether the last piece of a strip must be read first."""
     return _is_backwards(page.rect.height >= page.rect.width, turned)
 
 
 def _is_backwards(tall: bool, turned: int) -> bool:
-    """Whether a strip's top (or left) comes last when it is turned clockwise by `turned` degrees."""
+    """Check whether a strip's top (or left) comes last when it is turned clockwise by `turned` degrees."""
     return turned in ((90, 180) if tall else (180, 270))
 
 
@@ -111,8 +113,8 @@ def _dpi(page: pymupdf.Page) -> float:
 
 
 def read_picture(pixels: Pixels, scale: float, turned: int | None = None) -> Reading:
-    """Find and read the lines of a picture of `scale` pixels per point, turned clockwise by `turned` degrees, or
-    upright. The shades of a pale picture are spread first."""
+    """Find and read the lines of a picture of `scale` pixels per point, turned clockwise by `turned` degrees, or until
+    it is upright. The contrast of a pale picture is stretched first."""
     shades = range_of(pixels)
     if not shades.is_pale:
         return _with_pale_lines(_read_picture(pixels, scale, turned))
@@ -121,7 +123,7 @@ def read_picture(pixels: Pixels, scale: float, turned: int | None = None) -> Rea
 
 
 def _with_pale_lines(reading: Reading) -> Reading:
-    """The reading of a picture with ordinary ink, with the lines of it that are too pale to be found beside that."""
+    """Add to the reading of a picture with ordinary ink the lines that were too pale to be found beside it."""
     rest = pale_rest(reading.pixels, [line.box for line in reading.lines])
     if rest is None:
         return reading
@@ -130,13 +132,14 @@ def _with_pale_lines(reading: Reading) -> Reading:
 
 
 def _of_this_side(reading: Reading) -> list[OcrLine]:
-    """The lines of a pale picture that are surely read, none where it is print of the paper's other side."""
+    """Return the confidently read lines of a pale picture, none if they show through from the back of the paper."""
     lines = [line for line in reading.lines if line.sure >= MIN_SURE_PALE]
     return [] if _shows_through(reading.pixels, lines) else lines
 
 
 def _shows_through(pixels: Pixels, lines: Sequence[OcrLine]) -> bool:
-    """Whether the lines are print of the paper's other side: its mirror image is read more surely."""
+    """Check whether the lines show through from the back of the paper: their mirror image is read with more
+    confidence."""
     asked = sorted(lines, key=lambda line: -len(line.text))[:MOST_MIRRORED]
     boxes = [tuple(max(0, round(place)) for place in line.box) for line in asked]
     crops = [pixels[top:bottom, left:right] for left, top, right, bottom in boxes]
@@ -158,7 +161,7 @@ def _read_picture(pixels: Pixels, scale: float, turned: int | None) -> Reading:
 
 
 def _lines(pixels: Pixels, boxes: Boxes) -> list[OcrLine]:
-    """The boxes' texts. A box taller than wide holds a line that runs up or down: it is read both ways."""
+    """Read the boxes. A box taller than wide holds a line that runs up or down: it is read both ways."""
     crops = _engine().crop_text_regions(pixels, boxes)
     lines = []
     for box, crop, (text, sure) in zip(boxes, crops, _read(crops), strict=True):
@@ -172,7 +175,7 @@ def _lines(pixels: Pixels, boxes: Boxes) -> list[OcrLine]:
 
 
 def is_text(line: OcrLine) -> bool:
-    """Whether a line is to be believed, rather than being a speck, a rule or a piece of a picture."""
+    """Decide whether a line is text rather than a speck, a rule or a piece of a picture."""
     letters = sum(c.isalnum() for c in line.text)
     if letters == 0:
         return False
@@ -180,7 +183,7 @@ def is_text(line: OcrLine) -> bool:
 
 
 def _fitted(crop: Pixels, box: npt.NDArray[np.float32]) -> tuple[float, float, float, float]:
-    """The box without the paper at its ends, which the detector leaves: else columns that stand close would touch."""
+    """Trim the paper at the box's ends, which the detector leaves; otherwise close columns would touch."""
     left, top, right, bottom = _around(box)
     gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.int16)
     inked = np.flatnonzero((np.abs(gray - int(np.median(gray))) > INK_CONTRAST).any(axis=0))
@@ -191,7 +194,7 @@ def _fitted(crop: Pixels, box: npt.NDArray[np.float32]) -> tuple[float, float, f
 
 
 def _narrow(text: str) -> str:
-    """The recogniser knows Chinese too, and takes some Latin punctuation for its wide kind."""
+    """Replace full-width punctuation: the recogniser also knows Chinese, and mistakes some Latin punctuation for it."""
     if any("\u3040" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" for c in text):
         return text
     return "".join(unicodedata.normalize("NFKC", c) if "\uff01" <= c <= "\uff5e" else c for c in text)
@@ -204,7 +207,7 @@ def _around(box: npt.NDArray[np.float32]) -> tuple[float, float, float, float]:
 
 
 def _find(pixels: Pixels) -> Boxes:
-    """Where the lines of a picture are, from the top down."""
+    """Return the boxes of a picture's lines, from the top down."""
     area = ink_box(pixels)
     if area is None:
         return NO_BOXES
@@ -223,7 +226,7 @@ def _find(pixels: Pixels) -> Boxes:
 
 
 def _find_at(pixels: Pixels, side: int) -> Boxes:
-    """Lines found on the picture shrunk to `side`; their boxes in its own pixels."""
+    """Find lines in the picture shrunk to `side`; return boxes in pixels of the original."""
     shrink = min(1.0, side / max(pixels.shape[:2]))
     small = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     found = _engine()(cv2.cvtColor(small, cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False).boxes
@@ -231,7 +234,7 @@ def _find_at(pixels: Pixels, side: int) -> Boxes:
 
 
 def _read(pieces: Sequence[Pixels]) -> list[tuple[str, float]]:
-    """The text of pictures of one line each, and how sure it is, 0 to 1."""
+    """Return the text of pictures of one line each, and the confidence, 0 to 1."""
     if not pieces:
         return []
     read = _engine().recognize_txt([np.ascontiguousarray(piece[:, :, ::-1]) for piece in pieces])
@@ -239,12 +242,12 @@ def _read(pieces: Sequence[Pixels]) -> list[tuple[str, float]]:
 
 
 def read_crops(pieces: Sequence[Pixels]) -> list[tuple[str, float]]:
-    """The text of pictures of one upright line each, and how sure it is, 0 to 1."""
+    """Return the text of pictures of one upright line each, and the confidence, 0 to 1."""
     return [(_narrow(text), sure) for text, sure in _read(pieces)]
 
 
 class _Decoder:
-    """Stands in for RapidOCR's own, which loses spaces; called by its recogniser with a batch of probabilities."""
+    """Replaces RapidOCR's decoder, which loses spaces; its recogniser calls it with a batch of probabilities."""
 
     def __init__(self, signs: list[str]) -> None:
         self._signs = signs
@@ -255,7 +258,7 @@ class _Decoder:
 
 @functools.cache
 def _engine() -> Any:
-    """RapidOCR, made once in a process: one thread, silent, its models named so that it never looks for others."""
+    """Create RapidOCR once per process: one thread, silent, with explicit models so that it never looks for others."""
     from rapidocr import RapidOCR
 
     cv2.setNumThreads(1)
@@ -265,10 +268,10 @@ def _engine() -> Any:
         params={
             "Global.log_level": "critical",
             "Global.use_cls": False,
-            "Global.max_side_len": 100_000,  # the picture's size was settled when it was drawn
+            "Global.max_side_len": 100_000,  # the size was chosen when the picture was drawn
             "EngineConfig.onnxruntime.intra_op_num_threads": 1,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-            "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,  # without, a quarter of the time goes to malloc
+            "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,  # without it, a quarter of the time goes to malloc
             "Det.model_path": str(models["det"]),
             "Det.limit_type": "max",
             "Det.limit_side_len": 100_000,
@@ -285,7 +288,7 @@ def _engine() -> Any:
 
 
 def _session(path: Path) -> Any:
-    """A session of a model whose weights let the processor be quick."""
+    """Create a session with weights that the processor handles quickly."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -297,7 +300,8 @@ def _session(path: Path) -> Any:
 
 @functools.cache
 def _models() -> dict[str, Path]:
-    """The files of the detector (`det`) and the recogniser (`rec`) in the installed package; fewer if it lacks them."""
+    """Return the files of the detector (`det`) and the recogniser (`rec`) in the installed package; fewer if some are
+    missing."""
     package = importlib.util.find_spec("rapidocr")
     if package is None or package.submodule_search_locations is None:
         return {}

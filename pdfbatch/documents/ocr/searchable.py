@@ -1,6 +1,6 @@
-"""A page made of what OCR read: the upright picture with the lines lying invisibly on it, like a searchable scan.
+"""Make a page from OCR results: the upright picture with its lines as invisible text, like a searchable scan.
 
-The layout model can then do for a scan what it does for a text layer: columns, headings, tables, pictures.
+The layout model can then treat a scan like a page with a text layer: columns, headings, tables, pictures.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import POINTS_PER_INCH, Pixels
 
 PICTURE_DPI = 100
-"""The layout model looks at a page at 72 DPI; more would only cost time."""
+"""The layout model sees a page at 72 DPI; more would only cost time."""
 LETTER_SHARE = 0.72
 """Font size as a share of the height of a line's box, which the detector draws around ascenders and descenders."""
 BASELINE_SHARE = 0.25
-"""Where letters stand, from the box's lower edge."""
+"""Height of the baseline above the box's lower edge, as a share of the box."""
 SHORTEST, LONGEST = 700.0, 1700.0
-"""Points of the longer side of a page made here: the layout model has learnt from ordinary paper."""
+"""Points of the longer side of a page made here: the layout model was trained on ordinary paper sizes."""
 INVISIBLE = 3  # PDF text render mode
 
 
 class OcrLine(NamedTuple):
-    """One line as read. `sure` is 0 to 1; `box` is left, top, right, bottom in pixels of the upright picture; `turn`
-    is how far the line, not the page, must be turned clockwise to run to the right: 0, 90 (it runs up) or 270."""
+    """One line as read. `sure` is the confidence, 0 to 1; `box` is left, top, right, bottom in pixels of the upright
+    picture; `turn` is how far the line, not the page, must be turned clockwise to run to the right: 0, 90 (it runs up)
+    or 270."""
 
     text: str
     sure: float
@@ -35,25 +36,25 @@ class OcrLine(NamedTuple):
 
 
 def searchable(pixels: Pixels, scale: float, lines: Sequence[OcrLine]) -> pymupdf.Document:
-    """An in-memory document of one page of the size that `scale`, pixels per point, gives, within bounds."""
+    """Make an in-memory document of one page, sized by `scale` (pixels per point) within bounds."""
     scale = page_scale(pixels, scale)
     document = pymupdf.open()
     page = document.new_page(width=pixels.shape[1] / scale, height=pixels.shape[0] / scale)
     page.insert_image(page.rect, stream=_jpeg(pixels, scale))
-    font = pymupdf.Font("helv")  # TextWriter takes glyphs it lacks from MuPDF's fallback fonts
+    font = pymupdf.Font("helv")  # for glyphs it lacks, TextWriter uses MuPDF's fallback fonts
     for line in lines:
         _lay(page, font, line, scale)
     return document
 
 
 def page_scale(pixels: Pixels, scale: float) -> float:
-    """Pixels per point of the page that `searchable` makes."""
+    """Return the pixels per point of the page that `searchable` makes."""
     longest = float(max(pixels.shape[:2]))
     return longest / min(max(longest / scale, SHORTEST), LONGEST)
 
 
 def _lay(page: pymupdf.Page, font: pymupdf.Font, line: OcrLine, scale: float) -> None:
-    """Lay the line's text into its box: as high as the box, stretched to its width."""
+    """Put the line's text into its box: as high as the box, stretched to its width."""
     left, top, right, bottom = (value / scale for value in line.box)
     length, breadth = (bottom - top, right - left) if line.turn else (right - left, bottom - top)
     size = max(1.0, LETTER_SHARE * breadth)

@@ -1,1 +1,1 @@
-"""MuPDF: the one door to it, open documents, pages upright, pictures of pages, what its errors mean."""
+"""The only access to MuPDF: open documents, turn pages upright, draw pages, explain errors."""

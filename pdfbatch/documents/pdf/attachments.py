@@ -1,4 +1,4 @@
-"""Files within a PDF: those of a portfolio are named, and a password that only they need hinders nobody."""
+"""Handle files embedded in a PDF: name those of a portfolio, and ignore a password that only they need."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ MOST_BYTES = 256 * 1024 * 1024
 MOST_NAMED = 10
 _ENCRYPT = re.compile(rb"/Encrypt(?=[\s\d<])")
 _HIDDEN_KEY = "Encrypx"
-"""As long as the key it takes the place of, so that every offset stays."""
+"""As long as the key it replaces, so that every offset stays valid."""
 
 
-def told_of(document: pymupdf.Document) -> str:
-    """One sentence about PDFs embedded in a PDF, or about the files of a portfolio; "" for an ordinary document."""
+def attachment_note(document: pymupdf.Document) -> str:
+    """Describe in one sentence the PDFs embedded in a PDF, or the files of a portfolio; "" for an ordinary document."""
     names = [str(name) for name in document.embfile_names()]
     is_portfolio = document.xref_get_key(document.pdf_catalog(), "Collection")[0] != "null"
-    told = names if is_portfolio else [name for name in names if name.lower().endswith(".pdf")]
-    if not told:
+    named = names if is_portfolio else [name for name in names if name.lower().endswith(".pdf")]
+    if not named:
         return ""
-    more = f" and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
-    files = "1 embedded file is" if len(told) == 1 else f"{len(told)} embedded files are"
-    return f"{files} not read: {', '.join(told[:MOST_NAMED])}{more}"
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    files = "1 embedded file is" if len(named) == 1 else f"{len(named)} embedded files are"
+    return f"{files} not read: {', '.join(named[:MOST_NAMED])}{more}"
 
 
 def without_their_password(path: str) -> bytes | None:
-    """The PDF at `path` with its encryption left out, where it is of the attachments alone: its streams and strings
-    pass through the filter Identity (PDF 32000-1, 7.6.5). None for any other."""
+    """Return the PDF at `path` without its encryption if only the attachments are encrypted, None otherwise. Streams
+    and strings of such a file use the filter Identity (PDF 32000-1, 7.6.5)."""
     if Path(path).stat().st_size > MOST_BYTES:
         return None
     data, count = _ENCRYPT.subn(b"/" + _HIDDEN_KEY.encode(), Path(path).read_bytes())

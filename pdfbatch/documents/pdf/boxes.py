@@ -1,4 +1,4 @@
-"""Boxes: left, top, right, bottom in points, y grows downwards. Pure."""
+"""Boxes: left, top, right, bottom in points; y grows downwards. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pdfbatch.records import Box
 
 
 def union(boxes: Sequence[Box]) -> Box:
-    """The smallest box around some, at least one."""
+    """Return the smallest box around one box or more."""
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def inside_share(inner: Box, outer: Box) -> float:
-    """Share of `inner` that lies in `outer`, 0 to 1."""
+    """Return the share of `inner` that lies in `outer`, 0 to 1."""
     wide = min(inner[2], outer[2]) - max(inner[0], outer[0])
     high = min(inner[3], outer[3]) - max(inner[1], outer[1])
     if wide <= 0 or high <= 0:

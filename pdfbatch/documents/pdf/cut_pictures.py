@@ -1,7 +1,7 @@
-"""Pictures of a page whose data end too soon or cannot be unpacked: MuPDF paints what there is and fills the rest.
+"""Find images of a page whose data end too soon or cannot be decoded. MuPDF paints what there is and fills the rest.
 
-Its warnings tell that something is wrong, not how much: a byte too few does no harm, and many a JPEG lacks its end
-mark. So what is missing is measured.
+Its warnings show that something is wrong, but not how much: one missing byte does no harm, and many JPEGs lack their
+end marker. So this module measures what is missing.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import numpy as np
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 MOST_MISSING = 0.01
-"""Share of a picture that may be missing; the last row of a scan is paper."""
+"""Share of an image that may be missing: the last row of a scan is blank paper."""
 JPEG_FILL = 128
-"""The grey that a JPEG's missing blocks are shown in."""
+"""The grey in which a JPEG's missing blocks are shown."""
 _LOST = ("cannot load image", "failed to decode", "cannot decode")
 _CUT = ("padding truncated image", "premature end of file in jpeg", "jpeg error")
 _COMPONENTS = {"": 1, "DeviceGray": 1, "CalGray": 1, "Indexed": 1, "Separation": 1, "DeviceRGB": 3, "CalRGB": 3}
@@ -21,20 +21,20 @@ _COMPONENTS |= {"Lab": 3, "DeviceCMYK": 4}
 _UNPACKED = ("", "FlateDecode", "LZWDecode", "RunLengthDecode", "ASCIIHexDecode", "ASCII85Decode")
 
 
-def cut_picture(page: pymupdf.Page, said: str) -> str:
-    """One sentence about a picture of the page that is lost or lacks a part, "" where none does. `said`: what MuPDF
-    warned of while the page was drawn, in lower case."""
-    if any(words in said for words in _LOST):
-        return "a picture on it is damaged"
-    if not any(words in said for words in _CUT):
+def cut_picture(page: pymupdf.Page, warnings: str) -> str:
+    """Describe in one sentence a damaged or truncated image of the page, "" if there is none. `warnings`: MuPDF's,
+    in lower case, from drawing the page."""
+    if any(words in warnings for words in _LOST):
+        return "an image on the page is damaged"
+    if not any(words in warnings for words in _CUT):
         return ""
     pictures = page.get_images(full=True)
-    missing = max((_missing(page.parent, picture) for picture in pictures), default=1.0)  # an inline one
-    return "a picture on it is cut off" if missing > MOST_MISSING else ""
+    missing = max((_missing(page.parent, picture) for picture in pictures), default=1.0)  # else an inline image
+    return "an image on the page is truncated" if missing > MOST_MISSING else ""
 
 
 def _missing(document: pymupdf.Document, picture: tuple[int | str, ...]) -> float:
-    """Share of the picture's rows that its data do not hold, 0 to 1."""
+    """Return the share of the image's rows that its data lack, 0 to 1."""
     xref, _, width, height, bits, colours, alternate, _, packed = picture[:9]
     assert isinstance(xref, int) and isinstance(width, int) and isinstance(height, int) and isinstance(bits, int)
     if packed == "DCTDecode":
@@ -47,7 +47,7 @@ def _missing(document: pymupdf.Document, picture: tuple[int | str, ...]) -> floa
 
 
 def _filled(document: pymupdf.Document, xref: int) -> float:
-    """Share of the rows, from the last up, that show nothing but the fill."""
+    """Return the share of the rows, from the bottom up, that show only the fill colour."""
     pixmap = pymupdf.Pixmap(document, xref)
     rows = np.frombuffer(pixmap.samples, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
     rows = rows[:, : pixmap.width * pixmap.n]
@@ -57,7 +57,7 @@ def _filled(document: pymupdf.Document, xref: int) -> float:
 
 
 def _profile(document: pymupdf.Document, xref: int) -> int:
-    """The number of components of a picture whose colours are those of an ICC profile; 0 where that is not told."""
+    """Return the number of components of an image with an ICC profile, 0 if the profile does not say."""
     kind, value = document.xref_get_key(xref, "ColorSpace")
     if kind == "xref":
         value = document.xref_object(int(value.split()[0]))

@@ -1,7 +1,7 @@
-"""What of a page's content is lost: streams that are gone, cut off or cannot be unpacked, forms that are not there.
+"""Find lost page content: streams that are missing, truncated or cannot be decoded, and missing form XObjects.
 
-MuPDF reads past all of it and only warns, so that a lost page looks like a blank one. Its warnings alone say too much
-(a cut font, a missing checksum do no harm), so they are held against the streams themselves.
+MuPDF skips over all of it and only warns, so a lost page looks like a blank one. Its warnings alone say too much (a
+truncated font or a missing checksum does no harm), so they are checked against the streams themselves.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import zlib
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Of one unpacked stream."""
+"""Limit for one decoded stream."""
 _TAIL = 4096
 _SYNC_FLUSH = b"\x00\x00\xff\xff"
-"""Some producers never end their deflate streams, but flush them (RFC 1951, 3.2.4: an empty stored block)."""
+"""Some producers flush their deflate streams instead of ending them (RFC 1951, 3.2.4: an empty stored block)."""
 
-_SAID = {
-    "cannot load content stream part": "a part of its content is lost",
-    "cannot find xobject resource": "a part that it draws is lost",
-    "no xobject subtype specified": "a part that it draws is lost",
-    "too many syntax errors": "its content is damaged and was not read to the end",
+_WARNINGS = {
+    "cannot load content stream part": "part of the page's content is lost",
+    "cannot find xobject resource": "a form XObject of the page is missing",
+    "no xobject subtype specified": "a form XObject of the page is missing",
+    "too many syntax errors": "the page's content is damaged and was not read to the end",
 }
 _UNPACKING = ("zlib error", "premature end of data", "read error", "cannot decode", "error in filter")
-_GARBAGE = "its content is damaged: nothing of it can be read"
-_CUT = "its content is cut off"
+_GARBAGE = "the page's content is damaged and cannot be read"
+_CUT = "the page's content is truncated"
 
 # PDF 32000-1, table 51, less the inline image's operators.
 _OPERATORS = frozenset(
@@ -39,29 +39,31 @@ _STATE_MARK = re.compile(rb"(?<![^\s>)\]])([qQ])(?![^\s<(\[/])")
 
 
 def take_warnings() -> str:
-    """What MuPDF said since this was last asked, in lower case."""
+    """Return MuPDF's warnings since the last call, in lower case."""
     return str(pymupdf.TOOLS.mupdf_warnings(reset=1)).lower()
 
 
-def damage_of(page: pymupdf.Page, said: str, shows_nothing: bool) -> str:
-    """One sentence about what of the page's content is lost; "" where nothing is, as far as can be told.
+def damage_of(page: pymupdf.Page, warnings: str, shows_nothing: bool) -> str:
+    """Describe in one sentence what is lost of the page's content; "" if nothing is, as far as can be seen.
 
-    `said`: what MuPDF warned of when it loaded the page and went through its content. `shows_nothing`: it found nothing
-    to paint.
+    `warnings`: MuPDF's warnings from loading the page and running its content. `shows_nothing`: MuPDF found nothing to
+    paint.
     """
-    if not said and not shows_nothing:  # as with nearly every page
+    if not warnings and not shows_nothing:  # true of nearly every page
         return ""
     document, streams = page.parent, page.get_contents()
-    if any(_is_lost(document, xref) for xref in streams) or ("content stream is not a stream" in said and not streams):
-        return "its content is lost"
-    if shows_nothing and not streams and ("non-page object in page tree" in said or _is_torn(page)):
-        return "the page itself is lost"
-    for words, meaning in _SAID.items():
-        if words in said:
+    if any(_is_lost(document, xref) for xref in streams) or (
+        "content stream is not a stream" in warnings and not streams
+    ):
+        return "the page's content is missing"
+    if shows_nothing and not streams and ("non-page object in page tree" in warnings or _is_torn(page)):
+        return "the page object is missing"
+    for words, meaning in _WARNINGS.items():
+        if words in warnings:
             return meaning
-    if any(words in said for words in _UNPACKING) and _any_unpacks_badly(page):
+    if any(words in warnings for words in _UNPACKING) and _any_unpacks_badly(page):
         return _CUT
-    has_errors = "syntax error" in said
+    has_errors = "syntax error" in warnings
     if has_errors and streams and not ends_cleanly(_unpacked(document, streams[-1])):
         return _CUT
     if shows_nothing and any(_is_garbage(_unpacked(document, xref), has_errors) for xref in streams):
@@ -69,13 +71,14 @@ def damage_of(page: pymupdf.Page, said: str, shows_nothing: bool) -> str:
     return ""
 
 
-def lost_picture(said: str) -> str:
-    """The same for a page on which nothing could be read, by what MuPDF said while it was drawn."""
-    return "its picture is damaged" if "padding truncated image" in said or "cannot load image" in said else ""
+def lost_picture(warnings: str) -> str:
+    """Do the same for a page on which nothing could be read, from MuPDF's warnings while drawing it."""
+    has_lost = "padding truncated image" in warnings or "cannot load image" in warnings
+    return "the page's image is damaged" if has_lost else ""
 
 
 def ends_cleanly(content: bytes) -> bool:
-    """Whether content ends behind an operator, with no text object begun and every saved state restored."""
+    """Check that the content ends after an operator, with no open text object and every saved state restored."""
     content = _LEFT_OVER.sub(b"", content)
     if not content:
         return True
@@ -88,8 +91,8 @@ def ends_cleanly(content: bytes) -> bool:
 
 
 def is_cut(packed: bytes) -> bool:
-    """Whether zlib data ends before its deflate stream does, or cannot be unpacked to its end. A wrong or missing
-    checksum at the end is no loss."""
+    """Check whether zlib data end before their deflate stream does, or cannot be decoded to the end. A wrong or missing
+    checksum at the end loses nothing."""
     unpacker = zlib.decompressobj(-15)
     try:
         unpacker.decompress(packed[2:], MOST_BYTES)
@@ -101,7 +104,7 @@ def is_cut(packed: bytes) -> bool:
 
 
 def _is_lost(document: pymupdf.Document, xref: int) -> bool:
-    """A reference to nothing, or to something that is no stream; an object that says `null` is an empty content."""
+    """Check for a reference to nothing, or to an object that is no stream; `null` counts as empty content."""
     if _is_stream(document, xref):
         return False
     pdf = pymupdf.mupdf.pdf_document_from_fz_document(document)
@@ -110,7 +113,8 @@ def _is_lost(document: pymupdf.Document, xref: int) -> bool:
 
 
 def _is_torn(page: pymupdf.Page) -> bool:
-    """Whether a file was mended and the page's object lacks what each must have: it was cut off there."""
+    """Check whether a file was repaired and the page's object lacks required keys, because the file was truncated
+    there."""
     document = page.parent
     if not document.is_repaired:
         return False
@@ -146,7 +150,7 @@ def _unpacks_badly(document: pymupdf.Document, xref: int) -> bool:
 
 
 def _breaks(packed: bytes) -> bool:
-    """Whether unpacking meets what is no deflate data."""
+    """Check whether decoding meets invalid deflate data."""
     try:
         zlib.decompressobj(-15).decompress(packed[2:], MOST_BYTES)
     except zlib.error:
@@ -167,5 +171,5 @@ def _unpacked(document: pymupdf.Document, xref: int) -> bytes:
 
 
 def _is_garbage(content: bytes, has_errors: bool) -> bool:
-    """Of a page that shows nothing: content that is none, or nothing but the zeros of a hole in a file."""
+    """Check a page that shows nothing for content that is no PDF code, or only the zeros of a hole in the file."""
     return bool(content.strip(b"\0\t\n\f\r ")) if has_errors else len(content) > 0 and not content.strip(b"\0")

@@ -1,4 +1,4 @@
-"""The few documents a child process keeps open, because pages come one task at a time."""
+"""Keep a few documents open in a child process, because pages come one task at a time."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from pdfbatch.documents.pdf.drawing import forget_drawings
 from pdfbatch.documents.pdf.layers import settle_memberships
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.pictures import as_pdf, opened_picture, picture_kind
-from pdfbatch.documents.pdf.second_opener import mended
+from pdfbatch.documents.pdf.second_opener import rewritten
 from pdfbatch.documents.sandbox.passwords import known
 
 KEPT_OPEN = 2
 KEPT_PAGES = 12
-"""MuPDF keeps decoded fonts and pictures, up to 256 MiB, and the next pages want the same fonts again."""
+"""Pages after which the cache is emptied. MuPDF caches decoded fonts and images, up to 256 MiB, and the next pages need
+the same fonts."""
 
 _pages_read = itertools.count(1)
 _open: OrderedDict[tuple[str, int, int, int], pymupdf.Document] = OrderedDict()
 
 
 def hush_mupdf() -> None:
-    """MuPDF reports through Python otherwise, and keeps every warning in memory."""
+    """Stop MuPDF from reporting through Python and from keeping every warning in memory."""
     pymupdf.TOOLS.mupdf_display_errors(False)
     pymupdf.TOOLS.mupdf_display_warnings(False)
 
 
 class PageOf(NamedTuple):
-    """A page in an open document: the PDF itself, or a PDF of one page that was made of a picture."""
+    """A page and its open document: the PDF itself, or a one-page PDF made from an image."""
 
     document: pymupdf.Document
     page: pymupdf.Page
 
 
 def open_document(path: str) -> pymupdf.Document:
-    """The document at `path`, opened anew if the file has changed, or a mended copy of it where MuPDF refuses it. A
-    picture is a document of its own kind. A password that is not known is left to the caller."""
+    """Open the document at `path`, again if the file has changed, or a repaired copy if MuPDF refuses it. An image
+    opens as a document of its own kind. If no known password fits, the document stays locked."""
     return _kept(path, 0)
 
 
 def open_page(path: str, number: int) -> PageOf:
-    """Page `number`, from 1."""
+    """Open page `number`, from 1."""
     document = open_document(path)
     if document.is_pdf:
         return PageOf(document, document[number - 1])
@@ -54,7 +55,7 @@ def open_page(path: str, number: int) -> PageOf:
 
 
 def _kept(path: str, number: int) -> pymupdf.Document:
-    """The document, or for a number above 0 that page of a picture as a PDF."""
+    """Return the document, or for a number above 0 that page of an image as a PDF."""
     facts = Path(path).stat()
     key = (path, facts.st_size, facts.st_mtime_ns, number)
     document = _open.pop(key, None)
@@ -62,7 +63,7 @@ def _kept(path: str, number: int) -> pymupdf.Document:
         hush_mupdf()
         document = as_pdf(open_document(path), number) if number else _opened(path)
         if document.is_pdf and not document.needs_pass:
-            with contextlib.suppress(Exception):  # damaged layers: MuPDF takes them as it can
+            with contextlib.suppress(Exception):  # damaged layers: MuPDF reads them as well as it can
                 settle_memberships(document)
     _open[key] = document
     while len(_open) > KEPT_OPEN:
@@ -71,7 +72,7 @@ def _kept(path: str, number: int) -> pymupdf.Document:
 
 
 def _opened(path: str) -> pymupdf.Document:
-    """Raises what MuPDF says of the file itself if mending does not help."""
+    """Open the file, or its repaired copy; if that fails too, raise MuPDF's error about the original."""
     if kind := picture_kind(path):
         return opened_picture(path, kind)
     try:
@@ -91,23 +92,23 @@ def _opened(path: str) -> pymupdf.Document:
 
 
 def _unlocked(document: pymupdf.Document) -> bool:
-    """Whether one of the known passwords opens it, the user's or the owner's."""
+    """Try the known passwords, as user and owner password."""
     return any(document.authenticate(password) for password in known())
 
 
 def _reopened(path: str) -> pymupdf.Document | None:
-    data = mended(path)
+    data = rewritten(path)
     if data is None:
         return None
     try:
         copy = pymupdf.open(stream=data, filetype="pdf")
         return copy if _has_pages(copy) else None
-    except Exception:  # the original's error says more
+    except Exception:  # the error about the original is more useful
         return None
 
 
 def _has_pages(document: pymupdf.Document) -> bool:
-    """Pages that can be there: each needs an object of its own.
+    """Check that the page count is plausible: each page needs an object of its own.
 
     Raises:
         RuntimeError: MuPDF refuses the page tree.
@@ -116,14 +117,14 @@ def _has_pages(document: pymupdf.Document) -> bool:
 
 
 def forget(path: str) -> None:
-    """Close the document at `path`: what MuPDF made of it cannot be trusted after an error."""
+    """Close the document at `path`, because MuPDF's state cannot be trusted after an error."""
     forget_drawings()
     for key in [key for key in _open if key[0] == path]:
         _open.pop(key).close()
 
 
 def give_back_memory(at_once: bool) -> None:
-    """After a page: what MuPDF and the C library keep of pages, `at_once` or when some have come together."""
+    """Free what MuPDF and the C library keep of pages, `at_once` or after every few pages."""
     pymupdf.TOOLS.reset_mupdf_warnings()
     forget_drawings()
     if next(_pages_read) % KEPT_PAGES == 0 or at_once:
@@ -132,6 +133,7 @@ def give_back_memory(at_once: bool) -> None:
 
 
 def _trim_heap() -> None:
-    """Without it a child grows by about a MiB with each page of a long document. glibc only."""
+    """Return free heap memory to the system; otherwise a child grows by about 1 MiB per page of a long document. glibc
+    only."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Pictures of a page. MuPDF reads a page's drawing instructions once for all of them."""
+"""Draw pages. MuPDF parses a page's drawing instructions once for all drawings."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def draw(
     clip: pymupdf.Rect | None = None,
     colours: pymupdf.Colorspace = pymupdf.csRGB,
 ) -> pymupdf.Pixmap:
-    """What `page.get_pixmap` gives, without transparency, for a page that nobody changes between two calls."""
+    """Draw what `page.get_pixmap` draws, without transparency. The page must not change between calls."""
     if page not in _lists:
         _lists[page] = page.get_displaylist()
     return _lists[page].get_pixmap(matrix=matrix, colorspace=colours, alpha=False, clip=clip)
 
 
 def forget_drawings() -> None:
-    """Let go of all pages' instructions, and the fonts and pictures they hold."""
+    """Free all cached instructions, and the fonts and images they hold."""
     _lists.clear()

@@ -1,4 +1,4 @@
-"""What a library's exception means for a page or document."""
+"""Translate a library's exception into the reason for a page or document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.records import Reason
 
 _CODE = re.compile(r"^code=\d+: ")
-"""What MuPDF puts before its words."""
+"""MuPDF's prefix of a message."""
 _NO_MEMORY = ("malloc", "calloc", "realloc", "bad_alloc", "bad alloc", "out of memory", "cannot allocate")
 _TOO_LARGE = ("overly large", "too large", "too big", "limit exceeded")
 _DAMAGED = (
@@ -19,11 +19,12 @@ _DAMAGED = (
     pymupdf.mupdf.FzErrorArgument,
 )
 _DAMAGED_CODE = re.compile(rf"\bcode=(?:{pymupdf.mupdf.FZ_ERROR_FORMAT}|{pymupdf.mupdf.FZ_ERROR_SYNTAX}): ")
-"""What pymupdf makes plain RuntimeErrors of."""
+"""Codes that pymupdf turns into plain RuntimeErrors."""
 
 
 def reason_of(error: BaseException) -> Reason:
-    """MuPDF's errors are told apart by class where it has one, else by their words, causes included."""
+    """Return the reason for an error: by MuPDF's exception class if it has one, otherwise by its message, including its
+    causes."""
     chain = _chain(error)
     words = " ".join(str(link) for link in chain).lower()
     if any(isinstance(link, MemoryError) for link in chain) or any(word in words for word in _NO_MEMORY):
@@ -38,7 +39,8 @@ def reason_of(error: BaseException) -> Reason:
 
 
 def detail_of(error: BaseException) -> str:
-    """One line for a person: the first cause's words, which unlike its wrappers' name no temporary file."""
+    """Return one line for the user: the message of the first cause, which unlike its wrappers' contains no temporary
+    path."""
     cause = _chain(error)[-1]
     words = _CODE.sub("", " ".join(str(cause).split()))
     return words or type(cause).__name__

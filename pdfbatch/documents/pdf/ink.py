@@ -1,4 +1,4 @@
-"""Where a page shows ink, from a small gray bitmap of it. numpy is imported here and so only where it is needed."""
+"""Find where a page shows ink, on a small grey bitmap. Imports numpy, so it is itself imported only where needed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pdfbatch.documents.pdf.upright import unrotated_size
 LOOK_PIXELS = 900.0
 """Longest side of the bitmap."""
 CELL = 6
-"""Pixels, about a letter of ordinary text at `LOOK_PIXELS`."""
+"""Pixels: about one letter of ordinary text at `LOOK_PIXELS`."""
 FEWEST_CELLS = 20
 ROUNDING = 4
-"""Shades of gray by which white may differ from white where shapes meet."""
+"""Shades of grey by which white may vary where shapes meet."""
 
 
 def is_white(page: pymupdf.Page) -> bool:
-    """Whether the page shows one colour only."""
+    """Check whether the page shows only one colour."""
     gray = gray_picture(page)
     return bool(gray.size == 0 or int(gray.max()) - int(gray.min()) <= ROUNDING)
 
 
 def uncovered_ink(page: pymupdf.Page, boxes: Iterable[tuple[float, float, float, float]]) -> float:
-    """Share of the page's text-like cells that none of the `boxes` covers, 0 to 1; `boxes` in the page's unrotated
-    space, points."""
+    """Return the share of the page's text-like cells that no box of `boxes` covers, 0 to 1. `boxes` are in the page's
+    unrotated space, in points."""
     cells = _text_like(gray_picture(page))
     total = int(cells.sum())
     scale = picture_scale(page) / CELL
@@ -43,7 +43,7 @@ def picture_scale(page: pymupdf.Page) -> float:
 
 
 def gray_picture(page: pymupdf.Page) -> numpy.ndarray:
-    """The page in its unrotated space, 0 black to 255 white."""
+    """Draw the page in its unrotated space, 0 (black) to 255 (white)."""
     matrix = pymupdf.Matrix(-page.rotation) * pymupdf.Matrix(picture_scale(page), picture_scale(page))
     pixmap = draw(page, matrix, colours=pymupdf.csGRAY)
     rows: numpy.ndarray = numpy.frombuffer(pixmap.samples, dtype=numpy.uint8).reshape(pixmap.height, pixmap.stride)
@@ -51,7 +51,7 @@ def gray_picture(page: pymupdf.Page) -> numpy.ndarray:
 
 
 def _text_like(gray: numpy.ndarray) -> numpy.ndarray:
-    """Cells that hold some ink on much paper, as letters do and photographs do not."""
+    """Mark cells with some ink on much paper: letters have such cells, photographs do not."""
     rows, columns = gray.shape[0] // CELL, gray.shape[1] // CELL
     cells = gray[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL)
     paper = float(numpy.percentile(gray, 75))

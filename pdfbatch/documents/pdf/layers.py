@@ -1,8 +1,8 @@
-"""Layers (optional content): which are shown, and a page's text with all of them, whether shown or not.
+"""Layers (optional content): which are shown, and a page's text with all of them.
 
-MuPDF takes layers one by one right, but of memberships (several layers and a rule) only the plainest kind: it knows no
-expressions, and of the rules none but /AnyOn. So each membership is worked out here when a document is opened, and what
-MuPDF is shown says "always" or "never". Source: PDF 32000-1, 8.11.2.
+MuPDF handles single layers correctly, but of memberships (several layers and a rule) only the simplest kind: no
+expressions, and only the rule /AnyOn. So each membership is evaluated here when a document is opened, and replaced by
+one that is always or never shown. Source: PDF 32000-1, 8.11.2.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 MOST_DEPTH = 32
-"""Of an expression within an expression; a file can say that one is part of itself."""
+"""Nesting depth of expressions; a file can make an expression contain itself."""
 _TOKEN = re.compile(r"\[|\]|/[^\s/\[\]<>()]+|(\d+)\s+\d+\s+R")
 _RULES: Mapping[str, Callable[[Sequence[bool]], bool]] = {
     "/AllOn": lambda states: all(states),
@@ -23,14 +23,14 @@ _RULES: Mapping[str, Callable[[Sequence[bool]], bool]] = {
     "/AllOff": lambda states: not any(states),
 }
 _EVERYWHERE = 1e6
-"""Points; no page is so large."""
+"""Points; larger than any page."""
 
 Tree = Sequence[Any]
-"""An array of a PDF: names, numbers of objects, arrays."""
+"""A PDF array: names, object numbers, arrays."""
 
 
 def settle_memberships(document: pymupdf.Document) -> None:
-    """Makes every membership of the open document one that MuPDF takes right; the file is left alone."""
+    """Replace every membership of the open document by one that MuPDF evaluates correctly. The file is not changed."""
     if document.xref_get_key(document.pdf_catalog(), "OCProperties")[0] == "null":
         return
     found = [xref for xref in range(1, document.xref_length()) if document.xref_get_key(xref, "Type")[1] == "/OCMD"]
@@ -43,14 +43,14 @@ def settle_memberships(document: pymupdf.Document) -> None:
 
 
 def _never(states: Mapping[int, bool]) -> str:
-    """A membership of a rule that does not hold."""
+    """Build a membership whose rule never holds."""
     off = next((group for group, is_on in states.items() if not is_on), 0)
     on = next((group for group, is_on in states.items() if is_on), 0)
     return f"<</Type/OCMD/OCGs {off} 0 R>>" if off else f"<</Type/OCMD/OCGs[{on} 0 R]/P/AllOff>>"
 
 
 def text_of_all_layers(page: pymupdf.Page, flags: int) -> pymupdf.TextPage:
-    """The page's text in its unrotated space, whatever layer it is in and wherever it lies."""
+    """Return the page's text in its unrotated space, from all layers and also from outside the page."""
     mupdf = pymupdf.mupdf
     far = _EVERYWHERE
     found = mupdf.FzStextPage(mupdf.FzRect(-far, -far, far, far))
@@ -73,7 +73,7 @@ def _is_shown(document: pymupdf.Document, xref: int, states: Mapping[int, bool])
 
 
 def _holds(document: pymupdf.Document, part: Any, states: Mapping[int, bool], depth: int) -> bool:
-    """What an expression comes to; what makes no sense in one counts as shown."""
+    """Evaluate an expression; a malformed part counts as shown."""
     if isinstance(part, int):
         if part in states:
             return states[part]
@@ -88,7 +88,7 @@ def _holds(document: pymupdf.Document, part: Any, states: Mapping[int, bool], de
 
 
 def _tree(document: pymupdf.Document, xref: int, key: str) -> Tree:
-    """An array under a key, be it there or an object of its own; one group counts as an array of it."""
+    """Return the array under a key, direct or indirect; a single group counts as an array of it."""
     kind, value = document.xref_get_key(xref, key)
     if kind != "xref":
         return _parsed(value) if kind == "array" else ()
@@ -98,7 +98,7 @@ def _tree(document: pymupdf.Document, xref: int, key: str) -> Tree:
 
 
 def _parsed(text: str) -> Tree:
-    """The first array in a text as MuPDF writes it."""
+    """Parse the first array in a text written by MuPDF."""
     open_arrays: list[list[Any]] = [[]]
     for token in _TOKEN.finditer(text):
         if token[0] == "[":

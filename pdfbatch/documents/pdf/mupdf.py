@@ -1,8 +1,8 @@
-"""The one door to pymupdf.
+"""The only import of pymupdf.
 
-Importing pymupdf makes the layout model's sessions at once, which takes most of the import, with a thread for each
-core; forking a process that has such threads is not safe either. So it is imported without them, layout/model.py makes
-its own, and nobody imports pymupdf but through here.
+Importing pymupdf creates the layout model's sessions at once, which takes most of the import time and starts a thread
+for each core; forking a process with such threads is not safe. So pymupdf is imported without them here, and
+layout/model.py creates its own. No other module imports pymupdf directly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pdfbatch.documents.pdf.one_thread import use_one_thread
 _LAYOUT = "pymupdf.layout"
 
 use_one_thread()
-sys.modules.setdefault(_LAYOUT, None)  # type: ignore[arg-type] # as if it were not installed, for pymupdf's import
+sys.modules.setdefault(_LAYOUT, None)  # type: ignore[arg-type] # hides the module from pymupdf's import
 
 import pymupdf  # noqa: E402
 

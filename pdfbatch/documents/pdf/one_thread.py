@@ -1,8 +1,7 @@
-"""One thread for each inference session: a child process is the unit of parallelism here.
+"""One thread for each inference session: child processes are the unit of parallelism here.
 
-pymupdf's layout model and rapidocr leave onnxruntime's default, a thread for every core in every process, and then
-the children fight for the cores. pymupdf cannot be asked for another number, so it is set on the class that the
-sessions' options are made with.
+By default pymupdf's layout model and rapidocr let onnxruntime start a thread for every core in every process, and the
+children compete for the cores. pymupdf has no option for it, so the number is set on the class of the session options.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ import os
 
 
 def use_one_thread() -> None:
-    """Make every session of this process run in the calling thread; call it before one is made. Safe to call again."""
+    """Make every session of this process run in the calling thread. Call it before a session is created. Idempotent."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")  # read once by numpy when it is first imported
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # since 1.31 it reports to its maker otherwise
+        os.environ.setdefault(name, "1")  # numpy reads it once, on first import
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # otherwise it sends telemetry since 1.31
     import onnxruntime
 
     plain = onnxruntime.SessionOptions

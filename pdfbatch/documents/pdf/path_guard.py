@@ -1,8 +1,8 @@
-"""A guard against pages made of countless lines and curves: maps, drawings, plots of raw data.
+"""Guard against pages with huge numbers of lines and curves: maps, drawings, plots of raw data.
 
-The layout model's feature extraction takes about 0.3 ms for each path, so that a map takes minutes. Its bitmap takes
-MuPDF's rasteriser a time that grows with the square of the segments in one path: 0.6 s for 60,000 of them, a minute for
-1.2 million, which as instructions are a few kilobytes once packed.
+The layout model's feature extraction takes about 0.3 ms per path, so a map takes minutes. Drawing its bitmap takes
+MuPDF a time that grows with the square of the segments in one path: 0.6 s for 60,000 of them, a minute for 1.2 million,
+which compress to a few kilobytes of instructions.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ MOST_SEGMENTS = 100_000
 """Of one path."""
 MOST_IN_ALL = 1_000_000
 SUSPECT_BYTES = 200_000
-"""Drawing instructions below this size cannot hold so many."""
+"""Shorter drawing instructions cannot hold that many paths."""
 MOST_BYTES = 256 * 1024 * 1024
-"""Instructions beyond this size are not even counted."""
+"""Longer instructions are refused without counting."""
 
 _SEGMENT = re.compile(rb"(?<=[\d.\s])(?:l|c|v|y|re)(?=[\s\d.+-])")
 _PAINT = re.compile(rb"(?<=[\s\dhlcvyeW*])(?:[sSfFbBn]\*?)(?=\s)")
 
 
 def has_too_many_paths(page: pymupdf.Page) -> bool:
-    """Counted only where the page's drawing instructions are long enough for it."""
+    """Check for too many paths; counts only if the page's drawing instructions are long enough."""
     document = page.parent
     xrefs = {*page.get_contents(), *(form[0] for form in page.get_xobjects())}
     length = document.xref_length()
@@ -40,7 +40,7 @@ def has_too_many_paths(page: pymupdf.Page) -> bool:
 
 
 def has_too_many_segments(contents: Iterable[bytes]) -> bool:
-    """Whether one path of the drawing instructions, or all together, have more lines and curves than can be drawn in
-    a few seconds."""
+    """Check whether one path of the drawing instructions, or all together, have more lines and curves than can be drawn
+    in a few seconds."""
     counts = [len(_SEGMENT.findall(path)) for content in contents for path in _PAINT.split(content)]
     return max(counts, default=0) > MOST_SEGMENTS or sum(counts) > MOST_IN_ALL

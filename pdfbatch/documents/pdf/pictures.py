@@ -1,7 +1,7 @@
-"""Pictures as documents: PNG, JPEG and TIFF by their first bytes, each page made a PDF page when it is wanted.
+"""Open images as documents: PNG, JPEG and TIFF, recognised by their first bytes, each page converted to PDF on demand.
 
-A page is as large as the picture's dots per inch say, which MuPDF reads (96 where none are said), and stands as a
-photo's EXIF says. A TIFF of many pages is never unpacked as a whole.
+The page size follows the image's resolution as MuPDF reads it (96 dpi if unknown), and the rotation follows EXIF. A
+TIFF of many pages is never decoded as a whole.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _LONGEST = max(map(len, _SIGNS))
 
 
 def picture_kind(path: str) -> str:
-    """`png`, `jpeg` or `tiff`; "" for a file that is none."""
+    """Return `png`, `jpeg` or `tiff`; "" for any other file."""
     with Path(path).open("rb") as file:
         head = file.read(_LONGEST)
     return next((kind for sign, kind in _SIGNS.items() if head.startswith(sign)), "")
 
 
 def opened_picture(path: str, kind: str) -> pymupdf.Document:
-    """As MuPDF's own kind of document; the ending of the name does not matter."""
+    """Open the file as MuPDF's own kind of document, whatever its file extension."""
     return pymupdf.open(path, filetype=kind)
 
 
 def as_pdf(picture: pymupdf.Document, number: int) -> pymupdf.Document:
-    """Page `number` (from 1) as a PDF of one page. pymupdf's own `convert_to_pdf` looks for later pages where they are
-    not."""
+    """Convert page `number` (from 1) to a one-page PDF. pymupdf's own `convert_to_pdf` looks up later pages
+    incorrectly."""
     mupdf = pymupdf.mupdf
     page, made = mupdf.fz_load_page(picture.this, number - 1), mupdf.PdfDocument()
     box = mupdf.fz_bound_page(page)

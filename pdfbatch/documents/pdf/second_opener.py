@@ -1,8 +1,8 @@
-"""A second opener for what MuPDF refuses: qpdf, through pikepdf, writes the document anew, and MuPDF opens that.
+"""A second opener for files that MuPDF refuses: qpdf, through pikepdf, rewrites the document, and MuPDF opens the copy.
 
-Of 60 files, whole and broken in many ways, pikepdf's copies made five readable that MuPDF refused (a page that stands
-several times in the page tree, a wrong number of pages, a tree that is a page); PDFium read two of them itself, but
-what it saved MuPDF refused as before.
+Of 60 files, intact and broken in many ways, pikepdf's copies made five readable that MuPDF refused (a page listed
+several times in the page tree, a wrong page count, a tree that is a page). PDFium read two of them itself, but MuPDF
+still refused what PDFium saved.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import pikepdf
 
 MOST_BYTES = 256 * 1024 * 1024
-"""Of a file that is mended: the copy lies in the child's memory."""
+"""Size limit of a file to repair: the copy is held in the child's memory."""
 MOST_PAGES = 50_000
 MOST_DEPTH = 100
 
 
-def mended(path: str) -> bytes | None:
-    """The PDF at `path` written anew, None where that cannot be done or would not help."""
+def rewritten(path: str) -> bytes | None:
+    """Rewrite the PDF at `path` and return its bytes, None if that fails or would not help."""
     if Path(path).stat().st_size > MOST_BYTES:
         return None
     import pikepdf
@@ -40,8 +40,8 @@ def mended(path: str) -> bytes | None:
 
 
 def _mark_lost(document: pikepdf.Pdf) -> None:
-    """qpdf leaves out what points to nothing, and a page that lost its content would become a blank one: it gets
-    content that is no stream, which damage.py tells."""
+    """Give each page without content a content that is no stream, which damage.py detects. qpdf drops references to
+    nothing, so such a page would otherwise look blank."""
     import pikepdf
 
     for page in document.pages:
@@ -50,7 +50,7 @@ def _mark_lost(document: pikepdf.Pdf) -> None:
 
 
 def _count(node: object, most: int, depth: int) -> int:
-    """Pages below a node of the page tree, not counted beyond `most`: a small file can name a page a million times."""
+    """Count the pages below a node of the page tree, up to `most`: a small file can list a page a million times."""
     import pikepdf
 
     kids = node.get("/Kids") if isinstance(node, pikepdf.Dictionary) else None

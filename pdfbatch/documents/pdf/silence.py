@@ -1,4 +1,4 @@
-"""Silence for libraries that write where they please: MuPDF in C, onnxruntime in C++, print() in Python."""
+"""Silence libraries that write to stdout and stderr: MuPDF in C, onnxruntime in C++, print() in Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Nothing written to file descriptors 1 and 2 or to sys.stdout and sys.stderr gets out. Not for threads."""
+    """Discard everything written to file descriptors 1 and 2 and to sys.stdout and sys.stderr. Not thread-safe."""
     _flush()
     kept = os.dup(1), os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,8 +1,8 @@
-"""A page seen upright and at ordinary size, without changing it.
+"""View a page upright and at ordinary size, without changing it.
 
-The layout model expects lines that run to the right and pages of a size one can hold: it makes a bitmap of one pixel
-per point. pymupdf's own way is to turn the page in the document (`remove_rotation`), which rewrites its content and so
-makes the result depend on what was read before. Here the page stays as it is and is looked at through a matrix.
+The layout model expects lines that run to the right and pages of paper size: it makes a bitmap of one pixel per point.
+pymupdf's own way is to turn the page in the document (`remove_rotation`), which rewrites its content, so the result
+would depend on what was read before. Here the page stays unchanged and is seen through a matrix.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 
 POINTS_PER_INCH = 72
 LONGEST_SIDE = 3000.0
-"""Points; a page with a longer side is looked at from further away, unless its letters would become too small."""
+"""Points; a page with a longer side is scaled down, unless its letters would become too small."""
 MOST_PIXELS = 12e6
 LEGIBLE_POINTS = 8.0
 SLANT = 0.01
-"""Sine of the angle from which on a line counts as slanting."""
+"""Sine of the angle from which a line counts as slanting."""
 
 # The way a page must be turned, clockwise, for lines of a direction to run to the right.
 _TURNS = {(1, 0): 0, (0, -1): 90, (-1, 0): 180, (0, 1): 270}
 
 
 class Pose(NamedTuple):
-    """How text lies in a page's unrotated space: `turn` degrees clockwise make it run to the right, and where it is
-    `mirrored` it then still stands on its head and must be flipped top to bottom."""
+    """How text lies in a page's unrotated space: after turning it by `turn` degrees clockwise it runs to the right; if
+    it is `mirrored`, it is then still upside down and must be flipped top to bottom."""
 
     turn: int = 0
     mirrored: bool = False
@@ -39,13 +39,13 @@ Amend = Callable[[pymupdf.TextPage, pymupdf.Matrix], Any]
 
 
 class UprightPage:
-    """What pymupdf's layout model needs of a page: `rect`, a bitmap, a text page, widgets."""
+    """The parts of a page that pymupdf's layout model uses: `rect`, a bitmap, a text page, widgets."""
 
     def __init__(
         self, page: pymupdf.Page, pose: Pose = UPRIGHT, letter_points: float = 10.0, amend: Amend | None = None
     ) -> None:
-        """`pose`: that of the page's text. `letter_points`: its font size. `amend`: gives a text page as it is to
-        be seen, by the matrix that leads from unrotated space to it."""
+        """`pose`: that of the page's text. `letter_points`: its font size. `amend`: changes a text page to what is
+        seen, given the matrix from unrotated space to it."""
         self._amend = amend
         self.page = page
         self._pose = pose
@@ -57,10 +57,10 @@ class UprightPage:
         self.matrix = _upright(pose, width, height) * pymupdf.Matrix(self.scale, self.scale)
         self._made: dict[int, pymupdf.TextPage] = {}
         self.text_shown: Callable[[pymupdf.TextPage], Any] = lambda textpage: textpage.extractDICT()
-        """What of a text page the layout model is shown."""
+        """Selects what the layout model sees of a text page."""
 
     def get_textpage(self, flags: int) -> pymupdf.TextPage:
-        """One text page for each set of flags: the layout model and the text share theirs."""
+        """Return the text page for these flags; the layout model and our own code share it."""
         flags |= pymupdf.TEXT_IGNORE_ACTUALTEXT
         if flags not in self._made:
             self._made[flags] = self.page.get_textpage(clip=self.rect, flags=flags, matrix=self.matrix)
@@ -71,28 +71,29 @@ class UprightPage:
         return self.text_shown(textpage)
 
     def seen(self, textpage: pymupdf.TextPage) -> Any:
-        """One of its text pages, amended."""
+        """Return one of its text pages, amended."""
         return self._amend(textpage, self.matrix) if self._amend else textpage
 
     def get_pixmap(self) -> pymupdf.Pixmap:
         return draw(self.page, self._shown())
 
     def draw(self, box: tuple[float, float, float, float], dpi: float) -> pymupdf.Pixmap:
-        """The part of the page in `box`, points of `rect`, at `dpi` of the page as it is printed."""
+        """Draw the part of the page in `box` (points of `rect`) at `dpi` of the printed page."""
         zoom = dpi / POINTS_PER_INCH / self.scale
         clip = pymupdf.Rect(box) * ~self._shown()
         matrix = self._shown() * pymupdf.Matrix(zoom, zoom)
         return draw(self.page, matrix, clip)
 
     def _shown(self) -> pymupdf.Matrix:
-        """From the page as pymupdf shows it to the points of `rect`."""
+        """Return the matrix from the page as pymupdf shows it to the points of `rect`."""
         high = -self.scale if self._pose.mirrored else self.scale
         matrix = pymupdf.Matrix((self._pose.turn - self.page.rotation) % 360) * pymupdf.Matrix(self.scale, high)
         corner = (self.page.rect * matrix).tl
         return matrix * pymupdf.Matrix(1, 0, 0, 1, -corner.x, -corner.y)
 
     def widgets(self) -> Iterator[Any]:
-        """None: the text of form fields is on the page; only the model's check boxes would come from here."""
+        """Return no widgets: the text of form fields is on the page, and only the model's check boxes would come from
+        here."""
         return iter(())
 
     @property
@@ -101,14 +102,14 @@ class UprightPage:
 
 
 def unrotated_size(page: pymupdf.Page) -> tuple[float, float]:
-    """Width and height in points before the page's /Rotate, the space pymupdf's text coordinates are in."""
+    """Return width and height in points before the page's /Rotate, in the space of pymupdf's text coordinates."""
     width, height = page.rect.width, page.rect.height
     return (height, width) if page.rotation % 180 else (width, height)
 
 
 def pose_from(direction: tuple[float, float], box: tuple[float, ...], origin: tuple[float, float]) -> Pose:
-    """The pose of a line from its direction, to the nearest quarter, and from where in its box its base line lies;
-    the box of a slanting line says nothing about the latter."""
+    """Return the pose of a line, from its direction to the nearest quarter turn and from where in its box the baseline
+    lies. For a slanting line the box says nothing about mirroring."""
     dx, dy = direction
     level = abs(dx) >= abs(dy)
     way = (1 if dx >= 0 else -1, 0) if level else (0, 1 if dy > 0 else -1)
@@ -119,7 +120,7 @@ def pose_from(direction: tuple[float, float], box: tuple[float, ...], origin: tu
 
 
 def pose_of(letters: Iterable[tuple[Pose, int]]) -> Pose:
-    """The pose that most letters have; ties go to the one that changes least."""
+    """Return the pose that most letters have; on a tie, the one that changes least."""
     counts: Counter[Pose] = Counter()
     for pose, count in letters:
         counts[pose] += count
@@ -138,7 +139,7 @@ def _upright(pose: Pose, width: float, height: float) -> pymupdf.Matrix:
 
 
 def _scale(width: float, height: float, letter_points: float) -> float:
-    """Shrinks big pages with big letters to `LONGEST_SIDE`, and any page to `MOST_PIXELS`."""
+    """Return the scale that shrinks big pages with big letters to `LONGEST_SIDE`, and any page to `MOST_PIXELS`."""
     wanted = min(1.0, LONGEST_SIDE / max(width, height, 1.0))
     legible = min(1.0, LEGIBLE_POINTS / max(letter_points, 1.0))
     capped = min(1.0, (MOST_PIXELS / max(width * height, 1.0)) ** 0.5)

@@ -1,4 +1,4 @@
-"""XFA forms: what a dynamic form holds lies in XML packets, and its one page asks the reader to wait for Acrobat.
+"""Read XFA forms: a dynamic form keeps its values in XML packets, and its one page asks the reader to wait for Acrobat.
 
 Sources: XFA 3.3 (packets template and datasets); PDF 32000-1, 12.7.8, for /XFA and /NeedsRendering.
 """
@@ -24,14 +24,14 @@ _DATASETS = re.compile(r"^\{http://www\.xfa\.org/schema/xfa-data/[^}]*\}data$")
 
 
 class Pair(NamedTuple):
-    """A field's caption (its name where it has none) and its value."""
+    """A field's caption (its name if it has none) and its value."""
 
     label: str
     value: str
 
 
 def is_shell(document: pymupdf.Document) -> bool:
-    """Whether the document's pages only stand in for an XFA form that a viewer was to lay out."""
+    """Check whether the document's pages are only a placeholder for an XFA form that a viewer must lay out."""
     kind, form = _form_key(document, "XFA")
     if kind not in ("xref", "array") or not form:
         return False
@@ -42,12 +42,12 @@ def is_shell(document: pymupdf.Document) -> bool:
 
 
 def says_wait(text: str) -> bool:
-    """Whether a page's text is the request to wait that form designers put there."""
+    """Check whether a page's text is the usual request to wait for the form."""
     return len(text) < 3000 and _WAIT.search(text) is not None
 
 
 def pairs(document: pymupdf.Document) -> list[Pair]:
-    """What is filled in, in the order of the data; empty where nothing is, or nothing can be read."""
+    """Return the filled-in fields in the order of the data; empty if there are none, or nothing can be read."""
     captions: dict[str, str] = {}
     found: list[tuple[str, str]] = []
     for root in _packets(document):
@@ -59,7 +59,7 @@ def pairs(document: pymupdf.Document) -> list[Pair]:
 
 
 def _form_key(document: pymupdf.Document, key: str) -> tuple[str, str]:
-    """What the AcroForm says under a key, be it in the catalog or an object of its own."""
+    """Return the AcroForm's entry under a key; the AcroForm may be direct or indirect."""
     kind, form = document.xref_get_key(document.pdf_catalog(), "AcroForm")
     if kind == "xref":
         found = document.xref_get_key(int(form.split()[0]), key)
@@ -69,10 +69,10 @@ def _form_key(document: pymupdf.Document, key: str) -> tuple[str, str]:
 
 
 def _packets(document: pymupdf.Document) -> Iterator[ET.Element]:
-    """Each packet parsed, be they one stream or several, which may be parts of one text."""
+    """Parse each packet. They may be one stream, several, or parts of one text."""
     kind, form = _form_key(document, "XFA")
     numbers = [int(number) for number in re.findall(r"(\d+) \d+ R", form)]
-    if kind == "xref" and not document.xref_is_stream(numbers[0]):  # an array of its own
+    if kind == "xref" and not document.xref_is_stream(numbers[0]):  # an indirect array
         numbers = [int(number) for number in re.findall(r"(\d+) \d+ R", document.xref_object(numbers[0]))]
     there = [number for number in numbers if 0 < number < document.xref_length() and document.xref_is_stream(number)]
     streams = [bytes(document.xref_stream(number) or b"") for number in there]
@@ -85,7 +85,7 @@ def _packets(document: pymupdf.Document) -> Iterator[ET.Element]:
 
 
 def _parsed(data: bytes) -> ET.Element | None:
-    if not data or _TYPE.search(data):  # entities can be made to grow without end
+    if not data or _TYPE.search(data):  # entities can expand without limit
         return None
     try:
         return ET.fromstring(data)
@@ -103,7 +103,7 @@ def _captions(root: ET.Element) -> Iterator[tuple[str, str]]:
 
 
 def _values(data: ET.Element) -> Iterator[tuple[str, str]]:
-    """Leaves with text, by name. Text with styles is XHTML inside a leaf."""
+    """Yield leaves with text, by name. Styled text is XHTML inside a leaf."""
     for child in data:
         if len(child) == 0 or all("xhtml" in str(part.tag) for part in child):
             if text := _text(child):
@@ -113,7 +113,7 @@ def _values(data: ET.Element) -> Iterator[tuple[str, str]]:
 
 
 def _text(node: ET.Element) -> str:
-    """Words of different blocks stay apart; those of one block stand as they are."""
+    """Return the text with blanks between blocks and none added within one."""
     return " ".join("".join(_pieces(node)).split())
 
 

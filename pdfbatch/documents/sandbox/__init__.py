@@ -1,1 +1,1 @@
-"""Child processes that can be killed."""
+"""Run work in child processes that can be killed."""

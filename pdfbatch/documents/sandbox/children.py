@@ -1,8 +1,9 @@
-"""The child processes in which all MuPDF and OCR work runs, because a PDF can hang, crash or eat whatever reads it.
+"""The child processes that do all MuPDF and OCR work, because a PDF can hang, crash or exhaust the process that reads
+it.
 
-A child is killed when its task is over its deadline, replaced when it dies, and recycled after `TASKS_PER_CHILD`
-tasks, which bounds leaks. It may allocate no more than its limit, prints nothing, ignores Ctrl-C (its parent decides)
-and dies with its parent.
+A child is killed when its task exceeds its deadline, replaced when it dies, and recycled after `TASKS_PER_CHILD` tasks,
+which bounds leaks. Its memory is limited. It prints nothing, ignores Ctrl-C (its parent decides) and dies with its
+parent.
 """
 
 import ctypes
@@ -35,18 +36,18 @@ T = TypeVar("T")
 TASKS_PER_CHILD = 250
 NO_PASSWORDS = Passwords()
 _LOCK_SECONDS = 12.0
-"""A child that is killed while it sends leaves pebble's lock taken. The others wait so long for it, up to three times,
-before they end and a new pool takes over; a large result is sent in a second or two."""
+"""A child that is killed while sending leaves pebble's lock held. The others wait this long for it, up to three times,
+before they exit and a new pool replaces them; sending a large result takes a second or two."""
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 READING = "pdfbatch.documents.preload"
 OPENING = "pdfbatch.documents.preload_opening"
-"""What children find loaded: all that reading a page needs, or only what opens a file, in a third of the time. One
-server forks all children of a process, so the first pool of a process decides; what is not loaded, a child loads."""
+"""What is preloaded into children: everything for reading a page, or only what opens a file, in a third of the time.
+One server forks all children of a process, so the first pool of a process decides; a child loads the rest itself."""
 
 
 class Failure(NamedTuple):
-    """Why a task gave no result. `stopped`: the child was told to end, which says nothing about the page."""
+    """Why a task gave no result. `stopped`: the child was told to stop, so the page is not to blame."""
 
     reason: Reason
     detail: str
@@ -54,16 +55,17 @@ class Failure(NamedTuple):
 
 
 class Children:
-    """A pool of killable child processes; use as a context manager.
+    """A pool of killable child processes; use it as a context manager.
 
-    pebble's pool is at its end when a child dies while none is at work (the kernel's choice when memory is short): then
-    another takes its place, and what was under way ends as if its child had died.
+    pebble's pool breaks when an idle child dies (for instance killed by the kernel when memory is short). It is then
+    replaced, and tasks in progress fail as if their child had died.
     """
 
     def __init__(
         self, processes: int, memory_mib: int, passwords: Passwords = NO_PASSWORDS, preload: str = READING
     ) -> None:
-        """`passwords`: of encrypted documents. `preload`: what the children have loaded when they start."""
+        """`passwords`: those for encrypted documents. `preload`: the module that children have loaded when they
+        start."""
         self.processes = processes
         self._memory_mib = memory_mib
         self._passwords = passwords
@@ -73,7 +75,7 @@ class Children:
         self._pool = self._new_pool()
 
     def submit(self, seconds: float, task: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        """Runs `task` in a child, which is killed after `seconds` of work on it."""
+        """Run `task` in a child, which is killed after `seconds` of work on it."""
         with self._lock:
             pool = self._pool
             try:
@@ -87,14 +89,14 @@ class Children:
         return done
 
     def kill(self) -> None:
-        """Ends all children at once; what they were doing is lost."""
+        """Kill all children at once; their work is lost."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         while True:
             try:
                 self._pool.join()
                 return
             except KeyError:
-                continue  # a child died just now, and pebble struck it off the list in another thread: go on
+                continue  # a child just died, and pebble removed it from its list in another thread: continue
 
     def _new_pool(self) -> ProcessPool:
         return ProcessPool(
@@ -116,8 +118,8 @@ class Children:
                 return
             self._pool = self._new_pool()
             orphans, self._pending = self._pending, set()
-        # Its own threads may have come here, and stopping it waits for them.
-        threading.Thread(target=_bury, args=[broken, orphans], daemon=True).start()
+        # This may run in one of the pool's own threads, and stopping the pool waits for those.
+        threading.Thread(target=_fail_orphans, args=[broken, orphans], daemon=True).start()
 
     def __enter__(self) -> "Children":
         return self
@@ -127,7 +129,7 @@ class Children:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """The reason for the exception with which a task's future ended."""
+    """Return the failure for the exception of a task's future."""
     if isinstance(error, TimeoutError):
         return Failure(Reason.TIMEOUT, "took longer than its deadline and was killed")
     if isinstance(error, ProcessExpired):
@@ -135,30 +137,30 @@ def failure_of(error: BaseException) -> Failure:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Failure(Reason.CRASHED, f"the reading process died ({name})", stopped=code == -signal.SIGTERM)
     if isinstance(error, BrokenProcessPool):
-        return Failure(Reason.CRASHED, "the reading processes died together")
+        return Failure(Reason.CRASHED, "all reading processes died")
     if isinstance(error, MemoryError):
-        return Failure(Reason.OUT_OF_MEMORY, "needs more memory than a child may have")
+        return Failure(Reason.OUT_OF_MEMORY, "needs more memory than a child process may use")
     return Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
 
 
-def _bury(pool: ProcessPool, orphans: "set[Future[Any]]") -> None:
-    """Ends what is left of a broken pool, and tells those whom it has not told itself."""
+def _fail_orphans(pool: ProcessPool, orphans: "set[Future[Any]]") -> None:
+    """Stop what is left of a broken pool, and fail the futures that it left pending."""
     with suppress(Exception):  # it is broken
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
     for orphan in orphans:
         with suppress(InvalidStateError):
-            orphan.set_exception(BrokenProcessPool("the pool of reading processes broke"))
+            orphan.set_exception(BrokenProcessPool("the pool of reading processes failed"))
 
 
 def _context(preload: str) -> BaseContext:
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    # Children are forked from a server that has loaded what they need once: they start in milliseconds and share it.
+    # Children are forked from a server that has loaded everything once: they start in milliseconds and share memory.
     context.set_forkserver_preload([preload])
-    # Started here, in a thread that lives: a process that dies with its parent dies with the thread that started it.
-    # It inherits what is blocked, so that a Ctrl-C in the terminal does not end it while it loads. The tracker comes
+    # Started in a thread that lives on: a process that dies with its parent dies with the thread that started it.
+    # It inherits blocked signals, so that Ctrl-C in the terminal does not end it while it loads. The tracker comes
     # first, because starting it unblocks signals (multiprocessing/resource_tracker.py).
     resource_tracker.ensure_running()
     kept = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
@@ -168,14 +170,14 @@ def _context(preload: str) -> BaseContext:
 
 
 def be_silent() -> None:
-    """Whatever this process or its libraries write to stdout or stderr goes nowhere."""
+    """Discard whatever this process or its libraries write to stdout or stderr."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
 
 
 def die_with_parent() -> None:
-    """Asks the kernel to kill this process when the one that forked it is gone, whatever it is doing then."""
+    """Ask the kernel to kill this process when its parent dies, whatever it is doing."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -188,8 +190,8 @@ def _become_child(memory_mib: int, passwords: Passwords) -> None:
     be_silent()
     die_with_parent()
     if sys.platform == "linux":
-        # RLIMIT_DATA counts what is private and writable; RLIMIT_AS would count mapped models and libraries too.
+        # RLIMIT_DATA counts private writable memory; RLIMIT_AS would count mapped models and libraries too.
         limit = memory_mib * 1024 * 1024
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-        # If the machine itself runs short, a child must go before its parent.
+        # If the system runs out of memory, it must kill a child before its parent.
         Path("/proc/self/oom_score_adj").write_text("1000")

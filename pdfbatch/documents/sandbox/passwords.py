@@ -1,7 +1,7 @@
-"""Passwords of encrypted documents, on their way to the child processes and in them.
+"""Passwords of encrypted documents, on their way to child processes and inside them.
 
-They go through the pipe that starts a child, never through its command line or environment, and no representation of
-them tells any.
+They go through the pipe that starts a child, never through its command line or environment, and `repr` never shows
+them.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Passwords:
-    """To be tried in turn."""
+    """Passwords to try in turn."""
 
     _values: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def read(cls, text: str) -> Passwords:
-        """One a line, with the blanks that are in it; empty lines are none."""
+        """Parse one password per line. Blanks are part of a password; empty lines are skipped."""
         lines = (line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n"))
         return cls(tuple(dict.fromkeys(line for line in lines if line)))
 
@@ -33,8 +33,8 @@ _known = Passwords()
 
 
 def remember(passwords: Passwords) -> None:
-    """For all documents that this process opens."""
-    global _known  # a child process has one set for its life
+    """Use these passwords for all documents that this process opens."""
+    global _known  # a child process keeps one set for its lifetime
     _known = passwords
 
 

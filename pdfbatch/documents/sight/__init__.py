@@ -1,1 +1,1 @@
-"""The page as a person sees it: what the picture shows is held against what the text layer says."""
+"""Compare what a page's picture shows with what its text layer says."""

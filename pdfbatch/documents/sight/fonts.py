@@ -1,8 +1,8 @@
-"""Fonts whose map to letters is wrong, found by reading a line or two of each from the picture.
+"""Detect fonts with a wrong character map, by reading a line or two of each from the picture.
 
-Shifted, swapped and half-missing maps give text that looks healthy to a program. The recogniser tells: it reads what
-a person reads. A font is checked once in a document. It is believed unless two of its lines, read surely, disagree
-clearly, or disagree in the same letters each time: to replace good text would be worse than to keep bad.
+Shifted, swapped and half-missing maps give text that looks healthy to a program, but the recogniser reads what a person
+sees. A font is checked once per document. It is trusted unless two of its lines, read with high confidence, clearly
+disagree with the layer, or disagree in the same letters each time: replacing good text would be worse than keeping bad.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from pdfbatch.documents.sight.letters import bare, likeness
 from pdfbatch.documents.sight.look import Span
 
 FEWEST_LETTERS, MOST_LETTERS = 12, 120
-"""Characters of a sample, and the share of letters in what is seen there, and of signs of known scripts in what the
-layer has: formulas are not judged."""
+"""Characters of a sample. PROSE_SHARE: letters in what is seen; KNOWN_SHARE: characters of known scripts in the layer.
+Formulas are not judged."""
 PROSE_SHARE, KNOWN_SHARE = 0.7, 0.9
 ENOUGH_LETTERS, ENOUGH_DIFFERENT = 40, 14
-"""Letters of a sample, and different ones, from which on a longer one tells no more: reading takes time by the letter,
-and of 40 the recogniser may misread one without leaving the font in doubt."""
+"""Letters and distinct letters beyond which a longer sample adds nothing: reading time grows with length, and one
+letter misread out of 40 does not put the font in doubt."""
 MOST_SAMPLES = 3
-"""Lines read of one font on one page, and pages on which an undecided font is tried."""
+"""Lines read per font and page, and pages on which an undecided font is tried."""
 MOST_PAGES = 3
 AGREES = 0.9
-"""Likeness from which a line is right: the recogniser's own faults cost a letter or two."""
+"""Likeness from which a line agrees: the recogniser itself gets a letter or two wrong."""
 DISAGREES = 0.6
 SURE = 0.93
-"""The recogniser's, for what it reads to count against a font."""
+"""Confidence of the recogniser needed to count a line against a font."""
 SURE_NUMBER = 0.96
-"""The same for numbers, and for a sample that stands alone."""
+"""The same for numbers, and for a single sample."""
 WHOLLY, LENGTHS_ALIKE = 0.35, 0.7
-"""Likeness below which two texts of about the same length have nothing in common."""
+"""Texts of similar length with a likeness below this have nothing in common."""
 PLAIN_SHARE = 0.6
 FEWEST_SHORT, MOST_SHORT = 3, 18
-"""Characters of a short span, and how many such are read of one font on one page."""
+"""Characters of a short span, and the number of short spans read per font and page."""
 SWAPS = 3
-"""So often must one letter stand for the same other one."""
+"""How often one letter must stand for the same other letter."""
 _ALIKE = [set(group) for group in ("o0", "il1jt", "s5", "b86", "z2", "g9q", "vy")]
-"""Letters that the recogniser itself takes for one another."""
+"""Letters that the recogniser itself confuses."""
 _UNLIKE_ITS_CAPITAL = frozenset("abdefghnqrt")
-"""Small letters that nobody takes for their capitals."""
+"""Small letters that cannot be confused with their capitals."""
 _KNOWN = (
     ("\x00", "\u024f"),
     ("\u1e00", "\u1eff"),
@@ -55,7 +55,7 @@ _KNOWN = (
     ("\ufb00", "\ufb06"),
     ("\ufffd", "\ufffd"),
 )
-"""First and last letters of the scripts the recogniser reads; private characters may stand for such."""
+"""First and last letters of the scripts that the recogniser reads; private-use characters may stand for these."""
 
 
 class FontVerdict(Enum):
@@ -65,7 +65,7 @@ class FontVerdict(Enum):
 
 
 class FontSample(NamedTuple):
-    """One line as the layer and as the picture have it, and how sure the recogniser is."""
+    """One line as the layer and as the picture have it, and the recogniser's confidence."""
 
     layer: str
     seen: str
@@ -74,7 +74,7 @@ class FontSample(NamedTuple):
 
 @dataclass
 class Font:
-    """What is known of one font of a document. `agreement`: the mean likeness of its samples, 0 to 1."""
+    """What is known about one font of a document. `agreement`: the mean likeness of its samples, 0 to 1."""
 
     verdict: FontVerdict = FontVerdict.UNKNOWN
     samples: list[FontSample] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Font:
 
     @property
     def agreement(self) -> float:
-        known = [likeness(sample.layer, sample.seen) for sample in self.samples if _tells(sample)]
+        known = [likeness(sample.layer, sample.seen) for sample in self.samples if _counts(sample)]
         return sum(known) / len(known) if known else 1.0
 
 
@@ -96,7 +96,7 @@ class FontBook:
         self.fonts: dict[str, Font] = {}
 
     def check(self, spans: Sequence[Span], read: ReadSpan) -> None:
-        """Checks the fonts of a page's visible spans that are not decided yet; `read` reads a span from the picture."""
+        """Check the fonts of a page's visible spans that are still undecided; `read` reads a span from the picture."""
         for name, own in _by_font(spans).items():
             font = self.fonts.setdefault(name, Font())
             if font.verdict is not FontVerdict.UNKNOWN or font.pages >= MOST_PAGES:
@@ -114,10 +114,10 @@ class FontBook:
 
 
 def verdict_of(samples: Sequence[FontSample], is_all: bool = False) -> FontVerdict:
-    """By the samples the recogniser is sure of. One that agrees clears the font, unless the same letters are wrong
-    again and again; two that disagree, and none that agrees, condemn it. Of a font that has no more than one
-    (`is_all`), that one must disagree wholly. Pure."""
-    sure = [sample for sample in samples if _tells(sample)]
+    """Judge a font by the samples read with confidence. One that agrees clears it, unless the same letters are wrong
+    repeatedly; two that disagree, and none that agrees, condemn it. If a font has only one (`is_all`), that one must
+    disagree completely. Pure."""
+    sure = [sample for sample in samples if _counts(sample)]
     if not sure:
         return FontVerdict.UNKNOWN
     if is_all and len(samples) == 1 and _disagrees_wholly(sure[0]):
@@ -138,8 +138,8 @@ def verdict_of(samples: Sequence[FontSample], is_all: bool = False) -> FontVerdi
 
 
 def has_swapped_letters(samples: Iterable[FontSample]) -> bool:
-    """Whether a letter of the layer stands `SWAPS` times or more, in two lines or more, for the same other letter (or
-    for none) and never for itself, unless the recogniser takes the two for one another. Pure."""
+    """Check whether a letter of the layer stands `SWAPS` times or more, on two lines or more, for the same other letter
+    (or for none) and never for itself. Pairs that the recogniser confuses do not count. Pure."""
     swaps: Counter[tuple[str, str]] = Counter()
     lines: dict[tuple[str, str], set[int]] = {}
     right: Counter[str] = Counter()
@@ -156,8 +156,8 @@ def has_swapped_letters(samples: Iterable[FontSample]) -> bool:
 
 
 def _raised_letters(sample: FontSample) -> int:
-    """Letters that are capitals in the layer and small ones in the picture, where the two differ in shape. The other
-    way round they may be small capitals."""
+    """Count letters that are capitals in the layer and small in the picture, where the two differ in shape. The reverse
+    may be small capitals."""
     one, other = _cased(sample.layer), _cased(sample.seen)
     if len(one) != len(other) or likeness(one, other) < AGREES:
         return 0
@@ -169,14 +169,14 @@ def _cased(text: str) -> str:
 
 
 def _sample(spans: Sequence[Span], read: ReadSpan) -> FontSample:
-    """Of one span, or of several short ones in their order."""
+    """Read a sample of one span, or of several short ones in their order."""
     pieces = [read(span) for span in spans]
     layer, seen = " ".join(span["text"] for span in spans), " ".join(text for text, _ in pieces)
     return FontSample(layer, seen, min(sure for _, sure in pieces))
 
 
-def _tells(sample: FontSample) -> bool:
-    """Whether a sample says something about its font: print that the recogniser knows, read surely."""
+def _counts(sample: FontSample) -> bool:
+    """Check whether a sample is evidence about its font: text in a known script, read with confidence."""
     if sample.sure < SURE:
         return False
     if not _is_known_text(sample.layer):
@@ -185,8 +185,8 @@ def _tells(sample: FontSample) -> bool:
 
 
 def _is_plain_latin(sample: FontSample) -> bool:
-    """Whether small Latin letters are seen, where the layer has a script that the recogniser does not know: of such a
-    script it reads blanks, zeros, or capitals of the same shape."""
+    """Check whether small Latin letters are seen where the layer has a script unknown to the recogniser. In such a
+    script it would read blanks, zeros, or capitals of the same shape."""
     letters = [char for char in sample.seen if char.isalpha()]
     small = sum("a" <= char <= "z" for char in letters)
     least = max(len(letters), sum(map(str.isalnum, sample.layer)))
@@ -215,8 +215,8 @@ def _is_prose(text: str) -> bool:
 
 
 def best_samples(own: Sequence[Span], others: Sequence[Span]) -> list[Span]:
-    """Spans of one font that may be read alone: long enough, level, nothing else over them. The shortest that has
-    enough letters first, then those with the most different letters."""
+    """Return spans of one font that can be read alone: long enough, horizontal or vertical, not overlapped. The
+    shortest with enough letters comes first, then those with the most distinct letters."""
     fit = [span for span in own if _is_fit(span)]
     fit.sort(key=lambda span: _sample_rank(bare(span["text"])))
     alone = (span for span in fit if not _is_crossed(span, others))
@@ -224,14 +224,14 @@ def best_samples(own: Sequence[Span], others: Sequence[Span]) -> list[Span]:
 
 
 def _sample_rank(letters: str) -> tuple[bool, int]:
-    """Lower is better."""
+    """Return a sort key; lower is better."""
     different = len(set(letters))
     is_enough = len(letters) >= ENOUGH_LETTERS and different >= ENOUGH_DIFFERENT
     return not is_enough, len(letters) if is_enough else -different
 
 
 def short_samples(own: Sequence[Span], others: Sequence[Span]) -> list[list[Span]]:
-    """Of a font that has no long spans, as in the cells of a table: short ones, several to a sample."""
+    """Group short spans into samples, for a font that has no long spans, as in table cells."""
     fit = [span for span in own if _is_fit(span, FEWEST_SHORT)]
     fit.sort(key=lambda span: -len(span["text"]))
     samples: list[list[Span]] = [[]]
@@ -241,7 +241,7 @@ def short_samples(own: Sequence[Span], others: Sequence[Span]) -> list[list[Span
         samples[-1].append(span)
     whole = [one for one in samples if sum(len(bare(span["text"])) for span in one) >= FEWEST_LETTERS]
     if not whole and _is_number("".join(span["text"] for span in samples[-1])):
-        return [samples[-1]]  # a sum that stands in a font of its own
+        return [samples[-1]]  # a sum in a font of its own
     return whole[:MOST_SAMPLES]
 
 
@@ -253,7 +253,8 @@ def _is_fit(span: Span, fewest: int = FEWEST_LETTERS) -> bool:
 
 
 def is_known(char: str) -> bool:
-    """Whether the recogniser knows a letter's script: Latin, Chinese, Japanese; private ones may stand for such."""
+    """Check whether the recogniser knows a letter's script: Latin, Chinese, Japanese; private-use characters may stand
+    for these."""
     return any(first <= char <= last for first, last in _KNOWN)
 
 
@@ -269,7 +270,7 @@ def _by_font(spans: Iterable[Span]) -> dict[str, list[Span]]:
 
 
 def _aligned(one: str, other: str) -> Iterable[tuple[str, str]]:
-    """Pairs of letters that stand in the same place; "" where one lacks a letter."""
+    """Return pairs of letters in the same place; "" where one text lacks a letter."""
     if len(one) == len(other):
         yield from zip(one, other, strict=True)
         return
@@ -285,7 +286,7 @@ _books: OrderedDict[tuple[str, int], FontBook] = OrderedDict()
 
 
 def book_of(name: str, objects: int) -> FontBook:
-    """The fonts of the open document of this name and number of objects; the last few are kept."""
+    """Return the fonts of the open document with this name and number of objects; the last few are cached."""
     key = (name, objects)
     _books[key] = _books.pop(key) if key in _books else FontBook()
     while len(_books) > KEPT:

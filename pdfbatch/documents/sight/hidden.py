@@ -1,8 +1,8 @@
-"""Text of the layer that no viewer shows, told apart from what is merely pale, small or on dark ground.
+"""Find text of the layer that no viewer shows, as opposed to pale or small text or text on a dark background.
 
-The picture decides: where a word stands, is there anything of another colour than its ground? So every way of hiding
-is covered. A first look costs microseconds a span, on the small picture; what looks empty there is drawn larger and in
-colour, and judged word by word, so that a bar over one name hides that name alone.
+The picture decides: does anything at a word's place differ from the background colour? So every way of hiding text is
+covered. A first check on the small picture takes microseconds per span. What looks empty there is drawn larger, in
+colour, and judged word by word, so that a bar over one name hides only that name.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from pdfbatch.documents.sight.look import LEVEL, Gray, Look, Span, core, spans_o
 from pdfbatch.documents.textlayer.lines import Box, Line, LinePiece, is_unpainted, text_blocks
 
 SUSPECT = 24
-"""Shades of the small picture, where thin strokes are paler than their colour: for less, look closer."""
+"""Shades in the small picture, where thin strokes are paler than their colour: below this, look closer."""
 EMPTY_RUN = 0.9
-"""Times the font size: no blank between words is so wide; then something may lie on them."""
+"""Font sizes: no blank between words is this wide, so something may cover the text."""
 TINY = 1.0
-"""Points of a font size, below which text is not meant to be read."""
+"""Font size in points below which text is not meant to be read."""
 SQUEEZED, FEWEST_SQUEEZED = 0.2, 4
-"""Points a letter: text of so many letters as narrow as this is tiny too; marks that combine have no width."""
+"""Points per letter: at least this many letters this narrow count as tiny too; combining marks have no width."""
 PALE = 200
 MARK_SIZE = 2.0
-"""Times the font size of the text, from which on text over it is a mark across the page."""
+"""Times the font size of the text, from which text over it is a watermark."""
 MOST_ASKED = 5
-"""Spans read from the picture to learn whether it shows what lies hidden on it; of more, some speak for all."""
+"""Spans read from the picture to check whether it shows the hidden text under it; of more, some are sampled."""
 _STROKED = pymupdf.mupdf.FZ_STEXT_STROKED
 
 Vouch = Callable[[Span], bool]
-"""Whether the picture shows this text in this box (unrotated space), as a reader of pictures sees it."""
+"""Decides whether the picture shows this text in this box (unrotated space), by OCR."""
 
 
 class Concealed(NamedTuple):
-    """Words of one span that are not seen. `box` in the page's unrotated space; `ink` tells the span from others."""
+    """Words of one span that are not visible. `box` is in the page's unrotated space; `ink` identifies the span."""
 
     box: Box
     text: str
     reason: str
     ink: tuple[Any, ...]
     instead: Line | None = None
-    """What the picture shows in its place, to stand there."""
+    """The text that the picture shows in its place, which replaces it."""
 
     def is_of(self, span: dict[str, Any]) -> bool:
-        """Whether a span in its place has the same ink and, where that does not tell them apart, the same text."""
+        """Check whether a span in the same place has the same ink and, if that is not enough, the same text."""
         own = ink_of(span)
         if len(self.ink) == len(own):
             return self.ink == own
@@ -66,8 +66,8 @@ class Word(NamedTuple):
 
 
 def concealed_in(page: pymupdf.Page, look: Look, vouch: Vouch | None = None) -> list[Concealed]:
-    """All words of the layer that the page does not show. `vouch` is asked about text that is not painted, or painted
-    over with a picture, where ink shows: is it this text? Without it such text counts as seen."""
+    """Return all words of the layer that the page does not show. `vouch` is called for unpainted text, or text covered
+    by an image, with visible ink: is the ink this text? Without `vouch` such text counts as visible."""
     pictures = _Pictures(page, look)
     numbers = list(_suspects(look, pictures))
     if not numbers:
@@ -87,12 +87,12 @@ def concealed_in(page: pymupdf.Page, look: Look, vouch: Vouch | None = None) -> 
 
 
 def concealed_under(spans: Iterable[Span]) -> list[Concealed]:
-    """Spans that lie under others of perhaps the same ink, whole."""
+    """Return whole spans that lie under others, whose ink may be the same."""
     return [Concealed(s["bbox"], s["text"], "hidden_covered", (*ink_of(s), bare(s["text"]))) for s in spans]
 
 
 def lines_of_concealed(concealed: Iterable[Concealed]) -> list[Line]:
-    """As lines, to be kept apart."""
+    """Return the concealed text as lines, to be kept separate."""
     return [
         Line(one.box, UPRIGHT, one.box[3] - one.box[1], [LinePiece(one.text)], concealed=one.reason)
         for one in concealed
@@ -102,8 +102,8 @@ def lines_of_concealed(concealed: Iterable[Concealed]) -> list[Line]:
 def blocks_without(
     textpage: pymupdf.TextPage, concealed: list[Concealed], matrix: pymupdf.Matrix
 ) -> list[dict[str, Any]]:
-    """The text page's blocks, their spans with text and characters, without what is concealed; `matrix` leads from the
-    page's unrotated space to its own."""
+    """Return the text page's blocks, with spans of text or characters, without concealed text. `matrix` maps the page's
+    unrotated space to theirs."""
     gone = [_moved(one, matrix) for one in concealed]
     blocks: list[dict[str, Any]] = textpage.extractRAWDICT()["blocks"]
     for block in text_blocks(blocks):
@@ -116,7 +116,7 @@ def blocks_without(
 
 
 class SeenText:
-    """A text page without what is concealed, see `blocks_without`; it is asked as pymupdf's own is."""
+    """A text page without concealed text, see `blocks_without`, with the same methods as pymupdf's own."""
 
     def __init__(self, textpage: pymupdf.TextPage, concealed: list[Concealed], matrix: pymupdf.Matrix) -> None:
         self._textpage = textpage
@@ -135,7 +135,7 @@ class SeenText:
 
 
 def words_of_span(span: dict[str, Any]) -> Iterator[Word]:
-    """The words of a span with characters."""
+    """Yield the words of a span with characters."""
     for blank, group in groupby(span["chars"], key=lambda char: char["c"].isspace()):
         chars = list(group)
         if not blank:
@@ -143,7 +143,7 @@ def words_of_span(span: dict[str, Any]) -> Iterator[Word]:
 
 
 def ink_of(span: dict[str, Any]) -> tuple[Any, ...]:
-    """What tells a span from another that lies in the same place."""
+    """Return what distinguishes a span from another in the same place."""
     return span["font"], span.get("color"), span.get("alpha")
 
 
@@ -153,7 +153,7 @@ def _moved(one: Concealed, matrix: pymupdf.Matrix) -> Concealed:
 
 
 def _amended(span: dict[str, Any], gone: list[Concealed]) -> Iterator[dict[str, Any]]:
-    """The span without what is gone; what stands in its place is given once, and then taken from `gone`."""
+    """Yield the span without concealed words. A replacement text is yielded once and then removed from `gone`."""
     chars = span["chars"]
     own = [n for n, one in enumerate(gone) if inside_share(span["bbox"], one.box) > 0 and one.is_of(span)]
     kept = [char for char in chars if not any(_holds(gone[n].box, char["bbox"]) for n in own)]
@@ -168,7 +168,7 @@ def _amended(span: dict[str, Any], gone: list[Concealed]) -> Iterator[dict[str, 
 
 
 def _written(span: dict[str, Any], line: Line) -> dict[str, Any]:
-    """The span with another text, its letters spread evenly over the line's box."""
+    """Return the span with another text, its letters spread evenly over the line's box."""
     x0, y0, x1, y1 = line.box
     step = (x1 - x0) / max(1, len(line.text))
     chars = [
@@ -184,7 +184,8 @@ def _holds(box: Box, char: Box) -> bool:
 
 
 def _suspects(look: Look, pictures: _Pictures) -> Iterator[int]:
-    """Numbers of the spans to be looked at closer. A line in one colour is asked as one, which is quicker."""
+    """Yield the numbers of the spans to be checked more closely. Lines in one colour are checked as a whole, which is
+    faster."""
     for _, group in groupby(enumerate(look.spans), key=lambda pair: pair[1]["line"]):
         pairs = list(group)
         spans = [span for _, span in pairs]
@@ -213,11 +214,11 @@ def _is_suspect(look: Look, span: Span) -> bool:
 
 
 def _has_gap(look: Look, span: Span) -> bool:
-    """Whether something plain may lie on a part of the span: no blank between words is so wide."""
+    """Check for a gap wider than any blank between words, where something plain may cover part of the span."""
     if max(map(abs, span["dir"])) <= LEVEL:
         return False
     x0, y0, x1, y1 = span["bbox"]
-    deep = (x0, y0 + 0.3 * (y1 - y0), x1, y1 - 0.06 * (y1 - y0))  # full stops and leaders too
+    deep = (x0, y0 + 0.3 * (y1 - y0), x1, y1 - 0.06 * (y1 - y0))  # skips full stops and leaders too
     middle = look.part(deep if abs(span["dir"][0]) > LEVEL else core(span["bbox"], span["dir"]))
     across = 1 if abs(span["dir"][1]) > LEVEL else 0
     least = int(EMPTY_RUN * span["size"] * look.scale) + 2
@@ -228,7 +229,8 @@ def _has_gap(look: Look, span: Span) -> bool:
 
 
 def _may_be_ground(colour: int, part: Gray) -> bool:
-    """Whether text of this colour stands on the same. The mean is quick, and near the ground's where ink is sparse."""
+    """Check whether text of this colour may stand on the same colour. The mean is fast, and near the background's where
+    ink is sparse."""
     luma = _luma(colour)
     return abs(luma - float(part.mean())) < 4 * SUSPECT and abs(luma - float(np.median(part))) < SUSPECT
 
@@ -256,7 +258,7 @@ def _closer(page: pymupdf.Page, spans: list[Span]) -> Closer | None:
 
 
 class _Judge:
-    """Judges one suspected span, and its words where need be."""
+    """Judges one suspected span, and its words if necessary."""
 
     def __init__(self, look: Look, closer: Closer | None, number: int) -> None:
         self._look, self._closer, self.number = look, closer, number
@@ -274,7 +276,7 @@ class _Judge:
         return not self._why and not is_unpainted(self._span) and (crosses or _has_gap(self._look, self._span))
 
     def in_part(self, words: list[Word]) -> list[Concealed]:
-        """One for each run of words that are not seen. Signs alone follow the words."""
+        """Return one item for each run of invisible words. Punctuation alone follows the words."""
         reasons = [self._reason(word) if any(map(str.isalnum, word.text)) else "" for word in words]
         runs = groupby(zip(words, reasons, strict=True), key=lambda pair: pair[1])
         found = []
@@ -289,7 +291,7 @@ class _Judge:
         return Concealed(box, text, reason, ink_of(self._span))
 
     def _reason(self, word: Word) -> str:
-        """Why it is not seen; "" where it is."""
+        """Return why it is not visible; "" if it is."""
         span = self._span
         if not _is_inside(self._look, word.box):
             return "hidden_outside"
@@ -307,7 +309,7 @@ class _Judge:
         return "" if self._lies_under_letter(word) else "hidden_covered"
 
     def _lies_under_letter(self, word: Word) -> bool:
-        """Whether a letter of a mark across the page covers it: chance, not meant to hide."""
+        """Check whether a letter of a watermark covers it, which is chance and not meant to hide it."""
         assert self._closer
         larger = (span for span in self._look.spans if span["size"] >= MARK_SIZE * self._span["size"])
         return any(
@@ -316,7 +318,8 @@ class _Judge:
         )
 
     def _is_ground(self, word: Word) -> bool:
-        """Whether ink in a word of its ground's colour is another's. Strokes have a colour of their own."""
+        """Check whether the ink at a word in its background's colour belongs to something else. Strokes have a colour
+        of their own."""
         assert self._closer
         if self._span["char_flags"] & _STROKED:
             return False
@@ -327,7 +330,7 @@ class _Judge:
 
 
 class _Pictures:
-    """The pictures of a page, by when they are painted."""
+    """The images of a page, in painting order."""
 
     def __init__(self, page: pymupdf.Page, look: Look) -> None:
         log = page.get_bboxlog() if look.spans and page.get_images(full=True) else []
@@ -335,7 +338,7 @@ class _Pictures:
         self._pictures = [(place, box) for place, (kind, box) in enumerate(log) if kind == "fill-image"]
 
     def lie_on(self, span: Span, least: float = 0.8) -> bool:
-        """Whether a picture is painted on the span, on that share of it at least, after it."""
+        """Check whether an image painted after the span covers at least that share of it."""
         if not self._pictures:
             return False
         over = [place for place, box in self._pictures if inside_share(span["bbox"], box) > least]
@@ -346,7 +349,7 @@ class _Pictures:
 
 
 def _disowned(spans: list[Span], vouch: Vouch) -> list[Concealed]:
-    """Those spans that the picture shows other ink for. Of many, some speak for all."""
+    """Return the spans for which the picture shows other ink. Of many, only some are sampled."""
     spans = [span for span in spans if sum(map(str.isalnum, span["text"])) > 3]
     step = max(1, len(spans) // MOST_ASKED)
     asked = spans if len(spans) <= MOST_ASKED else spans[::step][:MOST_ASKED]

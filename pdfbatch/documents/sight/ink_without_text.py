@@ -1,8 +1,8 @@
-"""Ink that no text of the layer accounts for: text in pictures, in outlines, in glyphs without a meaning.
+"""Find ink that no text of the layer accounts for: text in images, in outlines, in glyphs without a meaning.
 
-Looked for on the small grey picture: edges that lie neither on a line of the layer nor on a ruling. What remains is
-gathered into regions; the OCR's detector and recogniser then say whether they hold text. A page on which nothing
-remains costs some milliseconds and loads no OCR.
+The small grey picture is searched for edges that lie neither on a line of the layer nor on a ruling. The rest is
+grouped into regions, and the OCR's detector and recogniser decide whether they hold text. A page without such ink takes
+a few milliseconds and loads no OCR.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from pdfbatch.documents.sight.look import Gray, Look, area_of
 from pdfbatch.documents.textlayer.lines import Box, Line
 
 EDGE = 48
-"""Shades within three pixels; letters on any ground have more, photographs in places."""
+"""Shades within three pixels; letters on any background differ more, photographs in places."""
 RULING = 31
-"""Pixels of a straight run that no letter has, at the picture's 900."""
+"""Pixels of a straight run, longer than in any letter, in a picture of 900 pixels."""
 GATHER = (45, 31)
 FEWEST_PIXELS = 60
-"""Of edges, in a region: three letters of ordinary print have more."""
+"""Edge pixels in a region: three letters of ordinary print have more."""
 LOWEST, SHORTEST, SHORTEST_LARGE = 4, 14, 20
-"""Pixels of a piece's shorter and longer side, and of the longer one of large letters: bullets and check boxes are
+"""Pixels of a component's shorter and longer side, and of the longer side of large letters: bullets and check boxes are
 smaller."""
 WINDOW, CROWDED = 9, 40
-"""Pixels of a square, and the percentage of edges in it from which on it may be within text: letters have 45 to 70, the
+"""Pixels of a square, and the percentage of edges in it from which it may be within text: letters have 45 to 70, the
 curves and grids of a drawing 15 to 35."""
 SHRINKS = (1.0, 0.4)
-"""Large letters are crowded too when the picture is made smaller."""
+"""Scales of the picture: in a smaller one large letters are crowded too."""
 MOST_REGIONS = 10
 MARGIN = 10.0
 """Points around a region."""
 SURE, SURE_SCRAP = 0.8, 0.95
-"""The recogniser's, below which what it read is not believed; a scrap has three letters or fewer."""
+"""Confidence of the recogniser below which its text is dropped; a scrap has three letters or fewer."""
 KNOWN_SHARE = 0.5
 NEAR = 31
-"""Pixels of the square in which the shades of pale ink are told."""
+"""Pixels of the square in which the range of pale ink is measured."""
 MOST_UNDER_TEXT = 0.1
-"""Share of a picture that text may cover without the picture being its background."""
+"""Share of an image that text may cover before the image counts as background."""
 FIRST_BLOCK = 100_000
-"""Number of the first block of lines that are found, above all of MuPDF's."""
+"""Number of the first block of found lines, above all of MuPDF's."""
 
 ORDINARY_SCALE = 900 / 842
 """Pixels per point of an A4 page; on smaller pages all of these are larger."""
@@ -56,7 +56,8 @@ Mask = npt.NDArray[np.uint8]
 
 
 def regions_without_text(look: Look, covered: Sequence[Box]) -> list[Box]:
-    """Where the page shows ink that is neither in the boxes `covered` nor a ruling, in points; pure."""
+    """Return the boxes, in points, where the page shows ink that is neither in the boxes `covered` nor a ruling.
+    Pure."""
     kept = np.zeros_like(look.gray)
     for shrink in SHRINKS:
         for x0, y0, x1, y1 in _dense(look, covered, shrink):
@@ -71,7 +72,8 @@ def regions_without_text(look: Look, covered: Sequence[Box]) -> list[Box]:
 
 
 def _dense(look: Look, covered: Sequence[Box], shrink: float) -> list[tuple[int, int, int, int]]:
-    """Where edges crowd as in text of one size: boxes in pixels of the whole picture. In drawings they are sparse."""
+    """Return where edges are as dense as in text of one size, as boxes in pixels of the whole picture. In drawings they
+    are sparse."""
     gray = look.gray if shrink == 1 else cv2.resize(look.gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     scale = look.scale * shrink
     larger = max(1.0, scale / ORDINARY_SCALE)
@@ -89,13 +91,13 @@ def _dense(look: Look, covered: Sequence[Box], shrink: float) -> list[tuple[int,
 
 
 def unexplained(gray: Gray, covered: Sequence[tuple[int, int, int, int]], ruling: int = RULING) -> Mask:
-    """Edges (1) that are neither in the boxes, in pixels, nor on a ruling."""
+    """Mark edges (1) that are neither in the boxes, in pixels, nor on a ruling."""
     edges = _edges(gray, (3, 3))
     for x0, y0, x1, y1 in covered:
         edges[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = 0
     if not edges.any():
         return edges
-    # Along a ruling the shade changes across it only; the stems of letters interrupt such a run.
+    # Along a ruling the shade changes only across it; the stems of letters interrupt such a run.
     x, y, wide, high = cv2.boundingRect(edges)
     around = slice(max(0, y - ruling), y + high + ruling), slice(max(0, x - ruling), x + wide + ruling)
     for across, along in (((3, 1), (1, ruling)), ((1, 3), (ruling, 1))):
@@ -110,9 +112,9 @@ def _edges(gray: Gray, shape: tuple[int, int]) -> Mask:
 
 
 class InkText(NamedTuple):
-    """Lines that the picture shows and the layer lacks, in the page's unrotated space, with how sure the recogniser is
-    of each, 0 to 1; how many letters it found and was not sure enough of; the regions that no OCR could be asked
-    about."""
+    """Lines that the picture shows and the layer lacks, in the page's unrotated space, each with the recogniser's
+    confidence, 0 to 1; the number of letters found with too little confidence; and the regions that could not be read
+    because there is no OCR."""
 
     lines: list[tuple[Line, float]]
     doubted: int = 0
@@ -120,8 +122,8 @@ class InkText(NamedTuple):
 
 
 def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], turn: int) -> InkText:
-    """What the page shows and its layer lacks. `known`: the boxes of the layer's visible lines; `turn`: how the page's
-    text lies, degrees. Loads the OCR only where ink is left."""
+    """Read what the page shows and its layer lacks. `known`: boxes of the layer's visible lines; `turn`: rotation of
+    the page's text in degrees. Loads the OCR only if there is such ink."""
     gray = _with_pale_spread(look, _pictures(page), known)
     regions = regions_without_text(look._replace(gray=gray), known)
     if not regions:
@@ -137,7 +139,7 @@ def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], tu
     for number, region in enumerate(regions):
         inside = [box for box in known if inside_share(box, region) > 0]
         read = _Read(number, read_region(page, region, inside, turn), inside)
-        if read.doubted > read.letters:  # it may lie another way than the page's text
+        if read.doubted > read.letters:  # it may have another rotation than the page's text
             other = _Read(number, read_region(page, region, inside, None), inside)
             read = max(read, other, key=lambda one: one.letters)
         found += read.believed
@@ -146,15 +148,15 @@ def lines_without_layer(page: pymupdf.Page, look: Look, known: Sequence[Box], tu
 
 
 def _pictures(page: pymupdf.Page) -> list[Box]:
-    """Where the page shows pictures, unrotated space, points."""
+    """Return where the page shows images, in points of the unrotated space."""
     if not page.get_images():
         return []
     return [tuple(pymupdf.Rect(info["bbox"]) * page.derotation_matrix) for info in page.get_image_info()]
 
 
 class _Read:
-    """What was read in a region: the lines that are `believed` and not in the layer, in the block of that number, their
-    `letters`, and the letters that are `doubted`."""
+    """The result for one region: the `believed` lines missing from the layer, in the block of that number, the number
+    of their `letters`, and the number of letters in doubt."""
 
     def __init__(self, number: int, lines: Sequence[tuple[Line, float]], known: Sequence[Box]) -> None:
         self.believed: list[tuple[Line, float]] = []
@@ -172,8 +174,8 @@ class _Read:
 
 
 def _with_pale_spread(look: Look, pictures: Sequence[Box], known: Sequence[Box]) -> Gray:
-    """The grey picture with the shades of pale ink spread: that of pictures as a whole, since scanners add grain to
-    paper; elsewhere bit by bit. A picture under text is meant to be pale, unless that is a stamp on it."""
+    """Return the grey picture with the range of pale ink stretched: for images as a whole, because scanners add grain
+    to paper, elsewhere locally. An image under text is pale on purpose, unless the text is a stamp on it."""
     gray = look.gray.copy()
     plain = look._replace(gray=gray)
     for box in known:
@@ -190,12 +192,12 @@ def _with_pale_spread(look: Look, pictures: Sequence[Box], known: Sequence[Box])
 
 
 def _share_of(box: Box, known: Sequence[Box]) -> float:
-    """Share of a picture that lies under lines of the layer."""
+    """Return the share of an image under lines of the layer."""
     return sum(inside_share(line, box) * area_of(line) for line in known) / max(area_of(box), 1.0)
 
 
 def _spread_locally(gray: Gray) -> Gray:
-    """With pale ink nearly black, where nothing darker is near."""
+    """Make pale ink nearly black where nothing darker is near."""
     around = np.ones((NEAR, NEAR), np.uint8)
     light = cv2.dilate(gray, around)
     span = light - cv2.erode(gray, around)
@@ -207,7 +209,7 @@ def _spread_locally(gray: Gray) -> Gray:
 
 
 def is_believed(text: str, sure: float) -> bool:
-    """Whether what was read of a picture's piece is text rather than a pattern that looks like it. Pure."""
+    """Decide whether what was read in an image is text rather than a similar pattern. Pure."""
     letters = sum(map(str.isalnum, text))
     if not re.search(r"[^\W_]{2}|[\u3040-\u9fff\uac00-\ud7af]", text):
         return False
@@ -215,7 +217,7 @@ def is_believed(text: str, sure: float) -> bool:
 
 
 def _scaled(box: Box, scale: float) -> tuple[int, int, int, int]:
-    """In pixels, with room for accents and for what smoothing adds."""
+    """Convert to pixels, with room for accents and for smoothing."""
     x0, y0, x1, y1 = box
     room = 0.12 * min(x1 - x0, y1 - y0) + 1.5
     return tuple(  # type: ignore[return-value]

@@ -1,7 +1,7 @@
-"""Text of the file that MuPDF itself leaves out of the text layer: in a layer that is off, clipped away, off the page.
+"""Find text that MuPDF omits from the text layer: in a hidden layer, clipped away, or off the page.
 
-Nobody sees it, so it is kept apart with its reason. Found by asking for the page's text twice, once with everything in
-it, which costs some milliseconds.
+It is invisible, so it is kept separate with its reason. Found by extracting the page's text a second time with
+everything in it, which takes a few milliseconds.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UPRIGHT, unrotated_size
 from pdfbatch.documents.sight.look import spans_of
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Box, Line, LinePiece
-from pdfbatch.documents.textlayer.normalize import mended
+from pdfbatch.documents.textlayer.normalize import normalised
 
 Mark = tuple[str, int, int]
-"""A letter and where its origin is, points."""
+"""A letter and its origin in points."""
 
 
 def left_out_of(page: pymupdf.Page, textpage: pymupdf.TextPage) -> list[Line]:
-    """What `textpage`, the page's text in unrotated space, lacks of all that the page's content holds."""
+    """Return the text in the page's content that `textpage`, the page's text in unrotated space, lacks."""
     whole = text_of_all_layers(page, RAW_FLAGS)
     shown = Counter(_spans(textpage))
     if all(mark in shown for mark in _spans(whole)):
@@ -35,7 +35,7 @@ def left_out_of(page: pymupdf.Page, textpage: pymupdf.TextPage) -> list[Line]:
     for span in spans_of(whole.extractRAWDICT()["blocks"]):
         for is_there, group in groupby(span["chars"], key=lambda char: char["c"].isspace() or _mark(char) in there):
             chars = list(group)
-            text = mended("".join(char["c"] for char in chars)).strip()
+            text = normalised("".join(char["c"] for char in chars)).strip()
             if not is_there and any(map(str.isalnum, text)):
                 lines.append((span["line"], _line(page, chars, clipped)))
     return [
@@ -63,12 +63,12 @@ def _line(page: pymupdf.Page, chars: list[dict[str, Any]], clipped: set[Mark]) -
     wide, high = unrotated_size(page)
     inside = 0 <= (box[0] + box[2]) / 2 <= wide and 0 <= (box[1] + box[3]) / 2 <= high
     reason = "hidden_outside" if not inside else "hidden_clipped" if _mark(chars[0]) in clipped else "hidden_layer"
-    text = mended("".join(char["c"] for char in chars))
+    text = normalised("".join(char["c"] for char in chars))
     return Line(box, UPRIGHT, box[3] - box[1], [LinePiece(text)], concealed=reason)
 
 
 def _joined(lines: list[Line]) -> Line:
-    """Pieces of one line together."""
+    """Join the pieces of one line."""
     first = lines[0]
     text = " ".join(" ".join(line.text for line in lines).split())
     return Line(union([line.box for line in lines]), UPRIGHT, first.size, [LinePiece(text)], concealed=first.concealed)

@@ -1,4 +1,4 @@
-"""How far two readings of one line agree. Pure."""
+"""Compare two readings of one line. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 
 def likeness(one: str, other: str) -> float:
-    """0 to 1, over letters and digits alone, without case and accents."""
+    """Return the similarity, 0 to 1, of letters and digits, ignoring case and accents."""
     one, other = bare(one), bare(other)
     if not one and not other:
         return 1.0
@@ -15,6 +15,6 @@ def likeness(one: str, other: str) -> float:
 
 
 def bare(text: str) -> str:
-    """Letters and digits, and private characters that may stand for such; without case and accents."""
+    """Return only letters, digits and private-use characters that may stand for them, without case and accents."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     return "".join(char for char in plain if char.isalnum() or "\ue000" <= char <= "\uf8ff")

@@ -1,4 +1,4 @@
-"""One small grey picture of a page, drawn once and asked many things, and the spans of its text layer."""
+"""A small grey picture of a page, drawn once for many checks, and the spans of its text layer."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Gray = npt.NDArray[np.uint8]
 Colours = npt.NDArray[np.uint8]
 """Height x width x 3, RGB."""
 Span = dict[str, Any]
-"""MuPDF's, with its line's direction (`dir`) and writing mode (`wmode`, 1: vertical), and the numbers of its line and
-block added."""
+"""MuPDF's span, plus its line's direction (`dir`) and writing mode (`wmode`, 1: vertical), and the numbers of its line
+and block."""
 LEVEL = 0.99
 """Cosine from which a line runs along an axis of the page."""
 
 
 class Look(NamedTuple):
     """A page in its unrotated space: the grey picture of `scale` pixels per point, its size in points, its text in
-    MuPDF's blocks, the spans of it that hold more than blanks, and the text page they are from."""
+    MuPDF's blocks, the non-blank spans, and the text page that they come from."""
 
     gray: Gray
     scale: float
@@ -36,19 +36,20 @@ class Look(NamedTuple):
     textpage: pymupdf.TextPage
 
     def part(self, box: Box) -> Gray:
-        """The pixels within a box; empty where it lies outside the page."""
+        """Return the pixels in a box; empty if it lies off the page."""
         x0, y0, x1, y1 = (max(0, round(value * self.scale)) for value in box)
         return self.gray[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
 
 
 def look_at(page: pymupdf.Page, textpage: pymupdf.TextPage) -> Look:
-    """Draws the page, some 5 ms for one of text. `textpage`: its text in unrotated space."""
+    """Draw the page, which takes about 5 ms for a page of text. `textpage`: its text in unrotated space."""
     blocks = textpage.extractDICT()["blocks"]
     return Look(gray_picture(page), picture_scale(page), unrotated_size(page), blocks, list(spans_of(blocks)), textpage)
 
 
 def draw_part(page: pymupdf.Page, box: Box, scale: float) -> tuple[Colours, tuple[float, float]]:
-    """A box of the page's unrotated space drawn at `scale` pixels per point, and the point at the picture's corner."""
+    """Draw a box of the page's unrotated space at `scale` pixels per point; return also the point at the picture's
+    corner."""
     matrix = pymupdf.Matrix(-page.rotation) * pymupdf.Matrix(scale, scale)
     corner = (page.rect * matrix).tl
     matrix = matrix * pymupdf.Matrix(1, 0, 0, 1, -corner.x, -corner.y)
@@ -60,7 +61,7 @@ def draw_part(page: pymupdf.Page, box: Box, scale: float) -> tuple[Colours, tupl
 
 
 def spans_of(blocks: list[dict[str, Any]]) -> Iterator[Span]:
-    """Every span that holds anything but blanks."""
+    """Yield every non-blank span."""
     count = 0
     for number, block in enumerate(text_blocks(blocks)):
         for line in block["lines"]:
@@ -78,7 +79,7 @@ def spans_of(blocks: list[dict[str, Any]]) -> Iterator[Span]:
 
 
 def core(box: Box, direction: tuple[float, float]) -> Box:
-    """The middle of a line's box, where small letters stand and its neighbours' do not reach in."""
+    """Return the middle of a line's box, where small letters stand and neighbouring lines do not reach."""
     x0, y0, x1, y1 = box
     wide, high = x1 - x0, y1 - y0
     if abs(direction[0]) > LEVEL:
@@ -89,8 +90,8 @@ def core(box: Box, direction: tuple[float, float]) -> Box:
 
 
 def inked(span: Span) -> Box:
-    """Where a span's ink is: its box, and for one of a font for vertical writing also the glyph before it. MuPDF puts
-    the box of such a glyph at its origin for level writing, nearly one glyph behind its ink."""
+    """Return where a span's ink is: its box, and in a font for vertical writing also one glyph before it. MuPDF puts
+    the box of such a glyph at its origin for horizontal writing, nearly one glyph after its ink."""
     x0, y0, x1, y1 = span["bbox"]
     if span["wmode"] != 1:
         return x0, y0, x1, y1
@@ -99,5 +100,5 @@ def inked(span: Span) -> Box:
 
 
 def area_of(box: Box) -> float:
-    """Of a box, in square points."""
+    """Return the area of a box in square points."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])

@@ -1,7 +1,8 @@
-"""Text that was painted over and written upon anew: under the new words lie the old ones, which nobody sees.
+"""Find text that was painted over and replaced: the old words lie under the new ones, and nobody sees them.
 
-Where they lie there is ink, so that looking for ink does not tell. The order of painting does: a text, something plain
-over it, another text. Which of the two shows is asked of the recogniser, since what lies between may be a highlight.
+There is ink in their place, so searching for ink does not find them. The painting order does: a text, something plain
+over it, another text. The recogniser decides which of the two is visible, because the layer between them may be a
+highlight.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ from pdfbatch.documents.sight.look import Look, Span, core
 OVERLAP, COVERED = 0.25, 0.7
 """Share of a text's middle that another text, or a cover, lies on."""
 OTHER = 0.75
-"""Likeness below which two texts are not one that is printed twice, and a text is not what is read in its place."""
+"""Texts with a lower likeness are different texts, not one printed twice or read in its place."""
 CLEARLY = 0.1
-"""So much more like what is read must the other text be."""
+"""How much more the other text must resemble what is read."""
 MOST_ASKED = 20
 
 Read = Callable[[Span], tuple[str, float]]
-"""What the picture shows in a span's box, and how sure that is."""
+"""Returns what the picture shows in a span's box, and the confidence."""
 
 
 class Overwritten(NamedTuple):
-    """Spans that lie `under` something painted over them, and those `over` it in the same place."""
+    """Spans `under` something painted over them, and spans `over` them in the same place."""
 
     under: list[Span]
     over: list[Span]
 
 
 def overwritten_in(page: pymupdf.Page, look: Look, read: Read) -> Overwritten:
-    """What was painted over and written upon. Reads nothing on ordinary pages."""
+    """Return what was painted over and replaced. Reads nothing on ordinary pages."""
     pairs = _rivals(look.spans)
     if not pairs:
         return Overwritten([], [])
@@ -49,7 +50,7 @@ def overwritten_in(page: pymupdf.Page, look: Look, read: Read) -> Overwritten:
 
 
 def _rivals(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
-    """Each span with those of another text that lie upon it."""
+    """Return each span with spans of another text that lie on it."""
     ordered = sorted(spans, key=lambda span: float(span["bbox"][1]))
     rivals: dict[int, list[Span]] = {}
     for place, span in enumerate(ordered):
@@ -57,7 +58,7 @@ def _rivals(spans: Sequence[Span]) -> list[tuple[Span, list[Span]]]:
             if other["bbox"][1] >= span["bbox"][3]:
                 break
             if other["bbox"][0] >= span["bbox"][2] or span["bbox"][0] >= other["bbox"][2]:
-                continue  # before asking more, which is slow
+                continue  # first the fast check
             if _lie_on_each_other(span, other):
                 rivals.setdefault(id(span), []).append(other)
                 rivals.setdefault(id(other), []).append(span)
@@ -79,7 +80,7 @@ def _is_parted(
     covers: Sequence[tuple[int, tuple[float, float, float, float]]],
     texts: Sequence[tuple[int, tuple[float, float, float, float]]],
 ) -> bool:
-    """Whether a cover was painted between two texts in this place."""
+    """Check whether a cover was painted between two texts in this place."""
     own = [place for place, other in texts if inside_share(box, other) > OVERLAP]
     return bool(own) and any(
         min(own) < place < max(own) for place, other in covers if inside_share(box, other) > COVERED

@@ -1,4 +1,4 @@
-"""Lines of a page's picture, read by the OCR: whole regions, or the places where the layer says that a line is."""
+"""Read lines from a page's picture by OCR: whole regions, or places where the layer says there is a line."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pdfbatch.documents.sight.look import Colours, draw_part
 from pdfbatch.documents.textlayer.lines import Box, Line, LinePiece
 
 LINE_PIXELS = 48.0
-"""The height that a line is drawn at to be read; the recogniser's own input is as high."""
+"""The height at which a line is drawn for reading; the recogniser's input has the same height."""
 LARGEST_SCALE = 6.0
 REGION_SCALE = 200 / 72
 MOST_PIXELS = 12e6
 LETTER_SHARE = 0.72
 """Font size as a share of the height of a detected line's box."""
 MARGIN = 0.08
-"""Of a line's height, drawn around it."""
+"""Margin around a line as a share of its height."""
 
 
 def read_line(page: pymupdf.Page, box: Box, pose: Pose) -> tuple[str, float]:
-    """What the picture shows within the box of one line (unrotated space, points), and how sure that is, 0 to 1."""
+    """Read the picture in the box of one line (unrotated space, points); return the text and the confidence, 0 to 1."""
     x0, y0, x1, y1 = box
     breadth = max(min(x1 - x0, y1 - y0), 1.0)
     room = MARGIN * breadth
@@ -38,9 +38,9 @@ def read_line(page: pymupdf.Page, box: Box, pose: Pose) -> tuple[str, float]:
 
 
 def read_region(page: pymupdf.Page, box: Box, covered: list[Box], turn: int | None = 0) -> list[tuple[Line, float]]:
-    """The lines that the picture shows within a region (unrotated space, points), with how sure each is, 0 to 1. What
-    lies in the boxes `covered` is known and painted over. `turn` degrees clockwise make the region upright; None: find
-    out."""
+    """Read the lines that the picture shows in a region (unrotated space, points), each with its confidence, 0 to 1.
+    The boxes `covered` hold known text and are painted over. `turn` degrees clockwise make the region upright; None:
+    find out."""
     area = max((box[2] - box[0]) * (box[3] - box[1]), 1.0)
     scale = min(REGION_SCALE, (MOST_PIXELS / area) ** 0.5)
     drawn, corner = draw_part(page, box, scale)
@@ -72,7 +72,8 @@ def _line(
 
 
 def turned_back(box: Box, turned: int, size: tuple[int, int]) -> Box:
-    """A box of a picture that was turned clockwise by `turned` degrees, in the picture of `size` before."""
+    """Return a box of a picture turned clockwise by `turned` degrees in coordinates of the picture before, of
+    `size`."""
     x0, y0, x1, y1 = box
     wide, high = size
     return {

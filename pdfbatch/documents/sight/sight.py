@@ -1,7 +1,7 @@
-"""A page's text layer held against its picture: what is not seen leaves it, what is seen and lacking joins it.
+"""Compare a page's text layer with its picture: remove what is not visible, add what is visible but missing.
 
-The one door to this room: `look_for_hidden` and `complete` find what is to be changed, `Sight` changes the text of the
-page in whatever space it is looked at (the layout model looks at pages turned upright).
+The entry to this package: `look_for_hidden` and `complete` find what to change, and `Sight` changes the text of the
+page in whatever space it is viewed (the layout model sees pages turned upright).
 """
 
 from __future__ import annotations
@@ -34,44 +34,44 @@ from pdfbatch.documents.textlayer.lines import Line, LinePiece, lines_of
 from pdfbatch.documents.textlayer.spans import blocks_of
 
 MISREAD = "font_misread"
-"""Reason and flag of text whose font has a wrong map."""
+"""Reason and flag of text in a font with a wrong character map."""
 UNREAD = "ink_unread"
-"""Flag of a page that shows ink which may be text, where no OCR is installed."""
+"""Flag of a page with ink that may be text, if no OCR is installed."""
 WHOLE = 0.9
 """Share of a span that counts as all of it."""
 SAME_TEXT = 0.4
-"""Likeness from which the picture is said to show a hidden text: an old OCR's faults are many."""
+"""Likeness from which the picture counts as showing a hidden text: an old OCR makes many errors."""
 CONTRADICTED = 0.9
-"""How sure the recogniser must be to disown a layer that lies on a picture."""
+"""Confidence with which the recogniser must contradict a layer that lies on an image to discard it."""
 NEAR = 1.0
 """Font sizes by which an old OCR may have misplaced a line."""
 ALREADY_THERE = 0.75
-"""Share of a line's letters that stand near it in the layer, from which on it is there already."""
+"""A line is already in the layer if this share of its letters stands near it."""
 OUTWEIGHED = 4.0
-"""Times the layer's letters, from which on what the picture shows besides is the page's text and the layer a stamp on
-it."""
+"""If the picture shows this many times the layer's letters in addition, it is the page's text and the layer is only a
+stamp."""
 FEWEST_FOUND = 100
-"""Letters, below which a page is no picture of text."""
+"""A page with fewer letters is no picture of text."""
 
 
 @dataclass
 class Sight:
-    """What looking at a page found. All boxes in the page's unrotated space, points."""
+    """The result of looking at a page. All boxes are in the page's unrotated space, in points."""
 
     lines: list[Line] = field(default_factory=list)
-    """The layer's lines that are seen and right, then those read from the picture."""
+    """The layer's visible and correct lines, then those read from the picture."""
     read: list[tuple[Line, float]] = field(default_factory=list)
-    """Lines read from the picture, with how sure the recogniser is of each, 0 to 1."""
+    """Lines read from the picture, each with the recogniser's confidence, 0 to 1."""
     removed: list[Concealed] = field(default_factory=list)
-    """Words of the layer that are not seen, or seen otherwise."""
+    """Words of the layer that are not visible, or look different."""
     left_out: list[Line] = field(default_factory=list)
-    """Text of the file that is not in the layer, because its own layer is off or it is not on the page."""
+    """Text of the file that is missing from the layer, because it is in a hidden layer or off the page."""
     agreement: float = 1.0
-    """By fonts, the mean over the layer's letters, 0 to 1."""
+    """The fonts' agreement: the mean over the layer's letters, 0 to 1."""
     explained: float = 1.0
-    """Share of the page's text-like ink that the lines account for, 0 to 1."""
+    """Share of the page's text-like ink covered by the lines, 0 to 1."""
     is_stamped_picture: bool = False
-    """Whether nearly all of the page's text is painted, so that the page should be read as a scan is."""
+    """Whether nearly all of the page's text is in its picture, so that the page should be read like a scan."""
     flags: list[str] = field(default_factory=list)
     look: Look | None = None
     reader: _Reader | None = None
@@ -83,22 +83,23 @@ class Sight:
 
     @property
     def confidence(self) -> float:
-        """The recogniser's over all letters of the page; the layer's count as sure."""
+        """The recogniser's confidence over all letters of the page; the layer's count as certain."""
         sure = {id(line): sure for line, sure in self.read}
         return mean_over_letters(
             (len(line.text), sure.get(id(line), 1.0 if line.sure is None else line.sure)) for line in self.lines
         )
 
     def score(self, words_kept: float) -> float:
-        """How far the page can be trusted, 0 to 1; `words_kept`: share of the lines' words in its Markdown."""
+        """Return how far the page can be trusted, 0 to 1; `words_kept`: share of the lines' words in its Markdown."""
         return page_score(self.explained, self.agreement, self.confidence, words_kept)
 
     def seen(self, textpage: pymupdf.TextPage, matrix: pymupdf.Matrix) -> SeenText:
-        """The text page without what was removed; `matrix` leads from unrotated space to the text page's."""
+        """Return the text page without what was removed; `matrix` maps unrotated space to the text page's space."""
         return SeenText(textpage, self.removed, matrix)
 
     def lines_read(self, matrix: pymupdf.Matrix, turn: int) -> list[Line]:
-        """The lines read from the picture, in the space that `matrix` leads to, which is `turn` degrees clockwise."""
+        """Return the lines read from the picture, in the space that `matrix` maps to, which is turned by `turn` degrees
+        clockwise."""
         scale = abs(matrix.a) + abs(matrix.b)
         return [
             replace(
@@ -115,10 +116,12 @@ class Sight:
 def look_for_hidden(
     page: pymupdf.Page, textpage: pymupdf.TextPage, ocr: bool = True, layer: list[Line] | None = None
 ) -> Sight:
-    """What the page does not show is taken from its text. `textpage`: that in unrotated space; `layer`:
-    its lines, where they are known. Without `ocr` the
-    picture is not read: what is not painted but has ink in its place counts as seen. Raises raster.TooLarge for a
-    picture that cannot be unpacked."""
+    """Remove what the page does not show from its text. `textpage`: the text in unrotated space; `layer`: its lines, if
+    known. Without `ocr` the picture is not read, and unpainted text with ink in its place counts as visible.
+
+    Raises:
+        raster.TooLarge: an image cannot be decoded.
+    """
     refuse_giant_pictures(page)
     look = look_at(page, textpage)
     reader = _Reader(page) if ocr and _can_read() else None
@@ -126,7 +129,7 @@ def look_for_hidden(
     read: list[tuple[Line, float]] = []
     if reader:
         under, over = overwritten_in(page, look._replace(spans=_without(look.spans, removed, WHOLE)), reader.read)
-        # MuPDF drops a letter that lies on the same one, where it tells styles: what lies above is taken from here.
+        # For text with styles, MuPDF drops a letter that lies on the same letter; this has the upper one.
         removed += concealed_under(under) + [one._replace(reason=MISREAD) for one in concealed_under(over)]
         read = [(_line_of(span), 1.0) for span in over]
     kept = layer if layer is not None and not removed else _lines(textpage, removed)
@@ -135,9 +138,9 @@ def look_for_hidden(
 
 
 def complete(page: pymupdf.Page, sight: Sight, painted: bool = True) -> Sight:
-    """What `look_for_hidden` found, with the lines of misread fonts, and those the layer lacks, read from the picture.
-    For a page whose layer is taken for healthy. `painted`: the layer is what the page shows; the fonts of one that an
-    OCR left there mean nothing."""
+    """Add to the result of `look_for_hidden` the lines in misread fonts and the lines missing from the layer, read from
+    the picture. For a page with a healthy layer. `painted`: the layer is what the page shows; in a layer left by an OCR
+    the fonts mean nothing."""
     assert sight.look
     reader = sight.reader
     seen = _without(sight.look.spans, sight.removed)
@@ -171,7 +174,7 @@ def complete(page: pymupdf.Page, sight: Sight, painted: bool = True) -> Sight:
 
 
 def _stands_near(line: Line, layer: Sequence[Line]) -> bool:
-    """Whether the layer has the line's words, a little beside where the picture shows them."""
+    """Check whether the layer has the line's words near the place where the picture shows them."""
     x0, y0, x1, y1 = line.box
     room = NEAR * line.size
     around = (x0 - room, y0 - room, x1 + room, y1 + room)
@@ -185,7 +188,7 @@ def _lines(textpage: pymupdf.TextPage, removed: list[Concealed]) -> list[Line]:
 
 
 def _letters_of(spans: Iterable[Span]) -> int:
-    """Letters of the layer that are seen, right or wrong."""
+    """Count the visible letters of the layer, right or wrong."""
     return sum(len(span["text"].replace(" ", "")) for span in spans)
 
 
@@ -195,7 +198,8 @@ def _outweighs(found: InkText, letters: int) -> bool:
 
 
 def _explained(lines: list[Line], found: InkText) -> float:
-    """Share of the ink that the lines account for: by letters where the rest was read, by area where it was not."""
+    """Return the share of the ink covered by the lines: by letters where the rest was read, by area where it was
+    not."""
     letters = sum(len(line.text) for line in lines)
     by_letters = letters / (letters + found.doubted) if found.doubted else 1.0
     area, rest = sum(area_of(line.box) for line in lines), sum(map(area_of, found.unread))
@@ -216,7 +220,7 @@ def _checked(page: pymupdf.Page, seen: list[Span], reader: _Reader) -> FontBook:
 
 
 def _without(spans: Iterable[Span], removed: list[Concealed], share: float = 0.0) -> list[Span]:
-    """The spans of which nothing was removed, or nothing as large as `share` of them."""
+    """Return the spans of which nothing was removed, or nothing as large as `share` of them."""
     return [span for span in spans if not any(_holds(one, span, share) and one.is_of(span) for one in removed)]
 
 
@@ -225,7 +229,8 @@ def _holds(one: Concealed, span: Span, share: float) -> bool:
 
 
 def _read_again(reader: _Reader | None, spans: list[Span]) -> list[Concealed]:
-    """The spans, with their text from the picture, neighbours on one line together, in the place of the first."""
+    """Return the spans with their text as read from the picture. Neighbours on one line are joined, in place of the
+    first."""
     removed: list[Concealed] = []
     for _, group in groupby(spans if reader else [], key=lambda span: span["line"]):
         run = list(group)
@@ -241,7 +246,7 @@ def _read_again(reader: _Reader | None, spans: list[Span]) -> list[Concealed]:
 
 
 def _line_of(span: Span, text: str | None = None) -> Line:
-    """The line of a span, with another text where one is given."""
+    """Return the line of a span, with another text if one is given."""
     pose = pose_from(span["dir"], span["bbox"], span["origin"])
     pieces = [LinePiece(span["text"] if text is None else text)]
     return Line(tuple(span["bbox"]), pose, span["size"], pieces, block=span["block"])
@@ -259,6 +264,6 @@ class _Reader:
         return read_line(self._page, span["bbox"], pose_from(span["dir"], span["bbox"], span["origin"]))
 
     def vouch(self, span: Span) -> bool:
-        """Whether the picture shows the span's text, or at least no other."""
+        """Check whether the picture shows the span's text, or at least no other text."""
         text, sure = self.read(span)
         return sure < CONTRADICTED or likeness(text, span["text"]) >= SAME_TEXT

@@ -1,1 +1,1 @@
-"""The text layer of a page: its lines, their letters, whether it can be trusted."""
+"""Read a page's text layer: its lines, their letters, and whether it can be trusted."""

@@ -1,4 +1,4 @@
-"""What lies over a page's text: links, and the boxes of forms."""
+"""Read what lies over a page's text: links and form fields."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pdfbatch.documents.textlayer.lines import Box
 from pdfbatch.documents.textlayer.spans import Link
 
 _DAMAGED = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, pymupdf.mupdf.FzErrorBase)
-"""What pymupdf raises on annotations that are not as they should be."""
+"""What pymupdf raises on malformed annotations."""
 _HIDDEN = 1
-"""pymupdf's `field_display` of a field that is not shown."""
+"""pymupdf's `field_display` of a hidden field."""
 _BOXES = (pymupdf.PDF_WIDGET_TYPE_CHECKBOX, pymupdf.PDF_WIDGET_TYPE_RADIOBUTTON)
 
 
 class CheckBox(NamedTuple):
-    """A check box or radio button. `name`: what the form shows when one points at it, or "". `drawn`: a square of the
-    page, which is no box unless a label stands beside it."""
+    """A check box or radio button. `name`: the field's tooltip, or "". `drawn`: a square drawn on the page, which is a
+    box only if a label stands beside it."""
 
     box: Box
     checked: bool
@@ -26,8 +26,8 @@ class CheckBox(NamedTuple):
 
 
 def links_of(page: pymupdf.Page, matrix: pymupdf.Matrix) -> list[Link]:
-    """The links of a page that lead out of it. `matrix`: from the page's unrotated space to where boxes are wanted.
-    None where the page's annotations are damaged: its text is read all the same."""
+    """Return the page's links to URIs. `matrix`: from the page's unrotated space to the space of the returned boxes.
+    Empty if the annotations are damaged; the text is read anyway."""
     try:
         found = page.get_links()
     except _DAMAGED:
@@ -40,8 +40,8 @@ def links_of(page: pymupdf.Page, matrix: pymupdf.Matrix) -> list[Link]:
 
 
 def check_boxes_of(page: pymupdf.Page, matrix: pymupdf.Matrix) -> list[CheckBox]:
-    """The check boxes and radio buttons of a page's form, as `links_of` places them. pymupdf tells links as the page
-    is shown, and fields as it is before it is turned."""
+    """Return the check boxes and radio buttons of a page's form, placed as in `links_of`. pymupdf gives links in the
+    page's rotated space, but fields in its unrotated space."""
     try:
         return [
             CheckBox(_moved(widget.rect, matrix), _is_checked(widget), widget.field_label or "")
@@ -53,7 +53,7 @@ def check_boxes_of(page: pymupdf.Page, matrix: pymupdf.Matrix) -> list[CheckBox]
 
 
 def _is_checked(widget: pymupdf.Widget) -> bool:
-    """By the state that is shown: radio buttons of one field all have its value."""
+    """Check the displayed state, because radio buttons of one field all share its value."""
     kind, state = widget._annot.parent.parent.xref_get_key(widget.xref, "AS")
     if kind == "name":
         return bool(state != "/Off")

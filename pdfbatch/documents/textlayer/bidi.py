@@ -1,8 +1,8 @@
-"""Lines with right-to-left letters, from the order in which they are seen to the order in which they are read. Pure.
+"""Bring lines with right-to-left letters from visual order into reading order. Pure.
 
-PDF producers store such lines as they are seen, as they are read, or in runs of both; where the letters stand is the
-same in all of them. So the letters are put in order from left to right, and the rules that show a line (Unicode
-Standard Annex 9) are applied backwards.
+PDF producers store such lines in visual order, in reading order, or in runs of both, but the positions of the letters
+are always right. So the letters are sorted from left to right, and the display rules (Unicode Standard Annex 9) are
+applied in reverse.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OPENING, _CLOSING = "([{<«‹", ")]}>»›"
 
 
 class Glyph(NamedTuple):
-    """A character and where it stands, points. `style` says which span it comes from."""
+    """A character and its position in points. `style` identifies its span."""
 
     text: str
     left: float
@@ -28,14 +28,14 @@ class Glyph(NamedTuple):
 
 
 def runs_to_left(text: str) -> bool:
-    """Whether most words of `text` run to the left."""
+    """Check whether most words of `text` run to the left."""
     kinds = [next((kind for char in word if (kind := direction(char)) in ("R", "L")), "") for word in text.split()]
     return kinds.count("R") > kinds.count("L")
 
 
 def line_runs_to_left(glyphs: Sequence[Glyph], paragraph: bool) -> bool:
-    """By the end at which a sentence ends, where only one of both has such a sign; else by the paragraph, and by the
-    line's own words. A line without Latin letters always does."""
+    """Decide by the end of the line with sentence punctuation, if only one end has it; otherwise by the paragraph and
+    the line's own words. A line without Latin letters always runs to the left."""
     ordered = [glyph.text for glyph in sorted(glyphs, key=lambda glyph: glyph.left + glyph.right)]
     text = "".join(ordered).strip()
     if not any(direction(char) == "L" for char in text):
@@ -47,8 +47,9 @@ def line_runs_to_left(glyphs: Sequence[Glyph], paragraph: bool) -> bool:
 
 
 def logical_order(glyphs: Sequence[Glyph], to_left: bool, size: float, word_gap: float) -> list[Glyph]:
-    """The glyphs of one line in reading order, marks behind their letters, one blank between words, brackets as they
-    are read. `to_left`: the paragraph's direction. `word_gap`: share of `size` from which on a gap is a blank."""
+    """Return the glyphs of one line in reading order: marks after their letters, one blank between words, brackets
+    facing the right way. `to_left`: the paragraph's direction. `word_gap`: share of `size` from which a gap is a
+    blank."""
     seen = _with_blanks(_clusters(glyphs), word_gap * size)
     levels = _levels([cluster[0].text for cluster in seen], to_left)
     order = _reordered(levels)
@@ -58,7 +59,7 @@ def logical_order(glyphs: Sequence[Glyph], to_left: bool, size: float, word_gap:
 
 
 def _clusters(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
-    """Letters from left to right, each with its marks and with what else its glyph stands for."""
+    """Group letters from left to right, each with its marks and the other characters of its glyph."""
     bases = [glyph for glyph in glyphs if not _clings(glyph)] or list(glyphs)
     clusters = {place: [base] for place, base in enumerate(bases)}
     for glyph in glyphs:
@@ -79,7 +80,7 @@ def _distance(base: Glyph, mark: Glyph) -> float:
 
 
 def _with_blanks(clusters: list[list[Glyph]], gap: float) -> list[list[Glyph]]:
-    """One blank, and no more, wherever letters stand apart."""
+    """Put exactly one blank wherever letters stand apart."""
     spaced: list[list[Glyph]] = []
     reached = float("inf")
     for cluster in clusters:
@@ -96,14 +97,15 @@ def _with_blanks(clusters: list[list[Glyph]], gap: float) -> list[list[Glyph]]:
 
 
 def _levels(chars: list[str], to_left: bool) -> list[int]:
-    """The embedding level of each character of a line as seen: 1 runs to the left, 0 and 2 to the right."""
+    """Return the embedding level of each character of a line in visual order: 1 runs to the left, 0 and 2 to the
+    right."""
     arabic = any(unicodedata.bidirectional(char[0]) == "AL" for char in chars)
     kinds = _with_numbers([direction(char[0]) for char in chars], [char[0] for char in chars], arabic)
     return _in_right_to_left(kinds) if to_left else _in_left_to_right(kinds)
 
 
 def _with_numbers(kinds: list[str], chars: list[str], arabic: bool) -> list[str]:
-    """Separators within numbers are part of them, and so are signs beside them, except among Arabic letters."""
+    """Count separators within numbers as digits, and signs beside numbers too, except among Arabic letters."""
     kinds = list(kinds)
     signs = ("CS",) if arabic else ("CS", "ES")
     for place in range(1, len(kinds) - 1):
@@ -119,7 +121,8 @@ def _with_numbers(kinds: list[str], chars: list[str], arabic: bool) -> list[str]
 
 
 def _in_right_to_left(kinds: list[str]) -> list[int]:
-    """What runs to the right: words from their first letter to the last, with the numbers behind them; and numbers."""
+    """Find what runs to the right: words from their first letter to the last, with the numbers after them, and
+    numbers."""
     levels = [2 if kind in ("L", "N") else 1 for kind in kinds]
     start: int | None = None
     for place, kind in enumerate(kinds):
@@ -133,7 +136,7 @@ def _in_right_to_left(kinds: list[str]) -> list[int]:
 
 
 def _in_left_to_right(kinds: list[str]) -> list[int]:
-    """What runs to the left: from the first such letter to the last one before a letter that does not."""
+    """Find what runs to the left: from the first such letter to the last one before a letter that runs to the right."""
     levels = [0] * len(kinds)
     start: int | None = None
     for place, kind in enumerate(kinds):
@@ -148,7 +151,7 @@ def _in_left_to_right(kinds: list[str]) -> list[int]:
 
 
 def _reordered(levels: list[int]) -> list[int]:
-    """Places in reading order: what shows a line turns the same runs round (rule L2)."""
+    """Return places in reading order by reversing the runs that the display rules reverse (rule L2)."""
     order = list(range(len(levels)))
     for level in (2, 1):
         place = 0
@@ -162,7 +165,7 @@ def _reordered(levels: list[int]) -> list[int]:
 
 
 def _with_brackets(read: list[list[Glyph]], turned: list[bool]) -> list[list[Glyph]]:
-    """Some producers name a bracket by its looks, some by its meaning; the right way is the one that opens first."""
+    """Mirror brackets if that balances them: some producers store a bracket by its shape, others by its meaning."""
     text = "".join(cluster[0].text for cluster, back in zip(read, turned, strict=True) if back)
     if _misplaced(text) <= _misplaced(text.translate(_MIRRORED)):
         return read
@@ -173,7 +176,7 @@ def _with_brackets(read: list[list[Glyph]], turned: list[bool]) -> list[list[Gly
 
 
 def _misplaced(text: str) -> int:
-    """How many brackets close what was not opened, or never close."""
+    """Count brackets that close nothing or are never closed."""
     depth = wrong = 0
     for char in text:
         if char in _OPENING:

@@ -1,6 +1,6 @@
-"""Check boxes and radio buttons, each with the label beside it. Pure.
+"""Find check boxes and radio buttons, each with the label beside it. Pure.
 
-They are fields of a form, or signs of the text (☐ ☒), which may stand in a line of their own.
+They are form fields or characters of the text (☐ ☒), which may be lines of their own.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from pdfbatch.documents.textlayer.lines import Box, Line, LinePiece
 
 CHECKED, UNCHECKED = "[x]", "[ ]"
 LABEL_GAP = 4.0
-"""Times the font size: so far may a label stand from its box."""
+"""Font sizes: the largest distance between a box and its label."""
 _SIGN_CHECKED, _SIGN_UNCHECKED = "☑☒🗹🗵\uf0fd\uf0fe", "☐"
 _SIGN = re.compile(f"^\\s*([{_SIGN_CHECKED}{_SIGN_UNCHECKED}])\\s*")
 _CHOSEN, _OTHERS = f"■◉⦿🔘●{_SIGN_CHECKED}", "□◻▢○◯"
-"""Bullets too, but where both stand in one column or row they are choices: lists indent what has another bullet."""
+"""These are also bullets; but where both kinds stand in one column or row they are choices, because lists indent items
+with another bullet."""
 _CHOICE = re.compile(f"^\\s*([{_CHOSEN}{_OTHERS}])(?=\\s|\\w|$)\\s*")
 _SAME_EDGE = 2.0
 _MARK = re.compile("^\\s*[xX✓✔✕✖✗✘](?=\\s|$)\\s*")
-"""Typed into a drawn box."""
+"""A mark typed into a drawn box."""
 
 
 def with_check_boxes(lines: Iterable[Line], boxes: Sequence[CheckBox]) -> list[Line]:
-    """The lines, labels of boxes with the role `form_field` and the box's state as `marker`. A box without a label
-    becomes a line of its own. The sign that a form draws into its box is left out."""
+    """Give labels of boxes the role `form_field` and the box's state as `marker`. A box without a label becomes a line
+    of its own. The character that a form draws into its box is dropped."""
     whole = list(lines)
     boxes = _with_marks(boxes, whole)
     rest = [line for line in whole if not _is_drawn_in(line, boxes)]
@@ -46,7 +47,7 @@ def with_check_boxes(lines: Iterable[Line], boxes: Sequence[CheckBox]) -> list[L
 
 
 def _with_marks(boxes: Sequence[CheckBox], lines: Sequence[Line]) -> list[CheckBox]:
-    """The boxes, those that are drawn only if they have a label, checked too where a mark is typed into them."""
+    """Keep drawn boxes only if they have a label, and check a box if a mark is typed into it."""
     kept = [box for box in boxes if not box.drawn]
     fields = [box.box for box in kept]
     for box in boxes:
@@ -78,7 +79,8 @@ def _is_drawn_in(line: Line, boxes: Sequence[CheckBox]) -> bool:
 
 
 def _label_of(box: Box, lines: Sequence[Line], boxes: Sequence[CheckBox]) -> Line | None:
-    """The nearest line to the right, unless another box comes first; else the one to the left that no box follows."""
+    """Return the nearest line to the right, unless another box comes first; otherwise the one to the left, unless
+    another box follows it."""
     row = [line for line in lines if _level(box, line.box) and line.role == ""]
     others = [other.box for other in boxes if other.box != box and _level(box, other.box)]
     right = [line for line in row if -2 <= line.box[0] - box[2] < LABEL_GAP * line.size or _is_marked_label(line, box)]
@@ -92,7 +94,7 @@ def _label_of(box: Box, lines: Sequence[Line], boxes: Sequence[CheckBox]) -> Lin
 
 
 def _is_marked_label(line: Line, box: Box) -> bool:
-    """A mark in the box and the label behind it may be one line."""
+    """Check whether a mark in the box and the label after it form one line."""
     return _begins_in(line, box) and bool(_MARK.match(line.text)) and bool(_MARK.sub("", line.text))
 
 
@@ -110,7 +112,8 @@ def _alone(box: CheckBox, marker: str, lines: Sequence[Line]) -> Line:
 
 
 def _with_signs(lines: list[Line]) -> list[Line]:
-    """Signs of the text as markers; one that is a line of its own joins the line to its right."""
+    """Turn box characters of the text into markers; one that is a line of its own is joined to the line on its
+    right."""
     signs = {id(line): _SIGN for line in lines if not line.role and _SIGN.match(line.text)}
     signs |= {id(line): _CHOICE for line in _choices(lines)}
     if not signs:
@@ -134,7 +137,8 @@ def _with_signs(lines: list[Line]) -> list[Line]:
 
 
 def _choices(lines: Sequence[Line]) -> list[Line]:
-    """Lines that begin with a filled or an empty sign, where the other kind stands below, above or beside them."""
+    """Return lines that begin with a filled or an empty sign and have a line of the other kind above, below or beside
+    them."""
     begun = [(line, found[1]) for line in lines if not line.role and (found := _CHOICE.match(line.text))]
     if len({sign in _CHOSEN for _, sign in begun}) < 2:
         return []

@@ -1,7 +1,7 @@
-"""Letters in fonts of signs, where the text layer holds the keys that were typed instead of what is shown. Pure.
+"""Translate text in symbol fonts, where the text layer holds the typed letters instead of the symbols shown. Pure.
 
-The signs that carry meaning: boxes, marks and bullets. Codes by the encoding of Zapf Dingbats (PDF 32000-1, annex D.6)
-and the charts of Wingdings and Wingdings 2.
+Only symbols that carry meaning: boxes, check marks and bullets. Codes follow the encoding of Zapf Dingbats (PDF
+32000-1, annex D.6) and the charts of Wingdings and Wingdings 2.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import re
 
 _PRIVATE = 0xF000
-"""Where fonts of signs have their codes in Unicode."""
+"""The Unicode range in which symbol fonts have their codes."""
 _ZAPF = str.maketrans("34567lmnopqrstuv8", "✓✔✕✖✗●○■□□□□▲▼◆❖✘")
 _WINGDINGS = str.maketrans("lmnopqrstux\xa1\xa4\xa7\xa8\xfb\xfc\xfd\xfe\xd8\xe0\x9f", "●○■□□□□▪◆◆☒○◉▪☐✗✓☒☑➢→•")
 _WINGDINGS_2 = str.maketrans("OPQRST\xa3\x97\x98", "✗✓☒☑☒☒☐••")
@@ -22,7 +22,7 @@ _FONTS = (
 
 
 def signs_meant(text: str, font: str) -> str:
-    """`text` as it is shown in `font`; the same text for all fonts but those of signs."""
+    """Return `text` as `font` shows it; unchanged unless it is a symbol font."""
     table = _table_of(font)
     if table is None:
         return text

@@ -1,7 +1,7 @@
-"""Check boxes that a page draws as squares, with what is drawn into them. Pure.
+"""Find check boxes that a page draws as squares, and the marks drawn in them. Pure.
 
-A square alone, framed and of the size of a letter, is one if text stands beside it. Cells of a grid touch each other,
-and keys of a chart are filled.
+A single outlined square of about letter size is a check box if text stands beside it. Cells of a grid touch each other,
+and legend keys of a chart are filled.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from pdfbatch.documents.textlayer.annotations import CheckBox
 from pdfbatch.documents.textlayer.lines import Box
 
 SMALLEST, LARGEST = 5.0, 18.0
-"""Points of a side, its stroke included."""
+"""Points of a side, including its stroke."""
 SQUARE = 1.5
-"""Points by which the sides differ, at most."""
+"""Largest difference between the sides in points."""
 _TOUCHING = 1.5
 _MIDDLE = 2.5
-"""Points between the middle of a box and that of the mark in it: MuPDF makes boxes of strokes larger than they are."""
+"""Points between the centres of a box and its mark: MuPDF reports the boxes of strokes larger than they are."""
 _LARGEST_MARK = 60.0
 
 
 def drawn_boxes(vectors: Iterable[dict[str, Any]]) -> list[CheckBox]:
-    """The squares among MuPDF's vector blocks, checked where strokes or a smaller square lie in them."""
+    """Return the squares among MuPDF's vector blocks, checked if strokes or a smaller square lie in them."""
     shapes = list(vectors)
     squares = _apart([tuple(shape["bbox"]) for shape in shapes if shape["stroked"] and shape["isrect"]])
     if not squares:
@@ -32,7 +32,7 @@ def drawn_boxes(vectors: Iterable[dict[str, Any]]) -> list[CheckBox]:
 
 
 def _apart(boxes: Sequence[Any]) -> list[Box]:
-    """Those that are squares, each once, and touch no other frame."""
+    """Return the squares, each once, that touch no other frame."""
     frames = list(dict.fromkeys(boxes))
     return [box for box in frames if _is_square(box) and not any(_touch(box, one) for one in frames if one != box)]
 
@@ -43,7 +43,7 @@ def _is_square(box: Box) -> bool:
 
 
 def _touch(box: Box, other: Box) -> bool:
-    """Whether the frames meet; a frame around both, as a form's, does not touch."""
+    """Check whether the frames meet; a frame around both, such as a form's, does not count."""
     if _holds(other, box) or (_holds(box, other) and _is_centred(other, box)):
         return False
     apart = max(other[0] - box[2], box[0] - other[2], other[1] - box[3], box[1] - other[3])

@@ -1,7 +1,7 @@
-"""Whether a page's text layer may be trusted, or its picture must be read.
+"""Decide whether a page's text layer can be trusted or its picture must be read.
 
-A layer is not trusted when it is garbage (a font without a usable map), when it is a stamp on a picture of a page, or
-when it is a hidden layer that covers only part of the text which the picture shows, or that is full of misread words.
+A layer is not trusted if it is garbage (a font without a usable character map), if it is only a stamp on a picture of a
+page, or if it is a hidden layer that covers only part of the visible text or is full of misread words.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from pdfbatch.documents.textlayer.words import words_of
 BROKEN_SHARE = 0.05
 GARBAGE_SHARE = 0.3
 PICTURE_SHARE = 0.5
-"""A picture over half the page is taken for the page's picture."""
+"""An image covering more than half the page counts as a scan of the page."""
 STAMP_WORDS = 25
 UNCOVERED_SHARE = 0.4
 MISREAD_SHARE = 0.05
 MOST_PIXELS = 40e6
-"""Pictures of more pixels are not decoded only to see whether they are white."""
+"""Larger images are not decoded only to see whether they are white."""
 
 
 class Health(Enum):
     BLANK = "blank"
     GOOD = "good"
     HIDDEN = "hidden"
-    """A good hidden layer: what an OCR left there, so fonts and sizes mean nothing."""
+    """A good hidden layer from an earlier OCR, so its fonts and sizes mean nothing."""
     PICTURE = "picture"
-    """No layer worth using: the picture is to be read."""
+    """No usable layer: read the picture."""
     DOUBTFUL = "doubtful"
-    """The picture should be read, but the layer may hold more than OCR finds."""
+    """Read the picture, but the layer may hold more than OCR finds."""
 
 
 def health_of(page: pymupdf.Page, lines: list[Line]) -> Health:
-    """`lines` are the page's, in its unrotated space. Draws the page only where that can change the answer."""
+    """Judge the layer. `lines` are the page's, in its unrotated space. Draws the page only if that can change the
+    result."""
     if not lines:
         return Health.BLANK if _is_blank(page) else Health.PICTURE
     if (broken := _broken_share(lines)) > BROKEN_SHARE:
@@ -62,8 +63,8 @@ def mostly_hidden(lines: list[Line]) -> bool:
 
 
 def picture_share(page: pymupdf.Page) -> float:
-    """Share of the page that its largest picture, or pictures in strips together, cover."""
-    if not page.get_images(full=True):  # asks the page's resources alone, and most pages have none
+    """Return the share of the page covered by its largest image, or by images in strips together."""
+    if not page.get_images(full=True):  # checks only the page's resources, and most pages have no images
         return 0.0
     width, height = unrotated_size(page)
     whole = pymupdf.Rect(0, 0, width, height)
@@ -72,7 +73,7 @@ def picture_share(page: pymupdf.Page) -> float:
 
 
 def _is_blank(page: pymupdf.Page) -> bool:
-    """Nothing is painted, or nothing of another colour than the paper's."""
+    """Check whether nothing is painted, or only in the colour of the paper."""
     if not page.get_bboxlog():
         return True
     if sum(info["width"] * info["height"] for info in page.get_image_info()) > MOST_PIXELS:
@@ -83,7 +84,8 @@ def _is_blank(page: pymupdf.Page) -> bool:
 
 
 def _painted_over(page: pymupdf.Page) -> bool:
-    """Whether a big picture is painted after most of the text, and on it, which then shows only in the layer."""
+    """Check whether a big image is painted after most of the text and over it, so that the text shows only in the
+    layer."""
     width, height = unrotated_size(page)
     half = PICTURE_SHARE * width * height
     log = list(enumerate(page.get_bboxlog()))

@@ -1,4 +1,4 @@
-"""The large first letter of a chapter, joined to the word it begins. Pure."""
+"""Join a chapter's large initial to the word that it begins. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pdfbatch.documents.textlayer.lines import Line
 LARGER = 1.8
 """Times the size of the text beside it."""
 NEAREST, FARTHEST = -0.3, 0.6
-"""Of the initial's size: so far begins the text beside it from its right edge."""
+"""Range of the gap between the initial's right edge and the text beside it, in sizes of the initial."""
 FEWEST_ROWS = 2
 _INITIAL = re.compile(r"[\"'“„«‘¿¡(]?[^\W\d_]{1,2}")
 _WORD = re.compile(r"[^\W\d_]+")
 _WORDS_ALONE = frozenset("AIOaioYÀÉÓÚEУИАОВСКЯ")
-"""Letters that are words, in some language."""
+"""Letters that are words in some language."""
 
 
 def with_initials(lines: Sequence[Line]) -> list[Line]:
-    """The lines, each large initial before the text of the first line beside it."""
+    """Put each large initial before the text of the first line beside it."""
     lines = list(lines)
     joined: dict[int, Line] = {}
     dropped: set[int] = set()
@@ -46,7 +46,7 @@ def _stands_beside(initial: Line, line: Line) -> bool:
 
 
 def _is_first(initial: Line, line: Line) -> bool:
-    """Whether `line` goes on with a word from the initial's top, in small letters or all in capitals."""
+    """Check whether `line` starts at the initial's top and continues its word, in small letters or all capitals."""
     text = line.text.lstrip()
     word = _WORD.match(text)
     if word is None or line.box[1] > initial.box[1] + 1.2 * line.size + 0.2 * initial.size:
@@ -62,7 +62,7 @@ def _with_initial(initial: Line, line: Line, lines: Sequence[Line]) -> Line:
 
 
 def _is_word(letter: str, text: str, lines: Sequence[Line]) -> bool:
-    """Whether the initial is a word of its own, judged by the words of the page."""
+    """Decide whether the initial is a word of its own, judging by the words of the page."""
     found = _WORD.match(text)
     if found is None or letter not in _WORDS_ALONE:
         return False

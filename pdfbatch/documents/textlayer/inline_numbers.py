@@ -1,6 +1,7 @@
-"""Numbers of lines that stand within their lines, before the text, cut off. Pure.
+"""Cut off line numbers that stand within their lines, before the text. Pure.
 
-As line_numbers.py tells: the text goes on from line to line, or is a listing; then the numbers are none of a list.
+As in line_numbers.py, the text must run on from line to line or be a listing; otherwise the numbers may belong to a
+list.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from pdfbatch.documents.textlayer.line_numbers import FEWEST, RUNNING_SHARE, UNE
 from pdfbatch.documents.textlayer.lines import Line, LinePiece
 
 ALIGNED = 1.5
-"""Font sizes between the beginnings of lines whose numbers have one digit more, at most."""
+"""Font sizes: largest offset between lines whose numbers differ by one digit in length."""
 _NUMBERED = re.compile(r"^\s*(\d{1,4})(?=\s|$)")
 
 
 def with_numbers_cut(lines: Sequence[Line]) -> list[Line]:
-    """The lines, those that begin with their number as two: the number, with the role `line_number`, and the rest,
-    which keeps the whole line's box."""
+    """Split lines that begin with their number in two: the number, with the role `line_number`, and the rest, which
+    keeps the box of the whole line."""
     cut: dict[int, list[Line]] = {}
     for run in _runs(lines):
         if _is_listing(run) or _goes_on(run):
@@ -29,7 +30,7 @@ def with_numbers_cut(lines: Sequence[Line]) -> list[Line]:
 
 
 def _runs(lines: Sequence[Line]) -> list[list[Line]]:
-    """Lines below each other, all of them numbered, one by one."""
+    """Group consecutive lines below each other that are all numbered, counting up by one."""
     runs: list[list[Line]] = []
     for line in lines:
         if runs and _number(line) is not None and _follows(runs[-1], line):

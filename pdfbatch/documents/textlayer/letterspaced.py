@@ -1,4 +1,4 @@
-"""Words set with wide gaps between their letters ("C H A P T E R  O N E") without those gaps. Pure."""
+"""Close the gaps in letterspaced words ("C H A P T E R  O N E"). Pure."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from pdfbatch.documents.textlayer.bidi import Glyph
 
 FEWEST_LETTERS = 4
 WIDER = 1.6
-"""Times the usual gap between letters, from which on a gap parts words."""
+"""Times the usual gap between letters, from which a gap separates words."""
 _SPACED = re.compile(r"(?<!\S)[^\W\d_](?: +[^\W\d_]){3,}(?!\S)")
 _NO_CHOICE = re.compile(r"[^A-Ha-h]")
 _VOWEL = re.compile(r"[AEIOUaeiouÀ-ÖØ-öø-ÿ\u0370-\uffff]")
 
 
 def looks_spaced(text: str) -> bool:
-    """Whether `text` holds single letters in a row that may be words; an alphabet, or initials alone, are none."""
+    """Check whether `text` holds a row of single letters that may be words; an alphabet or mere initials do not
+    count."""
     return any(_is_words(found.group()) for found in _SPACED.finditer(text))
 
 
 def without_gaps(glyphs: Sequence[Glyph]) -> list[Glyph]:
-    """The glyphs of a line without the blanks within its spaced words, with one blank between those words."""
+    """Return the glyphs of a line without blanks inside letterspaced words, and with one blank between those words."""
     text = "".join(glyph.text[0] for glyph in glyphs)
     kept: list[Glyph] = []
     reached = 0
@@ -35,7 +36,8 @@ def without_gaps(glyphs: Sequence[Glyph]) -> list[Glyph]:
 
 
 def _closed(run: Sequence[Glyph]) -> list[Glyph]:
-    """One style for all: MuPDF cuts spans at gaps, and a gap between spans would be a blank again."""
+    """Close one run, in a single style: MuPDF splits spans at gaps, and a gap between spans would become a blank
+    again."""
     letters = [glyph for glyph in run if not glyph.text.isspace()]
     gaps = [right.left - left.right for left, right in pairwise(letters)]
     usual = median(gaps)
@@ -49,7 +51,8 @@ def _closed(run: Sequence[Glyph]) -> list[Glyph]:
 
 
 def _is_words(run: str) -> bool:
-    """Letters in order are an alphabet, few of its first ones are choices or columns, small ones variables."""
+    """Exclude letters in alphabetical order (an alphabet), a few of the first letters (choices or columns) and small
+    letters (variables)."""
     letters = run.replace(" ", "")
     in_order = all(ord(right) - ord(left) == 1 for left, right in pairwise(letters))
     one_case = letters.isupper() or (letters[1:].islower() and len(letters) > FEWEST_LETTERS)

@@ -1,8 +1,8 @@
-"""Numbers of lines in a margin, told apart from the text they stand beside. Pure.
+"""Separate line numbers in a margin from the text beside them. Pure.
 
-They count up by one number, evenly spaced, in a strip of the page of their own: as in the 28 rows of pleading paper,
-each fifth verse of a poem, the gutter of a patent or the edge of a listing. The first column of a table and the numbers
-of a list look alike; there each number begins something new, while a numbered line goes on from the one above.
+They count up by a fixed step, evenly spaced, in a strip of their own: as in the 28 rows of pleading paper, every fifth
+verse of a poem, the gutter of a patent or the edge of a listing. The first column of a table and the numbers of a list
+look alike, but there each number begins something new, while a numbered line continues the one above.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from pdfbatch.documents.textlayer.lines import Box, Line
 
 FEWEST = 5
 FEWEST_OF_FIVES = 3
-"""Numbers that count up by fives or tens, as no list does."""
+"""Minimum for numbers that count by fives or tens, as no list does."""
 STEPS = (1, 2, 5, 10)
 SAME_PLACE = 2.0
 """Points between the edges of numbers below each other."""
 SAME_BASE = 1.0
-"""Points between the base lines of a number and of the line that it counts."""
+"""Points between the baselines of a number and its line."""
 FEWEST_LETTERS = 25
 FULL_SHARE = 0.6
-"""Lines of a running text have so many letters, and most of them fill so much of their column."""
+"""A running text has lines of at least this many letters, and this share of lines fills this share of the column."""
 UNEVEN = 0.2
-"""Share of the usual distance by which distances of numbers next to each other differ."""
+"""Largest relative difference from the usual distance between neighbouring numbers."""
 RUNNING_SHARE = 0.3
-"""Numbered by one, so many lines go on with a small letter."""
+"""Minimum share of lines that continue with a small letter, for numbers that count by one."""
 BAND = 20.0
 MOST_IN_BAND = 24
-"""Points; a band of the page that holds more lines is part of a table of numbers."""
+"""Points; a band of the page with more lines is part of a table of numbers."""
 _EDGES: tuple[Callable[[Box], float], ...] = (
     lambda box: box[2],
     lambda box: box[0],
@@ -48,7 +48,7 @@ class _Number:
 
 
 def with_line_numbers(lines: Sequence[Line]) -> list[Line]:
-    """The lines, with the role `line_number` for the numbers of lines."""
+    """Give line numbers the role `line_number`."""
     numbers = [
         _Number(line, int(line.text.strip().rstrip(".:|")))
         for line in lines
@@ -67,7 +67,7 @@ def with_line_numbers(lines: Sequence[Line]) -> list[Line]:
 
 
 def _strips(numbers: list[_Number], edge: Callable[[Box], float]) -> list[list[_Number]]:
-    """Numbers whose edges stand below each other, from the top."""
+    """Group numbers whose edges are aligned below each other, from the top."""
     strips: list[list[_Number]] = []
     for number in sorted(numbers, key=lambda number: edge(number.line.box)):
         if strips and edge(number.line.box) - edge(strips[-1][0].line.box) <= SAME_PLACE:
@@ -78,8 +78,8 @@ def _strips(numbers: list[_Number], edge: Callable[[Box], float]) -> list[list[_
 
 
 def _runs(strip: list[_Number]) -> list[list[_Number]]:
-    """The longest runs of a strip that count up by one of `STEPS`; a number out of step, as that of the page, ends
-    one."""
+    """Return the longest runs of a strip that count up by one of `STEPS`; a number out of step, such as the page
+    number, ends a run."""
     runs: list[list[_Number]] = []
     for number in strip:
         if runs and _counts_on(runs[-1], number):
@@ -126,7 +126,7 @@ def _number_lines(run: list[_Number], lines: Sequence[Line], bands: dict[int, li
 
 
 def _rows_between(run: list[_Number], strip: Box, lines: Sequence[Line], own: set[int]) -> bool:
-    """Whether about as many lines as are counted stand at one side of the numbers, and these on their base lines."""
+    """Check whether about as many lines as are counted stand on one side of the numbers, on the numbers' baselines."""
     counted = _step(run) * (len(run) - 1)
     pitch = (strip[3] - strip[1]) / counted
     within = [
@@ -146,13 +146,13 @@ def _rows_between(run: list[_Number], strip: Box, lines: Sequence[Line], own: se
 
 
 def _share_base_lines(run: list[_Number], side: list[Line]) -> bool:
-    """The marks of a scale stand anywhere beside the lines of a text."""
+    """Check for shared baselines, because the marks of a scale stand anywhere beside the lines of a text."""
     shared = sum(any(abs(number.line.base - line.base) < SAME_BASE for line in side) for number in run)
     return shared >= 0.75 * len(run)
 
 
 def _is_outermost(strip: Box, rows: list[list[Line]]) -> bool:
-    """Whether all text beside the numbers lies at one side of them."""
+    """Check whether all text beside the numbers lies on one side of them."""
     beside = [line for row in rows for line in row]
     return all(line.box[0] >= strip[2] - 1 for line in beside) or all(line.box[2] <= strip[0] + 1 for line in beside)
 
@@ -162,7 +162,7 @@ def _is_listing(beside: list[Line]) -> bool:
 
 
 def _runs_on(beside: list[Line], rows: list[list[Line]]) -> bool:
-    """Whether the text beside the numbers is one text: its lines begin at one place and go on within sentences."""
+    """Check whether the text beside the numbers is one text: its lines are aligned and continue within sentences."""
     if sum(len(row) > 2 for row in rows) * 3 > len(rows):
         return False
     left = median(line.box[0] for line in beside)
@@ -178,7 +178,7 @@ def _runs_on(beside: list[Line], rows: list[list[Line]]) -> bool:
 
 
 def _bands(lines: Sequence[Line]) -> dict[int, list[Line]]:
-    """The lines by the bands of the page that they reach into, so that a row's are found at once."""
+    """Index the lines by the bands of the page that they reach into, to find those of a row quickly."""
     bands: dict[int, list[Line]] = defaultdict(list)
     for line in lines:
         for band in range(int((line.box[1] - 1) // BAND), int((line.box[3] + 1) // BAND) + 1):
@@ -191,7 +191,7 @@ def _band(number: Line) -> int:
 
 
 def is_running_width(texts: Sequence[str]) -> bool:
-    """Whether most of the texts are about as long as the longest, as lines that were broken to fill a column are."""
+    """Check whether most of the texts are about as long as the longest, as lines broken to fill a column are."""
     lengths = [len(text.strip()) for text in texts]
     usual = median(lengths)
     return usual >= FEWEST_LETTERS and usual >= FULL_SHARE * max(lengths)
@@ -207,7 +207,7 @@ def _distance(number: Line, line: Line) -> float:
 
 
 def _cuts(strip: Box, line: Line) -> bool:
-    """Whether a line stands in the strip, among the numbers."""
+    """Check whether a line stands in the strip, among the numbers."""
     middle = (line.box[1] + line.box[3]) / 2
     return line.box[0] < strip[2] - 1 and line.box[2] > strip[0] + 1 and strip[1] <= middle <= strip[3]
 

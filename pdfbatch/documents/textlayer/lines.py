@@ -1,4 +1,4 @@
-"""The text layer of a page as lines of styled pieces, from MuPDF's structured text."""
+"""Read a page's text layer as lines of styled pieces, from MuPDF's structured text."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import Pose, pose_from
 from pdfbatch.documents.textlayer.dingbats import signs_meant
-from pdfbatch.documents.textlayer.normalize import broken_in, mended
+from pdfbatch.documents.textlayer.normalize import broken_in, normalised
 
 Box = tuple[float, float, float, float]
-"""x0, y0, x1, y1 in points, y grows downwards."""
+"""x0, y0, x1, y1 in points; y grows downwards."""
 
 RAW_FLAGS = (
     pymupdf.TEXT_PRESERVE_LIGATURES
@@ -24,22 +24,22 @@ RAW_FLAGS = (
     | pymupdf.TEXT_MEDIABOX_CLIP
     | pymupdf.TEXT_IGNORE_ACTUALTEXT
 )
-"""Text alone: a twentieth of the time that styles and vectors take. What is shown counts, not what a tag says of it."""
+"""Text only: a twentieth of the time that styles and vectors take. The visible text counts, not a tag's ActualText."""
 
 RAISED_SIZE = 0.86
-"""A superscript's letters are at most this share of its line's."""
+"""Largest size of a superscript as a share of its line's."""
 RAISED_LENGTH = 10
 RAISED_LETTERS = 3
 WORD_GAP = 0.17
-"""A gap of this share of the font size between two pieces is a blank that was not written."""
+"""A gap of this share of the font size between two pieces is a missing blank."""
 
 FAINT_INK = 0.5
 """Black ink is 1, white paper 0."""
 SLANTED = 0.1
-"""Sine of the angle from which on a line is no row of text, however a scan lies."""
+"""Sine of the angle from which a line cannot be a row of text, even on a crooked scan."""
 
 BULLETS = "•◦▪▫■□●○‣⁃∙\u25a0-\u25ff\u2756\u27a2\uf0a7\uf0b7\uf0d8"
-"""For use within [] of a regular expression."""
+"""For use within [] in a regular expression."""
 
 _LETTER = r"[^\W\d_]"
 _UNKNOWN = re.compile(
@@ -47,24 +47,24 @@ _UNKNOWN = re.compile(
     rf"|(?<!{_LETTER})(?<!\ufffd)\ufffd+"
     rf"|\ufffd+(?!\ufffd)(?!{_LETTER})"
 )
-"""Characters the font has no meaning for, with the blank before them where another follows. Within a word they stay,
-because they show that it lacks a letter."""
+"""Characters without a meaning in their font, with the blank before them if another follows. Within a word they stay,
+to show that a letter is missing."""
 
 _PAINTED = pymupdf.mupdf.FZ_STEXT_FILLED | pymupdf.mupdf.FZ_STEXT_STROKED
 _BOLD = pymupdf.mupdf.FZ_STEXT_BOLD
 _STRUCK = pymupdf.mupdf.FZ_STEXT_STRIKEOUT
 _BOLD_FONT = re.compile(r"bold|black|heavy|CMBX|-Medi$", re.IGNORECASE)
-"""Some TeX fonts do not say that they are bold, or slanted."""
+"""Some TeX fonts are not marked as bold or italic."""
 _ITALIC_FONT = re.compile(r"ital|obli|CMTI|CMSL", re.IGNORECASE)
 _MATH_FONT = re.compile(
     r"CM(?:MI|SY|EX|BSY|MIB)|MS[AB]M|EU[FS]M|RSFS|LMMath|Math|Mathematical|MT(?:SY|MI|EX)|[tp]xsy|[tp]xmi|wasy|^Symbol"
 )
-"""Of TeX, of word processors, of the text processors of publishers."""
+"""Math fonts of TeX, word processors and publishers."""
 _RTL = ("R", "AL")
 
 
 class LinePiece(NamedTuple):
-    """Text in one style. `raised`: a superscript. `struck`: a rule goes through it. `link`: the URI it leads to."""
+    """Text in one style. `raised`: a superscript. `struck`: struck out. `link`: the URI that it links to."""
 
     text: str
     bold: bool = False
@@ -85,25 +85,25 @@ class Line:
     pieces: list[LinePiece]
     hidden: bool = False
     broken: int = 0
-    """Characters that say nothing, see normalize.py."""
+    """Number of characters without meaning, see normalize.py."""
     block: int = 0
     math: int = 0
-    """Characters in fonts of mathematics."""
+    """Number of characters in math fonts."""
     base: float = 0.0
-    """Where the base line of most letters is, from the top."""
+    """Baseline of most letters, from the top."""
     faint: bool = False
-    """Printed so lightly that it is meant to be read through."""
+    """Printed very lightly, so that text over it can be read."""
     slanted: bool = False
-    """Neither level nor upright."""
+    """Neither horizontal nor vertical."""
     role: str = ""
-    """What it is apart from the text: `line_number`, `watermark`, `form_field`; `vertical`: glyphs that stand below
-    each other; "": text."""
+    """The role of what is no ordinary text: `line_number`, `watermark`, `form_field`; `vertical`: glyphs below each
+    other; "": text."""
     marker: str = ""
-    """Of a check box or radio button: `[x]` or `[ ]`."""
+    """State of a check box or radio button: `[x]` or `[ ]`."""
     sure: float | None = None
-    """How sure the recogniser is of it, 0 to 1; None for what the layer holds."""
+    """Confidence of the recogniser, 0 to 1; None for a line of the text layer."""
     concealed: str = ""
-    """Why a person does not see it (`hidden_white` and so on, see sight/hidden.py); "" for what is seen."""
+    """Why the text cannot be seen (`hidden_white` and so on, see sight/hidden.py); "" for visible text."""
 
     @property
     def text(self) -> str:
@@ -118,7 +118,7 @@ class Line:
 
 
 def text_blocks(blocks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The blocks of type text, those inside structure blocks included, in MuPDF's order."""
+    """Yield the text blocks, including those inside structure blocks, in MuPDF's order."""
     for block in blocks:
         if block["type"] == 2:
             yield from text_blocks(block["blocks"])
@@ -127,7 +127,7 @@ def text_blocks(blocks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def lines_of(blocks: Iterable[dict[str, Any]]) -> list[Line]:
-    """All lines that hold anything but blanks, each once: bold made by printing twice is left out."""
+    """Return all non-blank lines, each once: copies printed again to look bold are dropped."""
     lines: list[Line] = []
     seen: set[tuple[Box, str]] = set()
     for number, block in enumerate(text_blocks(blocks)):
@@ -143,7 +143,7 @@ def lines_of(blocks: Iterable[dict[str, Any]]) -> list[Line]:
 
 
 def legible_lines_of(blocks: Iterable[dict[str, Any]]) -> list[Line]:
-    """`lines_of` without the characters that carry nothing; only health.py needs to count those."""
+    """Do the same as `lines_of` but drop characters without meaning; only health.py needs to count those."""
     lines = lines_of(blocks)
     for line in lines:
         line.pieces = [piece._replace(text=_UNKNOWN.sub("", piece.text)) for piece in line.pieces]
@@ -151,7 +151,7 @@ def legible_lines_of(blocks: Iterable[dict[str, Any]]) -> list[Line]:
 
 
 def median_size(lines: list[Line]) -> float:
-    """The font size most letters have, points; 10 where there is no text."""
+    """Return the font size of most letters in points, 10 if there is no text."""
     sizes: Counter[float] = Counter()
     for line in lines:
         sizes[round(line.size, 1)] += len(line.text)
@@ -172,7 +172,7 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
         hidden=hidden,
         broken=sum(broken_in(signs_meant(span["text"], span["font"])) for span in spans),
         block=block,
-        math=sum(len(span["text"].strip()) for span in letters if _told_by(span["font"]).math),
+        math=sum(len(span["text"].strip()) for span in letters if _font_style(span["font"]).math),
         base=main["origin"][1],
         faint=_is_faint(main),
         slanted=min(map(abs, raw["dir"])) > SLANTED,
@@ -181,12 +181,12 @@ def _line(raw: dict[str, Any], block: int) -> Line | None:
 
 
 def _pieces(spans: list[dict[str, Any]], main: dict[str, Any], hidden: bool) -> list[LinePiece]:
-    if hidden:  # an OCR guesses at sizes and fonts
-        return [LinePiece(mended(" ".join(span["text"] for span in spans)))]
+    if hidden:  # an OCR guesses sizes and fonts
+        return [LinePiece(normalised(" ".join(span["text"] for span in spans)))]
     pieces: list[LinePiece] = []
     left: dict[str, Any] | None = None
     for span in spans:
-        text = mended(signs_meant(span["text"], span["font"]))
+        text = normalised(signs_meant(span["text"], span["font"]))
         if left and _blank_between(left, span):
             text = " " + text
         raised = _is_raised(span, main) and _can_be_raised(text, pieces)
@@ -199,8 +199,8 @@ def _piece(text: str, span: dict[str, Any], raised: bool) -> LinePiece:
     flags, font = span["flags"], span["font"]
     return LinePiece(
         text,
-        bold=bool(flags & pymupdf.TEXT_FONT_BOLD or span["char_flags"] & _BOLD or _told_by(font).bold),
-        italic=bool(flags & pymupdf.TEXT_FONT_ITALIC or _told_by(font).italic),
+        bold=bool(flags & pymupdf.TEXT_FONT_BOLD or span["char_flags"] & _BOLD or _font_style(font).bold),
+        italic=bool(flags & pymupdf.TEXT_FONT_ITALIC or _font_style(font).italic),
         mono=bool(flags & pymupdf.TEXT_FONT_MONOSPACED),
         raised=raised,
         struck=bool(span["char_flags"] & _STRUCK),
@@ -215,26 +215,26 @@ class _FontStyle(NamedTuple):
 
 
 @functools.lru_cache(256)
-def _told_by(font: str) -> _FontStyle:
-    """What a font's name says of it."""
+def _font_style(font: str) -> _FontStyle:
+    """Derive the style from a font's name."""
     return _FontStyle(*(bool(known.search(font)) for known in (_BOLD_FONT, _ITALIC_FONT, _MATH_FONT)))
 
 
 def _is_faint(span: dict[str, Any]) -> bool:
-    """By luminance on white paper."""
+    """Decide by luminance on white paper."""
     color, opacity = span.get("color", 0), span.get("alpha", 255) / 255
     red, green, blue = color >> 16 & 255, color >> 8 & 255, color & 255
     return bool((1 - (0.3 * red + 0.59 * green + 0.11 * blue) / 255) * opacity < FAINT_INK)
 
 
 def _is_raised(span: dict[str, Any], main: dict[str, Any]) -> bool:
-    """By size and base line: MuPDF's own mark misses some and is wrong on many."""
+    """Decide by size and baseline: MuPDF's own flag misses some superscripts and is wrong on many lines."""
     rise = main["origin"][1] - span["origin"][1]
     return bool(span["size"] <= RAISED_SIZE * main["size"] and 0.15 * main["size"] < rise < main["size"])
 
 
 def _can_be_raised(text: str, before: list[LinePiece]) -> bool:
-    """A superscript is short and clings to a word; only a note's mark, without letters, may begin a line."""
+    """Check that the text is short and follows a word; only the mark of a note, without letters, may begin a line."""
     letters = sum(char.isalpha() for char in text)
     if not text.strip() or len(text.strip()) > RAISED_LENGTH or letters > RAISED_LETTERS:
         return False
@@ -242,11 +242,11 @@ def _can_be_raised(text: str, before: list[LinePiece]) -> bool:
 
 
 def _with_accents_joined(pieces: list[LinePiece]) -> list[LinePiece]:
-    """An accent may stand in a piece of its own, before its letter's."""
+    """Join accents to their letters; an accent may be a piece of its own before that of its letter."""
     joined: list[LinePiece] = []
     for piece in pieces:
         if joined and _ends_in_accent(joined[-1].text):
-            whole = mended(joined[-1].text.rstrip() + piece.text)
+            whole = normalised(joined[-1].text.rstrip() + piece.text)
             joined[-1] = piece._replace(text=whole)
         else:
             joined.append(piece)
@@ -258,7 +258,7 @@ def _ends_in_accent(text: str) -> bool:
 
 
 def _blank_between(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    """Decided by widths, because the blank glyph of some fonts is missing. Only for ordinary lines."""
+    """Decide by widths, because some fonts lack a blank glyph. Only for ordinary lines."""
     if left["text"][-1].isspace() or right["text"][0].isspace():
         return False
     gap = right["bbox"][0] - left["bbox"][2]
@@ -266,7 +266,8 @@ def _blank_between(left: dict[str, Any], right: dict[str, Any]) -> bool:
 
 
 def is_unpainted(span: dict[str, Any]) -> bool:
-    """Neither filled nor stroked (render mode 3), or wholly transparent; Type 3 fonts paint on their own."""
+    """Check for text that is neither filled nor stroked (render mode 3), or fully transparent; Type 3 fonts paint
+    themselves."""
     if span["font"].startswith("Type3"):
         return False
     return span.get("alpha", 255) == 0 or not span["char_flags"] & _PAINTED

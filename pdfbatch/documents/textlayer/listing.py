@@ -1,4 +1,5 @@
-"""The text of a listing: rows as they are, indented by where they begin, with the blank lines between them. Pure."""
+"""Write the text of a listing: rows unchanged, indented by where they begin, with the blank lines between them.
+Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ _TOUCHING = 0.3
 
 
 def is_mono(row: Row) -> bool:
-    """Whether all letters of a row are of one width."""
+    """Check whether all letters of a row have the same width."""
     return all(piece.mono for line in row for piece in line.pieces if piece.text.strip())
 
 
 def listing_text(rows: Sequence[Row]) -> str:
-    """The rows as lines of text; the row that begins leftmost is not indented."""
+    """Return the rows as lines of text; the leftmost row is not indented."""
     left = min(line.box[0] for row in rows for line in row)
     width = _letter_width(rows)
     steps = [below[0].box[3] - above[0].box[3] for above, below in pairwise(rows)]
@@ -33,7 +34,8 @@ def listing_text(rows: Sequence[Row]) -> str:
 
 
 def _row_text(row: Row, left: float, width: float) -> str:
-    """Lines side by side keep their columns; those that touch, as where MuPDF sees a table's columns, are one word."""
+    """Keep the columns of lines side by side. Lines that touch are one word: MuPDF splits them where it sees table
+    columns."""
     text, end = "", left
     for line in row:
         column = round((line.box[0] - left) / width)

@@ -1,4 +1,4 @@
-"""Spaced words whose letters stand so far apart that each is a line to MuPDF, joined to lines. Pure."""
+"""Join letterspaced words whose letters are so far apart that MuPDF sees each as a line. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pdfbatch.documents.textlayer.letterspaced import WIDER, looks_spaced
 from pdfbatch.documents.textlayer.lines import Line, LinePiece
 
 APART = 2.5
-"""Font sizes from one letter to the next, at most."""
+"""Font sizes: largest distance from one letter to the next."""
 
 
 def with_letters_joined(lines: Sequence[Line]) -> list[Line]:
-    """The lines, rows of lone letters that are words joined to one line, which is where its first letter was."""
+    """Join rows of single letters that form words to one line, placed at the first letter."""
     rows: list[list[Line]] = []
     for line in lines:
         if _is_letters(line):

@@ -1,6 +1,6 @@
-"""Letters as a reader expects them: ligatures apart, accents on their letters, NFC. Pure.
+"""Normalise letters: split ligatures, put accents on their letters, apply NFC. Pure.
 
-Old TeX fonts hold accents as characters of their own that are drawn before their letter ("Min´aˇc").
+Old TeX fonts store accents as separate characters drawn before their letter ("Min´aˇc").
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LIGATURES = str.maketrans(
     }
 )
 _LEADER = re.compile("\ufffd{4,}")
-"""The dots of a table of contents, in a font that does not say so."""
+"""The dots of a table of contents, in a font without a mapping for them."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _COMBINING = {
     "\u00b4": "\u0301",
@@ -45,15 +45,15 @@ _COMBINING = {
 _ACCENT = re.compile(f"([{''.join(_COMBINING)}]) ?([A-Za-z\u0131\u0237])")
 # An acute accent typed as an apostrophe: don´t, it´s, we´re, I´ll, I´m.
 _APOSTROPHE = re.compile(r"(?<=[A-Za-z])\u00b4(?=(?:s|t|m|d|re|ve|ll)\b)")
-# What some TeX fonts give for the ligature ff.
+# Some TeX fonts give this for the ligature ff.
 _ARROW_FF = re.compile("(?<=[A-Za-z])\u21b5(?=[a-z])")
 _ARABIC_SHAPES = re.compile("[\ufb50-\ufdff\ufe70-\ufefc]+")
-"""Letters as they are drawn within a word, which no search finds."""
+"""Contextual letter forms, which a text search does not find."""
 _DOTLESS = {"\u0131": "i", "\u0237": "j"}
 
 
-def mended(text: str) -> str:
-    """`text` with ligatures resolved, accents composed and control characters gone."""
+def normalised(text: str) -> str:
+    """Return `text` with ligatures split, accents composed and control characters removed."""
     text = _LEADER.sub(" … ", text)
     if text.isascii():
         return _CONTROLS.sub("", text.translate(_LIGATURES))
@@ -64,7 +64,7 @@ def mended(text: str) -> str:
 
 
 def broken_in(text: str) -> int:
-    """How many characters say nothing: U+FFFD, private use, unassigned, lone surrogates, controls."""
+    """Count characters without meaning: U+FFFD, private use, unassigned, lone surrogates, controls."""
     if text.isascii() and text.isprintable():
         return 0
     text = _LEADER.sub("\ufffd", text)

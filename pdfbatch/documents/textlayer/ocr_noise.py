@@ -1,6 +1,6 @@
-"""Words no writer writes: what an OCR of long ago made of a page that it could not read. Pure.
+"""Measure words that nobody would write, which an old OCR made of a page that it could not read. Pure.
 
-Measured: a bad layer has 12 % of them, good text of papers, law and tables at most 2 %.
+Measured: 12 % of the words in a bad layer, at most 2 % in good text of papers, law and tables.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 FEWEST_WORDS = 40
-"""Below so many words the share means nothing."""
+"""With fewer words the share means nothing."""
 LETTERS = 3
-"""Words of fewer letters are often symbols or parts of formulas."""
+"""Shorter words are often symbols or parts of formulas."""
 
 _EDGES = "\"'“”‘’„«»‹›()[]{}<>.,;:!?…·•*†‡§-–—/\\|"
 _ADDRESS = re.compile(r"://|www\.|@")
@@ -25,7 +25,7 @@ _STRANGE = re.compile(
 
 
 def implausible_share(text: str) -> float:
-    """Share of the different words that hold symbols, digits or capitals where none belong; 0 for a short text."""
+    """Return the share of distinct words with misplaced symbols, digits or capitals; 0 for a short text."""
     stripped = {word.strip(_EDGES) for word in text.split() if not _ADDRESS.search(word)}
     words = [word for word in stripped if sum(map(str.isalpha, word)) >= LETTERS]
     if len(words) < FEWEST_WORDS:

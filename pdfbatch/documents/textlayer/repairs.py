@@ -1,4 +1,4 @@
-"""All that makes lines say what the page says: each rule has a module, and the order of the rules is here. Pure."""
+"""Apply all repairs to the lines of a page. Each rule has a module of its own; their order is defined here. Pure."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from pdfbatch.documents.textlayer.vertical import with_columns
 from pdfbatch.documents.textlayer.watermarks import with_watermarks
 
 ASIDE = ("line_number", "watermark", "form_field", "vertical")
-"""Roles of lines that a layout model must not see among the text."""
+"""Roles of lines that the layout model must not see as text."""
 
 
 def repaired(lines: Iterable[Line], boxes: Sequence[CheckBox] = ()) -> list[Line]:
-    """The page's lines, mended; those that are not text in rows have a role."""
+    """Return the page's lines after all repairs; lines that are not running text have a role."""
     whole = with_letters_joined(without_soft_hyphens(once(lines)))
     whole = with_numbers_cut(with_line_numbers(with_watermarks(whole)))
     return with_check_boxes(with_initials(with_columns(whole)), boxes)
 
 
 def hidden_boxes(before: Sequence[Line], after: Sequence[Line]) -> frozenset[Box]:
-    """The boxes of those lines that are no longer text in rows, nor parts of it, so that a layout model is shown the
-    others alone."""
+    """Return the boxes of lines that are no longer running text or part of it, to hide them from the layout model."""
     text = {line.box for line in after if line.role not in ASIDE}
     gone = [line.box for line in before if line.box not in text]
     joined = text - {line.box for line in before} if gone else set()

@@ -1,4 +1,4 @@
-"""Which script a character belongs to, as far as blanks and directions depend on it. Pure."""
+"""Classify characters by script, as far as blanks and text direction depend on it. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ _UNSPACED = re.compile(
 
 
 def is_unspaced(char: str) -> bool:
-    """Whether `char` is of Chinese or Japanese writing, which has no blanks between words; Korean has."""
+    """Check whether `char` is Chinese or Japanese, scripts without blanks between words; Korean has them."""
     return bool(_UNSPACED.match(char))
 
 
 def direction(char: str) -> str:
-    """`R` for a letter that runs to the left, `L` for one that runs to the right, `N` for a digit, else ""."""
+    """Return `R` for a letter that runs to the left, `L` for one that runs to the right, `N` for a digit, otherwise
+    ""."""
     kind = unicodedata.bidirectional(char)
     if kind in ("R", "AL"):
         return "R"

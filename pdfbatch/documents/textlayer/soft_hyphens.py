@@ -1,4 +1,4 @@
-"""Hyphens that are shown only where a line ends. Pure."""
+"""Remove soft hyphens, which show only at the end of a line. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SOFT_HYPHEN = "\u00ad"
 
 
 def without_soft_hyphens(lines: Iterable[Line]) -> list[Line]:
-    """The lines without soft hyphens, but for one at a line's end, which unwrap.py needs to join the word."""
+    """Return the lines without soft hyphens, except at a line's end, where unwrap.py needs them to join the word."""
     return [_without(line) if SOFT_HYPHEN in line.text else line for line in lines]
 
 

@@ -1,7 +1,7 @@
-"""MuPDF's blocks with their text in reading order, and cut where links begin and end.
+"""Put the text of MuPDF's blocks into reading order and split it where links begin and end.
 
-MuPDF tells letters one by one only in a form that costs several times as much, so it is asked for where a page needs
-it, and only those lines are made anew.
+MuPDF gives single letters only in a format that costs several times as much, so it is requested only if a page needs
+it, and only the affected lines are rebuilt.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from pdfbatch.documents.textlayer.struck import unstrike
 from pdfbatch.documents.textlayer.twice import printed_once
 
 Raw = dict[str, Any]
-"""A block, line, span or character as MuPDF tells it."""
+"""A block, line, span or character in MuPDF's format."""
 
 SAME_BASE = 0.3
-"""Lines whose base lines differ by less, in font sizes, stand side by side."""
+"""Font sizes: lines whose baselines differ by less stand side by side."""
 WORD_APART = 1.2
-"""Right-to-left words that MuPDF tells as lines of their own are nearer than this, in font sizes."""
+"""Font sizes: right-to-left words that MuPDF reports as separate lines are closer than this."""
 SHOWN_AGAIN = 0.5
-"""Font sizes by which lines lie over each other where words are printed twice."""
+"""Font sizes by which lines overlap where words are printed twice."""
 LEVEL = 1e-4
-"""One less the cosine of the angle of a level line, at most."""
+"""One minus the cosine of the angle of a horizontal line, at most."""
 
 
 class TextPage(Protocol):
-    """pymupdf's, or one that is asked as it is."""
+    """pymupdf's text page, or a stand-in with the same methods."""
 
     def extractDICT(self) -> Any: ...
 
@@ -41,15 +41,15 @@ class TextPage(Protocol):
 
 
 class Link(NamedTuple):
-    """Where a link can be clicked, in points, and the URI it leads to."""
+    """The clickable area of a link, in points, and its URI."""
 
     box: Box
     uri: str
 
 
 def blocks_of(textpage: TextPage, links: Sequence[Link] = ()) -> list[Raw]:
-    """What `textpage.extractDICT()` gives, with right-to-left lines in reading order, spaced words closed, and spans
-    that hold "link" where one lies over them."""
+    """Return what `textpage.extractDICT()` gives, with right-to-left lines in reading order, letterspaced words closed,
+    and a "link" in spans that lie under one."""
     blocks: list[Raw] = textpage.extractDICT()["blocks"]
     unstrike(blocks)
     groups = [_side_by_side(block["lines"]) for block in text_blocks(blocks)]
@@ -59,23 +59,23 @@ def blocks_of(textpage: TextPage, links: Sequence[Link] = ()) -> list[Raw]:
     unstrike(raw)
     to_left = runs_to_left(" ".join(_text(line) for block in text_blocks(blocks) for line in block["lines"]))
     for block, letters, parts in zip(text_blocks(blocks), text_blocks(raw), groups, strict=True):
-        block["lines"] = _mended(parts, iter(letters["lines"]), links, to_left)
+        block["lines"] = _repaired(parts, iter(letters["lines"]), links, to_left)
     return blocks
 
 
-def _mended(groups: list[list[Raw]], letters: Iterator[Raw], links: Sequence[Link], to_left: bool) -> list[Raw]:
-    """The lines of a block, those that need it made anew from `letters`, the same lines letter by letter."""
-    mended: list[Raw] = []
+def _repaired(groups: list[list[Raw]], letters: Iterator[Raw], links: Sequence[Link], to_left: bool) -> list[Raw]:
+    """Return the lines of a block. Those that need it are rebuilt from `letters`, the same lines letter by letter."""
+    repaired: list[Raw] = []
     block_to_left = runs_to_left(" ".join(_text(line) for group in groups for line in group)) or to_left
     for group in groups:
         lettered = list(islice(letters, len(group)))
         if not _needs_letters(group, links):
-            mended += group
+            repaired += group
         elif _is_one_line(group):
-            mended.append(_made_anew(lettered, links, block_to_left, _is_spaced(group)))
+            repaired.append(_made_anew(lettered, links, block_to_left, _is_spaced(group)))
         else:
-            mended += [_made_anew([line], links, block_to_left) for line in lettered if line["spans"]]
-    return mended
+            repaired += [_made_anew([line], links, block_to_left) for line in lettered if line["spans"]]
+    return repaired
 
 
 def _made_anew(parts: list[Raw], links: Sequence[Link], to_left: bool, spaced: bool = False) -> Raw:
@@ -115,7 +115,7 @@ def _span(glyphs: list[Glyph], span: Raw, link: str) -> Raw:
 
 
 def _side_by_side(lines: list[Raw]) -> list[list[Raw]]:
-    """The lines; those that touch on one base line together."""
+    """Group lines that touch on one baseline."""
     groups: list[list[Raw]] = []
     for line in lines:
         if groups and _touch(groups[-1][-1], line):
@@ -134,7 +134,7 @@ def _touch(line: Raw, following: Raw) -> bool:
 
 
 def _is_one_line(group: list[Raw]) -> bool:
-    """Whether MuPDF cut one line into several: it runs to the left, has soft hyphens, or shows words again."""
+    """Check whether MuPDF split one line: it runs to the left, has soft hyphens, or shows words twice."""
     text = "".join(map(_text, group))
     if len(group) == 1 or _is_spaced(group) or RIGHT_TO_LEFT.search(text) or SOFT_HYPHEN in text:
         return True
@@ -142,13 +142,13 @@ def _is_one_line(group: list[Raw]) -> bool:
 
 
 def _is_spaced(group: list[Raw]) -> bool:
-    """Whether the lines are the letters of spaced words."""
+    """Check whether the lines are the letters of letterspaced words."""
     tokens = " ".join(map(_text, group)).split()
     return len(group) > 1 and max(map(len, tokens), default=0) == 1 and looks_spaced(" ".join(tokens))
 
 
 def _shows_again(line: Raw, following: Raw) -> bool:
-    """Whether lines lie over each other, and what ends one begins the other."""
+    """Check whether lines overlap and the second begins with the end of the first."""
     if _gap(line, following) > -SHOWN_AGAIN * _size(line, following):
         return False
     left, right = sorted((line, following), key=lambda one: float(one["bbox"][0]))
@@ -175,7 +175,7 @@ def _size(line: Raw, following: Raw) -> float:
 
 
 def _gap(line: Raw, following: Raw) -> float:
-    """Negative where they lie over each other."""
+    """Return the gap between them, negative if they overlap."""
     left, right = sorted((line["bbox"], following["bbox"]))
     return float(right[0] - left[2])
 

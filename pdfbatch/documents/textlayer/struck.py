@@ -1,4 +1,5 @@
-"""Which text that MuPDF takes for struck out is: a rule through its middle may belong to a chart or a formula."""
+"""Decide which text marked by MuPDF as struck out really is: a rule through its middle may belong to a chart or
+formula."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.textlayer.lines import text_blocks
 
 FEWEST_LETTERS = 2
-"""A rule through a single letter is part of a formula, a grid, or an underscore that is drawn."""
+"""A rule through a single letter belongs to a formula or a grid, or is a drawn underscore."""
 LONGER = 4.0
-"""Font sizes by which a rule may go on beyond both ends of its line; those of charts and tables go on farther."""
+"""Font sizes by which a rule may extend beyond both ends of its line; those of charts and tables extend farther."""
 THICKEST = 0.2
 """Font sizes."""
 _STRUCK = pymupdf.mupdf.FZ_STEXT_STRIKEOUT
@@ -21,7 +22,7 @@ Raw = dict[str, Any]
 
 
 def unstrike(blocks: list[Raw]) -> None:
-    """Takes the mark of being struck out from spans in MuPDF's blocks that only look it. Changes `blocks`."""
+    """Remove the strikeout flag from spans in MuPDF's blocks that only look struck out. Changes `blocks`."""
     struck = [
         (line, span)
         for block in text_blocks(blocks)

@@ -1,4 +1,4 @@
-"""Text that is printed several times at nearly one place, to look bold or to cast a shadow, taken once. Pure."""
+"""Keep text once that is printed several times at almost the same place, for boldness or a shadow. Pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pdfbatch.documents.textlayer.lines import Line, LinePiece
 
 NEAREST = 1.5
 SHIFT = 0.12
-"""Points, and font sizes: text printed again is shifted by less than the larger of both."""
+"""Points, and font sizes: a copy is shifted by less than the larger of the two."""
 SAME_SIZE = 0.03
 OFF = 0.12
-"""Share of a line's width by which a word within it is guessed wrongly, as letters differ in width."""
+"""Share of a line's width by which the guessed position of a word in it may be off, because letters differ in width."""
 _BAND = 4.0
 
 
 def once(lines: Iterable[Line]) -> list[Line]:
-    """The lines without those whose text another line shows at the same place; what was printed again is bold there.
-    The longest of them stays, and of equals the darkest and first."""
+    """Drop lines whose text another line shows at the same place; text printed twice becomes bold. The longest line
+    stays; among equals the darkest, then the first."""
     lines = list(lines)
     order = sorted(range(len(lines)), key=lambda number: (-len(lines[number].text.strip()), lines[number].faint))
     kept: dict[int, Line] = {}
@@ -40,7 +40,7 @@ def once(lines: Iterable[Line]) -> list[Line]:
 
 
 def printed_once(glyphs: Sequence[Glyph], size: float) -> list[Glyph]:
-    """The glyphs of one line from left to right, those that show the same letter at nearly one place once."""
+    """Return the glyphs of one line from left to right, without copies of a letter at almost the same place."""
     shown: list[Glyph] = []
     for glyph in sorted(glyphs, key=lambda glyph: glyph.left):
         shift = min(max(NEAREST, SHIFT * size), 0.6 * (glyph.right - glyph.left))
@@ -51,7 +51,7 @@ def printed_once(glyphs: Sequence[Glyph], size: float) -> list[Glyph]:
 
 
 def _part_of(line: Line, whole: Line) -> tuple[int, int] | None:
-    """Which part of `whole`'s text `line` prints again, if any."""
+    """Return the range of `whole`'s text that `line` prints again, if any."""
     if line.box[0] > whole.box[2] or line.box[2] < whole.box[0]:
         return None
     shift = max(NEAREST, SHIFT * whole.size)

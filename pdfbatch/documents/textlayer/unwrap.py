@@ -1,7 +1,7 @@
-"""Lines that stand below each other into paragraphs. Pure.
+"""Join lines below each other into paragraphs. Pure.
 
-What a typesetter broke is joined, and what an author broke stays: a row is the end of a line of its own where the
-next row's first word would still have fitted behind it.
+Line breaks by the typesetter are removed, those by the author stay: a row ends a line on purpose if the first word of
+the next row would still have fitted after it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pdfbatch.documents.textlayer.scripts import is_unspaced
 from pdfbatch.documents.textlayer.soft_hyphens import SOFT_HYPHEN
 
 Row = list[Line]
-"""Lines that stand side by side, in reading order."""
+"""Lines side by side, in reading order."""
 
 STACKED_GAP = 1.5
 UNSPACED_WORD = 2
-"""Signs that must fit at a line's end where any sign may begin the next."""
+"""Characters that must fit at a line's end, in scripts in which a line may break anywhere."""
 PARAGRAPH_GAP = 0.9
-"""A gap of this many line heights between two rows begins a new paragraph."""
+"""Line heights: a larger gap between two rows begins a new paragraph."""
 _LETTER = r"[^\W\d_]"
 _BROKEN_WORD = re.compile(rf"({_LETTER}+)[-\u00ad\u2010]$")
 _CUT_WORD = re.compile(rf"{_LETTER}+[-\u00ad\u2010] +{_LETTER}+")
@@ -29,25 +29,25 @@ _OPEN_HYPHEN = re.compile(r"\w[-\u2010]$")
 _SPACED_LATIN = re.compile("[\u3040-\u30ff\u3400-\u9fff] [A-Za-z0-9]|[A-Za-z0-9] [\u3040-\u30ff\u3400-\u9fff]")
 _SURE_PREFIXES = frozenset(["self", "non", "well", "quasi", "pseudo"])
 _PREFIXES = frozenset(["high", "low", "long", "short", "real", "open", "all", "ex"])
-"""They begin words of their own too, as in extremely and lower."""
+"""They also begin other words, such as extremely and lower."""
 _SOLID = re.compile(
     "with|out|where|there|here|how|what|who|when|some|any|every|never|ever|for|over|under|through|after|all"
     "|things?|one|body|side|wards?|upon|fore|more|most|less"
 )
-"""English writes two of these as one word: without, something, however, throughout."""
+"""Pairs of these are written as one word in English: without, something, however, throughout."""
 
 
 class Hyphens:
-    """Which hyphens at line ends belong to their word, judged by the words of the same page."""
+    """Decides which hyphens at line ends belong to their word, judging by the words of the same page."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         text = " ".join(line.text.strip() for line in lines).lower()
-        whole = _CUT_WORD.sub(" ", text)  # what follows a hyphen at a line's end may be no word
+        whole = _CUT_WORD.sub(" ", text)  # the part after a hyphen at a line's end may be no word
         self._words = frozenset(re.findall(rf"(?<![\w-]){_LETTER}+(?![\w-])", whole))
         self._compounds = frozenset(re.findall(rf"(?<![\w-]){_LETTER}+-{_LETTER}+", text))
 
     def stays(self, left: str, right: str) -> bool:
-        """Whether `left`-`right` is written with its hyphen."""
+        """Check whether `left`-`right` is written with its hyphen."""
         left, right = left.lower(), right.lower()
         if f"{left}-{right}" in self._compounds:
             return True
@@ -58,7 +58,7 @@ class Hyphens:
 
 
 def rows_of(lines: Iterable[Line]) -> list[Row]:
-    """Rows from top to bottom; turned lines each in a row of its own, at the end."""
+    """Return rows from top to bottom; turned lines follow at the end, each in a row of its own."""
     lines = list(lines)
     rows: list[Row] = []
     for line in sorted((line for line in lines if line.pose.turn == 0), key=_middle):
@@ -73,7 +73,7 @@ def rows_of(lines: Iterable[Line]) -> list[Row]:
 
 
 def paragraphs_of(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows parted where an author parted them: by a blank line's gap, by a heading, or by ending a line early."""
+    """Split rows where the author did: at a blank line, at a heading, or after a line that ends early."""
     parts: list[list[Row]] = []
     single = all(len(row) == 1 for row in rows)
     right_edge = max((row[-1].box[2] for row in rows), default=0.0)
@@ -85,7 +85,7 @@ def paragraphs_of(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def joined_rows(rows: Iterable[Row], hyphens: Hyphens) -> list[LinePiece]:
-    """All pieces of the rows, with the blanks and hyphens between rows as they would be in one long row."""
+    """Return all pieces of the rows, with the blanks and hyphens that one long row would have."""
     pieces: list[LinePiece] = []
     for row in rows:
         following = row_pieces(row)
@@ -98,7 +98,7 @@ def joined_rows(rows: Iterable[Row], hyphens: Hyphens) -> list[LinePiece]:
 
 
 def row_pieces(row: Row) -> list[LinePiece]:
-    """The pieces of lines side by side, with a blank where there is a gap."""
+    """Return the pieces of lines side by side, with a blank where there is a gap."""
     pieces: list[LinePiece] = []
     for number, line in enumerate(row):
         if number and pieces and pieces[-1].text.endswith(SOFT_HYPHEN):
@@ -111,13 +111,13 @@ def row_pieces(row: Row) -> list[LinePiece]:
 
 
 def _runs_to_left(row: Row) -> bool:
-    """Numbers beside right-to-left text do not say where a row runs."""
+    """Decide the direction of a row; numbers beside right-to-left text do not count."""
     to_left = sum(line.rtl for line in row)
     return to_left > sum(any(map(str.isalpha, line.text)) for line in row) - to_left
 
 
 def _close(pieces: list[LinePiece], following: str, hyphens: Hyphens) -> None:
-    """Ends the last piece as the next row's text needs it."""
+    """End the last piece in the way that the text of the next row needs."""
     last = pieces[-1]._replace(text=pieces[-1].text.rstrip())
     broken = _BROKEN_WORD.search(last.text)
     begins = re.match(rf"\s*({_LETTER}+)", following)
@@ -133,7 +133,7 @@ def _close(pieces: list[LinePiece], following: str, hyphens: Hyphens) -> None:
 
 
 def _needs_no_blank(pieces: list[LinePiece], following: str) -> bool:
-    """Where writing without blanks goes on; beside other writing, unless the text has blanks there too."""
+    """Check whether a script without blanks continues; next to another script, only if the text has no blanks there."""
     text = "".join(piece.text for piece in pieces).rstrip()
     sides = [is_unspaced(text[-1:]), is_unspaced(following[:1])]
     if all(sides) or (any(sides) and not (text[-1:] + following[:1]).isalnum()):
@@ -142,8 +142,8 @@ def _needs_no_blank(pieces: list[LinePiece], following: str) -> bool:
 
 
 def _apart(left: Line, right: Line) -> bool:
-    """MuPDF cuts a line where a column of a table elsewhere ends, even within a word; lines that a tall bracket joins
-    to one row lie over each other, and are no halves of a word."""
+    """Check for a gap or a stacked line. MuPDF splits a line where a column of a table elsewhere ends, even within a
+    word. Lines that a tall bracket joins to one row overlap, and are not halves of a word."""
     gap = max(right.box[0] - left.box[2], left.box[0] - right.box[2])
     size = min(left.size, right.size)
     return gap > WORD_GAP * size or gap < -STACKED_GAP * size
@@ -162,7 +162,8 @@ def _gap(above: Row, below: Row) -> bool:
 
 
 def _parts(above: Row, below: Row, right_edge: float | None) -> bool:
-    """`right_edge` is None where rows have several columns, whose ends then say nothing."""
+    """Decide whether a paragraph ends between the rows. `right_edge` is None if rows have several columns, whose ends
+    then mean nothing."""
     if _text(above).rstrip().endswith(SOFT_HYPHEN) and not below[0].pose.turn:
         return False
     if _gap(above, below) or _turns_bold(above, below):
@@ -171,7 +172,7 @@ def _parts(above: Row, below: Row, right_edge: float | None) -> bool:
 
 
 def _turns_bold(above: Row, below: Row) -> bool:
-    """Whether `below` is a heading that the model left in the text."""
+    """Check whether `below` is a heading that the model left in the text."""
     ended = _text(above).rstrip().endswith((".", "!", "?"))
     return ended and not any(map(_is_bold, above)) and all(map(_is_bold, below))
 
@@ -185,7 +186,7 @@ def _text(row: Row) -> str:
 
 
 def _ends_early(above: Line, below: Line, right_edge: float) -> bool:
-    """Whether the first word of `below`, if it can begin something new, would have fitted behind `above`."""
+    """Check whether the first word of `below`, if it can begin something new, would have fitted after `above`."""
     if above.pose.turn or below.pose.turn or above.rtl or below.rtl:
         return False
     text = below.text.strip()
@@ -198,7 +199,7 @@ def _ends_early(above: Line, below: Line, right_edge: float) -> bool:
 
 
 def _beside(row: Row, line: Line) -> bool:
-    """Whether a line overlaps the row's last one by more than half the lower one's height."""
+    """Check whether a line overlaps the row's last one by more than half the height of the lower one."""
     last = row[-1].box
     overlap = min(last[3], line.box[3]) - max(last[1], line.box[1])
     return overlap > 0.5 * min(last[3] - last[1], line.box[3] - line.box[1])
@@ -209,6 +210,6 @@ def _middle(line: Line) -> float:
 
 
 def _turned_place(line: Line) -> tuple[int, float]:
-    """Where a turned line comes among those of its turn."""
+    """Return the sort key of a turned line."""
     x0, _, x1, y1 = line.box
     return line.pose.turn, {90: x0, 180: -y1, 270: -x1}[line.pose.turn]

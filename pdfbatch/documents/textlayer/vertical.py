@@ -1,6 +1,6 @@
-"""Chinese and Japanese set from top to bottom by placing each sign alone, joined to columns. Pure.
+"""Join Chinese and Japanese characters that are placed one below the other to vertical columns. Pure.
 
-MuPDF sees each sign as a line. Text of fonts that know vertical writing is in lines already, and is not touched.
+MuPDF sees each character as a line. Text in fonts with vertical writing already comes in lines, and is not changed.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from pdfbatch.documents.textlayer.scripts import is_unspaced
 
 DOWNWARDS = Pose(270)
 FEWEST = 4
-"""A column of so many signs is vertical writing; others beside it may be shorter."""
+"""A column of at least this many characters is vertical writing; others beside it may be shorter."""
 PITCH = 1.7
-"""Font sizes from one sign to the next below it, at most."""
+"""Font sizes: largest step from one character to the next."""
 RUBY_SIZE = 0.6
-"""Times the size of the sign whose reading it says."""
+"""Largest size of ruby text as a share of the character that it explains."""
 MOST_CHARS = 2
-"""A number of two digits may stand level in a column."""
+"""A two-digit number may stand horizontally in a column."""
 
 
 def with_columns(lines: Sequence[Line]) -> list[Line]:
-    """The lines, signs that stand below each other joined to lines of role `vertical`; columns that stand side by
-    side are of one block, and come in reading order, from the right."""
+    """Join characters below each other to lines with the role `vertical`. Columns side by side form one block, in
+    reading order from the right."""
     signs = [line for line in lines if _is_sign(line)]
     if sum(is_unspaced(sign.text.strip()[0]) for sign in signs) < FEWEST:
         return list(lines)
@@ -55,7 +55,7 @@ def _is_sign(line: Line) -> bool:
 
 
 def _ruby(signs: Sequence[Line]) -> list[Line]:
-    """The small signs that say how the sign to their left is read."""
+    """Return the small characters that give the reading of the character to their left."""
     largest = max(sign.size for sign in signs)
     small = [sign for sign in signs if sign.size <= RUBY_SIZE * largest]
     return [sign for sign in small if any(_stands_beside(sign, one) for one in signs)]
@@ -68,7 +68,8 @@ def _stands_beside(sign: Line, large: Line) -> bool:
 
 
 def _read(sign: Line, columns: list[list[Line]]) -> bool:
-    """Puts a small sign behind the sign that it stands beside; from the last on, so that they stay in order."""
+    """Insert a ruby character after the character that it stands beside. Call from the last one on, to keep their
+    order."""
     middle = (sign.box[1] + sign.box[3]) / 2
     beside = [
         (one.box[1], column, place)
@@ -85,7 +86,7 @@ def _read(sign: Line, columns: list[list[Line]]) -> bool:
 
 
 def _columns(signs: Iterable[Line]) -> list[list[Line]]:
-    """Chains of signs, each below the one before."""
+    """Build chains of characters, each below the one before."""
     columns: list[list[Line]] = []
     for sign in sorted(signs, key=lambda line: line.box[1]):
         above = [column for column in columns if _is_below(column[-1], sign)]
@@ -103,8 +104,8 @@ def _is_below(above: Line, sign: Line) -> bool:
 
 
 def _vertical(columns: list[list[Line]]) -> list[list[Line]]:
-    """Those columns that are writing: of unspaced script, further from each other than their signs are, one of them
-    long enough."""
+    """Return the columns that are vertical writing: in an unspaced script, farther apart than their characters, and one
+    of them long enough."""
     written = [
         column for column in columns if sum(is_unspaced(sign.text.strip()[0]) for sign in column) * 2 > len(column)
     ]
@@ -120,7 +121,7 @@ def _vertical(columns: list[list[Line]]) -> list[list[Line]]:
 
 
 def _tiers(columns: list[list[Line]]) -> list[list[list[Line]]]:
-    """Columns that stand side by side, from the top."""
+    """Group columns that stand side by side, from the top."""
     tiers: list[list[list[Line]]] = []
     reached = float("-inf")
     for column in sorted(columns, key=lambda column: column[0].box[1]):

@@ -1,4 +1,4 @@
-"""Marks across a page ("DRAFT", "CONFIDENTIAL") told apart from the text that they cross. Pure."""
+"""Separate watermarks ("DRAFT", "CONFIDENTIAL") from the text that they cross. Pure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import replace
 from pdfbatch.documents.textlayer.lines import Box, Line, median_size
 
 LARGER = 2.0
-"""Times the size of the text; a slanting mark may be a little smaller."""
+"""Times the size of the text; a slanting watermark may be a little smaller."""
 SLANTED_LARGER = 1.5
 MOST_WORDS = 8
 FEWEST_TILES = 4
 CROSSED_LINES = 2
-"""A slanting mark crosses so many lines; a level one may stand on a single one."""
+"""Minimum number of lines that a slanting watermark crosses; a horizontal one may cross just one."""
 
 
 def with_watermarks(lines: Sequence[Line]) -> list[Line]:
-    """The lines, with the role `watermark` for what is large, and light or slanting, and crosses lines of text; and for
-    what is light and slanting, and is printed all over the page."""
+    """Give the role `watermark` to large text that is light or slanting and crosses lines of text, and to light or
+    slanting text repeated all over the page."""
     usual = median_size(list(lines))
     marks = [line for line in lines if _is_watermark(line, lines, usual)]
     texts = {" ".join(line.text.split()) for line in marks} | _tiled(lines)
@@ -31,7 +31,7 @@ def with_watermarks(lines: Sequence[Line]) -> list[Line]:
 
 
 def _tiled(lines: Sequence[Line]) -> set[str]:
-    """The light or slanting texts that stand all over the page, some of them on lines of its text."""
+    """Return the light or slanting texts repeated all over the page, some of them across lines of its text."""
     copies: dict[str, list[Line]] = defaultdict(list)
     for line in lines:
         if _may_be_mark(line):
@@ -67,7 +67,7 @@ def _is_watermark(line: Line, lines: Sequence[Line], usual: float) -> bool:
 
 
 def _cross(box: Box, other: Box) -> bool:
-    """Whether `other` lies in `box` with more than its edge."""
+    """Check whether `other` overlaps `box` by more than its edge."""
     wide = min(box[2], other[2]) - max(box[0], other[0])
     high = min(box[3], other[3]) - max(box[1], other[1])
     return wide > 0 and high > 0.3 * (other[3] - other[1])

@@ -1,7 +1,7 @@
-"""Words as multisets, to prove that a page's Markdown holds what its text layer holds. Pure.
+"""Compare words as multisets, to verify that a page's Markdown holds what its text layer holds. Pure.
 
-A word is three letters or more, or two digits or more, after NFKC; everything else separates words. Line-end
-hyphens are undone on both sides, because the Markdown joins such words.
+A word is three letters or more, or two digits or more, after NFKC; everything else separates words. Line-end hyphens
+are removed on both sides, because the Markdown joins such words.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 
 LEGIBLE_FROM = 20
-"""Below so many words shares mean nothing."""
+"""With fewer words shares mean nothing."""
 KEPT_SHARE = 0.9
 DOUBLED_SHARE = 1.3
 
@@ -20,7 +20,7 @@ _LINE_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\s*\n\s*(?=[^\W\d_])")
 
 
 def words_of(text: str) -> Counter[str]:
-    """The words of plain text."""
+    """Count the words of plain text."""
     return Counter(_WORD.findall(unicodedata.normalize("NFKC", _LINE_HYPHEN.sub("", text))))
 
 
