@@ -264,7 +264,7 @@ class _Bench:
         """A step over so many rows, all of whose caches are so long."""
         import torch
 
-        most = self._network.longest
+        most = self._network.max_positions
         sizes = [(rows, min(length, most)) for rows in (1, 16, 64) for length in (256, 1024, 2048)]
         with torch.inference_mode():
             found = [self._step(*size) for size in sizes]

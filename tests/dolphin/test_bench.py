@@ -121,7 +121,7 @@ def test_the_encoders_operations_are_those_that_torch_counts(model: Any) -> None
     assert counter.get_total_flops() == encoder_flop(TINY)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         for layer in range(TINY.layers):
-            network.picture_keys(layer, hidden)
+            network.cross_kv(layer, hidden)
     assert counter.get_total_flops() == keys_flop(TINY)
     assert encoder_flop(FULL) == pytest.approx(413.6e9, rel=1e-3)
 

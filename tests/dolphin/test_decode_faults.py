@@ -58,7 +58,7 @@ def test_memory_that_lacks_at_random_changes_no_word_and_loses_no_job(chance: fl
 
 @pytest.mark.parametrize("stride", [1, 4])
 def test_a_job_that_is_too_large_alone_is_given_up_and_harms_no_other(stride: int) -> None:
-    network = TooSmall(places=2 * FIRST_LENGTH, longest=1024)
+    network = TooSmall(positions=2 * FIRST_LENGTH, max_positions=1024)
     reading = Reading(abacus_decoder(network, plan(rows=16), stride))
     said = random_jobs(reading, network, 30, seed=5, most_prompt=20)
     reading.add("large", picture(7), [0, 9] * 200)
@@ -70,7 +70,7 @@ def test_a_job_that_is_too_large_alone_is_given_up_and_harms_no_other(stride: in
 
 
 def test_a_job_that_grows_too_large_is_given_up_with_what_it_said() -> None:
-    network = TooSmall(places=FIRST_LENGTH, longest=1024)
+    network = TooSmall(positions=FIRST_LENGTH, max_positions=1024)
     network.mean_length = 101
     never_ends = next(number for number in range(100, 2000) if len(network.following(number, [0, 5])) > FIRST_LENGTH)
     reading = Reading(abacus_decoder(network, plan(rows=4)))
@@ -86,7 +86,7 @@ def test_a_job_that_grows_too_large_is_given_up_with_what_it_said() -> None:
 
 
 def test_where_not_even_one_picture_can_be_encoded_every_job_is_told() -> None:
-    reading = Reading(abacus_decoder(TooSmall(places=10**6, pictures=0), plan(rows=8, pictures=8)))
+    reading = Reading(abacus_decoder(TooSmall(positions=10**6, pictures=0), plan(rows=8, pictures=8)))
     for number in range(9):
         reading.add(number, picture(number))
     assert reading.until_idle() == {number: Read([], "memory") for number in range(9)}
@@ -196,7 +196,7 @@ def test_a_loop_is_retried_with_a_penalty_and_then_cut_where_it_began(stride: in
 
 
 def test_a_loop_costs_no_more_than_its_span_and_a_look() -> None:
-    network = Looping(stubborn=[1], longest=4096)
+    network = Looping(stubborn=[1], max_positions=4096)
     reading = Reading(abacus_decoder(network, plan(rows=1)))
     reading.add(1, picture(1), PROMPT, loop_span=128)
     reading.until_idle(at_most=2 * (128 + 5 + 10 + 32))

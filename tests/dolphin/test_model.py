@@ -26,7 +26,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def weights() -> object:
-    return random_model(words=len(WORDS), longest=64)
+    return random_model(words=len(WORDS), max_positions=64)
 
 
 @pytest.fixture
@@ -62,17 +62,17 @@ def same_weights(ours: Dolphin, weights: object) -> bool:
 def test_a_saved_folder_becomes_a_model_that_knows_its_prompts(folder: Path, weights: object) -> None:
     dolphin = load(folder)
     assert same_weights(dolphin, weights)
-    assert dolphin.words.prompt("read text") == [0, 9, 5, 10, 4]
-    assert dolphin.words.end == END
-    assert (dolphin.network.side, dolphin.network.longest, dolphin.network.picture_tokens) == (128, 64, 16)
+    assert dolphin.tokenizer.prompt("read text") == [0, 9, 5, 10, 4]
+    assert dolphin.tokenizer.end == END
+    assert (dolphin.network.side, dolphin.network.max_positions, dolphin.network.picture_tokens) == (128, 64, 16)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
 def test_a_half_precision_checkpoint_is_read_in_single_precision_without_a_gpu(folder: Path, weights: object) -> None:
-    random_model(words=len(WORDS), longest=64).half().save_pretrained(folder)
+    random_model(words=len(WORDS), max_positions=64).half().save_pretrained(folder)
     dolphin = load(folder)
     assert dolphin.network.dtype == torch.float32
-    assert dolphin.eye([np.zeros((1, 1, 3), np.uint8)]).dtype == torch.float32
+    assert dolphin.image_processor([np.zeros((1, 1, 3), np.uint8)]).dtype == torch.float32
     assert dolphin.plan.rows >= 1
 
 
@@ -165,7 +165,7 @@ def test_tied_weights_may_be_saved_once_or_twice(folder: Path, weights: object, 
     with (
         torch.inference_mode()
     ):  # the weights themselves: on some processors products differ by where they lie in memory
-        assert torch.equal(dolphin.network._words.weight, weights.decoder.lm_head.weight)
+        assert torch.equal(dolphin.network._head.weight, weights.decoder.lm_head.weight)
         assert torch.equal(
             dolphin.network._embed(torch.arange(5)), weights.decoder.model.decoder.embed_tokens(torch.arange(5))
         )
@@ -209,9 +209,9 @@ def test_the_eye_knows_all_colours_in_half_precision_too() -> None:
 def test_the_models_own_normalisation_is_taken_from_either_file(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
     black = np.zeros((128, 128, 3), np.uint8)
-    assert load(folder).eye([black])[0, 0, 0, 0].item() == pytest.approx(-MEAN[0] / STD[0])
+    assert load(folder).image_processor([black])[0, 0, 0, 0].item() == pytest.approx(-MEAN[0] / STD[0])
     write(folder / "processor_config.json", {"image_processor": {"image_mean": [0.5] * 3, "image_std": [0.25] * 3}})
-    assert load(folder).eye([black])[0, 0, 0, 0].item() == -2.0
+    assert load(folder).image_processor([black])[0, 0, 0, 0].item() == -2.0
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -230,7 +230,7 @@ def test_the_models_own_normalisation_is_taken_from_either_file(folder: Path) ->
     ],
 )
 def test_text_is_what_was_said_less_marks_and_margins(folder: Path, tokens: list[int], text: str) -> None:
-    assert load(folder).words.text(tokens) == text
+    assert load(folder).tokenizer.text(tokens) == text
 
 
 def test_memory_is_what_could_be_had_and_not_only_what_lies_idle() -> None:

@@ -57,12 +57,12 @@ class Letters:
 class Scripted(Abacus):
     """Says what the script has for the prompt and the shade; `poison` shades give NaN, `heavy` ones find no memory."""
 
-    words = FIRST_LETTER + 128 + len(PROMPTS)
+    vocab_size = FIRST_LETTER + 128 + len(PROMPTS)
 
     def __init__(
         self, script: Script, poison: Sequence[int] = (), heavy: Sequence[int] = (), chance: float = 0
     ) -> None:
-        super().__init__(longest=4096)
+        super().__init__(max_positions=4096)
         self.script, self.poison, self.heavy, self.chance = script, set(poison), set(heavy), chance
         self.seen: list[int] = []
         self._dice = random.Random(1)
@@ -76,15 +76,15 @@ class Scripted(Abacus):
         self.seen += shades
         return super().encode(pictures)
 
-    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, bands: Any, last: Any) -> Any:
+    def logits(self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any) -> Any:
         if self._dice.random() < self.chance:
             raise torch.OutOfMemoryError("no memory, says the test")
         rows = torch.arange(len(tokens))
-        keys, _ = own[0]
-        keys[rows[:, None], 0, places] = tokens[..., None].float()
-        scores = torch.zeros(len(tokens), self.words)
+        keys, _ = self_kv[0]
+        keys[rows[:, None], 0, positions] = tokens[..., None].float()
+        scores = torch.zeros(len(tokens), self.vocab_size)
         for row, (place, shade) in enumerate(
-            zip(places[rows, last].tolist(), pictures[0][0][:, 0, 0, 0].tolist(), strict=True)
+            zip(positions[rows, last].tolist(), cross_kv[0][0][:, 0, 0, 0].tolist(), strict=True)
         ):
             prompt = int(keys[row, 0, 1, 0]) - FIRST_LETTER - 128
             text = self.script(PROMPTS[prompt], int(shade)) if prompt >= 0 else ""
@@ -172,7 +172,7 @@ THREE = [(2, 2), (2, 4), (2, 6)]
 def test_three_hundred_elements_on_one_page_come_out_in_order(painted: Callable[..., Path], tmp_path: Path) -> None:
     cells = [(column, row) for row in range(GRID) for column in range(GRID)][:300]
     network = Scripted(says(boxes(cells)))
-    network.longest = 1 << 14  # a letter is a token here
+    network.max_positions = 1 << 14  # a letter is a token here
     [page] = read(network, painted(), tmp_path)
     assert (page.reason, page.flags) == (None, [])
     assert markdown_of(page) == "\n\n".join(f"Cell {shade_at(*cell)}." for cell in cells)

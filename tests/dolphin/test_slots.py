@@ -52,7 +52,7 @@ class Rows:
 
 
 def never_ending() -> Abacus:
-    return Abacus(longest=LONGEST, mean_length=10**9)
+    return Abacus(max_positions=LONGEST, mean_length=10**9)
 
 
 prompts = st.lists(st.integers(1, 200), min_size=1, max_size=40)
@@ -127,7 +127,7 @@ def test_what_is_no_number_is_told_and_wiped_with_its_row() -> None:
 
 def test_a_penalty_is_of_its_row_alone_and_moves_with_it() -> None:
     """The moody network ends as soon as it is to say a word again under a penalty."""
-    network = Looping(moody=[1, 2], longest=LONGEST)
+    network = Looping(moody=[1, 2], max_positions=LONGEST)
     slots = Slots(network, 4, 64, graphs=False)
     with torch.inference_mode():
         slots.admit(

@@ -34,11 +34,11 @@ the order."""
 
 
 class PageWork:
-    """`number` counts the pages as they came; `file` is where a child may draw this one, and
+    """`ticket` counts the pages in order of arrival; `file` is where a child may draw this one, and
     `future` is what was promised for it."""
 
-    def __init__(self, number: int, order: PageOrder, file: Path) -> None:
-        self.number = number
+    def __init__(self, ticket: int, order: PageOrder, file: Path) -> None:
+        self.ticket = ticket
         self.order = order
         self.file = file
         self.future: Future[PageRead] = Future()

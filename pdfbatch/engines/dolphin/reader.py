@@ -33,7 +33,7 @@ from pdfbatch.records import PageResult, ReadOptions
 T = TypeVar("T")
 
 SMALLEST_DPI = 50
-GENERATION = 16
+PAGE_GROUP = 16
 """Pages that share a turn in the pool."""
 _LAYOUT = 1 << 20
 """Tokens expected of a layout, so that it goes before any element."""
@@ -59,14 +59,14 @@ class DolphinReader:
         self.decoder = Decoder(
             dolphin.network,
             dolphin.plan,
-            dolphin.eye,
-            dolphin.words.end,
+            dolphin.image_processor,
+            dolphin.tokenizer.end,
             graphs=dolphin.is_cuda,
             stride=_CUDA_STRIDE if dolphin.is_cuda else 1,
-            never=dolphin.words.unknown,
+            banned_token=dolphin.tokenizer.unknown,
         )
-        self.pages_ahead = max(GENERATION, 2 * children.processes, dolphin.plan.rows)
-        self._numbers = itertools.count()
+        self.pages_ahead = max(PAGE_GROUP, 2 * children.processes, dolphin.plan.rows)
+        self._tickets = itertools.count()
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._pages: dict[int, PageWork] = {}
         self._lock = threading.Lock()
@@ -86,13 +86,13 @@ class DolphinReader:
         self._abandon(lambda page: page.future.cancel())
 
     def read(self, order: PageOrder) -> Future[PageRead]:
-        number = next(self._numbers)
-        page = PageWork(number, order, self._scratch / f"page-{number}.rgb")
+        ticket = next(self._tickets)
+        page = PageWork(ticket, order, self._scratch / f"page-{ticket}.rgb")
         with self._lock:
             if self._error is not None:
                 page.future.set_exception(self._error)
                 return page.future
-            self._pages[page.number] = page
+            self._pages[page.ticket] = page
         options = self._options
         if order.attempt:  # the same picture would kill its child again
             options = options.model_copy(update={"dpi": max(SMALLEST_DPI, options.dpi >> order.attempt)})
@@ -166,7 +166,7 @@ class DolphinReader:
 
     def _go_on(self, page: PageWork, step: Callable[[PageWork, T], None], what: T) -> None:
         """The next step on a page's way. What goes wrong in it costs this page alone."""
-        if page.number not in self._pages:
+        if page.ticket not in self._pages:
             return  # it was left behind by a stop, or failed
         try:
             step(page, what)
@@ -202,7 +202,7 @@ class DolphinReader:
             self._decode(page, image, asked.prompt, expected_tokens(image, asked.prompt), said, span)
 
     def _refined(self, page: PageWork, read: Read, index: int, refine: Refine) -> None:
-        page.hear(index, read, self._dolphin.words.text(read.tokens))
+        page.hear(index, read, self._dolphin.tokenizer.text(read.tokens))
         if page.heard == len(refine.wanted):
             self._leave(page, page.refined(refine))
 
@@ -210,7 +210,7 @@ class DolphinReader:
         if failure := page.layout_failure(read):
             self._leave(page, PageRead(failure))
             return
-        page.layout = self._dolphin.words.text(read.tokens)
+        page.layout = self._dolphin.tokenizer.text(read.tokens)
         self._laid.append(page)
 
     def _cut_next(self) -> None:
@@ -238,7 +238,7 @@ class DolphinReader:
             self._finish(page)
 
     def _said(self, page: PageWork, read: Read, index: int) -> None:
-        page.hear(index, read, self._dolphin.words.text(read.tokens))
+        page.hear(index, read, self._dolphin.tokenizer.text(read.tokens))
         if page.is_read:
             self._finish(page)
 
@@ -259,16 +259,16 @@ class DolphinReader:
             self._go_on(page, then, read)
             self._cut_next()
 
-        tokens = self._dolphin.words.prompt(prompt)
+        tokens = self._dolphin.tokenizer.prompt(prompt)
         self._held += picture.nbytes
-        job = DecodeJob(picture, tokens, page.number // GENERATION, expected, ended, loop_span=span)
+        job = DecodeJob(picture, tokens, page.ticket // PAGE_GROUP, expected, ended, loop_span=span)
         self.decoder.add(job)
         return job
 
     def _leave(self, page: PageWork, outcome: PageRead | BaseException | None = None) -> None:
         """The page is at its end here; None: it was not read, and whoever takes its document up reads it."""
         with self._lock:
-            self._pages.pop(page.number, None)
+            self._pages.pop(page.ticket, None)
         page.forget_file()
         if outcome is None or isinstance(outcome, CancelledError):
             page.future.cancel()
