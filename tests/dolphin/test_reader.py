@@ -300,7 +300,7 @@ def outcome_of(future: Future[PageRead]) -> PageResult | None:
         return None
 
 
-def test_when_the_model_breaks_off_every_page_is_told_and_no_new_one_is_taken(
+def test_when_the_model_fails_every_page_fails_and_no_new_one_is_accepted(
     painted: Callable[..., Path], tmp_path: Path
 ) -> None:
     def break_off(prompt: str, shade: int) -> str:
@@ -314,7 +314,7 @@ def test_when_the_model_breaks_off_every_page_is_told_and_no_new_one_is_taken(
         for future in futures:
             with pytest.raises(PdfbatchError, match="device-side assert"):
                 future.result(60)
-        with pytest.raises(PdfbatchError, match="broke off"):
+        with pytest.raises(PdfbatchError, match="The model failed"):
             reader.read(PageOrder(str(pdf), 1)).result(60)
         for file in (tmp_path / "scratch").iterdir():  # drawn by a child after the end; the run's scratch folder goes
             file.unlink()

@@ -33,7 +33,7 @@ Ending = Literal["whole", "truncated", "looped", "nan", "memory"]
 PENALTY = 1.1
 """Repetition penalty for the second try of a job that looped; Dolphin 1.0's demo applies it to every job."""
 MEMORY_TRIES = 8
-"""How often a job may run out of memory as the only one on the device before it fails; other programs may use it too."""
+"""How often a job may run out of memory alone before it fails; other programs may use the device too."""
 _FREE_SHARE = 8
 """Rows are refilled when one in this many is free: each refill costs a separate pass."""
 LONG = 256

@@ -49,8 +49,8 @@ class BatchPlan(NamedTuple):
 
 
 def shape_of(layers: int, width: int, picture_tokens: int, side: int, embed_dim: int, item_bytes: int) -> Shape:
-    """The memory use of a decoder of `layers` x `width` and an encoder of `side` pixels; `item_bytes`: 2 for fp16, 4 for
-    fp32."""
+    """The memory use of a decoder of `layers` x `width` and an encoder of `side` pixels; `item_bytes`: 2 in fp16,
+    4 in fp32."""
     row_token = 2 * layers * width * item_bytes
     return Shape(picture_tokens * row_token, row_token, (side // 4) ** 2 * embed_dim * item_bytes * ENCODER_COPIES)
 

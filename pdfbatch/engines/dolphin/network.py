@@ -116,7 +116,7 @@ class Network:
 
     @staticmethod
     def _fused(attention: Any) -> tuple[Tensor, Tensor]:
-        """Joins query, key and value into one matrix; the model's three become views of it, so nothing is held twice."""
+        """Joins query, key and value into one matrix; the model's three become views of it."""
         import torch
 
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)
