@@ -21,7 +21,7 @@ _WRAPPERS = re.compile(r"\\(?:author|title)\{(.*)\}|\\begin\{abstract\}(.*)\\end
 
 
 def clean(text: str) -> str:
-    """The text in NFC, with `\n` newlines and without control characters."""
+    """The text in NFC, with `\\n` newlines and without control characters."""
     text = _UNWRITABLE.sub("", _NEWLINE.sub("\n", text))
     return unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", text))
 
