@@ -35,7 +35,7 @@ def one_thread() -> None:
 
 @pytest.mark.parametrize("stride", [1, 4])
 @pytest.mark.parametrize(("rows", "budget"), [(1, 0), (2, 900), (3, 1200), (6, 2200), (4, 1 << 40)])
-def test_a_row_says_the_same_whoever_is_beside_it_and_however_often_it_starts_anew(
+def test_a_row_decodes_the_same_whatever_is_beside_it_and_however_often_it_restarts(
     rows: int, budget: int, stride: int
 ) -> None:
     """With so small a budget a growing cache has room for fewer rows, and running ones go back into the pool."""
@@ -45,7 +45,7 @@ def test_a_row_says_the_same_whoever_is_beside_it_and_however_often_it_starts_an
     assert tokens(reading.until_idle()) == said
 
 
-def test_after_a_long_row_there_are_as_many_rows_again() -> None:
+def test_after_a_long_row_ends_there_are_as_many_rows_as_before() -> None:
     network = Abacus(max_positions=4096, mean_length=31)
     reading = Reading(abacus_decoder(network, plan(rows=8, budget=8 * (100 + FIRST_LENGTH))))
     reading.add("long", picture(1), [0, 7] * 700)
@@ -73,7 +73,7 @@ def test_three_hundred_jobs_at_once_are_read() -> None:
 
 @pytest.mark.parametrize("limit", [0, 1, 5, 10_000, None])
 @pytest.mark.parametrize("stride", [1, 4])
-def test_a_row_ends_at_its_limit_or_where_the_model_has_no_place_left(limit: int | None, stride: int) -> None:
+def test_a_row_ends_at_its_limit_or_when_the_model_has_no_positions_left(limit: int | None, stride: int) -> None:
     network = Abacus(max_positions=64, mean_length=10**9)  # never says the end mark
     reading = Reading(abacus_decoder(network, stride=stride))
     for number in range(1, 7):
@@ -114,7 +114,7 @@ def test_a_turn_with_nothing_to_do_does_nothing() -> None:
     assert (decoder.meter.steps, decoder.meter.out_of_memory) == (0, 0)
 
 
-def test_jobs_may_be_added_by_those_who_are_told_of_an_end() -> None:
+def test_jobs_may_be_added_from_the_callback_of_an_ended_job() -> None:
     """As a page's elements are when its layout is read."""
     network = Abacus()
     reading = Reading(abacus_decoder(network))
@@ -130,7 +130,7 @@ def test_jobs_may_be_added_by_those_who_are_told_of_an_end() -> None:
     assert {0, 1, 2, 4, 5, 7, 8} <= reading.reads.keys()
 
 
-def test_another_error_than_want_of_memory_is_raised() -> None:
+def test_an_error_other_than_out_of_memory_is_raised() -> None:
     reading = Reading(abacus_decoder(Breaking(after=5)))
     reading.add(1, picture(1))
     with pytest.raises(RuntimeError, match="device-side assert"):
@@ -141,7 +141,7 @@ def test_another_error_than_want_of_memory_is_raised() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 8])
-def test_an_old_job_ends_soon_whatever_comes_behind_it(rows: int) -> None:
+def test_an_old_job_ends_soon_whatever_is_added_after_it(rows: int) -> None:
     """New jobs of later page groups, all of them longer, come faster than they can be read."""
     network = Abacus(max_positions=256)
     reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=4)))
@@ -177,7 +177,7 @@ def test_within_a_page_group_the_longest_start_first_and_no_later_group_starts_b
     assert sorted(reading.ended_at, key=lambda name: reading.ended_at[name]) == sorted(reading.reads)
 
 
-def test_discarding_forgets_waiting_jobs_and_leaves_those_that_are_being_read() -> None:
+def test_discarding_removes_waiting_jobs_and_keeps_those_being_read() -> None:
     network = Abacus(max_positions=400)
     reading = Reading(abacus_decoder(network, plan(rows=2, pictures=2)))
     for number in range(12):
@@ -198,7 +198,7 @@ def test_discarding_forgets_waiting_jobs_and_leaves_those_that_are_being_read() 
     assert tokens(read) == {number: network.following(number, [0, 5]) for number in read}
 
 
-def test_discarding_spares_a_job_that_lost_its_row_for_want_of_memory() -> None:
+def test_discarding_keeps_a_job_that_lost_its_row_because_memory_ran_out() -> None:
     network = OutOfMemoryAtRandom(0.0)
     reading = Reading(abacus_decoder(network, plan(rows=2, pictures=2)))
     reading.add("begun", picture(4))

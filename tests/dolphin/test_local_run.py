@@ -158,7 +158,7 @@ def test_a_document_with_every_kind_of_element_becomes_the_one_right_markdown(
     assert (picture.width, picture.height) == pytest.approx((376, 247), abs=2)
 
 
-def test_the_elements_are_told_with_their_places_on_the_picture(tiny_model: Path, pdfs: Path, out: Path) -> None:
+def test_the_elements_are_published_with_their_boxes_on_the_picture(tiny_model: Path, pdfs: Path, out: Path) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     local_run(pdfs, out, tiny_model)
     told_elements = (out / "all.json").read_text()
@@ -186,7 +186,7 @@ def on_the_page(quad: cards.Quad, width: int, height: int) -> list[float]:
     ]
 
 
-def test_what_cannot_be_written_costs_its_document_alone_and_replaces_nobody_s_file(
+def test_a_write_error_fails_only_its_document_and_replaces_no_foreign_file(
     tiny_model: Path, pdfs: Path, out: Path
 ) -> None:
     for name in ("fine", "folder", "foreign"):
@@ -342,7 +342,7 @@ def test_auto_reads_a_formula_and_a_spanning_table_by_the_model_and_the_rest_by_
     ]
 
 
-def test_a_model_that_is_not_there_is_told_before_anything_is_made(pdfs: Path, out: Path) -> None:
+def test_a_missing_model_is_reported_before_anything_is_created(pdfs: Path, out: Path) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     ended = local_run(pdfs, out, pdfs)
     assert ended.returncode == 4

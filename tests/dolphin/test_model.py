@@ -185,7 +185,7 @@ def published(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (8, 3), (3, 8), (7, 6), (8, 1)])
-def test_the_eye_sees_what_the_published_processor_makes_in_every_bit(size: tuple[int, int]) -> None:
+def test_the_image_processor_equals_the_published_one_bit_for_bit(size: tuple[int, int]) -> None:
     class Sight:
         device, dtype, side = torch.device("cpu"), torch.float32, 8
 
@@ -197,7 +197,7 @@ def test_the_eye_sees_what_the_published_processor_makes_in_every_bit(size: tupl
     assert np.array_equal(seen, np.stack([published(picture, 8) for picture in pictures]))
 
 
-def test_the_eye_knows_all_colours_in_half_precision_too() -> None:
+def test_the_image_processor_handles_all_colours_in_half_precision_too() -> None:
     class Sight:
         device, dtype, side = torch.device("cpu"), torch.float16, 16
 
@@ -229,10 +229,12 @@ def test_the_models_own_normalisation_is_taken_from_either_file(folder: Path) ->
         ([END], ""),
     ],
 )
-def test_text_is_what_was_said_less_marks_and_margins(folder: Path, tokens: list[int], text: str) -> None:
+def test_text_is_decoded_without_special_tokens_and_outer_white_space(
+    folder: Path, tokens: list[int], text: str
+) -> None:
     assert load(folder).tokenizer.text(tokens) == text
 
 
-def test_memory_is_what_could_be_had_and_not_only_what_lies_idle() -> None:
+def test_memory_is_what_can_be_allocated_and_not_only_what_is_idle() -> None:
     free = model._free_bytes(torch.device("cpu"), None)
     assert free > 0

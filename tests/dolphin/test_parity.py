@@ -141,7 +141,7 @@ def test_a_penalised_try_says_what_generate_says_with_that_penalty(asked: Asked)
 
 
 @pytest.mark.slow
-def test_a_word_that_is_not_to_be_said_gives_way_to_the_next_as_in_generate(asked: Asked) -> None:
+def test_a_banned_token_is_replaced_by_the_next_best_as_in_generate(asked: Asked) -> None:
     numbers = range(24)
     (banned, _), *_ = Counter(word for number in numbers for word in asked.said[number]).most_common(1)
     expected = asked.generated(numbers, bad_words_ids=[[banned]])

@@ -179,7 +179,7 @@ def test_three_hundred_elements_on_one_page_come_out_in_order(painted: Callable[
     assert len(page.elements) == 300
 
 
-def test_an_element_of_one_pixel_costs_itself_alone(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_an_element_of_one_pixel_is_the_only_one_lost(painted: Callable[..., Path], tmp_path: Path) -> None:
     layout = f"[100,100,100,100][para][PAIR_SEP]{boxes(THREE)}[PAIR_SEP][0,0,0,896][para]"
     [page] = read(Scripted(says(layout)), painted(), tmp_path)
     assert page.reason is None
@@ -194,7 +194,7 @@ def test_blank_pages_and_blank_elements_are_not_shown_to_the_model(
     assert (page.read_by, markdown_of(page), network.seen) == ("blank", "", [])
 
 
-def test_a_nan_costs_the_page_a_reason_and_nothing_that_was_read(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_nan_gives_the_page_a_reason_and_keeps_what_was_read(painted: Callable[..., Path], tmp_path: Path) -> None:
     [page] = read(Scripted(says(boxes(THREE)), poison=[44]), painted(), tmp_path)
     assert page.reason is Reason.ENGINE_ERROR and "NaN" in page.detail
     assert markdown_of(page) == "Cell 42.\n\nCell 46."
@@ -206,7 +206,7 @@ def test_a_nan_in_the_layout_fails_the_page(painted: Callable[..., Path], tmp_pa
     assert (page.reason, page.flags) == (Reason.ENGINE_ERROR, [])
 
 
-def test_an_element_that_the_device_has_no_memory_for_leaves_the_others_be(
+def test_an_element_too_large_for_the_device_does_not_affect_the_others(
     painted: Callable[..., Path], tmp_path: Path
 ) -> None:
     [page] = read(Scripted(says(boxes(THREE)), heavy=[44]), painted(), tmp_path)
@@ -238,7 +238,7 @@ def test_a_table_without_end_is_closed(painted: Callable[..., Path], tmp_path: P
     assert set(table.splitlines()[2:]) == {"|x|"}
 
 
-def test_a_text_up_to_the_last_place_is_told_as_truncated(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_text_that_fills_all_positions_is_flagged_as_truncated(painted: Callable[..., Path], tmp_path: Path) -> None:
     digits = "".join(f"{number} " for number in range(2000))
     [page] = read(Scripted(says(boxes(THREE), {44: digits})), painted(), tmp_path)
     assert (page.reason, page.flags) == (None, ["truncated"])
@@ -262,14 +262,14 @@ def test_a_layout_that_is_garbage_still_gives_the_page_s_text(
     assert markdown_of(page) == "The page as a whole."
 
 
-def test_a_layout_that_loops_is_read_up_to_the_loop_and_told(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_layout_that_loops_is_used_up_to_the_loop_and_flagged(painted: Callable[..., Path], tmp_path: Path) -> None:
     layout = boxes(THREE[:2]) + ("[PAIR_SEP]" + boxes(THREE[:1])) * 200
     [page] = read(Scripted(says(layout)), painted(), tmp_path)
     assert (page.reason, page.flags) == (Reason.REPETITION, ["layout_looped"])
     assert markdown_of(page) == "Cell 42.\n\nCell 44."
 
 
-def test_a_layout_up_to_the_last_place_is_told_too(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_layout_that_fills_all_positions_is_flagged_too(painted: Callable[..., Path], tmp_path: Path) -> None:
     cells = [(column, row) for row in range(GRID) for column in range(GRID)]
     [page] = read(Scripted(says(boxes(cells))), painted(), tmp_path)
     assert (page.reason, page.flags) == (None, ["layout_truncated"])

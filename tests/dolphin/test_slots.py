@@ -110,7 +110,7 @@ def test_a_row_may_be_filled_to_its_last_place() -> None:
     rows.check()
 
 
-def test_what_is_no_number_is_told_and_wiped_with_its_row() -> None:
+def test_a_nan_is_reported_and_wiped_with_its_row() -> None:
     network = never_ending()
     slots = Slots(network, 2, 64, graphs=False)
     with torch.inference_mode():
@@ -125,7 +125,7 @@ def test_what_is_no_number_is_told_and_wiped_with_its_row() -> None:
     assert all(one.sound for step in steps for one in step)
 
 
-def test_a_penalty_is_of_its_row_alone_and_moves_with_it() -> None:
+def test_a_penalty_applies_to_its_row_alone_and_moves_with_it() -> None:
     """The moody network ends as soon as it is to say a word again under a penalty."""
     network = Looping(moody=[1, 2], max_positions=LONGEST)
     slots = Slots(network, 4, 64, graphs=False)

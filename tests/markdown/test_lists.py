@@ -39,7 +39,7 @@ def item(text: str, marker: str = "-", level: int = 1) -> Element:
         ([("", "-", 1)], ""),
     ],
 )  # fmt: skip
-def test_items_are_written_so(items: list[tuple[str, str, int]], markdown: str) -> None:
+def test_items_are_written_with_their_depth_and_marker(items: list[tuple[str, str, int]], markdown: str) -> None:
     assert list_markdown([item(*one) for one in items]) == markdown
 
 
