@@ -1,4 +1,4 @@
-"""Work that can be counted instead of measured: operations and bytes of a Dolphin, and what a chip could do of it.
+"""Count the work of a Dolphin instead of measuring it: operations and bytes, and the time a chip would need.
 
 FLOP are two for each multiplication with its addition. Norms, activations, softmax and the encoder's masks are left
 out of the operations; activations are left out of the bytes: next to weights and caches they are few.
@@ -69,7 +69,7 @@ BEST = Reached(1, 1)
 
 
 def encoder_flop(geometry: Geometry) -> float:
-    """Of one picture. For Dolphin's sizes 413.6e9, as torch's own counter says."""
+    """FLOP of one picture. For Dolphin's sizes 413.6e9, as torch's own counter reports."""
     patches, width = (geometry.side // 4) ** 2, geometry.embed
     flop = 2.0 * 4 * 4 * 3 * width * patches
     for stage, depth in enumerate(geometry.depths):
@@ -145,7 +145,7 @@ class _Here(Executor):
 
 
 class _Idle:
-    """A network that computes nothing and never says the end mark: for the decoder's order of work alone."""
+    """A network that computes nothing and never returns the end token: to simulate the decoder's schedule alone."""
 
     def __init__(self, max_positions: int) -> None:
         import torch
@@ -192,6 +192,6 @@ def simulated(pages: Sequence[Page], setting: Setting, geometry: Geometry = FULL
 
 
 def plan_on(free_gib: float, rows: int = memory.MOST_ROWS, pictures: int = memory.MOST_PICTURES) -> memory.BatchPlan:
-    """What the engine would plan for Dolphin in fp16 with so much memory, its weights included."""
+    """The engine's plan for Dolphin in fp16 with this much memory, including the weights."""
     weights = 322e6 * HALF
     return memory.plan(shape_of(FULL, HALF), int(free_gib * 2**30 - weights), rows, pictures)

@@ -55,7 +55,7 @@ class Ours(NamedTuple):
     pages: int
     seconds: float
     cpu: float
-    """Seconds of a core that this process used, its children left out."""
+    """CPU seconds that this process used, without its children."""
     tokens: int
     pictures: int
     steps: int
@@ -163,7 +163,11 @@ def watched(network: Any, prepare: Callable[[Sequence[Pixels]], Any], setting: S
 
 
 def read_pages(decoder: Watched, geometry: Geometry, pages: Sequence[Page], pool: Executor) -> Ours:
-    """Raises ValueError where an element did not end at its own length."""
+    """Reads pages and reports what was done.
+
+    Raises:
+        ValueError: an element did not end at its own length.
+    """
     import torch
 
     decoder.forget()
@@ -183,7 +187,7 @@ def read_pages(decoder: Watched, geometry: Geometry, pages: Sequence[Page], pool
 
 
 class _Reading:
-    """As the reader does: so many pages ahead; a page's layout first, its elements once that is read and a child has
+    """Drives the decoder as the reader does: some pages ahead; a page's layout first, its elements once a child has
     cut them."""
 
     def __init__(self, decoder: Decoder, geometry: Geometry, pages: Sequence[Page], pool: Executor) -> None:

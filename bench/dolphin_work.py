@@ -1,4 +1,4 @@
-"""What Dolphin is measured with: pages whose elements have known lengths, and a model of random weights.
+"""The benchmark's workload: pages whose elements have known lengths, and a model with random weights.
 
 A page has 12 elements that the model reads, besides its layout of 18 tokens an element. Two pages in three have one
 formula of 40 to 90 tokens, the third has two; every third page has a table of 400 to 1,200, every sixth a code block of
@@ -83,7 +83,7 @@ class Page(NamedTuple):
 
 def some_pages(count: int, shorter: int = 1, elements: int = ELEMENTS, seed: int = 0) -> list[Page]:
     """`count` pages, always the same for one `seed`. For small machines: `shorter` divides all lengths (not the
-    pictures' sizes), and only the first so many `elements` of a page are kept."""
+    pictures' sizes), and only the first `elements` elements of a page are kept."""
     chance = random.Random(seed)
     pages = []
     for number in range(count):

@@ -106,8 +106,8 @@ TEXT: dict[str, Callable[[int], Sequence[Element]]] = {
 
 
 def test_a_name_in_large_type_that_every_page_shows_is_a_header() -> None:
-    told = reasons(pages_with(12, lambda n: [at(40, "THE WINTER", size=20)]))
-    assert {reason for *_, reason in told} == {"repeated"} and len(told) == 12
+    dropped_here = reasons(pages_with(12, lambda n: [at(40, "THE WINTER", size=20)]))
+    assert {reason for *_, reason in dropped_here} == {"repeated"} and len(dropped_here) == 12
 
 
 @pytest.mark.parametrize("name", TEXT)

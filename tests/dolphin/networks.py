@@ -219,7 +219,7 @@ class Reading:
         return job
 
     def _ended(self, name: Any, read: Read) -> None:
-        assert name not in self.reads, f"{name} was told twice"
+        assert name not in self.reads, f"{name} ended twice"
         self.reads[name] = read
         self.ended_at[name] = self.turns
 

@@ -119,13 +119,13 @@ def test_jobs_may_be_added_from_the_callback_of_an_ended_job() -> None:
     network = Abacus()
     reading = Reading(abacus_decoder(network))
 
-    def told(number: int, _: Read) -> None:
+    def ended(number: int, _: Read) -> None:
         reading.reads[number] = Read([], "whole")
         for more in (3 * number + 1, 3 * number + 2):
             if more < 40:
-                reading.decoder.add(DecodeJob(picture(more), [0, 5], 0, 1, partial(told, more)))
+                reading.decoder.add(DecodeJob(picture(more), [0, 5], 0, 1, partial(ended, more)))
 
-    reading.decoder.add(DecodeJob(picture(0), [0, 5], 0, 1, partial(told, 0)))
+    reading.decoder.add(DecodeJob(picture(0), [0, 5], 0, 1, partial(ended, 0)))
     reading.until_idle()
     assert {0, 1, 2, 4, 5, 7, 8} <= reading.reads.keys()
 

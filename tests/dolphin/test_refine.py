@@ -141,16 +141,16 @@ def test_a_figure_whose_text_is_in_the_layer_is_not_asked_for() -> None:
 def test_what_the_model_read_in_a_figure_replaces_what_the_ocr_read() -> None:
     page = read_of([PAGE[0], *figure(seen("davvn", IN_FIGURE), seen("n00n", IN_FIGURE)), PAGE[0]])
     asked = wanted(page.page.elements)
-    told = refined(page, asked, {1: Heard("dawn\n\nnoon", "whole")}).page
-    assert [each.text for each in told.elements] == ["Plain words.", "", "dawn", "noon", "Plain words."]
-    assert [each.source for each in told.elements] == ["layer", "layer", "dolphin", "dolphin", "layer"]
-    assert [each.flags for each in told.elements] == [[], [], [IN_FIGURE], [IN_FIGURE], []]
-    assert told.elements[1].figure == "page-0001-002.png"
+    result = refined(page, asked, {1: Heard("dawn\n\nnoon", "whole")}).page
+    assert [each.text for each in result.elements] == ["Plain words.", "", "dawn", "noon", "Plain words."]
+    assert [each.source for each in result.elements] == ["layer", "layer", "dolphin", "dolphin", "layer"]
+    assert [each.flags for each in result.elements] == [[], [], [IN_FIGURE], [IN_FIGURE], []]
+    assert result.elements[1].figure == "page-0001-002.png"
 
 
 def test_where_the_model_fails_in_a_figure_the_ocr_s_text_stays() -> None:
     page = read_of([PAGE[0], *figure(seen("dawn", IN_FIGURE))])
-    told = refined(page, wanted(page.page.elements), {1: Heard("dawn dawn dawn", "looped")}).page
-    assert [each.text for each in told.elements] == ["Plain words.", "", "dawn"]
-    assert [each.flags for each in told.elements] == [[], ["model_looped"], [IN_FIGURE]]
-    assert told.read_by == "text"
+    result = refined(page, wanted(page.page.elements), {1: Heard("dawn dawn dawn", "looped")}).page
+    assert [each.text for each in result.elements] == ["Plain words.", "", "dawn"]
+    assert [each.flags for each in result.elements] == [[], ["model_looped"], [IN_FIGURE]]
+    assert result.read_by == "text"

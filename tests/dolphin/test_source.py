@@ -1,4 +1,4 @@
-"""Where a model comes from: a folder, S3, the Hub; and what is said when it cannot be had."""
+"""Where a model comes from: a folder, S3, the Hub; and the errors if it is not available."""
 
 from __future__ import annotations
 

@@ -131,6 +131,6 @@ def test_no_text_of_a_table_is_lost_and_no_two_cells_share_a_place(text: str) ->
             for across in range(cell.columns)
         ]
         assert len(places) == len(set(places))
-        told = "".join(span.text for cell in cells for span in cell.spans)
+        text = "".join(span.text for cell in cells for span in cell.spans)
         outside = re.sub(r"<caption>.*?</caption>", "", part, flags=re.DOTALL)
-        assert re.findall(r"[ab12]", told) == re.findall(r"[ab12]", re.sub(r"</?\w+[^<>]*>", "", outside))
+        assert re.findall(r"[ab12]", text) == re.findall(r"[ab12]", re.sub(r"</?\w+[^<>]*>", "", outside))

@@ -142,7 +142,7 @@ def _model(folder: Path, dtype: Any) -> Any:
 
     config = _config(folder, "config.json")
     if not config:
-        raise NotReady(f"There is no model in {folder}: it holds no config.json.", "Give the model's own folder.")
+        raise NotReady(f"There is no model in {folder}: it holds no config.json.", "Pass the model's own folder.")
     kind = config.get("model_type")
     if kind != "vision-encoder-decoder":
         raise NotReady(

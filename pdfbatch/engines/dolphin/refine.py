@@ -70,13 +70,13 @@ def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard])
 
     `heard` is by index. Where the model did not finish, or its answer was empty, the layer's text stays, with a flag.
     """
-    told = {each.place: _told(read.page.elements[each.place], each, heard[each.place]) for each in asked}
-    gone = {place for each in asked if told[each.place][-1].source == "dolphin" for place in each.instead}
+    replaced = {each.place: _replacement(read.page.elements[each.place], each, heard[each.place]) for each in asked}
+    gone = {place for each in asked if replaced[each.place][-1].source == "dolphin" for place in each.instead}
     elements = [
         one
         for place, element in enumerate(read.page.elements)
         if place not in gone
-        for one in told.get(place, [element])
+        for one in replaced.get(place, [element])
     ]
     by_model = sum(element.source == "dolphin" for element in elements)
     read_by = READ_BY if by_model else read.page.read_by
@@ -84,7 +84,7 @@ def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard])
     return read._replace(page=read.page.model_copy(update=update))
 
 
-def _told(element: Element, asked: Wanted, heard: Heard) -> list[Element]:
+def _replacement(element: Element, asked: Wanted, heard: Heard) -> list[Element]:
     """The elements that replace an element; a figure stays, with its text after it."""
     found = elements_of(asked.label, heard.text, element.box) if heard.ending == "whole" else []
     if not found:
