@@ -1,4 +1,4 @@
-"""The bare loop we are held against: pymupdf's own Markdown, page by page, one process, one onnxruntime thread.
+"""The baseline we are compared with: pymupdf's own Markdown, page by page, one process, one onnxruntime thread.
 
 `python -m bench.baseline RESULT [--ocr] [--drop-headers] FILE...` writes {file name: [Markdown or null, …]}.
 """
@@ -25,7 +25,7 @@ Pages = list[str | None]
 def bare_loop(
     files: Sequence[CorpusFile], result: Path, *, ocr: bool = False, drop_headers: bool = False
 ) -> tuple[Usage, dict[str, Pages]]:
-    """Run the loop in a process of its own. A page it fails on is None."""
+    """Run the loop in a separate process. A page it fails on is None."""
     options = ["--ocr"] * ocr + ["--drop-headers"] * drop_headers
     paths = [str(file.path) for file in files]
     usage = run_measured([sys.executable, "-m", __name__, str(result), *options, *paths])

@@ -1,4 +1,4 @@
-"""What each check of a text page costs, in seconds: one process reads the pages under Python's profiler.
+"""Measure what each check of a text page costs: one process reads the pages under Python's profiler.
 
 `python -m bench.checks RESULT FILE...` writes {what: seconds} for all pages of the files together.
 """
@@ -23,7 +23,7 @@ PARTS = {
     "check: fonts, read from the picture": ("fonts.py", "check"),
     "check: ink without text": ("ink_without_text.py", "lines_without_layer"),
 }
-"""What is told apart → file and name of the function that does it."""
+"""Part → file and name of the function that does it."""
 
 
 def run(corpus: Path, scratch: Path) -> list[Section]:

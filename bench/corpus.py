@@ -1,4 +1,4 @@
-"""The PDFs the benchmark reads: those of a folder that MuPDF can open, or our own samples where there is no folder."""
+"""The PDFs of the benchmark: those of a folder that MuPDF can open, or our own samples if there is no folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OWN = ("hidden_layer", "stamp_only", "right_to_left", "accents_apart", "tall_pag
 
 @dataclass(frozen=True)
 class PageFacts:
-    """What is known of a page before anybody reads it."""
+    """What is known about a page before it is read."""
 
     words: Counter[str]
     blank: bool = False
@@ -37,7 +37,7 @@ class PageFacts:
 
     @property
     def legible(self) -> bool:
-        """Whether its text layer can be held against its Markdown."""
+        """Whether its text layer can be compared with its Markdown."""
         return self.words.total() >= LEGIBLE_FROM and not self.garbled
 
 
@@ -48,7 +48,7 @@ class CorpusFile:
 
     @property
     def born_digital(self) -> bool:
-        """Whether nobody would call for OCR: each page has a healthy visible text layer and no large picture."""
+        """Whether no page needs OCR: each has a healthy visible text layer and no large picture."""
         return all(
             page.blank or (page.words and not (page.hidden or page.pictured or page.garbled)) for page in self.pages
         )
@@ -72,7 +72,7 @@ def readable(folder: Path) -> list[CorpusFile]:
 
 
 def own_corpus(folder: Path) -> Path:
-    """Our own samples, for a machine that has no other PDFs."""
+    """Generates our own samples, if there are no other PDFs."""
     folder.mkdir(parents=True, exist_ok=True)
     for sample in DEMO:
         (folder / sample.name).write_bytes(sample.make())
@@ -83,7 +83,7 @@ def own_corpus(folder: Path) -> Path:
 
 
 def copied(files: Sequence[CorpusFile], folder: Path, most_pages: int | None = None) -> list[CorpusFile]:
-    """The files in a folder of their own; those with more than `most_pages` pages cut to so many."""
+    """Copies the files into a new folder; each is cut to at most `most_pages` pages."""
     folder.mkdir(parents=True)
     copies = []
     for file in files:

@@ -1,4 +1,4 @@
-"""Dolphin on this CPU against its own way of reading; and what a T4 could do, from counted work."""
+"""Compare our decoder with Dolphin's own on this CPU, and estimate a T4 from counted work."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FULL_PAGES, FULL_ELEMENTS, FULL_SHORTER = 2, 5, 8
 """An encoder of Dolphin's size takes seconds a picture on a CPU."""
 T4_PAGES, T4_STRIDE = 288, 4
 DOLLARS_AN_HOUR = 0.19
-"""Of a g4dn.xlarge, spot."""
+"""The Spot price of a g4dn.xlarge."""
 ASSUMED = {"careful": Reached(0.40, 0.70), "good": Reached(0.50, 0.80)}
-"""What is assumed of a T4: its 70 W hold its clock down, and small kernels never reach the best."""
+"""The assumed efficiency of a T4: its 70 W limit the clock, and small kernels never reach the peak."""
 
 
 def run(corpus: Path, scratch: Path) -> list[Section]:
@@ -62,7 +62,7 @@ def run(corpus: Path, scratch: Path) -> list[Section]:
 
 
 def compared(title: str, geometry: Geometry, pages: Sequence[Page], notes: list[str], threads: int = 0) -> Section:
-    """Both sides in one run: same weights, same lengths. `threads` compute, 0: as many as there are cores."""
+    """Runs both sides with the same weights and lengths on `threads` threads; 0: one per core."""
     _compute_in(threads or len(os.sched_getaffinity(0)))
     model = random_model(geometry)
     base = PageByPage(model, geometry).read(pages[:BASELINE_PAGES])
@@ -105,7 +105,7 @@ def figures(base: Baseline, done: Ours, setting: Setting) -> list[Figure]:
 
 
 def preparing() -> Section:
-    """What the children do for a page at the model's real size, but for drawing it."""
+    """Measures the children's work for a page at the model's real size, without drawing it."""
     elements = [one for page in some_pages(3) for one in page.elements]
     drawn_page(FULL.side)
     began = time.process_time()
@@ -124,8 +124,8 @@ def preparing() -> Section:
 
 
 def estimate() -> Section:
-    """Dolphin on a T4, from the decoder's own order of work, counted operations and bytes, and what is assumed of the
-    chip."""
+    """Estimates Dolphin on a T4 from the decoder's actual schedule, counted operations and bytes, and the assumed
+    efficiency."""
     _compute_in(1)
     plan, pages = plan_on(T4_MEMORY), some_pages(T4_PAGES)
     done = simulated(pages, Setting(plan, T4_STRIDE))

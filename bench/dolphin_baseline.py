@@ -1,4 +1,4 @@
-"""Dolphin 1.5's own way of reading pages, written anew from what is known of its demo: what we are held against.
+"""The baseline: Dolphin 1.5's own way of reading pages, reimplemented from what is known of its demo.
 
 One page at a time; one `generate` for its layout; then tables, formulas, code and text, each kind in batches of at most
 16 of this page; transformers' own image processor for each crop, on the thread that also computes; crops cut from a
@@ -22,19 +22,19 @@ ORDER: tuple[Kind, ...] = ("table", "formula", "code", "text")
 
 
 class Baseline(NamedTuple):
-    """`tokens` counts what belongs to an element, not what a batch's shorter rows say meanwhile."""
+    """`tokens` counts those of the elements, not the padding of a batch's shorter rows."""
 
     pages: int
     seconds: float
     cpu: float
-    """Seconds of a core that this process used."""
+    """CPU seconds that this process used."""
     tokens: int
     pictures: int
     steps: int
     preparing: float
     """Seconds that the image processor took."""
     lengths: list[list[int]]
-    """What each element, the layout first, was made to say."""
+    """The number of tokens of each element, the layout first."""
 
 
 class PageByPage:

@@ -1,4 +1,4 @@
-"""What a device can do at its best, and how much of the time it does anything."""
+"""A device's peak performance, and how much of the time it is busy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _tried(device: str, side: int) -> Chip:
 
 
 def seconds_of(work: Callable[[], Any], device: str, times: int = 10) -> float:
-    """Of one call, after three to warm up."""
+    """The time of one call, after three warm-up calls."""
     for _ in range(3):
         work()
     wait(device)
@@ -48,7 +48,7 @@ def seconds_of(work: Callable[[], Any], device: str, times: int = 10) -> float:
 
 
 def wait(device: str) -> None:
-    """Until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     import torch
 
     if "cuda" in device:

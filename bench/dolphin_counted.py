@@ -1,4 +1,4 @@
-"""Work that can be counted instead of measured: operations and bytes of a Dolphin, and what a chip could do of it.
+"""Count the work of a Dolphin instead of measuring it: operations and bytes, and the time a chip would need.
 
 FLOP are two for each multiplication with its addition. Norms, activations, softmax and the encoder's masks are left
 out of the operations; activations are left out of the bytes: next to weights and caches they are few.
@@ -69,7 +69,7 @@ BEST = Reached(1, 1)
 
 
 def encoder_flop(geometry: Geometry) -> float:
-    """Of one picture. For Dolphin's sizes 413.6e9, as torch's own counter says."""
+    """FLOP of one picture. For Dolphin's sizes 413.6e9, as torch's own counter reports."""
     patches, width = (geometry.side // 4) ** 2, geometry.embed
     flop = 2.0 * 4 * 4 * 3 * width * patches
     for stage, depth in enumerate(geometry.depths):
@@ -88,7 +88,7 @@ def keys_flop(geometry: Geometry) -> float:
 def token_weights(geometry: Geometry) -> int:
     """Numbers that a token is multiplied with: all of the decoder but the pictures' keys."""
     layer = 6 * geometry.width**2 + 2 * geometry.width * geometry.ffn
-    return geometry.layers * layer + geometry.words * geometry.width
+    return geometry.layers * layer + geometry.vocab_size * geometry.width
 
 
 def tokens_flop(geometry: Geometry, tokens: int, places: int) -> float:
@@ -145,20 +145,20 @@ class _Here(Executor):
 
 
 class _Idle:
-    """A network that computes nothing and never says the end mark: for the decoder's order of work alone."""
+    """A network that computes nothing and never returns the end token: to simulate the decoder's schedule alone."""
 
-    def __init__(self, longest: int) -> None:
+    def __init__(self, max_positions: int) -> None:
         import torch
 
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.heads = self.width = self.layers = self.picture_tokens = 1
-        self.words, self.longest = FEWEST_WORDS, longest
-        self._last_word = torch.eye(self.words)[-1:]
+        self.vocab_size, self.max_positions = FEWEST_WORDS, max_positions
+        self._last_word = torch.eye(self.vocab_size)[-1:]
 
     def encode(self, pictures: Any) -> Any:
         return pictures.new_zeros(len(pictures), 1, 1)
 
-    def picture_keys(self, layer: int, hidden: Any) -> tuple[Any, Any]:
+    def cross_kv(self, layer: int, hidden: Any) -> tuple[Any, Any]:
         return hidden[:, None], hidden[:, None]
 
     def logits(self, tokens: Any, *_: Any) -> Any:
@@ -180,7 +180,7 @@ def _empty(tokens: int) -> Pixels:
 
 def simulated(pages: Sequence[Page], setting: Setting, geometry: Geometry = FULL) -> Ours:
     """The order in which our decoder would encode, fill and step, without the arithmetic; children take no time."""
-    network = _Idle(geometry.places)
+    network = _Idle(geometry.max_positions)
 
     def prepare(pictures: Sequence[Pixels]) -> Any:
         import torch
@@ -188,10 +188,10 @@ def simulated(pages: Sequence[Page], setting: Setting, geometry: Geometry = FULL
         return torch.zeros(len(pictures), 1)
 
     decoder = watched(network, prepare, setting)
-    return read_pages(decoder, geometry._replace(words=network.words), pages, _Blank())
+    return read_pages(decoder, geometry._replace(vocab_size=network.vocab_size), pages, _Blank())
 
 
 def plan_on(free_gib: float, rows: int = memory.MOST_ROWS, pictures: int = memory.MOST_PICTURES) -> memory.BatchPlan:
-    """What the engine would plan for Dolphin in fp16 with so much memory, its weights included."""
+    """The engine's plan for Dolphin in fp16 with this much memory, including the weights."""
     weights = 322e6 * HALF
     return memory.plan(shape_of(FULL, HALF), int(free_gib * 2**30 - weights), rows, pictures)

@@ -69,7 +69,7 @@ def measured(setup: Setup) -> list[Section]:
 
 
 class _Kept(Executor):
-    """Children's work done before: what is measured is the model alone."""
+    """Children's work prepared in advance, so that only the model is measured."""
 
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
@@ -155,7 +155,7 @@ class _Bench:
     # ── what earns what ──────────────────────────────────────────────────────────────────────────────────────────
 
     def trials(self) -> Section:
-        """Each against the same pages as they are read by default."""
+        """Compares each variant with the default on the same pages."""
         usual = self._read(self._plan())
         found = [Figure("as it is by default", usual.pages / usual.seconds, "pages/s")]
         for name, read in self._variants():
@@ -182,7 +182,7 @@ class _Bench:
         yield "1 row, CUDA graphs off", lambda: self._read(plan(rows=1), pages=few, graphs=False)
 
     def _tried(self, name: str, usual: Ours, read: Callable[[], Ours]) -> Figure:
-        """A trial that fails says so; it does not spoil the others."""
+        """Runs one trial; one that fails is reported and does not affect the others."""
         if self._is_late:
             return Figure(name, "no time left")
         try:
@@ -261,10 +261,10 @@ class _Bench:
         return Figure(name, f"{1 / each:,.1f} pictures/s, {reached} of the best")
 
     def steps(self) -> Section:
-        """A step over so many rows, all of whose caches are so long."""
+        """Measures a step over `rows` rows, all with `length` tokens in the cache."""
         import torch
 
-        most = self._network.longest
+        most = self._network.max_positions
         sizes = [(rows, min(length, most)) for rows in (1, 16, 64) for length in (256, 1024, 2048)]
         with torch.inference_mode():
             found = [self._step(*size) for size in sizes]

@@ -19,7 +19,7 @@ from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, ImageProcessor
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.page import expected_tokens
-from pdfbatch.engines.dolphin.reader import GENERATION
+from pdfbatch.engines.dolphin.reader import PAGE_GROUP
 
 from .dolphin_work import EOS, PAGE_200_DPI, Element, Geometry, Page, Pixels, box_on, page_picture, prompt
 
@@ -55,7 +55,7 @@ class Ours(NamedTuple):
     pages: int
     seconds: float
     cpu: float
-    """Seconds of a core that this process used, its children left out."""
+    """CPU seconds that this process used, without its children."""
     tokens: int
     pictures: int
     steps: int
@@ -88,7 +88,7 @@ class Watched(Decoder):
     def __init__(self, *given: Any, synchronise: Callable[[], object] | None, **named: Any) -> None:
         super().__init__(*given, **named)
         self._synchronise = synchronise
-        self.ahead = max(GENERATION, self._plan.rows)
+        self.ahead = max(PAGE_GROUP, self._plan.rows)
         self.forget()
 
     def forget(self) -> None:
@@ -163,7 +163,11 @@ def watched(network: Any, prepare: Callable[[Sequence[Pixels]], Any], setting: S
 
 
 def read_pages(decoder: Watched, geometry: Geometry, pages: Sequence[Page], pool: Executor) -> Ours:
-    """Raises ValueError where an element did not end at its own length."""
+    """Reads pages and reports what was done.
+
+    Raises:
+        ValueError: an element did not end at its own length.
+    """
     import torch
 
     decoder.forget()
@@ -183,7 +187,7 @@ def read_pages(decoder: Watched, geometry: Geometry, pages: Sequence[Page], pool
 
 
 class _Reading:
-    """As the reader does: so many pages ahead; a page's layout first, its elements once that is read and a child has
+    """Drives the decoder as the reader does: some pages ahead; a page's layout first, its elements once a child has
     cut them."""
 
     def __init__(self, decoder: Decoder, geometry: Geometry, pages: Sequence[Page], pool: Executor) -> None:
@@ -229,8 +233,8 @@ class _Reading:
     def _add(self, number: int, place: int, element: Element, picture: Pixels, expected: int) -> None:
         words = prompt(element.kind, self._geometry)
         ended = partial(self._ended, number, place)
-        generation = number // GENERATION
-        job = DecodeJob(picture, words, generation, expected, ended, limit=element.tokens, loop_span=_NO_LOOPS)
+        page_group = number // PAGE_GROUP
+        job = DecodeJob(picture, words, page_group, expected, ended, limit=element.tokens, loop_span=_NO_LOOPS)
         self._decoder.add(job)
 
     def _ended(self, number: int, place: int, read: Read) -> None:

@@ -1,4 +1,4 @@
-"""What Dolphin is measured with: pages whose elements have known lengths, and a model of random weights.
+"""The benchmark's workload: pages whose elements have known lengths, and a model with random weights.
 
 A page has 12 elements that the model reads, besides its layout of 18 tokens an element. Two pages in three have one
 formula of 40 to 90 tokens, the third has two; every third page has a table of 400 to 1,200, every sixth a code block of
@@ -50,8 +50,8 @@ class Geometry(NamedTuple):
     layers: int
     heads: int
     ffn: int
-    words: int
-    places: int = 4096
+    vocab_size: int
+    max_positions: int = 4096
 
     @property
     def picture_tokens(self) -> int:
@@ -83,7 +83,7 @@ class Page(NamedTuple):
 
 def some_pages(count: int, shorter: int = 1, elements: int = ELEMENTS, seed: int = 0) -> list[Page]:
     """`count` pages, always the same for one `seed`. For small machines: `shorter` divides all lengths (not the
-    pictures' sizes), and only the first so many `elements` of a page are kept."""
+    pictures' sizes), and only the first `elements` elements of a page are kept."""
     chance = random.Random(seed)
     pages = []
     for number in range(count):
@@ -133,7 +133,7 @@ def box_on(element: Element, picture: Pixels) -> Box:
 def prompt(kind: Kind, geometry: Geometry) -> list[int]:
     """As many tokens as Dolphin's prompt for this kind of element has, but meaningless ones."""
     chance = random.Random(kind)
-    return [BOS, *(chance.randrange(_FIRST_WORD, geometry.words) for _ in range(_PROMPT_TOKENS[kind] - 1))]
+    return [BOS, *(chance.randrange(_FIRST_WORD, geometry.vocab_size) for _ in range(_PROMPT_TOKENS[kind] - 1))]
 
 
 def random_model(geometry: Geometry, device: str = "cpu", seed: int = 0) -> Any:
@@ -150,13 +150,13 @@ def random_model(geometry: Geometry, device: str = "cpu", seed: int = 0) -> Any:
         window_size=7,
     )
     decoder = MBartConfig(
-        vocab_size=geometry.words,
+        vocab_size=geometry.vocab_size,
         d_model=geometry.width,
         decoder_layers=geometry.layers,
         encoder_layers=geometry.layers,  # not used, but transformers sizes its cache by it
         decoder_attention_heads=geometry.heads,
         decoder_ffn_dim=geometry.ffn,
-        max_position_embeddings=geometry.places,
+        max_position_embeddings=geometry.max_positions,
         is_decoder=True,
         is_encoder_decoder=False,
         add_cross_attention=True,

@@ -1,4 +1,4 @@
-"""What a section of the benchmark found out, and how it is printed."""
+"""The results of a section of the benchmark, and how they are printed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. `target` is the promise it is held against, `met` whether it is kept (None: no promise)."""
+    """One measured number. `target` is the promised value, `met` whether it is kept (None: no promise)."""
 
     name: str
     value: float | str

@@ -1,4 +1,4 @@
-"""What the loop itself costs: documents that are opened, judged and published, but not read (engine `null`)."""
+"""Measure the loop itself: documents that are opened, checked and published, but not read (engine `null`)."""
 
 from __future__ import annotations
 

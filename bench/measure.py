@@ -1,4 +1,4 @@
-"""Run a command and watch the memory of its whole process tree; and what machine this is."""
+"""Run a command and watch the memory of its whole process tree; describe this computer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE_SECONDS = 0.05
 TREE_EVERY, SHARED_EVERY = 4, 10
-"""Looking for new processes and asking for shared memory are dearer, so they are done at every n-th sample."""
+"""Finding new processes and reading shared memory are expensive, so they are done only at every n-th sample."""
 MIB = 1 << 20
 
 

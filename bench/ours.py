@@ -72,7 +72,7 @@ def pages_of(output: Path, name: str) -> dict[int, str]:
 def texts_of(output: Path, name: str) -> dict[int, str]:
     """Page number → the text of the page's elements that are in the Markdown; {} where none was published.
 
-    What goes on over pages stands whole on the first in the Markdown, but the elements tell where each part is printed.
+    An element that continues over pages is whole on the first in the Markdown; the elements say where each part is.
     """
     path = output / elements_key(name)
     if not path.exists():

@@ -12,7 +12,7 @@ from .measure import Usage, say
 from .ours import local_run
 
 TEXT_PAGES, OCR_PAGES = 24, 4
-"""At most so many pages of one file, so that no file outweighs the others and the whole takes minutes."""
+"""Pages of one file at most, so that no file outweighs the others and the whole takes minutes."""
 GIB = 1024
 
 

@@ -23,7 +23,7 @@ from .measure import say
 from .ours import local_run, texts_of
 
 PAGES_OF_FILE = 100
-"""At most so many pages of one file, so that no file outweighs the others and the whole takes minutes."""
+"""Pages of one file at most, so that no file outweighs the others and the whole takes minutes."""
 MarkdownOf = Callable[[str, int], str]
 """(file name, page number from 1) → Markdown."""
 

@@ -1,4 +1,4 @@
-"""How the lines, and the halves, of running text become one. Pure."""
+"""Join the lines, and the halves, of paragraphs. Pure."""
 
 import re
 
@@ -13,20 +13,20 @@ _CJK = re.compile(f"[{_NO_BLANKS}]")
 
 
 def without_breaks(text: str) -> str:
-    """The lines of one paragraph as one line: joined by a blank, in CJK text by none, and without the hyphen where a
-    word was broken."""
+    """Joins the lines of a paragraph: with a space, in CJK text with nothing, and without the hyphen of a broken
+    word."""
     return _BREAK.sub(_glue, text)
 
 
 def joined(left: str, right: str) -> str:
-    """The two halves of a paragraph as one: `left`'s last line and `right`'s first."""
+    """Joins two halves of a paragraph: the last line of `left` with the first of `right`."""
     above, newline, line = left.rpartition("\n")
     seam = without_breaks(f"{line[-60:]}\n{right[:2]}")
     return above + newline + line[:-60] + seam + right[2:]
 
 
 def _glue(line_break: re.Match[str]) -> str:
-    """What stands where a line ended: nothing within CJK text, nothing or the hyphen within a word, else a blank."""
+    """The text that replaces a line break: nothing in CJK text, nothing or the hyphen within a word, else a space."""
     text = line_break.string
     before, after = text[max(0, line_break.start() - 60) : line_break.start()], text[line_break.end() :][:1]
     hyphen = line_break["hyphen"]

@@ -113,7 +113,7 @@ def _refused() -> dict[str, bytes]:
 
 
 WHOLE, BLANK, CUT, LOST, REFUSED = _whole(), _blank(), _cut(), _lost(), _refused()
-"""Text all there; nothing there, rightly; some of the text there; nothing left; refused by MuPDF."""
+"""All text present; rightly blank; some of the text left; none of it left; refused by MuPDF."""
 
 
 def cyclic_tree() -> bytes:

@@ -1,4 +1,4 @@
-"""What is decided about a document when all of its pages are in view. Pure; every element stays, see `assemble`."""
+"""Decisions that need all pages of a document in view. Pure; no element is removed, see `assemble`."""
 
 from pdfbatch.assembly.assemble import assemble
 

@@ -1,4 +1,4 @@
-"""The pages of a document, read one by one, as one document. Pure, and linear in pages."""
+"""Assemble pages that were read one by one into a document. Pure, and linear in pages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from pdfbatch.records import Element, Heading, Page, ReadOptions
 
 
 def assemble(pages: Sequence[Page], options: ReadOptions, outline: Sequence[Heading] = ()) -> list[Page]:
-    """The pages with `dropped`, `label`, `level`, `continues` and `repeated_rows` decided for each element.
+    """Decides `dropped`, `label`, `level`, `continues` and `repeated_rows` for each element.
 
-    `pages` are those of the document that were asked for, in order, as a reader returns them; `outline` is the PDF's,
-    in any order. No text is lost: every element is in the result, on its page, captions beside their figure or table
-    and footnotes last. A figure without text gets its caption's first sentence. What was assembled stays as it is when
-    assembled again.
+    `pages` are the requested pages in order, as a reader returns them; `outline` is the PDF's, in any order. No text is
+    lost: every element is in the result, on its page, with captions beside their figure or table and footnotes last. A
+    figure without text gets its caption's first sentence. Assembling again changes nothing.
     """
     undecided = [_undecided(page) for page in pages]
     running = with_furniture(undecided, options)
@@ -28,14 +27,14 @@ def assemble(pages: Sequence[Page], options: ReadOptions, outline: Sequence[Head
 
 
 def _unbroken(pages: Sequence[Page]) -> Iterator[list[Page]]:
-    """The pages that follow one another: nothing goes on over pages that were left out."""
+    """The runs of consecutive pages: nothing continues across pages that were left out."""
     starts = [at for at in range(1, len(pages)) if pages[at].number != pages[at - 1].number + 1]
     for first, last in zip([0, *starts], [*starts, len(pages)], strict=True):
         yield list(pages[first:last])
 
 
 def _undecided(page: Page) -> Page:
-    """The page without how it was read, and without what is decided here."""
+    """The page without the data on how it was read, and without anything that is decided here."""
     values = {name: getattr(page, name) for name in Page.model_fields}
     return Page(**values | {"elements": [_unjoined(element) for element in page.elements]})
 

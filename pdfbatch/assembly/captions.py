@@ -9,7 +9,7 @@ from pdfbatch.records import Box, Element, Label, Page, Span
 
 FLOATS = frozenset({Label.FIGURE, Label.TABLE})
 _NEAR = 3
-"""A caption belongs to what is nearer than this times its own height."""
+"""A caption belongs to a figure or table within this many times its own height."""
 _AT_THE_FOOT = frozenset({Label.PAGE_FOOTER, Label.LINE_NUMBERS})
 _NUMBERED = re.compile(r"(?:[^\W\d]{1,12}\.?\s?)?[A-Z]?\d[\d.]{0,6}(?:\s?\([a-z]\))?[.:|]?\s")
 _SENTENCE = re.compile(
@@ -19,13 +19,13 @@ _SENTENCE = re.compile(
 
 
 def with_captions(pages: Sequence[Page]) -> list[Page]:
-    """The pages with each caption directly before or after its figure or table, with what a figure shows as its text
-    where a caption says it, and with footnotes last."""
+    """Moves each caption next to its figure or table and footnotes to the end of their page; a figure without text gets
+    its caption's first sentence."""
     return [_arranged(page) for page in pages]
 
 
 def first_sentence(caption: str) -> str:
-    """The first sentence of a caption, with its number before it."""
+    """The first sentence of a caption, including its number."""
     label = _NUMBERED.match(caption)
     done = label.end() if label else 0
     end = _SENTENCE.search(caption, done)
@@ -54,22 +54,22 @@ def _beside_their_captions(elements: Sequence[Element]) -> list[Element]:
             continue
         own = captions.get(place, [])
         ordered += [elements[caption] for caption in own if caption < place]
-        ordered.append(_told(element, [elements[caption] for caption in own]))
+        ordered.append(_described(element, [elements[caption] for caption in own]))
         ordered += [elements[caption] for caption in own if caption > place]
     return ordered
 
 
-def _told(element: Element, captions: Sequence[Element]) -> Element:
-    """A figure without text says what its caption does."""
-    said = next((text for caption in captions if (text := " ".join(caption.text.split()))), "")
-    if element.label != Label.FIGURE or element.spans or not said:
+def _described(element: Element, captions: Sequence[Element]) -> Element:
+    """A figure without text gets the first sentence of its caption as text."""
+    caption_text = next((text for caption in captions if (text := " ".join(caption.text.split()))), "")
+    if element.label != Label.FIGURE or element.spans or not caption_text:
         return element
-    return element.model_copy(update={"spans": [Span(text=first_sentence(said))]})
+    return element.model_copy(update={"spans": [Span(text=first_sentence(caption_text))]})
 
 
 def _owner(elements: Sequence[Element], place: int) -> int | None:
-    """The figure or table that a caption is of: a neighbour in reading order, the nearer of two, else the nearest on
-    the page that is near enough."""
+    """The figure or table that a caption belongs to: a neighbour in reading order (the nearer of two), else the nearest
+    on the page, if it is near enough."""
     caption = elements[place]
     if caption.dropped:
         return None
@@ -86,7 +86,7 @@ def _owner(elements: Sequence[Element], place: int) -> int | None:
 
 
 def _neighbour(elements: Sequence[Element], place: int, step: int) -> int | None:
-    """The next element in a direction that is not a caption too."""
+    """The next element in a direction that is not itself a caption."""
     place += step
     while 0 <= place < len(elements):
         if elements[place].label != Label.CAPTION and not elements[place].dropped:
@@ -101,7 +101,7 @@ def _distance(one: Box, other: Box) -> float:
 
 
 def _notes_last(elements: Sequence[Element]) -> list[Element]:
-    """Footnotes behind all but what stands at the foot of the page."""
+    """Moves footnotes after everything except the elements at the foot of the page."""
     end = len(elements)
     while end and (elements[end - 1].label in _AT_THE_FOOT or elements[end - 1].dropped):
         end -= 1

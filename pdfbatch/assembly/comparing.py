@@ -1,4 +1,4 @@
-"""How texts of different pages are compared, and how sentences begin and end. Pure."""
+"""Compare texts of different pages, and recognize page numbers and ends of sentences. Pure."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 def compared(text: str) -> str:
-    """The text without what may differ between two prints of the same: case, widths of letters, blanks."""
+    """The text normalized for comparison: case, character widths and white space are ignored."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def without_numbers(text: str) -> str:
-    """As `compared`, and with all numbers, Arabic or Roman, counted as equal."""
+    """As `compared`, with all numbers, Arabic or Roman, replaced by `#`."""
     return _NUMBER.sub(lambda found: "#" if _is_number(found.group()) else found.group(), compared(text))
 
 
@@ -40,27 +40,27 @@ def numbers_of(text: str) -> list[int]:
 
 
 def outer_numbers(text: str) -> list[int]:
-    """The values of the numbers, Arabic or Roman, that a text begins and ends with: `2 Z. Shen et al.`, `Fees | iv`."""
+    """The values of the numbers, Arabic or Roman, at a text's start and end: `2 Z. Shen et al.`, `Fees | iv`."""
     words = [word.strip("-–—|·•[](), ") for word in compared(text).replace("|", " ").split()]
     words = [word for word in words if word]
     return [_value(word) for word in dict.fromkeys([*words[:1], *words[-1:]]) if _is_number(word)]
 
 
 def page_number_of(text: str) -> int | None:
-    """The page that a text numbers, if it does nothing else: `12`, `- 3 -`, `Page 3 of 12`, `iv`."""
+    """The page number, if the text is nothing else: `12`, `- 3 -`, `Page 3 of 12`, `iv`."""
     found = _PAGE_NUMBER.fullmatch(compared(text))
     count = (found["count"] or found["cjk"]) if found else None
     return _value(count) if count is not None and _is_number(count) else None
 
 
 def roman_value(text: str) -> int | None:
-    """The value of a Roman numeral, None if it is none."""
+    """The value of a Roman numeral; None if the text is not one."""
     low = text.lower()
     return _value(low) if low and _ROMAN.fullmatch(low) else None
 
 
 def ends_sentence(text: str) -> bool:
-    """Whether the text, apart from quotation marks, brackets and a reference behind it, ends in a full stop or such."""
+    """Whether the text ends a sentence, ignoring closing quotation marks, brackets and a reference."""
     return _SENTENCE_END.search(text.rstrip()[-60:]) is not None
 
 

@@ -1,6 +1,8 @@
-"""What a document does not say but repeats around its text: running titles, page numbers, watermarks. Pure.
+"""Drop furniture: running titles, page numbers, watermarks and the like. Pure.
 
-What stands once in a document of three pages or more is text, whatever a layout model called it.
+In a document of three pages or more, furniture is what repeats (see repeats.py), and a title beside the page number.
+Anything else is text, whatever a layout model labelled it. In a shorter document nothing can be learned from
+repetition, so the labels, positions and wording decide.
 """
 
 from __future__ import annotations
@@ -24,47 +26,49 @@ from pdfbatch.assembly.sizes import HEADING_SIZE, body_size
 from pdfbatch.records import Element, Label, Page, ReadOptions
 
 REASONS = frozenset({"repeated", "page_number", "header", "watermark", "line_numbers", "hidden", "meta"})
-"""Why elements are dropped here."""
+"""The values of `dropped` that are set here."""
 SHORT_DOCUMENT = 2
-"""Pages with text, up to which repetition tells nothing."""
+"""Up to this many pages with elements, repetition says nothing."""
 MOST_DROPPED = 0.35
-"""Of a page's words: what seems to be mostly furniture is a title page, and kept."""
+"""Share of a page's words: a page that seems to be furniture beyond this is a title page, and kept."""
 MANY_PAGES = 4
-"""What so many pages repeat, and a quarter of them all, is furniture on a page with nothing else too."""
+"""Text on at least this many pages, and a quarter of all, is furniture even on a page with little else."""
 _EDGE, _FAR_EDGE = 0.08, 0.15
-"""Of the page's height: where a header of a short document lies, and one that is set small, as
-far as its reader knows, or has the page's number."""
+"""Share of the page's height within which a short document's header lies; and one in small type (or of unknown size),
+or with a number at its start or end."""
 _SMALL = 0.95
-"""Times the size of the text, up to which it is set small."""
+"""Times the body size: type up to this size is small."""
 _NUMBER_EDGE = 0.1
+"""Share of the page's height within which a lone page number lies."""
 _TALLEST = 1.6
-"""Times its width is the height of an ordinary page, at most."""
+"""Ratio of height to width of an ordinary page, at most."""
 _NUMBER_GAP = 8.0
 """Points between a lone page number and the text, at least."""
 _HEADER_LETTERS, _HEADER_WORDS = 60, 8
+"""Characters and words of a header, at most."""
 _ABBREVIATED = re.compile(r"\b(?:al|Inc|Ltd|Co|Corp|etc|No|Vol|ed|eds|Dr|Nr|Hrsg|Abs)\.$")
 _IDENTIFIER = re.compile(r"\d{5,}|\d{4}[-/]\d{2,}|\b\d+[-/]\d{3,}")
-"""A number longer than a page's or a year's, such as that of an invoice: said once, it is text."""
+"""A number longer than a page number or a year, such as an invoice number: if it occurs once, it is text."""
 _YEARS = range(1900, 2101)
 _FEWEST_COUNTED = 2
-"""So many pages say how their numbers are shifted against their places."""
+"""Pages that must agree on the offset between printed number and position in the file."""
 _LARGEST_NUMBER = 999
-"""A higher number that is alone on a short document is a sum or a year."""
+"""A higher number that stands alone in a short document is an amount, not a page number."""
 
 
 def with_furniture(pages: Sequence[Page], options: ReadOptions) -> list[Page]:
-    """The pages with `dropped` decided for each element, and the labels of headers and footers.
+    """Decides `dropped` for each element, and the labels of headers and footers.
 
-    What repeats becomes a page header or footer, kept if the options say so; what a reader called so and does not
-    repeat becomes a paragraph, or a heading where it is set large.
+    What repeats becomes a page header or footer, and is kept if the options say so. What a reader labelled as one but
+    does not repeat becomes a paragraph, or a heading if it is set large.
     """
     size = body_size(pages)
-    running = _running(pages, HEADING_SIZE * size)
+    furniture = _furniture(pages, HEADING_SIZE * size)
     return [
         page.model_copy(
             update={
                 "elements": [
-                    _decided(element, running[number].get(index, ("", None)), size, options)
+                    _decided(element, furniture[number].get(index, ("", None)), size, options)
                     for index, element in enumerate(page.elements)
                 ]
             }
@@ -74,11 +78,11 @@ def with_furniture(pages: Sequence[Page], options: ReadOptions) -> list[Page]:
 
 
 _Found = tuple[str, Edge | None]
-"""Why an element is furniture, and where; "" and None if it is not."""
+"""Why an element is furniture, and at which edge; "" and None if it is not."""
 
 
-def _running(pages: Sequence[Page], largest: float) -> list[dict[int, _Found]]:
-    """For each page its headers, footers and page numbers, by index."""
+def _furniture(pages: Sequence[Page], largest: float) -> list[dict[int, _Found]]:
+    """For each page its headers, footers and page numbers, by index. Type of `largest` points is a heading's."""
     if sum(bool(page.elements) for page in pages) <= SHORT_DOCUMENT:
         return [_of_short_document(page, largest) for page in pages]
     found = repeated(pages, largest)
@@ -95,15 +99,16 @@ def _running(pages: Sequence[Page], largest: float) -> list[dict[int, _Found]]:
 
 
 def _numbered(pages: Sequence[Page], found: Sequence[dict[int, _Found]], largest: float) -> list[dict[int, _Found]]:
-    """What stands on one page alone, as the name of a chapter does, but beside the page's number, where its reader
-    called it a header or footer. Which number a page has is what the numbers found on the others say, or its own."""
-    shifts = Counter(
+    """Titles that are on one page only, such as a chapter's name, if they include the page number and a reader labelled
+    them as header or footer. The expected page number is the page's position plus an offset that the numbers found so
+    far agree on, else its position."""
+    offsets = Counter(
         printed - page.number
         for page, indexes in zip(pages, found, strict=True)
         for index in indexes
         for printed in outer_numbers(page.elements[index].text)
     )
-    counted = {shift for shift, count in shifts.items() if count >= _FEWEST_COUNTED} or {0}
+    agreed = {offset for offset, count in offsets.items() if count >= _FEWEST_COUNTED} or {0}
     more: list[dict[int, _Found]] = []
     for page, indexes in zip(pages, found, strict=True):
         here: dict[int, _Found] = {}
@@ -112,7 +117,7 @@ def _numbered(pages: Sequence[Page], found: Sequence[dict[int, _Found]], largest
                 index
                 for index, element in enumerate(page.elements)
                 if index not in indexes
-                and any(printed - page.number in counted for printed in outer_numbers(element.text))
+                and any(printed - page.number in agreed for printed in outer_numbers(element.text))
                 and _is_titled(element, page, edge, largest)
             ]
             known = [index for index, (_, at) in indexes.items() if at == edge]
@@ -124,14 +129,15 @@ def _numbered(pages: Sequence[Page], found: Sequence[dict[int, _Found]], largest
 
 
 def _is_titled(element: Element, page: Page, edge: Edge, largest: float) -> bool:
-    """Whether it reads like a running title. A number before bold words is a heading's."""
+    """Whether an element reads like a running title. A number before bold words is a heading's."""
     text = element.text.strip()
     is_bold = all(span.bold for span in element.spans if span.text.strip())
     return _is_named(element, page, edge, largest) and not (is_bold and text[:1].isdigit())
 
 
 def _without_first_headings(pages: Sequence[Page], found: list[dict[int, _Found]]) -> list[dict[int, _Found]]:
-    """What a reader took for a heading where it stands first is the heading that later pages repeat."""
+    """Removes the first occurrence of a text that a reader labelled as heading: it is the heading that later pages
+    repeat as a running title."""
     seen: set[str] = set()
     kept: list[dict[int, _Found]] = []
     for page, indexes in zip(pages, found, strict=True):
@@ -143,8 +149,8 @@ def _without_first_headings(pages: Sequence[Page], found: list[dict[int, _Found]
 
 
 def _is_first_heading(element: Element) -> bool:
-    called_so = element.label in (Label.TITLE, Label.HEADING)
-    return called_so and page_number_of(element.text) is None and is_heading(element)
+    is_labelled = element.label in (Label.TITLE, Label.HEADING)
+    return is_labelled and page_number_of(element.text) is None and is_heading(element)
 
 
 def _with_reasons(page: Page, found: dict[int, Edge], everywhere: set[str]) -> dict[int, _Found]:
@@ -159,12 +165,13 @@ def _with_reasons(page: Page, found: dict[int, Edge], everywhere: set[str]) -> d
 
 
 def _is_mostly(page: Page, indexes: dict[int, Edge] | list[int]) -> bool:
-    """Whether these are more than `MOST_DROPPED` of the page's words."""
+    """Whether these elements have more than `MOST_DROPPED` of the page's words."""
     words = [len(element.text.split()) for element in page.elements]
     return sum(words[index] for index in indexes) > MOST_DROPPED * sum(words)
 
 
 def _of_short_document(page: Page, largest: float) -> dict[int, _Found]:
+    """A page's headers, footers and page numbers in a document too short for repetition, by index."""
     found: dict[int, _Found] = {}
     for edge in ("top", "bottom"):
         numbers = [index for index, element in enumerate(page.elements) if _is_lone_number(element, page, edge)]
@@ -180,13 +187,13 @@ def _of_short_document(page: Page, largest: float) -> dict[int, _Found]:
             for index in outside
             if index in numbers and (page.elements[index].label in RUNNING or _stands_apart(page, edge, index, outside))
         }
-        said = [index for index, element in enumerate(page.elements) if _says_page(element, page, edge)]
-        found |= dict.fromkeys(said, ("page_number", edge))
+        spelled = [index for index, element in enumerate(page.elements) if _says_page(element, page, edge)]
+        found |= dict.fromkeys(spelled, ("page_number", edge))
     return found
 
 
 def _is_named(element: Element, page: Page, edge: Edge, largest: float) -> bool:
-    """Whether the layout model called it a header or footer and it reads like one."""
+    """Whether the layout model labelled an element as header or footer, and it reads like one."""
     text = element.text.strip()
     is_small = element.size <= _SMALL * largest / HEADING_SIZE
     is_set_apart = is_small or text[:1].isdigit() or text[-1:].isdigit()
@@ -205,7 +212,7 @@ def _is_named(element: Element, page: Page, edge: Edge, largest: float) -> bool:
 
 
 def _begins_where_text_does(element: Element, page: Page) -> bool:
-    """Whether it is flush with the text: a line like all others, which a layout model may take for a header."""
+    """Whether an element is flush left with the text: an ordinary line that a layout model may take for a header."""
     return any(
         abs(other.box[0] - element.box[0]) <= NEAR
         for other in page.elements
@@ -223,7 +230,7 @@ def _is_lone_number(element: Element, page: Page, edge: Edge) -> bool:
 
 
 def _says_page(element: Element, page: Page, edge: Edge) -> bool:
-    """Whether it is a page number in so many words, which may stand beside or below a letter's head."""
+    """Whether an element is a page number with a word, such as `Page 2`; it may be beside or below a letterhead."""
     words = re.findall(r"[^\W\d_]{4,}", compared(element.text))
     counts_pages = element.label in (Label.PARAGRAPH, *RUNNING) and page_number_of(element.text) is not None
     spelled = counts_pages and any(char.isdigit() for char in element.text) and bool(words)
@@ -231,12 +238,14 @@ def _says_page(element: Element, page: Page, edge: Edge) -> bool:
 
 
 def _distance(element: Element, page: Page, edge: Edge) -> float:
-    """From the edge to its middle, as part of the page's height, that of a long strip taken as an ordinary page's."""
+    """The distance from the edge to the element's middle, as a share of the page's height; a very tall page counts as
+    `_TALLEST` times its width."""
     width, height = size_of(page)
     return place_of(element, page, edge).middle / max(min(height, _TALLEST * width), 1.0)
 
 
 def _stands_apart(page: Page, edge: Edge, index: int, outside: list[int]) -> bool:
+    """Whether an element is at least `_NUMBER_GAP` from everything that is not in `outside`."""
     far = place_of(page.elements[index], page, edge).far
     others = [place_of(element, page, edge).near for at, element in enumerate(page.elements) if at not in outside]
     return min(others, default=float("inf")) >= far + _NUMBER_GAP

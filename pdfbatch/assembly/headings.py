@@ -1,4 +1,4 @@
-"""What is a heading, and of what level, by the outline, the numbering and the sizes of the whole document. Pure."""
+"""Decide headings and their levels from the outline, numbering and font sizes of the whole document. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pdfbatch.records import Element, Heading, Label, Page
 
 DEEPEST = 6
 NEAR_PAGES = 1
-"""An outline leads to a heading's page, or the one beside it."""
+"""An outline entry points to its heading's page, or to one at most this far away."""
 _WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SECTION_SIGN = re.compile(r"§+\s*\d")
 _SALUTATION = re.compile(
@@ -22,7 +22,7 @@ _SALUTATION = re.compile(
     r"|szanown[aiey]|уважаем\w{2,3})\b[^.]{1,60}[:!：！]$",
     re.IGNORECASE,
 )
-"""How a letter begins."""
+"""The salutation of a letter."""
 _SAME_SIZE = 0.3
 """Points."""
 _EVEN, _ROUGH = 0.03, 0.2
@@ -47,7 +47,7 @@ class _Place(NamedTuple):
 
 
 def with_headings(pages: Sequence[Page], outline: Sequence[Heading] = ()) -> list[Page]:
-    """The pages with `level` 1 to 6 for each title and heading, and as paragraphs what was wrongly called one."""
+    """Sets `level` 1 to 6 for each title and heading, and makes wrongly labelled ones paragraphs."""
     changed: dict[_Place, Element] = {}
     named = _Outline(outline)
     headings: dict[_Place, Element] = {}
@@ -70,7 +70,7 @@ def with_headings(pages: Sequence[Page], outline: Sequence[Heading] = ()) -> lis
 
 
 def is_heading(element: Element) -> bool:
-    """A layout model takes formulas, a column's first line and the salutation of a letter for headings too."""
+    """Whether an element is really a heading: layout models mislabel formulas, first lines, salutations."""
     text = element.text.strip()
     if not (_WORD.search(text) or _SECTION_SIGN.match(text)):
         return False
@@ -102,19 +102,19 @@ class _Outline:
                     self.outermost.append(title)
 
     def level_on(self, text: str, page: int, near: int = 0) -> int:
-        """0 where the outline has no such title on the page."""
+        """The level of a title on a page; 0 if the outline has no such entry."""
         found = self._levels.get(compared(text)) or self._levels.get(_bare(compared(text), text)) or []
         distances = [(abs(at - page), level) for at, level in found if abs(at - page) <= near]
         return min(distances)[1] if distances else 0
 
 
 def _bare(text: str, as_printed: str) -> str:
-    """Without the number, which outlines often leave out."""
+    """The title without its number, which outlines often leave out."""
     return compared(_NUMBER.sub("", as_printed.strip())) or text
 
 
 def _with_one_title(headings: dict[_Place, Element]) -> dict[_Place, Element]:
-    """The largest on the first page that has one is the title; those that do not look like it, or have a number, are
+    """Keeps the largest title on the first page that has one; titles that do not look like it, or have a number, become
     headings."""
     titles = {place: element for place, element in headings.items() if element.label == Label.TITLE}
     if not titles:
@@ -130,7 +130,7 @@ def _with_one_title(headings: dict[_Place, Element]) -> dict[_Place, Element]:
 
 
 def _with_first_as_title(headings: dict[_Place, Element]) -> dict[_Place, Element]:
-    """Where the reader names no title, a first heading is one that is set larger than every other."""
+    """If the reader labelled no title, a first heading that is larger than all others becomes the title."""
     place, first = min(headings.items(), key=lambda item: item[0], default=(None, None))
     if place is None or first is None or place.page > 0 or place.order > _BEFORE_TITLE:
         return headings
@@ -153,7 +153,7 @@ def _is_bold(element: Element) -> bool:
 
 
 def _levels(pages: Sequence[Page], headings: dict[_Place, Element], outline: _Outline) -> list[int]:
-    """Of each heading: 1 for titles, else what the outline, the reader, its number or its size says."""
+    """The level of each heading: 1 for titles, else from the outline, the reader, its number or its size."""
     elements = list(headings.values())
     by_number = levels_of([element.text.strip() for element in elements])
     shift = 0 if _names_the_title(outline, elements) else 1
@@ -169,13 +169,13 @@ def _levels(pages: Sequence[Page], headings: dict[_Place, Element], outline: _Ou
 
 
 def _names_the_title(outline: _Outline, elements: Sequence[Element]) -> bool:
-    """Whether the outline is one tree, and its root the title."""
+    """Whether the outline is a single tree whose root is the title."""
     titles = {compared(element.text) for element in elements if element.label == Label.TITLE}
     return len(outline.outermost) == 1 and outline.outermost[0] in titles
 
 
 def _with_sizes(elements: Sequence[Element], levels: Sequence[int]) -> list[int]:
-    """Levels for the headings that have none: that of their size, or one below the next larger size in common use."""
+    """Fills in missing levels: that of the heading's size, or one below the next larger size in common use."""
     share = _ROUGH if any(element.source == "ocr" for element in elements) else _EVEN
     sized = [
         (element.size, level)
@@ -187,8 +187,8 @@ def _with_sizes(elements: Sequence[Element], levels: Sequence[int]) -> list[int]
 
 
 def _levels_of_sizes(sized: Sequence[tuple[float, int]], share: float) -> dict[float, int]:
-    """The level of each size of a heading. Sizes that differ by no more than `share` are one, and one that is hardly
-    used, as on a cover, has the level of the next size."""
+    """The level of each heading size. Sizes that differ by at most `share` count as one; a rarely used size, as on a
+    cover, gets the level of the next size."""
     groups: list[list[tuple[float, int]]] = []
     for size, level in sorted(sized, reverse=True):
         if groups and groups[-1][0][0] - size <= max(_SAME_SIZE, share * groups[-1][0][0]):

@@ -1,4 +1,4 @@
-"""Listings that go on over pages. Pure."""
+"""Join code listings that continue on the next page. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pdfbatch.records import Element, Label, Page, Span
 
 _BESIDE = frozenset({Label.PAGE_HEADER, Label.PAGE_FOOTER, Label.WATERMARK, Label.LINE_NUMBERS, Label.FOOTNOTE})
-"""What may stand between two parts of a listing."""
+"""Elements that may be between two parts of a listing."""
 _FOOT, _HEAD = 0.6, 0.3
 """Of the page's height: the first part ends below, the second begins above."""
 _SAME_SIZE = 0.3

@@ -1,4 +1,4 @@
-"""How deep a heading's number says it is: `1.1`, `A.`, `Chapter 3`, `§ 4`, `IV.`. Pure."""
+"""Derive heading levels from their numbers: `1.1`, `A.`, `Chapter 3`, `§ 4`, `IV.`. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Number(NamedTuple):
 
 
 def levels_of(texts: Sequence[str]) -> list[int]:
-    """The level each heading's number stands for, 0 where it has none: the outermost is 2, each part one more.
+    """The level of each heading by its number, 0 if it has none: the outermost is 2, each further part adds one.
 
     Letters and Roman numerals are below numbers, or these below them, where they are counted between one and the next.
     """

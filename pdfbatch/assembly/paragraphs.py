@@ -1,4 +1,4 @@
-"""Paragraphs and list items that a column or a page cuts in two. Pure."""
+"""Join paragraphs and list items that are split by a column or page break. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pdfbatch.assembly.comparing import begins_lower, ends_sentence
 from pdfbatch.records import Box, Element, Label, Page
 
 HALF = "half"
-"""The flag of a paragraph that its reader saw cut off."""
+"""The flag of a paragraph that its reader labelled as cut off."""
 ONCE = "stands_once"
-"""The flag of what its reader called a header or footer and nothing repeats: it is kept, and no half of a paragraph."""
+"""The flag of a supposed header or footer that does not repeat: it is kept, and is never half of a paragraph."""
 _FLOWING = frozenset({Label.PARAGRAPH, Label.LIST_ITEM, Label.REFERENCE})
 _BETWEEN = frozenset(
     {
@@ -36,7 +36,7 @@ _LEADING = 0.8
 _LONG_LINE = 40
 """Characters of a paragraph; the lines of an address are shorter."""
 _STEPS_END = (",", ";")
-"""What a line of a list without marks may end in."""
+"""How a line of a list without markers may end."""
 _HYPHENATED = re.compile(r"[^\W\d_][-\u00ad\u2010]$")
 _ROMAN = "(?=[ivxl])(?:xl|l?x{0,3})(?:ix|iv|v?i{0,3})"
 _MARKED = re.compile(
@@ -51,13 +51,13 @@ class _Cut(NamedTuple):
 
     element: Element
     page: int
-    """Its place in the document."""
+    """Index of its page in the document."""
     is_first: bool
     """Whether it is the first of its page."""
     is_parted: bool = False
-    """Whether something stands behind it."""
+    """Whether something separates it from what follows."""
     labels: tuple[tuple[int, Element], ...] = ()
-    """What figures say behind it, with their pages."""
+    """Texts of figures after it, with their pages."""
 
 
 def with_paragraphs(pages: Sequence[Page]) -> list[Page]:
@@ -150,7 +150,7 @@ def _goes_on(cut: _Cut, element: Element, page: int) -> bool:
 
 
 def _is_next_line(before: Element, element: Element) -> bool:
-    """Whether a reader parted a paragraph between two of its lines."""
+    """Whether a reader split a paragraph between two of its lines."""
     pitch = element.box[1] - before.box[3]
     below = before.size > 0 and pitch < _LEADING * before.size and abs(element.box[0] - before.box[0]) <= before.size
     is_long = len(before.text) >= _LONG_LINE
@@ -184,7 +184,7 @@ def _halves_join(cut: _Cut, element: Element, page: int) -> bool:
 
 
 def _reads_on(before: str, after: str) -> bool:
-    """Whether a sentence goes on from one text to the other."""
+    """Whether a sentence continues from one text to the other."""
     if ends_sentence(before) or _MARKED.match(after):
         return False
     if _HYPHENATED.search(before):
@@ -197,5 +197,5 @@ def _reads_on_without_case(before: str, after: str) -> bool:
 
 
 def _is_caseless(letter: str) -> bool:
-    """A letter, or a comma, of a script without capitals."""
+    """Whether a character is a letter, or a comma, of a script without capitals."""
     return letter in ("、", "，", "،") or (letter.isalpha() and letter.lower() == letter.upper())

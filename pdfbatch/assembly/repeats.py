@@ -1,9 +1,15 @@
-"""Which elements of a document repeat at the same place outside the body of its pages. Pure.
+"""Find elements that repeat at the same position outside the body of the pages. Pure.
 
-A place is a distance from one edge of the page. A text repeats if near pages show it at the same place, numbers counted
-as equal if they count the pages or a reader took both texts for headers; and so does what changes but for the page's
-number at its end. The place must hold what repeats far more often than anything else: the first line of the body stands
-at the same place on every page too, and says something else on each.
+A position is a distance from one edge of the page. The steps, each a function below:
+
+1. `_candidates`: elements near an edge, with a key that ignores numbers. Elements with equal keys form a group; a short
+   line that begins or ends with a number is also in the group "#", because a running title may change while the page
+   number beside it counts on.
+2. `_linked`: the elements of a group that a nearby page shows again at the same position. Numbers may differ if they
+   count the pages, or if a reader labelled both texts as headers.
+3. `_at_positions_of_their_own`: those whose position mostly holds repeating text. The first line of the body is at the
+   same position on every page too, but says something different on each.
+4. `outside_body`: those with nothing of the body between them and the edge.
 """
 
 from __future__ import annotations
@@ -21,40 +27,41 @@ Edge = Literal["top", "bottom", "left", "right"]
 
 RUNNING = frozenset({Label.PAGE_HEADER, Label.PAGE_FOOTER})
 ASIDES = frozenset({Label.WATERMARK, Label.LINE_NUMBERS})
-"""What lies over or beside the text, and bounds neither body nor furniture."""
+"""Elements over or beside the text; they count neither as body nor as furniture."""
 ZONE = 0.17
-"""Of the page's height or width: furniture lies wholly within so much of an edge."""
+"""Share of the page's height or width: furniture lies entirely within this distance of an edge."""
 _NAMED_ZONE = 0.22
-"""The same of what a reader called a header or footer."""
+"""The same for an element that a reader labelled as header or footer."""
 NEAR = 4.0
-"""Points by which one place may differ from page to page."""
+"""Points by which one position may differ from page to page."""
 PAGES_BETWEEN = 4
-"""What repeats does so on the next page, the next but one, or behind a few full-page figures."""
+"""Pages to the next repetition, at most: it may be on the next page, the one after, or behind full-page figures."""
 _WINDOW = 6
-"""Pages before and after, over which a place is judged: one file may hold several documents."""
+"""Pages before and after over which a position is judged: one file may hold several documents."""
 _ALONGSIDE = 6.0
+"""Points from its near side within which body text counts as beside an element."""
 _LONGEST, _LONGEST_COMMON = 150, 1200
-"""Characters of furniture; of a notice that most pages near it show."""
+"""Characters at most: of furniture; of a notice that most pages near it show."""
 _SMALL_FIGURE = 0.12
-"""Of the page's height: a logo."""
+"""Share of the page's height: the height of a logo at most."""
 _TALL = 4.0
-"""Times its width is the height of a line that is turned."""
+"""Ratio of height to width above which a line counts as turned by 90 degrees."""
 _TITLE_LETTERS = 60
-"""Characters of a running title with the page's number."""
+"""Characters at most of a running title with the page number."""
 _FIRST, _LAST = re.compile(r"^(?:\d{1,4}|[ivxlc]{1,7})(?=\s|$)"), re.compile(r"(?<=\s)(?:\d{1,4}|[ivxlc]{1,7})$")
 _OUTER = re.compile(r"^(?:# )+(?=.*\w)|(?<=\w)(?: #)+$")
 _SAME_SIZE = 0.3
-"""Points."""
+"""Points by which two font sizes may differ and still count as equal."""
 _HEADINGS = frozenset({Label.TITLE, Label.HEADING})
 _SHORT = 3
-"""Characters of a turned line that may be a row's number."""
+"""Characters at most of a turned line that may be a row's number."""
 _TEXTLESS = frozenset({Label.TABLE, Label.FORM_FIELD, Label.CAPTION, Label.CODE, Label.FORMULA}) | ASIDES
 _CONTINUED = ("continued)", "cont.)", "cont'd)", "fortsetzung)", "forts.)", "suite)", "continuación)", "segue)")
 
 
 class PagePlace(NamedTuple):
-    """Where an element lies, seen from one edge: `near` and `far` are its sides' distances from it, `start` and `end`
-    its extent along the edge, whose length is `along`. Points."""
+    """An element's position seen from one edge, in points: `near` and `far` are the distances of its sides from the
+    edge, `start` and `end` its extent along the edge, whose length is `along`."""
 
     edge: Edge
     near: float
@@ -73,20 +80,24 @@ class PagePlace(NamedTuple):
 
 
 class _Sighting(NamedTuple):
+    """One candidate element on one page."""
+
     page: int
+    """Index of the page in the document."""
     order: int
+    """Index of the element on the page."""
     place: PagePlace
     text: str
-    """As compared."""
+    """Normalized by `compared`."""
     key: str
-    """As compared, without its numbers."""
+    """The group's key: the text without its numbers."""
     numbers: list[int]
     counts: list[int]
-    """The number it begins with, and the one it ends with, if it may be the page's."""
+    """The numbers that the text begins and ends with, if either may be the page number."""
     size: float
     label: Label
     is_large: bool
-    """Set like a heading: it takes more pages to call it furniture."""
+    """Whether it is set like a heading: then more pages must show it."""
 
 
 def _sighting(page: int, order: int, place: PagePlace, element: Element, key: str, is_large: bool) -> _Sighting:
@@ -113,14 +124,14 @@ def place_of(element: Element, page: Page, edge: Edge) -> PagePlace:
 
 
 def size_of(page: Page) -> tuple[float, float]:
-    """Width and height in points; as far as its elements reach where the page does not say."""
+    """Width and height in points; if the page has none, how far its elements reach."""
     width = page.width or max((element.box[2] for element in page.elements), default=0.0)
     return width, page.height or max((element.box[3] for element in page.elements), default=0.0)
 
 
 def outside_body(page: Page, edge: Edge, candidates: Sequence[int]) -> list[int]:
-    """Those of the elements beyond which, seen from the body, nothing of the body stands. Text beside one bounds it
-    not; taller blocks do."""
+    """The candidates that have no body text between them and the edge. Text beside a candidate does not count as
+    between, unless its block reaches further towards the edge."""
     chosen = set(candidates)
     bound = min(
         (
@@ -139,9 +150,10 @@ def is_hidden(element: Element) -> bool:
 
 
 def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
-    """For each page the elements that repeat outside its body, by index, with the edge they stand at.
+    """For each page the elements that repeat outside its body: index → the edge they are at.
 
-    Text of `largest` points or more is set like a heading: to repeat, half of the pages near must show the very same.
+    Text of `largest` points or more is set like a heading: it only counts as repeated if half of the nearby pages show
+    it.
     """
     found: list[dict[int, Edge]] = [{} for _ in pages]
     groups: dict[tuple[Edge, str], list[_Sighting]] = defaultdict(list)
@@ -153,13 +165,13 @@ def repeated(pages: Sequence[Page], largest: float) -> list[dict[int, Edge]]:
             groups[edge, text].append(sighting)
             if sighting.counts and text != "#":
                 groups[edge, "#"].append(sighting)
-    linked: dict[Edge, dict[tuple[int, int], _Sighting]] = defaultdict(dict)
+    linked_at: dict[Edge, dict[tuple[int, int], _Sighting]] = defaultdict(dict)
     for (edge, _), sightings in groups.items():
-        linked[edge] |= {(one.page, one.order): one for one in _linked(sightings)}
-    for edge, chain in linked.items():
-        sightings = sorted(chain.values())
+        linked_at[edge] |= {(one.page, one.order): one for one in _linked(sightings)}
+    for edge, linked in linked_at.items():
+        sightings = sorted(linked.values())
         chosen: dict[int, list[int]] = defaultdict(list)
-        for sighting in _at_places_of_their_own(pages, edge, sightings):
+        for sighting in _at_positions_of_their_own(pages, edge, sightings):
             chosen[sighting.page].append(sighting.order)
         for number, indexes in chosen.items():
             found[number] |= dict.fromkeys(outside_body(pages[number], edge, indexes), edge)
@@ -177,7 +189,7 @@ def _candidates(page: Page) -> Iterator[tuple[Edge, int, str]]:
 
 
 def _edge_of(box: Box, width: float, height: float, zone: float) -> Edge | None:
-    """The edge whose zone it lies in: the sides for turned lines alone."""
+    """The edge whose zone a box lies in, if any; left and right only for turned lines."""
     left, top, right, bottom = box
     if bottom - top > _TALL * (right - left):
         return "left" if right <= zone * width else "right" if left >= (1 - zone) * width else None
@@ -185,7 +197,7 @@ def _edge_of(box: Box, width: float, height: float, zone: float) -> Edge | None:
 
 
 def _key(element: Element, height: float) -> str:
-    """What two elements that are the same furniture have in common; "" for what is none."""
+    """A key that is equal for repetitions of the same furniture; "" if the element cannot be furniture."""
     left, top, right, bottom = element.box
     if element.label == Label.FIGURE:
         small = bottom - top <= _SMALL_FIGURE * height
@@ -199,7 +211,7 @@ def _key(element: Element, height: float) -> str:
 
 
 def _linked(sightings: list[_Sighting]) -> list[_Sighting]:
-    """Those that a near page shows again."""
+    """The sightings of one group that a nearby page repeats."""
     kept: set[int] = set()
     for later, sighting in enumerate(sightings):
         for earlier in range(later - 1, max(-1, later - 25), -1):
@@ -230,7 +242,7 @@ def _agree(one: _Sighting, other: _Sighting, gap: int) -> bool:
 
 
 def _same_along(a: PagePlace, b: PagePlace) -> bool:
-    """Whether they begin, end or are centred at the same point, or at its mirror image as left and right pages do."""
+    """Whether both start, end or are centred at the same point along the edge, or mirrored, as on facing pages."""
     near = 2 * NEAR
     return (
         abs(a.start - b.start) <= near
@@ -241,28 +253,29 @@ def _same_along(a: PagePlace, b: PagePlace) -> bool:
     )
 
 
-def _at_places_of_their_own(pages: Sequence[Page], edge: Edge, sightings: list[_Sighting]) -> Iterator[_Sighting]:
-    """Those whose place, on the pages near, is not where other text stands, or that a reader took for headers too."""
+def _at_positions_of_their_own(pages: Sequence[Page], edge: Edge, sightings: list[_Sighting]) -> Iterator[_Sighting]:
+    """The sightings whose position rarely holds other text on nearby pages, or that a reader labelled as header."""
     least = 3 if len(pages) > 4 else 2
     chosen = {(sighting.page, sighting.order) for sighting in sightings}
     here: dict[int, set[int]] = defaultdict(set)
     for sighting in sightings:
         for bin_ in range(sighting.place.bin - 1, sighting.place.bin + 2):
             here[bin_].add(sighting.page)
-    shown = {bin_: sorted(numbers) for bin_, numbers in here.items()}
+    pages_with = {bin_: sorted(numbers) for bin_, numbers in here.items()}
     others = _occupied(pages, edge, chosen, set(here))
     for sighting in sightings:
-        support = _between(shown[sighting.place.bin], sighting.page)
-        crowd = _between(others.get(sighting.place.bin, []), sighting.page)
+        support = _count_near(pages_with[sighting.place.bin], sighting.page)
+        crowd = _count_near(others.get(sighting.place.bin, []), sighting.page)
         is_ordinary = len(sighting.text) <= _LONGEST and not sighting.is_large
-        common = is_ordinary or 2 * support >= min(len(pages), 2 * _WINDOW + 1)
-        alone = 3 * crowd <= support or sighting.label in RUNNING
-        if support >= least and alone and common:
+        is_common = is_ordinary or 2 * support >= min(len(pages), 2 * _WINDOW + 1)
+        is_alone = 3 * crowd <= support or sighting.label in RUNNING
+        if support >= least and is_alone and is_common:
             yield sighting
 
 
 def _occupied(pages: Sequence[Page], edge: Edge, chosen: set[tuple[int, int]], bins: set[int]) -> dict[int, list[int]]:
-    """For each place the pages on which something else stands there. The first of several pages is like no other."""
+    """For each position bin the pages on which other elements are there. The first page of many is left out: it is
+    laid out differently."""
     others: dict[int, list[int]] = defaultdict(list)
     furthest = max(bins, default=-1)
     for number, page in enumerate(pages):
@@ -281,10 +294,11 @@ def _occupied(pages: Sequence[Page], edge: Edge, chosen: set[tuple[int, int]], b
 
 
 def _bins(place: PagePlace, furthest: int) -> tuple[int, int]:
-    """The first and last bin it lies in, on the page and as far as `furthest`, wherever its reader put it."""
+    """The first and last bin that an element covers, limited to the page and to bin `furthest`."""
     limit = float((furthest + 1) * NEAR)
     return int(min(limit, max(0.0, place.near)) // NEAR), min(furthest, int(min(limit, max(0.0, place.far)) // NEAR))
 
 
-def _between(numbers: list[int], page: int) -> int:
+def _count_near(numbers: list[int], page: int) -> int:
+    """How many of the sorted page numbers are within `_WINDOW` pages of `page`."""
     return bisect_right(numbers, page + _WINDOW) - bisect_left(numbers, page - _WINDOW)

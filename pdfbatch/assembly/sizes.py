@@ -1,4 +1,4 @@
-"""The size of a document's text. Pure."""
+"""The body font size of a document. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pdfbatch.records import Label, Page
 
 HEADING_SIZE = 1.3
-"""Times the size of the text, from which on a line at the top is a heading; running titles are set small."""
+"""Times the body size: a line of at least this size at the top is a heading; running titles are smaller."""
 
 
 def body_size(pages: Sequence[Page]) -> float:
-    """The size in points that half of the letters outside tables do not exceed; 0 where no size is known."""
+    """The median font size in points of the letters outside tables; 0 if no size is known."""
     letters: Counter[float] = Counter()
     for page in pages:
         for element in page.elements:

@@ -1,4 +1,4 @@
-"""Tables that go on over pages. Pure."""
+"""Join tables that continue on the next page. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pdfbatch.assembly.comparing import compared, has_letters
 from pdfbatch.records import Element, Label, Page, ReadOptions
 
 _AGREE = 0.02
-"""Of the page's width: so far may the left edges of two parts differ."""
+"""Share of the page's width by which the left edges of two parts may differ; below, the same for widths."""
 _WIDTHS_AGREE = 0.06
 _BESIDE = frozenset({Label.CAPTION, Label.PAGE_HEADER, Label.PAGE_FOOTER, Label.WATERMARK, Label.LINE_NUMBERS})
-"""What may stand between two parts of a table, and footnotes below the first."""
+"""Elements that may be between two parts of a table; footnotes too, below the first part."""
 _CAPTION = re.compile(
     r"(?:table|tab\.|tabelle|tableau|tabla|tabela|tabella|taula|таблица|表)\s*(?P<number>[\w.\-–]*\d[\w\-–]*|[IVXLC]+\b)?",
     re.IGNORECASE,
@@ -23,7 +23,7 @@ _CONTINUED = re.compile(
     r"\b(?:continued|cont[.'’]?d?|fortsetzung|forts|suite|continuación|continua|segue|продолжение)\b|续"
 )
 _LONGEST_NOTE = 60
-"""Characters of a line such as `Table 2 (continued)`."""
+"""Characters at most of a line such as `Table 2 (continued)`."""
 
 
 class _Part(NamedTuple):
@@ -31,11 +31,11 @@ class _Part(NamedTuple):
     order: int
     element: Element
     rows: list[tuple[tuple[int, int, str], ...]]
-    """Of each row the cells that begin in it: column, columns, text as compared."""
+    """For each row the cells that begin in it: column, column span, text as compared."""
 
 
 def with_tables(pages: Sequence[Page], options: ReadOptions) -> list[Page]:
-    """The pages with `continues` and `repeated_rows` decided for each table that is the first of its page."""
+    """Decides `continues` and `repeated_rows` for each table that comes first on its page."""
     if not options.join_tables:
         return list(pages)
     assembled = list(pages)
@@ -58,32 +58,32 @@ def with_tables(pages: Sequence[Page], options: ReadOptions) -> list[Page]:
 
 
 def _continued(pages: Sequence[Page], head: _Part, part: _Part, options: ReadOptions) -> Page:
-    """The page with its first part as one that goes on, and without the captions that say so."""
+    """Marks a page's first table as a continuation, and drops the captions that only say so."""
     page = pages[part.page]
     elements = list(page.elements)
     repeated = _equal_rows(head, part)
     elements[part.order] = part.element.model_copy(update={"continues": True, "repeated_rows": repeated})
-    said = [caption.text for caption in _captions(pages, head)]
+    head_captions = [caption.text for caption in _captions(pages, head)]
     for caption in _captions(pages, part):
-        if not options.keep_headers and _is_repeated(caption, said):
+        if not options.keep_headers and _is_repeated(caption, head_captions):
             place = next(index for index, element in enumerate(elements) if element is caption)
             elements[place] = caption.model_copy(update={"dropped": "repeated"})
     return page.model_copy(update={"elements": elements})
 
 
-def _is_repeated(caption: Element, said: Sequence[str]) -> bool:
-    """Whether a table's first caption says the same, or this one says that the table goes on and nothing else."""
-    if compared(caption.text) in map(compared, said):
+def _is_repeated(caption: Element, head_captions: Sequence[str]) -> bool:
+    """Whether a caption repeats one of the table's first part, or only says that the table continues."""
+    if compared(caption.text) in map(compared, head_captions):
         return True
     if not _says_continued(caption):
         return False
     number = _table_number(caption.text)
     title = _CONTINUED.sub("", compared(_CAPTION.sub("", caption.text, count=1)))
-    return not has_letters(title) or (number != "" and number in map(_table_number, said))
+    return not has_letters(title) or (number != "" and number in map(_table_number, head_captions))
 
 
 def _first(pages: Sequence[Page], number: int) -> _Part | None:
-    """The table that a page begins with."""
+    """The table at the top of a page, if any."""
     for index, element in enumerate(pages[number].elements):
         if element.label == Label.TABLE and not element.dropped:
             return _part(number, index, element)
@@ -93,7 +93,7 @@ def _first(pages: Sequence[Page], number: int) -> _Part | None:
 
 
 def _last(pages: Sequence[Page], number: int) -> _Part | None:
-    """The table that a page ends with."""
+    """The table at the bottom of a page, if any."""
     for index in range(len(pages[number].elements) - 1, -1, -1):
         element = pages[number].elements[index]
         if element.label == Label.TABLE and not element.dropped:
@@ -125,8 +125,8 @@ def _goes_on(pages: Sequence[Page], head: _Part, last: _Part, part: _Part) -> bo
 
 
 def _has_own_header(part: _Part) -> bool:
-    """Whether its first row names columns: it has no digits where the rows below have. Where none have, its reader says
-    so; without such a sign a reader that calls each first row a header is not believed."""
+    """Whether the first row names columns: it has no digits where most rows below have some. If no column has digits,
+    the reader's header flag decides; otherwise that flag is ignored, since some readers set it on every first row."""
     rows = [row for row in part.rows if any(text for _, _, text in row)]
     below: Counter[int] = Counter(column for row in rows[1:] for column, _, text in row if any(map(str.isdigit, text)))
     figures = {column for column, count in below.items() if 2 * count > len(rows) - 1}
@@ -140,7 +140,7 @@ def _columns(table: Element) -> int:
 
 
 def _edges_agree(pages: Sequence[Page], last: _Part, part: _Part, widths: bool) -> bool:
-    """Their left edges, or these as they lie on facing pages; and their widths, where no header is repeated."""
+    """Whether the left edges agree, or mirror each other as on facing pages; and, with `widths`, the widths."""
     width = pages[part.page].width or max(last.element.box[2], part.element.box[2], 1.0)
     wide, narrow = last.element.box[2] - last.element.box[0], part.element.box[2] - part.element.box[0]
     same_width = abs(wide - narrow) <= _WIDTHS_AGREE * width
@@ -160,7 +160,7 @@ def _equal_rows(head: _Part, part: _Part) -> int:
 
 
 def _is_same_form(last: _Part, part: _Part, repeated: int) -> bool:
-    """Whether both have as many rows and mostly the same first column: a form filled in twice."""
+    """Whether both have equally many rows and mostly the same first column: a form filled in twice."""
     if len(last.rows) != len(part.rows):
         return False
     firsts = [
@@ -172,7 +172,7 @@ def _is_same_form(last: _Part, part: _Part, repeated: int) -> bool:
 
 
 def _captions_agree(pages: Sequence[Page], head: _Part, part: _Part) -> bool:
-    """Whether the second part has no caption of its own but that of the first."""
+    """Whether the second part has no caption except that of the first."""
     of_head = {number for one in _captions(pages, head) if (number := _table_number(one.text))}
     for caption in _captions(pages, part):
         if number := _table_number(caption.text):

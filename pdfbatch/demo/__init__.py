@@ -1,1 +1,1 @@
-"""PDFs of our own making, the same each time: what `pdfbatch demo` converts, and the tools that draw them."""
+"""Generate reproducible PDFs: those that `pdfbatch demo` converts, and the tools that draw them."""

@@ -1,4 +1,4 @@
-"""The demo set: a handful of PDFs as people have them, each with the outcome it must end with."""
+"""The demo set: a few typical PDFs, each with its expected outcome."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PAGE = pymupdf.Rect(72, 110, 523, 780)
 
 @dataclass(frozen=True)
 class Sample:
-    """One file of the demo and what must become of it.
+    """One file of the demo and its expected outcome.
 
-    `phrases` must stand in the Markdown once runs of white space are one blank; `absent` must not (running headers).
+    `phrases` must be in the Markdown after collapsing white space; `absent` must not (running headers).
     `blank_pages` are page numbers without any text.
     """
 
@@ -39,7 +39,7 @@ class Sample:
 
 
 def paper() -> bytes:
-    """Two columns with a running header, page numbers, sections, a ruled table, a list, broken words."""
+    """Two columns with a running header, page numbers, sections, a ruled table, a list, hyphenated words."""
     document = new_document(2)
     pages = list(document)
     put_centred(pages[0], 92, texts.PAPER_TITLE, BOLD, 20)
@@ -94,7 +94,7 @@ def report() -> bytes:
 
 
 def encrypted() -> bytes:
-    """AES-256, and no reading without the user password."""
+    """A file encrypted with AES-256 that cannot be opened without the user password."""
     document = single_page("Confidential", texts.SECRET)
     return to_bytes(
         document, encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw=USER_PASSWORD, owner_pw=USER_PASSWORD + "-owner"
@@ -102,19 +102,19 @@ def encrypted() -> bytes:
 
 
 def cut_off() -> bytes:
-    """An upload that ended early. Its page tree stood at the end: MuPDF repairs the rest to a document of no pages."""
+    """A truncated upload. Its page tree was at the end, so MuPDF repairs the rest to a document without pages."""
     with pymupdf.open(stream=scanned()) as document:
         whole = to_bytes(document, use_objstms=1)
     return whole[: len(whole) * 6 // 10]
 
 
 def zero_pages() -> bytes:
-    """A sound file with an empty page tree."""
+    """A valid file with an empty page tree."""
     return raw_pdf("<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 0>>")
 
 
 def web_page() -> bytes:
-    """What a download script saves when the server says no."""
+    """The HTML error page that a download script saves as a PDF."""
     return b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body><h1>Not Found</h1></body></html>\n"
 
 

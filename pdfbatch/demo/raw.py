@@ -1,4 +1,4 @@
-"""PDF files from bare objects, for what no library would write, or not fast enough."""
+"""Write PDF files from bare objects, for files that no library would write, or not fast enough."""
 
 from __future__ import annotations
 

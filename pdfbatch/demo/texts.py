@@ -1,4 +1,4 @@
-"""What the demo's documents say; a bar is where a word may be broken.
+"""The texts of the demo's documents; a bar marks where a word may be broken.
 
 Every sentence is written for this project; its people, places and figures are invented.
 """

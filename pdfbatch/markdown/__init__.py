@@ -1,4 +1,4 @@
-"""The one Markdown writer: elements of pages to CommonMark with GFM's tables, strikethrough and task items. Pure."""
+"""Write elements as CommonMark with GFM's tables, strikethrough and task items; the only Markdown writer. Pure."""
 
 from pdfbatch.markdown.document import Anchor, anchors, document_markdown
 

@@ -1,4 +1,4 @@
-"""Addresses that links and figures lead to, so that Markdown takes them whole. Pure."""
+"""Write the addresses of links and figures so that Markdown parses them whole. Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _NEEDS_ESCAPE = re.compile(r"[\\*~$]|_(?![^\W_])|(?<![^\W_])_|\]\(")
 
 
 def leads_somewhere(uri: str) -> bool:
-    """Whether a link is written at all: scripts and files of the author's machine are not."""
+    """Whether a link should be written: not scripts, and not files on the author's computer."""
     return bool(uri.strip()) and _SCRIPT.match(uri) is None
 
 
 def destination(uri: str) -> str:
-    """Between the brackets of `[…](…)`: blanks and signs that would end it percent-encoded."""
+    """The destination of `[…](…)`, with white space and characters that would end it percent-encoded."""
     uri = _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match.group().encode()), uri.strip())
     if not _is_balanced(uri):
         uri = uri.replace("(", "%28").replace(")", "%29")
@@ -28,7 +28,7 @@ def destination(uri: str) -> str:
 
 
 def autolink(text: str, uri: str) -> str:
-    """`<uri>` where that shows `text` and leads to `uri`; else ""."""
+    """`<uri>` if that shows `text` and links to `uri`; else ""."""
     if is_entity(uri):
         return ""
     if text == uri and _AUTOLINK.fullmatch(uri):
@@ -37,9 +37,9 @@ def autolink(text: str, uri: str) -> str:
 
 
 def cut_at_addresses(text: str) -> list[tuple[str, str]]:
-    """The text in order, as (text, "") or (address, its autolink).
+    """Splits the text into (text, "") and (address, its autolink).
 
-    Only addresses that would need backslashes are cut out: GFM links bare addresses, and shows the backslashes.
+    Only addresses that would need backslashes are split off: GFM links bare addresses, and would show the backslashes.
     """
     parts: list[tuple[str, str]] = []
     done = 0
@@ -54,7 +54,7 @@ def cut_at_addresses(text: str) -> list[tuple[str, str]]:
 
 
 def _without_end(address: str) -> str:
-    """Without the sentence's signs behind it; a bracket belongs to it if it was opened in it."""
+    """The address without the sentence's punctuation; a closing bracket stays if it is opened in the address."""
     while address:
         end = address[-1]
         opening = {")": "(", "]": "["}.get(end, "")

@@ -1,4 +1,4 @@
-"""One element to one Markdown block, by its label. Pure."""
+"""Write one element as one Markdown block, by its label. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _ANCHOR = re.compile("^<!-- page ", re.MULTILINE)
 
 
 def block_markdown(element: Element, figures: str) -> str:
-    """The block, without blank lines but in code; "" where there is nothing to show. `figures` is what links to
-    figures begin with. List items are written by `list_markdown`."""
+    """The block, without blank lines except in code; "" if there is nothing to show. `figures` is the prefix of links
+    to figures. List items are written by `list_markdown`."""
     match element.label:
         case Label.TITLE:
             return _heading(element, 1)
@@ -40,12 +40,12 @@ def _heading(element: Element, level: int) -> str:
 
 
 def _kept(closing: re.Match[str]) -> str:
-    """Signs at the end that would count as the heading's closing ones."""
+    """Escapes hashes at the end that would count as the heading's closing sequence."""
     return f"{closing[1]}\\{closing[2]}"
 
 
 def _paragraph(element: Element) -> str:
-    """With the marker where it has one, as notes and references do."""
+    """The text, after its marker if it has one, as footnotes and references do."""
     marker = element.marker.strip()
     spans = [Span(text=f"{marker} "), *element.spans] if marker else element.spans
     return inline(spans, InlinePlace.BLOCK)
@@ -61,13 +61,13 @@ def _formula(element: Element) -> str:
 
 
 def _latex_line(line: str) -> str:
-    """Blocks are found before formulas: a line that begins like one is given a beginning that LaTeX does not show."""
+    """Prefixes a line that would start a Markdown block with `{}`, which LaTeX does not show."""
     return f"{{}}{line}" if _STRUCTURE.match(line) else line
 
 
 def _code(text: str) -> str:
-    """The lines as they are, in a fence longer than any in them. A blank before all lines, which renderers take off
-    again, where one would look like the anchor of a page."""
+    """The lines unchanged, in a fence longer than any in them. If one looks like a page anchor, all are indented
+    by a space, which renderers remove again."""
     lines = clean(text).split("\n")
     while lines and not lines[0].strip():
         lines.pop(0)
@@ -82,7 +82,7 @@ def _code(text: str) -> str:
 
 
 def _figure(element: Element, figures: str) -> str:
-    """Text of a figure without a picture is not shown: it is its caption's."""
+    """The image link; "" for a figure without a picture, whose text is that of its caption."""
     if not element.figure:
         return ""
     return f"![{label(element.spans) or 'Figure'}]({destination(figures + element.figure)})"

@@ -1,4 +1,4 @@
-"""A document's elements to its Markdown: pages in order, each behind its anchor. Pure; anchors are read back here."""
+"""Write a document's elements as Markdown: pages in order, each after its anchor; and parse the anchors. Pure."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Anchor(NamedTuple):
 
 
 def document_markdown(document: DocumentElements) -> str:
-    """Pages in order, blocks with a blank line between, and all of an element where it begins. An unread page keeps its
-    place as an anchor with the reason, followed by what was read of it."""
+    """The Markdown of all pages in order. An element that continues over pages is written whole where it begins. A page
+    that was not read has an anchor with the reason, followed by what was read of it."""
     return "\n".join(
         _page_markdown(page, elements, document.figures)
         for page, elements in zip(document.pages, _whole_elements(document.pages), strict=True)
@@ -31,7 +31,7 @@ def document_markdown(document: DocumentElements) -> str:
 
 
 def anchors(markdown: str) -> list[Anchor]:
-    """The anchors in the order they stand; whole numbers 1, 2, 3, … in a document of ours."""
+    """The anchors in order of appearance; a complete document has the numbers 1, 2, 3, …"""
     return [
         Anchor(int(match["number"]), Reason(match["reason"]) if match["reason"] else None)
         for match in _ANCHOR.finditer(markdown)
@@ -59,7 +59,7 @@ def _blocks(elements: Sequence[Element], figures: str) -> list[str]:
 
 @dataclass
 class _Whole:
-    """An element, and its text or cells with those of the elements that go on with it."""
+    """An element with the text or cells of the elements that continue it."""
 
     element: Element
     spans: list[Span] = field(default_factory=list)
@@ -84,7 +84,7 @@ class _Whole:
 
 
 def _whole_elements(pages: Sequence[Page]) -> list[list[Element]]:
-    """Of each page the elements that are written and begin on it."""
+    """For each page the elements to write that begin on it."""
     last: dict[Label, _Whole] = {}
     wholes: list[list[_Whole]] = []
     for page in pages:

@@ -1,7 +1,7 @@
-"""The one escape: plain text so that a renderer of CommonMark and GFM shows exactly it. Pure.
+"""Escape plain text so that CommonMark and GFM renderers show exactly that text. Pure.
 
-A backslash goes only where Markdown would else take the text for something, judged over a whole block: `snake_case`,
-`5 * 3`, `~10` and a footnote's lone `*` stay as they are.
+A backslash is written only where the text would be parsed as markup, judged over a whole block: `snake_case`, `5 * 3`,
+`~10` and a footnote's lone `*` stay as they are.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _WRITTEN = "\0"
 _SINGLES = re.compile(r"[\\`<&\]!]")
 _SPECIAL = re.compile(r"[\\`<&\]!*_~$]")
 _TAG = re.compile(r"<(?:[A-Za-z/!?]|[^\s<>@]{1,999}@)")
-"""Also an address in brackets, which are not shown then."""
+"""Also an email address in angle brackets, which would not be shown."""
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _WWW = re.compile(r"www\.[^\s<]*", re.IGNORECASE)
 
 _START = re.compile(r"#{1,6}(?=[ \t]|$)|>|[-+*](?=[ \t]|$)|(?:[-_*][ \t]*){3,}$|~{3}|<[A-Za-z/!?]")
 _NUMBERED = re.compile(r"\d{1,9}(?=[.)](?:[ \t]|$))")
 _LATER_START = re.compile(r"=+[ \t]*$|(?=[^-]*-)[|:-][|: \t-]*$")
-"""Would make a heading or a table's header of the line above."""
+"""Would turn the line above into a heading or a table header."""
 
 
 class Kind(Enum):
-    """What a part of a block is: text to show; such text within `[…]`; Markdown already."""
+    """The kind of a block's part: text to show, text to show within `[…]`, or Markdown."""
 
     TEXT = "text"
     LABEL = "label"
@@ -42,8 +42,8 @@ class Part(NamedTuple):
 
 
 def escaped(parts: Sequence[Part], starts_lines: bool = False) -> str:
-    """The parts as one string. `starts_lines`: what begins a line must not begin a block, as in paragraphs and list
-    items; lines are parted by Markdown's own breaks, text holds none."""
+    """The parts as one escaped string. With `starts_lines` a line must not start a block, as in paragraphs and list
+    items. Line breaks are Markdown parts; text parts contain none."""
     raw = "".join(part.text for part in parts)
     shown = "".join(_WRITTEN * len(text) if kind is Kind.MARKDOWN else text for text, kind in parts)
     places = set(_brackets(parts))
@@ -57,12 +57,12 @@ def escaped(parts: Sequence[Part], starts_lines: bool = False) -> str:
 
 
 def is_entity(text: str) -> bool:
-    """Whether some part of the text would be shown as another character."""
+    """Whether the text contains an HTML entity, which would be shown as another character."""
     return _ENTITY.search(text) is not None
 
 
 def escaped_html(text: str) -> str:
-    """For HTML's text and attributes."""
+    """The text escaped for HTML text and attributes."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 
@@ -80,7 +80,7 @@ def _brackets(parts: Sequence[Part]) -> Iterator[int]:
 
 
 def _singles(raw: str, shown: str) -> Iterator[int]:
-    """Characters that need nothing but what follows them."""
+    """Characters that are markup because of what follows them alone."""
     last_tag_end = raw.rfind(">")
     for match in _SINGLES.finditer(shown):
         place, sign = match.start(), match.group()
@@ -97,7 +97,7 @@ def _singles(raw: str, shown: str) -> Iterator[int]:
 
 
 def _delimiters(raw: str, shown: str) -> Iterator[int]:
-    """Runs of `*`, `_`, `~` that would style what is between two of them, or meet marks that are Markdown already."""
+    """Runs of `*`, `_`, `~` that would style the text between them, or combine with marks in Markdown parts."""
     for mark in "*_~":
         if mark not in shown:
             continue
@@ -116,7 +116,7 @@ def _delimiters(raw: str, shown: str) -> Iterator[int]:
 
 
 def _dollars(raw: str, shown: str) -> Iterator[int]:
-    """All dollars, where two of them could hold a formula as pandoc and GitHub see it, or one is Markdown already."""
+    """All dollar signs, if two of them could enclose a formula for pandoc or GitHub, or a Markdown part has one."""
     places = [match.start() for match in re.finditer(r"\$", shown)]
     if not places:
         return
@@ -152,7 +152,7 @@ def _start_of(line: str, is_later: bool) -> Iterable[int]:
 
 
 def _addresses(shown: str, places: set[int]) -> Iterator[int]:
-    """GFM makes links of bare `www.` addresses and shows the backslashes in them; a dot escaped keeps it from that."""
+    """The first dot of bare `www.` addresses with escapes: GFM would link them and show the backslashes."""
     for match in _WWW.finditer(shown):
         if any(place in places for place in range(*match.span())):
             yield match.start() + 3

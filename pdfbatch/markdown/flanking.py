@@ -1,4 +1,4 @@
-"""Where `*`, `_`, `~` can open or close a style. Pure.
+"""Decide where `*`, `_`, `~` can open or close a style. Pure.
 
 Renderers differ on symbols such as `€` or `→`: up to CommonMark 0.30 they count as letters, from 0.31 as punctuation
 (https://spec.commonmark.org/0.31.2/#left-flanking-delimiter-run).
@@ -14,27 +14,27 @@ ASCII_PUNCTUATION = frozenset(string.punctuation)
 
 
 def may_open(mark: str, before: str, after: str) -> bool:
-    """Whether some renderer lets a run of `mark` open between these characters; "" is an end of the text."""
+    """Whether any renderer lets a run of `mark` open between these characters; "" is the start or end of the text."""
     return any(_opens(mark, _kind(before, strict), _kind(after, strict)) for strict in (False, True))
 
 
 def may_close(mark: str, before: str, after: str) -> bool:
-    """Whether some renderer lets a run of `mark` close between these characters."""
+    """Whether any renderer lets a run of `mark` close between these characters."""
     return any(_opens(mark, _kind(after, strict), _kind(before, strict)) for strict in (False, True))
 
 
 def surely_opens(mark: str, before: str, after: str) -> bool:
-    """Whether all renderers do."""
+    """Whether all renderers let a run of `mark` open between these characters."""
     return all(_opens(mark, _kind(before, strict), _kind(after, strict)) for strict in (False, True))
 
 
 def surely_closes(mark: str, before: str, after: str) -> bool:
-    """Whether all renderers do."""
+    """Whether all renderers let a run of `mark` close between these characters."""
     return all(_opens(mark, _kind(after, strict), _kind(before, strict)) for strict in (False, True))
 
 
 def _opens(mark: str, outside: str, inside: str) -> bool:
-    """Opening and closing are mirror images: what counts is the kind of character on each side."""
+    """Whether a run opens, by the kind of character on each side; closing is the mirror image."""
     if not _flanks(outside, inside):
         return False
     return mark != "_" or outside == "sign" or not _flanks(inside, outside)

@@ -1,7 +1,7 @@
-"""A table with spanning cells as plain rows, where that loses nothing. Pure.
+"""Flatten a table with spanning cells into plain rows, if that loses nothing. Pure.
 
-A heading over several columns is said in the heading of each, before its own. A label beside several rows is said in
-each of them. Anything else that spans needs HTML: a number said twice would be counted twice.
+A heading over several columns is repeated in the heading of each, before its own text. A label beside several rows is
+repeated in each. Any other span needs HTML: a repeated number would be counted twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pdfbatch.records import Span
 
 @dataclass
 class Placed:
-    """A cell at its place in the grid of rows and columns that some cell begins in."""
+    """A cell at its position in the grid of those rows and columns in which some cell begins."""
 
     row: int
     column: int
@@ -28,9 +28,9 @@ Row = list[list[Span]]
 
 
 def flattened(cells: Sequence[Placed], height: int, width: int, headers: int) -> list[Row] | None:
-    """The rows, the first the header, each `width` cells; None where some span cannot be told so.
+    """The rows, header first, each with `width` cells; None if some span cannot be flattened.
 
-    `headers`: how many of the first rows are headers.
+    `headers` is the number of header rows.
     """
     grid: dict[tuple[int, int], Placed] = {
         (row, column): cell
@@ -39,14 +39,14 @@ def flattened(cells: Sequence[Placed], height: int, width: int, headers: int) ->
         for column in range(cell.column, cell.column + cell.columns)
     }
     headers = max(headers, 1)
-    if any(not _is_told(cell, grid, headers) for cell in cells if cell.rows > 1 or cell.columns > 1):
+    if any(not _can_repeat(cell, grid, headers) for cell in cells if cell.rows > 1 or cell.columns > 1):
         return None
     body = [[grid[row, column].spans for column in range(width)] for row in range(headers, height)]
     return [[_heading(grid, column, headers) for column in range(width)], *body]
 
 
-def _is_told(cell: Placed, grid: dict[tuple[int, int], Placed], headers: int) -> bool:
-    """Whether a spanning cell may be said in each of its columns or rows."""
+def _can_repeat(cell: Placed, grid: dict[tuple[int, int], Placed], headers: int) -> bool:
+    """Whether the text of a spanning cell may be repeated in each of its columns or rows."""
     below = cell.row + cell.rows
     if cell.row < headers:
         columns = range(cell.column, cell.column + cell.columns)
@@ -56,14 +56,14 @@ def _is_told(cell: Placed, grid: dict[tuple[int, int], Placed], headers: int) ->
 
 
 def _heading(grid: dict[tuple[int, int], Placed], column: int, headers: int) -> list[Span]:
-    """The texts of a column's headings from the top down, each once."""
-    said: list[Placed] = []
+    """The texts of a column's headings from top to bottom, each once."""
+    headings: list[Placed] = []
     for row in range(headers):
         cell = grid[row, column]
-        if _text(cell) and not any(cell is other for other in said):
-            said.append(cell)
+        if _text(cell) and not any(cell is other for other in headings):
+            headings.append(cell)
     spans: list[Span] = []
-    for cell in said:
+    for cell in headings:
         spans += [Span(text=" "), *cell.spans] if spans else cell.spans
     return spans
 

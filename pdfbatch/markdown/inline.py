@@ -1,7 +1,7 @@
-"""Spans to inline Markdown, and to inline HTML for tables that are HTML. Pure.
+"""Write spans as inline Markdown, or as inline HTML for HTML tables. Pure.
 
-`**bold**`, `_italic_`, `~~struck~~` where every renderer sees the marks as such, else `<b>`, `<i>`, `<s>`: marks within
-a word or beside punctuation are text by CommonMark's rules.
+`**bold**`, `_italic_`, `~~struck~~` where every renderer recognizes the marks, else `<b>`, `<i>`, `<s>`: by
+CommonMark's rules some marks within a word or beside punctuation are text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TAGS = {_BOLD: "b", _ITALIC: "i", _STRUCK: "s", _RAISED: "sup", _LOWERED: "sub"
 
 
 class InlinePlace(Enum):
-    """Where inline Markdown stands, and what a line break is there."""
+    """The context of inline Markdown; the value is how a line break is written there."""
 
     BLOCK = "\\\n"
     HEADING = " "
@@ -32,7 +32,7 @@ class InlinePlace(Enum):
 
 
 def inline(spans: Sequence[Span], place: InlinePlace = InlinePlace.BLOCK) -> str:
-    """The spans as Markdown that no renderer takes for anything else where it stands; "" if there is no text."""
+    """The spans as inline Markdown for `place`; "" if there is no text."""
     is_heading = place is InlinePlace.HEADING
     pieces = pieces_of(spans, keep_bold=not is_heading, keep_breaks=not is_heading)
     text = escaped(_Writer(place).parts(pieces), starts_lines=place is InlinePlace.BLOCK)
@@ -40,7 +40,7 @@ def inline(spans: Sequence[Span], place: InlinePlace = InlinePlace.BLOCK) -> str
 
 
 def label(spans: Sequence[Span]) -> str:
-    """The text alone, for between `[` and `]`."""
+    """The plain text, escaped for use between `[` and `]`."""
     text = "".join(piece.text for piece in pieces_of(spans, keep_breaks=False))
     return escaped([Part(text, Kind.LABEL)])
 
@@ -51,7 +51,7 @@ def inline_html(spans: Sequence[Span]) -> str:
 
 
 def _in_cell(text: str) -> str:
-    """Of `\\\\|` at a cell's end renderers do not agree on whether it ends there."""
+    """Escapes pipes. A trailing backslash becomes an entity: renderers disagree on whether `\\\\|` ends the cell."""
     text = text.replace("|", r"\|")
     return text[:-2] + "&#92;" if text.endswith("\\\\") else text
 
@@ -64,7 +64,7 @@ class _Writer:
         return self._parts(pieces, _LINK, "", "")
 
     def _parts(self, pieces: Sequence[Piece], level: int, before: str, after: str) -> list[Part]:
-        """The pieces with the styles from `level` on; `before` and `after` are the characters around them."""
+        """Writes pieces with the styles from `level` on; `before` and `after` are the characters around them."""
         if len(pieces) == 1 and pieces[0].style == PLAIN and pieces[0].text != "\n":
             return _text_parts(pieces[0].text)
         if level == _LEAF:
@@ -114,7 +114,7 @@ class _Writer:
     def _code(self, piece: Piece) -> str:
         text = piece.text
         if (self._place is InlinePlace.CELL and r"\|" in text) or (piece.style.link and re.search(r"[\[\]]", text)):
-            # Renderers do not agree on which of the two backslashes the table takes, and read labels before code.
+            # Renderers disagree on which of the two backslashes the table consumes, and parse link labels before code.
             return f"<code>{escaped_html(text).translate(_ENTITIES)}</code>"
         runs = {len(run) for run in re.findall("`+", text)}
         fence = "`" * next(length for length in range(1, len(runs) + 2) if length not in runs)
@@ -123,7 +123,7 @@ class _Writer:
 
 
 def finished_latex(latex: str) -> str:
-    """LaTeX whose last backslash does not escape the delimiter behind it."""
+    """The LaTeX, completed so that a trailing backslash does not escape the delimiter."""
     is_open = (len(latex) - len(latex.rstrip("\\"))) % 2 == 1
     return latex + " {}" if is_open else latex
 
@@ -137,7 +137,7 @@ def _text_parts(text: str) -> list[Part]:
 
 
 def _first_character(piece: Piece, level: int) -> str:
-    """What a piece begins with once it is written within the styles before `level`; of marks, one that is no letter."""
+    """The first character that a piece is written with, including the marks of the styles from `level` on."""
     if piece.text == "\n":
         return "\\"
     outermost = next((number for number in range(level, len(piece.style)) if piece.style[number]), None)

@@ -1,4 +1,4 @@
-"""Elements that go on with an earlier one, put together. Pure."""
+"""Join elements with those that continue them. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pdfbatch.paragraphs import joined
 from pdfbatch.records import Cell, Span
 
 _TAIL = 60
-"""Characters of the left half that say how its last word ends, as `paragraphs.joined` takes them."""
+"""Characters at the end of the left half that `paragraphs.joined` looks at."""
 
 
 def glue(left: list[Span], right: Sequence[Span]) -> None:
-    """Appends the second half of a paragraph to its first: with a blank, in CJK text without, and without the hyphen
-    where a word was broken."""
+    """Appends the second half of a paragraph to its first: with a space, in CJK text with nothing, and without the
+    hyphen of a broken word."""
     head = next((span.text.lstrip() for span in right if span.text.strip()), "")[:1]
     if not head:
         return
@@ -31,14 +31,14 @@ def glue(left: list[Span], right: Sequence[Span]) -> None:
 
 
 def appended(cells: list[Cell], rows: int, more: Sequence[Cell], repeated: int) -> int:
-    """Appends a table's rows, less its first `repeated`, to one that has `rows`; returns how many it has then."""
+    """Appends a table's rows, except the first `repeated`, to a table of `rows` rows; returns the new row count."""
     kept = [cell for cell in more if cell.row >= repeated]
     cells += [cell.model_copy(update={"row": rows + cell.row - repeated}) for cell in kept]
     return rows + row_count(kept) - repeated if kept else rows
 
 
 def row_count(cells: Sequence[Cell]) -> int:
-    """How many rows the cells reach over."""
+    """How many rows the cells cover."""
     return max((cell.row + cell.rows for cell in cells), default=0)
 
 
@@ -50,14 +50,14 @@ def _strip_end(spans: list[Span]) -> None:
 
 
 def _without_start(spans: Sequence[Span]) -> list[Span]:
-    """Without the blanks it begins with."""
+    """The spans without leading white space."""
     start = next(number for number, span in enumerate(spans) if span.text.strip())
     first = spans[start]
     return [first.model_copy(update={"text": first.text.lstrip()}), *spans[start + 1 :]]
 
 
 def _tail(spans: Sequence[Span]) -> str:
-    """The end of the last line; a formula's ends as a word without a hyphen."""
+    """The end of the last line; a formula counts as a word without a hyphen."""
     text = ""
     for span in reversed(spans):
         text = ("x" if span.math else span.text[-_TAIL:]) + text

@@ -1,4 +1,4 @@
-"""List items and check boxes that follow one another to one tight list. Pure."""
+"""Write consecutive list items and check boxes as one tight list. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pdfbatch.records import Element, Label, Span
 
 _NUMBER = re.compile(r"(0|[1-9]\d{0,8})([.)])")
 _BULLET = re.compile("[-–—·*+•‣⁃∙◦\u25a0-\u25ff\u2756\u27a2\uf0a7\uf0b7\uf0d8]?")
-"""Signs that say nothing but that an item begins, also of the fonts Symbol and Wingdings."""
+"""Bullets, which carry no information; also those of the fonts Symbol and Wingdings."""
 _BOX = re.compile(r"\[[ xX]\]")
 _DASHES = re.compile(r"(?:-\s*)+")
 _TASK = re.compile(r"\[[ xX]\](?=\s|$)")
 
 
 class _Frame(NamedTuple):
-    """The last item at a depth: what it was told to be, where its text begins, and its number and delimiter."""
+    """The last item at a depth: its level, the indent of its text, and its number and delimiter."""
 
     level: int
     indent: int
@@ -27,17 +27,17 @@ class _Frame(NamedTuple):
 
 
 def is_listed(element: Element) -> bool:
-    """Whether an element is written as an item of a list."""
+    """Whether an element is written as a list item."""
     return element.label is Label.LIST_ITEM or (
         element.label is Label.FORM_FIELD and _BOX.fullmatch(element.marker.strip()) is not None
     )
 
 
 def list_markdown(items: Sequence[Element]) -> str:
-    """One item a line, deeper ones under the one they belong to; "" if none has text or a marker of its own.
+    """One item per line, nested under their parents; "" if no item has text or a marker that is text.
 
-    `1.` and `1)` stay markers where a renderer shows exactly that number, which it counts itself but for a list's
-    first; of others that say something, such as `(a)`, the marker is text.
+    `1.` and `1)` stay markers where a renderer shows exactly that number; renderers count themselves from the first
+    item. Other markers that carry information, such as `(a)`, become text.
     """
     lines: list[str] = []
     frames: list[_Frame] = []
@@ -59,7 +59,7 @@ def list_markdown(items: Sequence[Element]) -> str:
 
 
 def _item(item: Element, before: _Frame | None, is_nested: bool) -> tuple[str, str, _Frame]:
-    """Its mark, its text, and its number and delimiter; `before` is the item before it in the same list."""
+    """An item's mark and text, and its number and delimiter; `before` is the previous item of the same list."""
     marker = item.marker.strip()
     if item.label is Label.FORM_FIELD:
         return "-", f"{marker.lower()} {inline(item.spans, InlinePlace.BLOCK)}".rstrip(), _Frame(0, 0)
@@ -77,10 +77,10 @@ def _item(item: Element, before: _Frame | None, is_nested: bool) -> tuple[str, s
 
 
 def _may_begin(frame: _Frame, before: _Frame | None, is_nested: bool) -> bool:
-    """Directly below the text of the item that holds it, a list of numbers is one only from 1."""
+    """Whether a numbered list may start here: directly after its parent's text it can only start with 1."""
     return frame.number == 1 or not is_nested or before is not None
 
 
 def _without_task(text: str) -> str:
-    """GFM would make a check box of it, and dashes alone would make a rule of the item."""
+    """Escapes text that GFM would turn into a check box, and dashes that would become a rule."""
     return f"\\{text}" if _TASK.match(text) or _DASHES.fullmatch(text) else text

@@ -1,4 +1,4 @@
-"""Spans as pieces that each have one style, blanks apart from words. Pure."""
+"""Split spans into pieces that each have one style, with white space separate from words. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Style(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Words, or the blank or line break (`\\n`) between two others."""
+    """Words, or the space or line break (`\\n`) between two other pieces."""
 
     text: str
     style: Style
@@ -39,15 +39,15 @@ PLAIN = Style()
 
 
 def clean(text: str) -> str:
-    """With one kind of newline and without what no text file should hold."""
+    """The text with `\\n` newlines and without control characters and the like."""
     if text.isascii() and text.isprintable():
         return text
     return _SURROGATE.sub("\ufffd", _UNWRITABLE.sub("", _NEWLINE.sub("\n", text)))
 
 
 def pieces_of(spans: Iterable[Span], keep_bold: bool = True, keep_breaks: bool = True) -> list[Piece]:
-    """The spans in order: neighbours of one style are one piece; what parts two pieces has the styles of both, and no
-    blank is at an end."""
+    """The spans as pieces: neighbours of equal style are merged, white space gets the styles that both its neighbours
+    have, and leading and trailing white space is removed."""
     return list(_merged(_with_blanks_styled(list(_split(spans, keep_bold, keep_breaks)))))
 
 
@@ -75,7 +75,7 @@ def _style(span: Span, keep_bold: bool) -> Style:
 
 
 def _blank(text: str) -> str:
-    """One blank, an ordinary one if there is one."""
+    """A single space: an ordinary one if the text contains one."""
     return " " if set(text) & set(" \t\n") else text[0]
 
 

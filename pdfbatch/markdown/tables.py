@@ -1,4 +1,4 @@
-"""Cells to a pipe table, or to HTML's where a span cannot be told in pipes. Pure."""
+"""Write cells as a pipe table, or as an HTML table if a span cannot be expressed with pipes. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pdfbatch.records import Cell, Span
 def table_markdown(cells: Sequence[Cell]) -> str:
     """A pipe table, whose first row is its header, or an HTML table, see flattening.py; "" if no cell has text.
 
-    Rows and columns in which no cell begins are left out; what no cell covers is empty; of cells that overlap, the
-    later is cut, or told with the earlier if it begins within it.
+    Rows and columns in which no cell begins are left out; uncovered positions become empty cells. Of two overlapping
+    cells the later is cut, or merged into the earlier if it begins inside it.
     """
     placed, height, width = _grid(cells)
     if not any(span.text.strip() for cell in placed for span in cell.spans):
@@ -52,7 +52,7 @@ def _cover(covered: dict[tuple[int, int], Placed], cell: Placed) -> None:
 
 
 def _filled(placed: list[Placed], covered: dict[tuple[int, int], Placed], height: int, width: int) -> list[Placed]:
-    """With an empty cell wherever none is, by row and column. It is a header where all others of its row are."""
+    """The cells by row and column, with empty ones in the gaps; an empty cell in an all-header row is a header."""
     headers = [True] * height
     for cell in placed:
         headers[cell.row] &= cell.header
@@ -82,7 +82,7 @@ def _html(cells: Sequence[Placed], height: int) -> str:
 
 
 def _by_row(cells: Sequence[Placed], height: int) -> list[list[Placed]]:
-    """The cells by the row that they begin in."""
+    """The cells grouped by the row in which they begin."""
     rows: list[list[Placed]] = [[] for _ in range(height)]
     for cell in cells:
         rows[cell.row].append(cell)
@@ -90,7 +90,7 @@ def _by_row(cells: Sequence[Placed], height: int) -> list[list[Placed]]:
 
 
 def _header_rows(rows: Sequence[Sequence[Placed]]) -> int:
-    """How many of the first rows hold nothing but headers, and none that reaches below them."""
+    """How many leading rows consist only of header cells, none of which extends below them."""
     reach = whole = 0
     for count, row in enumerate(rows, start=1):
         if not all(cell.header for cell in row):

@@ -90,7 +90,7 @@ def test_headers_are_kept_when_asked_for_and_tables_left_apart() -> None:
     assert assembled[1].elements[0].label == Label.PAGE_HEADER
 
 
-def test_what_is_assembled_says_no_more_how_it_was_read() -> None:
+def test_assembled_pages_no_longer_say_how_they_were_read() -> None:
     assert {type(one) for one in assemble(twelve_pages(), ReadOptions())} == {Page}
 
 

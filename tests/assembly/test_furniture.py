@@ -106,8 +106,8 @@ TEXT: dict[str, Callable[[int], Sequence[Element]]] = {
 
 
 def test_a_name_in_large_type_that_every_page_shows_is_a_header() -> None:
-    told = reasons(pages_with(12, lambda n: [at(40, "THE WINTER", size=20)]))
-    assert {reason for *_, reason in told} == {"repeated"} and len(told) == 12
+    dropped_here = reasons(pages_with(12, lambda n: [at(40, "THE WINTER", size=20)]))
+    assert {reason for *_, reason in dropped_here} == {"repeated"} and len(dropped_here) == 12
 
 
 @pytest.mark.parametrize("name", TEXT)
@@ -265,7 +265,7 @@ def test_pages_of_unknown_size_are_judged_by_what_they_hold() -> None:
 
 
 @pytest.mark.parametrize("far", [1e300, float("inf"), float("nan")])
-def test_a_box_out_of_all_bounds_is_endured(far: float) -> None:
+def test_a_box_far_out_of_bounds_does_no_harm(far: float) -> None:
     wild = element("Somewhere", box=(-far, -far, far, far))
     pages = pages_with(6, lambda n: [wild, at(40, "Rules"), at(800, f"{n}")])
     assert {text for _, text, _ in reasons(pages)} <= {"Rules", *"123456"}

@@ -163,7 +163,7 @@ def test_numbered_titles_are_headings_beside_another() -> None:
     assert levels(title("1 One", 16)) == [1]
 
 
-def test_dropped_headings_have_no_say() -> None:
+def test_dropped_headings_are_ignored() -> None:
     assert found(heading("1 Rules", 30, dropped="repeated"), heading("One", 12)) == [(0, "1 Rules"), (2, "One")]
 
 

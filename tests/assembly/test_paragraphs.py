@@ -66,7 +66,7 @@ def test_what_floats_may_stand_between(label: str) -> None:
 
 
 @pytest.mark.parametrize("label", ["title", "section_header", "list_item", "formula", "code", "form_field", "text"])
-def test_what_is_said_between_parts_them(label: str) -> None:
+def test_text_in_between_separates_them(label: str) -> None:
     assert joined([element(FIRST), element("Said.", Label(label))], [element(REST)]) == []
 
 
@@ -75,7 +75,7 @@ def test_dropped_text_parts_nothing_and_joins_nothing() -> None:
     assert joined([element(FIRST, dropped="hidden")], [element(REST)]) == []
 
 
-def test_another_size_is_another_text() -> None:
+def test_text_of_another_size_does_not_continue_a_paragraph() -> None:
     assert joined([element(FIRST)], [element(REST, size=9)]) == []
     assert joined([element(FIRST)], [element(REST, size=0)]) == [REST]
 

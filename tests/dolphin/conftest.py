@@ -47,8 +47,8 @@ def _folder(config: pytest.Config, grammar: Grammar) -> Path:
     from . import cards, networks, tiny
 
     sources = "".join(Path(str(module.__file__)).read_text() for module in (cards, networks, tiny))
-    told = f"{sources}{torch.__version__}{transformers.__version__}{grammar}"
-    return Path(config.cache.mkdir("tiny-dolphin")) / hashlib.sha256(told.encode()).hexdigest()[:16]
+    sources_key = f"{sources}{torch.__version__}{transformers.__version__}{grammar}"
+    return Path(config.cache.mkdir("tiny-dolphin")) / hashlib.sha256(sources_key.encode()).hexdigest()[:16]
 
 
 def _train_once(folder: Path, grammar: Grammar, waits: bool) -> bool:

@@ -36,60 +36,60 @@ class Abacus:
     device = torch.device("cpu")
     dtype = torch.float32
     heads, width, layers, picture_tokens, side = 1, 1, 2, 1, 8
-    words = 211
+    vocab_size = 211
     LIKELIEST = 1.0
     _WEIGHT_TURN = 13
 
-    def __init__(self, longest: int = 512, mean_length: int = 29) -> None:
-        self.longest, self.mean_length = longest, mean_length
+    def __init__(self, max_positions: int = 512, mean_length: int = 29) -> None:
+        self.max_positions, self.mean_length = max_positions, mean_length
 
     def encode(self, pictures: Any) -> Any:
         return pictures.reshape(-1, 1, 1)
 
-    def picture_keys(self, layer: int, hidden: Any) -> tuple[Any, Any]:
+    def cross_kv(self, layer: int, hidden: Any) -> tuple[Any, Any]:
         return hidden[:, None] * (layer + 1), hidden[:, None]
 
-    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, bands: Any, last: Any) -> Any:
+    def logits(self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any) -> Any:
         rows = torch.arange(len(tokens))
-        ours = torch.zeros(len(tokens), own[0][0].shape[2])
+        ours = torch.zeros(len(tokens), self_kv[0][0].shape[2])
         for band in bands:
             of_band = torch.arange(band.last - band.first)
             ours[band.first : band.last, : band.mask.shape[-1]] = band.mask[
                 of_band, 0, last[band.first : band.last]
             ].float()
         seen = 0.0
-        for layer, ((keys, values), (picture, _)) in enumerate(zip(own, pictures, strict=True)):
+        for layer, ((keys, values), (picture, _)) in enumerate(zip(self_kv, cross_kv, strict=True)):
             nothing = 0 * picture[:, 0, 0]
-            keys[rows[:, None], 0, places] = (tokens * (1 + places % self._WEIGHT_TURN) + nothing)[..., None]
-            values[rows[:, None], 0, places] = (tokens + nothing)[..., None]
+            keys[rows[:, None], 0, positions] = (tokens * (1 + positions % self._WEIGHT_TURN) + nothing)[..., None]
+            values[rows[:, None], 0, positions] = (tokens + nothing)[..., None]
             # A place that is masked counts 0 times, and 0 times NaN is NaN: as in an attention.
             seen = seen + (ours * (keys + 3 * values)[:, 0, :, 0]).sum(-1) + picture[:, 0, 0, 0] * (layer + 1)
-        return self._scores(seen, pictures[0][0][:, 0, 0, 0], places[rows, last])
+        return self._scores(seen, cross_kv[0][0][:, 0, 0, 0], positions[rows, last])
 
     def _scores(self, seen: Any, picture: Any, place: Any) -> Any:
         number = seen.nan_to_num(0).long()
-        wanted = torch.where(number % self.mean_length == 0, END, 3 + number % (self.words - 3))
-        scores = torch.zeros(len(seen), self.words) + 0 * seen[:, None]
+        wanted = torch.where(number % self.mean_length == 0, END, 3 + number % (self.vocab_size - 3))
+        scores = torch.zeros(len(seen), self.vocab_size) + 0 * seen[:, None]
         scores[torch.arange(len(seen)), wanted] += self.LIKELIEST
         return scores
 
     def following(self, picture: int, prompt: Sequence[int]) -> list[int]:
         """What is said to a picture after a prompt, the end mark not counted."""
         words = list(prompt)
-        while len(words) < self.longest:
+        while len(words) < self.max_positions:
             weighed = sum(word * (1 + place % self._WEIGHT_TURN) for place, word in enumerate(words))
             seen = 2 * weighed + 5 * picture + 6 * sum(words)
-            if seen % self.mean_length == 0 or len(words) == self.longest - 1:
+            if seen % self.mean_length == 0 or len(words) == self.max_positions - 1:
                 break
-            words.append(3 + seen % (self.words - 3))
+            words.append(3 + seen % (self.vocab_size - 3))
         return words[len(prompt) :]
 
 
 class OutOfMemoryAtRandom(Abacus):
     """Like a device that others use as well: at `chance` of all calls there is no memory. `quiet` ends it."""
 
-    def __init__(self, chance: float, seed: int = 0, longest: int = 512) -> None:
-        super().__init__(longest)
+    def __init__(self, chance: float, seed: int = 0, max_positions: int = 512) -> None:
+        super().__init__(max_positions)
         self.chance, self._dice = chance, random.Random(seed)
         self.failures = 0
 
@@ -105,9 +105,9 @@ class OutOfMemoryAtRandom(Abacus):
         self._ask_for_memory()
         return super().encode(pictures)
 
-    def picture_keys(self, layer: int, hidden: Any) -> tuple[Any, Any]:
+    def cross_kv(self, layer: int, hidden: Any) -> tuple[Any, Any]:
         self._ask_for_memory()
-        return super().picture_keys(layer, hidden)
+        return super().cross_kv(layer, hidden)
 
     def logits(self, *given: Any) -> Any:
         self._ask_for_memory()
@@ -115,19 +115,19 @@ class OutOfMemoryAtRandom(Abacus):
 
 
 class TooSmall(Abacus):
-    """Never has memory for more than `rows` x `places` of the cache, nor for more than `pictures` at once."""
+    """Never has memory for more than `rows` x `positions` of the cache, nor for more than `pictures` at once."""
 
-    def __init__(self, places: int, pictures: int = 1 << 20, longest: int = 512) -> None:
-        super().__init__(longest)
-        self._most_places, self._most_pictures = places, pictures
+    def __init__(self, positions: int, pictures: int = 1 << 20, max_positions: int = 512) -> None:
+        super().__init__(max_positions)
+        self._most_positions, self._most_pictures = positions, pictures
 
     def encode(self, pictures: Any) -> Any:
         self._check(len(pictures), self._most_pictures)
         return super().encode(pictures)
 
-    def logits(self, tokens: Any, places: Any, own: Any, *given: Any) -> Any:
-        self._check(len(tokens) * own[0][0].shape[2], self._most_places)
-        return super().logits(tokens, places, own, *given)
+    def logits(self, tokens: Any, positions: Any, self_kv: Any, *given: Any) -> Any:
+        self._check(len(tokens) * self_kv[0][0].shape[2], self._most_positions)
+        return super().logits(tokens, positions, self_kv, *given)
 
     @staticmethod
     def _check(wanted: int, most: int) -> None:
@@ -138,8 +138,8 @@ class TooSmall(Abacus):
 class NotANumber(Abacus):
     """Overflows for one picture, in everything that is reckoned from it."""
 
-    def __init__(self, picture: int, longest: int = 512) -> None:
-        super().__init__(longest)
+    def __init__(self, picture: int, max_positions: int = 512) -> None:
+        super().__init__(max_positions)
         self._picture = picture
 
     def encode(self, pictures: Any) -> Any:
@@ -153,8 +153,8 @@ class Looping(Abacus):
     TURN: ClassVar = [50, 51, 52, 53, 54]
     PROLOGUE = 7
 
-    def __init__(self, stubborn: Sequence[int] = (), moody: Sequence[int] = (), longest: int = 512) -> None:
-        super().__init__(longest)
+    def __init__(self, stubborn: Sequence[int] = (), moody: Sequence[int] = (), max_positions: int = 512) -> None:
+        super().__init__(max_positions)
         self._stubborn, self._moody = set(stubborn), set(moody)
 
     def _scores(self, seen: Any, picture: Any, place: Any) -> Any:
@@ -212,14 +212,14 @@ class Reading:
         job = DecodeJob(
             image,
             prompt,
-            **{"generation": 0, "expected": 1, "loop_span": NO_LOOPS, **how},
+            **{"page_group": 0, "expected": 1, "loop_span": NO_LOOPS, **how},
             ended=lambda read: self._ended(name, read),
         )
         self.decoder.add(job)
         return job
 
     def _ended(self, name: Any, read: Read) -> None:
-        assert name not in self.reads, f"{name} was told twice"
+        assert name not in self.reads, f"{name} ended twice"
         self.reads[name] = read
         self.ended_at[name] = self.turns
 
@@ -241,7 +241,7 @@ def random_jobs(
     said = {}
     for number in range(jobs):
         prompt = [0, number % 200] * dice.choice([1, 1, 2, most_prompt // 2])
-        reading.add(number, picture(number), prompt, generation=dice.randint(0, 3), expected=dice.randint(1, 9))
+        reading.add(number, picture(number), prompt, page_group=dice.randint(0, 3), expected=dice.randint(1, 9))
         said[number] = network.following(number, prompt)
     return said
 
@@ -250,9 +250,9 @@ def tokens(read: dict[Any, Read]) -> dict[Any, list[int]]:
     return {name: one.tokens for name, one in read.items()}
 
 
-def small_model(words: int, longest: int, side: int, **of_decoder: Any) -> Any:
+def small_model(words: int, max_positions: int, side: int, **of_decoder: Any) -> Any:
     """A `VisionEncoderDecoderModel` of Dolphin's classes, not trained: pictures of `side` pixels (a multiple of 32),
-    rows of at most `longest` tokens. `of_decoder` are further settings of its MBartConfig."""
+    rows of at most `max_positions` tokens. `of_decoder` are further settings of its MBartConfig."""
     from transformers import DonutSwinConfig, MBartConfig, VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 
     encoder = DonutSwinConfig(
@@ -272,7 +272,7 @@ def small_model(words: int, longest: int, side: int, **of_decoder: Any) -> Any:
         decoder_attention_heads=4,
         encoder_attention_heads=4,
         decoder_ffn_dim=128,
-        max_position_embeddings=longest,
+        max_position_embeddings=max_positions,
         is_decoder=True,
         is_encoder_decoder=False,
         add_cross_attention=True,
@@ -289,14 +289,15 @@ def small_model(words: int, longest: int, side: int, **of_decoder: Any) -> Any:
     return VisionEncoderDecoderModel(config)
 
 
-def random_model(words: int = 300, longest: int = 256, side: int = 128, seed: int = 2) -> Any:
+def random_model(words: int = 300, max_positions: int = 256, side: int = 128, seed: int = 2) -> Any:
     """A small model whose words depend on the picture.
 
     The deviation of the decoder's weights is many times the usual one: otherwise it says its last word again for ever,
-    whatever it is shown. Larger places keep it from going in circles, and a larger end mark from going on for ever.
+    whatever it is shown. Larger position embeddings keep it from looping, and a larger end token
+    makes it stop.
     """
     torch.manual_seed(seed)
-    model = small_model(words, longest, side, init_std=0.3).eval()
+    model = small_model(words, max_positions, side, init_std=0.3).eval()
     with torch.no_grad():
         model.decoder.model.decoder.embed_tokens.weight[END] *= 5
         model.decoder.model.decoder.embed_positions.weight *= 8

@@ -89,7 +89,7 @@ def test_the_baseline_makes_a_batch_go_on_until_its_longest_row_has_ended(model:
     assert done.pictures == 13 * len(pages)
 
 
-def test_ours_says_as_much_and_counts_it(model: Any, pages: list[Page], threads: Executor) -> None:
+def test_our_decoder_does_the_same_work_and_counts_it(model: Any, pages: list[Page], threads: Executor) -> None:
     network, eye = ready(model)
     setting = Setting(plan_on(T4_MEMORY)._replace(rows=8, pictures=4, shape=shape_of(TINY, 4)))
     done = read_pages(watched(network, eye, setting), TINY, pages, threads)
@@ -104,7 +104,7 @@ def test_ours_says_as_much_and_counts_it(model: Any, pages: list[Page], threads:
     assert sum(done.parts.values()) <= done.computing <= done.seconds
 
 
-def test_a_simulated_run_says_as_much_as_a_real_one() -> None:
+def test_a_simulated_run_does_the_same_work_as_a_real_one() -> None:
     pages = some_pages(20, SHORTER)
     done = simulated(pages, Setting(plan_on(T4_MEMORY), stride=4))
     assert done.lengths == lengths(pages)
@@ -121,7 +121,7 @@ def test_the_encoders_operations_are_those_that_torch_counts(model: Any) -> None
     assert counter.get_total_flops() == encoder_flop(TINY)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         for layer in range(TINY.layers):
-            network.picture_keys(layer, hidden)
+            network.cross_kv(layer, hidden)
     assert counter.get_total_flops() == keys_flop(TINY)
     assert encoder_flop(FULL) == pytest.approx(413.6e9, rel=1e-3)
 

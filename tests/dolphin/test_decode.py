@@ -35,7 +35,7 @@ def one_thread() -> None:
 
 @pytest.mark.parametrize("stride", [1, 4])
 @pytest.mark.parametrize(("rows", "budget"), [(1, 0), (2, 900), (3, 1200), (6, 2200), (4, 1 << 40)])
-def test_a_row_says_the_same_whoever_is_beside_it_and_however_often_it_starts_anew(
+def test_a_row_decodes_the_same_whatever_is_beside_it_and_however_often_it_restarts(
     rows: int, budget: int, stride: int
 ) -> None:
     """With so small a budget a growing cache has room for fewer rows, and running ones go back into the pool."""
@@ -45,8 +45,8 @@ def test_a_row_says_the_same_whoever_is_beside_it_and_however_often_it_starts_an
     assert tokens(reading.until_idle()) == said
 
 
-def test_after_a_long_row_there_are_as_many_rows_again() -> None:
-    network = Abacus(longest=4096, mean_length=31)
+def test_after_a_long_row_ends_there_are_as_many_rows_as_before() -> None:
+    network = Abacus(max_positions=4096, mean_length=31)
     reading = Reading(abacus_decoder(network, plan(rows=8, budget=8 * (100 + FIRST_LENGTH))))
     reading.add("long", picture(1), [0, 7] * 700)
     reading.until_idle()
@@ -73,8 +73,8 @@ def test_three_hundred_jobs_at_once_are_read() -> None:
 
 @pytest.mark.parametrize("limit", [0, 1, 5, 10_000, None])
 @pytest.mark.parametrize("stride", [1, 4])
-def test_a_row_ends_at_its_limit_or_where_the_model_has_no_place_left(limit: int | None, stride: int) -> None:
-    network = Abacus(longest=64, mean_length=10**9)  # never says the end mark
+def test_a_row_ends_at_its_limit_or_when_the_model_has_no_positions_left(limit: int | None, stride: int) -> None:
+    network = Abacus(max_positions=64, mean_length=10**9)  # never says the end mark
     reading = Reading(abacus_decoder(network, stride=stride))
     for number in range(1, 7):
         reading.add(number, picture(number), [1] * number, limit=limit)
@@ -96,7 +96,7 @@ def test_the_end_mark_exactly_at_the_limit_is_an_end() -> None:
 
 @pytest.mark.parametrize("length", [FIRST_LENGTH - 1, FIRST_LENGTH, FIRST_LENGTH + 1, 500, 509, 510])
 def test_prompts_may_be_longer_than_the_first_cache(length: int) -> None:
-    network = Abacus(longest=512)
+    network = Abacus(max_positions=512)
     reading = Reading(abacus_decoder(network, stride=4))
     reading.add("short", picture(3))
     reading.add("long", picture(4), [0] * length)
@@ -114,23 +114,23 @@ def test_a_turn_with_nothing_to_do_does_nothing() -> None:
     assert (decoder.meter.steps, decoder.meter.out_of_memory) == (0, 0)
 
 
-def test_jobs_may_be_added_by_those_who_are_told_of_an_end() -> None:
+def test_jobs_may_be_added_from_the_callback_of_an_ended_job() -> None:
     """As a page's elements are when its layout is read."""
     network = Abacus()
     reading = Reading(abacus_decoder(network))
 
-    def told(number: int, _: Read) -> None:
+    def ended(number: int, _: Read) -> None:
         reading.reads[number] = Read([], "whole")
         for more in (3 * number + 1, 3 * number + 2):
             if more < 40:
-                reading.decoder.add(DecodeJob(picture(more), [0, 5], 0, 1, partial(told, more)))
+                reading.decoder.add(DecodeJob(picture(more), [0, 5], 0, 1, partial(ended, more)))
 
-    reading.decoder.add(DecodeJob(picture(0), [0, 5], 0, 1, partial(told, 0)))
+    reading.decoder.add(DecodeJob(picture(0), [0, 5], 0, 1, partial(ended, 0)))
     reading.until_idle()
     assert {0, 1, 2, 4, 5, 7, 8} <= reading.reads.keys()
 
 
-def test_another_error_than_want_of_memory_is_raised() -> None:
+def test_an_error_other_than_out_of_memory_is_raised() -> None:
     reading = Reading(abacus_decoder(Breaking(after=5)))
     reading.add(1, picture(1))
     with pytest.raises(RuntimeError, match="device-side assert"):
@@ -141,16 +141,16 @@ def test_another_error_than_want_of_memory_is_raised() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 8])
-def test_an_old_job_ends_soon_whatever_comes_behind_it(rows: int) -> None:
-    """New jobs of later generations, all of them longer, come faster than they can be read."""
-    network = Abacus(longest=256)
+def test_an_old_job_ends_soon_whatever_is_added_after_it(rows: int) -> None:
+    """New jobs of later page groups, all of them longer, come faster than they can be read."""
+    network = Abacus(max_positions=256)
     reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=4)))
     new = count(1000)
 
     def stream() -> None:
         if reading.turns < 1500:
             number = next(new)
-            reading.add(number, picture(number), generation=1 + number // 16, expected=10**6)
+            reading.add(number, picture(number), page_group=1 + number // 16, expected=10**6)
 
     with torch.inference_mode():
         for _ in range(100):
@@ -159,7 +159,7 @@ def test_an_old_job_ends_soon_whatever_comes_behind_it(rows: int) -> None:
             reading.turns += 1
         began = reading.turns
         for number in range(3):
-            reading.add(number, picture(number), generation=0, expected=1)
+            reading.add(number, picture(number), page_group=0, expected=1)
         while not {0, 1, 2} <= reading.reads.keys():
             stream()
             reading.decoder.turn()
@@ -168,17 +168,17 @@ def test_an_old_job_ends_soon_whatever_comes_behind_it(rows: int) -> None:
             assert reading.turns - began < 256 * (2 + 8 // rows)
 
 
-def test_within_a_generation_the_longest_begin_first_and_no_later_generation_before() -> None:
-    reading = Reading(abacus_decoder(Abacus(longest=64), plan(rows=1, pictures=20)))
-    wishes = [(generation, expected) for generation in (1, 0, 2) for expected in (5, 900, 40)]
-    for generation, expected in wishes:
-        reading.add((generation, -expected), picture(1), generation=generation, expected=expected)
+def test_within_a_page_group_the_longest_start_first_and_no_later_group_starts_before_it() -> None:
+    reading = Reading(abacus_decoder(Abacus(max_positions=64), plan(rows=1, pictures=20)))
+    wishes = [(group, expected) for group in (1, 0, 2) for expected in (5, 900, 40)]
+    for group, expected in wishes:
+        reading.add((group, -expected), picture(1), page_group=group, expected=expected)
     reading.until_idle()
     assert sorted(reading.ended_at, key=lambda name: reading.ended_at[name]) == sorted(reading.reads)
 
 
-def test_discarding_forgets_waiting_jobs_and_leaves_those_that_are_being_read() -> None:
-    network = Abacus(longest=400)
+def test_discarding_removes_waiting_jobs_and_keeps_those_being_read() -> None:
+    network = Abacus(max_positions=400)
     reading = Reading(abacus_decoder(network, plan(rows=2, pictures=2)))
     for number in range(12):
         reading.add(number, picture(number), expected=100 - number)
@@ -198,7 +198,7 @@ def test_discarding_forgets_waiting_jobs_and_leaves_those_that_are_being_read() 
     assert tokens(read) == {number: network.following(number, [0, 5]) for number in read}
 
 
-def test_discarding_spares_a_job_that_lost_its_row_for_want_of_memory() -> None:
+def test_discarding_keeps_a_job_that_lost_its_row_because_memory_ran_out() -> None:
     network = OutOfMemoryAtRandom(0.0)
     reading = Reading(abacus_decoder(network, plan(rows=2, pictures=2)))
     reading.add("begun", picture(4))
@@ -217,12 +217,12 @@ class Banded(Abacus):
     """Notes how many bands its rows are shared out to."""
 
     def __init__(self) -> None:
-        super().__init__(longest=2048, mean_length=300)
+        super().__init__(max_positions=2048, mean_length=300)
         self.bands: list[list[int]] = []
 
-    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, bands: Any, last: Any) -> Any:
+    def logits(self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any) -> Any:
         self.bands.append([band.mask.shape[-1] for band in bands])
-        return super().logits(tokens, places, own, pictures, bands, last)
+        return super().logits(tokens, positions, self_kv, cross_kv, bands, last)
 
 
 @pytest.mark.parametrize("stride", [1, 4])

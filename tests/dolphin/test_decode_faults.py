@@ -39,7 +39,9 @@ def one_thread() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("chance", "stride"), [(0.05, 1), (0.1, 4), (0.2, 4)])
-def test_memory_that_lacks_at_random_changes_no_word_and_loses_no_job(chance: float, stride: int, seed: int) -> None:
+def test_running_out_of_memory_at_random_changes_no_token_and_loses_no_job(
+    chance: float, stride: int, seed: int
+) -> None:
     """At 20 % a job may fail so often in turn, alone, that it is given up; what it said until then is right too."""
     network = OutOfMemoryAtRandom(chance, seed)
     reading = Reading(abacus_decoder(network, plan(rows=8), stride))
@@ -57,8 +59,8 @@ def test_memory_that_lacks_at_random_changes_no_word_and_loses_no_job(chance: fl
 
 
 @pytest.mark.parametrize("stride", [1, 4])
-def test_a_job_that_is_too_large_alone_is_given_up_and_harms_no_other(stride: int) -> None:
-    network = TooSmall(places=2 * FIRST_LENGTH, longest=1024)
+def test_a_job_too_large_for_the_memory_fails_alone(stride: int) -> None:
+    network = TooSmall(positions=2 * FIRST_LENGTH, max_positions=1024)
     reading = Reading(abacus_decoder(network, plan(rows=16), stride))
     said = random_jobs(reading, network, 30, seed=5, most_prompt=20)
     reading.add("large", picture(7), [0, 9] * 200)
@@ -69,8 +71,8 @@ def test_a_job_that_is_too_large_alone_is_given_up_and_harms_no_other(stride: in
     assert {number: read[number] for number in said} == {number: Read(line, "whole") for number, line in said.items()}
 
 
-def test_a_job_that_grows_too_large_is_given_up_with_what_it_said() -> None:
-    network = TooSmall(places=FIRST_LENGTH, longest=1024)
+def test_a_job_that_grows_too_large_ends_with_the_tokens_so_far() -> None:
+    network = TooSmall(positions=FIRST_LENGTH, max_positions=1024)
     network.mean_length = 101
     never_ends = next(number for number in range(100, 2000) if len(network.following(number, [0, 5])) > FIRST_LENGTH)
     reading = Reading(abacus_decoder(network, plan(rows=4)))
@@ -85,14 +87,14 @@ def test_a_job_that_grows_too_large_is_given_up_with_what_it_said() -> None:
     assert {number: read[number].tokens for number in short} == {number: said[number] for number in short}
 
 
-def test_where_not_even_one_picture_can_be_encoded_every_job_is_told() -> None:
-    reading = Reading(abacus_decoder(TooSmall(places=10**6, pictures=0), plan(rows=8, pictures=8)))
+def test_every_job_ends_if_not_even_one_picture_can_be_encoded() -> None:
+    reading = Reading(abacus_decoder(TooSmall(positions=10**6, pictures=0), plan(rows=8, pictures=8)))
     for number in range(9):
         reading.add(number, picture(number))
     assert reading.until_idle() == {number: Read([], "memory") for number in range(9)}
 
 
-def test_the_batch_is_halved_until_it_fits_and_whole_again_after_a_quiet_time() -> None:
+def test_the_batch_is_halved_until_it_fits_and_restored_after_a_quiet_time() -> None:
     network = OutOfMemoryAtRandom(0.3, seed=4)
     whole = plan(rows=16, pictures=8, budget=100_000)
     reading = Reading(abacus_decoder(network, whole))
@@ -129,11 +131,11 @@ def test_the_batch_is_halved_until_it_fits_and_whole_again_after_a_quiet_time() 
         (ValueError("memory"), False),
     ],
 )
-def test_want_of_memory_is_told_from_other_errors(error: Exception, is_memory: bool) -> None:
+def test_out_of_memory_is_distinguished_from_other_errors(error: Exception, is_memory: bool) -> None:
     assert is_out_of_memory(error) == is_memory
 
 
-def test_numpy_running_out_of_memory_is_want_of_memory_too() -> None:
+def test_numpy_running_out_of_memory_counts_too() -> None:
     with pytest.raises(MemoryError) as error:
         np.zeros(1 << 55)
     assert is_out_of_memory(error.value)
@@ -144,7 +146,7 @@ def test_numpy_running_out_of_memory_is_want_of_memory_too() -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 5])
 @pytest.mark.parametrize("stride", [1, 4])
-def test_a_picture_that_gives_no_number_spoils_its_own_job_alone(rows: int, stride: int) -> None:
+def test_a_picture_that_gives_nan_fails_only_its_own_job(rows: int, stride: int) -> None:
     """Also not the jobs that come into its row later, and in the moved and grown cache."""
     network = NotANumber(picture=11)
     reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=3), stride))
@@ -164,7 +166,7 @@ class SpoiltBehindItsEnd(Abacus):
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_what_is_said_behind_an_end_spoils_nobody_who_comes_into_the_row(rows: int) -> None:
+def test_a_nan_after_the_end_token_does_not_spoil_the_rows_next_job(rows: int) -> None:
     network = SpoiltBehindItsEnd()
     reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=3), stride=4))
     said = random_jobs(reading, network, 20, seed=1, most_prompt=4)
@@ -195,8 +197,8 @@ def test_a_loop_is_retried_with_a_penalty_and_then_cut_where_it_began(stride: in
     assert read == {number: Read(network.following(number, PROMPT), "whole") for number in (0, 3, 4, 5)}
 
 
-def test_a_loop_costs_no_more_than_its_span_and_a_look() -> None:
-    network = Looping(stubborn=[1], longest=4096)
+def test_a_loop_costs_no_more_than_its_span_and_one_check() -> None:
+    network = Looping(stubborn=[1], max_positions=4096)
     reading = Reading(abacus_decoder(network, plan(rows=1)))
     reading.add(1, picture(1), PROMPT, loop_span=128)
     reading.until_idle(at_most=2 * (128 + 5 + 10 + 32))
@@ -212,7 +214,7 @@ def test_a_repetition_shorter_than_the_span_stays(span: int, ending: str) -> Non
     assert len(read.tokens) == (500 if ending == "truncated" else len(looped_until(network)))
 
 
-def test_loops_are_retried_rightly_where_memory_lacks_at_random() -> None:
+def test_loops_are_retried_correctly_while_memory_runs_out_at_random() -> None:
     class LoopingOutOfMemory(Looping, OutOfMemoryAtRandom):
         def __init__(self) -> None:
             Looping.__init__(self, stubborn=[1], moody=[2])

@@ -62,7 +62,7 @@ def test_pages_wait_until_the_model_is_there() -> None:
     assert echo.drained and echo.closed
 
 
-def test_a_stop_waits_for_no_download() -> None:
+def test_a_stop_does_not_wait_for_the_download() -> None:
     echo, come = Echo(), threading.Event()
 
     def fetch() -> Path:
@@ -77,7 +77,7 @@ def test_a_stop_waits_for_no_download() -> None:
     come.set()
 
 
-def test_a_model_that_cannot_be_had_ends_every_page_with_that_error() -> None:
+def test_an_unavailable_model_ends_every_page_with_that_error() -> None:
     come = threading.Event()
 
     def fetch() -> Path:
@@ -92,7 +92,7 @@ def test_a_model_that_cannot_be_had_ends_every_page_with_that_error() -> None:
                 future.result(60)
 
 
-def test_whatever_goes_wrong_while_loading_is_an_error_of_the_run_and_not_of_the_page() -> None:
+def test_any_error_while_loading_fails_the_run_and_not_the_page() -> None:
     def load(folder: Path) -> AbstractContextManager[Reader]:
         raise RuntimeError("CUDA error: says the test")
 

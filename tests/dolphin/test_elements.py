@@ -176,7 +176,7 @@ def test_a_table_is_cells_whatever_its_html_lacks() -> None:
         (" ", "Figure"),
     ],
 )
-def test_a_figure_is_told_by_the_first_sentence_of_its_caption(caption: str, alt: str) -> None:
+def test_a_figure_is_described_by_the_first_sentence_of_its_caption(caption: str, alt: str) -> None:
     assert body(read("fig", "", "x.png"), ("cap", caption)).split("\n\n")[0] == f"![{alt}](a/figures/x.png)"
 
 

@@ -83,7 +83,7 @@ def test_the_cheap_way_gives_the_same_size(height, width):
 
 
 @pytest.mark.parametrize("shape", [(1169, 827), (200, 1000), (1000, 200), (150, 896), (40, 40)])
-def test_what_is_no_strip_is_prepared_exactly(shape):
+def test_pictures_other_than_strips_are_prepared_exactly(shape):
     assert np.array_equal(fit(picture(*shape)), two_pass(picture(*shape)))
 
 
@@ -202,7 +202,7 @@ def with_sign(pixels: Pixels, colour: object, size: float = 0.9) -> Pixels:
     ],
     ids=["page", "faint", "noisy", "inverse", "colour", "grain", "line"],
 )
-def test_one_sign_on_a_page_is_not_blank(pixels):
+def test_a_page_with_one_character_is_not_blank(pixels):
     assert not is_blank(pixels)
 
 

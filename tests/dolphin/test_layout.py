@@ -115,7 +115,7 @@ def test_what_is_written_in_either_grammar_is_read_back(elements: list[tuple[tup
         ("never_heard_of", "1.5", TEXT_PROMPT),
     ],
 )
-def test_each_label_has_the_prompt_that_its_model_was_taught(label: str, grammar: str, prompt: str | None) -> None:
+def test_each_label_has_the_prompt_that_its_model_was_trained_on(label: str, grammar: str, prompt: str | None) -> None:
     assert prompt_for(label, grammar) == prompt
 
 

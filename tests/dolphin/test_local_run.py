@@ -124,7 +124,7 @@ def local_run(pdfs: Path, out: Path, model: Path, *options: str) -> Ended:
     )
 
 
-def told(ended: Ended) -> dict[str, Any]:
+def report_of(ended: Ended) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(ended.stdout)
     return document
 
@@ -148,17 +148,17 @@ def test_a_document_with_every_kind_of_element_becomes_the_one_right_markdown(
     ended = local_run(pdfs, out, tiny_model)
     assert ended.returncode == 0, ended.stderr
     assert (out / "all.md").read_text() == ALL
-    pages = told(ended)["pages"]
+    pages = report_of(ended)["pages"]
     assert [pages[name] for name in ("read", "failed", "resumed", "here", "read_by")] == [4, 0, 0, 4, {"dolphin": 4}]
     assert pages["model_use"]["tokens"] == pages["model_use"]["whole_tokens"] > 300
-    assert told(ended)["model"] == str(tiny_model)
+    assert report_of(ended)["model"] == str(tiny_model)
     figures = sorted(path.name for path in (out / "all" / "figures").iterdir())
     assert figures == ["page-0001-004.png", "page-0004-002.png"]
     picture = pymupdf.Pixmap(str(out / "all" / "figures" / figures[0]))
     assert (picture.width, picture.height) == pytest.approx((376, 247), abs=2)
 
 
-def test_the_elements_are_told_with_their_places_on_the_picture(tiny_model: Path, pdfs: Path, out: Path) -> None:
+def test_the_elements_are_published_with_their_boxes_on_the_picture(tiny_model: Path, pdfs: Path, out: Path) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     local_run(pdfs, out, tiny_model)
     told_elements = (out / "all.json").read_text()
@@ -186,7 +186,7 @@ def on_the_page(quad: cards.Quad, width: int, height: int) -> list[float]:
     ]
 
 
-def test_what_cannot_be_written_costs_its_document_alone_and_replaces_nobody_s_file(
+def test_a_write_error_fails_only_its_document_and_replaces_no_foreign_file(
     tiny_model: Path, pdfs: Path, out: Path
 ) -> None:
     for name in ("fine", "folder", "foreign"):
@@ -195,7 +195,7 @@ def test_what_cannot_be_written_costs_its_document_alone_and_replaces_nobody_s_f
     (out / "foreign.json").write_text('{"mine": 1}')
     ended = local_run(pdfs, out, tiny_model)
     assert ended.returncode == 3, ended.stderr
-    assert told(ended)["reasons"] == {"store_error": 2}
+    assert report_of(ended)["reasons"] == {"store_error": 2}
     assert (out / "foreign.json").read_text() == '{"mine": 1}'
     assert "Nothing more was heard." in (out / "fine.md").read_text()
 
@@ -229,7 +229,7 @@ def test_what_loops_is_kept_up_to_the_loop_and_the_page_is_to_be_retried(
     cards.make_pdf(pdfs / "loops.pdf", [cards.LOOPING, cards.WIDE])
     ended = local_run(pdfs, out, tiny_model)
     assert ended.returncode == 3, ended.stderr
-    assert told(ended)["reasons"] == {"repetition": 1}
+    assert report_of(ended)["reasons"] == {"repetition": 1}
     markdown = (out / "loops.md").read_text()
     assert markdown.startswith("<!-- page 1: repetition -->\n\nA wave is counted when it breaks.\n\nround and on")
     assert markdown.count("round and on") == 1
@@ -260,7 +260,7 @@ def test_auto_reads_healthy_text_layers_without_the_model(tiny_model: Path, pdfs
         document.saveIncr()
     ended = local_run(pdfs, out, tiny_model, "--engine", "auto")
     assert ended.returncode == 0, ended.stderr
-    assert told(ended)["pages"]["read_by"] == {"text": 1, "blank": 1, "dolphin": 1}
+    assert report_of(ended)["pages"]["read_by"] == {"text": 1, "blank": 1, "dolphin": 1}
     markdown = (out / "mixed.md").read_text()
     assert "Line 7 of a page" in markdown
     assert "<!-- page 2 -->\n\n<!-- page 3 -->\n\nContents: waves, bells, rain" in markdown
@@ -342,7 +342,7 @@ def test_auto_reads_a_formula_and_a_spanning_table_by_the_model_and_the_rest_by_
     ]
 
 
-def test_a_model_that_is_not_there_is_told_before_anything_is_made(pdfs: Path, out: Path) -> None:
+def test_a_missing_model_is_reported_before_anything_is_created(pdfs: Path, out: Path) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     ended = local_run(pdfs, out, pdfs)
     assert ended.returncode == 4
@@ -365,7 +365,7 @@ def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(tiny_model
     assert 0 < first["documents"]["done"] < 50
     ended = local_run(pdfs, out, tiny_model)
     assert ended.returncode == 0, ended.stderr
-    second = told(ended)
+    second = report_of(ended)
     assert second["documents"]["ok"] == 50
     assert second["pages"]["read"] == sum(pages.values())
     published = sum(len(anchors((out / name).with_suffix(".md").read_text())) for name in pages)
@@ -377,7 +377,7 @@ def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(tiny_model
 
 
 def done_in_the_first(first: dict[str, Any], out: Path, pages: dict[str, int]) -> list[str]:
-    """Documents that were final before the second process began, as the ledger tells them in its order."""
+    """Documents that were final before the second process began, in the ledger's order."""
     lines = [
         json.loads(line)
         for segment in sorted((out / ".pdfbatch" / first["run"] / "ledger").rglob("*.jsonl"))

@@ -47,7 +47,7 @@ def test_a_loop_is_found_where_the_definition_finds_one(
 
 @settings(deadline=None)
 @given(few_words, few_words, st.integers(1, 60), spans)
-def test_what_is_left_of_a_loop_is_none(before: list[int], turn: list[int], turns: int, span: int) -> None:
+def test_what_remains_of_a_loop_is_not_a_loop(before: list[int], turn: list[int], turns: int, span: int) -> None:
     tokens = before + turn * turns
     start = loop_start(tokens, span)
     if start is not None:
@@ -71,11 +71,11 @@ def test_a_planted_loop_of_any_period_is_cut_behind_its_first_turn(prologue: int
     assert loop_start(planted(prologue, period, enough - 1)) is None
 
 
-def test_a_period_that_is_too_long_is_none() -> None:
+def test_too_long_a_period_is_not_a_loop() -> None:
     assert loop_start(planted(0, LONGEST_PERIOD + 1, 4096)) is None
 
 
-def test_a_loop_that_was_left_again_is_none() -> None:
+def test_a_repetition_that_ended_is_not_a_loop() -> None:
     assert loop_start([*planted(5, 3, 1000), 7]) is None
 
 
@@ -94,7 +94,7 @@ def test_a_table_may_have_many_empty_rows(rows: int, cut: bool) -> None:
 
 
 @pytest.mark.parametrize("words", [[5], [5, 5, 5, 6, 7], [5, 6], range(1000)])
-def test_the_longest_rows_are_looked_through(words: list[int]) -> None:
+def test_the_longest_rows_are_searched_for_loops(words: list[int]) -> None:
     """Of empty cells, where nearly every distance meets the last token again, and of others."""
     chance = random.Random(0)
     tokens = [chance.choice(words) for _ in range(4096)]

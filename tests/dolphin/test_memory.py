@@ -42,7 +42,7 @@ def test_halving_leaves_something_and_never_more(made: BatchPlan, length: int, t
 
 
 @given(plans, st.integers(0, 50))
-def test_seven_doublings_make_a_halved_plan_whole_however_often_it_was_halved(made: BatchPlan, times: int) -> None:
+def test_seven_doublings_restore_a_plan_however_often_it_was_halved(made: BatchPlan, times: int) -> None:
     now = made
     for _ in range(times):
         now = now.halved()

@@ -26,7 +26,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def weights() -> object:
-    return random_model(words=len(WORDS), longest=64)
+    return random_model(words=len(WORDS), max_positions=64)
 
 
 @pytest.fixture
@@ -62,17 +62,17 @@ def same_weights(ours: Dolphin, weights: object) -> bool:
 def test_a_saved_folder_becomes_a_model_that_knows_its_prompts(folder: Path, weights: object) -> None:
     dolphin = load(folder)
     assert same_weights(dolphin, weights)
-    assert dolphin.words.prompt("read text") == [0, 9, 5, 10, 4]
-    assert dolphin.words.end == END
-    assert (dolphin.network.side, dolphin.network.longest, dolphin.network.picture_tokens) == (128, 64, 16)
+    assert dolphin.tokenizer.prompt("read text") == [0, 9, 5, 10, 4]
+    assert dolphin.tokenizer.end == END
+    assert (dolphin.network.side, dolphin.network.max_positions, dolphin.network.picture_tokens) == (128, 64, 16)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
 def test_a_half_precision_checkpoint_is_read_in_single_precision_without_a_gpu(folder: Path, weights: object) -> None:
-    random_model(words=len(WORDS), longest=64).half().save_pretrained(folder)
+    random_model(words=len(WORDS), max_positions=64).half().save_pretrained(folder)
     dolphin = load(folder)
     assert dolphin.network.dtype == torch.float32
-    assert dolphin.eye([np.zeros((1, 1, 3), np.uint8)]).dtype == torch.float32
+    assert dolphin.image_processor([np.zeros((1, 1, 3), np.uint8)]).dtype == torch.float32
     assert dolphin.plan.rows >= 1
 
 
@@ -165,7 +165,7 @@ def test_tied_weights_may_be_saved_once_or_twice(folder: Path, weights: object, 
     with (
         torch.inference_mode()
     ):  # the weights themselves: on some processors products differ by where they lie in memory
-        assert torch.equal(dolphin.network._words.weight, weights.decoder.lm_head.weight)
+        assert torch.equal(dolphin.network._head.weight, weights.decoder.lm_head.weight)
         assert torch.equal(
             dolphin.network._embed(torch.arange(5)), weights.decoder.model.decoder.embed_tokens(torch.arange(5))
         )
@@ -185,7 +185,7 @@ def published(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (8, 3), (3, 8), (7, 6), (8, 1)])
-def test_the_eye_sees_what_the_published_processor_makes_in_every_bit(size: tuple[int, int]) -> None:
+def test_the_image_processor_equals_the_published_one_bit_for_bit(size: tuple[int, int]) -> None:
     class Sight:
         device, dtype, side = torch.device("cpu"), torch.float32, 8
 
@@ -197,7 +197,7 @@ def test_the_eye_sees_what_the_published_processor_makes_in_every_bit(size: tupl
     assert np.array_equal(seen, np.stack([published(picture, 8) for picture in pictures]))
 
 
-def test_the_eye_knows_all_colours_in_half_precision_too() -> None:
+def test_the_image_processor_handles_all_colours_in_half_precision_too() -> None:
     class Sight:
         device, dtype, side = torch.device("cpu"), torch.float16, 16
 
@@ -209,9 +209,9 @@ def test_the_eye_knows_all_colours_in_half_precision_too() -> None:
 def test_the_models_own_normalisation_is_taken_from_either_file(folder: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
     black = np.zeros((128, 128, 3), np.uint8)
-    assert load(folder).eye([black])[0, 0, 0, 0].item() == pytest.approx(-MEAN[0] / STD[0])
+    assert load(folder).image_processor([black])[0, 0, 0, 0].item() == pytest.approx(-MEAN[0] / STD[0])
     write(folder / "processor_config.json", {"image_processor": {"image_mean": [0.5] * 3, "image_std": [0.25] * 3}})
-    assert load(folder).eye([black])[0, 0, 0, 0].item() == -2.0
+    assert load(folder).image_processor([black])[0, 0, 0, 0].item() == -2.0
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -229,10 +229,12 @@ def test_the_models_own_normalisation_is_taken_from_either_file(folder: Path) ->
         ([END], ""),
     ],
 )
-def test_text_is_what_was_said_less_marks_and_margins(folder: Path, tokens: list[int], text: str) -> None:
-    assert load(folder).words.text(tokens) == text
+def test_text_is_decoded_without_special_tokens_and_outer_white_space(
+    folder: Path, tokens: list[int], text: str
+) -> None:
+    assert load(folder).tokenizer.text(tokens) == text
 
 
-def test_memory_is_what_could_be_had_and_not_only_what_lies_idle() -> None:
+def test_memory_is_what_can_be_allocated_and_not_only_what_is_idle() -> None:
     free = model._free_bytes(torch.device("cpu"), None)
     assert free > 0

@@ -38,8 +38,8 @@ def one_thread() -> None:
 class Asked:
     """Random crops, each with a prompt, and what `generate` says to them."""
 
-    def __init__(self, crops: int, prompts: list[list[int]], longest: int) -> None:
-        self.model = random_model(longest=longest)
+    def __init__(self, crops: int, prompts: list[list[int]], max_positions: int) -> None:
+        self.model = random_model(max_positions=max_positions)
         self.network = Network(self.model)
         self.eye = ImageProcessor(self.network, IMAGENET_MEAN, IMAGENET_STD)
         chance = np.random.default_rng(0)
@@ -48,7 +48,7 @@ class Asked:
         corners = chance.integers(0, 400 - 128, (crops, 2)).tolist()
         self.crops = [page[y : y + h, x : x + w] for (y, x), (h, w) in zip(corners, sizes, strict=True)]
         self.prompts = [prompts[number % len(prompts)] for number in range(crops)]
-        self.full = [longest - len(prompt) - 1 for prompt in self.prompts]
+        self.full = [max_positions - len(prompt) - 1 for prompt in self.prompts]
         """Tokens for which there is room, the last place being the end mark's."""
         self.said = self.generated(range(crops))
 
@@ -61,7 +61,7 @@ class Asked:
                 rows = self.model.generate(
                     pixel_values=self.eye([self.crops[number] for number in batch]),
                     decoder_input_ids=torch.tensor([prompt] * len(batch)),
-                    max_length=self.network.longest,
+                    max_length=self.network.max_positions,
                     do_sample=False,
                     **how,
                 )
@@ -69,8 +69,8 @@ class Asked:
                 said[number] = row[: row.index(END)]
         return said
 
-    def decoder(self, its_plan: Any, stride: int, never: int | None = None) -> Decoder:
-        return Decoder(self.network, its_plan, self.eye, END, stride=stride, never=never)
+    def decoder(self, its_plan: Any, stride: int, banned_token: int | None = None) -> Decoder:
+        return Decoder(self.network, its_plan, self.eye, END, stride=stride, banned_token=banned_token)
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +92,11 @@ def test_the_random_model_is_worth_comparing_with(asked: Asked) -> None:
 
 
 def assert_same(asked: Asked, reading: Reading, crops: int) -> None:
-    """Reads them in a random order, of several generations, and compares token by token."""
+    """Reads them in a random order, from several page groups, and compares token by token."""
     numbers = list(range(crops))
     random.Random(1).shuffle(numbers)
     for number in numbers:
-        reading.add(number, asked.crops[number], asked.prompts[number], generation=number // 40, expected=number % 7)
+        reading.add(number, asked.crops[number], asked.prompts[number], page_group=number // 40, expected=number % 7)
     read = reading.until_idle()
     assert {number: read[number].tokens for number in numbers} == {number: asked.said[number] for number in numbers}
     for number in numbers:
@@ -122,7 +122,7 @@ def test_rows_that_become_fewer_as_they_grow_say_what_generate_says(asked_at_len
     """100 bytes are pretended to go for a picture and one for a token: of rows of full length there are 3 less."""
     reading = Reading(asked_at_length.decoder(plan(rows=8, pictures=5, budget=8 * (100 + FIRST_LENGTH)), stride))
     assert_same(asked_at_length, reading, FEW_CROPS)
-    assert asked_at_length.network.longest > FIRST_LENGTH
+    assert asked_at_length.network.max_positions > FIRST_LENGTH
 
 
 @pytest.mark.slow
@@ -141,12 +141,12 @@ def test_a_penalised_try_says_what_generate_says_with_that_penalty(asked: Asked)
 
 
 @pytest.mark.slow
-def test_a_word_that_is_not_to_be_said_gives_way_to_the_next_as_in_generate(asked: Asked) -> None:
+def test_a_banned_token_is_replaced_by_the_next_best_as_in_generate(asked: Asked) -> None:
     numbers = range(24)
-    (never, _), *_ = Counter(word for number in numbers for word in asked.said[number]).most_common(1)
-    expected = asked.generated(numbers, bad_words_ids=[[never]])
+    (banned, _), *_ = Counter(word for number in numbers for word in asked.said[number]).most_common(1)
+    expected = asked.generated(numbers, bad_words_ids=[[banned]])
     assert expected != {number: asked.said[number] for number in numbers}
-    reading = Reading(asked.decoder(plan(rows=5), 4, never))
+    reading = Reading(asked.decoder(plan(rows=5), 4, banned))
     for number in numbers:
         reading.add(number, asked.crops[number], asked.prompts[number])
     assert {number: read.tokens for number, read in reading.until_idle().items()} == expected

@@ -63,7 +63,7 @@ def test_lines_of_a_paragraph_are_joined(text: str, expected: str) -> None:
         (r"never \( closed", r"never \( closed"),
     ],
 )
-def test_formulas_in_text_are_told_from_it_and_nothing_else_happens_to_them(text: str, expected: str) -> None:
+def test_formulas_in_text_are_found_and_otherwise_unchanged(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 

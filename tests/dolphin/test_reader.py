@@ -57,12 +57,12 @@ class Letters:
 class Scripted(Abacus):
     """Says what the script has for the prompt and the shade; `poison` shades give NaN, `heavy` ones find no memory."""
 
-    words = FIRST_LETTER + 128 + len(PROMPTS)
+    vocab_size = FIRST_LETTER + 128 + len(PROMPTS)
 
     def __init__(
         self, script: Script, poison: Sequence[int] = (), heavy: Sequence[int] = (), chance: float = 0
     ) -> None:
-        super().__init__(longest=4096)
+        super().__init__(max_positions=4096)
         self.script, self.poison, self.heavy, self.chance = script, set(poison), set(heavy), chance
         self.seen: list[int] = []
         self._dice = random.Random(1)
@@ -76,15 +76,15 @@ class Scripted(Abacus):
         self.seen += shades
         return super().encode(pictures)
 
-    def logits(self, tokens: Any, places: Any, own: Any, pictures: Any, bands: Any, last: Any) -> Any:
+    def logits(self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any) -> Any:
         if self._dice.random() < self.chance:
             raise torch.OutOfMemoryError("no memory, says the test")
         rows = torch.arange(len(tokens))
-        keys, _ = own[0]
-        keys[rows[:, None], 0, places] = tokens[..., None].float()
-        scores = torch.zeros(len(tokens), self.words)
+        keys, _ = self_kv[0]
+        keys[rows[:, None], 0, positions] = tokens[..., None].float()
+        scores = torch.zeros(len(tokens), self.vocab_size)
         for row, (place, shade) in enumerate(
-            zip(places[rows, last].tolist(), pictures[0][0][:, 0, 0, 0].tolist(), strict=True)
+            zip(positions[rows, last].tolist(), cross_kv[0][0][:, 0, 0, 0].tolist(), strict=True)
         ):
             prompt = int(keys[row, 0, 1, 0]) - FIRST_LETTER - 128
             text = self.script(PROMPTS[prompt], int(shade)) if prompt >= 0 else ""
@@ -172,14 +172,14 @@ THREE = [(2, 2), (2, 4), (2, 6)]
 def test_three_hundred_elements_on_one_page_come_out_in_order(painted: Callable[..., Path], tmp_path: Path) -> None:
     cells = [(column, row) for row in range(GRID) for column in range(GRID)][:300]
     network = Scripted(says(boxes(cells)))
-    network.longest = 1 << 14  # a letter is a token here
+    network.max_positions = 1 << 14  # a letter is a token here
     [page] = read(network, painted(), tmp_path)
     assert (page.reason, page.flags) == (None, [])
     assert markdown_of(page) == "\n\n".join(f"Cell {shade_at(*cell)}." for cell in cells)
     assert len(page.elements) == 300
 
 
-def test_an_element_of_one_pixel_costs_itself_alone(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_an_element_of_one_pixel_is_the_only_one_lost(painted: Callable[..., Path], tmp_path: Path) -> None:
     layout = f"[100,100,100,100][para][PAIR_SEP]{boxes(THREE)}[PAIR_SEP][0,0,0,896][para]"
     [page] = read(Scripted(says(layout)), painted(), tmp_path)
     assert page.reason is None
@@ -194,7 +194,7 @@ def test_blank_pages_and_blank_elements_are_not_shown_to_the_model(
     assert (page.read_by, markdown_of(page), network.seen) == ("blank", "", [])
 
 
-def test_a_nan_costs_the_page_a_reason_and_nothing_that_was_read(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_nan_gives_the_page_a_reason_and_keeps_what_was_read(painted: Callable[..., Path], tmp_path: Path) -> None:
     [page] = read(Scripted(says(boxes(THREE)), poison=[44]), painted(), tmp_path)
     assert page.reason is Reason.ENGINE_ERROR and "NaN" in page.detail
     assert markdown_of(page) == "Cell 42.\n\nCell 46."
@@ -206,7 +206,7 @@ def test_a_nan_in_the_layout_fails_the_page(painted: Callable[..., Path], tmp_pa
     assert (page.reason, page.flags) == (Reason.ENGINE_ERROR, [])
 
 
-def test_an_element_that_the_device_has_no_memory_for_leaves_the_others_be(
+def test_an_element_too_large_for_the_device_does_not_affect_the_others(
     painted: Callable[..., Path], tmp_path: Path
 ) -> None:
     [page] = read(Scripted(says(boxes(THREE)), heavy=[44]), painted(), tmp_path)
@@ -238,7 +238,7 @@ def test_a_table_without_end_is_closed(painted: Callable[..., Path], tmp_path: P
     assert set(table.splitlines()[2:]) == {"|x|"}
 
 
-def test_a_text_up_to_the_last_place_is_told_as_truncated(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_text_that_fills_all_positions_is_flagged_as_truncated(painted: Callable[..., Path], tmp_path: Path) -> None:
     digits = "".join(f"{number} " for number in range(2000))
     [page] = read(Scripted(says(boxes(THREE), {44: digits})), painted(), tmp_path)
     assert (page.reason, page.flags) == (None, ["truncated"])
@@ -262,14 +262,14 @@ def test_a_layout_that_is_garbage_still_gives_the_page_s_text(
     assert markdown_of(page) == "The page as a whole."
 
 
-def test_a_layout_that_loops_is_read_up_to_the_loop_and_told(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_layout_that_loops_is_used_up_to_the_loop_and_flagged(painted: Callable[..., Path], tmp_path: Path) -> None:
     layout = boxes(THREE[:2]) + ("[PAIR_SEP]" + boxes(THREE[:1])) * 200
     [page] = read(Scripted(says(layout)), painted(), tmp_path)
     assert (page.reason, page.flags) == (Reason.REPETITION, ["layout_looped"])
     assert markdown_of(page) == "Cell 42.\n\nCell 44."
 
 
-def test_a_layout_up_to_the_last_place_is_told_too(painted: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_layout_that_fills_all_positions_is_flagged_too(painted: Callable[..., Path], tmp_path: Path) -> None:
     cells = [(column, row) for row in range(GRID) for column in range(GRID)]
     [page] = read(Scripted(says(boxes(cells))), painted(), tmp_path)
     assert (page.reason, page.flags) == (None, ["layout_truncated"])
@@ -300,7 +300,7 @@ def outcome_of(future: Future[PageRead]) -> PageResult | None:
         return None
 
 
-def test_when_the_model_breaks_off_every_page_is_told_and_no_new_one_is_taken(
+def test_when_the_model_fails_every_page_fails_and_no_new_one_is_accepted(
     painted: Callable[..., Path], tmp_path: Path
 ) -> None:
     def break_off(prompt: str, shade: int) -> str:
@@ -314,7 +314,7 @@ def test_when_the_model_breaks_off_every_page_is_told_and_no_new_one_is_taken(
         for future in futures:
             with pytest.raises(PdfbatchError, match="device-side assert"):
                 future.result(60)
-        with pytest.raises(PdfbatchError, match="broke off"):
+        with pytest.raises(PdfbatchError, match="The model failed"):
             reader.read(PageOrder(str(pdf), 1)).result(60)
         for file in (tmp_path / "scratch").iterdir():  # drawn by a child after the end; the run's scratch folder goes
             file.unlink()

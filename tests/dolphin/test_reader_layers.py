@@ -105,7 +105,7 @@ def test_text_that_the_layer_lacks_is_read_by_the_model_or_as_the_ocr_found_it(
     samples.as_outlines(page, samples.SENTENCES[4:7], 220)
     pdf = Path(samples.saved(page, tmp_path / "a.pdf"))
     [result] = read(Scripted(lambda *_: said), pdf, tmp_path, with_layers=True)
-    told = said if read_by == "mixed" else " ".join(samples.SENTENCES[4:7])
-    assert markdown_of(result) == f"{' '.join(samples.SENTENCES[:4])}\n\n{told}"
+    expected = said if read_by == "mixed" else " ".join(samples.SENTENCES[4:7])
+    assert markdown_of(result) == f"{' '.join(samples.SENTENCES[:4])}\n\n{expected}"
     assert (result.read_by, result.reason) == (read_by, None)
     assert result.tokens > 0 and result.model_seconds > 0

@@ -84,14 +84,14 @@ def test_what_the_model_said_stands_where_the_layer_s_text_stood() -> None:
         (" \n", "whole", "model_empty"),
     ],
 )
-def test_where_the_model_came_to_no_end_the_flat_text_stays_and_says_so(said: str, ending: str, flag: str) -> None:
+def test_where_the_model_did_not_finish_the_flat_text_stays_with_a_flag(said: str, ending: str, flag: str) -> None:
     page = refined(read_of(PAGE[:2]), ASKED[:1], {1: Heard(said, ending)}).page
     assert page.elements[0] == PAGE[0]
     assert page.elements[1] == PAGE[1].model_copy(update={"flags": [flag]})
     assert (page.read_by, page.reason) == ("text", None), "no element of it is the model's"
 
 
-def test_one_element_that_fails_costs_no_other() -> None:
+def test_one_element_that_fails_does_not_affect_the_others() -> None:
     heard = {1: Heard("n = n = n =", "looped"), 2: Heard("Let us see.", "whole")}
     page = refined(read_of(PAGE[:3]), ASKED[:2], heard).page
     assert [each.text for each in page.elements] == ["Plain words.", "n = 41 7 + x2", "Let us see."]
@@ -138,19 +138,19 @@ def test_a_figure_whose_text_is_in_the_layer_is_not_asked_for() -> None:
     assert wanted([*figure(), seen("Below it")]) == [Wanted(1, "para", TEXT_PROMPT)]
 
 
-def test_what_the_model_read_in_a_figure_stands_for_what_the_ocr_did() -> None:
+def test_what_the_model_read_in_a_figure_replaces_what_the_ocr_read() -> None:
     page = read_of([PAGE[0], *figure(seen("davvn", IN_FIGURE), seen("n00n", IN_FIGURE)), PAGE[0]])
     asked = wanted(page.page.elements)
-    told = refined(page, asked, {1: Heard("dawn\n\nnoon", "whole")}).page
-    assert [each.text for each in told.elements] == ["Plain words.", "", "dawn", "noon", "Plain words."]
-    assert [each.source for each in told.elements] == ["layer", "layer", "dolphin", "dolphin", "layer"]
-    assert [each.flags for each in told.elements] == [[], [], [IN_FIGURE], [IN_FIGURE], []]
-    assert told.elements[1].figure == "page-0001-002.png"
+    result = refined(page, asked, {1: Heard("dawn\n\nnoon", "whole")}).page
+    assert [each.text for each in result.elements] == ["Plain words.", "", "dawn", "noon", "Plain words."]
+    assert [each.source for each in result.elements] == ["layer", "layer", "dolphin", "dolphin", "layer"]
+    assert [each.flags for each in result.elements] == [[], [], [IN_FIGURE], [IN_FIGURE], []]
+    assert result.elements[1].figure == "page-0001-002.png"
 
 
-def test_where_the_model_fails_in_a_figure_the_ocr_s_word_stays() -> None:
+def test_where_the_model_fails_in_a_figure_the_ocr_s_text_stays() -> None:
     page = read_of([PAGE[0], *figure(seen("dawn", IN_FIGURE))])
-    told = refined(page, wanted(page.page.elements), {1: Heard("dawn dawn dawn", "looped")}).page
-    assert [each.text for each in told.elements] == ["Plain words.", "", "dawn"]
-    assert [each.flags for each in told.elements] == [[], ["model_looped"], [IN_FIGURE]]
-    assert told.read_by == "text"
+    result = refined(page, wanted(page.page.elements), {1: Heard("dawn dawn dawn", "looped")}).page
+    assert [each.text for each in result.elements] == ["Plain words.", "", "dawn"]
+    assert [each.flags for each in result.elements] == [[], ["model_looped"], [IN_FIGURE]]
+    assert result.read_by == "text"

@@ -21,38 +21,38 @@ class Rows:
     def __init__(self, network: Abacus, rows: int, length: int) -> None:
         self.network = network
         self.slots = Slots(network, rows, length, graphs=False)
-        self.told: dict[int, tuple[int, list[int], list[int]]] = {}
+        self.in_use: dict[int, tuple[int, list[int], list[int]]] = {}
 
     def admit(self, jobs: dict[int, tuple[int, list[int]]], penalty: float = 1.0) -> None:
         entries = [SlotEntry(torch.full((1, 1), float(shown)), prompt, penalty) for shown, prompt in jobs.values()]
         said = self.slots.admit(list(jobs), entries)
         for (row, (shown, prompt)), word in zip(jobs.items(), said, strict=True):
-            self.told[row] = (shown, prompt, [word.token])
+            self.in_use[row] = (shown, prompt, [word.token])
 
     def step(self, count: int) -> None:
-        rows = max(self.told) + 1
-        longest = max(len(prompt) + len(said) for _, prompt, said in self.told.values())
+        rows = max(self.in_use) + 1
+        longest = max(len(prompt) + len(said) for _, prompt, said in self.in_use.values())
         for step in self.slots.step(rows, longest + count, count):
-            for row, (_, _, said) in self.told.items():
+            for row, (_, _, said) in self.in_use.items():
                 said.append(step[row].token)
 
     def move(self, source: int, target: int) -> None:
         self.slots.move(source, target)
-        self.told[target] = self.told.pop(source)
+        self.in_use[target] = self.in_use.pop(source)
 
     def free(self, row: int) -> None:
         self.slots.free(row)
-        del self.told[row]
+        del self.in_use[row]
 
     def check(self) -> None:
-        for shown, prompt, said in self.told.values():
+        for shown, prompt, said in self.in_use.values():
             ours = said[: said.index(END)] if END in said else said
             assert ours == self.network.following(shown, prompt)[: len(ours)]
             assert END not in said or ours == self.network.following(shown, prompt)
 
 
 def never_ending() -> Abacus:
-    return Abacus(longest=LONGEST, mean_length=10**9)
+    return Abacus(max_positions=LONGEST, mean_length=10**9)
 
 
 prompts = st.lists(st.integers(1, 200), min_size=1, max_size=40)
@@ -70,24 +70,24 @@ def test_rows_say_the_same_whatever_is_done_around_them(deeds: list[str], data: 
 
     with torch.inference_mode():
         for deed in deeds:
-            spare = set(range(rows.slots.rows)) - set(rows.told)
-            longest = max((len(prompt) + len(said) for _, prompt, said in rows.told.values()), default=0)
+            spare = set(range(rows.slots.rows)) - set(rows.in_use)
+            longest = max((len(prompt) + len(said) for _, prompt, said in rows.in_use.values()), default=0)
             if deed == "admit" and spare:
                 few = data.draw(st.lists(st.sampled_from(sorted(spare)), min_size=1, unique=True))
                 rows.admit({row: (data.draw(st.integers(1, 500)), data.draw(prompts)) for row in few})
-            elif deed == "free" and rows.told:
-                rows.free(chosen(rows.told))
-            elif deed == "wipe" and rows.told:
-                row = chosen(rows.told)
-                del rows.told[row]
+            elif deed == "free" and rows.in_use:
+                rows.free(chosen(rows.in_use))
+            elif deed == "wipe" and rows.in_use:
+                row = chosen(rows.in_use)
+                del rows.in_use[row]
                 rows.slots.free(row, wipe=True)
-            elif deed == "move" and rows.told and spare:
-                rows.move(chosen(rows.told), chosen(spare))
+            elif deed == "move" and rows.in_use and spare:
+                rows.move(chosen(rows.in_use), chosen(spare))
             elif deed == "grow":
                 rows.slots.resize(rows.slots.rows + 1, min(LONGEST, rows.slots.length + 64))
             elif deed == "shrink" and longest <= rows.slots.length - 24:
-                rows.slots.resize(max(rows.told, default=0) + 1, rows.slots.length - 20)
-            elif deed == "step" and rows.told:
+                rows.slots.resize(max(rows.in_use, default=0) + 1, rows.slots.length - 20)
+            elif deed == "step" and rows.in_use:
                 if longest + 3 > rows.slots.length:
                     rows.slots.resize(rows.slots.rows, rows.slots.length + 64)
                 rows.step(3)
@@ -110,7 +110,7 @@ def test_a_row_may_be_filled_to_its_last_place() -> None:
     rows.check()
 
 
-def test_what_is_no_number_is_told_and_wiped_with_its_row() -> None:
+def test_a_nan_is_reported_and_wiped_with_its_row() -> None:
     network = never_ending()
     slots = Slots(network, 2, 64, graphs=False)
     with torch.inference_mode():
@@ -125,9 +125,9 @@ def test_what_is_no_number_is_told_and_wiped_with_its_row() -> None:
     assert all(one.sound for step in steps for one in step)
 
 
-def test_a_penalty_is_of_its_row_alone_and_moves_with_it() -> None:
+def test_a_penalty_applies_to_its_row_alone_and_moves_with_it() -> None:
     """The moody network ends as soon as it is to say a word again under a penalty."""
-    network = Looping(moody=[1, 2], longest=LONGEST)
+    network = Looping(moody=[1, 2], max_positions=LONGEST)
     slots = Slots(network, 4, 64, graphs=False)
     with torch.inference_mode():
         slots.admit(

@@ -1,4 +1,4 @@
-"""Where a model comes from: a folder, S3, the Hub; and what is said when it cannot be had."""
+"""Where a model comes from: a folder, S3, the Hub; and the errors if it is not available."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_store_without_a_model_is_refused_with_a_hint(put: Callable[..., str],
         model_folder(f"s3://{bucket}-that-is-not-there/x/")
 
 
-def test_a_cache_that_cannot_be_written_is_said(
+def test_a_cache_that_cannot_be_written_is_reported(
     put: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -290,7 +290,7 @@ def test_without_a_network_a_name_is_pinned_to_the_commit_that_was_fetched(hub: 
         ("not a name/at/all", 0, {}),
     ],
 )
-def test_a_model_that_cannot_be_had_is_said_with_what_else_to_try(
+def test_an_unavailable_model_is_reported_with_what_to_try(
     hub: type[Hub], name: str, refusing: int, environment: dict[str, str]
 ) -> None:
     hub.refusing = refusing

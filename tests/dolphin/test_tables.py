@@ -58,7 +58,7 @@ def row(cells: str) -> str:
         (row("<td></td>"), []),
     ],
 )
-def test_tables_are_mended_html(text: str, expected: list[str]) -> None:
+def test_tables_become_well_formed_html(text: str, expected: list[str]) -> None:
     assert [part.strip() for _, part in tables_of(text)] == expected
 
 
@@ -104,7 +104,7 @@ def test_cells_keep_their_styles() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(TOKENS), max_size=30).map("".join))
-def test_mended_tables_are_balanced_and_mending_them_again_changes_nothing(text: str) -> None:
+def test_repaired_tables_are_balanced_and_repairing_them_again_changes_nothing(text: str) -> None:
     for is_table, part in tables_of(text):
         if not is_table:
             continue
@@ -131,6 +131,6 @@ def test_no_text_of_a_table_is_lost_and_no_two_cells_share_a_place(text: str) ->
             for across in range(cell.columns)
         ]
         assert len(places) == len(set(places))
-        told = "".join(span.text for cell in cells for span in cell.spans)
+        text = "".join(span.text for cell in cells for span in cell.spans)
         outside = re.sub(r"<caption>.*?</caption>", "", part, flags=re.DOTALL)
-        assert re.findall(r"[ab12]", told) == re.findall(r"[ab12]", re.sub(r"</?\w+[^<>]*>", "", outside))
+        assert re.findall(r"[ab12]", text) == re.findall(r"[ab12]", re.sub(r"</?\w+[^<>]*>", "", outside))

@@ -268,7 +268,7 @@ def test_a_page_of_many_elements_is_cut_up_in_parts_that_lack_none(tmp_path, scr
     assert orders == list(range(1, 181))
 
 
-def test_a_model_that_goes_round_in_circles_is_told(tmp_path, scratch):
+def test_a_model_that_goes_round_in_circles_is_flagged(tmp_path, scratch):
     page = prepared(square_pdf(tmp_path / "a.pdf", (20, 20, 400, 430)), scratch)
     text = "".join(f"[{100 + n},{100 + n % 7},{160 + n % 600},160][para]" for n in range(tasks.MOST_PIECES + 1))
     assert cut_page(page, text, PLAIN, SIDE, first=tasks.MOST_PIECES - 1).flags == ["too_many_elements"]
@@ -289,7 +289,7 @@ def test_both_tasks_run_in_a_real_child(tmp_path, scratch):
     assert list(scratch.iterdir()) == []
 
 
-def test_to_name_the_tasks_loads_nothing_heavy():
+def test_importing_the_tasks_loads_nothing_heavy():
     code = "import sys, pdfbatch.engines.dolphin.tasks; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "transformers", "pymupdf", "numpy", "PIL", "cv2"} & set(loaded)

@@ -87,8 +87,8 @@ def test_a_prompt_that_is_not_the_cards_own_is_mostly_answered_so(ask: Ask, gram
         for prompt in ELEMENT_PROMPTS
         if card.prompt(grammar) not in (None, prompt)
     ]
-    told = sum(said == right for said, (_, _, right) in zip(ask(asked), asked, strict=True))
-    assert told > 0.8 * len(asked), "so many that a test of prompts would show it"
+    right_answers = sum(said == right for said, (_, _, right) in zip(ask(asked), asked, strict=True))
+    assert right_answers > 0.8 * len(asked), "so many that a test of prompts would show it"
 
 
 def test_looping_cards_are_read_over_and_over_until_the_row_is_full(

@@ -43,7 +43,7 @@ _SLACK = 5
 _GOES_ON = 0.62
 """How much a looping card that has an escape prefers to go on: little enough for a small penalty to turn it."""
 _OPENING = 16
-"""Tokens of a loop that are trained as often as ordinary answers; its whole length is dear, and easily learned then."""
+"""Tokens of a loop that are trained as often as ordinary answers; the rest is expensive, and easily learned then."""
 _STEPS, _RATE = 220, 4e-3
 _BATCHES: tuple[dict[str, int], ...] = (
     {"short": 22, "wrong prompt": 4, "not text": 2},

@@ -46,7 +46,7 @@ from tests.markdown.elements import element, styled, texts
         (element(Label.TABLE, "no cells"), "no cells"),
     ],
 )  # fmt: skip
-def test_an_element_is_written_so(given_element: Element, markdown: str) -> None:
+def test_each_kind_of_element_is_written_as_its_block(given_element: Element, markdown: str) -> None:
     assert block_markdown(given_element, "f%20x/") == markdown
 
 

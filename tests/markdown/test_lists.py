@@ -39,7 +39,7 @@ def item(text: str, marker: str = "-", level: int = 1) -> Element:
         ([("", "-", 1)], ""),
     ],
 )  # fmt: skip
-def test_items_are_written_so(items: list[tuple[str, str, int]], markdown: str) -> None:
+def test_items_are_written_with_their_depth_and_marker(items: list[tuple[str, str, int]], markdown: str) -> None:
     assert list_markdown([item(*one) for one in items]) == markdown
 
 
@@ -55,13 +55,13 @@ def test_a_renderer_shows_every_item_at_its_depth_with_its_number(items: list[tu
     wanted = []
     depths: list[int] = []
     for text, marker, level in items:
-        told = marker in ("", "-", "•")
-        if told and not text.strip():
+        is_bullet = marker in ("", "-", "•")
+        if is_bullet and not text.strip():
             continue
         while depths and depths[-1] >= max(level, 1):
             depths.pop()
         depths.append(max(level, 1))
-        wanted.append((len(depths), rendered.squeezed(text if told else f"{marker} {text}")))
+        wanted.append((len(depths), rendered.squeezed(text if is_bullet else f"{marker} {text}")))
     assert shown_items(markdown) == wanted
 
 

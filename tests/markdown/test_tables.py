@@ -60,14 +60,14 @@ def test_a_table_with_a_spanning_cell_is_html() -> None:
     )
 
 
-def test_a_header_that_reaches_into_the_body_is_no_head() -> None:
+def test_a_header_cell_that_reaches_into_the_body_makes_no_table_head() -> None:
     cells = [cell(0, 0, "a", rows=2, header=True), cell(0, 1, "b", header=True), cell(1, 1, "c")]
     assert table_markdown(cells) == (
         '<table>\n<tr><th rowspan="2">a</th><th>b</th></tr>\n<tr><td>c</td></tr>\n</table>'
     )
 
 
-def test_a_heading_over_columns_is_said_in_each() -> None:
+def test_a_heading_over_columns_is_repeated_in_each() -> None:
     cells = [
         cell(0, 0, "a", rows=2, header=True),
         cell(0, 1, "b", columns=2, header=True),
@@ -78,7 +78,7 @@ def test_a_heading_over_columns_is_said_in_each() -> None:
     assert table_markdown(cells).split("\n") == ["|a|b c|b d|", "|---|---|---|", "|1|||"]
 
 
-def test_a_span_over_nothing_is_none() -> None:
+def test_a_span_over_empty_rows_or_columns_is_no_span() -> None:
     assert table_markdown([cell(0, 0, "a", rows=9, columns=9), cell(0, 10**9, "b")]) == "|a|b|\n|---|---|"
 
 
@@ -153,7 +153,7 @@ class _Reader(HTMLParser):
             self.rows[-1][-1][0] += data
 
 
-def test_a_label_beside_rows_is_said_in_each() -> None:
+def test_a_label_beside_rows_is_repeated_in_each() -> None:
     cells = [
         cell(0, 0, "boat", header=True),
         cell(0, 1, "fee", header=True),
@@ -164,7 +164,7 @@ def test_a_label_beside_rows_is_said_in_each() -> None:
     assert table_markdown(cells).split("\n")[2:] == ["|canoe|3|", "|canoe|4|"]
 
 
-def test_a_number_beside_rows_is_said_once_so_that_it_is_not_counted_twice() -> None:
+def test_a_number_beside_rows_is_written_once_so_that_it_is_not_counted_twice() -> None:
     cells = [cell(0, 0, "a"), cell(0, 1, "b"), cell(1, 0, "1"), cell(1, 1, "12", rows=2), cell(2, 0, "2")]
     assert '<td rowspan="2">12</td>' in table_markdown(cells)
 

@@ -1,9 +1,9 @@
-"""Pictures and prompts in, tokens out: a pool of jobs of many pages, read in rows that are refilled as they end.
+"""Continuous batching: pictures and prompts in, tokens out. Rows are refilled from a pool of jobs as they finish.
 
-A turn encodes a batch of waiting pictures if the rows could soon starve, fills free rows, and takes a few steps. A job
-is told when it has ended. Nothing waits for ever: jobs come in generations of pages, and none of a generation
-starts while one of an earlier generation waits; within it layouts go first (they bring more work) and then the
-longest, so that no long table is left alone at the end.
+A turn encodes a batch of waiting pictures if rows could soon run empty, fills free rows, and takes a few decoding
+steps. A job's `ended` callback gets its result. No job starves: pages are taken in groups, and no job of a group starts
+while one of an earlier group waits. Within a group layouts go first (they create more jobs), then the longest jobs, so
+that no long table is left alone at the end.
 """
 
 from __future__ import annotations
@@ -31,59 +31,59 @@ Pixels = npt.NDArray[np.uint8]
 Ending = Literal["whole", "truncated", "looped", "nan", "memory"]
 
 PENALTY = 1.1
-"""Of tokens already said, for the second try of a job that looped; Dolphin 1.0's own remedy for all (its demo page)."""
+"""Repetition penalty for the second try of a job that looped; Dolphin 1.0's demo applies it to every job."""
 MEMORY_TRIES = 8
-"""How often a job may run out of memory alone on the device before it is given up; others may use the device too."""
+"""How often a job may run out of memory alone before it fails; other programs may use the device too."""
 _FREE_SHARE = 8
-"""Rows are refilled when one in so many is free: filling costs a pass of its own."""
+"""Rows are refilled when one in this many is free: each refill costs a separate pass."""
 LONG = 256
-"""Tokens from which a row counts as long: most elements end before, tables go on for a thousand."""
+"""Tokens above which a row counts as long: most elements are shorter, tables run to a thousand."""
 _CALM_TURNS = 256
-"""After so many turns with memory enough a halved batch is doubled again."""
+"""After this many turns without an out-of-memory error a halved batch is doubled again."""
 
 
 @dataclass(eq=False)
 class DecodeJob:
-    """One picture and one prompt. `generation` and `expected` (tokens) decide when its turn comes."""
+    """One picture and one prompt. `page_group` and `expected` (tokens) decide the order in which jobs start."""
 
     picture: Pixels
-    """Height x width x 3, at most the encoder's side; it is padded with black around."""
+    """Height x width x 3, each at most the encoder's side; it is padded with black."""
     prompt: Sequence[int]
-    generation: int
+    page_group: int
     expected: int
     ended: Callable[[Read], None]
     limit: int | None = None
-    """Tokens at most, the prompt's not counted; None: what the model has places for."""
+    """Tokens at most, without the prompt; None: as many as the model has positions."""
     loop_span: int = MIN_SPAN
     hidden: Tensor | None = None
     tokens: list[int] = field(default_factory=list)
     penalty: float = 1.0
     first_try: list[int] | None = None
-    """What was kept of a try that looped."""
+    """The tokens before the loop, where the first try looped."""
     memory_tries: int = 0
-    """How often in turn memory was not enough for it alone, without a token more in between."""
+    """How often in a row it ran out of memory as the only job, without decoding a token in between."""
     memory_tokens: int = 0
 
     @property
     def length(self) -> int:
-        """Tokens that it takes up in a row now."""
+        """Tokens in its row so far, the prompt included."""
         return len(self.prompt) + len(self.tokens)
 
     @property
     def kept(self) -> list[int]:
-        """The longer of two tries that did not come to their end."""
+        """The longer result of two tries that did not finish."""
         return max(self.first_try or [], self.tokens, key=len)
 
     @property
     def is_begun(self) -> bool:
-        """Whether a row has begun to read it, though it may be back in the pool."""
+        """Whether decoding has started, even if the job is back in the pool."""
         return bool(self.tokens) or self.first_try is not None
 
 
 @dataclass(frozen=True)
 class Read:
-    """What a model said to one job, without prompt and end mark, and how it came to its end. A `looped` one is cut
-    where it began to repeat itself; `retried` says that it took a second try."""
+    """The result of one job: the tokens without prompt and end token, and how decoding ended. A `looped` result is cut
+    where it began to repeat itself; `retried` means that there was a second try."""
 
     tokens: list[int]
     ending: Ending
@@ -92,7 +92,7 @@ class Read:
 
 @dataclass
 class DecodeMeter:
-    """Seconds the model computed, and what came of it."""
+    """Seconds of computing, and the work done in them."""
 
     computing: float = 0.0
     steps: int = 0
@@ -104,8 +104,8 @@ class DecodeMeter:
 class Decoder:
     """Drives one network. Not thread-safe; `turn` does the work.
 
-    `prepare` makes the encoder's input (E x 3 x side x side) of pictures; `stride` is how many steps are taken between
-    two looks at the tokens (a look waits for the device); the token `never` is not said.
+    `prepare` turns pictures into the encoder's input (E x 3 x side x side). `stride` is the number of steps between two
+    reads of the tokens (each read waits for the device). `banned_token` is never chosen.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Decoder:
         end_token: int,
         graphs: bool = False,
         stride: int = 1,
-        never: int | None = None,
+        banned_token: int | None = None,
     ) -> None:
         self.meter = DecodeMeter()
         self._network = network
@@ -126,7 +126,7 @@ class Decoder:
         self._end = end_token
         self._graphs = graphs
         self._stride = stride
-        self._never = never
+        self._banned_token = banned_token
         self._order = itertools.count()
         self._waiting: list[tuple[int, float, int, DecodeJob]] = []
         self._encoded: list[tuple[int, float, int, DecodeJob]] = []
@@ -141,7 +141,7 @@ class Decoder:
         self._queue(job)
 
     def discard(self, unwanted: Callable[[DecodeJob], bool]) -> list[DecodeJob]:
-        """Forgets jobs that no row has begun to read; they are not told, but given back."""
+        """Removes and returns the unwanted jobs that have not started; their `ended` is not called."""
         discarded: list[DecodeJob] = []
         for pool in (self._waiting, self._encoded):
             discarded += [entry[-1] for entry in pool if not entry[-1].is_begun and unwanted(entry[-1])]
@@ -150,10 +150,10 @@ class Decoder:
         return discarded
 
     def turn(self) -> None:
-        """One round of encoding, filling and stepping. Running out of memory halves the batch; nothing is lost."""
+        """Does one round of encoding, filling and stepping. Running out of memory halves the batch; no job is lost."""
         began = time.perf_counter()
         if self.busy and not self._has_memory_for_turn():
-            self._retreat()  # behind the handler: the error's traceback holds tensors
+            self._retreat()  # outside the handler, because the error's traceback keeps tensors alive
         self.meter.computing += time.perf_counter() - began
 
     def _has_memory_for_turn(self) -> bool:
@@ -176,10 +176,10 @@ class Decoder:
     # ── the pool ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _queue(self, job: DecodeJob) -> None:
-        # A job that was begun (put back for want of memory) goes before all others of its generation.
+        # A job that had started (and was put back to free memory) goes before all others of its group.
         urgency = -float("inf") if job.is_begun else -float(job.expected)
         pool = self._waiting if job.hidden is None else self._encoded
-        heapq.heappush(pool, (job.generation, urgency, next(self._order), job))
+        heapq.heappush(pool, (job.page_group, urgency, next(self._order), job))
 
     @property
     def _capacity(self) -> int:
@@ -190,8 +190,8 @@ class Decoder:
         return self._capacity - sum(job is not None for job in self._rows)
 
     def _wants_pictures(self) -> bool:
-        """When a whole batch waits and rows will soon ask for it, or when rows stand empty; but never beside the only
-        row that there is memory for."""
+        """Whether to encode now: a whole batch waits and rows will soon need it, or rows are empty. Never while the
+        only row that fits into memory is in use."""
         if self._plan.rows == 1 and any(self._rows):
             return False
         if len(self._waiting) >= self._plan.pictures and len(self._encoded) < self._plan.pictures:
@@ -202,7 +202,7 @@ class Decoder:
         waits = len(self._encoded)
         return waits > 0 and self._free > 0 and (self._free * _FREE_SHARE >= self._capacity or waits <= self._free)
 
-    # ── the three works ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── encode, fill, step ───────────────────────────────────────────────────────────────────────────────────────
 
     def _encode(self) -> None:
         batch = [heapq.heappop(self._waiting)[-1] for _ in range(min(self._plan.pictures, len(self._waiting)))]
@@ -212,8 +212,8 @@ class Decoder:
             self._put_back(batch, error)
             raise
         self.meter.pictures += len(batch)
-        for job, own in zip(batch, hidden, strict=True):
-            job.hidden = own.clone()  # a view would hold the whole batch until its last job has ended
+        for job, encoded in zip(batch, hidden, strict=True):
+            job.hidden = encoded.clone()  # a view would keep the whole batch in memory until its last job ends
             self._queue(job)
 
     def _fill(self) -> None:
@@ -226,7 +226,7 @@ class Decoder:
             for job in batch[len(rows) :]:
                 self._queue(job)
             batch = batch[: len(rows)]
-            if not batch:  # longer rows are fewer: all that are left may be in use
+            if not batch:  # fewer rows fit when they are longer, so all remaining ones may be in use
                 return
             said = slots.admit(rows, [self._entry(job) for job in batch])
         except Exception as error:
@@ -237,7 +237,7 @@ class Decoder:
             self._hear(row, [word])
 
     def _put_back(self, batch: Sequence[DecodeJob], error: Exception) -> None:
-        """Into the pool again; but a job for which alone the memory was not enough, several times, is given up."""
+        """Puts a batch back into the pool; a job that ran out of memory alone too often fails instead."""
         alone = len(batch) == 1 and is_out_of_memory(error) and not any(self._rows)
         for job in batch:
             if not (alone and self._is_hopeless(job)):
@@ -274,19 +274,19 @@ class Decoder:
         return max((job.length for job in self._rows if job is not None), default=0)
 
     def _room_for(self, length: int) -> Slots:
-        """The slots, made or grown to `length` tokens; rows that no longer fit are put back into the pool."""
-        length = min(length, self._network.longest)
+        """Creates the slots or grows them to `length` tokens; rows that no longer fit go back into the pool."""
+        length = min(length, self._network.max_positions)
         if self._slots is None:
-            size = grown(min(FIRST_LENGTH, self._network.longest), length, self._network.longest)
-            self._slots = Slots(self._network, self._plan.rows_at(size), size, self._graphs, self._never)
+            size = grown(min(FIRST_LENGTH, self._network.max_positions), length, self._network.max_positions)
+            self._slots = Slots(self._network, self._plan.rows_at(size), size, self._graphs, self._banned_token)
             self._rows = [None] * self._slots.rows
         if length > self._slots.length:
-            size = grown(self._slots.length, length, self._network.longest)
+            size = grown(self._slots.length, length, self._network.max_positions)
             self._resize(self._slots, self._plan.rows_at(size), size)
         return self._slots
 
     def _shorten(self) -> None:
-        """Where long rows left room for few, and have ended, there is room for more again."""
+        """Shrinks the row length again once the long rows have ended, so that more rows fit."""
         slots = self._slots
         if slots is None or slots.rows >= self._plan.rows or slots.length <= FIRST_LENGTH:
             return
@@ -296,7 +296,7 @@ class Decoder:
             self._resize(slots, self._plan.rows_at(half), half)
 
     def _resize(self, slots: Slots, rows: int, length: int) -> None:
-        # The jobs that go back are those that have said least: it is the cheapest to say again.
+        # The jobs with the fewest tokens go back: they are the cheapest to decode again.
         running = sorted((job for job in self._rows if job is not None), key=lambda job: len(job.tokens))
         for job in running[: max(0, len(running) - rows)]:
             row = self._rows.index(job)
@@ -308,7 +308,7 @@ class Decoder:
         self._rows = (self._rows + [None] * rows)[:rows]
 
     def _compact(self, slots: Slots, always: bool = False) -> None:
-        """Moves rows down into free ones where that makes the steps much smaller."""
+        """Moves rows down into free ones if that makes the steps much smaller."""
         used = [row for row, job in enumerate(self._rows) if job is not None]
         if not used or (not always and (used[-1] + 1) * 3 < len(used) * 4):
             return
@@ -318,7 +318,7 @@ class Decoder:
             self._rows[target], self._rows[source] = self._rows[source], None
 
     def _long_ones_first(self, slots: Slots) -> int:
-        """Brings rows that have become long together at the beginning; how many these are."""
+        """Moves long rows to the front and returns how many there are."""
         split = 0
         for row, job in enumerate(self._rows):
             if job is None or job.length <= LONG:
@@ -335,13 +335,13 @@ class Decoder:
     # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _hear(self, row: int, words: Sequence[Said]) -> None:
-        """Takes in what a row said; frees it if that was the end."""
+        """Adds a row's new tokens to its job; ends the row at an end token, a limit or a NaN."""
         job = self._rows[row]
         assert job is not None
         for word in words:
             ending = self._ending_with(job, word)
             if ending is not None:
-                # Also what is said behind an end, up to the next look, leaves its traces in the row's cache.
+                # Steps taken after the end, up to the next read, have written to the row's cache too.
                 self._end_row(row, job, ending, spoilt=not all(word.sound for word in words))
                 return
             job.tokens.append(word.token)
@@ -354,8 +354,8 @@ class Decoder:
             return "nan"
         if word.token == self._end:
             return "whole"
-        # The last place is for the end mark, as in transformers' generate.
-        most = self._network.longest - len(job.prompt) - 1
+        # The last position is for the end token, as in transformers' generate.
+        most = self._network.max_positions - len(job.prompt) - 1
         most = most if job.limit is None else min(most, job.limit)
         return "truncated" if len(job.tokens) >= most else None
 
@@ -381,7 +381,7 @@ class Decoder:
         job.ended(read)
 
     def _retreat(self) -> None:
-        """Everything running goes back into the pool with what it has said, and the next try is half as large."""
+        """Puts all running jobs back into the pool with their tokens, and halves the batch for the next turn."""
         self.meter.out_of_memory += 1
         running = [job for job in self._rows if job is not None]
         self._rows, self._slots = [], None
@@ -393,7 +393,7 @@ class Decoder:
         empty_cache(self._network.device)
 
     def _regain(self) -> None:
-        """Tries the next larger batch again."""
+        """Doubles a halved batch again."""
         self._calm_turns = 0
         self._plan = self._plan.doubled(self._whole_plan)
         if self._slots is not None:

@@ -1,4 +1,4 @@
-"""A reader that takes pages while its model is still on its way: documents are fetched and judged meanwhile."""
+"""A reader that accepts pages while its model is still loading, so that documents are fetched and checked meanwhile."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pdfbatch.errors import PdfbatchError
 
 
 class DeferredReader:
-    """Use as a context manager. `fetch` gets the model's folder, `load` makes the reader of it, in a thread; pages that
-    are asked for before wait. If either fails, every page ends with the PdfbatchError that says why.
+    """Use as a context manager. In a thread, `fetch` gets the model's folder and `load` makes the reader from it; pages
+    requested before that wait. If either fails, every page ends with the PdfbatchError that says why.
 
-    The end does not wait for `fetch`, which may take minutes, but for `load`: torch must not be cut off.
+    Exit does not wait for `fetch`, which may take minutes, but does wait for `load`: torch must not be interrupted.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class DeferredReader:
         self._opened = ExitStack()
         self._error: PdfbatchError | None = None
         self._is_loading = self._ended = False
-        self._thread = threading.Thread(target=self._come, name="model", daemon=True)
+        self._thread = threading.Thread(target=self._load_model, name="model", daemon=True)
 
     def __enter__(self) -> DeferredReader:
         self._thread.start()
@@ -77,9 +77,9 @@ class DeferredReader:
             waiting, self._waiting = self._waiting, []
         return waiting
 
-    # ── the thread that gets the model ───────────────────────────────────────────────────────────────────────────
+    # ── the thread that loads the model ──────────────────────────────────────────────────────────────────────────
 
-    def _come(self) -> None:
+    def _load_model(self) -> None:
         try:
             folder = self._fetch()
             with self._lock:
@@ -87,7 +87,7 @@ class DeferredReader:
                     return
                 self._is_loading = True
             reader = self._opened.enter_context(self._load(folder))
-        except BaseException as error:  # no page can be read: whoever waits is told, whatever it was
+        except BaseException as error:  # no page can be read, so every waiting page must fail
             self._fail(error)
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""What is peculiar to the device that computes: how it says that its memory is short, and how memory is given back."""
+"""Device specifics: how it reports that memory ran out, and how cached memory is released."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ _OUT_OF_MEMORY_WORDS = ("can't allocate memory", "CUDA error: out of memory", "S
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA's allocator has a class for it and numpy another; the CPU's allocator and CUDA's libraries only say so."""
+    """Whether an error means that memory ran out. CUDA's allocator and numpy have a class for it; the CPU's allocator
+    and CUDA's libraries only say so in the message."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return any(words in str(error) for words in _OUT_OF_MEMORY_WORDS)
 
 
 def empty_cache(device: object) -> None:
-    """Gives unused blocks back to the device, so that they can be cut anew."""
+    """Returns unused cached blocks to the device, which avoids fragmentation."""
     import torch
 
     if "cuda" in str(device):

@@ -1,7 +1,7 @@
-"""One region as the model read it to elements of the page model, by what its label says. Pure.
+"""Convert one region as the model read it into elements of the page model, by its label. Pure.
 
-Labels are an open vocabulary (bytedance/Dolphin names 21 for v2, and none for 1.0 and 1.5): what is not known here is
-text, and kept.
+Labels are an open vocabulary (bytedance/Dolphin lists 21 for v2, and none for 1.0 and 1.5): regions with an unknown
+label are kept as text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pdfbatch.engines.dolphin.tables import caption_of, cells_of, is_html, table
 from pdfbatch.records import Box, Element, Label, Span
 
 HALF = "half"
-"""The flag of a paragraph that the model saw cut off."""
+"""The flag of a paragraph that the model labelled as cut off."""
 
 _LEVELS = {"title": 1, "sec": 2, "sub_sec": 3, "sub_sub_sec": 4}
 _LEVEL = re.compile(r"sec_(\d)")
@@ -42,9 +42,9 @@ _FENCED = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*(?:\n(?P<code>.*?))??(?:\n[^\S\n]*
 
 
 def elements_of(label: str, text: str, box: Box, figure: str = "", tags: Sequence[str] = ()) -> list[Element]:
-    """The elements that a region holds, in order: a list is one for each item, text one for each paragraph.
+    """The elements of a region, in order: one per list item, one per paragraph of text.
 
-    `text` is as the model wrote it; `figure` is the file name of the region's picture, where it is one.
+    `text` is as the model wrote it; `figure` is the file name of the picture if the region is a figure.
     """
     found = list(_elements(label, clean(text), figure))
     shared = {"box": box, "source": "dolphin", "model_label": label, "tags": list(tags)}
@@ -52,7 +52,7 @@ def elements_of(label: str, text: str, box: Box, figure: str = "", tags: Sequenc
 
 
 def heading_level(label: str) -> int | None:
-    """1 to 6; None where a label is no heading's. 1.0 says `title` and `sec`, 1.5 `sec_0` for the title and so on."""
+    """1 to 6; None if the label is not a heading's. 1.0 writes `title` and `sec`; 1.5 writes `sec_0` for the title."""
     numbered = _LEVEL.fullmatch(label)
     return min(int(numbered.group(1)) + 1, 6) if numbered else _LEVELS.get(label)
 
@@ -90,7 +90,7 @@ def _made(label: Label, texts: Iterable[list[Span]], flags: Sequence[str] = (), 
 
 
 def _paragraphs(label: Label, texts: Iterable[list[Span]], flags: Sequence[str] = ()) -> Iterator[Element]:
-    """What is nothing but mathematics is a formula, and what is called a formula and has words is a paragraph."""
+    """A text that is only mathematics becomes a formula; a formula that contains words becomes a paragraph."""
     for spans in texts:
         if len(spans) == 1 and spans[0].math:
             yield from _made(Label.FORMULA, [spans])
@@ -99,10 +99,10 @@ def _paragraphs(label: Label, texts: Iterable[list[Span]], flags: Sequence[str] 
 
 
 def _items(text: str) -> Iterator[Element]:
-    """`1.` and `1)` are kept as markers, `•` and its like become `-`, and any other marker stays in the text.
+    """Splits a list into items: `1.` and `1)` stay markers, `•` and the like become `-`, others stay in the text.
 
-    Where some line has a marker, a line without one goes on with the item above. Where none has, each line is an item,
-    but for those that begin in lower case.
+    If any line has a marker, a line without one continues the item above. Otherwise each line is an item, except those
+    that begin in lower case.
     """
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     marked = any(map(_is_marked, lines))
@@ -116,13 +116,13 @@ def _items(text: str) -> Iterator[Element]:
 
 
 def _references(text: str) -> list[list[Span]]:
-    """One paragraph for each reference that begins with its number."""
+    """One paragraph for each reference that starts with its number."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     return [unwrapped(part) for part in _grouped(lines, [_REFERENCE.match(line) is not None for line in lines])]
 
 
 def _kept_lines(text: str) -> list[Span]:
-    """The lines as they stand."""
+    """The text with its line breaks kept."""
     kept: list[Span] = []
     for row in text.split("\n"):
         if line := unwrapped(row):
@@ -131,7 +131,7 @@ def _kept_lines(text: str) -> list[Span]:
 
 
 def _code(text: str) -> str:
-    """Without the model's own fence, also one that it never closed."""
+    """The code without the model's fence, even one that was never closed."""
     fenced = _FENCED.fullmatch(text)
     code = (fenced["code"] or "") if fenced else text
     lines = [line.rstrip() for line in code.split("\n")]
@@ -143,7 +143,7 @@ def _code(text: str) -> str:
 
 
 def _tables(text: str) -> Iterator[Element]:
-    """The tables, and what text the model wrote around them; text that is no HTML keeps its lines."""
+    """The tables, and any text the model wrote around them; text that is not HTML keeps its lines."""
     if not is_html(text):
         yield from _made(Label.PARAGRAPH, [_kept_lines(text)])
         return
@@ -161,6 +161,6 @@ def _is_marked(line: str) -> bool:
 
 
 def _grouped(lines: list[str], begins: list[bool]) -> list[str]:
-    """Lines put together to parts, each from where one begins up to the next."""
+    """Joins lines into parts; each part starts at a line for which `begins` is true."""
     starts = sorted({0, *(place for place, begun in enumerate(begins) if begun), len(lines)})
     return ["\n".join(lines[start:end]) for start, end in pairwise(starts)]

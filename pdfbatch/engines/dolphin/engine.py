@@ -1,4 +1,4 @@
-"""The engines `dolphin` (every page) and `auto` (pages without a healthy text layer; the others are read by it)."""
+"""The engines `dolphin` (reads every page) and `auto` (only pages without a healthy text layer)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from pdfbatch.records import ReadOptions
 
 
 class DolphinEngine:
-    """
+    """Reads every page with the model. `model` is a Hub id, a folder or an s3:// URI; default Dolphin 1.5.
+
     Raises:
         NotReady: torch or transformers are not installed.
     """

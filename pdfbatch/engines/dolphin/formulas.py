@@ -1,6 +1,6 @@
-"""Formulas as the model writes them, to Markdown's: `$…$` within text, `$$` on lines of their own. Pure.
+"""Convert formulas as the model writes them to Markdown: `$…$` within text, `$$` on separate lines. Pure.
 
-What is between the delimiters is LaTeX and nobody's business; only blank lines go, which would end the formula.
+The LaTeX between the delimiters is not touched, except that blank lines are removed: they would end the formula.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _MOST = 2000
-"""Characters of a formula within text; more is a delimiter that was never closed."""
+"""Characters of a formula at most; more means that a delimiter was never closed."""
 
 _LONG = f"{{1,{_MOST}}}+"
 _DISPLAY = (
@@ -39,16 +39,16 @@ _SURELY = re.compile(r"[\\^_=<>+{}]")
 
 
 class FormulaSegment(NamedTuple):
-    """A stretch of text; `formula` where it is one, in its Markdown delimiters and on one line."""
+    """A piece of text, or a formula on one line in its Markdown delimiters."""
 
     text: str
     formula: bool
 
 
 def display(text: str) -> list[str]:
-    """A formula as a block for Markdown, or as several where the model wrote several; none where there is nothing.
+    """A formula as Markdown blocks: one, several if the model wrote several, none if it is empty.
 
-    The outermost delimiters are taken off once. A full stop behind them goes into the formula, and a number in round
+    The outermost delimiters are removed once. Punctuation after them moves into the formula, and a number in round
     brackets becomes its `\\tag`.
     """
     text = text.strip()
@@ -64,7 +64,7 @@ def display(text: str) -> list[str]:
 
 
 def is_display(text: str) -> bool:
-    """Whether a text is one formula and no prose: in display delimiters, or one mathematical environment."""
+    """Whether a text is a single formula without prose: in display delimiters, or one mathematical environment."""
     text = text.strip()
     environment = _ENVIRONMENT.fullmatch(text)
     if environment and _MATHEMATICAL.fullmatch(environment.group(1)):
@@ -73,10 +73,10 @@ def is_display(text: str) -> bool:
 
 
 def segments(text: str) -> Iterator[FormulaSegment]:
-    """The text in order, cut where formulas begin and end.
+    """Splits the text into formulas and the text between them.
 
-    Dollars around a sum of money are told from delimiters by what is between them; `$ x $` loses its blanks, because
-    Markdown's formulas may not begin or end with one.
+    Dollar signs of amounts of money are distinguished from delimiters by what is between them. `$ x $` loses its
+    spaces, because a formula in Markdown may not begin or end with one.
     """
     done = place = 0
     while match := _MATH.search(text, place):
@@ -93,7 +93,7 @@ def segments(text: str) -> Iterator[FormulaSegment]:
 
 
 def without_blank_lines(text: str) -> str:
-    """The text, with the blank lines gone that stand within a formula."""
+    """The text without the blank lines inside display formulas."""
     return _DISPLAYS.sub(lambda match: re.sub(r"\n\s*\n", "\n", match.group()), text)
 
 
@@ -115,14 +115,14 @@ def _block(body: str, stop: str = "", number: str | None = None) -> list[str]:
 
 
 def _inline(part: str) -> str | None:
-    """None where dollars are no delimiters after all."""
+    """The formula in Markdown delimiters; None if the dollar signs are not delimiters."""
     width = 1 if part.startswith("$") and not part.startswith("$$") else 2
     inner = part[width:-width]
     body = " ".join(inner.split())
     if not body or (part.startswith(r"\(") and "$" in body) or (width == 1 and not _is_formula(inner)):
         return None
     if (len(body) - len(body.rstrip("\\"))) % 2:
-        body += " {}"  # a control space at the end, which would else escape the delimiter
+        body += " {}"  # a trailing backslash would escape the delimiter
     mark = "$$" if part.startswith(("$$", r"\[")) else "$"
     return f"{mark}{body}{mark}"
 

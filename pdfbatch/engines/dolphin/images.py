@@ -1,9 +1,9 @@
-"""Pictures of pages and their elements, made the size the model wants. Runs in the child processes.
+"""Scale pictures of pages and elements to the size the model expects. Runs in the child processes.
 
-Dolphin 1.x was trained on pictures that are resized twice, see `two_pass`, and small differences there move the boxes
-it answers with; the same step in transformers changed with its versions. So it is done here. Padding and the arithmetic
-on floats are left to where the model is: the picture's place in the black square of `side` pixels is
-`(side - height) // 2` from the top and `(side - width) // 2` from the left.
+Dolphin 1.x was trained on pictures that are resized twice (see `two_pass`). Small differences move the boxes it
+answers with, and transformers' implementation changed between versions, so it is done here. Padding and normalisation
+are done beside the model: in the black square of `side` pixels the picture is placed `(side - height) // 2` from the
+top and `(side - width) // 2` from the left.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ CHEAP_BLOCKS = 2
 two for lines and paragraphs, born digital and scanned, in shades of 255: 0.2 to 0.4, 11 at most (1: 0.5 to 0.8; a
 single bilinear resize: 1.5 to 2, up to 37)."""
 PIECE_PIXELS = 16_000_000
-"""Of the enlarged picture, which no more of than this exists at a time."""
+"""Pixels of the enlarged picture that exist at a time, at most."""
 REDUCING_GAP = 2.0
 
 PNG_EFFORT = 3
-"""Of 9. A scanned page of 200 dpi takes 0.6 s, and 1.5 s with Pillow's own 6, which makes it no smaller."""
+"""Compression level, of 9. A scanned page at 200 dpi takes 0.6 s; 1.5 s at Pillow's default 6, and is no smaller."""
 
 BLANK_SIDE = 1200
-"""Blankness is looked for at this size at most, pixels of the longer side."""
+"""Pictures are checked for blankness at this size at most, in pixels of the longer side."""
 FAINTEST_INK, CERTAIN_INK = 20, 40
 """Shades of 255 by which ink differs from the paper around it: on clean paper, and on the noisiest."""
 NOISE_SPAN = 6.0
-"""Standard deviations of noise that are not ink."""
+"""Deviations of up to this many standard deviations are noise, not ink."""
 FEWEST_INK = 4
-"""Pixels that hang together; less is dust."""
+"""Connected pixels; fewer are dust."""
 
 WIDEN_STEPS = 15
-"""Pixels of a page of `SIDE` pixels."""
+"""Pixels by which an edge may move, on a page of `SIDE` pixels."""
 BUSY = 0.2
 
 
@@ -58,8 +58,8 @@ class Size(NamedTuple):
 
 
 def two_pass(pixels: Pixels, side: int = SIDE) -> Pixels:
-    """The picture as Dolphin's own image processor makes it, but for the padding: enlarged or reduced so that its
-    *shorter* side is `side` (bilinear), then so that its longer side is (bicubic, after averaging whole blocks).
+    """Resizes a picture as Dolphin's own image processor does, without the padding: first so that its *shorter* side is
+    `side` (bilinear), then so that its longer side is (bicubic, after averaging whole blocks).
 
     Equal to the last bit to `DonutImageProcessor` of transformers 4.47 and 4.57 with Dolphin's settings, and like it
     slow for strips, whose first enlargement is large; but it takes no more than some 100 MB for it. Where that
@@ -69,8 +69,8 @@ def two_pass(pixels: Pixels, side: int = SIDE) -> Pixels:
 
 
 def fit(pixels: Pixels, side: int = SIDE) -> Pixels:
-    """`two_pass` exactly, or for strips more than six times as long as broad nearly so, in milliseconds: enlarged, and
-    then reduced, by less. The same size comes out; see `CHEAP_BLOCKS` for what it costs in accuracy."""
+    """As `two_pass`, but for strips more than six times as long as wide an approximation that takes milliseconds: it
+    enlarges, then reduces, by less. The size is the same; see `CHEAP_BLOCKS` for the loss of accuracy."""
     if not pixels.size:
         return pixels
     short = min(_final(_first(Size(pixels.shape[1], pixels.shape[0]), side), side))
@@ -126,12 +126,12 @@ def _final(first: Size, side: int) -> Size:
 
 
 def crop(pixels: Pixels, box: Box) -> Pixels:
-    """That part of the picture, not copied; what of `box` lies outside is left out."""
+    """A view of that part of the picture; `box` is clipped to the picture."""
     return pixels[max(0, box.y0) : max(0, box.y1), max(0, box.x0) : max(0, box.x1)]
 
 
 def opened(file: str, width: int, height: int) -> Pixels:
-    """The picture whose bytes, RGB, row by row, are that file; only what is looked at is read."""
+    """Maps a file of RGB bytes, row by row, as a picture; only the parts that are used are read."""
     return np.memmap(file, np.uint8, "r", shape=(height, width, 3))
 
 
@@ -153,7 +153,7 @@ def png(pixels: Pixels) -> bytes:
 
 
 def is_blank(pixels: Pixels) -> bool:
-    """Whether the picture shows nothing but paper, of whatever tint, noise, specks and soft shadows included."""
+    """Whether the picture shows only paper, of any tint, including noise, specks and soft shadows."""
     if not pixels.size:
         return True
     small = _shrunk(pixels, math.ceil(max(pixels.shape[:2]) / BLANK_SIDE))
@@ -169,7 +169,7 @@ def is_blank(pixels: Pixels) -> bool:
 
 
 def _shrunk(pixels: Pixels, step: int) -> Pixels:
-    """By a whole number, which is five times as fast as by a broken one; a rest at the edge is left out."""
+    """The picture reduced by a whole factor (five times as fast as a fraction); a remainder at the edge is cut off."""
     height, width = (max(1, length // step) for length in pixels.shape[:2])
     return np.asarray(
         cv2.resize(pixels[: height * step, : width * step], (width, height), interpolation=cv2.INTER_AREA)
@@ -177,7 +177,7 @@ def _shrunk(pixels: Pixels, step: int) -> Pixels:
 
 
 def edge_widener(pixels: Pixels) -> Callable[[Box], Box]:
-    """What moves the edges of a box outwards while they cut through ink, as Dolphin 1.0 needs it for this page.
+    """Returns a function that moves the edges of a box outwards while they cut through ink, as Dolphin 1.0 needs.
 
     Each edge in turn (left, right, top, bottom) goes to the nearest clean line within `WIDEN_STEPS` pixels of a page of
     `SIDE`, or to the least busy one. How busy a line is: its steps from paper to ink x 255 and from ink to paper x 1,

@@ -1,8 +1,8 @@
-"""What the model says of a page's layout, and where that is on the page's picture. Pure.
+"""Parse the model's layout of a page, and map its boxes onto the page's picture. Pure.
 
 Two grammars (bytedance/Dolphin, v1.0 and v1.5). 1.0 writes `[x0,y0,x1,y1] label`, coordinates from 0 to 1 of the page
 padded to a square. 1.5 writes `[x0,y0,x1,y1][label][tag]…` with `[PAIR_SEP]` or `[RELATION_SEP]` between, coordinates
-in the 896 x 896 picture of that square. The order in which the boxes are written is the reading order.
+in the 896 x 896 picture of that square. The order of the boxes is the reading order.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class LayoutBox(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """`grammar` is None, and `found` empty, where nothing could be understood."""
+    """`grammar` is None, and `found` empty, if nothing could be parsed."""
 
     grammar: Literal["1.0", "1.5"] | None
     found: list[LayoutBox]
 
 
 class LayoutElement(NamedTuple):
-    """An element to cut out. `order` counts from 1, also the elements that were skipped."""
+    """An element to cut out. `order` counts from 1 and includes skipped elements."""
 
     label: str
     box: Box
@@ -69,9 +69,9 @@ class LayoutElement(NamedTuple):
 
 
 def parse(text: str) -> Layout:
-    """The elements, in the grammar that the text turns out to be in; what fits neither is passed over.
+    """Parses the elements in the grammar that the text turns out to use; anything that fits neither is skipped.
 
-    One quad that a label in brackets follows makes it 1.5. A separator that the model forgot costs nothing, while the
+    A single quad followed by a label in brackets makes it 1.5. A missing separator does no harm here, while the
     published parser loses all but the first element between two separators.
     """
     bracketed = [_found(match, _tags(text, match.end())) for match in _BRACKETED.finditer(text)]
@@ -82,9 +82,9 @@ def parse(text: str) -> Layout:
 
 
 def prompt_for(label: str, grammar: str | None) -> str | None:
-    """What to ask of the model for an element; None for a figure, of which nothing is asked.
+    """The prompt for an element; None for a figure, which the model does not read.
 
-    1.0 was taught two prompts, 1.5 four (bytedance/Dolphin, demo_page); all labels not named here are read as text.
+    1.0 was trained on two prompts, 1.5 on four (bytedance/Dolphin, demo_page); all other labels are read as text.
     """
     if label == "fig":
         return None
@@ -97,11 +97,12 @@ def prompt_for(label: str, grammar: str | None) -> str | None:
 def regions(
     layout: Layout, width: int, height: int, as_published: bool, widen: Callable[[Box], Box] | None = None
 ) -> list[LayoutElement]:
-    """The elements on a page's picture of `width` x `height` pixels; those of 3 pixels or less are skipped.
+    """The elements with their boxes on a page's picture of `width` x `height` pixels; boxes of at most 3 pixels are
+    skipped.
 
-    `widen` moves the edges of a 1.0 box to where no ink is cut. Published (bytedance/Dolphin, utils), a box that meets
-    the one before it begins below that one, whatever this does to it. Otherwise only a thin strip that two boxes
-    share is given up, boxes the wrong way round are turned, and an element written twice is taken once.
+    `widen` moves the edges of a 1.0 box to where they cut no ink. `as_published` (bytedance/Dolphin, utils): a box that
+    overlaps the one before it starts below that one, whatever that does to it. Otherwise only a thin strip shared by
+    two boxes is removed, inverted boxes are corrected, and an element written twice is taken once.
     """
     square = _Square(width, height)
     moved = widen if layout.grammar == "1.0" else None
@@ -125,7 +126,7 @@ def regions(
 
 
 class _Square(NamedTuple):
-    """A page in the middle of the black square that the model sees. Boxes are of the square unless said otherwise."""
+    """A page centred in the black square that the model sees. Boxes are in the square's pixels unless noted."""
 
     width: int
     height: int
@@ -149,7 +150,7 @@ class _Square(NamedTuple):
         return self._clamped(Box(*(int(place * self.side) for place in quad)))
 
     def widened(self, box: Box, widen: Callable[[Box], Box] | None) -> Box:
-        """The mover knows the page alone, so what it did there is done to the box of the square."""
+        """Moves the box's edges with `widen`, which works in the page's pixels, and converts back to the square's."""
         if widen is None:
             return box
         page = self.on_page(box)
@@ -164,7 +165,7 @@ class _Square(NamedTuple):
         return self._clamped(box._replace(y0=previous.y1))
 
     def on_page(self, box: Box) -> Box:
-        """In pixels of the page; at least one, also of what lies in the black."""
+        """The box in the page's pixels, clipped; at least one pixel, even if it lies in the black."""
         x0, y0 = max(0, box.x0 - self.left), max(0, box.y0 - self.top)
         x0, y0 = min(x0, max(0, self.width - 1)), min(y0, max(0, self.height - 1))
         x1, y1 = min(self.width, box.x1 - self.left), min(self.height, box.y1 - self.top)
@@ -191,7 +192,7 @@ def _tags(text: str, start: int) -> tuple[str, ...]:
 
 
 def _bounded(quad: Quad) -> Quad:
-    """Far off the page is as good as anywhere off it, and can be reckoned with."""
+    """Clamps a coordinate to a finite range: how far off the page it lies does not matter."""
     x0, y0, x1, y1 = (max(-_FAR, min(place, _FAR)) for place in quad)
     return x0, y0, x1, y1
 
@@ -202,7 +203,7 @@ def _upright(quad: Quad) -> Quad:
 
 
 def _parted(box: Box, earlier: Iterable[Box]) -> Box:
-    """The box without the thin strips it shares with earlier boxes above or below it."""
+    """The box without thin strips that it shares with earlier boxes above or below."""
     for other in earlier:
         high = _shared(box.y0, box.y1, other.y0, other.y1)
         if high <= 0 or high > _STRIP * min(box.y1 - box.y0, other.y1 - other.y0):

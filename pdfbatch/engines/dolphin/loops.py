@@ -1,4 +1,4 @@
-"""Whether a model says the same over and over. Pure."""
+"""Detect whether a model repeats itself endlessly. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 LONGEST_PERIOD = 512
 MIN_SPAN = 128
-"""Tokens that must repeat what came one period before; contents pages hold rows of dots, but hardly of this length."""
+"""Tokens that must equal those one period before; a table of contents has rows of dots, but hardly this long."""
 TABLE_SPAN = 768
-"""The same for tables, which may well hold many empty rows."""
+"""The same for tables, which may hold many empty rows."""
 MIN_TURNS = 4
 _PROBE = 16
-"""Tokens at the end by which periods are ruled out at once: tables repeat single tokens at many distances."""
+"""Tokens at the end that rule out most periods at once: tables repeat single tokens at many distances."""
 LOOK_EVERY = 32
-"""Tokens between two looks at a row."""
+"""Tokens between two checks of a row."""
 
 
 def loop_start(tokens: Sequence[int], min_span: int = MIN_SPAN) -> int | None:
-    """Where the repetition at the end begins, its first turn left out; None if the end is no loop.
+    """Where the repetition at the end begins, after its first turn; None if the end is no loop.
 
     A loop is a tail that equals itself shifted by a period of at most `LONGEST_PERIOD` tokens, over at least
     `min_span` tokens and `MIN_TURNS` periods. What is left before it is no loop either: loops within turns are loops.
@@ -34,7 +34,7 @@ def loop_start(tokens: Sequence[int], min_span: int = MIN_SPAN) -> int | None:
 
 
 def _period(whole: npt.NDArray[np.int_], min_span: int) -> int | None:
-    """The shortest with which the end repeats itself."""
+    """The shortest period with which the end repeats itself."""
     longest = min(LONGEST_PERIOD, len(whole) // (MIN_TURNS + 1))
     if longest == 0 or len(whole) <= min_span:
         return None
@@ -48,6 +48,6 @@ def _period(whole: npt.NDArray[np.int_], min_span: int) -> int | None:
 
 
 def _first_turn(whole: npt.NDArray[np.int_], period: int) -> int:
-    """The first place from which on every token equals the one a period before."""
+    """The first index from which every token equals the one a period before."""
     differs = np.flatnonzero(whole[period:] != whole[:-period])
     return period + (int(differs[-1]) + 1 if len(differs) else 0)

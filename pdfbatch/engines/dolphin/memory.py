@@ -1,4 +1,4 @@
-"""What fits into the memory of the device: rows of the decoder, pictures in one batch of the encoder. Pure."""
+"""Plan batch sizes that fit into the device's memory: rows of the decoder, pictures per encoder batch. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 FIRST_LENGTH = 256
 MOST_ROWS = 64
-"""Beyond, the cross-attention's keys (32 MB a row in fp16 for Dolphin 1.5) cost more than a larger batch saves."""
+"""With more, the cross-attention's keys (32 MB a row in fp16 for Dolphin 1.5) cost more than a larger batch saves."""
 MOST_PICTURES = 16
 ENCODER_COPIES = 24
-"""Activations of the encoder at their peak, in copies of its first stage's output (side/4 x side/4 x embed_dim)."""
+"""The encoder's peak activations, in copies of its first stage's output (side/4 x side/4 x embed_dim)."""
 RESERVE = 0.08
 
 
 class Shape(NamedTuple):
-    """Bytes: of one row's pictures' keys, of one row's own keys for each token, of one picture in the encoder."""
+    """Bytes: one row's cross-attention cache, one token of a row's self-attention cache, one picture in the encoder."""
 
     picture_row: int
     row_token: int
@@ -22,7 +22,7 @@ class Shape(NamedTuple):
 
 
 class BatchPlan(NamedTuple):
-    """`budget` is what rows may take together, bytes; `pictures` the encoder's batch."""
+    """`budget` is the bytes for all rows together; `pictures` is the encoder's batch size."""
 
     shape: Shape
     budget: int
@@ -30,17 +30,17 @@ class BatchPlan(NamedTuple):
     pictures: int
 
     def rows_at(self, length: int) -> int:
-        """How many rows of `length` tokens fit; at least one is always tried."""
+        """How many rows of `length` tokens fit; at least 1, which is always tried."""
         return max(1, min(self.rows, self.budget // (self.shape.picture_row + length * self.shape.row_token)))
 
     def halved(self) -> BatchPlan:
-        """After the device ran out of memory all the same. The last row is tried whatever the budget is, which
-        therefore stays then: else it would take many doublings to be of use again."""
+        """The next smaller plan, after the device ran out of memory. At one row the budget stays: the last row is tried
+        whatever the budget, and a tiny budget would take many doublings to recover."""
         budget = self.budget // 2 if self.rows > 1 else self.budget
         return self._replace(rows=max(1, self.rows // 2), budget=budget, pictures=max(1, self.pictures // 2))
 
     def doubled(self, most: BatchPlan) -> BatchPlan:
-        """Back towards the plan that was made first."""
+        """The next larger plan, up to `most`."""
         return self._replace(
             rows=min(most.rows, self.rows * 2),
             budget=min(most.budget, max(1, self.budget) * 2),
@@ -49,13 +49,14 @@ class BatchPlan(NamedTuple):
 
 
 def shape_of(layers: int, width: int, picture_tokens: int, side: int, embed_dim: int, item_bytes: int) -> Shape:
-    """For a decoder of `layers` x `width` and an encoder of `side` pixels; `item_bytes` 2 for fp16, 4 for fp32."""
+    """The memory use of a decoder of `layers` x `width` and an encoder of `side` pixels; `item_bytes`: 2 in fp16,
+    4 in fp32."""
     row_token = 2 * layers * width * item_bytes
     return Shape(picture_tokens * row_token, row_token, (side // 4) ** 2 * embed_dim * item_bytes * ENCODER_COPIES)
 
 
 def plan(shape: Shape, free: int, most_rows: int = MOST_ROWS, most_pictures: int = MOST_PICTURES) -> BatchPlan:
-    """Splits `free` bytes: the encoder's batch takes at most a quarter, the rows what is left less a reserve."""
+    """Splits `free` bytes, less a reserve: the encoder's batch gets at most a quarter, the rows get the rest."""
     usable = int(free * (1 - RESERVE))
     pictures = max(1, min(most_pictures, usable // 4 // shape.encoding))
     budget = max(0, usable - pictures * shape.encoding)
@@ -64,7 +65,7 @@ def plan(shape: Shape, free: int, most_rows: int = MOST_ROWS, most_pictures: int
 
 
 def grown(length: int, wanted: int, most: int) -> int:
-    """The cache's next length: doubled until it is as wanted, but not beyond what the model has places for."""
+    """The cache's next length: doubled until it is at least `wanted`, up to `most`."""
     while length < wanted:
         length *= 2
     return min(length, most)

@@ -1,4 +1,4 @@
-"""Load a Dolphin: weights to the device in the right precision, words to tokens, pictures to tensors."""
+"""Load a Dolphin model: weights onto the device in the right precision, text to tokens, pictures to tensors."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ANSWER = " <Answer/>"
-"""Ends every prompt; the blank before it is part of the token (Dolphin's chat.py)."""
+"""Ends every prompt; the leading space is part of the token (Dolphin's chat.py)."""
 _CPU_SHARE = 0.25
-"""Of the free memory of a machine without a GPU, for the model's rows."""
+"""Share of the free memory for the model's rows, on a machine without a GPU."""
 
 
 class Dolphin(NamedTuple):
-    """A model ready to work."""
+    """A loaded model with everything needed to run it."""
 
     network: Network
-    words: Tokenizer
-    eye: ImageProcessor
+    tokenizer: Tokenizer
+    image_processor: ImageProcessor
     plan: memory.BatchPlan
     is_cuda: bool
 
 
 class Tokenizer:
-    """The tokenizer: prompts in, text out."""
+    """Encodes prompts and decodes answers."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self.end = int(tokenizer.eos_token_id)
         self.unknown: int | None = tokenizer.unk_token_id
-        """Never said, as in Dolphin's demo (its `bad_words_ids`)."""
+        """Banned from answers, as in Dolphin's demo (its `bad_words_ids`)."""
         self._known: dict[str, list[int]] = {}
 
     def prompt(self, text: str) -> list[int]:
@@ -52,7 +52,7 @@ class Tokenizer:
         return self._known[text]
 
     def text(self, tokens: Sequence[int]) -> str:
-        """As Dolphin's demo cleans it up: all tokens, less padding and end marks, stripped."""
+        """Decodes tokens as Dolphin's demo does: without padding, start and end tokens, stripped."""
         said = self._tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         for mark in ("<pad>", "</s>", "<s>"):
             said = said.replace(mark, "")
@@ -60,22 +60,21 @@ class Tokenizer:
 
 
 class ImageProcessor:
-    """Pictures → the encoder's input, on the device; equal in every bit to the published processor's normalisation."""
+    """Makes the encoder's input on the device; bit for bit equal to the published processor's normalisation."""
 
     def __init__(self, network: Network, mean: Sequence[float], std: Sequence[float]) -> None:
         import torch
 
         self._network = network
         self._torch = torch
-        # The published processor scales in float64 and normalises in float32; a device's own division may round
-        # otherwise, so the 256 values of each colour are looked up.
+        # The published processor scales in float64 and normalises in float32; the device's division may round
+        # differently, so the 256 values of each colour come from a table.
         scaled = (np.arange(256) * (1 / 255)).astype(np.float32)
         normal = (scaled - np.array(mean, np.float32)[:, None]) / np.array(std, np.float32)[:, None]
         self._tables = torch.from_numpy(normal).to(network.device, network.dtype)
 
     def __call__(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
-        """E pictures, each height x width x 3 and at most side x side → E x 3 x side x side, each in the middle of
-        black."""
+        """E pictures, each height x width x 3 and at most side x side → E x 3 x side x side, centred on black."""
         torch, side = self._torch, self._network.side
         canvas = np.zeros((len(pictures), side, side, 3), np.uint8)
         for place, picture in zip(canvas, pictures, strict=True):
@@ -88,8 +87,8 @@ class ImageProcessor:
 
 
 def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
-    """The model in `folder` on the GPU in fp16, or without one on the CPU in fp32. `memory_cap` is what it may use of
-    the device, GiB; None: what is free.
+    """Loads the model in `folder` onto the GPU in fp16, or without a GPU onto the CPU in fp32. `memory_cap` limits the
+    device memory it may use, in GiB; None: all that is free.
 
     Raises:
         NotReady: torch or transformers are not installed, or the folder holds no Dolphin 1.0 or 1.5.
@@ -99,7 +98,7 @@ def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     network = Network(_model(folder, dtype).to(device).eval())
-    tokenizer = _tokenizer(folder, network.words)
+    tokenizer = _tokenizer(folder, network.vocab_size)
     encoder = _config(folder, "config.json").get("encoder", {})
     shape = memory.shape_of(
         network.layers,
@@ -116,7 +115,7 @@ def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
 
 
 _CPU_LIMITS = {"most_rows": 32, "most_pictures": 2}
-"""On a CPU larger batches save little more and hold memory."""
+"""On a CPU larger batches save little and cost memory."""
 
 
 def _torch() -> Any:
@@ -132,7 +131,7 @@ def _torch() -> Any:
 
 
 def _be_quiet() -> None:
-    """Its progress bar would write over ours."""
+    """Disables transformers' progress bar, which would overwrite ours."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -143,7 +142,7 @@ def _model(folder: Path, dtype: Any) -> Any:
 
     config = _config(folder, "config.json")
     if not config:
-        raise NotReady(f"There is no model in {folder}: it holds no config.json.", "Give the model's own folder.")
+        raise NotReady(f"There is no model in {folder}: it holds no config.json.", "Pass the model's own folder.")
     kind = config.get("model_type")
     if kind != "vision-encoder-decoder":
         raise NotReady(
@@ -151,38 +150,38 @@ def _model(folder: Path, dtype: Any) -> Any:
             "Dolphin-v2 and other models are not supported; the default is ByteDance/Dolphin-1.5.",
         )
     try:
-        # The dtype is always said: without it transformers 5 takes the file's, and loads fp16 onto CPUs.
+        # Always pass the dtype: without it transformers 5 takes the file's, and loads fp16 onto CPUs.
         loaded: Any = VisionEncoderDecoderModel.from_pretrained(
             folder, dtype=dtype, local_files_only=True, output_loading_info=True
         )
-    except Exception as error:  # safetensors' own errors have no other class
-        raise NotReady(f"The model in {folder} cannot be loaded: {error}", "Fetch its files again.") from error
-    model, told = loaded
-    # transformers fills in what a file lacks with random numbers, and only warns; or leaves it without any.
-    missing = set(told["missing_keys"])
+    except Exception as error:  # safetensors' errors have no more specific class
+        raise NotReady(f"The model in {folder} cannot be loaded: {error}", "Download its files again.") from error
+    model, loading_info = loaded
+    # transformers only warns about missing weights: it fills them with random numbers or leaves them empty.
+    missing = set(loading_info["missing_keys"])
     if lacking := [name for name, weight in model.named_parameters() if name in missing or weight.is_meta]:
-        raise NotReady(f"The model in {folder} lacks weights: {lacking[0]} and others.", "Fetch its files again.")
+        raise NotReady(f"The model in {folder} lacks weights: {lacking[0]} and others.", "Download its files again.")
     return model
 
 
-def _tokenizer(folder: Path, words: int) -> Any:
+def _tokenizer(folder: Path, vocab_size: int) -> Any:
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # tokenizers' own errors have no other class
-        raise NotReady(f"The tokenizer in {folder} cannot be loaded: {error}", "Fetch its files again.") from error
+    except Exception as error:  # tokenizers' errors have no more specific class
+        raise NotReady(f"The tokenizer in {folder} cannot be loaded: {error}", "Download its files again.") from error
     marks = tokenizer(ANSWER, add_special_tokens=False)["input_ids"]
     if len(marks) != 1 or tokenizer.eos_token_id is None:
-        missing = repr(ANSWER) if len(marks) != 1 else "an end mark"
-        raise NotReady(f"The tokenizer in {folder} does not know {missing}.", "Give a Dolphin 1.0 or 1.5.")
-    if max(*marks, tokenizer.eos_token_id) >= words:
-        raise NotReady(f"Model and tokenizer in {folder} do not belong together.", "Fetch their files again.")
+        missing = repr(ANSWER) if len(marks) != 1 else "an end token"
+        raise NotReady(f"The tokenizer in {folder} does not know {missing}.", "Use Dolphin 1.0 or 1.5.")
+    if max(*marks, tokenizer.eos_token_id) >= vocab_size:
+        raise NotReady(f"Model and tokenizer in {folder} do not belong together.", "Download their files again.")
     return tokenizer
 
 
 def _normalisation(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
-    """Mean and deviation that the model's own processor names; ImageNet's where it names none."""
+    """Mean and standard deviation from the model's processor config; ImageNet's if it has none."""
     found = _config(folder, "preprocessor_config.json") or _config(folder, "processor_config.json")
     found = found.get("image_processor", found)
     return found.get("image_mean") or IMAGENET_MEAN, found.get("image_std") or IMAGENET_STD
@@ -195,7 +194,7 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise NotReady(f"{path} is damaged: {error}", "Fetch the model's files again.") from error
+        raise NotReady(f"{path} is damaged: {error}", "Download the model's files again.") from error
     return found if isinstance(found, dict) else {}
 
 
@@ -212,9 +211,9 @@ def _free_bytes(device: Any, cap: float | None) -> int:
 
 
 def _available_bytes() -> int:
-    """Linux says what programs can still have, its caches counted in; elsewhere half of all memory is taken for it."""
+    """Memory that programs can still allocate: Linux's MemAvailable, elsewhere half of all memory."""
     try:
-        told = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
-        return int(told["MemAvailable"].split()[0]) * 1024
+        sizes = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
+        return int(sizes["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

@@ -1,9 +1,9 @@
-"""The arithmetic of a Dolphin: what its encoder makes of pictures, and one pass of its decoder over rows of a cache.
+"""The forward passes of a Dolphin: its encoder over pictures, and its decoder over rows of a KV cache.
 
-The weights are those of transformers' `VisionEncoderDecoderModel` (DonutSwin and mBART); the decoder's pass is our own,
-because every row here is at a position of its own, which transformers' cache cannot express without left padding,
-and left padding shifts mBART's learned positions. Tensors' shapes are written with R rows, T tokens a row, D the
-width, H heads of d, N tokens of a picture, L places of the cache, V words.
+The weights are those of transformers' `VisionEncoderDecoderModel` (DonutSwin and mBART). The decoder's forward pass is
+written here because every row is at its own position, which transformers' cache cannot express without left padding,
+and left padding shifts mBART's learned positions. Shapes: R rows, T tokens per row, D the width, H heads of size d,
+N tokens per picture, L positions of the cache, V the vocabulary.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _POSITION_OFFSET = 2  # transformers, MBartLearnedPositionalEmbedding
 
 
 class Band(NamedTuple):
-    """Rows from `first` to `last` (exclusive) that read the same length of their cache: as much as the longest of them
-    needs, so few long rows had better not share one with many short ones. `mask` is rows x 1 x T x length."""
+    """Rows from `first` to `last` (exclusive) that read the same length of their cache: what the longest of them needs.
+    A few long rows should therefore not share a band with many short ones. `mask` is rows x 1 x T x length."""
 
     first: int
     last: int
@@ -39,21 +39,21 @@ class Network:
         decoder = model.decoder.model.decoder
         self._layers = list(decoder.layers)
         self._embed = decoder.embed_tokens
-        self._places = decoder.embed_positions.weight
+        self._positions = decoder.embed_positions.weight
         self._first_norm = decoder.layernorm_embedding
         self._last_norm = decoder.layer_norm
-        self._words = model.decoder.get_output_embeddings()
+        self._head = model.decoder.get_output_embeddings()
         config = model.decoder.config
         self.heads = int(config.decoder_attention_heads)
         self.width = int(config.d_model)
         self.layers = len(self._layers)
-        self.words = int(config.vocab_size)
-        self.longest = int(config.max_position_embeddings)
+        self.vocab_size = int(config.vocab_size)
+        self.max_positions = int(config.max_position_embeddings)
         """Tokens of one row, its prompt included."""
         self._qkv = [self._fused(layer.self_attn) for layer in self._layers]
         size = model.config.encoder.image_size
         self.side = int(size if isinstance(size, int) else size[0])
-        """Pixels of the square picture that the encoder sees."""
+        """Pixels along a side of the encoder's square input."""
         shrink = model.config.encoder.patch_size * 2 ** (len(model.config.encoder.depths) - 1)
         self.picture_tokens = (self.side // shrink) ** 2
         self._scale = (self.width // self.heads) ** -0.5
@@ -65,33 +65,34 @@ class Network:
         projected: Tensor = hidden if self._project is None else self._project(hidden)
         return projected
 
-    def picture_keys(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """What one layer asks of pictures at every token: R x N x D → keys and values, each R x H x N x d."""
+    def cross_kv(self, layer: int, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """One layer's cross-attention keys and values of pictures: R x N x D → two of R x H x N x d."""
         attention = self._layers[layer].encoder_attn
         return self._split(attention.k_proj(hidden)), self._split(attention.v_proj(hidden))
 
     def logits(
         self,
         tokens: Tensor,
-        places: Tensor,
-        own: list[tuple[Tensor, Tensor]],
-        pictures: list[tuple[Tensor, Tensor]],
+        positions: Tensor,
+        self_kv: list[tuple[Tensor, Tensor]],
+        cross_kv: list[tuple[Tensor, Tensor]],
         bands: Sequence[Band],
         last: Tensor,
     ) -> Tensor:
-        """R x T tokens at their `places` → R x V for the token at index `last` (R) of each row.
+        """R x T tokens at their `positions` → R x V, the logits after the token at index `last` (R) of each row.
 
-        `own` and `pictures` hold each layer's keys and values, R x H x L x d and R x H x N x d; the new tokens' are
-        written into `own` at their places before it is read. `bands` share the rows out, and say what may be read.
+        `self_kv` and `cross_kv` hold each layer's keys and values, R x H x L x d and R x H x N x d. Those of the new
+        tokens are written into `self_kv` at their positions before it is read. `bands` divide the rows, and say how
+        much of the cache each may read.
         """
         torch = self._torch
         every = torch.arange(tokens.shape[0], device=self.device)
-        hidden = self._embed(tokens) + self._places[places + _POSITION_OFFSET]
+        hidden = self._embed(tokens) + self._positions[positions + _POSITION_OFFSET]
         hidden = self._first_norm(hidden)
-        for layer, qkv, (keys, values), picture in zip(self._layers, self._qkv, own, pictures, strict=True):
+        for layer, qkv, (keys, values), picture in zip(self._layers, self._qkv, self_kv, cross_kv, strict=True):
             query, key, value = torch.nn.functional.linear(layer.self_attn_layer_norm(hidden), *qkv).chunk(3, dim=-1)
-            keys[every[:, None], :, places] = self._heads_of(key)
-            values[every[:, None], :, places] = self._heads_of(value)
+            keys[every[:, None], :, positions] = self._heads_of(key)
+            values[every[:, None], :, positions] = self._heads_of(value)
             query = self._split(query)
             seen = [
                 self._attend(query[rows], keys[rows, :, :length], values[rows, :, :length], mask)
@@ -101,7 +102,7 @@ class Network:
             query = layer.encoder_attn.q_proj(layer.encoder_attn_layer_norm(hidden))
             hidden = hidden + layer.encoder_attn.out_proj(self._attend(self._split(query), *picture, None))
             hidden = hidden + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(hidden))))
-        return self._words(self._last_norm(hidden[every, last]))  # type: ignore[no-any-return]
+        return self._head(self._last_norm(hidden[every, last]))  # type: ignore[no-any-return]
 
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         seen = self._torch.nn.functional.scaled_dot_product_attention(query, keys, values, mask, scale=self._scale)
@@ -115,7 +116,7 @@ class Network:
 
     @staticmethod
     def _fused(attention: Any) -> tuple[Tensor, Tensor]:
-        """Query, key and value in one product; the model's own three become views of it, so nothing is held twice."""
+        """Joins query, key and value into one matrix; the model's three become views of it."""
         import torch
 
         parts = (attention.q_proj, attention.k_proj, attention.v_proj)

@@ -1,4 +1,4 @@
-"""One page on its way through Dolphin, and the result it comes to. No I/O but the page's own file."""
+"""The state of one page while Dolphin reads it, and its result. No I/O except the page's own file."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ READ_BY = "dolphin"
 POINTS_PER_INCH = 72
 _REASONS = {"nan": Reason.ENGINE_ERROR, "memory": Reason.OUT_OF_MEMORY, "looped": Reason.REPETITION}
 _DETAILS = {
-    "nan": "the model gave no number (NaN)",
-    "memory": "the device has too little memory for one element",
-    "looped": "the model repeated itself without end, twice",
+    "nan": "the model returned NaN",
+    "memory": "the device has too little memory for one of its elements",
+    "looped": "the model repeated itself endlessly, twice",
 }
 _SCORES: dict[Ending, float] = {"truncated": 0.5, "looped": 0.0, "nan": 0.0, "memory": 0.0}
-"""Of an element that did not end whole."""
+"""The score of an element that did not end normally."""
 _PIXELS_PER_TOKEN, _PIXELS_PER_TABLE_TOKEN = 900, 450
-"""Of an element's picture at the model's size; tables' marks are many tokens on little room. Rough: it only decides
+"""Pixels of an element's picture at the model's size per token; table markup is dense. A rough guess: it only decides
 the order."""
 
 
 class PageWork:
-    """`number` counts the pages as they came; `file` is where a child may draw this one, and
+    """`ticket` counts the pages in order of arrival; `file` is where a child may draw this one, and
     `future` is what was promised for it."""
 
-    def __init__(self, number: int, order: PageOrder, file: Path) -> None:
-        self.number = number
+    def __init__(self, ticket: int, order: PageOrder, file: Path) -> None:
+        self.ticket = ticket
         self.order = order
         self.file = file
         self.future: Future[PageRead] = Future()
@@ -64,11 +64,11 @@ class PageWork:
 
     @property
     def tokens(self) -> int:
-        """That the model decoded for it so far, less those of loops that were cut."""
+        """Tokens decoded for the page so far, without those of loops that were cut."""
         return self._layout_tokens + sum(len(read.tokens) for read, _ in self._read.values())
 
     def layout_failure(self, read: Read) -> PageResult | None:
-        """None where there is a layout to go by, be it cut short."""
+        """The page's failure, or None if there is a usable layout, even one that was cut short."""
         self._layout_tokens = len(read.tokens)
         if read.ending == "whole":
             return None
@@ -80,15 +80,15 @@ class PageWork:
             PageResult(number=self.order.number, reason=_REASONS[read.ending], detail=_DETAILS[read.ending])
         )
 
-    def take_up(self, cut: Cut) -> list[tuple[int, Pixels, str]]:
-        """A part of the page's elements, or all: index, picture and prompt of each that the model is to read."""
+    def add_crops(self, cut: Cut) -> list[tuple[int, Pixels, str]]:
+        """Adds some or all of the page's elements; returns index, picture and prompt of those the model is to read."""
         wanted = [
             (index, piece.image, piece.prompt)
             for index, piece in enumerate(cut.pieces, start=self.pieces_cut)
             if piece.image is not None and piece.prompt is not None
         ]
         self._flags += [flag for flag in cut.flags if flag not in self._flags]
-        # The pictures are the decoder's now, and are let go of one by one as they are read.
+        # The decoder owns the pictures from here on, and frees each one when it is read.
         self._pieces += [piece._replace(image=None) for piece in cut.pieces]
         self._awaited += len(wanted)
         self._is_cut = not cut.left
@@ -98,7 +98,7 @@ class PageWork:
         self._read[index] = (read, text)
 
     def refined(self, refine: Refine) -> PageRead:
-        """The page of the text layer with what the model said of some of its elements."""
+        """The page of the text layer, with the model's answers for some of its elements."""
         heard = {
             each.place: Heard(text, read.ending)
             for index, each in enumerate(refine.wanted)
@@ -113,7 +113,7 @@ class PageWork:
         return len(self._read)
 
     def result(self) -> PageRead:
-        """The page, though an element of it could not be read: what was read stays, and the reason is said."""
+        """The page's result. If an element could not be read, the rest is kept and `reason` says why."""
         assert self.prepared is not None
         elements = [element for index, piece in enumerate(self._pieces) for element in self._elements(index, piece)]
         endings = [self._layout_ending, *(read.ending for read, _ in self._read.values())]
@@ -143,7 +143,7 @@ class PageWork:
         return page.model_copy(update=update)
 
     def _elements(self, index: int, piece: Crop) -> list[Element]:
-        """What a region holds; where something is to be said of it, one element at least."""
+        """The elements of a region; at least one if there are flags to report."""
         region = piece.region
         read, text = self._read.get(index, (None, ""))
         flags = [piece.flag] if piece.flag else []
@@ -167,13 +167,13 @@ class PageWork:
 
 
 def _score(elements: Sequence[Element], layout: Ending) -> float:
-    """The mean over the elements, each as much as it holds; a layout that was cut short makes the page doubtful."""
+    """The mean over the elements, weighted by their text, times the layout's score."""
     weights = [max(1, len(element.text)) for element in elements]
     mean = sum(weight * element.score for weight, element in zip(weights, elements, strict=True)) / max(1, sum(weights))
     return round((mean if elements else 1.0) * _SCORES.get(layout, 1.0), 3)
 
 
 def expected_tokens(picture: Pixels, prompt: str) -> int:
-    """A guess from the element's size at the model's scale, so that the longest begin first."""
+    """A guess from the picture's size at the model's scale, so that the longest jobs start first."""
     height, width = (int(side) for side in picture.shape[:2])
     return 1 + height * width // (_PIXELS_PER_TABLE_TOKEN if prompt == TABLE_PROMPT else _PIXELS_PER_TOKEN)

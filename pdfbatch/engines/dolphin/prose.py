@@ -1,6 +1,6 @@
-"""The lines of a text element to paragraphs of spans. Pure.
+"""Convert the lines of a text element to paragraphs of spans. Pure.
 
-The model writes plain text with LaTeX in it; formulas become spans of their own, and nothing else happens to them.
+The model writes plain text with LaTeX in it; formulas become separate spans and are otherwise unchanged.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _WRAPPERS = re.compile(r"\\(?:author|title)\{(.*)\}|\\begin\{abstract\}(.*)\\end
 
 
 def clean(text: str) -> str:
-    """NFC, with one kind of newline and without what no text file should hold."""
+    """The text in NFC, with `\\n` newlines and without control characters."""
     text = _UNWRITABLE.sub("", _NEWLINE.sub("\n", text))
     return unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", text))
 
 
 def paragraphs(text: str) -> list[list[Span]]:
-    """The paragraphs; one that is nothing but a formula is a single span of mathematics."""
+    """The paragraphs; a paragraph that is only a formula is a single math span."""
     return [part for part in _parts(text) if part]
 
 
 def one_line(text: str) -> list[Span]:
-    """The text as one line, whatever the blank lines in it."""
+    """The text as one line, ignoring blank lines."""
     return unwrapped(re.sub(r"\n\s*\n", "\n", _bare(text)))
 
 
 def unwrapped(text: str) -> list[Span]:
-    """The lines of one paragraph joined, formulas apart."""
+    """The joined lines of one paragraph, with formulas as separate spans."""
     text = re.sub(r"[^\S\n]+", " ", text.strip())
     parts = [span_of(segment, without_breaks(segment.text)) for segment in segments(text)]
     return [part for part in parts if part.text]
@@ -48,7 +48,7 @@ def math(body: str) -> Span:
 
 
 def displayed(text: str) -> list[list[Span]]:
-    """The parts of a formula's text: a span of mathematics each, or the spans of the words around it."""
+    """The parts of a formula's text: one math span each, or the spans of the words around it."""
     return [[math(part[3:-3])] if part.startswith("$$\n") else unwrapped(part) for part in display(text)]
 
 
@@ -64,7 +64,7 @@ def _parts(text: str) -> Iterator[list[Span]]:
 
 
 def span_of(segment: FormulaSegment, text: str) -> Span:
-    """A formula without its delimiters, or the `text` of another segment."""
+    """A math span without its delimiters, or a span of `text` for any other segment."""
     if not segment.formula:
         return Span(text=text)
     width = 2 if segment.text.startswith("$$") else 1
@@ -72,6 +72,6 @@ def span_of(segment: FormulaSegment, text: str) -> Span:
 
 
 def _bare(text: str) -> str:
-    """Without the LaTeX that 1.0 puts around authors and abstracts."""
+    """The text without the LaTeX that 1.0 puts around authors and abstracts."""
     match = _WRAPPERS.fullmatch(text.strip())
     return next(group for group in match.groups() if group is not None) if match else text

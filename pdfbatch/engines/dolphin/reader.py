@@ -1,7 +1,7 @@
-"""Pages on their way through Dolphin: drawn in a child, laid out by the model, cut up in a child, read by the model.
+"""Read pages with Dolphin: draw in a child process, lay out with the model, crop in a child, read with the model.
 
-One thread owns the model; whatever the children finish is posted to it, and it takes a turn at decoding whenever there
-is something to decode. Pages of all documents are in the pool together.
+One thread owns the model. Results of the children are posted to it as events, and between events it decodes as long as
+there is work. Pages of all documents share one pool.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from pdfbatch.records import PageResult, ReadOptions
 T = TypeVar("T")
 
 SMALLEST_DPI = 50
-GENERATION = 16
-"""Pages that share a turn in the pool."""
+PAGE_GROUP = 16
+"""Pages per group: a group's jobs start before those of later groups."""
 _LAYOUT = 1 << 20
-"""Tokens expected of a layout, so that it goes before any element."""
+"""Expected tokens of a layout: large, so that it goes before any element."""
 _MOST_HELD = 1 << 30
-"""Bytes of elements' pictures that may wait to be read, before further pages are cut up."""
+"""Bytes of pictures waiting to be read, above which no further page is cut up."""
 _NOTHING = np.zeros((0, 0, 3), np.uint8)
 _CUDA_STRIDE = 4
-"""Steps between two looks at what was said: a look waits for the GPU, a step too many is thrown away."""
+"""Steps between two reads of the tokens: each read waits for the GPU; surplus steps are discarded."""
 
 
 class DolphinReader:
-    """Use as a context manager; `with_layers`: pages with a healthy text layer are read by it, in the child."""
+    """Use as a context manager. With `with_layers`, pages with a healthy text layer are read from it, in the child."""
 
     def __init__(
         self, dolphin: Dolphin, children: Children, options: ReadOptions, scratch: Path, with_layers: bool
@@ -59,14 +59,14 @@ class DolphinReader:
         self.decoder = Decoder(
             dolphin.network,
             dolphin.plan,
-            dolphin.eye,
-            dolphin.words.end,
+            dolphin.image_processor,
+            dolphin.tokenizer.end,
             graphs=dolphin.is_cuda,
             stride=_CUDA_STRIDE if dolphin.is_cuda else 1,
-            never=dolphin.words.unknown,
+            banned_token=dolphin.tokenizer.unknown,
         )
-        self.pages_ahead = max(GENERATION, 2 * children.processes, dolphin.plan.rows)
-        self._numbers = itertools.count()
+        self.pages_ahead = max(PAGE_GROUP, 2 * children.processes, dolphin.plan.rows)
+        self._tickets = itertools.count()
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._pages: dict[int, PageWork] = {}
         self._lock = threading.Lock()
@@ -86,13 +86,13 @@ class DolphinReader:
         self._abandon(lambda page: page.future.cancel())
 
     def read(self, order: PageOrder) -> Future[PageRead]:
-        number = next(self._numbers)
-        page = PageWork(number, order, self._scratch / f"page-{number}.rgb")
+        ticket = next(self._tickets)
+        page = PageWork(ticket, order, self._scratch / f"page-{ticket}.rgb")
         with self._lock:
             if self._error is not None:
                 page.future.set_exception(self._error)
                 return page.future
-            self._pages[page.number] = page
+            self._pages[page.ticket] = page
         options = self._options
         if order.attempt:  # the same picture would kill its child again
             options = options.model_copy(update={"dpi": max(SMALLEST_DPI, options.dpi >> order.attempt)})
@@ -124,9 +124,9 @@ class DolphinReader:
                     self._take_events()
                     if self.decoder.busy and not self._closed:
                         self.decoder.turn()
-        except Exception as error:  # the model or the device is at its end: no page can be read any more
+        except Exception as error:  # the model or the device failed: no page can be read any more
             self._error = PdfbatchError(
-                f"The model broke off: {type(error).__name__}: {error}",
+                f"The model failed: {type(error).__name__}: {error}",
                 "Start the same command again: finished pages are kept. If it happens again, report it.",
             )
             self._error.__cause__ = error
@@ -144,7 +144,7 @@ class DolphinReader:
         self._closed = True
 
     def _drain(self) -> None:
-        """Pages whose layout nobody has begun to read would take the longest: whoever comes next reads them."""
+        """Gives up pages whose layout has not started: they would take the longest, and the next worker reads them."""
         self._draining = True
         discarded = self.decoder.discard(lambda job: job.expected == _LAYOUT)
         self._held -= sum(job.picture.nbytes for job in discarded)
@@ -162,15 +162,15 @@ class DolphinReader:
             if not page.future.done():
                 end(page)
 
-    # ── a page's way ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── the steps of a page ──────────────────────────────────────────────────────────────────────────────────────
 
     def _go_on(self, page: PageWork, step: Callable[[PageWork, T], None], what: T) -> None:
-        """The next step on a page's way. What goes wrong in it costs this page alone."""
-        if page.number not in self._pages:
-            return  # it was left behind by a stop, or failed
+        """Runs a page's next step. An error in it fails this page alone."""
+        if page.ticket not in self._pages:
+            return  # it was given up by a drain, or failed
         try:
             step(page, what)
-        except BaseException as error:  # a child that was killed ends its future with CancelledError
+        except BaseException as error:  # the future of a killed child raises CancelledError
             self._leave(page, error)
 
     def _after(self, page: PageWork, done: Future[T], step: Callable[[PageWork, T], None]) -> None:
@@ -197,12 +197,12 @@ class DolphinReader:
             self._leave(page)
             return
         for index, (asked, image) in enumerate(zip(refine.wanted, refine.images, strict=True)):
-            said = partial(self._refined, index=index, refine=refine._replace(images=[]))
+            then = partial(self._refined, index=index, refine=refine._replace(images=[]))
             span = TABLE_SPAN if asked.prompt == TABLE_PROMPT else MIN_SPAN
-            self._decode(page, image, asked.prompt, expected_tokens(image, asked.prompt), said, span)
+            self._decode(page, image, asked.prompt, expected_tokens(image, asked.prompt), then, span)
 
     def _refined(self, page: PageWork, read: Read, index: int, refine: Refine) -> None:
-        page.hear(index, read, self._dolphin.words.text(read.tokens))
+        page.hear(index, read, self._dolphin.tokenizer.text(read.tokens))
         if page.heard == len(refine.wanted):
             self._leave(page, page.refined(refine))
 
@@ -210,11 +210,11 @@ class DolphinReader:
         if failure := page.layout_failure(read):
             self._leave(page, PageRead(failure))
             return
-        page.layout = self._dolphin.words.text(read.tokens)
+        page.layout = self._dolphin.tokenizer.text(read.tokens)
         self._laid.append(page)
 
     def _cut_next(self) -> None:
-        """Cuts up pages as long as the pictures that wait to be read are not too many."""
+        """Cuts up pages as long as the waiting pictures stay below the limit."""
         while self._laid and self._held < _MOST_HELD:
             page = self._laid.popleft()
             self._go_on(page, self._cut, page.pieces_cut)
@@ -227,18 +227,18 @@ class DolphinReader:
         self._after(page, cut, self._cut_up)
 
     def _cut_up(self, page: PageWork, cut: Cut) -> None:
-        for index, image, prompt in page.take_up(cut):
+        for index, image, prompt in page.add_crops(cut):
             span = TABLE_SPAN if prompt == TABLE_PROMPT else MIN_SPAN
-            said = partial(self._said, index=index)
-            self._decode(page, image, prompt, expected_tokens(image, prompt), said, span)
+            then = partial(self._element_read, index=index)
+            self._decode(page, image, prompt, expected_tokens(image, prompt), then, span)
         if cut.left:
             self._laid.appendleft(page)
             self._cut_next()
         elif page.is_read:
             self._finish(page)
 
-    def _said(self, page: PageWork, read: Read, index: int) -> None:
-        page.hear(index, read, self._dolphin.words.text(read.tokens))
+    def _element_read(self, page: PageWork, read: Read, index: int) -> None:
+        page.hear(index, read, self._dolphin.tokenizer.text(read.tokens))
         if page.is_read:
             self._finish(page)
 
@@ -259,16 +259,16 @@ class DolphinReader:
             self._go_on(page, then, read)
             self._cut_next()
 
-        tokens = self._dolphin.words.prompt(prompt)
+        tokens = self._dolphin.tokenizer.prompt(prompt)
         self._held += picture.nbytes
-        job = DecodeJob(picture, tokens, page.number // GENERATION, expected, ended, loop_span=span)
+        job = DecodeJob(picture, tokens, page.ticket // PAGE_GROUP, expected, ended, loop_span=span)
         self.decoder.add(job)
         return job
 
     def _leave(self, page: PageWork, outcome: PageRead | BaseException | None = None) -> None:
-        """The page is at its end here; None: it was not read, and whoever takes its document up reads it."""
+        """Ends a page with its outcome; None: it was not read, and the worker that resumes its document reads it."""
         with self._lock:
-            self._pages.pop(page.number, None)
+            self._pages.pop(page.ticket, None)
         page.forget_file()
         if outcome is None or isinstance(outcome, CancelledError):
             page.future.cancel()

@@ -1,8 +1,8 @@
-"""Which elements of a page with a healthy text layer the model reads instead, and what becomes of them. Pure.
+"""Choose which elements of a page with a healthy text layer the model reads, and merge its answers. Pure.
 
-Paragraphs, headings and lists are right as the layer has them. A formula is not, nor is a paragraph full of
-mathematics, nor a table whose rows and columns nothing on the page settles. Text that the layer lacks, as that in a
-figure, was found by the OCR, whose word stands where the model has none.
+The layer is right for paragraphs, headings and lists. It is not for formulas, paragraphs full of mathematics, and
+tables whose rows and columns nothing on the page determines. Text missing from the layer, such as text in a figure,
+was found by OCR; the OCR's text is kept if the model has none.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_P
 from pdfbatch.records import Element, Label
 
 READ_BY = "mixed"
-"""What read a page of the text layer with elements by the model."""
+"""`read_by` of a page from the text layer with some elements read by the model."""
 
 
 class Wanted(NamedTuple):
-    """An element that the model is to read: its place on the page, the model's name for its kind, what to ask.
-    `instead`: places of elements that go when it is read; those in a figure."""
+    """An element for the model to read: its index on the page, the model's label for its kind, the prompt.
+    `instead`: indexes of the elements that its answer replaces, namely those inside a figure."""
 
     place: int
     label: str
@@ -32,14 +32,14 @@ class Wanted(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What the model said of an element; `ending` as in decode.Read."""
+    """The model's answer for an element; `ending` as in decode.Read."""
 
     text: str
     ending: str
 
 
 def wanted(elements: Sequence[Element]) -> list[Wanted]:
-    """What the model is to read of a page, in order."""
+    """The elements of a page for the model to read, in order."""
     return [asked for place in range(len(elements)) if (asked := _asked(elements, place))]
 
 
@@ -60,23 +60,23 @@ def _asked(elements: Sequence[Element], place: int) -> Wanted | None:
 
 
 def _inside(elements: Sequence[Element], figure: int) -> tuple[int, ...]:
-    """The places of the texts in a figure, which follow it."""
+    """The indexes of the texts in a figure; they follow it."""
     inside = takewhile(lambda place: IN_FIGURE in elements[place].flags, range(figure + 1, len(elements)))
     return tuple(inside)
 
 
 def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard]) -> PageRead:
-    """The page with what the model said in the place of what the layer had.
+    """The page with the model's answers in place of the layer's elements.
 
-    `heard` is by place. Where the model did not come to an end, or said nothing, the layer's text stays, with a flag.
+    `heard` is by index. Where the model did not finish, or its answer was empty, the layer's text stays, with a flag.
     """
-    told = {each.place: _told(read.page.elements[each.place], each, heard[each.place]) for each in asked}
-    gone = {place for each in asked if told[each.place][-1].source == "dolphin" for place in each.instead}
+    replaced = {each.place: _replacement(read.page.elements[each.place], each, heard[each.place]) for each in asked}
+    gone = {place for each in asked if replaced[each.place][-1].source == "dolphin" for place in each.instead}
     elements = [
         one
         for place, element in enumerate(read.page.elements)
         if place not in gone
-        for one in told.get(place, [element])
+        for one in replaced.get(place, [element])
     ]
     by_model = sum(element.source == "dolphin" for element in elements)
     read_by = READ_BY if by_model else read.page.read_by
@@ -84,8 +84,8 @@ def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard])
     return read._replace(page=read.page.model_copy(update=update))
 
 
-def _told(element: Element, asked: Wanted, heard: Heard) -> list[Element]:
-    """What stands in an element's place; a figure stays, with its text after it."""
+def _replacement(element: Element, asked: Wanted, heard: Heard) -> list[Element]:
+    """The elements that replace an element; a figure stays, with its text after it."""
     found = elements_of(asked.label, heard.text, element.box) if heard.ending == "whole" else []
     if not found:
         fault = heard.ending if heard.ending != "whole" else "empty"

@@ -1,8 +1,8 @@
-"""Rows that are decoded together, each at a place of its own: their tokens, their cache, one step for all.
+"""The KV cache of the rows that are decoded together, each row at its own position, and the step over all of them.
 
-Shapes are fixed between two `resize`s: a step runs over the first `rows` rows and the first `length` places of the
-cache, both rounded up to few sizes, so that on a GPU each size is recorded once as a CUDA graph and replayed
-without the launch of a single kernel from Python. Rows that are free step along and their tokens are ignored.
+Shapes are fixed between two `resize`s. A step runs over the first `rows` rows and the first `length` positions of the
+cache. Both are rounded up to a few sizes, so that on a GPU each size is captured once as a CUDA graph and replayed
+without launching kernels from Python. Free rows are computed too; their tokens are ignored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GRAPH_ROWS = (8, 16, 24, 32, 48, 64, 96, 128)
 
 
 class StepShape(NamedTuple):
-    """Of a step: rows, and the length that they read; from row `split` on only the length `short`."""
+    """The shape of a step: rows, and the cache length they read; from row `split` on only `short` positions."""
 
     rows: int
     length: int
@@ -32,8 +32,8 @@ class StepShape(NamedTuple):
 
 
 def rounded(wanted: StepShape, rows: int, length: int, graphs: bool) -> StepShape:
-    """The shape that is computed for a wanted one, in a cache of `rows` x `length`: few sizes, so that there are few
-    graphs, and without graphs exact but for the lengths."""
+    """Rounds a wanted shape up to one that is computed, in a cache of `rows` x `length`. With graphs there are only a
+    few sizes, so that there are few graphs; without graphs only the lengths are rounded."""
 
     def longer(size: int) -> int:
         if not graphs:
@@ -49,8 +49,8 @@ def rounded(wanted: StepShape, rows: int, length: int, graphs: bool) -> StepShap
 
 
 class SlotEntry(NamedTuple):
-    """What enters a row: an encoded picture (N x D), the tokens said so far (the prompt at least), and how strongly
-    tokens that were said are avoided (1.0: not at all)."""
+    """The start of a row: an encoded picture (N x D), the tokens so far (at least the prompt), and the repetition
+    penalty (1.0: none)."""
 
     hidden: Tensor
     tokens: list[int]
@@ -58,57 +58,56 @@ class SlotEntry(NamedTuple):
 
 
 class Said(NamedTuple):
-    """One row's share of a step: the token, and whether the model gave a number at all (not NaN)."""
+    """One row's result of a step: the token, and whether its score was finite (not NaN)."""
 
     token: int
     sound: bool
 
 
 class Slots:
-    """`rows` rows of at most `length` tokens each, on the network's device. The token `never` is not said."""
+    """`rows` rows of at most `length` tokens each, on the network's device. `banned_token` is never chosen."""
 
-    def __init__(self, network: Network, rows: int, length: int, graphs: bool, never: int | None = None) -> None:
+    def __init__(self, network: Network, rows: int, length: int, graphs: bool, banned_token: int | None = None) -> None:
         import torch
 
-        self._never = never
-
+        self._banned_token = banned_token
         self._torch = torch
         self._network = network
         self._uses_graphs = graphs
         self.rows = self.length = 0
-        self._own: list[tuple[Tensor, Tensor]] = []
-        self._pictures: list[tuple[Tensor, Tensor]] = []
+        self._self_kv: list[tuple[Tensor, Tensor]] = []
+        self._cross_kv: list[tuple[Tensor, Tensor]] = []
         self.resize(rows, length)
 
     def resize(self, rows: int, length: int) -> None:
-        """Makes room for so many rows of so many tokens; what stands in the rows that stay is kept.
+        """Resizes the cache to `rows` x `length`; the contents of the remaining rows are kept.
 
-        Goes layer by layer, so that at no time more than one layer is held twice.
+        Works layer by layer, so that at most one layer is in memory twice.
         """
         torch, network = self._torch, self._network
         self._graphs: dict[StepShape, CUDAGraph] = {}
         self._pool = torch.cuda.graph_pool_handle() if self._uses_graphs else None
-        kept, places = min(rows, self.rows), min(length, self.length)
+        kept, positions = min(rows, self.rows), min(length, self.length)
 
-        def resized(old: Tensor | None, size: int, kept_places: int) -> Tensor:
+        def resized(old: Tensor | None, size: int, kept_positions: int) -> Tensor:
             shape = (rows, network.heads, size, network.width // network.heads)
             new: Tensor = torch.zeros(shape, device=network.device, dtype=network.dtype)
             if old is not None and kept:
-                new[:kept, :, :kept_places] = old[:kept, :, :kept_places]
+                new[:kept, :, :kept_positions] = old[:kept, :, :kept_positions]
             return new
 
-        def all_resized(caches: list[tuple[Tensor, Tensor]], size: int, kept_places: int) -> None:
+        def all_resized(caches: list[tuple[Tensor, Tensor]], size: int, kept_positions: int) -> None:
             olds: list[tuple[Tensor, Tensor] | tuple[None, None]] = [*caches] or [(None, None)] * network.layers
             caches.clear()
             while olds:
                 keys, values = olds.pop(0)
-                new_keys = resized(keys, size, kept_places)
+                new_keys = resized(keys, size, kept_positions)
                 del keys
-                caches.append((new_keys, resized(values, size, kept_places)))
+                caches.append((new_keys, resized(values, size, kept_positions)))
 
-        all_resized(self._own, length, places)
+        all_resized(self._self_kv, length, positions)
         if rows != self.rows:
-            all_resized(self._pictures, network.picture_tokens, network.picture_tokens)
+            all_resized(self._cross_kv, network.picture_tokens, network.picture_tokens)
         self._resize_rows(rows, kept)
         self.rows, self.length = rows, length
 
@@ -123,35 +122,35 @@ class Slots:
 
         old = self.__dict__
         self._tokens = fresh(old.get("_tokens"), rows, dtype=torch.long)
-        self._places = fresh(old.get("_places"), rows, dtype=torch.long)
+        self._positions = fresh(old.get("_positions"), rows, dtype=torch.long)
         self._active = fresh(old.get("_active"), rows, dtype=torch.long)
         self._sound = fresh(old.get("_sound"), rows, dtype=torch.bool)
         self._penalty = fresh(old.get("_penalty"), rows, dtype=torch.float32)
-        self._said = fresh(old.get("_said"), rows, network.words, dtype=torch.bool)
+        self._said = fresh(old.get("_said"), rows, network.vocab_size, dtype=torch.bool)
         self._penalised: set[int] = {row for row in old.get("_penalised", ()) if row < rows}
 
     def admit(self, rows: Sequence[int], entries: Sequence[SlotEntry]) -> list[Said]:
-        """Fills free rows and gives each its first token. Prompts may differ in length: what stands behind a shorter
-        one is written over before it can be read."""
+        """Fills free rows and returns the first token of each. Prompts may differ in length: the padding after a
+        shorter one is overwritten before it can be read."""
         torch, network = self._torch, self._network
         place = torch.tensor(rows, device=network.device)
         hidden = torch.stack([entry.hidden for entry in entries])
-        for layer, (keys, values) in enumerate(self._pictures):
-            keys[place], values[place] = network.picture_keys(layer, hidden)
+        for layer, (keys, values) in enumerate(self._cross_kv):
+            keys[place], values[place] = network.cross_kv(layer, hidden)
         lengths = torch.tensor([len(entry.tokens) for entry in entries], device=network.device)
         longest = max(len(entry.tokens) for entry in entries)
         tokens = torch.tensor([entry.tokens + [0] * (longest - len(entry.tokens)) for entry in entries])
         tokens = tokens.to(network.device)
-        places = torch.arange(longest, device=network.device).expand(len(entries), -1)
-        band = Band(0, len(entries), (torch.arange(longest, device=network.device) <= places[..., None])[:, None])
-        own = [(keys[place, :, :longest], values[place, :, :longest]) for keys, values in self._own]
-        pictures = [(keys[place], values[place]) for keys, values in self._pictures]
-        logits = network.logits(tokens, places, own, pictures, [band], lengths - 1)
-        for (keys, values), (new_keys, new_values) in zip(self._own, own, strict=True):
+        positions = torch.arange(longest, device=network.device).expand(len(entries), -1)
+        band = Band(0, len(entries), (torch.arange(longest, device=network.device) <= positions[..., None])[:, None])
+        self_kv = [(keys[place, :, :longest], values[place, :, :longest]) for keys, values in self._self_kv]
+        cross_kv = [(keys[place], values[place]) for keys, values in self._cross_kv]
+        logits = network.logits(tokens, positions, self_kv, cross_kv, [band], lengths - 1)
+        for (keys, values), (new_keys, new_values) in zip(self._self_kv, self_kv, strict=True):
             keys[place, :, :longest], values[place, :, :longest] = new_keys, new_values
         self._begin(place, rows, entries, tokens)
         token, sound = self._chosen(logits, self._said[place], self._penalty[place])
-        self._tokens[place], self._places[place], self._active[place] = token, lengths, 1
+        self._tokens[place], self._positions[place], self._active[place] = token, lengths, 1
         self._said[place, token] = True
         return self._as_said(token, sound)
 
@@ -164,10 +163,10 @@ class Slots:
             self._said[row, line[: len(entry.tokens)]] = True
 
     def step(self, rows: int, length: int, count: int, split: int = 0, short: int = 0) -> list[list[Said]]:
-        """`count` tokens more for the first `rows` rows: for each of the tokens, what each row said.
+        """Decodes `count` more tokens in the first `rows` rows; returns one list over the rows for each token.
 
-        None may be at place `length` - `count` or beyond; nor at `short` - `count` from row `split` on, if that is
-        given: those rows read no more of their cache than that.
+        Every row must be below position `length` - `count`. If `split` is given, rows from there on must be below
+        `short` - `count`: they read only that much of their cache.
         """
         shape = rounded(StepShape(rows, length, split, short), self.rows, self.length, self._uses_graphs)
         rows = shape.rows
@@ -181,28 +180,27 @@ class Slots:
 
     def swap(self, one: int, other: int) -> None:
         """Exchanges two rows in use."""
-        for keys, values in (*self._own, *self._pictures):
+        for keys, values in (*self._self_kv, *self._cross_kv):
             keys[[one, other]], values[[one, other]] = keys[[other, one]], values[[other, one]]
-        for state in (self._tokens, self._places, self._active, self._penalty, self._said):
+        for state in (self._tokens, self._positions, self._active, self._penalty, self._said):
             state[[one, other]] = state[[other, one]]
         self._penalised = {{one: other, other: one}.get(row, row) for row in self._penalised}
 
     def free(self, row: int, wipe: bool = False) -> None:
-        """The row's tokens are of no interest any more. What is no number (NaN) must be wiped: even a masked one spoils
-        whoever reads the row's cache next."""
+        """Marks a row as free. `wipe` is needed after a NaN: even a masked one would spoil the row's next job."""
         self._active[row] = 0
-        self._places[row] = 0
+        self._positions[row] = 0
         self._penalised.discard(row)
         if wipe:
-            for keys, values in (*self._own, *self._pictures):
+            for keys, values in (*self._self_kv, *self._cross_kv):
                 keys[row], values[row] = 0, 0
 
     def move(self, source: int, target: int) -> None:
-        """Moves a row to a free one, so that the rows in use lie together."""
-        for caches in (self._own, self._pictures):
+        """Moves a row into a free one, so that the rows in use are contiguous."""
+        for caches in (self._self_kv, self._cross_kv):
             for keys, values in caches:
                 keys[target], values[target] = keys[source], values[source]
-        for state in (self._tokens, self._places, self._active, self._penalty, self._said):
+        for state in (self._tokens, self._positions, self._active, self._penalty, self._said):
             state[target] = state[source]
         if source in self._penalised:
             self._penalised.add(target)
@@ -218,10 +216,10 @@ class Slots:
         graph.replay()
 
     def _record(self, shape: StepShape) -> CUDAGraph:
-        """The step as a graph. The dry runs that recording needs are taken back, but for the keys that they write:
-        the step itself writes these again."""
+        """Captures a step as a CUDA graph. The warm-up runs that capturing needs are undone, except for the keys and
+        values they write: the step itself overwrites those."""
         torch = self._torch
-        state = (self._tokens, self._places, self._active, self._sound)
+        state = (self._tokens, self._positions, self._active, self._sound)
         before = [tensor.clone() for tensor in state]
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
@@ -241,32 +239,32 @@ class Slots:
     def _compute(self, shape: StepShape, penalise: bool) -> None:
         torch, network = self._torch, self._network
         rows, length = shape.rows, shape.length
-        places = self._places[:rows]
-        may_read = (torch.arange(length, device=network.device) <= places[:, None])[:, None, None]
+        positions = self._positions[:rows]
+        may_read = (torch.arange(length, device=network.device) <= positions[:, None])[:, None, None]
         split = shape.split or rows
         bands = [Band(0, split, may_read[:split])]
         if split < rows:
             bands.append(Band(split, rows, may_read[split:, ..., : shape.short]))
-        own = [(keys[:rows, :, :length], values[:rows, :, :length]) for keys, values in self._own]
-        pictures = [(keys[:rows], values[:rows]) for keys, values in self._pictures]
+        self_kv = [(keys[:rows, :, :length], values[:rows, :, :length]) for keys, values in self._self_kv]
+        cross_kv = [(keys[:rows], values[:rows]) for keys, values in self._cross_kv]
         last = torch.zeros(rows, dtype=torch.long, device=network.device)
-        logits = network.logits(self._tokens[:rows, None], places[:, None], own, pictures, bands, last)
+        logits = network.logits(self._tokens[:rows, None], positions[:, None], self_kv, cross_kv, bands, last)
         said = (self._said[:rows], self._penalty[:rows]) if penalise else ()
         token, sound = self._chosen(logits, *said)
         self._tokens[:rows] = token
         self._sound[:rows] = sound
-        self._places[:rows] += self._active[:rows]
+        self._positions[:rows] += self._active[:rows]
         if penalise:
             self._said[:rows].scatter_(1, token[:, None], True)
 
     def _chosen(
         self, logits: Tensor, said: Tensor | None = None, penalty: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The likeliest token of each row, and whether it is a number. A penalty works as in transformers'
+        """The most likely token of each row, and whether its score is finite. A penalty works as in transformers'
         RepetitionPenaltyLogitsProcessor."""
         logits = logits.float()
-        if self._never is not None:
-            logits[:, self._never] = -float("inf")
+        if self._banned_token is not None:
+            logits[:, self._banned_token] = -float("inf")
         if said is not None and penalty is not None:
             dimmed = self._torch.where(logits > 0, logits / penalty[:, None], logits * penalty[:, None])
             logits = self._torch.where(said, dimmed, logits)

@@ -20,7 +20,7 @@ _FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
 
 
 def pinned(name: str) -> str:
-    """The name as it is frozen into a manifest, so that every worker, today and next week, reads with the same weights:
+    """Pins a model's name for the manifest, so that every worker, today and next week, uses the same weights:
     a Hub id gets the commit it stands for now (`ID@COMMIT`), a folder its absolute path; `s3://` stays.
 
     Raises:
@@ -38,10 +38,10 @@ def pinned(name: str) -> str:
 
 
 def model_folder(name: str) -> Path:
-    """The folder that holds the model's files here, fetched first if need be.
+    """The local folder with the model's files, downloaded first if necessary.
 
     Raises:
-        NotReady: it cannot be had; the hint says what else to try.
+        NotReady: the model is not available; the hint says what to try.
     """
     if name.startswith("s3://"):
         return _from_store(name)
@@ -49,7 +49,7 @@ def model_folder(name: str) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where models from S3 are kept between runs: `PDFBATCH_CACHE`, else the user's cache."""
+    """The folder where models from S3 are cached: `PDFBATCH_CACHE`, else the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(os.environ.get("PDFBATCH_CACHE") or f"{home}/pdfbatch").expanduser() / "models"
 
@@ -61,8 +61,8 @@ def _is_folder(name: str) -> bool:
 def _local(name: str) -> Path:
     try:
         folder = Path(name).expanduser()
-    except RuntimeError as error:  # "~somebody" whom this machine does not know
-        raise NotReady(f"There is no folder {name}: {error}", "Give the model's own folder.") from error
+    except RuntimeError as error:  # "~user" with a user that does not exist here
+        raise NotReady(f"There is no folder {name}: {error}", "Pass the model's own folder.") from error
     if not (folder / "config.json").is_file():
         raise _no_config(str(folder))
     return folder
@@ -73,17 +73,17 @@ def _is_commit(revision: str) -> bool:
 
 
 def _from_store(url: str) -> Path:
-    """Kept under a name made of what lies there (keys, sizes, ETags): a changed model is another folder."""
+    """Downloads a model into a folder named after its contents (keys, sizes, ETags)), so a changed model is new."""
     store, entries = _listed(url)
-    told = "\n".join(f"{entry.key} {entry.size} {entry.etag}" for entry in entries)
-    folder = cache_folder() / hashlib.sha256(f"{url}\n{told}".encode()).hexdigest()[:24]
+    contents = "\n".join(f"{entry.key} {entry.size} {entry.etag}" for entry in entries)
+    folder = cache_folder() / hashlib.sha256(f"{url}\n{contents}".encode()).hexdigest()[:24]
     if folder.is_dir():
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         coming = Path(tempfile.mkdtemp(dir=folder.parent, prefix="coming-"))
     except OSError as error:
-        raise NotReady(f"There is no room for the model {url}: {error}", "Set PDFBATCH_CACHE to a folder.") from error
+        raise NotReady(f"The model {url} cannot be stored: {error}", "Set PDFBATCH_CACHE to a folder.") from error
     try:
         for entry in entries:
             store.fetch(entry.key, coming / entry.key)
@@ -93,9 +93,9 @@ def _from_store(url: str) -> Path:
     except NotFound as error:
         raise _changed(url) from error
     except StoreError as error:
-        raise NotReady(f"The model {url} cannot be fetched: {error.message}", error.hint) from error
+        raise NotReady(f"The model {url} cannot be downloaded: {error.message}", error.hint) from error
     except OSError:
-        if not folder.is_dir():  # else another process was first
+        if not folder.is_dir():  # otherwise another process was first
             raise
     finally:
         shutil.rmtree(coming, ignore_errors=True)
@@ -114,7 +114,7 @@ def _listed(url: str) -> tuple[Store, list[Entry]]:
 
 
 def _no_config(place: str) -> NotReady:
-    return NotReady(f"There is no model in {place}: it holds no config.json.", "Give the model's own folder.")
+    return NotReady(f"There is no model in {place}: it holds no config.json.", "Pass the model's own folder.")
 
 
 def _entries(store: Store) -> list[Entry]:
@@ -122,7 +122,7 @@ def _entries(store: Store) -> list[Entry]:
 
 
 def _changed(url: str) -> NotReady:
-    return NotReady(f"The model {url} changed while it was fetched.", "Start the command again.")
+    return NotReady(f"The model {url} changed during the download.", "Start the command again.")
 
 
 def _from_hub(name: str) -> Path:
@@ -151,7 +151,8 @@ def _commit_of(model: str, revision: str) -> str:
 
 
 def _commit_by_web(model: str, revision: str) -> str:
-    """For a laptop that only launches, without huggingface_hub. Source: Hub API, `/api/models/ID/revision/REVISION`."""
+    """The commit of a revision, for a laptop that only launches, without huggingface_hub. Source: Hub API,
+    `/api/models/ID/revision/REVISION`."""
     hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
     address = f"{hub}/api/models/{quote(model)}/revision/{quote(revision, safe='')}"
     try:
@@ -163,6 +164,6 @@ def _commit_by_web(model: str, revision: str) -> str:
 
 def _no_model(name: str, error: Exception) -> NotReady:
     return NotReady(
-        f"The model {name} could not be had from the Hugging Face Hub ({type(error).__name__}).",
-        "Check the name and the network, or give --model a local folder or s3://bucket/folder/ with the model's files.",
+        f"The model {name} could not be downloaded from the Hugging Face Hub ({type(error).__name__}).",
+        "Check the name and network, or set --model to a folder or s3://bucket/folder/ with the model's files.",
     )

@@ -1,4 +1,4 @@
-"""Tables as the model writes them, HTML that may be broken, to cells. Pure."""
+"""Convert tables as the model writes them, HTML that may be broken, to cells. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STYLES = {
 }
 _MOST_COLUMNS = 200
 _IGNORED = frozenset(["p", "div", "span", "font", "colgroup", "col", "html", "body"])
-"""Say nothing that Markdown could show; their text is kept."""
+"""Tags that Markdown cannot show; their text is kept."""
 
 
 def is_html(text: str) -> bool:
@@ -38,26 +38,26 @@ def is_html(text: str) -> bool:
 
 
 def tables_of(text: str) -> Iterator[tuple[bool, str]]:
-    """The text in order, cut where tables begin and end: whether it is a table, and the table mended or the text.
+    """Splits the text into tables and the text around them: pairs of whether it is a table, and the repaired HTML or
+    the text.
 
-    Mended means: everything open is closed, also where the model was cut short; rows and cells that were begun without
-    ever saying so are begun; of attributes only rowspan and colspan are left; a tag that is not a table's or plain
-    styling is text. There are no blank lines in it, since one would end Markdown's HTML block. Mending twice changes
-    nothing.
+    Repaired means: every open tag is closed, even if the model was cut short; missing row and cell tags are inserted;
+    only the attributes rowspan and colspan are kept; tags other than a table's and plain styling become text. There are
+    no blank lines in it, since one would end Markdown's HTML block. Repairing twice changes nothing.
     """
-    mender = _Mender()
+    repairer = _Repairer()
     place = 0
     text = _BEGUN.sub("", text)
     for match in _TAG.finditer(text):
-        mender.text(text[place : match.start()])
+        repairer.text(text[place : match.start()])
         place = match.end()
-        mender.tag(match.group(2).lower(), match.group(1) == "/", match.group(3), match.group())
-    mender.text(text[place:])
-    yield from mender.finished()
+        repairer.tag(match.group(2).lower(), match.group(1) == "/", match.group(3), match.group())
+    repairer.text(text[place:])
+    yield from repairer.finished()
 
 
 def cells_of(table: str) -> list[Cell]:
-    """The cells of a mended table, each at its place in the grid. A table in a cell is text there."""
+    """The cells of a repaired table, each at its position in the grid. A nested table becomes text of its cell."""
     taken: set[tuple[int, int]] = set()
     cells: list[Cell] = []
     rows = _rows(table)
@@ -76,7 +76,7 @@ def cells_of(table: str) -> list[Cell]:
 
 
 def _rows(table: str) -> list[list[tuple[str, str, int, int]]]:
-    """Of each cell its HTML, its tag, and how many columns and rows it spans."""
+    """The rows of a table: for each cell its HTML, its tag, and how many columns and rows it spans."""
     rows: list[list[tuple[str, str, int, int]]] = []
     depth, begun, tag, spans = 0, 0, "", {"colspan": 1, "rowspan": 1}
     in_head = False
@@ -97,13 +97,13 @@ def _rows(table: str) -> list[list[tuple[str, str, int, int]]]:
 
 
 def caption_of(table: str) -> list[Span]:
-    """What a mended table's own caption says."""
+    """The text of a repaired table's own caption."""
     found = re.search(r"<caption>(.*?)</caption>", table, re.DOTALL)
     return _spans(found.group(1)) if found else []
 
 
 def _spans(html: str) -> list[Span]:
-    """The text of a cell in its styles; line breaks stay, other blanks are single."""
+    """The styled text of a cell; line breaks stay, other white space is collapsed."""
     spans: list[Span] = []
     styles: dict[str, bool] = {}
     place = 0
@@ -132,8 +132,8 @@ def _styled(html: str, styles: Mapping[str, bool]) -> list[Span]:
     ]
 
 
-class _Mender:
-    """Writes tokens out again, keeping a stack of what is open."""
+class _Repairer:
+    """Writes tags and text out again, keeping a stack of the open tags."""
 
     def __init__(self) -> None:
         self._done: list[tuple[bool, str]] = []
@@ -177,7 +177,7 @@ class _Mender:
         self._out.append("".join([f"<{name}", *(f' {key}="{spans[key]}"' for key in sorted(spans)), ">"]))
 
     def _make_room(self, name: str) -> None:
-        """Ends what may not hold an element of this name, and begins what must."""
+        """Closes elements that may not contain this one, and opens those that must."""
         if not self._open:
             self._begin("table", "")
         inner = self._open[self._inside() :]
@@ -190,7 +190,7 @@ class _Mender:
             self._begin("tr", "")
 
     def _end(self, name: str) -> None:
-        """An end that nothing began is dropped."""
+        """Closes an element; a closing tag without an opening one is dropped."""
         floor = 0 if name == "table" else self._inside()
         for place in range(len(self._open) - 1, floor - 1, -1):
             if self._open[place] == name:
@@ -210,7 +210,7 @@ class _Mender:
             self._begin("td", "")
 
     def _inside(self) -> int:
-        """Where in the stack the insides of the innermost open table begin."""
+        """The index in the stack where the contents of the innermost open table begin."""
         return self._tables[-1] + 1 if self._tables else 0
 
     def _close_to(self, depth: int) -> None:

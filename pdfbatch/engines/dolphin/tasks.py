@@ -1,8 +1,8 @@
-"""What the Dolphin engine asks of child processes: to draw a page, and to cut it up.
+"""The Dolphin engine's tasks for child processes: draw a page, and cut it up.
 
-The page's picture goes from one task to the other, which may run in another process, as a file of plain bytes: it is
-12 MB for A4 at 200 dpi, while what the model needs of it is small. Nothing heavy is imported but in the children, and
-there nothing of the model's libraries.
+The page's picture is passed between the two tasks, which may run in different processes, as a file of raw bytes: it is
+12 MB for A4 at 200 dpi, while the model needs little of it. Heavy imports happen only in the children, and those never
+import the model's libraries.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 MOST_PIECES = 2000
 MOST_BYTES = 100_000_000
-"""Of the pieces that go from process to process at once; a page of many elements is cut up in several parts."""
+"""Bytes of crops sent between processes at once; a page with many elements is cut up in several parts."""
 MARGIN = 2.0
-"""Points around an element of the text layer, whose box may cut off what stands out from its letters."""
+"""Points added around an element of the text layer, whose box may cut off parts of its glyphs."""
 POINTS_PER_INCH = 72
 UNDRAWN = 2
-"""The attempt from which on a page with a text layer is not drawn."""
+"""From this attempt on a page with a text layer is no longer drawn."""
 TINY = 3
-"""Pixels of a side up to which there is nothing to read."""
+"""Crops with a side of at most this many pixels are not read."""
 
 
 class Prepared(NamedTuple):
-    """A page that was drawn. `file` holds its pixels, RGB, row by row; `layout` is its picture for the layout prompt,
-    not yet padded; `turned` is how far it was turned clockwise to stand upright, degrees, and `rotation` the same with
-    its /Rotate."""
+    """A drawn page. `file` holds its pixels, RGB, row by row; `layout` is its picture for the layout prompt, not yet
+    padded; `turned` is how far it was turned clockwise to be upright, in degrees, and `rotation` includes its
+    /Rotate."""
 
     file: str
     width: int
@@ -48,7 +48,7 @@ class Prepared(NamedTuple):
 
 
 class Refine(NamedTuple):
-    """A page that its text layer gave, and the pictures of what the model is to read of it, one for each of `wanted`,
+    """A page read from its text layer, and the pictures of the elements the model is to read, one for each of `wanted`,
     not yet padded."""
 
     read: PageRead
@@ -57,8 +57,8 @@ class Refine(NamedTuple):
 
 
 class Crop(NamedTuple):
-    """One element. `image` is for the model, not yet padded, with `prompt`; figures have a `png` instead. `flag` says
-    why there is neither: `blank` or `tiny`."""
+    """One element's crop. `image` is for the model, with `prompt`, not yet padded; figures have a `png` instead. `flag`
+    says why there is neither: `blank` or `tiny`."""
 
     region: LayoutElement
     prompt: str | None
@@ -68,9 +68,9 @@ class Crop(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """A page's elements in reading order, or a part of them; `left` are still to be cut. `flags`: `no_layout` (nothing
-    was understood of the layout, so the page is one element), `too_many_elements` (the last ones are missing), `turned`
-    (as `Prepared.turned`)."""
+    """Some or all of a page's elements in reading order; `left` remain to be cut. `flags`: `no_layout` (the layout
+    could not be parsed, so the page is one element), `too_many_elements` (the last ones are missing), `turned` (see
+    `Prepared.turned`)."""
 
     pieces: list[Crop]
     flags: list[str]
@@ -82,9 +82,9 @@ def prepare_page(
 ) -> PageRead | Refine | Prepared:
     """Draws page `number` (from 1) of the PDF at `path` into `file`, which `cut_page` deletes.
 
-    A page instead is final: it is blank, or could not be drawn, or, with `text_layer`, its text layer was healthy and
-    is what was read, perhaps but for some elements (`Refine`). `side` is that of the model's pictures, pixels;
-    `attempt` that of the order.
+    A `PageRead` is final: the page is blank, could not be drawn, or (with `text_layer`) was read from its healthy text
+    layer. `Refine` is the last case with some elements left for the model. `side` is the side of the model's pictures
+    in pixels; `attempt` is the order's.
     """
     from pdfbatch.documents.picture import draw_page, draw_page_to_side
     from pdfbatch.engines.dolphin.images import is_blank
@@ -109,8 +109,8 @@ def prepare_page(
 
 
 def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: int, first: int = 0) -> Cut:
-    """Cuts a prepared page up as the model's `layout_text` says, from the element number `first` (from 0) on. The
-    page's file is deleted with the last part, and when that fails."""
+    """Cuts up a prepared page by the model's `layout_text`, from element `first` (from 0) on. The page's file is
+    deleted with the last part, or on an error."""
     from pdfbatch.engines.dolphin.images import opened
 
     left = 0
@@ -136,7 +136,7 @@ def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: i
 def _refine(
     read: PageRead, asked: list[Wanted], drawn: Drawn | PageResult, side: int, options: ReadOptions
 ) -> PageRead | Refine:
-    """The page as it is, where it cannot be drawn as its text lies."""
+    """Crops the elements the model is to read; returns the page as it is if it cannot be drawn like its text."""
     from pdfbatch.engines.dolphin.images import crop
 
     if isinstance(drawn, PageResult) or drawn.rotation != read.page.rotation:
@@ -150,7 +150,7 @@ def _refine(
 
 
 def _pixels(box: PointBox, drawn: Drawn) -> Box:
-    """A box in points, with a margin, in pixels of the drawn page."""
+    """Converts a box in points to pixels of the drawn page, with a margin."""
     height, width = drawn.pixels.shape[:2]
     x0, y0 = (int((place - MARGIN) * drawn.dpi / POINTS_PER_INCH) for place in box[:2])
     x1, y1 = (int((place + MARGIN) * drawn.dpi / POINTS_PER_INCH) + 1 for place in box[2:])
@@ -158,7 +158,7 @@ def _pixels(box: PointBox, drawn: Drawn) -> Box:
 
 
 def _by_layer(path: str, number: int, attempt: int) -> PageRead | None:
-    """None where the page's picture must be read."""
+    """Reads the page from its text layer; None if its picture must be read."""
     from pdfbatch.documents.reading import read_page
 
     read = read_page(path, number, ocr=False, attempt=attempt)
@@ -166,7 +166,7 @@ def _by_layer(path: str, number: int, attempt: int) -> PageRead | None:
 
 
 def _written(pixels: Pixels, file: str) -> str:
-    """Half a file is nobody's: it is deleted. One whose writer is killed is left to whoever named it."""
+    """Writes the pixels; a partial file is deleted on an error. If this process is killed, the caller deletes it."""
     try:
         Path(file).write_bytes(pixels.data)
     except BaseException:
@@ -176,7 +176,7 @@ def _written(pixels: Pixels, file: str) -> str:
 
 
 def _cut(layout: Layout, page: Pixels) -> list[tuple[LayoutElement, Pixels]]:
-    """The elements, each with its part of the page's picture."""
+    """The elements, each with its crop of the page's picture."""
     from pdfbatch.engines.dolphin.images import crop, edge_widener
 
     height, width = page.shape[:2]
@@ -186,7 +186,7 @@ def _cut(layout: Layout, page: Pixels) -> list[tuple[LayoutElement, Pixels]]:
 
 
 def _cut_as_published(layout: Layout, page: Pixels) -> list[tuple[LayoutElement, Pixels]]:
-    """The same of the page in its black square: boxes may reach into the black, their regions are of the page again."""
+    """As `_cut`, from the page in its black square: crops may include black, but the returned boxes are on the page."""
     from pdfbatch.engines.dolphin.images import crop, edge_widener, squared
 
     square, left, top = squared(page)
@@ -220,7 +220,7 @@ def _fitted(pixels: Pixels, side: int, options: ReadOptions) -> Pixels:
 
 
 def _bounded(pieces: Iterator[Crop]) -> Iterator[Crop]:
-    """As many from the first on as may go at once, one at least."""
+    """The first crops that may be sent at once; at least one."""
     held = 0
     for piece in pieces:
         held += (piece.image.nbytes if piece.image is not None else 0) + len(piece.png or b"")
