@@ -172,7 +172,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(mount: Mount) -> None:
     for write in (store.put, store.put_new):
         with pytest.raises(StoreFull, match="No space left") as caught:
             write("big", b"x" * 1_000_000)
-        assert "room" in caught.value.hint
+        assert "space" in caught.value.hint
     assert keys_of(store) == ["small"]
     assert leftovers(store) == []
     store.put("again", b"x" * 1000)
@@ -192,7 +192,7 @@ def test_a_read_only_file_system_is_told_before_any_work(mount: Mount) -> None:
     for store in (LocalStore(folder), LocalStore(folder / "deeper")):
         with pytest.raises(AccessDenied, match="Read-only file system") as caught:
             store.check_writable()
-        assert "written" in caught.value.hint
+        assert "writable" in caught.value.hint
     LocalStore(folder).check_readable()
     assert LocalStore(folder).get("there.pdf") == b"data"
 

@@ -47,7 +47,7 @@ def test_an_s3_location_is_a_bucket_and_a_prefix_that_ends_with_a_slash(
         ("", "local folder"),
         ("  ", "local folder"),
         ("a\0b", "local folder"),
-        ("https://example.org/papers/", "download"),
+        ("https://example.org/papers/", "Download"),
         ("http://127.0.0.1:9000/bucket", "AWS_ENDPOINT_URL"),
         ("gs://bucket/x", "s3://bucket/prefix/"),
         ("file://server/share", "file:///"),
