@@ -69,8 +69,8 @@ def test_many_files_of_one_folder_are_found_in_its_listing(folder: Path) -> None
         (["nowhere/*.pdf"], "no folder", "Check"),
         (["in/a.pdf", "s3://bucket/b.pdf"], "some on this machine", "Run once for each"),
         (["s3://bucket/b/", "s3://another/b/"], "2 buckets", "Run once for each bucket"),
-        (["https://example.com/a.pdf"], "https://", "download"),
-        (["-"], "names no file", "one path a line"),
+        (["https://example.com/a.pdf"], "https://", "Download"),
+        (["-"], "names no file", "one path per line"),
     ],
 )
 def test_what_makes_no_sense_is_told_with_the_next_step(

@@ -263,7 +263,7 @@ def test_a_container_that_is_started_again_on_its_machine_takes_its_slice_up_at_
     last = {"started": fresh, "at": fresh, "host": socket.gethostname(), "born": "x:1:2", "pid": 1}
     dead = beat("a", 1, 3, []).model_copy(update=last)
     some.output.put(RunKeys("r").heartbeat(0), dead.model_dump_json().encode())
-    with pytest.raises(PdfbatchError, match="already at work here"):
+    with pytest.raises(PdfbatchError, match="already running here"):
         some.slice(page_tasks.note, "b").run()
     assert some.slice(page_tasks.note, "a").run().why == "done"
 

@@ -113,7 +113,7 @@ def test_a_twin_of_a_living_worker_is_refused(pdfs: Path, out: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert "is already at work here" in twin.stderr
+    assert "is already running here" in twin.stderr
     assert process.wait(60) == 0
     assert len(pages_read(pdf)) == LONGER
 
@@ -134,7 +134,7 @@ def test_a_twin_in_another_container_is_refused_though_both_have_the_same_pid(pd
         wait_for_pages(pdf, 1)
         twin = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert twin.returncode == 1
-        assert "is already at work here" in twin.stderr
+        assert "is already running here" in twin.stderr
         assert first.wait(60) == 0
     assert sorted(pages_read(pdf)) == list(range(1, LONGER + 1))
 
