@@ -105,10 +105,10 @@ def test_a_worker_that_gave_up_was_only_boots(store: Store) -> None:
 
 
 def test_a_report_says_why_workers_stopped(store: Store) -> None:
-    launch(store, smooth(), Story(1).boots_at(3).beats(6, 20).marks(20, "over_budget", "About $9.50 are spent."))
+    launch(store, smooth(), Story(1).boots_at(3).beats(6, 20).marks(20, "over_budget", "About $9.50 is spent."))
     report = read_report(store, RUN, minute(60))
-    assert (report.state, report.stopped) == ("over_budget", ["worker 1: About $9.50 are spent."])
-    assert "worker 1: About $9.50 are spent." in text(views.report_screen(report), 120)
+    assert (report.state, report.stopped) == ("over_budget", ["worker 1: About $9.50 is spent."])
+    assert "worker 1: About $9.50 is spent." in text(views.report_screen(report), 120)
 
 
 def test_a_run_taken_down_counts_until_then(store: Store) -> None:

@@ -55,7 +55,7 @@ def test_the_price_of_a_machine_makes_dollars_of_the_time() -> None:
 
 def test_an_outcome_and_a_tally_tell_what_the_model_did() -> None:
     work = SliceWork(SourceDocument("a.pdf", 100, "e"), 0.0)
-    work.take_up(len(PAGES), PAGES)
+    work.resume(len(PAGES), PAGES)
     outcome = work.outcome(MadeBy("auto", "m", 0), 1.0, "2026-01-01T12:00:00Z")
     assert outcome.model_use == USE
     before, here = Tally(2), Tally(1)

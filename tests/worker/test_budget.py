@@ -88,7 +88,7 @@ def test_a_run_stops_when_what_is_spent_and_its_drain_reach_the_cap(uses: list[U
 
 def test_the_sentence_names_the_dollars() -> None:
     assert over_budget([Use(9.5, 3.0), Use(0.25, 3.0)], 10.0) == (
-        "About $9.75 of $10.00 are spent, and to end 2 instances may cost $1.00 more."
+        "About $9.75 of $10.00 is spent, and stopping 2 instances may cost $1.00 more."
     )
 
 
@@ -273,7 +273,7 @@ def run_capped(pdfs: Path, out: Path, max_cost: float, triples: bool) -> tuple[D
 
 def test_a_run_whose_price_triples_in_the_middle_drains_before_the_cap(pdfs: Path, out: Path) -> None:
     mark, last, ended = run_capped(pdfs, out, max_cost=2.0, triples=True)
-    assert mark.why == "over_budget" and "of $2.00 are spent" in mark.detail
+    assert mark.why == "over_budget" and "of $2.00 is spent" in mark.detail
     assert mark.counts.done < mark.counts.total, "the rest is left to the next launch"
     assert 1.0 < last.dollars <= 2.0
     assert last.price == pytest.approx(3 * PRICE)

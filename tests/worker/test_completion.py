@@ -146,7 +146,7 @@ def test_a_store_that_has_gone_fails_nobody(store: LocalStore, tmp_path: Path) -
     mark(store, 0, "done")
     said: list[str] = []
     assert not complete(Unreadable(tmp_path / "out"), manifest(1), pytest.fail, now, said.append)
-    assert said == ["the end of the run could not be told: Cannot read. Try later."]
+    assert said == ["cannot send the notification that the run has ended: Cannot read. Try later."]
 
 
 def test_no_topic_is_no_message() -> None:

@@ -27,7 +27,7 @@ def test_twins_each_get_an_outcome_and_the_rest_is_converted(pdfs: Path, out: Pa
         counts = run_slice(engine(page_tasks.note)).counts
         told = lines(out)
         assert [told[key].reason for key in ("b.PDF", "c.Pdf")] == [Reason.NAME_CLASH] * 2
-        assert told["b.PDF"].detail == "b.md is made of b.pdf: rename one of the two"
+        assert told["b.PDF"].detail == "b.md is already made from b.pdf: rename one of the two"
         assert "b.pdf page 1" in (out / "b.md").read_text()
         verdict = verify(open_store(str(out)))
         assert verdict.sound and (verdict.ok, verdict.failed) == (4, 2)
