@@ -67,7 +67,7 @@ def test_buckets_and_prefixes_are_places() -> None:
         ("", "prod", "There is no profile 'prod': no pdfbatch.toml was found.", "[profile.prod]"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(content: str, profile: str, message: str, hint: str) -> None:
+def test_an_invalid_setting_is_named_with_its_source(content: str, profile: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as raised:
         read(content, profile)
     assert message in raised.value.message and hint in raised.value.hint

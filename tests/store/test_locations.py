@@ -53,7 +53,7 @@ def test_an_s3_location_is_a_bucket_and_a_prefix_that_ends_with_a_slash(
         ("file://server/share", "file:///"),
     ],
 )
-def test_what_is_no_location_is_refused_with_what_was_probably_meant(location: str, hint: str) -> None:
+def test_an_invalid_location_is_refused_with_a_suggestion(location: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         open_store(location)
     assert hint in caught.value.hint

@@ -82,7 +82,7 @@ def beat(at: float, state: WorkerState = "running", price: float = 3.0, worker: 
         "nobody",
     ],
 )
-def test_a_run_stops_when_what_is_spent_and_its_drain_reach_the_cap(uses: list[Use], stops: bool) -> None:
+def test_a_run_stops_when_its_cost_and_its_drain_reach_the_cap(uses: list[Use], stops: bool) -> None:
     assert bool(over_budget(uses, 10.0)) == stops
 
 
@@ -123,7 +123,7 @@ def test_the_sentence_names_the_dollars() -> None:
         "clocks differ",
     ],
 )
-def test_what_another_slice_counts_for_at_minute_60(last: Heartbeat | None, booted: float | None, use: Use) -> None:
+def test_the_cost_of_another_slice_at_minute_60(last: Heartbeat | None, booted: float | None, use: Use) -> None:
     boots = [] if booted is None else [Boot(0, machine(9, booted)), Boot(1, machine(8, booted))]
     found = use_of(last, boots, capped(10.0), minute(60))
     assert found == (pytest.approx(use.dollars), use.price)

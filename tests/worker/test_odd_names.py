@@ -34,7 +34,7 @@ def test_twins_each_get_an_outcome_and_the_rest_is_converted(pdfs: Path, out: Pa
     assert counts.failed == 2
 
 
-def test_markdown_that_no_run_made_is_named_with_the_cure_that_works(
+def test_markdown_that_no_run_wrote_is_reported_with_a_fix_that_works(
     pdfs: Path, out: Path, run_slice: RunSlice
 ) -> None:
     page = many_pdfs(pdfs / "many", 1)[0].read_bytes()
