@@ -1,4 +1,4 @@
-"""What a fleet's records tell at each moment of a worker's life: its state, and what its machines cost."""
+"""A worker's state and the cost of its instances at each moment, from a fleet's records."""
 
 from __future__ import annotations
 

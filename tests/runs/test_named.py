@@ -1,4 +1,4 @@
-"""What a person names as INPUT becomes one place, and names and patterns below it."""
+"""Everything given as INPUT becomes one store and a selection of names and patterns in it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a report tells of a run: what it brought, what it cost, what was wasted, what a retry mended."""
+"""A run's report: its result, its cost, the waste, and what a retry fixed."""
 
 from __future__ import annotations
 

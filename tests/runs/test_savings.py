@@ -1,4 +1,4 @@
-"""What is saved where text layers are read as they are: the arithmetic, by tables."""
+"""The savings of using text layers: the arithmetic, in tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error of AWS's becomes one of ours, with what to do next and without secrets."""
+"""Every AWS error becomes one of ours, with a hint and without secrets."""
 
 from __future__ import annotations
 

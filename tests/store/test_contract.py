@@ -1,4 +1,4 @@
-"""What both stores promise alike."""
+"""The contract that both stores keep."""
 
 from __future__ import annotations
 

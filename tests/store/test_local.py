@@ -1,4 +1,4 @@
-"""What only folders have: odd names, links, modes, full and read-only disks, other people's files."""
+"""Special cases of folders: odd names, links, permissions, full and read-only disks, foreign files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person may type for INPUT and OUTPUT."""
+"""What a person may give as INPUT and OUTPUT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only S3 has: lost answers, busy servers, broken bodies, look-alikes, and keys no folder can hold."""
+"""Special cases of S3: lost responses, busy servers, broken bodies, other S3 servers, and keys no folder can hold."""
 
 from __future__ import annotations
 

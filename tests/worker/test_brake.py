@@ -1,4 +1,4 @@
-"""The brake: a worker whose first documents all fail for a reason that is not theirs stops, says why and mails it."""
+"""The brake: a worker stops and reports why if its first documents all fail for a reason not caused by them."""
 
 from __future__ import annotations
 

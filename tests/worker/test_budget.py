@@ -1,4 +1,4 @@
-"""The live cap: workers drain before the money of the whole run is spent."""
+"""The cost cap: workers drain before the run exceeds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a run: one message, whoever comes last and however many come at once."""
+"""The end of a run: exactly one message, whichever workers end last or at once."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""What a document is made of lies beside its Markdown, and the Markdown is made of that alone."""
+"""A document's elements are beside its Markdown, and the Markdown is written from them alone."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a slice's instances cost: from boot on, at the price of the moment, over replacements and restarts."""
+"""The cost of a slice's instances: from boot, at the current price, over replacements and restarts."""
 
 from __future__ import annotations
 

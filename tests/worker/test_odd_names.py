@@ -1,4 +1,4 @@
-"""Odd folders and names: a run goes on, and names what it left."""
+"""Odd folders and names: a run continues and reports what it left out."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A slice on one machine after another: past lives, strikes, pages of an earlier run, a drain that waits for nobody."""
+"""A slice on several instances: sessions, strikes, pages of an earlier run, and a drain that does not wait."""
 
 import json
 import socket

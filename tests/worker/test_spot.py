@@ -1,4 +1,4 @@
-"""Notices of a metadata service, as the watch hears them and as a worker process obeys them."""
+"""Notices of the metadata service, seen by the watch and obeyed by a worker process."""
 
 import json
 import os
