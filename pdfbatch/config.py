@@ -1,4 +1,4 @@
-"""What a container's environment asks for. Pure: the environment is handed in."""
+"""Settings from a worker container's environment. Pure: the environment is passed in."""
 
 import os
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ class WorkerSettings(BaseModel):
     output_prefix: str = Field(alias="S3_OUTPUT_PREFIX", default="")
     max_retries: int = Field(alias="MAX_RETRIES", default=2, ge=0)
     run: str | None = Field(alias="PDFBATCH_RUN", default=None)
-    """None: list the input and slice the plain listing."""
+    """None: no manifest; the worker lists the input and slices that list."""
     engine: str | None = Field(alias="PDFBATCH_ENGINE", default=None)
     deadline: datetime | None = Field(alias="PDFBATCH_DEADLINE", default=None)
     topic: str = Field(alias="PDFBATCH_TOPIC", default="")
-    """SNS topic that is told when the whole run is done."""
+    """SNS topic that is notified when the whole run is done."""
     instance: str = Field(alias="PDFBATCH_INSTANCE", default="")
-    """The fleet's boot script says which machine this is; "" on any other."""
+    """This EC2 instance, set by the fleet's boot script; "" on your own machine."""
     instance_type: str = Field(alias="PDFBATCH_INSTANCE_TYPE", default="")
     zone: str = Field(alias="PDFBATCH_ZONE", default="")
     booted: datetime | None = Field(alias="PDFBATCH_BOOTED", default=None)
@@ -47,9 +47,10 @@ class WorkerSettings(BaseModel):
 
 
 def worker_settings(environment: Mapping[str, str]) -> WorkerSettings:
-    """
+    """Reads the worker's settings from its environment.
+
     Raises:
-        UsageError: a variable is missing or makes no sense; the message names each.
+        UsageError: a variable is missing or invalid; the message names each.
     """
     given = {name: value for name, value in environment.items() if value != ""}
     try:
@@ -57,23 +58,23 @@ def worker_settings(environment: Mapping[str, str]) -> WorkerSettings:
     except ValidationError as error:
         faults = "; ".join(f"{fault['loc'][0]}: {fault['msg'].lower()}" for fault in error.errors())
         raise UsageError(
-            f"The worker's environment is not complete or not right: {faults}.",
+            f"The worker's environment is incomplete or invalid: {faults}.",
             "Set WORKER_ID, TOTAL_WORKERS, S3_INPUT_BUCKET and S3_OUTPUT_BUCKET; prefixes are optional.",
         ) from error
 
 
 def metadata_endpoint(environment: Mapping[str, str]) -> str | None:
-    """Where EC2's metadata service answers, ending with "/"; None where boto3's variable switches it off."""
+    """Returns the URL of EC2's metadata service, ending with "/"; None if boto3's variable disables it."""
     if environment.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         return None
     return environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254").rstrip("/") + "/"
 
 
 def default_model(environment: Mapping[str, str]) -> str:
-    """What an image that carries weights names as its model; "" if nothing is named."""
+    """Returns the model that the image names because it contains the weights; "" if it names none."""
     return environment.get("PDFBATCH_MODEL", "")
 
 
 def default_processes() -> int:
-    """As many children as this process may use cores."""
+    """Returns the number of cores that this process may use: one child for each."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,13 +1,13 @@
-"""Everything that ends a command, and the exit code and cure that go with it.
+"""Every error that ends a command, with its exit code and a hint.
 
     PdfbatchError            1  the operation failed
-    ├── UsageError           2  what was asked for makes no sense
+    ├── UsageError           2  the request is invalid
     ├── NotReady             4  the account or machine lacks something
-    └── StoreError           1  the store did not do what was asked
+    └── StoreError           1  a store operation failed
         ├── NotFound            no such object, bucket or folder
-        ├── AccessDenied        the credentials may not do this
-        ├── PreconditionFailed  a conditional write lost: somebody was first
-        └── StoreFull           no room left, or a read-only file system
+        ├── AccessDenied        the credentials do not allow this
+        ├── PreconditionFailed  a conditional write lost: another writer was first
+        └── StoreFull           no space left
 
 A document that cannot be converted is not an error: it is an `Outcome` (records.py).
 """
@@ -16,7 +16,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the shell sees; stable once released."""
+    """Exit codes of the commands; stable once released."""
 
     DONE = 0
     FAILED = 1
@@ -27,15 +27,15 @@ class ExitCode(IntEnum):
 
 
 class PdfbatchError(Exception):
-    """An error a person can cure: one line that says what is wrong, one that says what to do next."""
+    """An error for a person: `message` says what is wrong, `hint` what to do next, in one line each."""
 
     exit_code = ExitCode.FAILED
     code = ""
-    """AWS's code for the refusal, as `NoSuchBucket`; "" where the error is not an answer of AWS's."""
+    """AWS's error code, such as `NoSuchBucket`; "" if the error is not from AWS."""
     said = ""
-    """AWS's own sentence, without its full stop."""
+    """AWS's own message, without its full stop."""
     broke_off = False
-    """Whether an answer ended in the middle: botocore does not retry those."""
+    """Whether a response body broke off in the middle: botocore does not retry those."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)

@@ -1,6 +1,6 @@
-"""Settings from variables, a profile and a file, each with where it came from.
+"""Settings from environment variables, a profile and a file, each with its source.
 
-A setting is an option by its long name, with underscores: `max_hours` is `--max-hours` and `PDFBATCH_MAX_HOURS`.
+A setting is an option's long name with underscores: `max_hours` is `--max-hours` and `PDFBATCH_MAX_HOURS`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PLACES = ("input", "output")
 class Setting(NamedTuple):
     value: Any
     source: str
-    """The variable, the profile with its file, or the file."""
+    """The variable, the profile and its file, or the file."""
 
 
 class _Options(BaseSettings):
@@ -47,7 +47,7 @@ class _Options(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is handed in alone: each source is checked by itself, so that an error can name it."""
+        """Uses only the values passed in: each source is checked separately, so that an error can name it."""
         return (init_settings,)
 
 
@@ -56,19 +56,19 @@ def _by_commas(value: object) -> object:
 
 
 def found_file(start: Path) -> Path | None:
-    """`pdfbatch.toml` in a folder or the nearest one above it."""
+    """Returns `pdfbatch.toml` in a folder or its nearest parent folder; None if there is none."""
     return next((path for folder in (start, *start.parents) if (path := folder / FILE_NAME).is_file()), None)
 
 
 def read_settings(
     options: Mapping[str, Any], file: str = "", content: bytes = b"", profile: str = ""
 ) -> dict[str, Setting]:
-    """The settings that are given anywhere: variables before the profile before the file.
+    """Returns all settings: variables override the profile, the profile overrides the file.
 
-    `options` are their types by name. `file` is where `content` came from; one that ends in .json is JSON, else TOML.
+    `options` are the types by name. `file` is the name of `content`: JSON if it ends in .json, else TOML.
 
     Raises:
-        UsageError: the file cannot be parsed, a key is not known, a value does not fit, there is no such profile.
+        UsageError: the file cannot be parsed, a key is unknown, a value is invalid, or there is no such profile.
     """
     model = _model_of(options)
     values = _parsed(file, content) if file else {}
@@ -107,15 +107,15 @@ def _parsed(file: str, content: bytes) -> dict[str, Any]:
     try:
         text = content.decode("utf-8")
         values = json.loads(text) if file.endswith(".json") else tomllib.loads(text)
-    except ValueError as error:  # of JSON, TOML and UTF-8
-        raise UsageError(f"{file} cannot be read: {error}.", "Correct that line.") from error
+    except ValueError as error:  # the errors of JSON, TOML and UTF-8
+        raise UsageError(f"{file} cannot be read: {error}.", "Fix that line.") from error
     if not isinstance(values, dict):
-        raise UsageError(f"{file} is not an object of settings.", 'Write {"input_bucket": …, "output_bucket": …}.')
+        raise UsageError(f"{file} is not a JSON object.", 'Write {"input_bucket": …, "output_bucket": …}.')
     return values
 
 
 def _with_places(values: dict[str, Any]) -> dict[str, Any]:
-    """`input_bucket` and `input_prefix` as `input`; the same for `output`."""
+    """Joins `input_bucket` and `input_prefix` to `input`; the same for `output`."""
     values = dict(values)
     for place in _PLACES:
         bucket, prefix = values.pop(f"{place}_bucket", None), values.pop(f"{place}_prefix", "")
@@ -131,9 +131,9 @@ def _checked(model: type[_Options], values: dict[str, Any], source: str) -> dict
         fault = error.errors()[0]
         name = str(fault["loc"][0])
         if fault["type"] == "extra_forbidden":
-            hint = _instead(name, model.model_fields) or "`pdfbatch config --all` lists what there is."
+            hint = _instead(name, model.model_fields) or "`pdfbatch config --all` lists all settings."
             raise UsageError(f"{source}: there is no setting {name!r}.", hint) from error
-        raise UsageError(f"{source}: {name} is {fault['input']!r}: {fault['msg']}.", "Correct the value.") from error
+        raise UsageError(f"{source}: {name} is {fault['input']!r}: {fault['msg']}.", "Fix the value.") from error
 
 
 def _instead(typed: str, there_is: Mapping[str, object]) -> str:

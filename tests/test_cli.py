@@ -353,6 +353,6 @@ def test_a_worker_of_a_fleet_keeps_to_the_cap_of_its_run(
     ended = pdfbatch("worker", **environment)
     mark = DoneMark.model_validate_json(store.get(RunKeys(begun.manifest.run).done_mark(0)))
     assert (mark.why, ended.returncode) == (why, 130 if why == "over_budget" else 0)
-    assert ("of $5.00 are spent" in mark.detail) == (why == "over_budget")
+    assert ("of $5.00 is spent" in mark.detail) == (why == "over_budget")
     last = Heartbeat.model_validate_json(store.get(RunKeys(begun.manifest.run).heartbeat(0)))
     assert (last.dollars > 0) == (last.price > 0) == (max_cost is not None)

@@ -82,7 +82,7 @@ def test_some_pages_keep_their_numbers_and_are_not_mixed_with_others(folder: Pat
     ended = pdfbatch(*asked, "2-3,7", folder=folder)
     assert ended.returncode == 3, "sub/c.pdf has none of them"
     assert "2 documents without some of them" in ended.stdout
-    assert "no_such_page: it has 1, and --pages asks for 2-3,7" in ended.stdout
+    assert "no_such_page: it has 1, but --pages asks for 2-3,7" in ended.stdout
     assert (folder / "out" / "B.md").read_text() == "<!-- page 2 -->\n\n<!-- page 3 -->\n\n<!-- page 7 -->\n"
     assert (folder / "out" / "a.md").read_text() == "<!-- page 2 -->\n\n<!-- page 3 -->\n"
     store = open_store(str(folder / "out"))
@@ -105,11 +105,11 @@ FAULTS: dict[str, tuple[str, int, str, str]] = {
     "two OUTPUTs": ("local-run in out -o other", 2, "named twice", "Leave out one"),
     "nothing matches": ("local-run in/x*.pdf out", 1, "Nothing matches", "Correct"),
     "a misspelt file": ("local-run in/aa.pdf out", 1, "no file or folder", "in/a.pdf"),
-    "a list with a file that is gone": ("local-run @list.txt out", 1, "list.txt, line 2", "take out the line"),
+    "a list with a file that is gone": ("local-run @list.txt out", 1, "list.txt, line 2", "remove the line"),
     "a list that is gone": ("local-run @no-list out", 2, "cannot be read", "Check"),
-    "an empty list": ("local-run - out", 2, "names no file", "one path a line"),
+    "an empty list": ("local-run - out", 2, "names no file", "one path per line"),
     "pictures alone": ("local-run pictures out", 1, "but 1 picture", "--include"),
-    "everything excluded": ("local-run in out --exclude *", 1, "left by --include and --exclude", "B.PDF"),
+    "everything excluded": ("local-run in out --exclude *", 1, "--include and --exclude leave no document", "B.PDF"),
     "stdout for several": ("local-run in -", 2, "there are 3", "name one document"),
     "stdout and JSON": ("local-run in/a.pdf - --json", 2, "both", "folder"),
     "stdout of a fleet": ("plan in -", 2, "cannot write to stdout", "s3://"),

@@ -72,7 +72,7 @@ def test_each_document_is_one_line_of_json(project: Path) -> None:
 
 def test_the_failures_are_listed_with_what_to_do(project: Path) -> None:
     listed = pdfbatch(project, "report", "--failures").stdout
-    assert "not_a_pdf (1): the content is no PDF" in listed and "fix: fetch the file again" in listed
+    assert "not_a_pdf (1): the content is not a PDF" in listed and "fix: download the file again" in listed
     assert "bad.pdf  not_a_pdf" in listed
 
 

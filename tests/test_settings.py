@@ -61,13 +61,13 @@ def test_buckets_and_prefixes_are_places() -> None:
     [
         ("max_hour = 3", "", "pdfbatch.toml: there is no setting 'max_hour'.", "Did you mean 'max_hours'?"),
         ("[profile.dev]\nworker = 3", "", "profile dev in pdfbatch.toml: there is no setting 'worker'.", "'workers'"),
-        ("workers = 'many'", "", "pdfbatch.toml: workers is 'many'", "Correct"),
-        ("workers = ", "", "pdfbatch.toml cannot be read", "Correct"),
+        ("workers = 'many'", "", "pdfbatch.toml: workers is 'many'", "Fix"),
+        ("workers = ", "", "pdfbatch.toml cannot be read", "Fix"),
         ("[profile.prod]", "pord", "There is no profile 'pord' in pdfbatch.toml.", "Did you mean 'prod'?"),
         ("", "prod", "There is no profile 'prod': no pdfbatch.toml was found.", "[profile.prod]"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(content: str, profile: str, message: str, hint: str) -> None:
+def test_an_invalid_setting_is_named_with_its_source(content: str, profile: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as raised:
         read(content, profile)
     assert message in raised.value.message and hint in raised.value.hint

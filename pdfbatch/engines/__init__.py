@@ -1,4 +1,4 @@
-"""What reads pages: the protocol, and the engines by name."""
+"""Engines, which read pages: the protocol, and the engines by name."""
 
 import importlib.util
 from difflib import get_close_matches
@@ -18,21 +18,21 @@ ENGINES = (*_WITHOUT_MODEL, *_WITH_MODEL)
 
 
 def no_engine(name: str) -> UsageError:
-    """That there is no such engine, and which one may be meant."""
+    """Returns the error for an unknown engine, with a suggestion if one is similar."""
     close = get_close_matches(name, ENGINES, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
-    return UsageError(f"There is no engine {name!r}.", f"{hint}Engines: {', '.join(ENGINES)}.")
+    return UsageError(f"Unknown engine {name!r}.", f"{hint}Engines: {', '.join(ENGINES)}.")
 
 
 def has_gpu() -> bool:
-    """Whether there is an NVIDIA GPU, and torch to use it. Loads nothing."""
+    """Whether there is an NVIDIA GPU, and torch to use it. Imports nothing."""
     return Path("/dev/nvidiactl").exists() and importlib.util.find_spec("torch") is not None
 
 
 def engine_for(asked: str, model: str, gpu: bool) -> str:
-    """The engine that reads where `asked` was asked for, "" if none was. Pure.
+    """Returns the engine to use if `asked` was requested ("": none was). Pure.
 
-    Without a GPU `auto` reads by the CPU alone, unless somebody names the `model` that it is to run all the same.
+    Without a GPU, `auto` uses the CPU alone, unless a `model` is given explicitly.
     """
     if not asked:
         return "dolphin" if gpu else "cpu"
@@ -40,16 +40,19 @@ def engine_for(asked: str, model: str, gpu: bool) -> str:
 
 
 def engine_named(name: str, model: str = "", default_model: str = "") -> Engine:
-    """`model`: a Hub id, a folder or an s3:// URL, for the engines that have the choice; "" is the default, or theirs.
+    """Returns the engine of that name.
+
+    `model`: a Hub id, a folder or an s3:// URL for an engine that runs a model; "" means `default_model`, or the
+    engine's own default.
 
     Raises:
-        UsageError: there is no such engine, or it has no model.
-        NotReady: this installation lacks what the engine needs.
+        UsageError: the engine is unknown, or does not use a model.
+        NotReady: this installation lacks a requirement of the engine.
     """
     if name in _WITH_MODEL:
         return _WITH_MODEL[name](model or default_model)
     if name not in _WITHOUT_MODEL:
         raise no_engine(name)
     if model:
-        raise UsageError(f"The engine {name!r} has no model to choose.", "--model goes with --engine dolphin or auto.")
+        raise UsageError(f"The engine {name!r} does not use a model.", "Use --model with --engine dolphin or auto.")
     return _WITHOUT_MODEL[name]()

@@ -1,4 +1,4 @@
-"""The protocols of an engine and of its reader, and the reader of engines that work in the children alone."""
+"""The protocols of an engine and its reader, and the reader of engines that work in child processes only."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pdfbatch.documents.sandbox.children import READING, Children
 from pdfbatch.records import ReadOptions
 
 PAGES_AHEAD = 2
-"""Pages submitted per child: one being read and one waiting, so that no child ever waits for this process."""
+"""Pages submitted per child: one being read and one queued, so that no child ever waits for this process."""
 
 PageTask = Callable[[str, int, ReadOptions, int], PageRead]
-"""(path of a local PDF, page number from 1, options, attempt) → what became of the page. Runs in a child process,
-so it must be importable there; it may hang, crash or eat memory: that costs the page a reason and nothing else."""
+"""(path of a local PDF, page number from 1, options, attempt) → result of the page. It runs in a child process,
+so it must be importable there. If it hangs, crashes or uses too much memory, only that page fails."""
 
 
 class PageOrder(NamedTuple):
-    """One page to be read: of the local PDF at `path`, `number` from 1.
+    """One page to read: page `number` (from 1) of the local PDF at `path`.
 
-    `attempt` 0 is the full reading; after a child was killed or died 1 is the plainer way, and from 2 on only what is
-    sure to be quick. Each has half the time of the one before.
+    `attempt` 0 is the full reading. After a child was killed or died, 1 is a simpler reading, and from 2 on only steps
+    that are always fast are used. Each attempt has half the time of the one before.
     """
 
     path: str
@@ -32,23 +32,23 @@ class PageOrder(NamedTuple):
     attempt: int = 0
 
     def seconds(self, options: ReadOptions) -> float:
-        """How long a child may take for one task of it."""
+        """Returns the time limit of a child for one task of this page."""
         return options.page_seconds / float(1 << min(self.attempt, 3))
 
 
 class Reader(Protocol):
-    """Reads a stream of pages of many documents, in any order."""
+    """Reads a stream of pages from many documents, in any order."""
 
     @property
     def pages_ahead(self) -> int:
-        """How many pages it wants to have at once."""
+        """How many pages should be submitted at once."""
 
     def read(self, order: PageOrder) -> Future[PageRead]:
-        """Never blocks. The future ends with an exception where the page's child died (children.failure_of says why),
-        with a PdfbatchError where the reader itself is at its end."""
+        """Submits a page; never blocks. The future ends with an exception if the page's child died
+        (children.failure_of says why), and with a PdfbatchError if the reader itself cannot go on."""
 
     def drain(self) -> None:
-        """Begin nothing new: pages that would take long yet are cancelled."""
+        """Starts nothing new; pages that would still take long are cancelled."""
 
 
 class Engine(Protocol):
@@ -57,21 +57,21 @@ class Engine(Protocol):
 
     @property
     def model(self) -> str:
-        """What is read with, as a person names it; "" for engines without a choice."""
+        """The model as the person named it; "" for engines without a model."""
 
     @property
     def preload(self) -> str:
-        """What its children find loaded, see documents/sandbox/children.py."""
+        """What is preloaded in its children, see documents/sandbox/children.py."""
 
     def pinned_model(self) -> str:
-        """The model's name as it is frozen into a manifest."""
+        """Returns the model's name as frozen in a manifest."""
 
     def reader(self, children: Children, options: ReadOptions, scratch: Path) -> AbstractContextManager[Reader]:
-        """Ready to read pages, until the context ends; `scratch` is a folder for its files."""
+        """Returns a reader that is ready until the context ends; `scratch` is a folder for its files."""
 
 
 class ChildReader:
-    """Every page is one task in a child."""
+    """A reader that runs every page as one task in a child."""
 
     def __init__(self, children: Children, options: ReadOptions, task: PageTask) -> None:
         self.pages_ahead = children.processes * PAGES_AHEAD
@@ -84,11 +84,11 @@ class ChildReader:
         return self._children.submit(seconds, self._task, order.path, order.number, self._options, order.attempt)
 
     def drain(self) -> None:
-        """What was submitted is being read or about to be."""
+        """Does nothing: submitted pages are already being read, or are next."""
 
 
 class ChildEngine:
-    """An engine whose work is one task for each page."""
+    """An engine that runs one task per page."""
 
     model = ""
 

@@ -1,4 +1,4 @@
-"""The engine of a machine without a GPU: text layers by layout, scanned pages by OCR, all in the children."""
+"""The engine for machines without a GPU: text layers by layout, scanned pages by OCR, all in child processes."""
 
 from pdfbatch.documents.tasks import read_page
 from pdfbatch.engines.base import ChildEngine

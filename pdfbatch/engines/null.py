@@ -1,4 +1,4 @@
-"""The engine that reads nothing: a dry run that opens and judges every PDF, and a measure of the loop itself."""
+"""The engine that reads nothing: a dry run that opens and checks every PDF, and a benchmark of the loop itself."""
 
 from __future__ import annotations
 
@@ -39,4 +39,4 @@ class _NullReader:
         return done
 
     def drain(self) -> None:
-        """Nothing is ever under way."""
+        """Does nothing: no page is ever in progress."""

@@ -1,6 +1,6 @@
 """Shapes and keys of everything a run writes to its store. Pure: no I/O, no clock.
 
-A run's state lies under `OUT/.pdfbatch/RUN/`; the Markdown itself lies beside it, `IN/a/b.pdf` → `OUT/a/b.md`.
+A run's state is under `OUT/.pdfbatch/RUN/`; the Markdown is beside it, `IN/a/b.pdf` → `OUT/a/b.md`.
 All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 """
 

@@ -1,4 +1,4 @@
-"""What every record is built on: its base, and the reasons for which a page or document is not read."""
+"""The base class of all records, and the reasons why a page or document was not read."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Reason(StrEnum):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same file may fare better another time (another machine, engine or moment)."""
+        """Whether another try with the same file may succeed (on another machine, with another engine, or later)."""
         return self in RETRYABLE
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether the same file must fail again, on whatever machine and with whatever engine."""
+        """Whether the same file will fail again on any machine and with any engine."""
         return self in HOPELESS
 
     @property
@@ -66,11 +66,11 @@ ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_O
 
 
 def main_reason(reasons: Sequence[Reason]) -> Reason:
-    """The commonest; of equals, the first."""
+    """Returns the most common reason; of a tie, the first."""
     return Counter(reasons).most_common(1)[0][0]
 
 
 class Record(BaseModel):
-    """Base of what is written: frozen; unknown fields are kept out but tolerated when read (newer writers)."""
+    """Base of everything written to a store: frozen; unknown fields of newer versions are ignored on reading."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")

@@ -1,4 +1,4 @@
-"""Which files below INPUT are its documents: names and patterns, told from keys alone."""
+"""Which files below INPUT are documents: names and patterns, decided from keys alone."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ _KNOWN_ENDING = re.compile(r"\.(?:pdf|png|jpe?g|tiff?)$", re.IGNORECASE)
 
 
 class Chosen(Record):
-    """Empty: every PDF. Keys and patterns are relative to INPUT; part of the manifest, so that a run that is taken up
-    and `verify` mean the same documents.
+    """The selection of documents; empty means every PDF. Keys and patterns are relative to INPUT. It is part of the
+    manifest, so that a resumed run and `verify` use the same documents.
 
-    Pictures are documents only where a person asks for them: by name, by a pattern, or by `include`.
+    Images are documents only if requested: by name, by a pattern, or by `include`.
     """
 
     named: list[str] = []
     """Keys of files, and of folders, which end with "/"; "" is INPUT itself."""
     patterns: list[str] = []
-    """`*` and `?` stay within a folder, `**` does not. Nothing named and no pattern: all of INPUT."""
+    """`*` and `?` stay within a folder, `**` does not. Without names and patterns: all of INPUT."""
     include: list[str] = []
-    """Only what one of these matches: a pattern without "/" by the name of the file or of any folder above it, another
-    by the key from its start; a folder that matches brings all that is in it."""
+    """Only files that match one of these. A pattern without "/" is matched against the name of the file and of each
+    folder above it, any other against the key from its start. A matching folder includes everything in it."""
     exclude: list[str] = []
-    """Never what one of these matches."""
+    """No files that match one of these, by the same rules."""
     without: str = ""
-    """The folder of the outputs, where it lies below INPUT: nothing in it is an input."""
+    """The output folder if it is below INPUT: nothing in it is an input."""
 
     @property
     def is_everything_below(self) -> bool:
-        """Whether no file, folder or pattern was named."""
+        """Whether no file, folder or pattern was given."""
         return not self.named and not self.patterns
 
     @property
     def files(self) -> list[str]:
-        """Of `named`, the keys of files."""
+        """The keys of files in `named`."""
         return [key for key in self.named if key and not key.endswith("/")]
 
     @property
     def folders(self) -> list[str]:
-        """Of `named`, the folders."""
+        """The folders in `named`."""
         return [key for key in self.named if not key or key.endswith("/")]
 
     def taker(self) -> Callable[[str], bool]:
-        """Tells of a key whether it is a document's."""
+        """Returns a function that says whether a key is a document."""
         files, folders = frozenset(self.files), tuple(self.folders)
         fits, included, excluded = matcher(self.patterns), _filter(self.include), _filter(self.exclude)
 
@@ -68,7 +68,7 @@ class Chosen(Record):
 
 
 def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Tells whether a whole key matches one of the patterns."""
+    """Returns a function that says whether a whole key matches one of the patterns."""
     return _any(map(_as_regex, patterns))
 
 
@@ -91,7 +91,7 @@ def _filter_as_regex(pattern: str) -> str:
 
 
 def _as_regex(pattern: str) -> str:
-    """The endings of documents match in any case, as they do without a pattern."""
+    """Returns the pattern as a regex. Document extensions match in any case, as they do without a pattern."""
     ending = _KNOWN_ENDING.search(pattern)
     body = pattern[: ending.start()] if ending else pattern
     parts, at = list[str](), 0
@@ -102,7 +102,7 @@ def _as_regex(pattern: str) -> str:
 
 
 def _next_part(pattern: str, at: int) -> tuple[str, int]:
-    """The regex for what stands at `at`, and where it ends."""
+    """Returns the regex for the part of the pattern at `at`, and where that part ends."""
     if pattern.startswith("**/", at):
         return "(?:.*/)?", at + 3
     if pattern.startswith("**", at):

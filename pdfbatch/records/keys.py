@@ -1,4 +1,4 @@
-"""Where a run's files lie, relative to OUTPUT: the Markdown beside its kind, the run's state under `.pdfbatch/RUN/`."""
+"""The keys of a run's files, relative to OUTPUT: Markdown follows INPUT's tree, state is under `.pdfbatch/RUN/`."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ CURRENT_RUN_KEY = STATE_PREFIX + "current.json"
 
 
 _ENDING = re.compile(r"\.(?:(?P<pdf>pdf)|png|jpe?g|tiff?)$", re.IGNORECASE)
-"""Of the names of documents: PDFs, and pictures."""
+"""Extensions of documents: PDFs and images."""
 
 
 def stem_of(key: str) -> str:
-    """A document's key without its ending, in any case. A name with another ending, or none, stays whole."""
+    """Returns a document's key without its extension, in any case. Any other key is returned unchanged."""
     return _ENDING.sub("", key)
 
 
 def output_key(key: str) -> str:
-    """The Markdown's key for a document's key: `a/b.pdf` and `a/b.PNG` become `a/b.md`."""
+    """Returns the key of a document's Markdown: `a/b.pdf` and `a/b.PNG` become `a/b.md`."""
     return stem_of(key) + ".md"
 
 
 def elements_key(key: str) -> str:
-    """Where the elements of a document's pages lie, for engines that tell them."""
+    """Returns the key of a document's page elements, for engines that return them."""
     return stem_of(key) + ".json"
 
 
 def figures_prefix(key: str) -> str:
-    """The folder of a document's figures."""
+    """Returns the folder of a document's figures."""
     return stem_of(key) + "/figures/"
 
 
 def figures_link(key: str) -> str:
-    """The same as the Markdown links to it, percent-encoded."""
+    """Returns the folder of a document's figures as its Markdown links to it, percent-encoded."""
     return quote(figures_prefix(key)[key.rfind("/") + 1 :])
 
 
@@ -50,7 +50,7 @@ def is_picture_key(key: str) -> bool:
 
 
 def is_nameless(key: str) -> bool:
-    """Whether a document is called `.pdf`, or `.png`, and nothing else: no Markdown could be named after it."""
+    """Whether a document's name is only an extension, such as `.pdf`: no Markdown could be named after it."""
     return bool(_ENDING.search(key)) and stem_of(key)[-1:] in ("", "/") and not key.startswith(STATE_PREFIX)
 
 
@@ -78,12 +78,12 @@ class RunKeys:
         return f"{self.workers}worker-{worker}.json"
 
     def strikes_of(self, worker: int) -> str:
-        """Prefix of the boots of a worker that have brought nothing yet: its boot script adds one and counts them, the
-        worker removes them when it has got something done."""
+        """Returns the prefix of a worker's boots without a result yet: the boot script adds one and counts them, the
+        worker removes them when it has made progress."""
         return f"{self.prefix}strikes/worker-{worker}/"
 
     def boot_logs_of(self, worker: int) -> str:
-        """Prefix of what the boot scripts of a worker's machines said, one file for each."""
+        """Returns the prefix of the boot logs of a worker's instances, one file per instance."""
         return f"{self.prefix}logs/worker-{worker}/"
 
     def ledger_of(self, worker: int) -> str:
@@ -99,7 +99,7 @@ class RunKeys:
         return f"{self.done}worker-{worker}.json"
 
     def checkpoints_of(self, key: str) -> str:
-        """Prefix of one document's checkpoints; a digest, because keys may hold anything and be long."""
+        """Returns the prefix of one document's checkpoints; a digest, because keys may be long and hold anything."""
         return f"{self.checkpoints}{hashlib.sha256(key.encode()).hexdigest()[:24]}/"
 
     def checkpoint(self, key: str, number: int) -> str:

@@ -1,6 +1,6 @@
-"""A page as elements: what every reader returns, what checkpoints and `OUT/a/b.json` hold, what Markdown is made of.
+"""A page as elements: returned by every reader, stored in checkpoints and `OUT/a/b.json`, and written as Markdown.
 
-The names follow docling-core's DoclingDocument 1.10 where it has one, so that a mapping is a renaming.
+The names follow docling-core's DoclingDocument 1.10 where it has one, so that a conversion only has to rename.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _storable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-"""Lone surrogates, which no file can hold, become U+FFFD."""
+"""Text in which lone surrogates, which UTF-8 cannot encode, are replaced with U+FFFD."""
 
 
 class Label(StrEnum):
@@ -50,12 +50,12 @@ class Label(StrEnum):
 
 
 Source = Literal["layer", "ocr", "dolphin", "form", "attachment"]
-"""What an element's text comes from: the text layer, recognition of the page's picture, the model, or data in the file
-beside its pages."""
+"""Where an element's text comes from: the text layer, OCR of the page image, the model, or data in the file outside its
+pages."""
 
 
 class Span(Record):
-    """Text in one style. `\\n` is a line break that the page shows and that means something (an address, a cell)."""
+    """Text in one style. `\\n` is a meaningful line break of the page (in an address, in a cell)."""
 
     text: Text
     bold: bool = False
@@ -69,11 +69,11 @@ class Span(Record):
     math: bool = False
     """`text` is LaTeX, without delimiters."""
     link: Text = ""
-    """The URI it leads to."""
+    """The URI it links to."""
 
 
 class Cell(Record):
-    """One cell of a table, from `row` and `column` (from 0) over `rows` and `columns`."""
+    """One cell of a table at `row` and `column` (from 0), spanning `rows` and `columns`."""
 
     row: int = Field(ge=0)
     column: int = Field(ge=0)
@@ -89,44 +89,44 @@ class Element(Record):
     label: Label
     box: Box
     spans: list[Span] = []
-    """Its text; of a figure what it shows, if a caption says so. Code is one span with its lines."""
+    """Its text. For a figure: what it shows, if a caption says so. Code is one span with all its lines."""
     cells: list[Cell] = []
-    """Of a table, by row and column."""
+    """The cells of a table, by row and column."""
     level: int = 0
-    """Of a heading 1 to 6, 0 where the document decides; of a list item its depth, from 1."""
+    """For a heading 1 to 6, or 0 if the document decides; for a list item its depth, from 1."""
     marker: str = ""
-    """Of a list item: `-`, `1.`, `(a)`; of a check box `[x]` or `[ ]`."""
+    """For a list item `-`, `1.` or `(a)`; for a check box `[x]` or `[ ]`."""
     figure: str = ""
-    """File name under the document's figures."""
+    """File name in the document's figures folder."""
     size: float = 0.0
-    """Font size in points; 0 where it is not known."""
+    """Font size in points; 0 if unknown."""
     source: Source = "layer"
     score: float = Field(default=1.0, ge=0, le=1)
-    """How sure its reader is of it."""
+    """The reader's confidence."""
     flags: list[str] = []
     """`half` (a paragraph that the reader saw cut off), `truncated`, `looped`, `nan`, `memory`, `retried`, `blank`,
     `tiny`, `hidden_white`, `hidden_covered`, …"""
     model_label: str = ""
-    """The model's own name for its kind: `para`, `sec_1`, `tab`, …"""
+    """The model's own label: `para`, `sec_1`, `tab`, …"""
     tags: list[str] = []
-    """What the model says of it beyond its label."""
+    """What the model says about it beyond its label."""
     dropped: str = ""
-    """Why it is not in the Markdown: `repeated`, `page_number`, `header`, `watermark`, `hidden`, …; "": it is."""
+    """Why it is not in the Markdown: `repeated`, `page_number`, `header`, `watermark`, `hidden`, …; "" if it is."""
     continues: bool = False
-    """It goes on with the last element of its kind before it: a paragraph cut by a column or page, a table or code."""
+    """Continues the previous element of its kind: a paragraph cut by a column or page, a table, or code."""
     repeated_rows: int = 0
-    """Of a table that continues another: so many of its first rows repeat the other's header."""
+    """For a table that continues another: how many of its first rows repeat the other's header."""
 
     @property
     def text(self) -> str:
-        """The plain text, cells separated by blanks."""
+        """The plain text, with cells separated by spaces."""
         if self.cells:
             return " ".join("".join(span.text for span in cell.spans) for cell in self.cells)
         return "".join(span.text for span in self.spans)
 
 
 class Heading(NamedTuple):
-    """An entry of a PDF's outline: `level` from 1, the outermost; `page` from 1, where it leads."""
+    """An entry of a PDF's outline: `level` counts from 1, the outermost; `page` is its target, from 1."""
 
     level: int
     title: str
@@ -134,7 +134,7 @@ class Heading(NamedTuple):
 
 
 class Picture(Record):
-    """The picture a page was read from: pixels, and dots per inch."""
+    """The image a page was read from: size in pixels, and dots per inch."""
 
     width: int
     height: int
@@ -146,44 +146,44 @@ class Page(Record):
 
     number: int = Field(ge=1)
     width: float = 0.0
-    """Points of the upright page, as `height`; 0 where it was not opened."""
+    """In points of the upright page, like `height`; 0 if the page was not opened."""
     height: float = 0.0
     rotation: int = 0
-    """How far the page in the PDF is turned clockwise to stand upright, degrees."""
+    """How far the page must be turned clockwise to be upright, in degrees."""
     reason: Reason | None = None
     read_by: str = ""
     """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, `dolphin`,
     `mixed` (text layer, some elements by the model)."""
     score: float = Field(default=1.0, ge=0, le=1)
-    """How far its text can be trusted."""
+    """How reliable its text is."""
     flags: list[str] = []
     """What a person may want to check: `words_lost`, `ocr_turned`, `truncated`, `no_layout`, `layout_truncated`, …"""
     picture: Picture | None = None
-    """Where the page was read from its picture."""
+    """The page image, if the page was read from one."""
     elements: list[Element] = []
 
     @property
     def text(self) -> str:
-        """The plain text of all elements, a line each."""
+        """The plain text of all elements, one per line."""
         return "\n".join(element.text for element in self.elements)
 
 
 class PageResult(Page):
-    """What became of one page, as a reader tells it."""
+    """The result for one page, as a reader returns it."""
 
     seconds: float = 0.0
     model_elements: int = 0
-    """That a model read, of a page that was read by something else."""
+    """Elements read by the model on a page that was otherwise read without it."""
     tokens: int = 0
-    """That a model decoded for it."""
+    """Tokens that the model decoded for the page."""
     model_seconds: float = 0.0
-    """That the model computed for it: its share by tokens, as many pages are read at once."""
+    """The model's computing time for the page: its share by tokens, because many pages are read at once."""
     detail: Text = ""
     """For an unread page: one sentence for a person."""
 
 
 class DocumentElements(Record):
-    """`OUT/a/b.json`: a document with all that was decided about its elements; its Markdown is made from this alone."""
+    """`OUT/a/b.json`: a document with all decisions about its elements; its Markdown is written from this alone."""
 
     version: Literal[2]
     key: str
@@ -191,20 +191,20 @@ class DocumentElements(Record):
     engine: str
     model: str
     figures: str = ""
-    """What links to figures begin with, percent-encoded."""
+    """The prefix of links to figures, percent-encoded."""
     pages: list[Page]
 
 
 class Checkpoint(Record):
-    """Finished pages of an unfinished document; `etag` is the input's, pages of another version are not used."""
+    """Finished pages of an unfinished document. `etag` is the input's; pages of another version are not used."""
 
     version: Literal[2]
-    """Without a default: the first shape had no version, and its pages no elements."""
+    """Has no default: version 1 had no such field, and its pages had no elements."""
     key: str
     etag: str
     pages: list[PageResult]
 
 
 def plain_text(text: str) -> list[Span]:
-    """`text` as spans, none for none."""
+    """Returns `text` as spans; no spans for an empty text."""
     return [Span(text=text)] if text else []

@@ -1,4 +1,4 @@
-"""Pages that a person asks for, as `1-3,7` or `5-`."""
+"""The pages requested, such as `1-3,7` or `5-`."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ _SPAN = re.compile(r"(?P<first>\d{1,9})(?:\s*(?P<to>[-–])\s*(?P<last>\d{1,9})?
 
 
 class PageSet(NamedTuple):
-    """Spans of page numbers, from 1, in order and apart; the last of one without an end is None. None at all: every
-    page."""
+    """Ranges of page numbers from 1, ordered and not adjacent; an open range ends with None. No ranges: every page."""
 
     spans: tuple[tuple[int, int | None], ...] = ()
 
     @classmethod
     def read(cls, text: str) -> PageSet:
-        """
+        """Parses a list of pages and ranges.
+
         Raises:
-            ValueError: it is not such a list; says what is wrong.
+            ValueError: the text is not such a list; the message says what is wrong.
         """
         return cls(_joined(sorted(map(_span, text.split(",")), key=lambda span: span[0]))) if text.strip() else cls()
 
     def __str__(self) -> str:
-        return ",".join(_told(first, last) for first, last in self.spans)
+        return ",".join(_shown(first, last) for first, last in self.spans)
 
     def ascending(self) -> Iterator[int]:
-        """The numbers; perhaps without an end."""
+        """Yields the page numbers; endless if a range is open."""
         for first, last in self.spans or ((1, None),):
             yield from count(first) if last is None else range(first, last + 1)
 
     def of(self, pages: int) -> list[int]:
-        """Those that a document of so many pages has."""
+        """Returns the requested pages that exist in a document of `pages` pages."""
         return list(takewhile(lambda number: number <= pages, self.ascending()))
 
     def first(self, how_many: int) -> tuple[int, ...]:
-        """Those of a document that has so many of them."""
+        """Returns the first `how_many` requested pages."""
         return tuple(islice(self.ascending(), how_many))
 
     def beyond(self, pages: int) -> str:
-        """What was asked for by number and lies behind the end of a document of so many pages, as `7,12-14`; "" where
-        nothing does. A span without an end asks for nothing that is not there, if it begins before the end."""
+        """Returns the requested pages after the end of a document of `pages` pages, such as `7,12-14`; "" if there are
+        none. An open range that begins before the end never exceeds it."""
         late = [
-            _told(first if last is None else max(first, pages + 1), last)
+            _shown(first if last is None else max(first, pages + 1), last)
             for first, last in self.spans
             if (first if last is None else last) > pages
         ]
@@ -75,7 +75,7 @@ def _joined(spans: list[tuple[int, int | None]]) -> tuple[tuple[int, int | None]
     return () if joined == [(1, None)] else tuple(joined)
 
 
-def _told(first: int, last: int | None) -> str:
+def _shown(first: int, last: int | None) -> str:
     if last is None:
         return f"{first}-"
     return str(first) if first == last else f"{first}-{last}"

@@ -1,4 +1,4 @@
-"""A run as its store tells it: the manifest, workers' signs of life, outcomes, the fleet."""
+"""The records of a run: the manifest, the workers' heartbeats and done marks, outcomes, the fleet."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pdfbatch.records.page_set import PageSet
 
 
 class SourceDocument(NamedTuple):
-    """One document of the manifest: a PDF or a picture.
+    """One document of the manifest: a PDF or an image.
 
     `key` is relative to INPUT. `output_etag` is the ETag its Markdown had when the manifest was frozen, None if
-    there was none: the document is done in this run as soon as its Markdown is there and has another ETag.
-    `attempt` counts the outcomes it has had in earlier runs, plus one. `twin` is the input that has the Markdown which
-    this one would get (`b.pdf` beside `b.PDF`), "" if there is none.
+    there was none: the document is done in this run as soon as its Markdown exists and has another ETag.
+    `attempt` is one more than the outcomes it had in earlier runs. `twin` is the input that already uses the same
+    Markdown name (`b.pdf` beside `b.PDF`), "" if there is none.
     """
 
     key: str
@@ -31,35 +31,35 @@ class SourceDocument(NamedTuple):
 
 
 Pages = Annotated[str, AfterValidator(lambda text: str(PageSet.read(text)))]
-"""A `PageSet` as text; "" is every page."""
+"""A `PageSet` as text; "" means every page."""
 
 
 class ReadOptions(Record):
-    """How pages are to be read; part of the manifest, so that a resumed run reads the rest the same way."""
+    """How to read pages; part of the manifest, so that a resumed run reads the rest the same way."""
 
     keep_headers: bool = False
     page_seconds: float = Field(default=120.0, gt=0)
-    """Deadline for one page in one child process, seconds."""
+    """Time limit for one page in one child process, in seconds."""
     memory_mib: int = Field(default=2048, ge=256)
-    """What one child process may allocate, MiB."""
+    """Memory limit of one child process, in MiB."""
     max_retries: int = Field(default=2, ge=0)
-    """How often a page is tried again after its child died or ran late, or a document after a store error."""
+    """How often a page is retried after its child died or timed out, or a document after a store error."""
     dpi: int = Field(default=200, ge=50, le=600)
-    """Resolution of the picture that a model's elements are cut from, dots per inch."""
+    """Resolution of the image that the model's elements are cut from, in dots per inch."""
     as_published: bool = False
-    """A model gets its pictures as its authors' own programs make them, and no better ones."""
+    """Prepare the model's images exactly as its authors' own programs do."""
     keep_hidden: bool = False
-    """Text that no viewer shows (white on white, covered, outside the page) goes into the Markdown too."""
+    """Include text that no viewer shows (white on white, covered, outside the page) in the Markdown."""
     join_tables: bool = True
-    """A table that goes on over pages becomes one."""
+    """Join a table that continues over several pages."""
     pages: Pages = ""
-    """The pages that are read of every document."""
+    """The pages to read of every document."""
     failures_in_a_row: int = Field(default=20, ge=0)
-    """A worker whose first so many documents all fail for one reason that is not theirs stops; 0: it never does."""
+    """Stop a worker if this many of its first documents all fail for one reason not caused by the files; 0: never."""
 
 
 class Manifest(Record):
-    """A run as it was frozen at launch: what is to be done, by how many, and how."""
+    """A run as frozen at launch: which documents to convert, with how many workers, and how."""
 
     version: Literal[1] = 1
     run: str
@@ -69,27 +69,27 @@ class Manifest(Record):
     total_workers: int = Field(ge=1)
     engine: str
     model: str = ""
-    """What the engine reads with, pinned: a Hub id with its commit, a folder, an s3:// URL; "" where it has none."""
+    """The engine's model, pinned: a Hub id with its commit, a folder, an s3:// URL; "" if it has none."""
     image: str = ""
-    """The worker image of a fleet, by digest; "" for a run on machines of one's own."""
+    """The worker image of a fleet, by digest; "" for a run on your own machine."""
     ami: str = ""
-    """What the fleet's machines boot from."""
+    """The AMI of the fleet's instances."""
     options: ReadOptions = ReadOptions()
     chosen: Chosen = Chosen()
-    """What of `input` was asked for; `documents` is what is left of it."""
+    """The part of `input` that was requested; `documents` is what is left of it."""
     password_secret: str = ""
-    """ARN of the secret that holds the passwords of encrypted documents, for a fleet; never a password."""
+    """ARN of the secret with the passwords of encrypted documents, for a fleet; never a password."""
     retry_of: str | None = None
     """The run whose failures this run retries."""
     follows: str | None = None
-    """The run before this one: pages that it read of documents it did not finish are taken from its checkpoints."""
+    """The run before this one, whose checkpoints of unfinished documents are reused."""
     skipped: int = 0
-    """Documents of the input that needed nothing when the manifest was frozen."""
+    """Documents of the input that were already done when the manifest was frozen."""
     documents: list[SourceDocument]
 
 
 class CurrentRun(Record):
-    """The pointer at `.pdfbatch/current.json`: claimed by a conditional write, so that slices agree on one run."""
+    """The pointer at `.pdfbatch/current.json`: claimed by a conditional write, so that all slices use one run."""
 
     run: str
 
@@ -98,7 +98,7 @@ OutcomeKind = Literal["ok", "partial", "failed"]
 
 
 class DoubtfulPage(NamedTuple):
-    """A page that was read and may be wrong: its document's key, its number, its score from 0 to 1."""
+    """A page that was read but may be wrong: its document's key, its number, its score from 0 to 1."""
 
     key: str
     page: int
@@ -106,37 +106,37 @@ class DoubtfulPage(NamedTuple):
 
 
 class ModelUse(Record):
-    """What a model did for some pages."""
+    """The model's work for some pages."""
 
     elements: int = 0
-    """That it read on pages of the text layer."""
+    """Elements it read on pages whose text layer was used."""
     tokens: int = 0
-    """That it decoded, in all."""
+    """All tokens it decoded."""
     whole_tokens: int = 0
-    """Of these, for pages that it read whole."""
+    """The part of `tokens` for pages it read whole."""
     seconds: float = 0.0
-    """That it computed."""
+    """Its computing time."""
 
 
 class Outcome(Record):
-    """One ledger line: what became of one document."""
+    """One ledger line: the outcome of one document."""
 
     key: str
     outcome: OutcomeKind
     reason: Reason | None = None
     pages: int = 0
-    """Of those that were asked for, the ones that it has."""
+    """The number of requested pages that it has."""
     asked_pages: str = ""
     """As in `ReadOptions.pages`."""
     absent_pages: str = ""
-    """What of these lies behind its end, as `7,12-14`."""
+    """The requested pages after its end, such as `7,12-14`."""
     failed_pages: list[tuple[int, Reason]] = []
     flagged_pages: list[tuple[int, str]] = []
     read_by: dict[str, int] = {}
-    """Pages by what read them, as in `PageResult.read_by`."""
+    """Number of pages by reader, as in `PageResult.read_by`."""
     model_use: ModelUse = ModelUse()
     scores: dict[str, int] = {}
-    """Read pages by score, cut to a tenth."""
+    """Number of read pages by score, rounded down to a tenth."""
     doubtful: list[DoubtfulPage] = []
     """The worst of them."""
     engine: str = ""
@@ -149,7 +149,7 @@ class Outcome(Record):
     worker: int = 0
     at: str = ""
     detail: str = ""
-    """One sentence for a person: what the library said."""
+    """One sentence for a person, such as the library's error."""
 
 
 def _is_stamp(value: str) -> str:
@@ -164,7 +164,7 @@ WorkerState = Literal["starting", "running", "draining", "done", "interrupted", 
 
 
 class Counts(Record):
-    """Progress of one slice. `done` = ok + partial + failed + skipped; pages are those of this run."""
+    """Progress of one slice. `done` = ok + partial + failed + skipped; page counts are of this run."""
 
     total: int = 0
     ok: int = 0
@@ -174,19 +174,19 @@ class Counts(Record):
     pages_read: int = 0
     pages_failed: int = 0
     pages_resumed: int = 0
-    """Of those read, the ones taken from checkpoints."""
+    """The part of `pages_read` taken from checkpoints."""
     pages_here: int = 0
     """Pages that this process tried itself."""
     read_by: dict[str, int] = {}
-    """Pages by what read them, as in `PageResult.read_by`."""
+    """Number of pages by reader, as in `PageResult.read_by`."""
     model_use: ModelUse = ModelUse()
     scores: dict[str, int] = {}
-    """Read pages by score, as in `Outcome.scores`."""
+    """Number of read pages by score, as in `Outcome.scores`."""
     doubtful: list[DoubtfulPage] = []
     """The worst of them."""
     reasons: dict[str, int] = {}
     shorter: int = 0
-    """Documents that end before some of the pages that were asked for."""
+    """Documents that lack some of the requested pages."""
 
     @property
     def done(self) -> int:
@@ -194,7 +194,7 @@ class Counts(Record):
 
 
 class Machine(Record):
-    """The EC2 instance a fleet's worker is on, as its boot script tells it."""
+    """The EC2 instance of a fleet's worker, as its boot script reports it."""
 
     instance: str
     type: str = ""
@@ -203,7 +203,7 @@ class Machine(Record):
 
 
 class WorkerSession(Record):
-    """What one machine gave a slice: from its boot by its first sign of life to its last one."""
+    """One instance's work on a slice, from its worker's first heartbeat to its last."""
 
     machine: Machine
     started: Stamp
@@ -211,11 +211,11 @@ class WorkerSession(Record):
     pages: int = 0
     """Pages it tried itself."""
     notice: Stamp | None = None
-    """When AWS announced that it would take the machine, if it did."""
+    """When AWS sent a Spot interruption notice for the instance, if it did."""
 
 
 class Heartbeat(Record):
-    """`workers/worker-I.json`, overwritten about every 15 s by the living worker."""
+    """`workers/worker-I.json`, overwritten about every 15 s by the running worker."""
 
     worker: int
     state: WorkerState
@@ -229,28 +229,28 @@ class Heartbeat(Record):
     host: str = ""
     pid: int = 0
     born: str = ""
-    """When that process began, as its kernel tells it: another process with the same pid has another."""
+    """When that process started, according to its kernel: a later process with the same pid has another value."""
     reading: list[str] = []
-    """What each child is reading now, for people."""
+    """What each child is reading now, for display."""
     machine: Machine | None = None
-    """None on machines of one's own."""
+    """None on your own machine."""
     notice: Stamp | None = None
-    """When AWS announced that it will take this machine."""
+    """When AWS sent a Spot interruption notice for this instance."""
     past: list[WorkerSession] = []
-    """The machines that had this slice before, oldest first."""
+    """The instances that worked on this slice before, oldest first."""
     dollars: float = 0.0
-    """What the slice's machines cost so far, this one and those before it; 0.0 where the run has no cap."""
+    """The cost of the slice's instances so far, earlier ones included; 0.0 if the run has no cap."""
     price: float = 0.0
-    """Dollars an hour of this machine now, all in; 0.0 where the run has no cap."""
+    """Current price of this instance in dollars per hour, all included; 0.0 if the run has no cap."""
 
 
 Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up", "failing", "over_budget"]
 FINAL_ENDINGS = frozenset[Ending]({"done", "deadline", "gave_up", "failing", "over_budget"})
-"""After these no other machine takes the slice up in this run; `gave_up` is said by the boot script, not the worker."""
+"""After these no instance resumes the slice in this run; `gave_up` is written by the boot script, not the worker."""
 
 
 class DoneMark(Record):
-    """`done/worker-I.json`: why this worker ended."""
+    """`done/worker-I.json`: why this worker stopped."""
 
     worker: int
     why: Ending
@@ -261,8 +261,8 @@ class DoneMark(Record):
 
 
 class Boot(NamedTuple):
-    """A machine of the fleet has begun to boot for a slice. All is in the key, so that one LIST tells every boot:
-    `boots/worker-I/STAMP_INSTANCE_TYPE_ZONE`, the stamp like `20261125T194500Z`."""
+    """An instance of the fleet started to boot for a slice. Everything is in the key, so that one LIST finds all boots:
+    `boots/worker-I/STAMP_INSTANCE_TYPE_ZONE`, with a stamp like `20261125T194500Z`."""
 
     worker: int
     machine: Machine
@@ -272,7 +272,7 @@ _BOOT_KEY = re.compile(r"boots/worker-(\d+)/(\d{8}T\d{6}Z)_([^_/]+)_([^_/]*)_([^
 
 
 def boot_of(key: str) -> Boot | None:
-    """The boot that a key tells, None if it is not one."""
+    """Parses the key of a boot; None if it is another key."""
     if not (found := _BOOT_KEY.search(key)):
         return None
     worker, stamp, instance, kind, zone = found.groups()
@@ -280,47 +280,47 @@ def boot_of(key: str) -> Boot | None:
 
 
 class FleetRecord(Record):
-    """`fleet.json`: what was launched for a run, where, until when and at what price."""
+    """`fleet.json`: the fleet launched for a run: where, until when and at what price."""
 
     version: Literal[1] = 1
     run: str
     account: str = ""
-    """The AWS account's number; with `region` it says where `down` has to look."""
+    """The AWS account id; with `region` it says where `down` has to look."""
     region: str
     launched: Stamp
     deadline: Stamp
-    """Workers drain now."""
+    """When workers start to drain."""
     end: Stamp
-    """Machines end themselves now, whatever they do."""
+    """When instances shut themselves down, whatever they are doing."""
     expiry: Stamp
-    """AWS ends the fleets now."""
+    """When AWS terminates the fleets."""
     instance_types: list[str]
     prices: dict[str, float] = {}
-    """Dollars an hour, all in, at launch: by `TYPE@ZONE`, zone as `us-east-1a`."""
+    """Dollars per hour at launch, all included, by `TYPE@ZONE` with a zone like `us-east-1a`."""
     worst_price: float
-    """Dollars an hour of one machine where `prices` does not tell."""
+    """Dollars per hour of an instance that is not in `prices`."""
     price_ceiling: float = 0.0
-    """Dollars an hour, all in, that no machine can exceed: above it AWS interrupts it; 0.0: not known."""
+    """Maximum dollars per hour of an instance, all included: above it AWS interrupts the instance; 0.0: unknown."""
     on_demand_prices: dict[str, float] = {}
-    """Dollars an hour, all in, by instance type, at on-demand rates; a type without one is not known."""
+    """On-demand dollars per hour, all included, by instance type; types with an unknown price are left out."""
     market: Literal["spot", "on-demand"] = "spot"
     max_cost: float | None = None
-    """Dollars that the run may spend in all; None: no cap but its time."""
+    """Maximum cost of the run in dollars; None: limited by time only."""
     adder: float = 0.0
-    """Dollars an hour of one machine for its disk and public address, on top of the price of the instance."""
+    """Dollars per hour for an instance's disk and public IPv4 address, on top of the instance price."""
     image: str
     ami: str
     log_group: str
     topic: str = ""
     ended: Stamp | None = None
-    """When `down` took it all away."""
+    """When `down` deleted the fleet."""
 
     def price(self, machine: Machine) -> float:
         return self.prices.get(f"{machine.type}@{machine.zone}", self.worst_price)
 
 
 class FailureList(Record):
-    """`failures/worker-I-failures.json`: every document of the slice that is failed or partial."""
+    """`failures/worker-I-failures.json`: every failed or partial document of the slice."""
 
     worker: int
     run: str

@@ -1,4 +1,4 @@
-"""Where a fleet's instances find the passwords of encrypted documents: named by an ARN, never the passwords."""
+"""The secret that holds the passwords of encrypted documents for a fleet: its ARN only, never the passwords."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ class Secret(NamedTuple):
     service: Literal["secretsmanager", "ssm"]
     region: str
     name: str
-    """Of a parameter; it may begin with a "/" that its ARN does not tell from the one before every name."""
+    """For a parameter it always starts with "/": an ARN does not show whether the name itself does."""
 
     @classmethod
     def read(cls, arn: str) -> Secret:
-        """
+        """Parses an ARN.
+
         Raises:
-            UsageError: not the ARN of either, or not a whole one.
+            UsageError: not the ARN of either, or an incomplete one.
         """
         found = _ARN.fullmatch(arn)
         if found is None:
             raise UsageError(
                 f"{arn!r} is not the ARN of a Secrets Manager secret or an SSM parameter.",
-                "Give arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX, with AWS's six letters, or "
-                "arn:aws:ssm:REGION:ACCOUNT:parameter/NAME .",
+                "Give arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX, including the six characters that AWS "
+                "adds, or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME .",
             )
         service: Literal["secretsmanager", "ssm"] = "secretsmanager" if found["manager"] else "ssm"
         return cls(arn, service, found["region"], found["secret"] or found["parameter"])

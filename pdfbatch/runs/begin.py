@@ -1,4 +1,4 @@
-"""How a run begins here: take up the unfinished one, or freeze what is left as a new one."""
+"""Starts a run: resumes the unfinished one, or freezes what is left as a new one."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -27,20 +27,20 @@ from pdfbatch.runs.selection import Selection, what_failed, what_is_left
 from pdfbatch.store import Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
-"""Where a worker keeps its state that was started by hand, without a manifest; sorts before every real run."""
+"""The run id of a worker that was started by hand, without a manifest; sorts before every real run."""
 
 
 class Request(NamedTuple):
-    """What a person asked for."""
+    """What a person requested."""
 
     part: Slice
     engine: str
     options: ReadOptions
     redo_changed: bool = False
     limit: int | None = None
-    """At most this many documents, the first ones by key; None: all."""
+    """The maximum number of documents, the first ones by key; None: all."""
     model: str = ""
-    """As a person names it; `pin` makes of it what is frozen."""
+    """As the person named it; `pin` returns the name to freeze."""
     pin: Callable[[], str] = str
     chosen: Chosen = Chosen()
 
@@ -48,29 +48,30 @@ class Request(NamedTuple):
 class Begun(NamedTuple):
     manifest: Manifest
     how: Literal["new", "resumed", "finished", "nothing"]
-    """`finished`: this slice is, others are at work. `nothing`: all is done already, the manifest was not saved."""
+    """`finished`: this slice is done, others are still running. `nothing`: everything is done already; the manifest was
+    not saved."""
     changed: Sequence[str] = ()
-    """Inputs that changed since their Markdown was made and that are left alone."""
+    """Inputs that changed since their Markdown was written, and that are not converted again."""
     foreign: Sequence[str] = ()
-    """Inputs whose Markdown no run has told of, and that are left alone."""
+    """Inputs whose Markdown was not written by a run, and that are not converted."""
     nameless: Sequence[str] = ()
     """PDFs without a name, which are left out."""
     other_pages: Sequence[str] = ()
-    """Inputs whose Markdown has other pages than are asked for now, and that are left alone."""
+    """Inputs whose Markdown has other pages than requested now, and that are not converted again."""
 
 
 class Remaining(NamedTuple):
-    """What a run could read now; nothing is frozen yet."""
+    """What a run started now would convert; nothing is frozen yet."""
 
     documents: Sequence[SourceDocument]
     skipped: int
-    """Documents of the input that need nothing."""
+    """Documents of the input that are done."""
     before: Manifest | None
-    """The run that is current now, and over."""
+    """The current run, which has ended."""
     changed: Sequence[str] = ()
     """As in `Begun`."""
     hopeless: Mapping[str, Reason] = MappingProxyType({})
-    """Documents that are left out, because this very file must fail again, and why."""
+    """Documents that are left out because the same file would fail again, and why."""
     retry_of: str | None = None
     """As in `Manifest`."""
     other_pages: Sequence[str] = ()
@@ -78,31 +79,36 @@ class Remaining(NamedTuple):
 
     @property
     def latest(self) -> str | None:
-        """The name of the run before; `manifest.claim` wants it."""
+        """The id of the run before, for `manifest.claim`."""
         return self.before.run if self.before else None
 
     @property
     def inputs(self) -> int:
-        """Documents in the input, as far as this run looks at them."""
+        """Number of documents in the part of the input that this run covers."""
         return self.skipped + len(self.documents) + len(self.hopeless)
 
 
 def check_places(source: Store, output: Store, chosen: Chosen = Chosen()) -> None:  # noqa: B008  # frozen
-    """Ends early, before anything is made, if the places make no sense. What was named below the input may be all that
-    these credentials can list."""
-    if chosen.is_everything_below:
+    """Checks the input and output before anything is written.
+
+    Raises:
+        UsageError: the input is inside the output.
+        StoreError: the input cannot be read.
+    """
+    if chosen.is_everything_below:  # else the credentials may be able to list only what was named
         source.check_readable()
     if inside(source, output):
         raise UsageError(
-            f"The input {source.url} lies inside the output {output.url}.",
-            "Give an output of its own, for example a folder beside the input.",
+            f"The input {source.url} is inside the output {output.url}.",
+            "Use a separate output, for example a folder beside the input.",
         )
 
 
 def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Begun:
-    """
+    """Resumes the unfinished run on this output, or starts a new one.
+
     Raises:
-        PdfbatchError: another run on this output is alive, or this very worker is at work already.
+        PdfbatchError: another run on this output is still running, or this worker is already running.
     """
     latest = manifest.current(output)
     if latest is not None and (found := _resumable(output, latest, wanted, source.url, clock())):
@@ -127,10 +133,10 @@ def begin_retry(
     clock: Callable[[], datetime],
     below: float = 0.0,
 ) -> Begun:
-    """A new run over what failed in all runs so far.
+    """Starts a new run for everything that failed in all runs so far.
 
     Raises:
-        PdfbatchError: a run on this output is alive.
+        PdfbatchError: a run on this output is still running.
     """
     rest = remaining_failures(source, output, reasons, clock(), all_failures=True, below=below, chosen=wanted.chosen)
     fresh = _freeze(source, output, wanted, rest.documents, rest.skipped, clock()).model_copy(
@@ -152,10 +158,10 @@ def remaining(
     pages: str = "",
     has_passwords: bool = False,
 ) -> Remaining:
-    """What is left, whatever became of the run before. Writes nothing.
+    """Returns what is left to convert, however the run before ended. Writes nothing.
 
     Raises:
-        PdfbatchError: a run on this output is alive.
+        PdfbatchError: a run on this output is still running.
     """
     before = _ended_run(output, now)
     if before is not None:
@@ -175,11 +181,11 @@ def remaining_failures(
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     has_passwords: bool = False,
 ) -> Remaining:
-    """What failed in all runs so far, for these reasons (none given: for any), and what has a page whose score is lower
-    than `below`. Writes nothing.
+    """Returns what failed in all runs so far for these reasons (none given: for any reason), and documents with a page
+    scored lower than `below`. Writes nothing.
 
     Raises:
-        PdfbatchError: a run on this output is alive.
+        PdfbatchError: a run on this output is still running.
     """
     before = _ended_run(output, now)
     history = ledger.history(output)
@@ -190,9 +196,9 @@ def remaining_failures(
 
 
 def _worth_a_try(selection: Selection, before: Manifest | None, all_failures: bool, has_passwords: bool) -> Remaining:
-    """With passwords at hand what needs one is."""
-    mended = {Reason.ENCRYPTED} if has_passwords else set()
-    hopeless = {} if all_failures else {key: why for key, why in selection.hopeless.items() if why not in mended}
+    """Leaves out hopeless documents. Encrypted ones are not hopeless if there are passwords."""
+    fixable = {Reason.ENCRYPTED} if has_passwords else set()
+    hopeless = {} if all_failures else {key: why for key, why in selection.hopeless.items() if why not in fixable}
     documents = [each for each in selection.documents if each.key not in hopeless]
     return Remaining(
         documents, selection.skipped, before, selection.changed, hopeless, other_pages=selection.other_pages
@@ -202,18 +208,18 @@ def _worth_a_try(selection: Selection, before: Manifest | None, all_failures: bo
 def followed(
     engine: str, model: str, options: ReadOptions, before: Manifest | None, retry_of: str | None
 ) -> str | None:
-    """The run whose checkpoints a new one may take up: the one before, if its pages were read in the same way. A retry
-    reads again what it retries."""
+    """Returns the run whose checkpoints a new run may reuse: the one before, if it read pages in the same way. A retry
+    reads its documents from scratch."""
     if before is None or retry_of is not None:
         return None
     return before.run if (engine, model, options) == (before.engine, before.model, before.options) else None
 
 
 def _ended_run(output: Store, now: datetime) -> Manifest | None:
-    """The current run, None if there never was one.
+    """Returns the current run; None if there never was one.
 
     Raises:
-        PdfbatchError: it is alive.
+        PdfbatchError: it is still running.
     """
     latest = manifest.current(output)
     if latest is None:
@@ -225,7 +231,8 @@ def _ended_run(output: Store, now: datetime) -> Manifest | None:
 
 
 def ad_hoc(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Manifest:
-    """The plain listing as a manifest that is never saved: a worker run by hand slices it and skips what is there."""
+    """Returns the input's listing as a manifest that is never saved: a worker started by hand slices it and skips
+    documents that have Markdown."""
     output.check_writable()
     selection = what_is_left(listed(source).entries, {}, {}, redo_changed=False)
     frozen = _freeze(source, output, wanted, selection.documents, selection.skipped, clock())
@@ -251,7 +258,7 @@ def _claim(
 
 
 def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: datetime) -> Begun | None:
-    """The run, if it is what was asked for and this worker has not ended it; None if a new one may begin."""
+    """Returns the run if it matches the request and this worker has not finished it; None if a new one may start."""
     found = manifest.load(output, run)
     _refuse_other_input(found, source_url, output)
     asked_for = (wanted.engine, wanted.options, wanted.part.total, None, wanted.chosen)
@@ -260,7 +267,7 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
     if manifest.load_fleet(output, run) is not None:
         if is_anyone_alive(output, found, now):
             raise _alive_error(run, output)
-        return None  # a fleet's run is not taken up on other machines; what it left is frozen as a new one
+        return None  # a fleet's run is not resumed elsewhere; what is left becomes a new run
     beat, mark = last_sign(output, RunKeys(run), wanted.part.worker)
     finished = mark is not None and mark.why == "done"
     if same and not finished:
@@ -277,21 +284,21 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
 def _refuse_other_input(found: Manifest, source_url: str, output: Store) -> None:
     if found.input != source_url:
         raise UsageError(
-            f"{output.url} holds the Markdown of another input, {found.input}.",
-            f"Give an output of its own. If the input only moved, delete {output.url}{CURRENT_RUN_KEY} first.",
+            f"{output.url} contains the Markdown of another input, {found.input}.",
+            f"Use a separate output. If the input was only moved, delete {output.url}{CURRENT_RUN_KEY} first.",
         )
 
 
 def is_model(named: str, frozen: str) -> bool:
-    """Whether a model as a person names it is the one that was frozen; without a commit, any commit of it is."""
+    """Whether a model as a person names it is the frozen one; a name without a commit matches any commit."""
     return frozen == named or frozen.startswith(f"{named}@") or (frozen != "" and str(Path(named).resolve()) == frozen)
 
 
 def _alive_error(run: str, output: Store) -> PdfbatchError:
     return PdfbatchError(
-        f"Run {run} on this output is still alive.",
-        f"See it with `pdfbatch status {output.url}`; wait for its end, or stop it (a fleet with "
-        f"`pdfbatch down {output.url}`), then start again. If it was killed in its first moments, wait a minute.",
+        f"Run {run} on this output is still running.",
+        f"Check `pdfbatch status {output.url}`. Wait until it ends or stop it (for a fleet: "
+        f"`pdfbatch down {output.url}`), then start again. If it was killed right after its start, wait a minute.",
     )
 
 
@@ -307,7 +314,7 @@ def _what_is_left(source: Store, output: Store, chosen: Chosen, *, redo_changed:
     found = listed(source, chosen)
     if found.absent:
         more = f" and {len(found.absent) - 1} more" if len(found.absent) > 1 else ""
-        raise NotFound(f"{_nothing_at(source.url + found.absent[0])}{more}.", "Correct or leave out what is not there.")
+        raise NotFound(f"{_nothing_at(source.url + found.absent[0])}{more}.", "Correct or remove the missing inputs.")
     selection = what_is_left(
         found.entries, _outputs(output), ledger.history(output), redo_changed=redo_changed, chosen=chosen, pages=pages
     )
@@ -321,19 +328,19 @@ def _nothing_at(place: str) -> str:
 
 
 def _no_documents(source: Store, chosen: Chosen, keys: Sequence[str]) -> NotFound:
-    """Says what kept the files out that are there."""
+    """Returns an error that says why none of the existing files is a document."""
     if chosen.include or chosen.exclude:
         return NotFound(
-            f"No document under {source.url} is left by --include and --exclude.",
-            f"Their patterns are matched against keys as {min(keys)!r}." if keys else "There is no file at all.",
+            f"--include and --exclude leave no document under {source.url}.",
+            f"The patterns are matched against keys such as {min(keys)!r}." if keys else "There are no files at all.",
         )
     if pictures := sum(map(is_picture_key, keys)):
         return NotFound(
             f"No PDFs found under {source.url}, but {pictures:,} picture{'s' * (pictures > 1)}.",
-            "Pictures are read where they are asked for: --include '*.png', or name them.",
+            "To convert pictures, select them with --include '*.png', or name them.",
         )
     return NotFound(
-        f"No PDFs found under {source.url}.", "Check the path; files must end in .pdf (in any case), in any subfolder."
+        f"No PDFs found under {source.url}.", "Check the path. Files must end in .pdf (any case), in any subfolder."
     )
 
 

@@ -1,4 +1,4 @@
-"""What lies in an input, the odd things included: folders that may not be read, PDFs without a name, twins."""
+"""Lists the files of an input, with the special cases: unreadable folders, PDFs without a name, twins."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -10,15 +10,15 @@ from pdfbatch.store import Entry, Store
 
 LOCKED_ETAG = "locked"
 LOCKED_KEY = "*.pdf"
-"""Stands in the manifest for the PDFs of a folder that may not be read: to fetch it fails and says why."""
+"""Stands in the manifest for the PDFs of an unreadable folder: fetching it fails with the reason."""
 _ASKED_ONE_BY_ONE = 20
-"""Of the files named in one folder; for more of them the folder is listed."""
+"""Up to this many files named in one folder are looked up one by one; for more, the folder is listed."""
 _THREADS = 16
 
 
 class Listed(NamedTuple):
-    """`locked` folders end with "/" and stand among the `entries` as one document each. `absent`: files that were named
-    and are not there, and patterns that nothing matches."""
+    """`locked`: unreadable folders, ending with "/"; each is also one document in `entries`. `absent`: named files that
+    do not exist, and patterns that match nothing."""
 
     entries: Sequence[Entry]
     locked: Sequence[str]
@@ -26,8 +26,8 @@ class Listed(NamedTuple):
 
 
 def listed(source: Store, chosen: Chosen = Chosen(), known: Iterable[str] = ()) -> Listed:  # noqa: B008  # frozen
-    """What is in the input, as far as it was chosen, and of the `known` keys those that are there; what may not be read
-    is named instead of ending the run. Looks nowhere else: an input may be a file in a large folder."""
+    """Lists the chosen part of the input, and those of the `known` keys that exist. Unreadable folders are reported
+    instead of ending the run. Nothing else is listed: an input may be one file in a large folder."""
     locked: list[str] = []
     if chosen.is_everything_below:
         found = list(source.list(locked=locked.append))
@@ -44,7 +44,7 @@ def listed(source: Store, chosen: Chosen = Chosen(), known: Iterable[str] = ()) 
 
 
 def folder_of(pattern: str) -> str:
-    """The folder above a pattern's first part with a wildcard: "" or ending with "/"."""
+    """Returns the folder above a pattern's first part with a wildcard: "" or ending with "/"."""
     return _literal(pattern)[: _literal(pattern).rfind("/") + 1]
 
 
@@ -63,7 +63,7 @@ def _matching_nothing(patterns: Iterable[str], keys: Iterable[str]) -> list[str]
 
 
 def _named(source: Store, keys: Iterable[str]) -> list[Entry]:
-    """The entries of files; of those that are there."""
+    """Returns the entries of those files that exist."""
     folders: dict[str, set[str]] = {}
     for key in keys:
         folders.setdefault(key[: key.rfind("/") + 1], set()).add(key)
@@ -79,19 +79,19 @@ def _named(source: Store, keys: Iterable[str]) -> list[Entry]:
 
 
 def common_folder(folders: Sequence[str]) -> str:
-    """The deepest folder above them all; each is "" or ends with "/", and so does it."""
+    """Returns the deepest folder above them all. All folders, and the result, are "" or end with "/"."""
     levels = zip(*(folder.split("/")[:-1] for folder in folders), strict=False)
     return "".join(f"{names[0]}/" for names in takewhile(lambda names: len(set(names)) == 1, levels))
 
 
 def nameless(keys: Iterable[str]) -> list[str]:
-    """Files that are called `.pdf` and nothing else: no Markdown could be named after them."""
+    """Returns the files whose name is only `.pdf`: no Markdown could be named after them."""
     return sorted(filter(is_nameless, keys))
 
 
 def twins_of(keys: Iterable[str], owners: Set[str] = frozenset()) -> Mapping[str, str]:
-    """Of inputs whose Markdown would have one name (`b.pdf`, `b.PDF`): all but one, each with that one, which is
-    converted: an owner (whose Markdown is there already), else the one that ends in `.pdf`, else the first."""
+    """Finds inputs whose Markdown would have the same name (`b.pdf`, `b.PDF`). One of them is converted: an owner
+    (whose Markdown exists already), else the one that ends in `.pdf`, else the first. Maps each other one to it."""
     named: dict[str, list[str]] = {}
     for key in keys:
         named.setdefault(output_key(key), []).append(key)

@@ -1,4 +1,4 @@
-"""Whether a worker that gave a sign is at work still: two processes on one slice would do everything twice."""
+"""Whether the worker of a heartbeat is still running: two processes on one slice would do everything twice."""
 
 import os
 import socket
@@ -15,26 +15,26 @@ from pdfbatch.runs.progress import done_marks, heartbeats
 from pdfbatch.store import Store
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_PID_SPACE = Path("/proc/self/ns/pid")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 
 def birth_of(pid: int) -> str:
-    """Where and when a process began, `boot:space:ticks`, in a form that no other process shares; "" if there is none
-    to be seen, or no /proc. In each container pids count from 1: the space says in which one this pid is meant.
+    """Returns where and when a process started, as a unique `boot:namespace:ticks`; "" if there is no such process or
+    no /proc. Pids count from 1 in each container: the namespace says in which one this pid is valid.
 
-    Source: proc_pid_stat(5), field 22, counted from behind the name, which may hold anything; pid_namespaces(7).
+    Source: proc_pid_stat(5), field 22, counted from after the name, which may hold anything; pid_namespaces(7).
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        space = _PID_SPACE.readlink().name.strip("pid:[]")
-        return "" if fields[0] == "Z" else f"{_BOOT_ID.read_text().strip()}:{space}:{fields[19]}"
+        namespace = _PID_NAMESPACE.readlink().name.strip("pid:[]")
+        return "" if fields[0] == "Z" else f"{_BOOT_ID.read_text().strip()}:{namespace}:{fields[19]}"
     except OSError:
         return ""
 
 
 def is_living(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> bool:
-    """Known for sure in the worker's own machine or container, however old its last sign; elsewhere told by the sign's
-    age."""
+    """Whether the worker of a heartbeat is running. On the worker's own machine or in its container this is certain,
+    however old the heartbeat is; elsewhere it depends on the heartbeat's age."""
     if has_ended(beat, mark):
         return False
     if beat.born and _place(beat.born) == _place(birth_of(os.getpid())):
@@ -51,26 +51,28 @@ def _is_this_process(beat: Heartbeat) -> bool:
 
 
 def refuse_twin(beat: Heartbeat, mark: DoneMark | None, now: datetime, machine: Machine | None = None) -> None:
-    """`machine`: the fleet's machine that this process is on. Its boot script runs one worker after the other, so that
-    one of the same machine is dead.
+    """Refuses to start a second process of the same worker on this machine.
+
+    `machine`: the fleet's instance that this process is on. Its boot script runs one worker at a time, so an earlier
+    worker of the same instance is dead. A silent worker elsewhere may be on a terminated Spot instance: its
+    replacement must not wait.
 
     Raises:
-        PdfbatchError: the worker of this beat lives, and it is not this process. One that went silent on another
-            machine may be a Spot box that is gone: its replacement must not wait.
+        PdfbatchError: the worker of this heartbeat is running here, and it is not this process.
     """
     if machine is not None and beat.machine is not None and beat.machine.instance == machine.instance:
         return
     is_here = beat.host == socket.gethostname()
     if is_here and not _is_this_process(beat) and is_living(beat, mark, now):
         raise PdfbatchError(
-            f"Worker {beat.worker} of this run is already at work here (process {beat.pid}).",
-            "Wait for it, or stop it with Ctrl-C in its terminal; then start again to take up the rest.",
+            f"Worker {beat.worker} of this run is already running here (process {beat.pid}).",
+            "Wait for it, or stop it with Ctrl-C in its terminal; then start again to resume.",
         )
 
 
 def is_anyone_alive(output: Store, manifest: Manifest, now: datetime) -> bool:
-    """Whether a worker of the run is at work, or is about to be: a run that has just begun has no signs yet, and a
-    fleet replaces its machines until each of its workers has come to an end of its own, or all was ended."""
+    """Whether a worker of the run is running or about to: a run that has just started has no heartbeats yet, and a
+    fleet replaces its instances until each worker has ended by itself, or the fleet was deleted or has expired."""
     keys = RunKeys(manifest.run)
     beats = heartbeats(output, keys)
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
@@ -84,7 +86,7 @@ def is_anyone_alive(output: Store, manifest: Manifest, now: datetime) -> bool:
 
 
 def last_sign(output: Store, keys: RunKeys, worker: int) -> tuple[Heartbeat | None, DoneMark | None]:
-    """A worker's heartbeat and done mark; None where there is none that can be read."""
+    """Returns a worker's heartbeat and done mark; each is None if missing or unreadable."""
     beat = mark = None
     try:
         beat = Heartbeat.model_validate_json(output.get(keys.heartbeat(worker)))

@@ -1,4 +1,4 @@
-"""The ledger: immutable segments of outcome lines, and what they add up to."""
+"""The ledger: immutable segments of outcome lines, and the final outcome of each document."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _SEGMENT = re.compile(re.escape(STATE_PREFIX) + r"(?P<run>[^/]+)/ledger/worker-(
 
 
 class LedgerWriter:
-    """Buffers one worker's outcomes and writes each batch as a segment that is never touched again."""
+    """Buffers one worker's outcomes and writes each batch as an immutable segment."""
 
     def __init__(self, store: Store, keys: RunKeys, worker: int, next_segment: int) -> None:
         self._store = store
@@ -33,7 +33,7 @@ class LedgerWriter:
         return len(self._lines)
 
     def flush(self) -> None:
-        """Writes what is buffered; on a StoreError the lines stay buffered for the next try."""
+        """Writes the buffered lines; after a StoreError they stay buffered for the next try."""
         if not self._lines:
             return
         data = ("\n".join(self._lines) + "\n").encode()
@@ -42,7 +42,7 @@ class LedgerWriter:
                 self._store.put_new(self._keys.ledger_segment(self._worker, self._next), data)
                 break
             except PreconditionFailed:
-                # A twin of this worker (a replacement that started while its predecessor drained) took the number.
+                # Another process of this worker (a replacement that started while this one drained) used the number.
                 self._next += 1
         self._next += 1
         self._lines.clear()
@@ -56,7 +56,7 @@ class Segment(NamedTuple):
 
 
 def segments(store: Store, prefix: str = STATE_PREFIX) -> list[Segment]:
-    """The segments below a prefix, in the order they were written: by run, then number, then worker."""
+    """Returns the segments under a prefix in the order of writing: by run, then number, then worker."""
     found = (
         Segment(match["run"], int(match["worker"]), int(match["number"]), entry.key)
         for entry in store.list(prefix)
@@ -66,7 +66,7 @@ def segments(store: Store, prefix: str = STATE_PREFIX) -> list[Segment]:
 
 
 def outcomes(store: Store, parts: Iterable[Segment]) -> Iterator[tuple[str, Outcome]]:
-    """(run, outcome) for every line of the segments.
+    """Yields (run, outcome) for every line of the segments.
 
     Raises:
         PdfbatchError: a segment is damaged.
@@ -78,12 +78,13 @@ def outcomes(store: Store, parts: Iterable[Segment]) -> Iterator[tuple[str, Outc
             except ValidationError as error:
                 raise PdfbatchError(
                     f"A segment of the ledger is damaged ({store.url}{part.key}).",
-                    "Delete that one file and start again: what it told of is known by its Markdown, or tried again.",
+                    "Delete that file and start again: documents listed only there are found by their Markdown or "
+                    "converted again.",
                 ) from error
 
 
 class Final(NamedTuple):
-    """What a document's history adds up to; small, because there may be a million."""
+    """The final outcome of a document over its history; small, because there may be a million."""
 
     outcome: str
     reason: Reason | None
@@ -92,13 +93,13 @@ class Final(NamedTuple):
     pages: int
     run: str
     lowest: float = 1.0
-    """The lowest score of a page that was read."""
+    """The lowest score of its read pages."""
     asked_pages: str = ""
     """As in `ReadOptions.pages`."""
 
 
 def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
-    """The one final outcome of each document: that of the highest attempt; of twins, one that was published.
+    """Returns the final outcome of each document: of its highest attempt, and if that has several, a published one.
 
     Lines may come in any order and more than once (a worker and its replacement may both report a document).
     """
@@ -112,7 +113,7 @@ def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
 
 
 def outcomes_of_run(store: Store, run: str) -> list[Outcome]:
-    """The one final outcome of each document of a run, as its ledger has it, by key."""
+    """Returns the final outcome of each document in a run's ledger, sorted by key."""
     finals: dict[str, Outcome] = {}
     for _, line in outcomes(store, segments(store, RunKeys(run).ledger)):
         known = finals.get(line.key)
@@ -135,12 +136,12 @@ def _rank(final: Final) -> tuple[int, int, str]:
 
 
 def history(store: Store) -> dict[str, Final]:
-    """Every document's final outcome over all runs of an output."""
+    """Returns every document's final outcome over all runs on an output."""
     return fold(outcomes(store, segments(store)))
 
 
 def load_failures(store: Store, keys: RunKeys, worker: int) -> list[Outcome]:
-    """What a worker has listed; none if it has not yet."""
+    """Returns a worker's list of failures; empty if it has not written one yet."""
     try:
         return FailureList.model_validate_json(store.get(keys.failure_list(worker))).failures
     except NotFound:
@@ -148,6 +149,6 @@ def load_failures(store: Store, keys: RunKeys, worker: int) -> list[Outcome]:
 
 
 def dump_failures(worker: int, run: str, failures: Iterable[Outcome]) -> bytes:
-    """`failures/worker-I-failures.json`: readable by people, one failure a line."""
+    """Returns the content of `failures/worker-I-failures.json`: readable by people, one failure per line."""
     rows = ",\n  ".join(failure.model_dump_json() for failure in failures)
     return f'{{"worker": {worker}, "run": {json.dumps(run)}, "failures": [\n  {rows}\n]}}\n'.encode()

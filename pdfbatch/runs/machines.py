@@ -1,12 +1,13 @@
-"""One slice of a fleet as its records tell it: the machines it had, what they cost, and how it stands now. Pure.
+"""One slice of a fleet according to its records: its instances, their cost, and its current state. Pure.
 
-What AWS bills is known only to AWS. Here a machine counts from a minute before its boot script's first line until its
-end: a minute after a mark that ends the slice, two minutes after AWS's notice, ten after a failure that its boot script
-still works on. One that fell silent without a word, or never spoke, may hang and be paid for: it counts until the next
-machine of its slice boots, or until now. Nothing counts after the fleet's expiry, or after `down`, or a minute after
-the slice's last word where it is over: whoever ends a slice ends its fleet with all machines. So the sum is rather
-too high than too low, by minutes for each machine. It is too high by more where AWS took a machine without notice and
-had no other for long, and where it took one within its first hour, for which it charges nothing.
+Only AWS knows what AWS bills; this is an estimate. An instance counts from a minute before the first line of its boot
+script until its end. The end is a minute after a done mark that ends the slice, two minutes after a Spot interruption
+notice, or ten minutes after a failure that its boot script is still retrying. An instance that went silent, or never
+sent a heartbeat, may hang and still be billed: it counts until the next instance of its slice boots, or until now.
+Nothing counts after the fleet's expiry, after `down`, or later than a minute after the slice's final done mark, because
+the end of a slice deletes its fleet with all instances. So the estimate tends to be too high, by minutes for each
+instance. It is higher still if AWS reclaimed an instance without notice and had no replacement for long, or reclaimed
+one within its first hour, which is free.
 """
 
 from collections.abc import Sequence
@@ -18,17 +19,17 @@ from pdfbatch.runs.liveness import STALE_SECONDS, age_seconds, has_ended, is_ali
 from pdfbatch.runs.sessions import sessions_of
 
 BOOT_SECONDS = 60.0
-"""AWS counts from `running`; kernel and cloud-init take about a minute before the boot script writes its first key."""
+"""AWS bills from `running`; kernel and cloud-init take about a minute before the boot script writes its first key."""
 END_SECONDS = 60.0
-"""A machine whose slice is over copies its log and deletes its fleet; both are quick."""
+"""An instance whose slice has ended copies its log and deletes its fleet; both are quick."""
 NOTICE_SECONDS = 120.0
-"""From AWS's notice to the end of the machine (EC2 user guide, Spot Instance interruption notices)."""
+"""From a Spot interruption notice to termination (EC2 user guide, Spot Instance interruption notices)."""
 FAILURE_SECONDS = 600.0
-"""How long the boot script tries a worker that failed again, or waits to be taken, before it shuts down."""
+"""How long the boot script retries a failed worker, or waits for its termination, before it shuts down."""
 LOST_SECONDS = 300.0
-"""A machine silent for so long without a word is taken for gone; AWS replaces what is gone by itself."""
+"""After this silence an instance counts as gone; AWS replaces it by itself."""
 BOOTING_SECONDS = 900.0
-"""Image, model and first page take 5 to 8 minutes on machines of this kind; a boot that takes longer is suspicious."""
+"""Image, model and first page take 5 to 8 minutes on such instances; a boot that takes this long is suspicious."""
 
 _STATE_AFTER = {"done": "done", "gave_up": "failed", "failing": "failed", "over_budget": "over_budget"}
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -43,22 +44,22 @@ class History(NamedTuple):
 
     @property
     def ended(self) -> bool:
-        """Whether the mark is the slice's last word: no process has begun since."""
+        """Whether the done mark is the newest record: no process has started since."""
         return self.mark is not None and (self.beat is None or has_ended(self.beat, self.mark))
 
     @property
     def is_final(self) -> bool:
-        """Whether no machine takes the slice up again."""
+        """Whether no instance will resume the slice."""
         return self.mark is not None and self.ended and self.mark.why in FINAL_ENDINGS
 
 
 class MachineInterval(NamedTuple):
-    """What one machine gave the slice. `life` is None if no worker ever spoke on it."""
+    """One instance's time on the slice. `life` is None if no worker ever sent a heartbeat from it."""
 
     machine: Machine
     billed: datetime
     until: datetime
-    """Its end, or now if it may live."""
+    """Its end, or now if it may still be running."""
     life: WorkerSession | None
 
     @property
@@ -67,7 +68,7 @@ class MachineInterval(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How a slice stands. `final`: nobody works on it any more in this run."""
+    """The state of a slice. `final`: no worker will work on it again in this run."""
 
     state: str
     stale: bool = False
@@ -75,45 +76,46 @@ class Standing(NamedTuple):
 
 
 def machines(history: History) -> list[Machine]:
-    """Every machine the slice had, oldest first."""
+    """Returns every instance the slice had, oldest first."""
     known = {life.machine.instance: life.machine for life in _lives(history).values()}
     known |= {machine.instance: machine for machine in history.boots}
     return sorted(known.values(), key=lambda machine: moment(machine.booted))
 
 
 def intervals(history: History, fleet: FleetRecord, now: datetime) -> list[MachineInterval]:
-    """What each machine of the slice gave, oldest first."""
-    spoken, had = _lives(history), machines(history)
+    """Returns the time of each instance on the slice, oldest first."""
+    lives, had = _lives(history), machines(history)
     billed = [max(_after(machine.booted, -BOOT_SECONDS), moment(fleet.launched)) for machine in had]
     limit = min(now, over(fleet))
     found = []
     for number, machine in enumerate(had):
-        life = spoken.get(machine.instance)
+        life = lives.get(machine.instance)
         following = billed[number + 1] if number + 1 < len(had) else _NEVER
         if life is not None:
-            following = max(following, moment(life.until))  # clocks differ: it spoke, so it lived
+            following = max(following, moment(life.until))  # clocks differ: it was running at its last heartbeat
         end = min(_end(machine, life, history), following, limit)
         found.append(MachineInterval(machine, billed[number], max(end, billed[number]), life))
     return found
 
 
 def dollars(history: History, fleet: FleetRecord, now: datetime) -> float:
-    """What the slice's machines cost so far; the rule is this module's docstring."""
+    """Returns the cost of the slice's instances so far; see the module's docstring."""
     return sum(fleet.price(stay.machine) * stay.hours for stay in intervals(history, fleet, now))
 
 
 def over(fleet: FleetRecord) -> datetime:
-    """When the last machine is gone, whatever happens."""
+    """Returns when the last instance will be gone, whatever happens."""
     expiry = moment(fleet.expiry)
     return expiry if fleet.ended is None else min(expiry, moment(fleet.ended))
 
 
 def standing(history: History, fleet: FleetRecord, now: datetime) -> Standing:
-    """
-    `waiting` for a machine, `booting`, then what the worker says (`starting`, `running`, `draining`), `interrupted` by
-    AWS while the machine is being taken, `failed` while its boot script tries again. Final: `done`, `failed` (it gave
-    up, or read nothing), `expired` (the deadline), `over_budget` (the money is spent), `ended` (by `down`). `stale`: it
-    should speak and does not.
+    """Returns the state of a slice.
+
+    `waiting` for an instance, `booting`, then the worker's own state (`starting`, `running`, `draining`), `interrupted`
+    during a Spot interruption, `failed` while the boot script retries. Final: `done`, `failed` (it gave up, or read
+    nothing), `expired` (the deadline), `over_budget` (the cost cap), `ended` (by `down`). `stale`: a heartbeat is
+    overdue.
     """
     beat, mark = history.beat, history.mark
     if mark is not None and history.is_final:
@@ -145,7 +147,7 @@ def _by_beat(beat: Heartbeat, now: datetime) -> Standing:
 
 
 def _booting(history: History, now: datetime) -> Machine | None:
-    """The newest machine, if no worker has spoken on it yet and the one before is gone or silent."""
+    """Returns the newest instance if it has no heartbeat yet and the one before is gone or silent."""
     had, beat = machines(history), history.beat
     if not had or had[-1].instance in _lives(history):
         return None
@@ -155,7 +157,8 @@ def _booting(history: History, now: datetime) -> Machine | None:
 
 
 def _lives(history: History) -> dict[str, WorkerSession]:
-    """By instance. A worker that does not know its machine is on the one that had booted last before it began."""
+    """Returns the sessions by instance. A worker that does not know its instance is on the one that booted last before
+    it started."""
     beat = history.beat
     if beat is None:
         return {}
@@ -165,22 +168,22 @@ def _lives(history: History) -> dict[str, WorkerSession]:
 
 
 def _end(machine: Machine, life: WorkerSession | None, history: History) -> datetime:
-    """When the machine ended by its own records; `_NEVER` if they do not tell."""
+    """Returns when the instance ended according to its records; `_NEVER` if they do not say."""
     mark = history.mark
     last = moment(life.until) if life else moment(machine.booted)
     taken = max(last, _after(life.notice, NOTICE_SECONDS)) if life and life.notice else _NEVER
     if mark is not None and machine.instance == _marked(history):
-        said = max(last, moment(mark.at))
+        marked = max(last, moment(mark.at))
         if mark.why in FINAL_ENDINGS:
-            return said + timedelta(seconds=END_SECONDS)
-        return min(taken, said + timedelta(seconds=FAILURE_SECONDS))
-    if mark is not None and history.is_final:  # it finds the mark and ends itself, or goes with the fleet
+            return marked + timedelta(seconds=END_SECONDS)
+        return min(taken, marked + timedelta(seconds=FAILURE_SECONDS))
+    if mark is not None and history.is_final:  # it finds the mark and shuts down, or is deleted with the fleet
         return min(taken, max(last, moment(mark.at)) + timedelta(seconds=END_SECONDS))
     return taken
 
 
 def _marked(history: History) -> str:
-    """The instance that the mark is of, "" if that is not known. The boot script says `gave_up`, a worker the rest."""
+    """Returns the instance of the done mark; "" if unknown. The boot script writes `gave_up`, a worker the others."""
     mark, beat = history.mark, history.beat
     if mark is None:
         return ""
@@ -191,7 +194,7 @@ def _marked(history: History) -> str:
 
 
 def _newest(found: Sequence[Machine], at: datetime) -> Machine | None:
-    """Of those that had booted by then."""
+    """Returns the newest of the instances that had booted by `at`."""
     booted = [machine for machine in found if moment(machine.booted) <= at]
     return max(booted, key=lambda machine: moment(machine.booted), default=None)
 

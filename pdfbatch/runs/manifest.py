@@ -1,4 +1,4 @@
-"""Frozen manifests: made once, claimed by one conditional write, read by every worker with one GET."""
+"""Frozen manifests: written once, claimed by one conditional write, read by every worker with one GET."""
 
 import gzip
 import secrets
@@ -12,18 +12,19 @@ from pdfbatch.store import Store
 
 
 def new_run_id(now: datetime) -> str:
-    """Like `20261121T231501.042Z-9f3c`: sorts by time (UTC); the salt keeps two launches of one moment apart."""
+    """Returns an id like `20261121T231501.042Z-9f3c`. It sorts by time (UTC); random digits make it unique."""
     return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{secrets.token_hex(2)}"
 
 
 def save(store: Store, manifest: Manifest) -> None:
-    # mtime=0: the same manifest is the same bytes.
+    # mtime=0: the same manifest gives the same bytes.
     data = gzip.compress(manifest.model_dump_json().encode("utf-8", "surrogatepass"), mtime=0)
     store.put_new(RunKeys(manifest.run).manifest, data)
 
 
 def load(store: Store, run: str) -> Manifest:
-    """
+    """Reads the manifest of a run.
+
     Raises:
         NotFound: there is no such run.
         PdfbatchError: the manifest is damaged.
@@ -35,26 +36,26 @@ def load(store: Store, run: str) -> Manifest:
         if run != current(store):
             raise NotFound(f"Unknown run {run}.", f"`pdfbatch runs {store.url}` lists them.") from error
         raise NotFound(
-            f"The manifest of run {run} is gone from {store.url}.",
-            f"Delete {store.url}{CURRENT_RUN_KEY} and start again: what is finished is kept.",
+            f"The manifest of run {run} is missing in {store.url}.",
+            f"Delete {store.url}{CURRENT_RUN_KEY} and start again: finished documents are kept.",
         ) from error
     try:
         return Manifest.model_validate_json(gzip.decompress(data))
     except (OSError, EOFError, ValidationError, ValueError) as error:
         raise PdfbatchError(
             f"The manifest of run {run} is damaged ({store.url}{key}).",
-            f"Delete {store.url}{CURRENT_RUN_KEY} and start again: a new one is made, what is finished is kept.",
+            f"Delete {store.url}{CURRENT_RUN_KEY} and start again: a new run is made, finished documents are kept.",
         ) from error
 
 
 def current(store: Store) -> str | None:
-    """The run that `status` and a resumed `local-run` mean, None if there never was one."""
+    """Returns the run that `status` and a resumed `local-run` use by default; None if there never was one."""
     pointer = _pointer(store)
     return pointer[0] if pointer else None
 
 
 def claim(store: Store, manifest: Manifest, instead_of: str | None) -> str:
-    """Makes this manifest the current run, unless somebody else was first; the run that is current afterwards.
+    """Makes this manifest the current run, unless another process was first. Returns the run that is now current.
 
     `instead_of` is the run that was current when the manifest was frozen (None: there was none).
     """
@@ -74,13 +75,13 @@ def claim(store: Store, manifest: Manifest, instead_of: str | None) -> str:
     winner = _pointer(store)
     if winner is None:
         raise PdfbatchError(
-            f"The current run of {store.url} vanished while a new one was being made.", "Start the command again."
+            f"The current run of {store.url} disappeared while a new one was being made.", "Run the command again."
         )
     return winner[0]
 
 
 def disclaim(store: Store, manifest: Manifest, instead_of: str | None) -> None:
-    """Takes a claimed run back that nobody works on: what was current before is so again."""
+    """Reverts `claim` for a run that no worker has started: the previous run becomes the current one again."""
     known = _pointer(store)
     if known is not None and known[0] == manifest.run:
         if instead_of is None:
@@ -95,7 +96,7 @@ def save_fleet(store: Store, record: FleetRecord) -> None:
 
 
 def load_fleet(store: Store, run: str) -> FleetRecord | None:
-    """What was launched for a run; None for a run on machines of one's own."""
+    """Returns the fleet launched for a run; None for a run on your own machine."""
     try:
         return FleetRecord.model_validate_json(store.get(RunKeys(run).fleet))
     except (NotFound, ValidationError):
@@ -103,7 +104,7 @@ def load_fleet(store: Store, run: str) -> FleetRecord | None:
 
 
 def _pointer(store: Store) -> tuple[str, str] | None:
-    """(run, ETag of the pointer)."""
+    """Returns (run, ETag of the pointer); None if there is no pointer."""
     entry = store.head(CURRENT_RUN_KEY)
     if entry is None:
         return None
@@ -112,5 +113,5 @@ def _pointer(store: Store) -> tuple[str, str] | None:
     except ValidationError as error:
         raise PdfbatchError(
             f"The pointer to the current run is damaged ({store.url}{CURRENT_RUN_KEY}).",
-            "Delete that one file and start again: finished documents are kept and skipped.",
+            "Delete that file and start again: finished documents are kept and skipped.",
         ) from error

@@ -1,7 +1,7 @@
-"""What a person names as INPUT, once and for all: one place, and which files below it are meant.
+"""Resolves everything given as INPUT to one store and a selection of files in it.
 
-Folders, files, patterns, lists of paths: all become keys and patterns below the folder that they share, so that nothing
-later needs to know how they were typed.
+Folders, files, patterns and lists of paths all become keys and patterns below their common folder, so that later code
+does not need to know how they were given.
 """
 
 from __future__ import annotations
@@ -30,24 +30,23 @@ class Inputs(NamedTuple):
 
 
 class _Typed(NamedTuple):
-    """One INPUT. `where` says which line of a list it is; "": it was typed, and may be a pattern."""
+    """One INPUT. `where` names its line in a list; "": it was given on the command line, and may be a pattern."""
 
     text: str
     where: str = ""
 
 
 class _Found(NamedTuple):
-    """Where it is: `key` counts from the root of the machine or of the `bucket`; that of a folder is "" or ends with
-    "/"."""
+    """A resolved INPUT. `key` is relative to the local root or to `bucket`; a folder's key is "" or ends with "/"."""
 
     kind: Literal["file", "folder", "pattern"]
     bucket: str
-    """"" on this machine."""
+    """"" for a local file."""
     key: str
 
     @property
     def folder(self) -> str:
-        """The folder that it is, or lies in."""
+        """The folder itself, or the folder that contains it."""
         if self.kind == "pattern":
             return folder_of(self.key)
         return self.key[: self.key.rfind("/") + 1]
@@ -62,16 +61,18 @@ def named(
     known: str = "",
     read_list: Callable[[str], str],
 ) -> Inputs:
-    """`known`: the input that the output was made of so far, "" if there is none: keys keep counting from it where all
-    inputs lie below it. `read_list` reads a list of paths, by its name; "-" is stdin.
+    """Resolves inputs to one store and a selection.
+
+    `known`: the input that this output was made from so far, "" if there is none; keys stay relative to it if all
+    inputs are below it. `read_list` reads a list of paths by its name; "-" is stdin.
 
     Raises:
-        UsageError: they do not go together, or make no sense.
-        NotFound: one is not there.
+        UsageError: an input is invalid, or the inputs cannot be combined.
+        NotFound: an input does not exist.
     """
     typed = [each for text in inputs for each in _spread(text, read_list)]
     if not typed:
-        raise UsageError("The list names no file.", "Write one path a line.")
+        raise UsageError("The list names no file.", "Write one path per line.")
     _check_one_place(sorted({s3_parts(each.text)[0] if is_s3(each.text) else "" for each in typed}))
     stores: dict[str, S3Store] = {}
     found = list(dict.fromkeys(_found(each, stores) for each in typed))
@@ -95,7 +96,7 @@ def named(
 
 
 def places_of(source: Store, chosen: Chosen) -> tuple[str, ...]:
-    """URLs of the folders that are read: those of what was named, or all of the input."""
+    """Returns the URLs of the folders that are read: those of the chosen files, or the whole input."""
     if chosen.is_everything_below:
         return (source.url,)
     folders = {*chosen.folders, *(key[: key.rfind("/") + 1] for key in chosen.files), *map(folder_of, chosen.patterns)}
@@ -121,7 +122,7 @@ def _found(typed: _Typed, stores: dict[str, S3Store]) -> _Found:
 
 
 def _found_in_s3(typed: _Typed, stores: dict[str, S3Store]) -> _Found:
-    """A key is looked for only where a file is likely: what is in a list is asked for later, all of it at once."""
+    """Checks in S3 whether a key exists only if it was typed: keys of a list are looked up later, all at once."""
     bucket, key = s3_parts(typed.text)
     is_file = key.lower().endswith(_ENDINGS)
     if not key or key.endswith("/"):
@@ -145,7 +146,7 @@ def _found_in_s3(typed: _Typed, stores: dict[str, S3Store]) -> _Found:
 def _is_object(store: S3Store, key: str) -> bool:
     try:
         return store.head(key) is not None
-    except AccessDenied:  # as S3 says of what is not there to whoever may not list
+    except AccessDenied:  # S3's response for a missing key if the credentials do not allow to list
         return False
 
 
@@ -172,33 +173,33 @@ def _hint_here(path: Path, typed: _Typed) -> str:
         there = [str(each) for each in islice(path.parent.iterdir(), MOST_COMPARED)] if path.parent.is_dir() else []
     except OSError:
         there = []
-    listed = "Correct or take out the line; paths count from the folder you are in." if typed.where else ""
+    listed = "Correct or remove the line; paths are relative to the current folder." if typed.where else ""
     return _near_miss(str(path), there, "", listed or "Check the path.")
 
 
 def _near_miss(wanted: str, there: Sequence[str], before: str, otherwise: str) -> str:
-    """By the name alone: what lies above it is the same."""
+    """Returns a hint with the most similar name in the same folder."""
     names = {path.rpartition("/")[2].casefold(): path for path in there}
     close = difflib.get_close_matches(wanted.rpartition("/")[2].casefold(), names, n=1, cutoff=0.75)
     return f"Did you mean {before}{names[close[0]]} ?" if close else otherwise
 
 
 def _check_one_place(buckets: Sequence[str]) -> None:
-    """`buckets`: those of all inputs, "" for this machine."""
+    """Checks that all inputs are in one bucket, or all local ("" in `buckets`)."""
     if len(buckets) > 1 and "" in buckets:
         raise UsageError(
-            "Some inputs are in S3 and some on this machine; one run reads one place.",
-            "Run once for each, with an output of its own.",
+            "Some inputs are in S3 and some on this machine; one run can read only one of them.",
+            "Run once for each, with separate outputs.",
         )
     if len(buckets) > 1:
         raise UsageError(
-            f"The inputs are in {len(buckets)} buckets ({', '.join(buckets[:MOST_SHOWN])}); one run reads one.",
-            "Run once for each bucket, with an output of its own.",
+            f"The inputs are in {len(buckets)} buckets ({', '.join(buckets[:MOST_SHOWN])}); one run can read only one.",
+            "Run once for each bucket, with separate outputs.",
         )
 
 
 def _known_root(known: str, bucket: str, root: str) -> str:
-    """The root that keys count from on this output already, where all inputs lie below it."""
+    """Returns the root that this output's keys are already relative to, if all inputs are below it, else `root`."""
     here = f"s3://{bucket}/" if bucket else "/"
     if not known.startswith(here) or (not bucket and is_s3(known)):
         return root
@@ -207,7 +208,7 @@ def _known_root(known: str, bucket: str, root: str) -> str:
 
 
 def _below(source: Store, output: Store | None) -> str:
-    """The output's folder as a key of the source, "" where it lies elsewhere or is the source itself."""
+    """Returns the output's folder as a key of the source; "" if it is elsewhere or the source itself."""
     if output is None or not inside(output, source):
         return ""
     if isinstance(source, S3Store) and isinstance(output, S3Store):

@@ -1,4 +1,4 @@
-"""Every run that was begun on an output, oldest first: `runs`."""
+"""All runs on an output, oldest first, for `pdfbatch runs`."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ class PastRun(BaseModel):
     run: str
     created: str = ""
     state: str
-    """As `status` tells it; `damaged`: its manifest cannot be read."""
+    """As in `status`; `damaged`: its manifest cannot be read."""
     documents: DocumentCounts = DocumentCounts()
     dollars: float | None = None
-    """None: not on a fleet, or not known."""
+    """None: no fleet, or unknown."""
 
 
 class PastRuns(BaseModel):
     model_config = ConfigDict(frozen=True)
     output: str
     current: str | None
-    """The run that a command without --run means."""
+    """The run that commands use without --run."""
     runs: list[PastRun]
 
 
 def read_runs(store: Store, now: datetime) -> PastRuns:
-    """One LIST of the state, and for each run what `status` reads."""
+    """Reads all runs: one LIST of the state, and for each run what `status` reads."""
     names = sorted(run for entry in store.list(STATE_PREFIX) if (run := _run_of(entry.key)))
     return PastRuns(output=store.url, current=manifest.current(store), runs=[_past(store, run, now) for run in names])
 
 
 def _run_of(key: str) -> str:
-    """The run whose manifest lies at the key; "" where it is another one's key."""
+    """Returns the run whose manifest has this key; "" for any other key."""
     run = key.removeprefix(STATE_PREFIX).partition("/")[0]
     return run if key == RunKeys(run).manifest else ""
 

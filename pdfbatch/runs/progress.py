@@ -1,4 +1,4 @@
-"""How far a run is, told from its manifest, heartbeats, done marks and, on a fleet, boots. The arithmetic is pure."""
+"""A run's progress from its manifest, heartbeats, done marks and, on a fleet, boots. The arithmetic is pure."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ _LIVING = frozenset({"booting", "starting", "running", "draining"})
 
 RunState = Literal["waiting", "running", "interrupted", "stale", "failed", "expired", "over_budget", "ended", "done"]
 OVER = frozenset[RunState]({"done", "failed", "expired", "over_budget", "ended"})
-"""On a fleet, nothing happens any more in a run in one of these states."""
+"""On a fleet, the states of a run that has ended."""
 
 
 class DocumentCounts(BaseModel):
@@ -54,22 +54,22 @@ class PageCounts(BaseModel):
     failed: int = 0
     resumed: int = 0
     here: int | None = None
-    """That the last process of each slice tried itself, in the run's `seconds`; `read` has those of all processes."""
+    """Pages that the last process of each slice tried, in the run's `seconds`; `read` counts those of all processes."""
     read_by: dict[str, int] = {}
     model_use: ModelUse = ModelUse()
     scores: dict[str, int] = {}
-    """Of pages of whole documents, by score cut to a tenth."""
+    """Number of pages of finished documents by score, rounded down to a tenth."""
     doubtful: list[DoubtfulPage] = []
     """The worst of them."""
     asked: str = ""
     shorter: int = 0
-    """Documents that end before some of the pages `asked` for."""
+    """Documents that lack some of the pages in `asked`."""
 
 
 class WorkerStatus(BaseModel):
-    """One worker as its records tell it; `stale`: it should be alive and is silent.
+    """One worker according to its records; `stale`: it should be running but its heartbeat is overdue.
 
-    On a fleet `state` is one of those of `machines.standing`, and `final` that nobody takes the slice up again.
+    On a fleet, `state` is as in `machines.standing`, and `final` means that no instance will resume the slice.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -81,7 +81,7 @@ class WorkerStatus(BaseModel):
     partial: int = 0
     pages: int = 0
     pages_per_second: float = 0.0
-    """Over the last minute; of a worker that ended, over the life of its last process."""
+    """Over the last minute; for a worker that has ended, over the run time of its last process."""
     eta_seconds: float | None = None
     heartbeat_age_seconds: float | None = None
     stale: bool = False
@@ -89,21 +89,21 @@ class WorkerStatus(BaseModel):
     reading: list[str] = []
     final: bool = False
     instance: str = ""
-    """The newest machine of its slice, as are `type` and `zone`; all "" on machines of one's own."""
+    """The newest instance of its slice, like `type` and `zone`; all "" on your own machine."""
     type: str = ""
     zone: str = ""
     respawns: int = 0
-    """Machines after the first one."""
+    """Number of instances after the first one."""
     notice: str | None = None
-    """When AWS announced that it will take the newest machine."""
+    """When AWS sent a Spot interruption notice for the newest instance."""
     dollars: float | None = None
-    """What its machines cost so far; see `stays`."""
+    """The cost of its instances so far; see `machines.dollars`."""
     detail: str = ""
-    """Why it gave up or stopped early, one sentence."""
+    """Why it gave up or stopped early, in one sentence."""
 
 
 class RunStatus(BaseModel):
-    """The document that `status --json` and `local-run --json` print; its names are stable."""
+    """The document that `status --json` and `local-run --json` print; its field names are stable."""
 
     model_config = ConfigDict(frozen=True)
     run: str
@@ -117,21 +117,21 @@ class RunStatus(BaseModel):
     reasons: dict[str, int]
     workers: list[WorkerStatus]
     seconds: float
-    """Wall time: on a fleet from its launch to now, or to the last sign of a run that is over; else of the longest
-    process."""
+    """Wall time. On a fleet: from its launch to now, or to the last heartbeat if the run has ended; else that of the
+    longest process."""
     dollars: float | None = None
-    """What the fleet cost so far; None, as the next three, for a run on machines of one's own."""
+    """The cost of the fleet so far; None, like the next four, for a run on your own machine."""
     worst_dollars: float | None = None
-    """All machines at the highest price from launch to expiry."""
+    """The cost of all instances at the highest price from launch to expiry."""
     launched: str | None = None
     expires: str | None = None
     """When AWS terminates the fleet, whatever happens."""
     region: str | None = None
-    """Where the fleet is, whatever region is set here."""
+    """The fleet's region, whatever region is configured here."""
 
 
 class Records(NamedTuple):
-    """What a store tells of a run beside its manifest, in O(workers) reads."""
+    """A run's records other than its manifest, from O(workers) reads."""
 
     beats: Sequence[Heartbeat]
     marks: Sequence[DoneMark]
@@ -144,7 +144,7 @@ def timestamp(now: datetime) -> str:
 
 
 def nothing_left(source: str, output: str, skipped: int, now: datetime) -> RunStatus:
-    """The status of a run that is not begun, because everything is done."""
+    """Returns the status for a run that was not started because everything is done."""
     nothing = Manifest(
         run="",
         created=timestamp(now),
@@ -166,7 +166,7 @@ def summarise(
     fleet: FleetRecord | None = None,
     boots: Sequence[Boot] = (),
 ) -> RunStatus:
-    """The run as one value. Workers that never gave a sign are `waiting`."""
+    """Returns the status of a run. Workers without a heartbeat are `waiting`."""
     past = histories(manifest.total_workers, Records(beats, marks, fleet, boots))
     workers = [
         _worker_status(share_of(manifest, worker), worker, history, now)
@@ -218,7 +218,7 @@ def summarise(
 
 
 def histories(workers: int, records: Records) -> list[History]:
-    """The records by slice, for each of so many workers."""
+    """Groups the records by slice, for each of the workers."""
     beat_of = {beat.worker: beat for beat in records.beats}
     mark_of = {mark.worker: mark for mark in records.marks}
     booted: dict[int, list[Machine]] = {}
@@ -228,23 +228,24 @@ def histories(workers: int, records: Records) -> list[History]:
 
 
 def share_of(manifest: Manifest, worker: int) -> int:
-    """How many documents a worker's slice has."""
+    """Returns the number of documents in a worker's slice."""
     return len(range(worker, len(manifest.documents), manifest.total_workers))
 
 
 def last_sign(past: Iterable[History]) -> datetime | None:
-    """The last time that any worker gave a sign."""
+    """Returns the time of the last heartbeat or done mark of any worker; None if there is none."""
     stamps = [record.at for history in past for record in (history.beat, history.mark) if record is not None]
     return max(map(moment, stamps), default=None)
 
 
 def end_of(past: Iterable[History], fleet: FleetRecord, now: datetime) -> datetime:
-    """When a fleet that is over came to its end: the last sign, or where no worker gave any, `down` or its expiry."""
+    """Returns when a fleet ended: at its last heartbeat or done mark, or without any, at `down` or its expiry."""
     return last_sign(past) or min(now, machines.over(fleet))
 
 
 def _counts(history: History) -> Counts:
-    """A replacement that still looks for where it stands counts from nothing: until then its predecessor's word."""
+    """Returns a slice's counts. A starting replacement counts from 0 until it has read what is done: until then the
+    counts of the worker before are used."""
     beat, mark = history.beat, history.mark
     if beat is None:
         return mark.counts if mark is not None else Counts()
@@ -278,19 +279,19 @@ def _worker_status(share: int, worker: int, history: History, now: datetime) -> 
 
 
 def _fleet_worker_status(share: int, worker: int, history: History, fleet: FleetRecord, now: datetime) -> WorkerStatus:
-    """As its own records tell it, and then what its machines do."""
+    """Returns a worker's status from its own records, completed with the state of its instances."""
     seen = _worker_status(share, worker, history, now)
-    told = machines.standing(history, fleet, now)
+    standing = machines.standing(history, fleet, now)
     had = machines.machines(history)
     newest = had[-1] if had else Machine(instance="", booted=fleet.launched)
     beat, mark = history.beat, history.mark
-    is_at_work = told.state in _LIVING and told.state != "booting" and not told.stale
+    is_at_work = standing.state in _LIVING and standing.state != "booting" and not standing.stale
     return seen.model_copy(
         update={
-            "state": told.state,
-            "stale": told.stale,
-            "final": told.final,
-            "pages_per_second": seen.pages_per_second if is_at_work or told.final else 0.0,
+            "state": standing.state,
+            "stale": standing.stale,
+            "final": standing.final,
+            "pages_per_second": seen.pages_per_second if is_at_work or standing.final else 0.0,
             "eta_seconds": seen.eta_seconds if is_at_work else None,
             "reading": seen.reading if is_at_work else [],
             "instance": newest.instance,
@@ -321,7 +322,7 @@ def _run_state(workers: Iterable[WorkerStatus]) -> RunState:
 
 
 def _fleet_state(workers: Iterable[WorkerStatus]) -> RunState:
-    """A fleet that heals itself goes on until the last worker has come to an end; then the worst end counts."""
+    """Returns a fleet's state. It replaces lost instances until every worker has ended; then the worst end counts."""
     left = [worker for worker in workers if not worker.final]
     ends: list[RunState] = ["failed", "over_budget", "expired", "ended"]
     if not left:
@@ -346,19 +347,20 @@ def _worst_dollars(workers: int, fleet: FleetRecord) -> float:
 
 
 def weight(size: int) -> float:
-    """What a document of so many bytes counts for in an ETA: long ones take longer, and none takes no time."""
+    """Returns the weight of a document of `size` bytes in an ETA: long ones take longer, and none takes no time."""
     return size + 65536.0
 
 
 def eta_seconds(left: float, done: float, seconds: float) -> float | None:
-    """Seconds until `left` units of work (see `weight`) are done, at `done` units in `seconds`; None: no pace yet."""
+    """Returns the seconds until `left` units of work (see `weight`) are done, at a pace of `done` units in `seconds`;
+    None if there is no pace yet."""
     if left <= 0:
         return 0.0
     return left * seconds / done if done > 0 else None
 
 
 def read_status(store: Store, manifest: Manifest, now: datetime) -> RunStatus:
-    """In O(workers) reads, however many documents there are."""
+    """Reads the status of a run, in O(workers) reads however many documents there are."""
     records = read_records(store, manifest.run)
     return summarise(manifest, records.beats, records.marks, now, records.fleet, records.boots)
 
@@ -378,7 +380,7 @@ def done_marks(store: Store, keys: RunKeys) -> list[DoneMark]:
 
 
 def boots(store: Store, keys: RunKeys) -> list[Boot]:
-    """One LIST: all is in the keys."""
+    """Returns the boots of a run with one LIST: everything is in the keys."""
     return [boot for entry in store.list(keys.boots) if (boot := boot_of(entry.key))]
 
 
@@ -392,7 +394,7 @@ def _read_all(store: Store, prefix: str, shape: type[R]) -> list[R]:
 
 
 def _read(store: Store, key: str, shape: type[R]) -> R | None:
-    """None if it was removed or replaced by a newer version's shape between LIST and GET: the next poll sees it."""
+    """Reads one record; None if it was deleted since LIST, or was written by a version with another shape."""
     try:
         return shape.model_validate_json(store.get(key))
     except (NotFound, ValidationError):

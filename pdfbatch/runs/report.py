@@ -1,7 +1,7 @@
-"""What a run brought and what it cost: counts from the workers' last words, hours and dollars from their machines.
+"""A run's result and cost: counts from the workers' last records, hours and dollars from their instances.
 
-Known only in part: pages that a machine was reading when it was taken without notice are read again, which is in the
-hours but not told apart; neither is the time in which a living worker waits for its model, or for pages to read.
+The waste is known only in part. Pages lost with an instance that was terminated without notice are read again: this is
+in the hours, but not shown separately. Nor is the time in which a worker waits for its model, or for pages to read.
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ SHOWN_KEYS = 20
 
 
 class Spent(BaseModel):
-    """Hours of machines and what they cost; `dollars` is None on machines of one's own."""
+    """Instance hours and their cost; `dollars` is None on your own machine."""
 
     model_config = ConfigDict(frozen=True)
     hours: float = 0.0
@@ -45,41 +45,41 @@ class Spent(BaseModel):
 
 
 class Waste(BaseModel):
-    """What was paid and brought no page."""
+    """Paid time in which no page was read."""
 
     model_config = ConfigDict(frozen=True)
     boot: Spent
-    """From the start of a machine to its worker's first sign; all of a machine on which no worker ever spoke."""
+    """From the start of an instance to its worker's first heartbeat; all of an instance without any heartbeat."""
     interruptions: Spent
-    """From AWS's notice, or from the last sign of one that fell silent or failed, to the end of the machine."""
+    """From the Spot interruption notice, or the last heartbeat of a lost or failed instance, to the instance's end."""
     idle: Spent
-    """From the end of the slice to the end of the machine."""
+    """From the end of the slice to the end of the instance."""
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
     def dollars(self) -> float:
-        """All three together."""
+        """The sum of all three."""
         return round(sum(each.dollars or 0.0 for each in (self.boot, self.interruptions, self.idle)), 4)
 
 
 class Retried(BaseModel):
-    """What became of the documents that had failed before."""
+    """The results of retried documents."""
 
     model_config = ConfigDict(frozen=True)
     of: str
-    """The run that was the last one before."""
+    """The run before this one."""
     fixed: int
     broken: int
     not_yet: int
     reasons: dict[str, int] = {}
-    """Of those still broken."""
+    """Number of documents by reason, of those still broken."""
     fixed_keys: list[str] = []
-    """The first few, as `broken_keys`."""
+    """The first few, like `broken_keys`."""
     broken_keys: list[str] = []
 
 
 class Report(BaseModel):
-    """The document that `report --json` prints; its names are stable. Money is in US dollars, None without a fleet."""
+    """The document that `report --json` prints; its field names are stable. Dollars are None without a fleet."""
 
     model_config = ConfigDict(frozen=True)
     run: str
@@ -91,39 +91,39 @@ class Report(BaseModel):
     documents: DocumentCounts
     pages: PageCounts
     reasons: dict[str, int]
-    """Failed and partial documents by reason."""
+    """Number of failed and partial documents by reason."""
     began: str | None
-    """When it was launched, or its manifest frozen."""
+    """When it was launched, or its manifest was frozen."""
     ended: str | None
-    """The last sign of any worker, or where none gave any, `down` or the expiry; None while the run goes on."""
+    """The last heartbeat or done mark of any worker, or without any, `down` or the expiry; None if it is running."""
     seconds: float
-    """From `began` to the last sign, or to now."""
+    """From `began` to `ended`, or to now."""
     workers: int
     machines: int
-    """That a fleet had, replacements included; 0 on machines of one's own."""
+    """Number of instances, replacements included; 0 on your own machine."""
     interrupted: int
-    """Machines that AWS took, or that failed, before their slice was over."""
+    """Number of instances that were interrupted, or failed, before their slice was done."""
     machine_hours: float
-    """On machines of one's own: the hours of the last process of each slice; earlier ones left no record."""
+    """On your own machine: the hours of the last process of each slice; earlier ones left no record."""
     pages_per_machine_hour: float | None
     dollars: float | None = None
     dollars_per_1000_pages: float | None = None
-    """Per 1,000 pages read. A document taken up from an earlier run brings the pages which that one paid for."""
+    """Per 1,000 pages read. Pages taken from an earlier run's checkpoints count, although that run paid for them."""
     worst_dollars: float | None = None
     saved_dollars: float | None = None
-    """What the same hours would have cost more on demand; None where an on-demand price is not known."""
+    """What the same hours would have cost more on demand; None if an on-demand price is unknown."""
     spared: Savings | None = None
-    """What it saved that not all was read by the model, an estimate; None where no page was read whole."""
+    """The estimated savings from not reading everything with the model; None if no page was read whole."""
     waste: Waste | None = None
-    """None on machines of one's own."""
+    """None on your own machine."""
     stopped: list[str] = []
-    """Why workers ended before their slices were done, one sentence each."""
+    """Why workers stopped before their slices were done, one sentence each."""
     retried: Retried | None = None
     """None unless the run retries failures."""
 
 
 def read_report(store: Store, run: str, now: datetime) -> Report:
-    """In O(workers) reads; of a run that retries failures, its own ledger too.
+    """Reads the report of a run, in O(workers) reads; for a run that retries failures, its ledger too.
 
     Raises:
         NotFound: there is no such run.
@@ -137,7 +137,7 @@ def read_report(store: Store, run: str, now: datetime) -> Report:
 
 
 def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | None, now: datetime) -> Report:
-    """`finals`: what the run's own ledger says of each document, None if it was not read. Pure."""
+    """Computes the report. `finals`: the outcomes in the run's own ledger, None if it was not read. Pure."""
     fleet = records.fleet
     status = summarise(frozen, records.beats, records.marks, now, fleet, records.boots)
     past = histories(frozen.total_workers, records)
@@ -180,14 +180,14 @@ class _Slice(NamedTuple):
     stays: Sequence[MachineInterval]
 
     def is_last(self, stay: MachineInterval) -> bool:
-        """Whether a worker brought the slice to its end on this machine."""
+        """Whether a worker finished the slice on this instance."""
         mark = self.history.mark
         if stay.life is None or mark is None or not self.history.is_final or mark.why == "gave_up":
             return False
         return stay.machine.instance == [one.machine.instance for one in self.stays if one.life is not None][-1]
 
     def is_cut(self, stay: MachineInterval, now: datetime) -> bool:
-        """Whether the machine's work ended before its slice did: another came, or nobody speaks on it any more."""
+        """Whether the instance was cut off before its slice was done: it was replaced, or has no fresh heartbeat."""
         if self.is_last(stay) or stay.life is None:
             return False
         has_successor = stay is not self.stays[-1]
@@ -210,14 +210,14 @@ def _waste(had: Iterable[_Slice], fleet: FleetRecord, now: datetime) -> Waste:
 
 
 class _Sum:
-    """Adds up spans of machines' time."""
+    """Adds up periods of instance time."""
 
     def __init__(self, fleet: FleetRecord) -> None:
         self._fleet = fleet
         self._hours = self._dollars = 0.0
 
     def add(self, stay: MachineInterval, begin: datetime, end: datetime) -> None:
-        """What of the span lies within the stay."""
+        """Adds the part of the period that is within the instance's time."""
         seconds = (min(end, stay.until) - max(begin, stay.billed)).total_seconds()
         hours = max(0.0, seconds / 3600)
         self._hours += hours
@@ -228,11 +228,11 @@ class _Sum:
 
 
 def _saved(had: Sequence[MachineInterval], fleet: FleetRecord) -> float | None:
-    """None too where no machine has told of itself."""
+    """Returns the savings over on-demand; None also if there was no instance yet."""
     if not had or any(stay.machine.type not in fleet.on_demand_prices for stay in had):
         return None
-    dearer = ((fleet.on_demand_prices[stay.machine.type] - fleet.price(stay.machine)) * stay.hours for stay in had)
-    return round(sum(dearer), 4)
+    saved = ((fleet.on_demand_prices[stay.machine.type] - fleet.price(stay.machine)) * stay.hours for stay in had)
+    return round(sum(saved), 4)
 
 
 def _end(past: Iterable[History], fleet: FleetRecord | None, now: datetime) -> datetime | None:
@@ -240,12 +240,12 @@ def _end(past: Iterable[History], fleet: FleetRecord | None, now: datetime) -> d
 
 
 def _spared(status: RunStatus, hours: float) -> Savings | None:
-    an_hour = status.dollars / hours if status.dollars is not None and hours else None
-    return savings(status.pages.read_by, status.pages.model_use, an_hour)
+    per_hour = status.dollars / hours if status.dollars is not None and hours else None
+    return savings(status.pages.read_by, status.pages.model_use, per_hour)
 
 
 def _pace(status: RunStatus, hours: float) -> float | None:
-    """On machines of one's own only the last process of each slice is known, so its pages alone count."""
+    """Returns pages per hour. On your own machine only the last process of each slice is known, and only it counts."""
     if not hours:
         return None
     here = status.pages.here if status.launched is None else None
@@ -253,15 +253,15 @@ def _pace(status: RunStatus, hours: float) -> float | None:
 
 
 def _retried(frozen: Manifest, finals: dict[str, Final]) -> Retried:
-    told = {document.key: finals.get(document.key) for document in frozen.documents}
-    fixed = [key for key, final in told.items() if final is not None and final.outcome == "ok"]
-    broken = [(key, final) for key, final in told.items() if final is not None and final.outcome != "ok"]
+    results = {document.key: finals.get(document.key) for document in frozen.documents}
+    fixed = [key for key, final in results.items() if final is not None and final.outcome == "ok"]
+    broken = [(key, final) for key, final in results.items() if final is not None and final.outcome != "ok"]
     reasons = Counter(str(final.reason) for _, final in broken if final.reason is not None)
     return Retried(
         of=frozen.retry_of or "",
         fixed=len(fixed),
         broken=len(broken),
-        not_yet=len(told) - len(fixed) - len(broken),
+        not_yet=len(results) - len(fixed) - len(broken),
         reasons=dict(reasons.most_common()),
         fixed_keys=fixed[:SHOWN_KEYS],
         broken_keys=[key for key, _ in broken[:SHOWN_KEYS]],

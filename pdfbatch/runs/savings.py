@@ -1,7 +1,6 @@
-"""What it saves that text layers were read where they are right: the model's work against that of reading all by it.
+"""Estimates the savings of using reliable text layers instead of reading every page with the model.
 
-An estimate: a page that the model did not read whole would have cost as many tokens as the whole pages of the same run
-did on average. Pure.
+It assumes that a page not read whole would have needed as many tokens as the average whole page of the same run. Pure.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ WHOLE, BLANK = "dolphin", "blank"
 
 
 class Savings(BaseModel):
-    """`share`: of the work of reading all pages by the model, 0 to 1. `model_seconds`: that the model would have
-    computed longer. `dollars`: what its machines would have cost more, None where that is not known."""
+    """`share`: the part of the work of reading all pages with the model that was saved, 0 to 1. `model_seconds`: the
+    computing time saved. `dollars`: the instance cost saved, None if unknown."""
 
     model_config = ConfigDict(frozen=True)
     share: float
@@ -27,7 +26,7 @@ class Savings(BaseModel):
 
 
 def use_of(pages: Iterable[PageResult]) -> ModelUse:
-    """What the model did for some pages."""
+    """Returns the model's work for some pages."""
     return total(
         ModelUse(
             elements=page.model_elements,
@@ -40,7 +39,7 @@ def use_of(pages: Iterable[PageResult]) -> ModelUse:
 
 
 def total(uses: Iterable[ModelUse]) -> ModelUse:
-    """All together."""
+    """Returns the sum of several uses."""
     every = list(uses)
     return ModelUse(
         elements=sum(use.elements for use in every),
@@ -51,8 +50,11 @@ def total(uses: Iterable[ModelUse]) -> ModelUse:
 
 
 def savings(read_by: Mapping[str, int], use: ModelUse, dollars_an_hour: float | None = None) -> Savings | None:
-    """`read_by`: pages by what read them. `dollars_an_hour`: of a machine with the model. None where no page was read
-    whole: then nothing tells what one costs. Blank pages cost the model nothing either."""
+    """Estimates the savings; None if no page was read whole, because then the cost of one is unknown.
+
+    `read_by`: number of pages by reader. `dollars_an_hour`: price of an instance with the model. Blank pages are left
+    out: the model would not have read them either.
+    """
     whole, pages = read_by.get(WHOLE, 0), sum(read_by.values()) - read_by.get(BLANK, 0)
     if not whole or not use.whole_tokens:
         return None

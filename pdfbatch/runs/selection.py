@@ -1,4 +1,4 @@
-"""What a run is to do: what is left of an input, or what failed before. Pure."""
+"""Selects the documents of a run: what is left of an input, or what failed before. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
@@ -14,17 +14,17 @@ from pdfbatch.store import Entry
 class Selection(NamedTuple):
     documents: list[SourceDocument]
     skipped: int
-    """Documents that need nothing."""
+    """Documents that are done."""
     changed: list[str]
-    """Of those, keys whose PDF is another one than the one its Markdown was made of."""
+    """Skipped keys whose PDF has changed since its Markdown was written."""
     hopeless: Mapping[str, Reason] = MappingProxyType({})
-    """Of the documents, those that failed for a reason that no other try mends, and that have not changed since."""
+    """Those of `documents` that failed for a reason no retry can fix, and have not changed since."""
     foreign: Sequence[str] = ()
-    """Of those that need nothing, keys whose Markdown no run has told of."""
+    """Skipped keys whose Markdown was not written by a run."""
     nameless: Sequence[str] = ()
-    """PDFs that are left out, because they have no name."""
+    """PDFs that are left out because they have no name."""
     other_pages: Sequence[str] = ()
-    """Of those that need nothing, keys whose Markdown has other pages than are asked for now."""
+    """Skipped keys whose Markdown has other pages than requested now."""
 
 
 def what_is_left(
@@ -36,10 +36,10 @@ def what_is_left(
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     pages: str = "",
 ) -> Selection:
-    """Every document without Markdown, every one whose last try failed and, if asked for, every one that changed since,
-    or of which other `pages` were read.
+    """Selects every document that has no Markdown or failed the last time, and with `redo_changed` also every one that
+    changed since or was read with other `pages`.
 
-    A failed document may have Markdown: of an earlier version, when the changed one could not be read.
+    A failed document may have Markdown: of an earlier version, if the changed one could not be read.
     """
     entries = {entry.key: entry for entry in inputs}
     documents, changed, skipped, hopeless, foreign = [], [], 0, dict[str, Reason](), []
@@ -76,8 +76,8 @@ def what_failed(
     below: float = 0.0,
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
 ) -> Selection:
-    """Every document whose final outcome is failed or partial, for one of the reasons (none given: for any), and every
-    one with a page whose score is lower than `below`."""
+    """Selects every document whose final outcome is failed or partial for one of the reasons (none given: for any
+    reason), and every one with a page scored lower than `below`."""
     entries = {entry.key: entry for entry in inputs}
     documents, hopeless = [], dict[str, Reason]()
     takes = chosen.taker()
@@ -86,7 +86,7 @@ def what_failed(
         has_failed = past.outcome != "ok" and (not reasons or past.reason in reasons)
         if not has_failed and past.lowest >= below:
             continue
-        # An input that is gone stays in the run, so that its outcome becomes `missing` instead of silence.
+        # A deleted input stays in the run, so that its outcome becomes `missing`.
         entry = entries.get(key, Entry(key, 0, past.etag))
         twin = twins.get(key, "")
         etag_now = None if twin else outputs.get(output_key(key))
@@ -97,12 +97,12 @@ def what_failed(
 
 
 def _owners(history: Mapping[str, Final]) -> Set[str]:
-    """Inputs of which Markdown was made."""
+    """Returns the inputs whose Markdown was written."""
     return {key for key, past in history.items() if past.outcome != "failed"}
 
 
 def _hopeless(past: Final, entry: Entry, twin: str) -> Reason | None:
-    """Why this very file must fail again; None where it may fare better."""
+    """Returns why the same file would fail again; None if a retry may succeed."""
     if past.reason is Reason.NAME_CLASH and not twin:
         return None
     if past.outcome != "failed" or past.etag != entry.etag or past.reason is None:

@@ -1,22 +1,22 @@
-"""What the machines of one slice gave it, as its last heartbeat tells. Pure."""
+"""The sessions of one slice on its instances, from its last heartbeat. Pure."""
 
 from pdfbatch.records import Heartbeat, WorkerSession
 from pdfbatch.runs.liveness import moment
 
 
 def sessions_of(beat: Heartbeat) -> list[WorkerSession]:
-    """The life of the machine that the beat is of, behind those before it; oldest first.
+    """Returns the sessions of a slice, oldest first; the heartbeat's own instance is last.
 
-    A worker that was started again on its machine has one life there. On machines of one's own there are none.
+    A worker that restarted on its instance has one session there. On your own machine there are none.
     """
-    told = list(beat.past)
+    sessions = list(beat.past)
     if beat.machine is not None:
         here = beat.counts.pages_here
-        told.append(
+        sessions.append(
             WorkerSession(machine=beat.machine, started=beat.started, until=beat.at, pages=here, notice=beat.notice)
         )
     found: dict[str, WorkerSession] = {}
-    for life in told:
+    for life in sessions:
         known = found.get(life.machine.instance)
         found[life.machine.instance] = _joined(known, life) if known else life
     return list(found.values())

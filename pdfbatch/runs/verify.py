@@ -1,4 +1,4 @@
-"""Is everything there? Every input one outcome, every Markdown its pages. The judgement is pure."""
+"""Checks that every input has one outcome and every Markdown its pages. `judge` is pure."""
 
 import re
 import sys
@@ -20,8 +20,8 @@ _READERS = 16
 
 
 class Contents(NamedTuple):
-    """`pages` is None where the anchors are not 1, 2, 3, …: then `numbers` are theirs. `figures` are the names of those
-    it links to."""
+    """What a Markdown file contains. `pages` is None if its page anchors are not 1, 2, 3, …; then `numbers` lists them.
+    `figures` are the names of the figures that it links to."""
 
     pages: int | None
     figures: frozenset[str]
@@ -29,7 +29,7 @@ class Contents(NamedTuple):
 
 
 class Verdict(BaseModel):
-    """What `verify` found; the lists hold keys of inputs (`orphans`: of outputs)."""
+    """The result of `verify`; the lists contain keys of inputs (`orphans`: of outputs)."""
 
     model_config = ConfigDict(frozen=True)
     input: str
@@ -39,23 +39,23 @@ class Verdict(BaseModel):
     partial: int
     failed: int
     no_outcome: list[str]
-    """No run has told what became of them."""
+    """No run has recorded an outcome."""
     foreign: list[str] = []
-    """Of those, the ones whose Markdown is there, made by somebody else: no run will touch it."""
+    """The part of `no_outcome` with Markdown that was not written by a run; no run will overwrite it."""
     lost: list[str]
-    """Told to be published, but the Markdown is not there."""
+    """Recorded as published, but the Markdown is missing."""
     wrong_pages: list[str]
-    """The Markdown's page anchors are not those of the pages that were asked for."""
+    """The Markdown's page anchors do not match the requested pages."""
     lost_figures: list[str]
-    """The Markdown links to a figure that is not there."""
+    """The Markdown links to a missing figure."""
     changed: list[str]
-    """The PDF is another one than the one that was converted."""
+    """The PDF has changed since it was converted."""
     stale: list[str]
-    """The last try failed; the Markdown that is there is of an earlier one."""
+    """The last try failed; the existing Markdown is from an earlier one."""
     missing: list[str]
-    """Converted once, but the PDF is gone; nothing is wrong with the Markdown."""
+    """Converted, but the PDF has been deleted since; the Markdown is fine."""
     orphans: list[str]
-    """Markdown without an input or an outcome; not made by a run, or left behind."""
+    """Markdown without an input or an outcome: not written by a run, or left over."""
 
     @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated properties
     @property
@@ -64,9 +64,10 @@ class Verdict(BaseModel):
 
 
 def verify(output: Store, run: str | None = None) -> Verdict:
-    """
+    """Checks an output against its input and the ledger.
+
     Raises:
-        NotFound: no run was ever begun on this output.
+        NotFound: there is no run on this output.
     """
     run = run or manifest.current(output)
     if run is None:
@@ -82,8 +83,8 @@ def verify(output: Store, run: str | None = None) -> Verdict:
 
 def no_run(output: Store) -> NotFound:
     return NotFound(
-        f"No run was ever begun on {output.url}.",
-        "Begin one: `pdfbatch local-run INPUT OUTPUT` here, `pdfbatch launch INPUT OUTPUT` on a fleet.",
+        f"No runs in {output.url}.",
+        "Start one: `pdfbatch local-run INPUT OUTPUT` here, or `pdfbatch launch INPUT OUTPUT` on a fleet.",
     )
 
 
@@ -97,13 +98,16 @@ def judge(
     history: Mapping[str, Final],
     look: Callable[[Sequence[str]], Mapping[str, Contents]],
 ) -> Verdict:
-    """`published` are keys of Markdown, `figures` the names of figures by the folder they lie in; `look` tells what
-    Markdown holds, by its key."""
+    """Compares inputs, outcomes and outputs. Pure except for `look`.
+
+    `published` are the keys of Markdown, `figures` the names of figures by their folder; `look` returns the contents of
+    Markdown by its key.
+    """
     there = set(published)
-    told = {key: final for key, final in history.items() if final.outcome != "failed"}
-    lost = sorted(key for key in told if output_key(key) not in there and key in etags)
-    contents = look([output_key(key) for key in told if output_key(key) in there])
-    made = {output_key(key) for key in told}
+    converted = {key: final for key, final in history.items() if final.outcome != "failed"}
+    lost = sorted(key for key in converted if output_key(key) not in there and key in etags)
+    contents = look([output_key(key) for key in converted if output_key(key) in there])
+    made = {output_key(key) for key in converted}
     known = {output_key(key) for key in history}
     orphans = there - known
     finals = [history[key] for key in keys if key in history]
@@ -119,12 +123,12 @@ def judge(
         lost=lost,
         wrong_pages=sorted(
             key
-            for key, final in told.items()
+            for key, final in converted.items()
             if (found := contents.get(output_key(key))) is not None and not _has_pages(found, final)
         ),
         lost_figures=sorted(
             key
-            for key in told
+            for key in converted
             if (found := contents.get(output_key(key))) is not None
             and not found.figures <= figures.get(figures_prefix(key), frozenset())
         ),
@@ -145,7 +149,7 @@ def _has_pages(found: Contents, final: Final) -> bool:
 
 
 def _outputs(output: Store) -> tuple[list[str], dict[str, set[str]]]:
-    """Keys of Markdown, and names of figures by their folder; names are shared, because they are alike everywhere."""
+    """Returns the keys of Markdown, and the names of figures by folder; names are interned, because they repeat."""
     published: list[str] = []
     figures: dict[str, set[str]] = {}
     for entry in output.list():
@@ -171,7 +175,7 @@ def _contents(output: Store) -> Callable[[Sequence[str]], Mapping[str, Contents]
 
 
 def contents_of(markdown: str, key: str) -> Contents:
-    """What the Markdown at `key` holds."""
+    """Returns the contents of the Markdown at `key`."""
     numbers = [anchor.number for anchor in anchors(markdown)]
     links = re.escape(figures_link(f"{key[: -len('.md')]}.pdf"))
     names = re.findall(rf"\]\({links}([^()/\s]+)\)", markdown)

@@ -1,4 +1,4 @@
-"""Where documents come from and results go: a folder or an S3 prefix under one contract (contract.py)."""
+"""Stores for documents and results: a folder or an S3 prefix under one contract (contract.py)."""
 
 from pdfbatch.store.contract import Entry, Store
 from pdfbatch.store.local import LocalStore

@@ -1,10 +1,10 @@
-"""Where documents come from and results go: a folder or an S3 prefix under one contract.
+"""The contract that the local and the S3 store share.
 
-Keys are relative to the store's root, with "/" between their parts, and always valid Unicode, so that JSON and S3 can
-carry them. What is visible under a key was written whole: a process killed at any moment leaves no half object.
+Keys are relative to the store's root, use "/" as separator, and are always valid Unicode, so that JSON and S3 can carry
+them. Writes are atomic: a process killed at any moment never leaves a partial object under a key.
 
-A conditional write (`put_new`, `put_if`) has one winner among all processes. If it raises PreconditionFailed it did not
-happen; if it raises another StoreError (the network was lost for good) it may have happened: read the key to know.
+A conditional write (`put_new`, `put_if`) has one winner among all processes. If it raises PreconditionFailed, nothing
+was written. If it raises another StoreError (the network failed), it may have been written: read the key to find out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 PROBE_PREFIX = ".pdfbatch/probe/"
 TEMPORARY_PREFIX = ".pdfbatch/tmp/"
-"""Where a local store keeps half-written files and its lock; never listed."""
+"""Where a local store keeps partially written files and its lock; never listed."""
 
 
 class Entry(NamedTuple):
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 
 class Store(Protocol):
-    """What both stores can do. Every method may raise AccessDenied, StoreFull, NotReady or another StoreError."""
+    """A place with objects by key. Every method may raise AccessDenied, StoreFull, NotReady or another StoreError."""
 
     url: str
     """As shown to people and as `open_store` takes it: "s3://bucket/prefix/" or "/abs/folder/"."""
@@ -35,38 +35,39 @@ class Store(Protocol):
     def list(
         self, prefix: str = "", locked: Callable[[str], object] | None = None, *, deep: bool = True
     ) -> Iterator[Entry]:
-        """Everything whose key starts with `prefix`, at any depth or (`deep` False) in that one folder, by the keys'
-        code points (S3's order).
+        """Lists every entry whose key starts with `prefix`, at any depth or (`deep` False) in that one folder, ordered
+        by the keys' code points (S3's order).
 
-        `locked` is called with each folder, as in "a/b/", that may not be read, and files of which nothing may be known
-        are listed with size 0; without it both are AccessDenied. S3 has neither."""
+        `locked` is called with each folder, such as "a/b/", that permissions forbid to read, and files that cannot be
+        inspected are listed with size 0. Without `locked` both raise AccessDenied. S3 has neither."""
 
     def get(self, key: str) -> bytes:
-        """The whole content, or NotFound."""
+        """Returns the whole content, or raises NotFound."""
 
     def fetch(self, key: str, to: Path) -> Path:
-        """A local file with the content, or NotFound: `to`, freshly written, or the very file where it is local."""
+        """Returns a local file with the content, or raises NotFound. It is `to`, newly written, or the object's own
+        file in a local store."""
 
     def head(self, key: str) -> Entry | None:
-        """The entry alone, None if there is no such object."""
+        """Returns the entry without the content; None if there is no such object."""
 
     def put(self, key: str, data: bytes) -> str:
-        """Writes whole or not at all, over whatever is there; returns the new etag, as do the other two."""
+        """Writes atomically, replacing any existing object. All three writes return the new etag."""
 
     def put_new(self, key: str, data: bytes) -> str:
-        """Writes only where nothing is, else PreconditionFailed."""
+        """Writes only if the key does not exist, else raises PreconditionFailed."""
 
     def put_if(self, key: str, data: bytes, etag: str) -> str:
-        """Writes only over the version `etag`, else PreconditionFailed, also when the object is gone.
+        """Writes only over the version `etag`, else raises PreconditionFailed, also if the object is gone.
 
-        S3's etag is that of the content: writers who must tell their versions apart put something of their own in.
+        S3's etag depends on the content alone: writers that must tell their versions apart add something unique.
         """
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Removes; keys that are not there are fine."""
+        """Deletes the objects; missing keys are ignored."""
 
     def check_readable(self) -> None:
-        """Raises what would keep a run from reading: no such folder or bucket, no permission."""
+        """Raises an error if a run could not read here: no such folder or bucket, no permission."""
 
     def check_writable(self) -> None:
-        """Makes a missing folder and proves by a probe that conditional writes and deletes work here."""
+        """Creates a missing folder and checks with a probe object that conditional writes and deletes work."""

@@ -1,11 +1,11 @@
 """A folder as a store.
 
-A write goes to a file of its own under `.pdfbatch/tmp/`, reaches the disk, and is then moved to its key in one step.
-Moves and removals of all processes take turns by one file lock; it is held for microseconds, not while data is written.
+A write goes to a temporary file under `.pdfbatch/tmp/`, is synced to disk, and is then moved to its key in one step.
+One file lock serialises the moves and deletions of all processes; it is held for microseconds, not during the write.
 
-File names that are not UTF-8 (old archives, other systems' disks) have keys too: each byte that is not part of valid
-UTF-8 becomes the private character U+EF00 + byte, and a true U+EF80…U+EFFF is spelt by its bytes in the same way, so
-that every name has one key and every key one name.
+File names that are not UTF-8 (old archives, disks of other systems) have keys too: each byte that is not part of valid
+UTF-8 becomes the private character U+EF00 + byte, and a real U+EF80…U+EFFF is encoded by its bytes in the same way, so
+that names and keys map one to one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pdfbatch.store.contract import PROBE_PREFIX, TEMPORARY_PREFIX, Entry
 from pdfbatch.store.file_errors import file_errors
 
 ABANDONED_SECONDS = 60
-"""A temporary file older than this that nobody has locked belongs to a dead process."""
+"""An unlocked temporary file older than this belongs to a dead process."""
 
 _BYTES = range(0x80, 0x100)
 _TO_KEY: dict[int, int | str] = {0xDC00 + byte: 0xEF00 + byte for byte in _BYTES} | {
@@ -36,7 +36,7 @@ _TO_NAME = {0xEF00 + byte: 0xDC00 + byte for byte in _BYTES}
 
 
 def name_to_key(name: str) -> str:
-    """The key of a file name as Python gives it (bytes that are not UTF-8 as lone surrogates)."""
+    """Returns the key of a file name as Python gives it (bytes that are not UTF-8 as lone surrogates)."""
     return name if name.isascii() else name.translate(_TO_KEY)
 
 
@@ -53,7 +53,8 @@ def key_to_name(key: str) -> str:
 
 
 class _Found(NamedTuple):
-    """Something met on the walk. `above`: device and inode of every folder over it, against links in a ring."""
+    """A file or folder found during the walk. `above`: device and inode of each of its parent folders, to detect
+    symlink loops."""
 
     key: str
     path: Path
@@ -64,8 +65,8 @@ class _Found(NamedTuple):
 class LocalStore:
     """A folder under the store contract. `etag` is size and modification time in nanoseconds.
 
-    Own writes carry the full clock, so two of them never share an etag; a foreign program that rewrites a file with
-    the same size within one tick of the file system's clock (about 4 ms) would go unseen.
+    Our own writes set the time from the full clock, so two of them never share an etag. A foreign program that rewrites
+    a file with the same size within one tick of the file system's clock (about 4 ms) goes unnoticed.
     """
 
     def __init__(self, root: Path) -> None:
@@ -82,10 +83,10 @@ class LocalStore:
     def list(
         self, prefix: str = "", locked: Callable[[str], object] | None = None, *, deep: bool = True
     ) -> Iterator[Entry]:
-        """As the contract says; a missing folder is an empty one. Links are followed, but never in a ring.
+        """Lists as the contract says; a missing folder counts as empty. Symlinks are followed, but loops are not.
 
-        A dangling link is listed with size 0, so that it is reported as missing rather than passed over. Pipes,
-        sockets and devices are no objects.
+        A dangling link is listed with size 0, so that it is reported as missing instead of ignored. Pipes, sockets and
+        devices are skipped.
         """
         top = prefix[: prefix.rfind("/") + 1]
         if top.startswith(TEMPORARY_PREFIX) or (top and not _is_possible(top[:-1])):
@@ -104,7 +105,7 @@ class LocalStore:
             return self._existing(key).read_bytes()
 
     def fetch(self, key: str, to: Path) -> Path:
-        """The file where it lies or, if its name is no text, which C libraries cannot take, a link to it at `to`."""
+        """Returns the file itself or, if its name is not valid text (C libraries cannot open it), a link at `to`."""
         with self._errors("read", key):
             path = self._existing(key)
             path.open("rb").close()
@@ -129,12 +130,12 @@ class LocalStore:
                 path.hardlink_to(temporary)
             except FileExistsError as error:
                 if path.is_dir():
-                    raise IsADirectoryError(errno.EISDIR, "There is a folder of that name") from error
+                    raise IsADirectoryError(errno.EISDIR, "There is a folder with that name") from error
                 raise self._lost(key) from None
             except OSError as error:
                 if error.errno not in _NO_HARD_LINKS or path.exists():
                     raise
-                temporary.replace(path)  # no other process can have made it: we hold the lock
+                temporary.replace(path)  # no other process can have created it: we hold the lock
 
         return self._write(key, data, publish)
 
@@ -148,7 +149,7 @@ class LocalStore:
         return self._write(key, data, publish)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Folders that become empty go too, as they do on S3."""
+        """Deletes the files, and folders that become empty, as on S3."""
         for key in keys:
             with self._errors("remove", key):
                 if not _is_possible(key) or not self.root.is_dir():
@@ -175,19 +176,19 @@ class LocalStore:
         if not _is_possible(key):
             raise StoreError(
                 f"{self.url}{key} cannot be a file: a part of the key is empty, '.', '..' or longer than 255 bytes.",
-                "Rename it at its source, or use an S3 prefix for this end too.",
+                "Rename it in the input, or use an S3 prefix here too.",
             )
         return self.root / key_to_name(key)
 
     def _existing(self, key: str) -> Path:
-        """The path of a regular file, else NotFound."""
+        """Returns the path of a regular file, or raises NotFound."""
         if _is_possible(key):
             path = self._path(key)
             with suppress(FileNotFoundError, NotADirectoryError):
                 if stat.S_ISREG(path.stat().st_mode):
                     return path
         raise NotFound(
-            f"There is no file {self.url}{key}.", "It may have been removed meanwhile; list the folder again."
+            f"No such file: {self.url}{key}.", "It may have been deleted in the meantime; list the folder again."
         )
 
     def _children_or_locked(
@@ -212,7 +213,7 @@ class LocalStore:
                 with os.scandir(folder.path) as scan:
                     children = [self._child(folder.key, entry, above) for entry in scan]
             except (FileNotFoundError, NotADirectoryError):
-                return []  # gone since it was seen
+                return []  # deleted since it was listed
         wanted = (c for c in children if c.key.startswith(prefix) and c.key != TEMPORARY_PREFIX)
         return sorted(wanted, key=lambda child: child.key)
 
@@ -245,7 +246,7 @@ class LocalStore:
         return _entry(found.key, status) if stat.S_ISREG(status.st_mode) else None
 
     def _write(self, key: str, data: bytes, publish: Callable[[Path, Path], object]) -> str:
-        """Writes a temporary file and has `publish` move it to its place under the lock."""
+        """Writes a temporary file and lets `publish` move it to its key under the lock."""
         path = self._path(key)
         with self._errors("write", key), self._temporary(data) as (temporary, etag):
             with self._lock():
@@ -255,7 +256,8 @@ class LocalStore:
 
     @contextmanager
     def _temporary(self, data: bytes) -> Iterator[tuple[Path, str]]:
-        """A whole file on this file system, locked so that `_sweep` sees it is in use; removed at the end."""
+        """Yields a complete file on this file system and its etag. It is locked so that `_sweep` sees that it is in
+        use, and removed at the end."""
         path = self._temporary_folder() / f"{os.getpid()}-{uuid.uuid4().hex}"
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
         try:
@@ -265,7 +267,7 @@ class LocalStore:
                 file.flush()
                 now = time.time_ns()
                 os.utime(descriptor, ns=(now, now))
-                os.fsync(descriptor)  # an empty file after a power cut would count as a finished document
+                os.fsync(descriptor)  # after a power cut, an empty file would count as a finished document
                 yield path, _etag(os.fstat(descriptor))
         finally:
             path.unlink(missing_ok=True)
@@ -277,18 +279,18 @@ class LocalStore:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """One holder among all threads and processes."""
+        """Holds the store's lock: one holder among all threads and processes."""
         path = self._temporary_folder() / "lock"
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough where a child was forked meanwhile
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough if a child was forked in the meantime
             os.close(descriptor)
 
     def _sweep(self) -> None:
-        """Removes what killed processes left half written."""
+        """Removes temporary files that killed processes left behind."""
         for path in self._temporary_folder().iterdir():
             with suppress(FileNotFoundError, BlockingIOError):
                 if path.name == "lock" or time.time() - path.stat().st_mtime < ABANDONED_SECONDS:
@@ -307,8 +309,8 @@ class LocalStore:
 
     def _lost(self, key: str) -> PreconditionFailed:
         return PreconditionFailed(
-            f"Cannot write {self.url}{key}: somebody else was first.",
-            "Nothing is lost: what is there now was written whole.",
+            f"Cannot write {self.url}{key}: another process wrote it first.",
+            "Nothing is lost: the existing file is complete.",
         )
 
     def _errors(self, verb: str, key: str) -> AbstractContextManager[None]:
@@ -316,7 +318,7 @@ class LocalStore:
 
 
 def _is_possible(key: str) -> bool:
-    """Whether a key can be a path below the root that is one with the key."""
+    """Whether a key can be a path below the root, and the only key of that path."""
     return "\0" not in key and all(
         part not in ("", ".", "..") and len(os.fsencode(key_to_name(part))) <= 255 for part in key.split("/")
     )

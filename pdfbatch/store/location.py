@@ -1,4 +1,4 @@
-"""What a person types for INPUT and OUTPUT, and how two such places lie to each other."""
+"""Parses the locations given as INPUT and OUTPUT, and tells whether one contains the other."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ _WHAT_IS_A_PLACE = "Give s3://bucket/prefix/ or a local folder."
 
 
 def open_store(location: str, *, create: bool = False) -> Store:
-    """The store at `s3://bucket/prefix/` or in a folder (`~` and file:///path too); it need not be there yet.
+    """Returns the store at `s3://bucket/prefix/` or in a folder (`~` and file:///path too); it need not exist yet.
 
-    `create` makes a missing folder. UsageError for what is neither, with what was probably meant.
+    `create` creates a missing folder.
+
+    Raises:
+        UsageError: the location is neither; the hint suggests what was probably meant.
     """
     if not location.strip() or "\0" in location:
         raise UsageError("The location is empty or not printable.", _WHAT_IS_A_PLACE)
@@ -32,7 +35,7 @@ def open_store(location: str, *, create: bool = False) -> Store:
         s3_parts(location)
     folder = local_path(location)
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{location!r} is a file, not a folder.", f"Give the folder it lies in: {folder.parent}")
+        raise UsageError(f"{location!r} is a file, not a folder.", f"Give the folder it is in: {folder.parent}")
     store = LocalStore(folder)
     if create:
         store.create()
@@ -40,30 +43,30 @@ def open_store(location: str, *, create: bool = False) -> Store:
 
 
 def local_path(location: str) -> Path:
-    """The absolute path that a person names, links kept; `~` and file:///path too.
+    """Returns the absolute path of a location, keeping symlinks; `~` and file:///path work too.
 
     Raises:
-        UsageError: it is no path, or cannot be one.
+        UsageError: it is not a path, or not a valid one.
     """
     try:
         path = Path(os.path.abspath(Path(key_to_name(_local_path(location))).expanduser()))  # noqa: PTH100  # keeps links
         path.resolve()
         path.exists()
-    except (OSError, RuntimeError) as error:  # too long, links in a ring, no such user, a deleted working folder
+    except (OSError, RuntimeError) as error:  # too long, symlink loop, no such user, deleted working folder
         raise UsageError(f"{location!r} cannot be used: {error}.", _WHAT_IS_A_PLACE) from error
     return path
 
 
 def is_s3(location: str) -> bool:
-    """Whether it names a place in S3, or tries to."""
+    """Whether the location is in S3, or is meant to be."""
     return _LIKE_S3.match(location) is not None
 
 
 def s3_parts(location: str) -> tuple[str, str]:
-    """Bucket and key of an S3 location.
+    """Returns the bucket and key of an S3 location.
 
     Raises:
-        UsageError: it is not a valid one.
+        UsageError: it is not valid.
     """
     match = _S3.fullmatch(location)
     if match is None:
@@ -73,7 +76,7 @@ def s3_parts(location: str) -> tuple[str, str]:
 
 
 def inside(a: Store, b: Store) -> bool:
-    """Whether the root of `a` is that of `b` or lies below it; links are followed."""
+    """Whether the root of `a` is that of `b` or below it; symlinks are followed."""
     if isinstance(a, S3Store) and isinstance(b, S3Store):
         return a.bucket == b.bucket and a.prefix.startswith(b.prefix)
     if isinstance(a, LocalStore) and isinstance(b, LocalStore):
@@ -83,7 +86,7 @@ def inside(a: Store, b: Store) -> bool:
 
 
 def _is_same_folder(a: Path, b: Path) -> bool:
-    """By device and inode where both exist: some file systems know one folder by several spellings."""
+    """Compares device and inode where both exist: some file systems know one folder by several spellings."""
     try:
         return a == b or a.samefile(b)
     except OSError:
@@ -95,13 +98,13 @@ def _local_path(location: str) -> str:
         path = unquote(location.removeprefix("file://"), errors="surrogateescape")
         if not path.startswith("/"):
             raise UsageError(
-                f"{location!r} names another machine.", "Write file:///folder with three slashes, or just the folder."
+                f"{location!r} is on another host.", "Write file:///folder with three slashes, or just the folder."
             )
         return path
     if match := _SCHEME.match(location):
         raise UsageError(
-            f"{match['scheme']}:// is not a place pdfbatch can use.",
-            f"{_WHAT_IS_A_PLACE} Another S3 server is named by AWS_ENDPOINT_URL; download files from the web first.",
+            f"{match['scheme']}:// is not supported.",
+            f"{_WHAT_IS_A_PLACE} For another S3 server, set AWS_ENDPOINT_URL. Download files from the web first.",
         )
     return location
 
@@ -110,4 +113,4 @@ def _s3_hint(rest: str) -> str:
     bucket = re.match(r"[A-Za-z0-9._-]{3,255}(/.*)?$", rest, re.DOTALL)
     if bucket:
         return f"Did you mean s3://{rest} ? A local folder of that name is ./s3:…"
-    return "Write s3://bucket/prefix/ ; a bucket's name has at least 3 letters, digits, dots or hyphens."
+    return "Write s3://bucket/prefix/ ; a bucket name has at least 3 letters, digits, dots or hyphens."

@@ -1,7 +1,7 @@
-"""An S3 prefix as a store. S3 itself writes whole objects and decides races (If-None-Match, If-Match).
+"""An S3 prefix as a store. S3 itself writes objects atomically and decides races (If-None-Match, If-Match).
 
-A conditional write whose answer is lost on the way is sent again by botocore and then meets its own object. Each such
-write therefore carries a mark of its own as metadata, and a refusal is checked against it.
+If the response to a conditional write is lost, botocore sends the write again, and it then conflicts with its own
+object. Each such write therefore carries a unique mark in its metadata, and a refusal is checked against it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ DELETE_BATCH = 1000
 """S3's limit for one DeleteObjects."""
 FIRST_LOOK_ATTEMPTS = 5
 READ_ATTEMPTS = 4
-"""For bodies that break off: botocore's retries end where the body begins."""
+"""For bodies that break off: botocore retries only until the body begins."""
 CONFLICT_PAUSES = (0.1, 0.3, 0.7, 1.5)
-"""Seconds to wait before a conditional write is tried again that met another one under way."""
+"""Seconds to wait before retrying a conditional write that conflicted with one in progress."""
 CHUNK_BYTES = 1024 * 1024
 MARK = "pdfbatch-write"
 CONTENT_TYPES = {
@@ -61,7 +61,7 @@ class S3Store:
 
     @cached_property
     def _impatient_client(self) -> S3Client:
-        """For the first look at a place, which a person waits for: tells a wrong address in a few seconds."""
+        """For the first request to a location, while a person waits: reports a wrong address within seconds."""
         return aws.client("s3", attempts=FIRST_LOOK_ATTEMPTS)
 
     def list(
@@ -71,7 +71,7 @@ class S3Store:
         *,
         deep: bool = True,
     ) -> Iterator[Entry]:
-        """As the contract says. Folder markers (empty objects whose key ends with "/") are left out."""
+        """Lists as the contract says. Folder markers (empty objects whose key ends with "/") are left out."""
         shallow: Any = {} if deep else {"Delimiter": "/"}
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=self.prefix + prefix, **shallow
@@ -120,7 +120,8 @@ class S3Store:
             raise
 
     def put_if(self, key: str, data: bytes, etag: str) -> str:
-        """Some S3 servers know only bare etags here, not quoted ones: a refused right one is tried again bare."""
+        """Writes as the contract says. Some S3 servers accept only unquoted etags here, so if a matching etag is
+        refused, the write is tried again without quotes."""
         mark = uuid.uuid4().hex
         try:
             return self._put_on_condition(key, data, mark, IfMatch=f'"{etag}"')
@@ -149,7 +150,7 @@ class S3Store:
             self._impatient_client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
 
     def check_writable(self) -> None:
-        """Also proves that the server honours If-None-Match: some S3 look-alikes ignore it without a word."""
+        """Also checks that the server honours If-None-Match: some S3-compatible servers silently ignore it."""
         self.check_readable()
         probe = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
         self.put_new(probe, b"")
@@ -160,12 +161,12 @@ class S3Store:
         finally:
             self.delete([probe])
         raise NotReady(
-            f"The S3 server of {self.url} ignores If-None-Match, so two workers could overwrite each other.",
-            "Use AWS S3 or a server with conditional writes (check AWS_ENDPOINT_URL).",
+            f"The S3 server of {self.url} ignores If-None-Match, so two workers could overwrite each other's files.",
+            "Use AWS S3 or a server that supports conditional writes (check AWS_ENDPOINT_URL).",
         )
 
     def _put_on_condition(self, key: str, data: bytes, mark: str, **condition: Any) -> str:
-        """409 means that another write to the key was under way: ask again."""
+        """Writes with a condition. 409 means that another write to the key is in progress: it is tried again."""
         pauses = iter(CONFLICT_PAUSES)
         while True:
             try:
@@ -187,10 +188,10 @@ class S3Store:
             except NotFound as error:
                 if error.code == "NoSuchBucket":
                     raise
-                raise PreconditionFailed(error.message, error.hint) from error  # If-Match on an object that is gone
+                raise PreconditionFailed(error.message, error.hint) from error  # If-Match on a deleted object
 
     def _read(self, key: str, take: Callable[[Any], _T]) -> _T:
-        """Hands the body to `take`, from the start again where it breaks off."""
+        """Passes the body to `take`, starting over if it breaks off."""
         attempts = itertools.count(1)
         while True:
             with aws.translating(f"read {self.url}{key}"):
@@ -206,7 +207,7 @@ class S3Store:
             yield from body.iter_chunks(CHUNK_BYTES)
 
     def _present(self, key: str) -> Any:
-        """The answer to HEAD, None if there is no such object."""
+        """Returns the response to HEAD; None if there is no such object."""
         try:
             with aws.translating(f"read {self.url}{key}"):
                 return self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
@@ -215,7 +216,7 @@ class S3Store:
 
 
 def _kind(key: str) -> dict[str, Any]:
-    """What a browser needs in order to show the object rather than save it."""
+    """Returns the content type, so that a browser shows the object instead of saving it."""
     kind = CONTENT_TYPES.get(PurePosixPath(key).suffix)
     return {"ContentType": kind} if kind else {}
 

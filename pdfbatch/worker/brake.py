@@ -1,13 +1,13 @@
-"""The brake: a worker that can read nothing stops before it has failed its whole slice. Pure."""
+"""The brake: stops a worker that cannot read anything before it fails its whole slice. Pure."""
 
 from pdfbatch.records import Outcome, Reason
 
 
 class Brake:
-    """Counts the failures in a row since the worker's start; `limit` 0 never stops.
+    """Counts consecutive failures since the worker's start; with `limit` 0 it never stops.
 
-    The first document of which a page was read releases the brake for good: the machine and the engine work. So a
-    worker that reads for hours and then meets a folder of documents too large for it goes on.
+    The first document with a read page releases the brake for good: the machine and the engine work. So a worker that
+    has read for hours does not stop at a folder of documents that are too large for it.
     """
 
     def __init__(self, limit: int) -> None:
@@ -16,9 +16,9 @@ class Brake:
         self._count = 0
 
     def after(self, outcome: Outcome) -> str:
-        """Why the worker must stop now, one sentence; "" to go on.
+        """Returns why the worker must stop now, in one sentence; "" to continue.
 
-        A document that failed for a reason of its own says nothing about the machine: it is not counted.
+        A document that failed for a reason of its own says nothing about the machine and is not counted.
         """
         if not self._limit:
             return ""
@@ -38,5 +38,5 @@ def _was_read(outcome: Outcome) -> bool:
 
 
 def _sentence(reason: Reason, count: int, detail: str) -> str:
-    last = f"; the last one: {' '.join(detail.split()).rstrip('.')}" if detail else ""
-    return f"The first {count} documents failed, all for {reason}{last}."
+    last = f"; the last error: {' '.join(detail.split()).rstrip('.')}" if detail else ""
+    return f"The first {count} documents failed, all with {reason}{last}."

@@ -1,7 +1,7 @@
-"""Whether a run must stop because its money is spent. Pure.
+"""Decides whether a run must stop because its cost cap is reached. Pure.
 
-Every worker decides for itself, from its own meter and what the others' heartbeats tell. A slice whose instance may
-live counts as if it did: the sum is rather too high than too low, as in `pdfbatch.runs.machines`.
+Every worker decides for itself, from its own meter and the other workers' heartbeats. An instance that may still be
+running counts as running: the sum tends to be too high, as in `pdfbatch.runs.machines`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,22 +13,22 @@ from pdfbatch.runs.liveness import moment
 from pdfbatch.runs.machines import BOOT_SECONDS, END_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
 
 LOOK_SECONDS = 300.0
-"""How often a worker looks at what the run has cost."""
+"""How often a worker checks the cost of the run."""
 DRAIN_SECONDS = 600.0
-"""What is kept back for: half of it may pass until a worker looks, the rest is for its drain and its instance's end."""
+"""The time that money is reserved for: half until a worker's next check, half to drain and terminate the instance."""
 _PAID_AFTER = {"done": END_SECONDS, "interrupted": NOTICE_SECONDS, "failed": FAILURE_SECONDS}
-"""Seconds that an instance is paid for at most after the last heartbeat, by its state; all others may live on."""
+"""The longest time in seconds that an instance is billed after its last heartbeat, by state; others have no limit."""
 
 
 class Use(NamedTuple):
-    """What a slice has cost so far, and what an hour of its living instance costs (0.0: none lives)."""
+    """The cost of a slice so far, and the hourly price of its running instance (0.0: none is running)."""
 
     dollars: float
     price: float
 
 
 def over_budget(uses: Iterable[Use], max_cost: float) -> str:
-    """Why the workers must stop now, one sentence; "" to go on."""
+    """Returns why the workers must stop now, in one sentence; "" to continue."""
     known = list(uses)
     spent = sum(use.dollars for use in known)
     living = sum(use.price > 0 for use in known)
@@ -36,13 +36,13 @@ def over_budget(uses: Iterable[Use], max_cost: float) -> str:
     if spent + drain < max_cost:
         return ""
     return (
-        f"About ${spent:,.2f} of ${max_cost:,.2f} are spent, and to end {living} "
+        f"About ${spent:,.2f} of ${max_cost:,.2f} is spent, and stopping {living} "
         f"{'instance' if living == 1 else 'instances'} may cost ${drain:,.2f} more."
     )
 
 
 def use_of(beat: Heartbeat | None, boots: Sequence[Boot], fleet: FleetRecord, now: datetime) -> Use:
-    """A slice of which only its records are known: its last heartbeat, and the boots of its instances."""
+    """Returns the use of another worker's slice, from its last heartbeat and the boots of its instances."""
     ceiling = fleet.price_ceiling or fleet.worst_price
     if beat is None:
         return Use(ceiling * _hours(now - moment(fleet.launched)), ceiling)
@@ -59,15 +59,15 @@ def use_of(beat: Heartbeat | None, boots: Sequence[Boot], fleet: FleetRecord, no
 
 
 def first_price(fleet: FleetRecord, machine: Machine) -> float:
-    """Dollars an hour of an instance, all in, as the launch knew it."""
+    """Returns an instance's price at launch in dollars per hour, all included."""
     if fleet.market == "on-demand":
         return fleet.on_demand_prices.get(machine.type, fleet.price(machine))
     return fleet.price(machine)
 
 
 def _replaced(beat: Heartbeat, boots: Sequence[Boot]) -> datetime | None:
-    """When the first instance after the heartbeat's began to be paid for; None if there is none. After `done` none
-    stays: it finds the done mark and ends itself."""
+    """Returns when the billing of the first instance after the heartbeat's began; None if there is none. After `done`
+    no instance counts: it finds the done mark and shuts down."""
     if beat.state == "done":
         return None
     own = beat.machine.instance if beat.machine else ""

@@ -1,4 +1,4 @@
-"""A thread that stops the worker when the money of the whole run is spent."""
+"""A thread that stops the worker when the cost cap of the whole run is reached."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.stop import Stop
 
 PRICE_SECONDS = 600.0
-"""How often EC2 is asked for the price; Spot prices move within hours."""
+"""How often EC2 is asked for the price; Spot prices change within hours."""
 
 _log = logging.getLogger(__name__)
 
 
 class Peers(NamedTuple):
-    """What a store tells of the run's workers."""
+    """The records of all workers of the run."""
 
     beats: Sequence[Heartbeat] = ()
     boots: Sequence[Boot] = ()
 
 
 def read_peers(output: Store, run: str) -> Peers:
-    """One read for each worker, and two listings."""
+    """Reads the records of all workers: one read for each, and two listings."""
     keys = RunKeys(run)
     return Peers(heartbeats(output, keys), boots(output, keys))
 
 
 class BudgetSources(NamedTuple):
-    """What the watch asks of the world; each may fail, and then the last answer holds."""
+    """The watch's sources. Each may fail; then its last answer is used."""
 
     peers: Callable[[], Peers]
     price: Callable[[], float | None]
-    """Dollars an hour, all in, of this instance now; None: not known."""
+    """This instance's current price in dollars per hour, all included; None if unknown."""
     clock: Callable[[], datetime]
     wait: Callable[[threading.Event, float], bool] = threading.Event.wait
 
 
 class BudgetWatch:
-    """Looks at once and then every `LOOK_SECONDS`; use as a context manager. Never ends the worker but by `stop`."""
+    """Checks at once and then every `LOOK_SECONDS`; use as a context manager. Ends the worker only through `stop`."""
 
     def __init__(
         self, fleet: FleetRecord, worker: int, workers: int, meter: Meter, stop: Stop, outside: BudgetSources
@@ -67,16 +67,16 @@ class BudgetWatch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Does not wait for an answer that is under way."""
+        """Ends the thread without waiting for a request in progress."""
         self._ended.set()
 
     def look(self) -> None:
-        """One look: the price if it is time, the others' heartbeats, the decision."""
+        """Checks once: updates the price if it is due, reads the other heartbeats, and decides."""
         self._ask_price()
         try:
             self._peers = self._outside.peers()
         except PdfbatchError as error:
-            _log.warning("the other workers' heartbeats cannot be read: %s", error.message)
+            _log.warning("cannot read the other workers' heartbeats: %s", error.message)
         max_cost = self._fleet.max_cost
         if max_cost is not None and (detail := over_budget(self._uses(), max_cost)):
             self._stop.ask("over_budget", detail)
@@ -86,7 +86,7 @@ class BudgetWatch:
             try:
                 self.look()
             except Exception:
-                _log.exception("what the run has cost cannot be told")
+                _log.exception("cannot compute the cost of the run")
             if self._outside.wait(self._ended, LOOK_SECONDS):
                 return
 
@@ -98,7 +98,7 @@ class BudgetWatch:
         try:
             price = self._outside.price()
         except PdfbatchError as error:
-            _log.warning("the Spot price is not known: %s", error.message)
+            _log.warning("cannot get the Spot price: %s", error.message)
             return
         if price is not None:
             self._meter.set_price(price)
@@ -114,5 +114,6 @@ class BudgetWatch:
         return [self._own(beat_of.get(self._worker)), *others]
 
     def _own(self, last: Heartbeat | None) -> Use:
-        """Until the meter has inherited the count of the instance before, that one's heartbeat knows more."""
+        """Returns this worker's use. Until the meter has inherited the cost of earlier instances, the slice's last
+        heartbeat may be higher."""
         return Use(max(self._meter.dollars(), last.dollars if last else 0.0), self._meter.price)

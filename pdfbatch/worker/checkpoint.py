@@ -1,4 +1,4 @@
-"""Finished pages of unfinished documents, kept in the store for whoever takes the document up."""
+"""Checkpoints: finished pages of unfinished documents, kept in the store for the process that resumes them."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ EVERY_PAGES = 32
 
 
 class Checkpoints:
-    """The checkpoints of one run, and those of the run `before` it, which are taken up and dropped but not added to.
+    """The checkpoints of one run, and those of the run `before` it, which are used and deleted but not added to.
     Several threads may use it, each for another document."""
 
     def __init__(self, store: Store, keys: RunKeys, before: RunKeys | None = None) -> None:
@@ -21,15 +21,15 @@ class Checkpoints:
         self._keys = keys
         self._runs = [keys] if before is None else [before, keys]
         self.outdated: set[str] = set()
-        """Keys of documents of which an earlier version of pdfbatch had read pages, in a shape of its own."""
+        """Keys of documents with checkpoints of an older version of pdfbatch, in an older format."""
         self._found: dict[str, list[str]] = defaultdict(list)
         for run in self._runs:
             for entry in store.list(run.checkpoints):
                 self._found[entry.key.rsplit("/", 1)[0] + "/"].append(entry.key)
 
     def load(self, document: SourceDocument) -> list[PageResult]:
-        """Pages of this very version of the PDF that need not be read again; unread ones get another chance, and so do
-        those that an earlier version of pdfbatch read."""
+        """Returns the read pages of this version of the PDF. Pages that failed, or that an older version of pdfbatch
+        read, are left out, so that they are read again."""
         pages: dict[int, PageResult] = {}
         for key in self._keys_of(document):
             try:
@@ -61,7 +61,7 @@ class Checkpoints:
         found.append(key)
 
     def drop(self, document: SourceDocument) -> None:
-        """Call when the document is published: nobody needs its pages any more."""
+        """Deletes the checkpoints of a published document."""
         keys = self._keys_of(document)
         for run in self._runs:
             self._found.pop(run.checkpoints_of(document.key), None)

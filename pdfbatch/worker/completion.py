@@ -1,4 +1,4 @@
-"""The end of a whole run: of all its workers one finds that everybody has ended, and tells it once."""
+"""The end of a whole run: exactly one of its workers sees that all have ended, and sends one notification."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from pdfbatch.runs.progress import RunStatus, done_marks, heartbeats, read_statu
 from pdfbatch.store import Store
 
 Publish = Callable[[str, str], None]
-"""(subject, message) → to whoever wants to know."""
+"""Sends (subject, message) to the subscribers."""
 
 _ATTEMPTS = 5
 _SUBJECT_CHARACTERS = 99
-_ENDS_TOLD = 10
+_EARLY_ENDS_SHOWN = 10
 
 
 def complete(
     output: Store, manifest: Manifest, publish: Publish, clock: Callable[[], datetime], say: Callable[[str], None]
 ) -> bool:
-    """Call when the done mark is written. If no worker will come back to its slice, whoever is first to write
-    `completed.json` publishes one message; the others do nothing. Whether it was this one.
+    """Publishes the end of the run if no worker will resume its slice; call it after writing the done mark.
 
-    Nothing that goes wrong here fails the worker: `say` is told.
+    Only the first worker that writes `completed.json` publishes; returns whether it was this one. An error never fails
+    the worker: it is passed to `say`.
     """
     try:
         keys = RunKeys(manifest.run)
@@ -38,14 +38,15 @@ def complete(
         status = read_status(output, manifest, clock())
         publish(subject(status), message(status))
     except Exception as error:
-        told = f"{error.message} {error.hint}" if isinstance(error, PdfbatchError) else f"{error!r}"
-        say(f"the end of the run could not be told: {told}")
+        why = f"{error.message} {error.hint}" if isinstance(error, PdfbatchError) else f"{error!r}"
+        say(f"cannot send the notification that the run has ended: {why}")
         return False
     return True
 
 
 def _all_have_ended(output: Store, manifest: Manifest, now: datetime) -> bool:
-    """At the deadline a slice may have no machine that could say so: then silence counts."""
+    """Whether all workers have ended. After the deadline a slice may have no instance to write its done mark: then a
+    stale heartbeat is enough."""
     keys, fleet = RunKeys(manifest.run), load_fleet(output, manifest.run)
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
     open_slices = {
@@ -68,14 +69,17 @@ def _is_first(output: Store, keys: RunKeys, now: datetime) -> bool:
 
 
 def sns_publisher(topic: str) -> Publish:
-    """Publishes to an SNS topic, an ARN; "" is no topic, and nothing is published."""
+    """Returns a publisher for an SNS topic, given as ARN; for "" it does nothing."""
     if not topic:
         return lambda _subject, _message: None
     return partial(_publish, topic)
 
 
 def _publish(topic: str, subject: str, message: str) -> None:
-    """SNS takes subjects of less than 100 characters, ASCII, in one line. Source: API reference of SNS, Publish."""
+    """Publishes a message. SNS subjects must be ASCII, on one line, and shorter than 100 characters.
+
+    Source: API reference of SNS, Publish.
+    """
     plain = " ".join(subject.encode("ascii", "replace").decode().split())[:_SUBJECT_CHARACTERS]
     with aws.translating(f"publish to {topic}"):
         aws.client("sns", _ATTEMPTS).publish(TopicArn=topic, Subject=plain, Message=message)
@@ -87,7 +91,7 @@ def subject(status: RunStatus) -> str:
 
 
 def message(status: RunStatus) -> str:
-    """What a mail says: one fact a line, and what to do next."""
+    """Returns the text of the notification: one fact per line, and what to do next."""
     counts, pages = status.documents, status.pages
     reasons = ", ".join(f"{reason} {number}" for reason, number in status.reasons.items())
     lines = [
@@ -110,6 +114,6 @@ def message(status: RunStatus) -> str:
 
 
 def _early_ends(status: RunStatus) -> list[str]:
-    told = [f"worker {worker.id} stopped: {worker.detail}" for worker in status.workers if worker.detail]
-    more = len(told) - _ENDS_TOLD
-    return told[:_ENDS_TOLD] + ([f"and {more} more workers stopped early"] if more > 0 else [])
+    stopped = [f"worker {worker.id} stopped: {worker.detail}" for worker in status.workers if worker.detail]
+    more = len(stopped) - _EARLY_ENDS_SHOWN
+    return stopped[:_EARLY_ENDS_SHOWN] + ([f"and {more} more workers stopped early"] if more > 0 else [])

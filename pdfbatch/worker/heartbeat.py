@@ -1,4 +1,4 @@
-"""A thread that says every few seconds that this worker lives and how far it is."""
+"""A thread that reports every few seconds that this worker is running, and its progress."""
 
 import threading
 from collections.abc import Callable
@@ -13,9 +13,9 @@ _TRIES = 5
 
 
 class HeartbeatLease:
-    """Overwrites one key with what `beat` returns, every `seconds`; ends last, with a last beat.
+    """Writes what `beat` returns to one key every `seconds`; ends last, with a final heartbeat.
 
-    Before the first beat `inherit` is told the last one of whoever had the slice before.
+    Before the first heartbeat, `inherit` is called with the last one of the slice's previous process, if any.
     """
 
     def __init__(
@@ -39,20 +39,20 @@ class HeartbeatLease:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """The first beat is the lease of the slice: of two that start at once, one is refused.
+        """Writes the first heartbeat, which is the lease of the slice: of two processes that start at once, one fails.
 
         Raises:
-            PdfbatchError: this very worker is at work in another process.
+            PdfbatchError: this worker is already running in another process.
         """
         for _ in range(_TRIES):
             try:
                 self._take_over()
                 break
             except PreconditionFailed:
-                continue  # somebody beat in between: look again who
+                continue  # another process wrote a heartbeat in between: check again
         else:
             raise PdfbatchError(
-                f"Worker {self._worker} of this run was started several times at once.", "Start it once."
+                f"Worker {self._worker} of this run was started several times at once.", "Start it only once."
             )
         self._thread.start()
 
@@ -85,5 +85,5 @@ class HeartbeatLease:
         try:
             self._store.put(self._keys.heartbeat(self._worker), self._beat().model_dump_json().encode())
         except PdfbatchError:
-            # A missed beat makes the worker look stale for a moment; it must not end the work.
+            # A missed heartbeat makes the worker look stale for a moment; that must not end the work.
             return

@@ -1,4 +1,4 @@
-"""What a worker writes down of its outcomes while it works."""
+"""Writes a worker's outcomes to the store while it works."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ FAILURES_SECONDS = 30.0
 
 
 class LedgerJournal:
-    """The ledger, written every few seconds, and the list of failures, every half minute and at the end."""
+    """Writes the ledger every few seconds, and the list of failures every 30 seconds and at the end."""
 
     def __init__(self, output: Store, keys: RunKeys, worker: int, next_segment: int, known: Sequence[Outcome]) -> None:
         self._output = output
@@ -31,7 +31,7 @@ class LedgerJournal:
             self._new_failures = True
 
     def keep(self, now: float) -> bool:
-        """Writes what is due at `now`, seconds on the monotonic clock; whether outcomes were written to the ledger."""
+        """Writes what is due at `now`, in seconds on the monotonic clock; returns whether the ledger was written."""
         has_written = False
         if self._ledger.pending >= FLUSH_LINES or now - self._flushed > FLUSH_SECONDS:
             has_written = self._ledger.pending > 0
@@ -43,7 +43,7 @@ class LedgerJournal:
         return has_written
 
     def close(self) -> bool:
-        """Writes everything; whether outcomes were written to the ledger."""
+        """Writes everything; returns whether the ledger was written."""
         has_written = self._ledger.pending > 0
         self._ledger.flush()
         self._list_failures()

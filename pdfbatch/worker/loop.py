@@ -1,4 +1,4 @@
-"""One slice of a manifest, from what is left of it to its done mark: what the fleet runs, and `local-run` too."""
+"""Runs one slice of a manifest, from what is left of it to its done mark; used by the fleet and by `local-run`."""
 
 import os
 import socket
@@ -44,11 +44,11 @@ from pdfbatch.worker.tally import Tally
 from pdfbatch.worker.work import MadeBy
 
 _STATE_AFTER: dict[Ending, WorkerState] = {"done": "done", "failed": "failed", "failing": "failed"}
-"""What the last heartbeat says; after every other ending there is work left: `interrupted`."""
+"""The state of the last heartbeat; after every other ending there is work left: `interrupted`."""
 
 
 class SliceConfig(NamedTuple):
-    """A slice to work on and everything it needs from outside."""
+    """A slice to run, and everything it needs from outside."""
 
     manifest: Manifest
     worker: int
@@ -59,16 +59,16 @@ class SliceConfig(NamedTuple):
     heartbeat_seconds: float
     clock: Callable[[], datetime]
     machine: Machine | None = None
-    """The fleet's machine that this is; None on one's own."""
+    """The fleet's instance that this is; None on your own machine."""
     meter: Meter | None = None
-    """Counts the slice's dollars, where the run has a cap."""
+    """Counts the slice's cost, if the run has a cap."""
     passwords: Passwords = Passwords()
-    """Of encrypted documents."""
+    """Passwords of encrypted documents."""
 
 
 class SliceRun:
-    """One slice at work. `run` blocks until its end; `heartbeat`, `noticed` and `save_pages` may be called from other
-    threads meanwhile."""
+    """A running slice. `run` blocks until it ends; meanwhile `heartbeat`, `noticed` and `save_pages` may be called from
+    other threads."""
 
     def __init__(self, job: SliceConfig, stop: Stop) -> None:
         self._job = job
@@ -87,9 +87,10 @@ class SliceRun:
         self._brake = Brake(job.manifest.options.failures_in_a_row)
 
     def run(self) -> DoneMark:
-        """
+        """Runs the slice to its end and returns its done mark.
+
         Raises:
-            PdfbatchError: the output cannot be read or written any more; what was published stays.
+            PdfbatchError: the output cannot be read or written any more; published documents stay.
         """
         job = self._job
         beats = job.heartbeat_seconds
@@ -97,10 +98,10 @@ class SliceRun:
         heart.start()
         why: Why | Literal["done", "failed"] = "failed"
         try:
-            book, left = self._take_up()
+            journal, left = self._resume()
             self._tally.expect(sum(weight(document.size) for document in left))
             self._state = "running"
-            self._work(left, book)
+            self._work(left, journal)
             why = self._stop.why if self._stop.why and not self._all_done() else "done"
         finally:
             self._state = _STATE_AFTER.get(why, "interrupted")
@@ -130,12 +131,12 @@ class SliceRun:
         )
 
     def noticed(self, _notice: Notice) -> None:
-        """AWS takes the machine: the heartbeat tells it, and the work drains."""
+        """Call after a Spot interruption notice: reports it in the heartbeat, and drains."""
         self._notice = self._stamp()
         self._stop.ask("interrupted")
 
     def save_pages(self) -> None:
-        """Checkpoints what is read of the open documents, for the day that no notice comes in time."""
+        """Checkpoints the read pages of open documents, in case an interruption comes without notice."""
         if self._pipeline is not None:
             self._pipeline.save_pages()
 
@@ -148,31 +149,31 @@ class SliceRun:
         if self._job.meter is not None:
             self._job.meter.inherit(last)
 
-    def _take_up(self) -> tuple[LedgerJournal, list[SourceDocument]]:
+    def _resume(self) -> tuple[LedgerJournal, list[SourceDocument]]:
         job = self._job
         found = standing(job.manifest, self._documents, job.worker, job.output)
-        book = LedgerJournal(job.output, self._keys, job.worker, found.next_segment, found.recalled)
+        journal = LedgerJournal(job.output, self._keys, job.worker, found.next_segment, found.recalled)
         self._tally.recall(found.recalled, found.skipped)
         for document in found.unrecorded:
             outcome = outcome_from_output(
                 document, job.output, job.engine.name, job.worker, self._stamp(), job.manifest.options.pages
             )
-            book.enter(outcome)
+            journal.enter(outcome)
             self._tally.recall([outcome], found.skipped)
-        return book, found.left
+        return journal, found.left
 
-    def _work(self, left: Sequence[SourceDocument], book: LedgerJournal) -> None:
+    def _work(self, left: Sequence[SourceDocument], journal: LedgerJournal) -> None:
         try:
             with scratch_folder() as scratch:
                 for outcome in self._outcomes(left, scratch):
                     if outcome is not None:
-                        book.enter(outcome)
+                        journal.enter(outcome)
                         self._tally.document(outcome)
                         self._watch_failures(outcome)
-                    if book.keep(time.monotonic()) or self._has_saved():
+                    if journal.keep(time.monotonic()) or self._has_saved():
                         self._clear_strikes()
         finally:
-            if book.close() or self._has_saved():
+            if journal.close() or self._has_saved():
                 self._clear_strikes()
 
     def _watch_failures(self, outcome: Outcome) -> None:
@@ -201,8 +202,8 @@ class SliceRun:
             yield from self._pipeline.run(left)
 
     def _clear_strikes(self) -> None:
-        """A machine that got something done which lasts is no broken one: its boots are not held against it. Pages that
-        are read and lost with the next crash do not count."""
+        """Resets the count of fruitless boots once the instance has stored a result. Pages that were only read do not
+        count: the next crash would lose them."""
         if not self._has_strikes:
             return
         self._has_strikes = False
@@ -221,7 +222,7 @@ class SliceRun:
         try:
             self._job.output.put(self._keys.done_mark(self._job.worker), mark.model_dump_json().encode())
         except PdfbatchError:
-            if why != "failed":  # else the error that ended the run says more
+            if why != "failed":  # the error that ended the run says more
                 raise
         return mark
 

@@ -1,4 +1,4 @@
-"""What a slice's machines cost so far, at the price of the moment."""
+"""Counts the cost of a slice's instances at their current price."""
 
 import threading
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from pdfbatch.runs.machines import BOOT_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
 
 
 class Meter:
-    """Counts dollars from the machine's boot on; safe to use from several threads.
+    """Counts dollars from the instance's boot; thread-safe.
 
-    `price` is in dollars an hour, all in. A slice's earlier machines come in by `inherit`.
+    `price` is in dollars per hour, all included. `inherit` adds the slice's earlier instances.
     """
 
     def __init__(self, machine: Machine, price: float, clock: Callable[[], datetime]) -> None:
@@ -33,7 +33,8 @@ class Meter:
             return self._dollars
 
     def set_price(self, price: float) -> None:
-        """A price that rose is counted since the last one was known: nobody told when it rose."""
+        """Sets the current price. A higher price counts from the last update, because the time of the change is
+        unknown."""
         with self._lock:
             now = self._clock()
             self._count(now)
@@ -41,7 +42,7 @@ class Meter:
             self._price, self._known = price, max(now, self._known)
 
     def inherit(self, last: Heartbeat) -> None:
-        """Takes over the count of the slice's last heartbeat, before this worker's first one."""
+        """Continues from the cost in the slice's last heartbeat; call it before this worker's first one."""
         with self._lock:
             self._dollars = last.dollars
             if last.machine is not None and last.machine.instance == self._machine.instance:
@@ -57,7 +58,7 @@ class Meter:
 
 
 def _end_of(last: Heartbeat, limit: datetime) -> datetime:
-    """When the machine before ended. One that fell silent without a word may have been paid for until `limit`."""
+    """Returns when the previous instance ended. One that just went silent may have been billed until `limit`."""
     if last.state == "failed":
         return min(limit, moment(last.at) + timedelta(seconds=FAILURE_SECONDS))
     if last.notice or last.state in ("interrupted", "done"):

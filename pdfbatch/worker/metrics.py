@@ -1,10 +1,11 @@
-"""CloudWatch metrics without a call: one JSON line a minute on stdout, which the log driver carries there.
+"""CloudWatch metrics without API calls: one JSON line per minute on stdout, sent by the log driver.
+
+CloudWatch bills a metric for each set of dimension values. There are no dimensions here, so that all runs and workers
+share four metrics; Logs Insights can separate them by the line's `run` and `worker`.
 
 Source: Amazon CloudWatch User Guide, "Specification: Embedded metric format" and "Using the PutLogEvents API to send
-manually-created embedded metric format logs": the format header is not needed any more, so Docker's `awslogs` driver
-will do. A metric of its own is billed for each set of
-dimension values: there are none here, so that all runs and workers share four, and Logs Insights tells them apart by
-the line's `run` and `worker`.
+manually-created embedded metric format logs": the format header is no longer needed, so Docker's `awslogs` driver is
+enough.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LOOK_SECONDS = 0.1
 
 
 def metric_line(run: str, worker: int, before: Counts, now_counts: Counts, seconds: float, at: datetime) -> str:
-    """What was done between two counts, which lie so many seconds apart; pages are those that were tried here. Pure."""
+    """Returns the line for the work between two counts, `seconds` apart; only pages tried here count. Pure."""
     pages = now_counts.pages_here - before.pages_here
     values: dict[str, tuple[str, float]] = {
         "Documents": ("Count", now_counts.done - before.done),
@@ -37,19 +38,19 @@ def metric_line(run: str, worker: int, before: Counts, now_counts: Counts, secon
         "Dimensions": [[]],
         "Metrics": [{"Name": name, "Unit": unit} for name, (unit, _) in values.items()],
     }
-    told = {
+    line = {
         "_aws": {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]},
         "run": run,
         "worker": worker,
         **{name: value for name, (_, value) in values.items()},
     }
-    return json.dumps(told, separators=(",", ":"))
+    return json.dumps(line, separators=(",", ":"))
 
 
 class Metrics:
-    """A thread that writes a line every `seconds`, and one for the rest when the work ends; use as a context manager.
+    """A thread that writes a line every `seconds`, and a last one when the work ends; use as a context manager.
 
-    What earlier processes of the slice did is not told again: counting begins when the worker has taken it up.
+    The work of earlier processes of the slice is not reported again: counting starts once the worker has resumed.
     """
 
     def __init__(
@@ -89,11 +90,11 @@ class Metrics:
         while not ended:
             ended = self._ended.wait(self._seconds)
             counts, now = self._heartbeat().counts, time.monotonic()
-            self._tell(metric_line(self._run, self._worker, before, counts, now - since, self._clock()))
+            self._print(metric_line(self._run, self._worker, before, counts, now - since, self._clock()))
             before, since = counts, now
 
-    def _tell(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         try:
             self._write(line + "\n")
         except (OSError, ValueError):
-            return  # nobody reads it any more
+            return  # stdout is closed

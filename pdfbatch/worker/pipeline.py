@@ -1,9 +1,9 @@
-"""The straight line fetch → judge → read → assemble → publish, with every stage bounded.
+"""The pipeline fetch → judge → read → assemble → publish, with every stage bounded.
 
-One thread decides (the one that iterates `run`); fetching, publishing and checkpointing wait in threads, all PDF work
-happens in killable children. Whatever finishes posts an event; the deciding thread takes one event at a time, so no
-state is shared. Memory is bounded by the documents open at once and the pages submitted at once, not by the size of
-a PDF or the number of PDFs.
+One thread makes all decisions: the one that iterates `run`. Fetching, publishing and checkpointing run in threads, all
+PDF work in child processes that can be killed. Every finished task posts an event, and the deciding thread handles one
+event at a time, so no state is shared. Memory is bounded by the number of open documents and submitted pages, not by
+the size of a PDF or the number of PDFs.
 """
 
 import queue
@@ -41,9 +41,9 @@ T = TypeVar("T")
 
 JUDGE_SECONDS = 30.0
 DRAIN_SECONDS = 90.0
-"""How long pages that are being read may go on after a stop; a Spot notice leaves 120 s for everything."""
+"""How long pages that are being read may continue after a stop; a Spot interruption notice leaves 120 s in total."""
 SAVE_SECONDS = 10.0
-"""How long what is to be written may take after that: a store that answers needs a second, no other is waited for."""
+"""How long writes may take after that: a working store needs a second, and a broken one is not waited for."""
 _TICK_SECONDS = 0.25
 _STORE_THREADS = 8
 _DOCUMENTS_AHEAD = 4
@@ -63,13 +63,13 @@ class Fetched(NamedTuple):
     document: SourceDocument
     path: Path
     resumed: list[PageResult]
-    """Pages of this version that a checkpoint holds."""
+    """Pages of this version from a checkpoint."""
 
 
 class Pipeline:
     """Turns documents into outcomes.
 
-    `page_done` is told every page, what share of the work it is, and whether it was taken from a checkpoint.
+    `page_done` is called with every page, its share of the work, and whether it came from a checkpoint.
     """
 
     def __init__(
@@ -100,17 +100,17 @@ class Pipeline:
         self._outcomes: deque[Outcome] = deque()
         self._storing = 0
         self.has_saved = False
-        """Whether pages are in a checkpoint that were read here."""
+        """Whether pages read by this process are in a checkpoint."""
         self._is_late = False
         self._error: PdfbatchError | None = None
 
     def run(self, documents: Iterable[SourceDocument]) -> Iterator[Outcome | None]:
-        """Outcomes as they come, and None now and then, so that the caller can look at its clock.
+        """Yields outcomes as they come, and None in between, so that the caller can do timed work.
 
-        After a stop it yields what still gets finished, saves the pages of unfinished documents and ends.
+        After a stop it yields what is still finished, saves the pages of unfinished documents, and ends.
 
         Raises:
-            StoreFull, AccessDenied, NotReady: nothing can be written any more; what was published stays.
+            StoreFull, AccessDenied, NotReady: nothing can be written any more; published documents stay.
         """
         todo = iter(documents)
         self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
@@ -128,12 +128,12 @@ class Pipeline:
             self._threads.shutdown(wait=not self._is_late, cancel_futures=True)
 
     def save_pages(self) -> None:
-        """Checkpoints the finished pages of all open documents soon; the work goes on. May be called from any
+        """Checkpoints the finished pages of all open documents soon, while the work continues. May be called from any
         thread."""
         self._events.put(self._checkpoint_all)
 
     def reading(self) -> list[str]:
-        """What the children are reading now, for people; may be called from any thread."""
+        """Returns what the children are reading now, for display. May be called from any thread."""
         running = list(self._pages_running)[: self._children.processes]
         return [f"{key} p. {number}" if number else key for key, number in running]
 
@@ -168,7 +168,7 @@ class Pipeline:
     # ── fetch and judge ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _admit(self, todo: Iterator[SourceDocument]) -> bool:
-        """Opens documents up to the bound; False when there are no more."""
+        """Opens documents up to the limit; False if there are no more."""
         while len(self._open) < self._reader.pages_ahead + _DOCUMENTS_AHEAD:
             document = next(todo, None)
             if document is None:
@@ -182,11 +182,11 @@ class Pipeline:
         return True
 
     def _fetch(self, document: SourceDocument) -> Fetched:
-        """The PDF as it is now: it may have changed since the manifest was frozen, or since its checkpoints."""
+        """Fetches the current PDF: it may have changed since the manifest was frozen, or since its checkpoints."""
         source, retries = self._places.source, self._options.max_retries
         entry = patiently(lambda: source.head(document.key), retries)
         if entry is None:
-            raise NotFound(f"{document.key} is gone.", "Put it back.")
+            raise NotFound(f"{document.key} is missing.", "Restore it.")
         document = document._replace(size=entry.size, etag=entry.etag)
         target = self._places.scratch / f"{uuid.uuid4().hex}.pdf"
         path = patiently(lambda: source.fetch(document.key, target), retries)
@@ -198,7 +198,7 @@ class Pipeline:
         except NotFound:
             self._fail(work, Failure(Reason.MISSING, "is no longer in the input"))
         except (StoreFull, NotReady) as error:
-            self._error = error  # no room for any download, or no credentials any more
+            self._error = error  # no disk space for any download, or no valid credentials
         except StoreError as error:
             self._fail(work, Failure(Reason.STORE_ERROR, error.message))
         else:
@@ -225,7 +225,7 @@ class Pipeline:
             self._fail(work, Failure(verdict.reason, verdict.detail))
             return
         work.outline = verdict.outline
-        work.take_up(verdict.pages, resumed)
+        work.resume(verdict.pages, resumed)
         if not work.numbers:
             self._fail(work, work.no_such_page(verdict.pages))
             return
@@ -239,7 +239,7 @@ class Pipeline:
     # ── read ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _submit_pages(self) -> None:
-        """Keeps the reader supplied; earlier documents first, so that few are unfinished at any time."""
+        """Keeps the reader busy; earlier documents go first, so that few are unfinished at any time."""
         while self._ready and not self._stop.asked:
             if len(self._pages_running) >= self._reader.pages_ahead:
                 return
@@ -264,7 +264,7 @@ class Pipeline:
         try:
             page, figures = done.result()
         except PdfbatchError as error:
-            self._error = error  # the reader itself is at its end
+            self._error = error  # the reader itself cannot go on
             return
         except (Exception, CancelledError) as error:
             failure = failure_of(error)
@@ -273,7 +273,7 @@ class Pipeline:
                 self._submit_page(work, number)
                 return
             if self._stop.asked:
-                return  # it may have died of the stop itself: whoever takes the document up reads this page
+                return  # the stop itself may have killed the child: the resuming process reads this page
             page, figures = PageResult(number=number, reason=failure.reason, detail=failure.detail), {}
         page = work.note_end(page, attempt)
         if figures:
@@ -284,7 +284,7 @@ class Pipeline:
             self._page_read(work, page)
 
     def _figures_saved(self, work: SliceWork, page: PageResult, done: "Future[None]") -> None:
-        """A page counts as read when its figures are safe: its checkpoint and its Markdown link to them."""
+        """Counts a page as read once its figures are stored, because its checkpoint and its Markdown link to them."""
         try:
             done.result()
         except (StoreFull, AccessDenied, NotReady) as error:
@@ -295,8 +295,8 @@ class Pipeline:
         self._page_read(work, page)
 
     def _may_try_again(self, work: SliceWork, number: int, failure: Failure, attempt: int = 0) -> bool:
-        """A dead child may be bad luck, a late one is given a plainer task; a child that was told to end says nothing
-        about the page."""
+        """Whether a page is retried: after a crash, which may be bad luck, and after a timeout in a simpler way. A
+        child that was stopped on purpose says nothing about the page."""
         if self._stop.asked:
             return False
         if failure.stopped:
@@ -344,7 +344,7 @@ class Pipeline:
         try:
             done.result()
         except (StoreFull, AccessDenied, NotReady) as error:
-            self._error = error  # the next document would fail alike: end the run, keep the pages
+            self._error = error  # the next document would fail too: end the run, keep the pages
         except StoreError as error:
             self._fail(work, Failure(Reason.STORE_ERROR, error.message))
         else:
@@ -363,7 +363,7 @@ class Pipeline:
     # ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drain(self) -> Iterator[Outcome | None]:
-        """Lets pages that are being read finish, publishes what is whole, saves the finished pages of the rest."""
+        """Lets pages that are being read finish, publishes complete documents, and checkpoints the rest."""
         self._reader.drain()
         deadline = time.monotonic() + DRAIN_SECONDS
         while (self._pages_running or self._storing) and time.monotonic() < deadline:

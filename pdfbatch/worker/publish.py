@@ -1,4 +1,4 @@
-"""Publish a document: figures as its pages are read, then its elements, its Markdown last."""
+"""Publishes a document: figures as its pages are read, then its elements, and its Markdown last."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class _Ours(Record):
-    """What every version of `DocumentElements` has held."""
+    """The fields that every version of `DocumentElements` has."""
 
     key: str
     engine: str
@@ -49,18 +49,18 @@ class Publisher:
         self._retries = options.max_retries
 
     def figures(self, key: str, figures: Mapping[str, bytes]) -> None:
-        """PNG files by name; a page that is read twice writes the same names again."""
+        """Writes PNG files by name; a page that is read again overwrites its figures."""
         for name, data in figures.items():
             patiently(partial(self._output.put, figures_prefix(key) + name, data), self._retries)
 
     def document(self, work: SliceWork, outcome: Outcome) -> None:
-        """What there is to publish of a document, and its checkpoints are dropped.
+        """Publishes a document, if it has anything to publish, and deletes its checkpoints.
 
         Raises:
-            StoreError: it could not be written after all retries.
+            StoreError: it could not be written, even after retries.
         """
         if outcome.output is not None:
-            told = DocumentElements(
+            elements = DocumentElements(
                 version=2,
                 key=work.key,
                 etag=work.document.etag,
@@ -69,26 +69,27 @@ class Publisher:
                 figures=figures_link(work.key),
                 pages=assemble(work.in_order(), self._options, work.outline),
             )
-            patiently(partial(self._put_elements, told), self._retries)
-            markdown = document_markdown(told).encode("utf-8", "replace")
+            patiently(partial(self._put_elements, elements), self._retries)
+            markdown = document_markdown(elements).encode("utf-8", "replace")
             patiently(partial(self._put, work.document, markdown), self._retries)
-        with suppress(StoreError):  # what is left behind is in nobody's way
+        with suppress(StoreError):  # leftover checkpoints do no harm
             self._checkpoints.drop(work.document)
 
-    def _put_elements(self, told: DocumentElements) -> None:
-        """Replaces what an earlier run told of the same document, and nobody else's file."""
-        key, data = elements_key(told.key), told.model_dump_json(exclude_defaults=True).encode("utf-8", "replace")
+    def _put_elements(self, elements: DocumentElements) -> None:
+        """Writes the elements; replaces those of an earlier run for the same document, but no other file."""
+        key = elements_key(elements.key)
+        data = elements.model_dump_json(exclude_defaults=True).encode("utf-8", "replace")
         try:
             self._output.put_new(key, data)
         except PreconditionFailed:
             try:
-                is_ours = _Ours.model_validate_json(self._output.get(key)).key == told.key
+                is_ours = _Ours.model_validate_json(self._output.get(key)).key == elements.key
             except ValidationError:
                 is_ours = False
             if not is_ours:
                 raise StoreError(
-                    f"{self._output.url}{key} is there already, and it is not pdfbatch's.",
-                    "Move it, or give another output.",
+                    f"{self._output.url}{key} already exists and was not written by pdfbatch.",
+                    "Move it, or choose another output.",
                 ) from None
             self._output.put(key, data)
 
@@ -100,12 +101,12 @@ class Publisher:
             else:
                 self._output.put_if(key, data, document.output_etag)
         except PreconditionFailed:
-            # Somebody finished it first (a replacement worker, or this one before a lost answer): fine.
+            # Another process published it first (or this one did, and the response was lost): nothing to do.
             return
 
 
 def patiently(task: Callable[[], T], retries: int) -> T:
-    """Tries again after a store error that may pass; one that will not is raised at once."""
+    """Runs a task; retries after a store error that may be temporary, and raises a permanent one at once."""
     for attempt in range(retries):
         try:
             return task()

@@ -1,4 +1,4 @@
-"""Where a slice stands when a process takes it up: told by the ledger and one listing of the outputs."""
+"""Finds where to resume a slice, from the ledger and one listing of the outputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -13,35 +13,35 @@ from pdfbatch.store import Store
 
 class ResumePoint(NamedTuple):
     left: list[SourceDocument]
-    """To be converted."""
+    """Documents still to be converted."""
     recalled: list[Outcome]
-    """Final in this run already, as an earlier process of the slice told the ledger."""
+    """Outcomes that an earlier process of the slice wrote to this run's ledger."""
     unrecorded: list[SourceDocument]
-    """Published by a process that died before it could tell the ledger."""
+    """Documents published by a process that died before it wrote their ledger lines."""
     skipped: int
-    """Had their Markdown before a worker was started by hand."""
+    """Number of documents that had Markdown before a worker was started by hand."""
     next_segment: int
 
 
 def standing(manifest: Manifest, documents: Sequence[SourceDocument], worker: int, output: Store) -> ResumePoint:
-    """One LIST of the outputs, one of the ledger and a GET for each segment of this worker."""
+    """Reads where a slice stands: one LIST of the outputs, one of the ledger, and a GET for each of its segments."""
     wanted = {output_key(document.key) for document in documents}
     outputs = {entry.key: entry.etag for entry in output.list() if entry.key in wanted}
     segments = ledger.segments(output, RunKeys(manifest.run).ledger_of(worker))
-    told = {line.key: line for _, line in ledger.outcomes(output, segments)}
-    return sort_out(documents, outputs, told, manifest.run == AD_HOC_RUN)._replace(
+    recorded = {line.key: line for _, line in ledger.outcomes(output, segments)}
+    return sort_out(documents, outputs, recorded, manifest.run == AD_HOC_RUN)._replace(
         next_segment=segments[-1].number + 1 if segments else 1
     )
 
 
 def sort_out(
-    documents: Sequence[SourceDocument], outputs: Mapping[str, str], told: Mapping[str, Outcome], ad_hoc: bool
+    documents: Sequence[SourceDocument], outputs: Mapping[str, str], recorded: Mapping[str, Outcome], ad_hoc: bool
 ) -> ResumePoint:
-    """Pure. A document told to be published whose Markdown is gone is converted again."""
+    """Sorts documents into done and left. One recorded as published whose Markdown is missing is left. Pure."""
     found = ResumePoint([], [], [], 0, 1)
     skipped = 0
     for document in documents:
-        line = told.get(document.key)
+        line = recorded.get(document.key)
         was_made = line is not None and line.outcome != "failed"
         is_gone = was_made and output_key(document.key) not in outputs
         if is_gone or (line is None and is_left(document, outputs)):
@@ -58,7 +58,7 @@ def sort_out(
 def outcome_from_output(
     document: SourceDocument, output: Store, engine: str, worker: int, at: str, asked_pages: str = ""
 ) -> Outcome:
-    """The ledger line that a dead process owed, told by the anchors of the Markdown it published."""
+    """Returns the ledger line that a dead process did not write, from the page anchors of its published Markdown."""
     key = output_key(document.key)
     found = anchors(output.get(key).decode("utf-8", "replace"))
     bad = [(anchor.number, anchor.reason) for anchor in found if anchor.reason is not None]

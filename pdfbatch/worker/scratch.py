@@ -1,4 +1,4 @@
-"""A folder for downloaded PDFs that goes with the process, or is swept by the next one."""
+"""A folder for downloaded PDFs that is removed with the process, or by the next one."""
 
 import fcntl
 import shutil
@@ -13,9 +13,9 @@ _LOCK = "lock"
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """An empty folder; those that killed processes left behind are removed first.
+    """Yields an empty folder; folders that killed processes left behind are removed first.
 
-    The kernel lets go of a dead process's lock, so a folder whose lock is free belongs to nobody.
+    The kernel releases a dead process's lock, so a folder whose lock is free is no longer in use.
     """
     _sweep(Path(tempfile.gettempdir()))
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -34,4 +34,4 @@ def _sweep(temporary: Path) -> None:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(lock.parent, ignore_errors=True)
         except OSError:
-            continue  # somebody works there, or it is not ours to remove
+            continue  # it is in use, or we have no permission to remove it

@@ -1,4 +1,4 @@
-"""The passwords of encrypted documents, read on a fleet's instance by its role. Kept in memory alone."""
+"""Reads the passwords of encrypted documents on a fleet's instance, with its role. They are kept in memory only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pdfbatch.records import Secret
 
 
 def read_secret(arn: str) -> Passwords:
-    """
+    """Reads the passwords from a secret.
+
     Raises:
-        NotReady: it cannot be read, or holds none.
+        NotReady: the secret cannot be read, or contains no passwords.
     """
     secret = Secret.read(arn)
     try:
@@ -19,22 +20,22 @@ def read_secret(arn: str) -> Passwords:
     except PdfbatchError as error:
         raise NotReady(
             f"The passwords in {arn} cannot be read: {error.message.rstrip('.')}.",
-            f"Let the role read it: pdfbatch setup --password-secret {arn}",
-        ) from None  # whatever AWS said beyond that is not repeated
+            f"Allow the role to read it: pdfbatch setup --password-secret {arn}",
+        ) from None  # the rest of AWS's response must not be shown
     found = Passwords.read(text)
     if not found:
-        raise NotReady(f"The secret {arn} holds no passwords.", "Put them in as text, one a line.")
+        raise NotReady(f"The secret {arn} contains no passwords.", "Store them as text, one per line.")
     return found
 
 
 def _managed(secret: Secret) -> str:
     with aws.translating(f"read the secret {secret.arn}"):
-        told = aws.client("secretsmanager", region=secret.region).get_secret_value(SecretId=secret.arn)
-    return told.get("SecretString") or told.get("SecretBinary", b"").decode("utf-8", "replace")
+        found = aws.client("secretsmanager", region=secret.region).get_secret_value(SecretId=secret.arn)
+    return found.get("SecretString") or found.get("SecretBinary", b"").decode("utf-8", "replace")
 
 
 def _parameter(secret: Secret) -> str:
-    """By its ARN, because only that tells `/name` from `name`."""
+    """Reads a parameter by its ARN, which works for both `/name` and `name`."""
     with aws.translating(f"read the parameter {secret.arn}"):
-        told = aws.client("ssm", region=secret.region).get_parameter(Name=secret.arn, WithDecryption=True)
-    return str(told["Parameter"]["Value"])
+        found = aws.client("ssm", region=secret.region).get_parameter(Name=secret.arn, WithDecryption=True)
+    return str(found["Parameter"]["Value"])

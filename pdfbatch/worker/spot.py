@@ -1,8 +1,8 @@
-"""Whether AWS is about to take this machine: asked of EC2's metadata service every few seconds.
+"""Polls EC2's metadata service for Spot interruption notices and rebalance recommendations.
 
 Source: EC2 User Guide, "Spot Instance interruption notices", "EC2 instance rebalance recommendations" and "Use the
-Instance Metadata Service": version 2 gives a token for a PUT, and answers 401 once it is no longer good; 404 is the
-answer as long as there is nothing to tell. AWS advises to ask every 5 s.
+Instance Metadata Service": version 2 returns a token for a PUT, and 401 once it has expired; 404 means that there is no
+notice. AWS recommends to poll every 5 s.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _log = logging.getLogger(__name__)
 
 
 class Notice(NamedTuple):
-    """AWS takes the machine: `action` is terminate, stop or hibernate, at `time` or soon after."""
+    """A Spot interruption notice: `action` is terminate, stop or hibernate, at `time` or soon after."""
 
     action: str
     time: datetime
 
 
 class SpotWatch:
-    """A thread that tells of a notice and of a recommendation to rebalance, each once.
+    """A thread that reports an interruption notice and a rebalance recommendation, each once.
 
-    What goes wrong, in the service or in what is called, never ends the thread or the worker: it asks again.
-    `endpoint` ends with "/".
+    Errors of the service or of the callbacks never end the thread or the worker: it polls again. `endpoint` ends with
+    "/".
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class SpotWatch:
         self._thread.start()
 
     def end(self) -> None:
-        """Does not wait for an answer that is under way."""
+        """Ends the thread without waiting for a request in progress."""
         self._ended.set()
 
     def __enter__(self) -> SpotWatch:
@@ -82,35 +82,35 @@ class SpotWatch:
                 return
 
     def _look_for_notice(self) -> None:
-        told = self._metadata.get(_ACTION)
-        if told is None or self._ended.is_set():
+        body = self._metadata.get(_ACTION)
+        if body is None or self._ended.is_set():
             return
-        notice = _notice(told)
+        notice = _notice(body)
         self._noticed = True
-        _log.warning("AWS takes this machine (%s at %s)", notice.action, notice.time.isoformat())
+        _log.warning("Spot interruption notice: %s at %s", notice.action, notice.time.isoformat())
         self._on_notice(notice)
 
     def _look_for_rebalance(self) -> None:
         if self._noticed or self._rebalanced:
             return
-        told = self._metadata.get(_REBALANCE)
-        if told is None or self._ended.is_set():
+        body = self._metadata.get(_REBALANCE)
+        if body is None or self._ended.is_set():
             return
-        datetime.fromisoformat(json.loads(told)["noticeTime"])  # else it is no recommendation
+        datetime.fromisoformat(json.loads(body)["noticeTime"])  # raises if it is not a recommendation
         self._rebalanced = True
-        _log.warning("AWS may soon take this machine")
+        _log.warning("rebalance recommendation: a Spot interruption is more likely now")
         self._on_rebalance()
 
 
-def _notice(told: bytes) -> Notice:
-    """`{"action": "terminate", "time": "2026-11-25T19:45:00Z"}`"""
-    found = json.loads(told)
+def _notice(body: bytes) -> Notice:
+    """Parses a notice like `{"action": "terminate", "time": "2026-11-25T19:45:00Z"}`."""
+    found = json.loads(body)
     at = datetime.fromisoformat(found["time"])
     return Notice(str(found["action"]), at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 class Metadata:
-    """The metadata service, version 2, asked directly where a proxy is set. Every call may raise OSError."""
+    """A client of the metadata service, version 2; it ignores proxy settings. Every call may raise OSError."""
 
     def __init__(self, endpoint: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._latest = endpoint + "latest/"
@@ -120,7 +120,7 @@ class Metadata:
         self._renew_at = -math.inf
 
     def get(self, path: str) -> bytes | None:
-        """What lies at a path under `meta-data/`; None if there is nothing (404)."""
+        """Returns the value at a path under `meta-data/`; None if there is none (404)."""
         try:
             try:
                 return self._get_with_token(path)
@@ -140,8 +140,8 @@ class Metadata:
         return self._ask(Request(f"{self._latest}meta-data/{path}", headers={"X-aws-ec2-metadata-token": self._token}))
 
     def _renew(self) -> None:
-        wish = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_SECONDS)}
-        self._token = self._ask(Request(self._latest + "api/token", method="PUT", headers=wish)).decode("ascii")
+        lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_SECONDS)}
+        self._token = self._ask(Request(self._latest + "api/token", method="PUT", headers=lifetime)).decode("ascii")
         self._renew_at = self._clock() + TOKEN_SECONDS - _RENEWED_BEFORE_SECONDS
 
     def _ask(self, request: Request) -> bytes:

@@ -1,6 +1,6 @@
-"""Stop is one event: Ctrl-C, SIGTERM, a deadline, a failing worker, spent money.
+"""The stop event: set by Ctrl-C, SIGTERM, a deadline, a failing worker, or the cost cap.
 
-The first asks for a drain, a second ends at once.
+A first signal drains, a second one ends at once.
 """
 
 import os
@@ -21,13 +21,13 @@ ECHO_SECONDS = 0.3
 
 
 class Stop:
-    """Set once, with the first cause; everybody else only looks."""
+    """An event that is set once, with its first cause."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
         self.why: Why | None = None
         self.detail = ""
-        """One sentence for a person, where the cause needs one."""
+        """One sentence for a person, if the cause needs one."""
 
     def ask(self, why: Why, detail: str = "") -> None:
         if not self._event.is_set():
@@ -41,10 +41,10 @@ class Stop:
 
 @contextmanager
 def on_signals(stop: Stop, end_at_once: Callable[[], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM ask for a stop; a second one calls `end_at_once` and ends the process with 130, unless it is
-    the first one's echo: GNU timeout, for one, signals the process and then its group.
+    """Makes SIGINT and SIGTERM ask for a stop. A second signal calls `end_at_once` and exits with 130, unless it comes
+    within `ECHO_SECONDS` of the first: GNU timeout, for example, signals the process and then its group.
 
-    Children die with the process (children.py), and what was published or checkpointed is whole.
+    Children die with the process (children.py), and published and checkpointed files are always complete.
     """
 
     first = -ECHO_SECONDS
@@ -58,7 +58,7 @@ def on_signals(stop: Stop, end_at_once: Callable[[], None]) -> Iterator[None]:
             return
         if now - first < ECHO_SECONDS:
             return
-        with suppress(Exception):  # the pool may be ending already; children die with this process in any case
+        with suppress(Exception):  # the pool may already be closed; children die with this process anyway
             end_at_once()
         os._exit(ExitCode.INTERRUPTED)
 
@@ -72,7 +72,7 @@ def on_signals(stop: Stop, end_at_once: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def at_deadline(stop: Stop, seconds: float | None) -> Iterator[None]:
-    """Asks for a stop in so many seconds (None: never), unless the work ends before."""
+    """Asks for a stop after `seconds` (None: never), unless the work ends before."""
     timer = threading.Timer(max(0.0, seconds or 0.0), stop.ask, ["deadline"])
     timer.daemon = True
     if seconds is not None:

@@ -1,4 +1,4 @@
-"""A slice's progress, counted as it happens."""
+"""Counts a slice's progress."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ _RATE_WINDOW_SECONDS = 60.0
 
 
 class Tally:
-    """Counts outcomes and pages; read from other threads by `counts` and `pages_per_second`."""
+    """Counts outcomes and pages; thread-safe."""
 
     def __init__(self, total: int) -> None:
         self._lock = threading.Lock()
@@ -32,12 +32,12 @@ class Tally:
         self._shorter = 0
 
     def expect(self, work: float) -> None:
-        """So much is to be done here, in the units of `weight`."""
+        """Sets the amount of work to be done here, in the units of `weight`."""
         with self._lock:
             self._left = work
 
     def recall(self, outcomes: Iterable[Outcome], skipped: int) -> None:
-        """Takes in what an earlier process of this slice has done."""
+        """Adds the work of an earlier process of this slice."""
         with self._lock:
             self._outcomes["skipped"] = skipped
             for outcome in outcomes:
@@ -54,7 +54,7 @@ class Tally:
                 self._advance(weight(outcome.size))
 
     def page(self, page: PageResult, share: float, resumed: bool) -> None:
-        """`share` of the work is done; pages that were `resumed` from a checkpoint say nothing about the pace."""
+        """Counts a page and its `share` of the work. Pages `resumed` from a checkpoint do not count for the pace."""
         with self._lock:
             if page.read_by:
                 self._read_by[page.read_by] += 1
@@ -112,7 +112,7 @@ class Tally:
         return time.monotonic() - self._started
 
     def pages_per_second(self) -> float:
-        """Over the last minute, or since the start if that is shorter."""
+        """Returns the pace over the last minute, or since the start if that is shorter."""
         now = time.monotonic()
         with self._lock:
             while self._recent and self._recent[0] < now - _RATE_WINDOW_SECONDS:

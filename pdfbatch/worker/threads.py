@@ -1,4 +1,4 @@
-"""Threads that nobody waits for: what they do is of no use any more when the work stops."""
+"""Threads that are not waited for: their results are not needed once the work stops."""
 
 import threading
 from collections.abc import Callable
@@ -10,8 +10,8 @@ T = TypeVar("T")
 
 
 class DaemonPool:
-    """Runs tasks in a few threads. Neither `end` nor the end of the process waits for a task that is running, as it
-    would for those of a ThreadPoolExecutor: a download may take minutes, and a Spot notice leaves two."""
+    """Runs tasks in a few threads. Unlike with a ThreadPoolExecutor, neither `end` nor the process's exit waits for a
+    running task: a download may take minutes, and a Spot interruption notice leaves two."""
 
     def __init__(self, count: int, name: str) -> None:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -27,7 +27,7 @@ class DaemonPool:
         return future
 
     def end(self) -> None:
-        """What has not begun never does."""
+        """Cancels the tasks that have not started."""
         while True:
             try:
                 self._tasks.get_nowait()

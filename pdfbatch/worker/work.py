@@ -1,4 +1,4 @@
-"""A document on its way through the pipeline, and the outcome it comes to. No I/O."""
+"""A document in the pipeline, and its outcome. No I/O."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
@@ -23,12 +23,12 @@ from pdfbatch.runs.scores import by_tenth, doubtful
 from pdfbatch.worker.pages import Pages
 
 PLAINEST = 2
-"""The attempt from which on nothing gets plainer, see engines/base.py."""
+"""The attempt that reads in the simplest way, see engines/base.py."""
 PLAINER_HELPS = (Reason.TIMEOUT, Reason.OUT_OF_MEMORY)
 LATE_IN_A_ROW = 3
-"""Pages of one document that ran late: then the others are read the plainest way at once."""
+"""After this many timed-out pages of a document, its other pages are read in the simplest way at once."""
 LOST_IN_A_ROW = 5
-"""Pages of one document that ran late in every way: then the others are not tried."""
+"""After this many pages of a document that timed out in every way, its other pages are not tried."""
 
 
 class MadeBy(NamedTuple):
@@ -39,7 +39,7 @@ class MadeBy(NamedTuple):
 
 @dataclass
 class SliceWork:
-    """One open document: which pages are to be read, being read, and read."""
+    """One open document: which pages are waiting, being read, and read."""
 
     document: SourceDocument
     started: float
@@ -47,9 +47,9 @@ class SliceWork:
     path: Path | None = None
     asked: PageSet = field(default_factory=PageSet)
     numbers: Sequence[int] = ()
-    """The pages that are asked for and there, in order."""
+    """The requested pages that the document has, in order."""
     absent: str = ""
-    """What is asked for and lies behind the end, as `7,12-14`."""
+    """The requested pages after its end, such as `7,12-14`."""
     outline: Sequence[Heading] = ()
     waiting: deque[int] = field(default_factory=deque)
     running: set[int] = field(default_factory=set)
@@ -58,11 +58,11 @@ class SliceWork:
     """Pages that are in a checkpoint."""
     tries: Counter[int] = field(default_factory=Counter)
     failures: dict[int, Failure] = field(default_factory=dict)
-    """Why the last try of a page gave no result."""
+    """Why the last try of a page failed."""
     late: set[int] = field(default_factory=set)
-    """Pages that ran late since one was last read in full."""
+    """Pages that timed out since a page was last read in full."""
     lost: set[int] = field(default_factory=set)
-    """Pages that ran late in every way since one was last read in any."""
+    """Pages that timed out in every way since a page was last read in any way."""
 
     @property
     def key(self) -> str:
@@ -74,16 +74,16 @@ class SliceWork:
 
     @property
     def share_of_a_page(self) -> float:
-        """What one page adds to the progress, in the units of `weight`."""
+        """One page's share of the work, in the units of `weight`."""
         return weight(self.document.size) / self.pages
 
     @property
     def is_read(self) -> bool:
         return self.pages > 0 and len(self.results) == self.pages
 
-    def take_up(self, pages: int, resumed: Iterable[PageResult]) -> int:
-        """Sets the pages to read of a document that has so many, less those taken from a checkpoint; how many were
-        taken."""
+    def resume(self, pages: int, resumed: Iterable[PageResult]) -> int:
+        """Sets the pages to read of a document of `pages` pages, without those from a checkpoint; returns how many came
+        from a checkpoint."""
         self.numbers, self.absent = self.asked.of(pages), self.asked.beyond(pages)
         wanted = set(self.numbers)
         for page in resumed:
@@ -94,28 +94,28 @@ class SliceWork:
         return len(self.results)
 
     def no_such_page(self, pages: int) -> Failure:
-        return Failure(Reason.NO_SUCH_PAGE, f"it has {pages}, and --pages asks for {self.absent}")
+        return Failure(Reason.NO_SUCH_PAGE, f"it has {pages}, but --pages asks for {self.absent}")
 
     @property
     def is_stuck(self) -> bool:
         return len(self.lost) >= LOST_IN_A_ROW
 
     def attempt(self, number: int) -> int:
-        """How plainly a page is to be read now: the more plainly the more often it failed, and at once where the
-        document's pages run late."""
+        """Returns the next attempt for a page, see `PageOrder`: higher after each failure, and the simplest at once if
+        the document's pages time out."""
         return max(self.tries[number], PLAINEST if len(self.late) >= LATE_IN_A_ROW else 0)
 
     def name_clash(self) -> Failure:
         key, twin = self.key, self.document.twin
-        return Failure(Reason.NAME_CLASH, f"{output_key(key)} is made of {twin}: rename one of the two")
+        return Failure(Reason.NAME_CLASH, f"{output_key(key)} is already made from {twin}: rename one of the two")
 
     def untried(self, number: int) -> PageResult:
-        """The result of a page of a document that is stuck."""
-        detail = f"not tried, because {len(self.lost)} pages of this document in a row ran late"
+        """Returns the result of a page that is not tried because the document is stuck."""
+        detail = f"not tried, because {len(self.lost)} pages of this document in a row timed out"
         return PageResult(number=number, reason=Reason.TIMEOUT, detail=detail)
 
     def note_failure(self, number: int, failure: Failure) -> None:
-        """A try of a page ended without a result."""
+        """Notes that a try of a page failed."""
         if failure.stopped:
             return
         self.failures[number] = failure
@@ -123,8 +123,8 @@ class SliceWork:
             self.late.add(number)
 
     def note_end(self, page: PageResult, attempt: int) -> PageResult:
-        """The page as it is told: what was read more plainly than usual says so, and what could not be read that way
-        keeps the reason why it could not be read in full."""
+        """Notes the end of a page and returns it as reported: flagged if it was read in a simpler way, and with the
+        first failure's reason if it could not be read that way either."""
         failure = self.failures.get(page.number)
         if page.reason is Reason.NEEDS_OCR and failure is not None:
             page = page.model_copy(update={"reason": failure.reason, "detail": failure.detail})
@@ -139,7 +139,7 @@ class SliceWork:
         return page
 
     def unsaved(self) -> list[PageResult]:
-        """Read pages that no checkpoint holds yet, in order."""
+        """Returns the read pages that are not in a checkpoint yet, in order."""
         return [
             self.results.whole(n) for n in self.results if n not in self.saved and self.results.bare(n).reason is None
         ]
@@ -148,7 +148,8 @@ class SliceWork:
         return [self.results.whole(n) for n in self.numbers]
 
     def outcome(self, made_by: MadeBy, seconds: float, at: str) -> Outcome:
-        """What the pages add up to: nothing read is `failed`, something unread `partial`, for the commonest reason."""
+        """Returns the document's outcome: `failed` if no page was read, `partial` if some were not, with the most
+        common reason."""
         pages = [self.results.bare(n) for n in self.numbers]
         bad = [(page.number, page.reason) for page in pages if page.reason is not None]
         kind = "ok" if not bad else "partial" if any(map(self._is_readable, pages)) else "failed"
@@ -173,18 +174,18 @@ class SliceWork:
             attempt=self.document.attempt,
             worker=made_by.worker,
             at=at,
-            detail=next((page.detail for page in pages if page.detail), self._told_absent()),
+            detail=next((page.detail for page in pages if page.detail), self._absent_detail()),
         )
 
-    def _told_absent(self) -> str:
-        return f"asked for and behind its end: page {self.absent}" if self.absent else ""
+    def _absent_detail(self) -> str:
+        return f"the document ends before the requested page {self.absent}" if self.absent else ""
 
     def _is_readable(self, page: PageResult) -> bool:
-        """Whether there is something of a page to publish."""
+        """Whether a page has anything to publish."""
         return page.reason is None or self.results.has_elements(page.number)
 
     def failed(self, failure: Failure, made_by: MadeBy, seconds: float, at: str) -> Outcome:
-        """The outcome of a document that could not even be opened, fetched or published."""
+        """Returns the outcome of a document that could not be fetched, opened or published."""
         return Outcome(
             key=self.key,
             outcome="failed",

@@ -104,7 +104,7 @@ def test_from_plan_to_down(places: Places) -> None:
     assert len(places.account.calls("CreateFleet")) == DOCUMENTS
 
     again = process(*places.launch)
-    assert again.returncode == 1 and "still alive" in again.stderr and "pdfbatch down" in again.stderr
+    assert again.returncode == 1 and "still running" in again.stderr and "pdfbatch down" in again.stderr
 
     seen = json.loads(process("status", places.output, "--json").stdout)
     assert seen["documents"]["total"] == DOCUMENTS and seen["worst_dollars"] > 0
@@ -133,7 +133,7 @@ def test_what_failed_is_retried_on_a_small_fleet(places: Places, pdfbatch: Type)
     assert (frozen.total_workers, frozen.retry_of, frozen.documents[0].attempt) == (1, first, 2)
     assert frozen.engine == "null", "that of the run before"
     nothing = pdfbatch("retry-failures", places.output, "--reason", "crashed", "--yes")
-    assert nothing.returncode == 1 and "still alive" in nothing.stderr
+    assert nothing.returncode == 1 and "still running" in nothing.stderr
 
 
 def test_a_run_whose_workers_all_came_to_an_end_is_no_longer_alive(places: Places, pdfbatch: Type) -> None:

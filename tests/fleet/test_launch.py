@@ -231,7 +231,7 @@ def test_what_may_not_be_asked_is_a_warning_and_no_refusal(bench: Bench, action:
 
 def test_a_second_launch_while_a_run_is_alive_names_how_to_see_and_end_it(bench: Bench) -> None:
     bench.launch()
-    with pytest.raises(PdfbatchError, match="still alive") as refusal:
+    with pytest.raises(PdfbatchError, match="still running") as refusal:
         bench.decide()
     assert "pdfbatch status" in refusal.value.hint and "pdfbatch down" in refusal.value.hint
 

@@ -1,4 +1,4 @@
-"""A fleet's records, written as a story: what its machines did, in minutes since the launch."""
+"""A fleet's records, written as a story: the events of its instances, in minutes since the launch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an input holds besides PDFs with names of their own."""
+"""Special cases of an input: unreadable folders, PDFs without a name, twins."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> Store:
     return open_store(str(tmp_path / "out"), create=True)
 
 
-def test_what_is_written_is_read_back_in_order(store: Store) -> None:
+def test_written_lines_are_read_back_in_order(store: Store) -> None:
     writer = LedgerWriter(store, KEYS, 0, 1)
     for name in ("a.pdf", "ü \ud83d.pdf".encode("utf-8", "replace").decode(), "c.pdf"):
         writer.add(line(name))

@@ -1,4 +1,4 @@
-"""What a fleet's records tell at each moment of a worker's life: its state, and what its machines cost."""
+"""A worker's state and the cost of its instances at each moment, from a fleet's records."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("what", MOMENTS)
-def test_at_each_moment_of_its_life_a_worker_is_told_as_it_is(what: str) -> None:
+def test_a_worker_has_the_right_state_at_each_moment(what: str) -> None:
     then = MOMENTS[what]
     told = standing(then.story.history, then.record, minute(then.at))
     assert told == Standing(then.state, then.stale, then.final)
@@ -139,18 +139,18 @@ BILLS = {
 
 
 @pytest.mark.parametrize("what", BILLS)
-def test_what_each_machine_counts(what: str) -> None:
+def test_the_billed_interval_of_each_instance(what: str) -> None:
     bill = BILLS[what]
     found = intervals(bill.story.history, bill.record, minute(bill.at))
     assert [round(60 * stay.hours, 6) for stay in found] == bill.minutes
 
 
-def test_each_machine_costs_what_its_zone_costs_and_an_unknown_one_the_worst_price() -> None:
+def test_each_instance_costs_its_zones_price_and_an_unknown_one_the_worst_price() -> None:
     story = Story().boots_at(1, zone="us-east-1a").boots_at(31, zone="us-east-1b").boots_at(61, zone="us-east-1f")
     assert dollars(story.history, fleet(), minute(90)) == pytest.approx(0.5 * 1 + 0.5 * 2 + 0.5 * 3)
 
 
-def test_dollars_never_fall_while_a_worker_lives() -> None:
+def test_the_cost_never_falls_while_a_worker_runs() -> None:
     """The whole life of a worker with three machines, looked at every half minute."""
     chapters = [
         (0.0, Story()),
@@ -173,7 +173,7 @@ def test_dollars_never_fall_while_a_worker_lives() -> None:
     assert spent[-1] == pytest.approx((20 + 23 + 12) / 60)
 
 
-def test_a_worker_that_does_not_know_its_machine_is_on_the_one_that_booted_before_it() -> None:
+def test_a_worker_that_does_not_know_its_instance_is_on_the_one_that_booted_before_it() -> None:
     story = taken().boots_at(25).beats(28, 30)
     assert story.beat is not None
     story.beat = story.beat.model_copy(update={"machine": None})
@@ -181,14 +181,14 @@ def test_a_worker_that_does_not_know_its_machine_is_on_the_one_that_booted_befor
     assert [machine.instance for machine in machines(story.history)] == ["i-0", "i-1"]
 
 
-def test_a_machine_is_known_by_its_heartbeat_where_its_boot_was_not_written() -> None:
+def test_an_instance_without_a_boot_record_is_known_by_its_heartbeat() -> None:
     story = working()
     story.boots = []
     assert [machine.instance for machine in machines(story.history)] == ["i-0"]
     assert dollars(story.history, fleet(), minute(20)) == pytest.approx(18 / 60)
 
 
-def test_a_worker_started_again_on_its_machine_has_one_life_there() -> None:
+def test_a_worker_restarted_on_its_instance_has_one_session_there() -> None:
     again = working().marks(20, "failed").beats(21, 25)
     assert again.beat is not None
     earlier = sessions_of(first_machine().beats(6, 20, done=3).beat or again.beat)
@@ -196,12 +196,12 @@ def test_a_worker_started_again_on_its_machine_has_one_life_there() -> None:
     assert [(life.started, life.until, life.pages) for life in found] == [(stamp(6), stamp(25), 30)]
 
 
-def test_on_machines_of_ones_own_there_are_no_lives() -> None:
+def test_on_your_own_machine_there_are_no_sessions() -> None:
     beat = working().beat
     assert beat is not None
     assert sessions_of(beat.model_copy(update={"machine": None})) == []
 
 
-def test_a_worker_taken_up_by_hand_after_the_expiry_is_told_by_its_own_signs() -> None:
+def test_a_worker_resumed_by_hand_after_the_expiry_is_shown_by_its_heartbeats() -> None:
     story = working().marks(110, "deadline").beats(130, 140)
     assert standing(story.history, fleet(), minute(140.1)).state == "running"

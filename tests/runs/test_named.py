@@ -1,4 +1,4 @@
-"""What a person names as INPUT becomes one place, and names and patterns below it."""
+"""Everything given as INPUT becomes one store and a selection of names and patterns in it."""
 
 from pathlib import Path
 
@@ -44,7 +44,9 @@ def keys(found: Inputs) -> list[str]:
         (["in/p*"], "in/", ["pic.png"]),
     ],
 )
-def test_a_place_and_what_is_meant_of_it(folder: Path, given: list[str], root: str, documents: list[str]) -> None:
+def test_inputs_become_one_store_and_a_selection(
+    folder: Path, given: list[str], root: str, documents: list[str]
+) -> None:
     found = inputs(folder, *given)
     assert found.source.url == f"{folder}/{root}"
     assert keys(found) == documents
@@ -69,13 +71,11 @@ def test_many_files_of_one_folder_are_found_in_its_listing(folder: Path) -> None
         (["nowhere/*.pdf"], "no folder", "Check"),
         (["in/a.pdf", "s3://bucket/b.pdf"], "some on this machine", "Run once for each"),
         (["s3://bucket/b/", "s3://another/b/"], "2 buckets", "Run once for each bucket"),
-        (["https://example.com/a.pdf"], "https://", "download"),
-        (["-"], "names no file", "one path a line"),
+        (["https://example.com/a.pdf"], "https://", "Download"),
+        (["-"], "names no file", "one path per line"),
     ],
 )
-def test_what_makes_no_sense_is_told_with_the_next_step(
-    folder: Path, given: list[str], said: str, next_step: str
-) -> None:
+def test_an_invalid_input_is_refused_with_a_hint(folder: Path, given: list[str], said: str, next_step: str) -> None:
     with pytest.raises(PdfbatchError) as refused:
         inputs(folder, *given)
     assert said in refused.value.message
@@ -100,7 +100,7 @@ def test_nothing_in_the_output_is_an_input(folder: Path) -> None:
     assert keys(found) == ["B.PDF", "a.pdf", "odd[1].pdf"]
 
 
-def test_only_the_folders_that_are_meant_are_looked_at(folder: Path) -> None:
+def test_only_the_named_folders_are_listed(folder: Path) -> None:
     (folder / "in" / "sub").chmod(0)
     try:
         found = inputs(folder, "in/a.pdf", "in/*.PDF")
@@ -110,7 +110,7 @@ def test_only_the_folders_that_are_meant_are_looked_at(folder: Path) -> None:
         (folder / "in" / "sub").chmod(0o700)
 
 
-def test_what_is_named_and_gone_is_told(folder: Path) -> None:
+def test_a_named_file_that_is_missing_is_reported(folder: Path) -> None:
     source = open_store(f"{folder}/in")
     found = listed(source, Chosen(named=["a.pdf", "gone.pdf"], patterns=["*.pdf", "x*"]))
     assert found.absent == ["gone.pdf", "x*"]
@@ -143,6 +143,6 @@ def test_a_role_needs_no_more_than_the_folders_that_are_read() -> None:
     assert places_of(store, chosen) == ("s3://bucket/a/", "s3://bucket/b/", "s3://bucket/d/")
 
 
-def test_a_pipe_is_no_input(folder: Path) -> None:
+def test_a_pipe_is_not_an_input(folder: Path) -> None:
     with pytest.raises(UsageError, match="neither a file nor a folder"):
         named(["/dev/null"], None, read_list=str)

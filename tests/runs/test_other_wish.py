@@ -1,4 +1,4 @@
-"""A run is taken up only by whoever asks for the same: the same files, and the same pages of them."""
+"""A run is resumed only by a request for the same files and the same pages."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -135,7 +135,7 @@ def given_up(worker: int) -> Story:
     return Story(worker).boots_at(3).marks(4, "gave_up", "The image cannot be pulled.")
 
 
-def test_a_fleet_is_read_from_its_store_with_its_machines_and_dollars(store: Store) -> None:
+def test_a_fleet_is_read_from_its_store_with_its_instances_and_dollars(store: Store) -> None:
     second = (
         Story(1).boots_at(3).beats(6, 11, notice=10, done=30).boots_at(15, zone="us-east-1b").beats(18, 20, done=35)
     )
@@ -178,7 +178,7 @@ def test_a_million_documents_are_not_sliced_to_be_counted(store: Store) -> None:
     assert [worker.total for worker in read_status(store, many, minute(1)).workers] == [100, 100, 100]
 
 
-def test_a_notice_is_told_of_the_machine_that_got_it_alone(store: Store) -> None:
+def test_a_notice_is_shown_only_for_the_instance_that_got_it(store: Store) -> None:
     noticed = Story().boots_at(3).beats(6, 21, notice=20)
     noticed.write(store)
     assert read_status(store, fleet_manifest(1), minute(21)).workers[0].notice == stamp(20)
@@ -237,7 +237,7 @@ def test_a_run_taken_down_is_ended_and_its_clock_stands(store: Store) -> None:
     assert [worker.state for worker in status.workers] == ["ended", "ended"]
 
 
-def test_of_a_run_on_ones_own_machines_nothing_about_a_fleet_is_told(tmp_path: Path) -> None:
+def test_a_run_on_your_own_machine_shows_nothing_about_a_fleet(tmp_path: Path) -> None:
     own = open_store(str(tmp_path / "own"), create=True)
     status = json.loads(read_status(own, fleet_manifest(1), minute(1)).model_dump_json())
     assert {status[name] for name in ("dollars", "worst_dollars", "launched", "expires")} == {None}

@@ -1,4 +1,4 @@
-"""What a report tells of a run: what it brought, what it cost, what was wasted, what a retry mended."""
+"""A run's report: its result, its cost, the waste, and what a retry fixed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_smooth_run_wastes_its_boot_and_its_last_minute(store: Store) -> None:
     assert (report.began, report.ended, report.seconds) == (stamp(0), stamp(64), 64 * 60)
 
 
-def test_a_bumpy_run_tells_what_its_interruptions_cost(store: Store) -> None:
+def test_a_run_with_interruptions_reports_their_cost(store: Store) -> None:
     launch(store, bumpy())
     report = read_report(store, RUN, minute(300))
     assert report.waste is not None
@@ -88,7 +88,7 @@ def test_a_bumpy_run_tells_what_its_interruptions_cost(store: Store) -> None:
     assert report.waste.idle == spent(1, 2.0)
 
 
-def test_a_run_that_goes_on_has_no_end_and_its_living_machine_wastes_nothing(store: Store) -> None:
+def test_an_unfinished_run_has_no_end_and_its_running_instance_wastes_nothing(store: Store) -> None:
     launch(store, Story().boots_at(3).beats(4, 30, done=50))
     report = read_report(store, RUN, minute(30.2))
     assert report.waste is not None
@@ -105,10 +105,10 @@ def test_a_worker_that_gave_up_was_only_boots(store: Store) -> None:
 
 
 def test_a_report_says_why_workers_stopped(store: Store) -> None:
-    launch(store, smooth(), Story(1).boots_at(3).beats(6, 20).marks(20, "over_budget", "About $9.50 are spent."))
+    launch(store, smooth(), Story(1).boots_at(3).beats(6, 20).marks(20, "over_budget", "About $9.50 is spent."))
     report = read_report(store, RUN, minute(60))
-    assert (report.state, report.stopped) == ("over_budget", ["worker 1: About $9.50 are spent."])
-    assert "worker 1: About $9.50 are spent." in text(views.report_screen(report), 120)
+    assert (report.state, report.stopped) == ("over_budget", ["worker 1: About $9.50 is spent."])
+    assert "worker 1: About $9.50 is spent." in text(views.report_screen(report), 120)
 
 
 def test_a_run_taken_down_counts_until_then(store: Store) -> None:
@@ -129,7 +129,7 @@ def test_nothing_is_wasted_twice_and_never_more_than_was_paid(store: Store) -> N
         assert sum(part.dollars or 0 for part in parts) <= (report.dollars or 0) + 1e-3
 
 
-def test_a_run_on_ones_own_machine_costs_nothing_that_is_known(store: Store) -> None:
+def test_a_run_on_your_own_machine_has_no_known_cost(store: Store) -> None:
     freeze(store)
     at = timestamp(LAUNCH + timedelta(minutes=30))
     counts = Counts(total=100, ok=99, failed=1, pages_read=900, pages_here=300, reasons={"corrupt": 1})
@@ -145,7 +145,7 @@ def test_a_run_on_ones_own_machine_costs_nothing_that_is_known(store: Store) -> 
 # ── money ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_report_tells_what_spot_saved_against_on_demand(store: Store) -> None:
+def test_a_report_shows_what_spot_saved_against_on_demand(store: Store) -> None:
     launch(store, bumpy())
     assert read_report(store, RUN, minute(300)).saved_dollars is None, "no on-demand price is known"
     priced = fleet().model_copy(update={"on_demand_prices": {"g4dn.xlarge": 4.0}})
@@ -158,7 +158,7 @@ def test_a_report_tells_what_spot_saved_against_on_demand(store: Store) -> None:
     assert read_report(store, RUN, minute(300)).saved_dollars is None
 
 
-def test_a_report_adds_up_in_dollars_what_brought_no_page(store: Store) -> None:
+def test_a_report_adds_up_the_cost_of_waste(store: Store) -> None:
     launch(store, bumpy())
     waste = read_report(store, RUN, minute(300)).waste
     assert waste is not None and waste.interruptions.dollars and waste.boot.dollars and waste.idle.dollars
@@ -192,7 +192,7 @@ def tell(store: Store, run: str, *lines: tuple[str, OutcomeKind, Reason | None])
     writer.flush()
 
 
-def test_a_retry_tells_what_it_mended_and_what_stays_broken(store: Store) -> None:
+def test_a_retry_reports_what_it_fixed_and_what_stays_broken(store: Store) -> None:
     freeze(store, retry_of="20260101T000000.000Z-0000", documents=4)
     tell(store, "20260101T000000.000Z-0000", ("3.pdf", "ok", None))
     tell(

@@ -1,4 +1,4 @@
-"""What is saved where text layers are read as they are: the arithmetic, by tables."""
+"""The savings of using text layers: the arithmetic, in tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGES = [
 USE = ModelUse(elements=1, tokens=960, whole_tokens=800, seconds=4.8)
 
 
-def test_what_the_model_did_counts_where_it_brought_nothing_too() -> None:
+def test_the_models_work_counts_even_without_a_result() -> None:
     assert use_of(PAGES) == USE
     assert total([USE, USE, ModelUse()]) == ModelUse(elements=2, tokens=1920, whole_tokens=1600, seconds=9.6)
     assert (use_of([]), total([])) == (ModelUse(), ModelUse())
@@ -40,22 +40,22 @@ def test_what_the_model_did_counts_where_it_brought_nothing_too() -> None:
     ],
     ids=["layers", "blank pages", "elements", "all whole", "dear elements", "none whole", "no tokens", "nothing"],
 )
-def test_pages_not_read_whole_would_have_cost_what_whole_ones_did(
+def test_pages_not_read_whole_are_estimated_at_the_cost_of_whole_ones(
     read_by: dict[str, int], use: ModelUse, saved: tuple[float, float] | None
 ) -> None:
     expected = None if saved is None else Savings(share=saved[0], model_seconds=saved[1])
     assert savings(read_by, use) == expected
 
 
-def test_the_price_of_a_machine_makes_dollars_of_the_time() -> None:
+def test_the_price_of_an_instance_turns_saved_time_into_dollars() -> None:
     use = ModelUse(tokens=1000, whole_tokens=1000, seconds=3600)
     saved = savings({"dolphin": 1, "text": 2}, use, 0.25)
     assert saved == Savings(share=0.6667, model_seconds=7200.0, dollars=0.5)
 
 
-def test_an_outcome_and_a_tally_tell_what_the_model_did() -> None:
+def test_an_outcome_and_a_tally_report_the_models_work() -> None:
     work = SliceWork(SourceDocument("a.pdf", 100, "e"), 0.0)
-    work.take_up(len(PAGES), PAGES)
+    work.resume(len(PAGES), PAGES)
     outcome = work.outcome(MadeBy("auto", "m", 0), 1.0, "2026-01-01T12:00:00Z")
     assert outcome.model_use == USE
     before, here = Tally(2), Tally(1)

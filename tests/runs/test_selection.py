@@ -34,7 +34,7 @@ def test_a_changed_input_is_converted_again_when_asked_for_and_its_output_replac
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_what_must_fail_again_is_told_apart_and_only_while_the_file_is_the_same(reason: Reason) -> None:
+def test_a_hopeless_document_is_listed_only_while_its_file_is_unchanged(reason: Reason) -> None:
     history = {"a.pdf": final("failed", reason)}
     same = what_is_left([Entry("a.pdf", 1, "v1")], {}, history, redo_changed=False)
     other = what_is_left([Entry("a.pdf", 1, "v2")], {}, history, redo_changed=False)

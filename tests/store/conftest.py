@@ -1,4 +1,4 @@
-"""Both stores, empty, and faults to order from the S3 server."""
+"""Both stores, empty, and faults injected into the S3 server."""
 
 from __future__ import annotations
 

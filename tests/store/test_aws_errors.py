@@ -1,4 +1,4 @@
-"""Every error of AWS's becomes one of ours, with what to do next and without secrets."""
+"""Every AWS error becomes one of ours, with a hint and without secrets."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_an_unknown_profile_is_an_account_that_is_not_ready(bucket: str, monkeyp
         open_store(f"s3://{bucket}/").check_readable()
 
 
-def test_a_missing_region_is_told_by_services_that_need_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_that_need_a_region_report_a_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with pytest.raises(NotReady, match="region") as caught:
@@ -188,14 +188,14 @@ def test_a_missing_region_is_told_by_services_that_need_one(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("endpoint", ["not an address", "127.0.0.1:9000", "http://"])
-def test_an_endpoint_that_is_no_address_is_a_usage_error(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_is_not_a_url_is_a_usage_error(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     with pytest.raises(UsageError, match="endpoint") as caught:
         open_store("s3://bucket/").check_readable()
     assert "AWS_ENDPOINT_URL" in caught.value.hint
 
 
-def test_an_endpoint_where_nobody_listens_is_told_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_endpoint_is_reported_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(StoreError, match="cannot be reached") as caught:
         open_store("s3://bucket/").check_readable()

@@ -1,4 +1,4 @@
-"""What both stores promise alike."""
+"""The contract that both stores keep."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def keys_of(store: Store, prefix: str = "") -> list[str]:
     return [entry.key for entry in store.list(prefix)]
 
 
-def test_what_is_put_is_got(store: Store) -> None:
+def test_get_returns_what_was_put(store: Store) -> None:
     store.put("a/b.md", b"one")
     store.put("a/b.md", b"two")
     store.put("empty", b"")
@@ -138,7 +138,7 @@ def test_list_of_an_empty_store_is_empty(store: Store) -> None:
     assert keys_of(store) == []
 
 
-def test_put_new_keeps_what_is_there(store: Store) -> None:
+def test_put_new_keeps_an_existing_object(store: Store) -> None:
     store.put_new("key", b"first")
     with pytest.raises(PreconditionFailed):
         store.put_new("key", b"second")
@@ -170,7 +170,7 @@ def test_put_if_on_an_object_that_is_gone_fails(store: Store) -> None:
     assert store.head("key") is None
 
 
-def test_delete_removes_and_does_not_mind_what_is_missing(store: Store) -> None:
+def test_delete_removes_objects_and_ignores_missing_ones(store: Store) -> None:
     for key in ["a/1", "a/2", "b", "odd key +%é"]:
         store.put(key, b"")
     store.delete(key for key in ["a/1", "a/2", "missing", "a/1/below", "a//b", "odd key +%é"])
@@ -373,7 +373,7 @@ def test_the_url_opens_the_same_store(store: Store) -> None:
     assert store.url.endswith("/")
 
 
-def test_a_missing_place_is_named_with_what_to_do(store: Store, location: str) -> None:
+def test_a_missing_location_is_named_with_a_hint(store: Store, location: str) -> None:
     missing = open_store("s3://no-such-bucket-here/x" if location.startswith("s3") else location + "/missing")
     with pytest.raises(NotFound) as caught:
         missing.check_readable()

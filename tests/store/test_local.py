@@ -1,4 +1,4 @@
-"""What only folders have: odd names, links, modes, full and read-only disks, other people's files."""
+"""Special cases of folders: odd names, links, permissions, full and read-only disks, foreign files."""
 
 from __future__ import annotations
 
@@ -166,33 +166,33 @@ def test_a_folder_of_a_deleted_key_goes_when_it_is_empty_but_the_root_stays(stor
     assert store.root.is_dir()
 
 
-def test_a_full_disk_is_told_and_leaves_no_half_file(mount: Mount) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(mount: Mount) -> None:
     store = LocalStore(mount("size=256k"))
     store.put("small", b"x" * 1000)
     for write in (store.put, store.put_new):
         with pytest.raises(StoreFull, match="No space left") as caught:
             write("big", b"x" * 1_000_000)
-        assert "room" in caught.value.hint
+        assert "space" in caught.value.hint
     assert keys_of(store) == ["small"]
     assert leftovers(store) == []
     store.put("again", b"x" * 1000)
 
 
-def test_a_disk_full_of_files_is_told(mount: Mount) -> None:
+def test_a_disk_without_free_inodes_is_reported(mount: Mount) -> None:
     store = LocalStore(mount("nr_inodes=12"))
     with pytest.raises(StoreFull):
         for number in itertools.count():
             store.put(f"{number}", b"")
 
 
-def test_a_read_only_file_system_is_told_before_any_work(mount: Mount) -> None:
+def test_a_read_only_file_system_is_reported_before_any_work(mount: Mount) -> None:
     folder = mount("size=256k")
     (folder / "there.pdf").write_bytes(b"data")
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
     for store in (LocalStore(folder), LocalStore(folder / "deeper")):
         with pytest.raises(AccessDenied, match="Read-only file system") as caught:
             store.check_writable()
-        assert "written" in caught.value.hint
+        assert "writable" in caught.value.hint
     LocalStore(folder).check_readable()
     assert LocalStore(folder).get("there.pdf") == b"data"
 
@@ -221,7 +221,7 @@ print(tried)
 """
 
 
-def test_missing_rights_are_told_never_passed_over() -> None:
+def test_missing_permissions_are_reported_and_never_ignored() -> None:
     """A folder that cannot be read must not look empty: its documents would be lost without a word."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to become somebody with fewer rights")
@@ -250,7 +250,7 @@ def test_only_abandoned_temporary_files_are_swept(store: LocalStore) -> None:
         assert sorted(leftovers(store)) == sorted(["fresh", in_use.name])
 
 
-def test_check_writable_makes_the_folder(tmp_path: Path) -> None:
+def test_check_writable_creates_the_folder(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "a" / "b")
     store.check_writable()
     assert store.root.is_dir()

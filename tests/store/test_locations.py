@@ -1,4 +1,4 @@
-"""What a person may type for INPUT and OUTPUT."""
+"""What a person may give as INPUT and OUTPUT."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def test_an_s3_location_is_a_bucket_and_a_prefix_that_ends_with_a_slash(
         ("", "local folder"),
         ("  ", "local folder"),
         ("a\0b", "local folder"),
-        ("https://example.org/papers/", "download"),
+        ("https://example.org/papers/", "Download"),
         ("http://127.0.0.1:9000/bucket", "AWS_ENDPOINT_URL"),
         ("gs://bucket/x", "s3://bucket/prefix/"),
         ("file://server/share", "file:///"),
     ],
 )
-def test_what_is_no_location_is_refused_with_what_was_probably_meant(location: str, hint: str) -> None:
+def test_an_invalid_location_is_refused_with_a_suggestion(location: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         open_store(location)
     assert hint in caught.value.hint

@@ -1,4 +1,4 @@
-"""What only S3 has: lost answers, busy servers, broken bodies, look-alikes, and keys no folder can hold."""
+"""Special cases of S3: lost responses, busy servers, broken bodies, other S3 servers, and keys no folder can hold."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_put_if_whose_answer_was_lost_knows_its_own_object(store: S3Store, fault
     assert store.head("key") == Entry("key", 3, etag)
 
 
-def test_a_lost_answer_does_not_claim_what_another_wrote_with_the_same_bytes(store: S3Store, faults: Faults) -> None:
+def test_a_lost_response_does_not_claim_another_writers_identical_object(store: S3Store, faults: Faults) -> None:
     store.put_new("key", b"same")
     faults(*put_fault(status=503, code="ServiceUnavailable"))
     with pytest.raises(PreconditionFailed):
@@ -80,16 +80,14 @@ def test_a_server_that_ignores_conditions_is_found_out_before_any_work(store: S3
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-def test_a_place_where_writing_or_removing_is_denied_is_told_before_any_work(
-    store: S3Store, faults: Faults, method: str
-) -> None:
+def test_denied_writes_or_deletes_are_reported_before_any_work(store: S3Store, faults: Faults, method: str) -> None:
     faults({"method": method, "key": "", "status": 403, "code": "AccessDenied"})
     with pytest.raises(AccessDenied) as caught:
         store.check_writable()
     assert {"PUT": "s3:PutObject", "POST": "s3:DeleteObject"}[method] in caught.value.hint
 
 
-def test_a_place_that_may_not_be_listed_is_told(store: S3Store, faults: Faults) -> None:
+def test_a_denied_listing_is_reported(store: S3Store, faults: Faults) -> None:
     faults({"method": "GET", "key": "", "status": 403, "code": "AccessDenied"})
     with pytest.raises(AccessDenied) as caught:
         store.check_readable()
@@ -123,7 +121,7 @@ def test_fetch_blames_the_scratch_folder_where_that_is_at_fault(store: S3Store, 
         store.fetch("key", tmp_path / "file" / "scratch")
 
 
-def test_a_refused_removal_is_told(store: S3Store, faults: Faults) -> None:
+def test_a_refused_delete_is_reported(store: S3Store, faults: Faults) -> None:
     store.put("key", b"")
     faults({"method": "POST", "key": "", "status": 403, "code": "AccessDenied"})
     with pytest.raises(AccessDenied):

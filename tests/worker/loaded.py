@@ -1,4 +1,4 @@
-"""What the children of a test's own process find loaded: all that a worker's do, and the tasks."""
+"""What is preloaded in the children of a test's own process: everything a worker's children have, and the tasks."""
 
 import pdfbatch.documents.preload  # noqa: F401
 import tests.worker.page_tasks  # noqa: F401

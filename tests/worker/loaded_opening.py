@@ -1,4 +1,4 @@
-"""What the children of `slice_process` find loaded: the tasks, and what opens a PDF."""
+"""What is preloaded in the children of `slice_process`: the tasks, and what opens a PDF."""
 
 import pdfbatch.documents.preload_opening  # noqa: F401
 import tests.worker.page_tasks  # noqa: F401

@@ -1,4 +1,4 @@
-"""The brake: a worker whose first documents all fail for a reason that is not theirs stops, says why and mails it."""
+"""The brake: a worker stops and reports why if its first documents all fail for a reason not caused by them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_limit_of_zero_never_stops(reasons: list[Reason]) -> None:
 def test_the_sentence_names_the_count_the_reason_and_the_last_error() -> None:
     brake = Brake(1)
     assert brake.after(failed(Reason.ENGINE_ERROR, "no\nCUDA device.")) == (
-        "The first 1 documents failed, all for engine_error; the last one: no CUDA device."
+        "The first 1 documents failed, all with engine_error; the last error: no CUDA device."
     )
 
 
@@ -100,4 +100,4 @@ def test_five_workers_whose_engine_always_fails_stop_and_the_mail_says_why(pdfs:
     assert output.get(RunKeys(begun.manifest.run).done_mark(4))
     [(_, message)] = sent
     for worker in range(5):
-        assert f"worker {worker} stopped: The first 4 documents failed, all for engine_error" in message
+        assert f"worker {worker} stopped: The first 4 documents failed, all with engine_error" in message

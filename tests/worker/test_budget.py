@@ -1,4 +1,4 @@
-"""The live cap: workers drain before the money of the whole run is spent."""
+"""The cost cap: workers drain before the run exceeds it."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def beat(at: float, state: WorkerState = "running", price: float = 3.0, worker: 
         "nobody",
     ],
 )
-def test_a_run_stops_when_what_is_spent_and_its_drain_reach_the_cap(uses: list[Use], stops: bool) -> None:
+def test_a_run_stops_when_its_cost_and_its_drain_reach_the_cap(uses: list[Use], stops: bool) -> None:
     assert bool(over_budget(uses, 10.0)) == stops
 
 
 def test_the_sentence_names_the_dollars() -> None:
     assert over_budget([Use(9.5, 3.0), Use(0.25, 3.0)], 10.0) == (
-        "About $9.75 of $10.00 are spent, and to end 2 instances may cost $1.00 more."
+        "About $9.75 of $10.00 is spent, and stopping 2 instances may cost $1.00 more."
     )
 
 
@@ -123,7 +123,7 @@ def test_the_sentence_names_the_dollars() -> None:
         "clocks differ",
     ],
 )
-def test_what_another_slice_counts_for_at_minute_60(last: Heartbeat | None, booted: float | None, use: Use) -> None:
+def test_the_cost_of_another_slice_at_minute_60(last: Heartbeat | None, booted: float | None, use: Use) -> None:
     boots = [] if booted is None else [Boot(0, machine(9, booted)), Boot(1, machine(8, booted))]
     found = use_of(last, boots, capped(10.0), minute(60))
     assert found == (pytest.approx(use.dollars), use.price)
@@ -273,7 +273,7 @@ def run_capped(pdfs: Path, out: Path, max_cost: float, triples: bool) -> tuple[D
 
 def test_a_run_whose_price_triples_in_the_middle_drains_before_the_cap(pdfs: Path, out: Path) -> None:
     mark, last, ended = run_capped(pdfs, out, max_cost=2.0, triples=True)
-    assert mark.why == "over_budget" and "of $2.00 are spent" in mark.detail
+    assert mark.why == "over_budget" and "of $2.00 is spent" in mark.detail
     assert mark.counts.done < mark.counts.total, "the rest is left to the next launch"
     assert 1.0 < last.dollars <= 2.0
     assert last.price == pytest.approx(3 * PRICE)

@@ -1,4 +1,4 @@
-"""The end of a run: one message, whoever comes last and however many come at once."""
+"""The end of a run: exactly one message, whichever workers end last or at once."""
 
 import json
 import threading
@@ -50,7 +50,7 @@ def store(tmp_path: Path) -> LocalStore:
     return found
 
 
-def test_the_message_tells_the_run_s_numbers_and_what_to_do_next(store: LocalStore) -> None:
+def test_the_message_has_the_runs_numbers_and_what_to_do_next(store: LocalStore) -> None:
     for worker in range(2):
         mark(store, worker, "done")
     sent: list[tuple[str, str]] = []
@@ -65,7 +65,9 @@ def test_the_message_tells_the_run_s_numbers_and_what_to_do_next(store: LocalSto
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(endings=st.lists(st.sampled_from([None, *get_args(Ending)]), min_size=1, max_size=5))
-def test_a_run_is_over_when_nobody_comes_back(tmp_path_factory: pytest.TempPathFactory, endings: list[Any]) -> None:
+def test_a_run_has_ended_when_no_worker_will_resume(
+    tmp_path_factory: pytest.TempPathFactory, endings: list[Any]
+) -> None:
     store = LocalStore(tmp_path_factory.mktemp("out"))
     store.check_writable()
     for worker, why in enumerate(endings):
@@ -78,7 +80,7 @@ def test_a_run_is_over_when_nobody_comes_back(tmp_path_factory: pytest.TempPathF
     assert len(sent) == is_over
 
 
-def test_at_the_deadline_a_slice_without_a_machine_keeps_nobody_from_being_told(store: LocalStore) -> None:
+def test_after_the_deadline_a_slice_without_an_instance_does_not_block_the_message(store: LocalStore) -> None:
     at = timestamp(now())
     record = FleetRecord(
         run="r",
@@ -124,7 +126,7 @@ def test_of_many_workers_that_end_at_once_one_publishes(store: LocalStore, round
 
 
 @pytest.mark.parametrize("error", [NotReady("The topic is gone.", "Make it."), RuntimeError("says the test")])
-def test_a_message_that_cannot_be_sent_is_told_to_the_log_and_fails_nobody(store: LocalStore, error: Exception) -> None:
+def test_a_message_that_cannot_be_sent_is_logged_and_fails_no_worker(store: LocalStore, error: Exception) -> None:
     mark(store, 0, "done")
     said: list[str] = []
 
@@ -142,14 +144,14 @@ class Unreadable(LocalStore):
         raise StoreError("Cannot read.", "Try later.")
 
 
-def test_a_store_that_has_gone_fails_nobody(store: LocalStore, tmp_path: Path) -> None:
+def test_a_missing_store_fails_no_worker(store: LocalStore, tmp_path: Path) -> None:
     mark(store, 0, "done")
     said: list[str] = []
     assert not complete(Unreadable(tmp_path / "out"), manifest(1), pytest.fail, now, said.append)
-    assert said == ["the end of the run could not be told: Cannot read. Try later."]
+    assert said == ["cannot send the notification that the run has ended: Cannot read. Try later."]
 
 
-def test_no_topic_is_no_message() -> None:
+def test_without_a_topic_there_is_no_message() -> None:
     sns_publisher("")("subject", "message")
 
 

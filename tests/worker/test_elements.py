@@ -1,4 +1,4 @@
-"""What a document is made of lies beside its Markdown, and the Markdown is made of that alone."""
+"""A document's elements are beside its Markdown, and the Markdown is written from them alone."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.worker.conftest import RunSlice
 
 
 @pytest.mark.parametrize("name", ["cpu", "null"])
-def test_every_engine_tells_elements_that_fit_the_schema_and_give_the_markdown(
+def test_every_engine_returns_elements_that_fit_the_schema_and_give_the_markdown(
     name: str, pdfs: Path, out: Path, run_slice: RunSlice
 ) -> None:
     demo.write_demo(pdfs)

@@ -1,4 +1,4 @@
-"""kill -9 at random moments, again and again: nothing lost, nothing done twice."""
+"""kill -9 at random moments, again and again: nothing is lost or done twice."""
 
 import os
 import random

@@ -129,7 +129,7 @@ def test_markdown_that_was_deleted_is_made_again_by_the_same_run(pdfs: Path, out
     assert pages_read(pdfs / "000" / "doc-00000.pdf") == [1]
 
 
-def test_the_heartbeat_ends_last_and_tells_the_end(pdfs: Path, out: Path, run_slice: RunSlice) -> None:
+def test_the_heartbeat_ends_last_and_reports_the_end(pdfs: Path, out: Path, run_slice: RunSlice) -> None:
     many_pdfs(pdfs, 2)
     mark = run_slice(NullEngine())
     beat = json.loads(next(out.glob(".pdfbatch/*/workers/worker-0.json")).read_text())

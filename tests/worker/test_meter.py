@@ -1,4 +1,4 @@
-"""What a slice's instances cost: from boot on, at the price of the moment, over replacements and restarts."""
+"""The cost of a slice's instances: from boot, at the current price, over replacements and restarts."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_clock_that_goes_back_takes_no_money_back() -> None:
         "down and up at once",
     ],
 )
-def test_what_ten_minutes_before_and_ten_after_a_price_cost(prices: list[float], dollars: float) -> None:
+def test_the_cost_of_ten_minutes_before_and_ten_after_a_price_change(prices: list[float], dollars: float) -> None:
     meter, clock = metered(at=70)
     for price in prices:
         meter.set_price(price)

@@ -17,7 +17,7 @@ EARLIER = Counts(total=9, ok=2, partial=1, failed=1, pages_read=30, pages_here=2
 LATER = Counts(total=9, ok=5, partial=2, failed=3, pages_read=70, pages_here=50)
 
 
-def test_a_line_tells_what_was_done_since_the_last_one_as_the_specification_wants_it() -> None:
+def test_a_line_reports_the_work_since_the_last_one_as_specified() -> None:
     line = metric_line("r", 3, EARLIER, LATER, 60.0, AT)
     assert "\n" not in line
     assert json.loads(line) == {
@@ -45,7 +45,7 @@ def test_a_line_tells_what_was_done_since_the_last_one_as_the_specification_want
     }
 
 
-def test_a_minute_without_a_page_tells_zeros_and_no_pace() -> None:
+def test_a_minute_without_a_page_reports_zeros_and_no_pace() -> None:
     told = json.loads(metric_line("r", 0, LATER, LATER, 60.0, AT))
     assert (told["Documents"], told["Pages"], told["Failures"]) == (0, 0, 0)
     [directive] = told["_aws"]["CloudWatchMetrics"]
@@ -67,7 +67,7 @@ class Worker:
         return Heartbeat(worker=0, state=self.state, counts=self.counts, started=stamp, at=stamp)
 
 
-def test_only_what_this_process_did_is_told_and_all_of_it() -> None:
+def test_exactly_the_work_of_this_process_is_reported() -> None:
     worker, lines = Worker(), list[str]()
     with Metrics("r", 0, worker.heartbeat, now, lines.append, 0.01):
         worker.counts, worker.state = EARLIER, "running"  # taken over from an earlier process
@@ -79,7 +79,7 @@ def test_only_what_this_process_did_is_told_and_all_of_it() -> None:
     assert sum(line["Pages"] for line in told) == LATER.pages_here - EARLIER.pages_here
 
 
-def test_a_worker_that_never_got_to_work_tells_nothing() -> None:
+def test_a_worker_that_never_started_to_work_reports_nothing() -> None:
     worker, lines = Worker(), list[str]()
     with Metrics("r", 0, worker.heartbeat, now, lines.append, 0.01):
         wait_until(lambda: worker.asked > 1)

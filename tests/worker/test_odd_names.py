@@ -1,4 +1,4 @@
-"""Odd folders and names: a run goes on, and names what it left."""
+"""Odd folders and names: a run continues and reports what it left out."""
 
 import os
 import shutil
@@ -27,14 +27,14 @@ def test_twins_each_get_an_outcome_and_the_rest_is_converted(pdfs: Path, out: Pa
         counts = run_slice(engine(page_tasks.note)).counts
         told = lines(out)
         assert [told[key].reason for key in ("b.PDF", "c.Pdf")] == [Reason.NAME_CLASH] * 2
-        assert told["b.PDF"].detail == "b.md is made of b.pdf: rename one of the two"
+        assert told["b.PDF"].detail == "b.md is already made from b.pdf: rename one of the two"
         assert "b.pdf page 1" in (out / "b.md").read_text()
         verdict = verify(open_store(str(out)))
         assert verdict.sound and (verdict.ok, verdict.failed) == (4, 2)
     assert counts.failed == 2
 
 
-def test_markdown_that_no_run_made_is_named_with_the_cure_that_works(
+def test_markdown_that_no_run_wrote_is_reported_with_a_fix_that_works(
     pdfs: Path, out: Path, run_slice: RunSlice
 ) -> None:
     page = many_pdfs(pdfs / "many", 1)[0].read_bytes()

@@ -22,7 +22,7 @@ DIED = Failure(Reason.CRASHED, "died")
 
 def work(pages: int = 20) -> SliceWork:
     begun = SliceWork(SourceDocument("a.pdf", 1, "e"), started=0.0)
-    begun.take_up(pages, [])
+    begun.resume(pages, [])
     return begun
 
 

@@ -1,4 +1,4 @@
-"""A slice on one machine after another: past lives, strikes, pages of an earlier run, a drain that waits for nobody."""
+"""A slice on several instances: sessions, strikes, pages of an earlier run, and a drain that does not wait."""
 
 import json
 import socket
@@ -63,14 +63,14 @@ def test_a_predecessor_becomes_a_life_behind_the_older_ones() -> None:
     ]
 
 
-def test_a_worker_that_starts_again_on_its_machine_goes_on_with_one_life() -> None:
+def test_a_worker_restarted_on_its_instance_continues_its_session() -> None:
     older = sessions_of(beat("a", 1, 10, []))
     twice = sessions_of(beat("b", 20, 4, sessions_of(beat("b", 10, 3, older))))
     assert [(life.machine.instance, life.pages) for life in twice] == [("a", 10), ("b", 7)]
     assert (twice[1].started, twice[1].until) == ("2026-11-25T19:10:00Z", "2026-11-25T19:25:00Z")
 
 
-def test_a_machine_of_one_s_own_is_no_life_and_forgets_none() -> None:
+def test_your_own_machine_adds_no_session_and_keeps_earlier_ones() -> None:
     older = sessions_of(beat("a", 1, 10, []))
     assert sessions_of(beat(None, 20, 4, older)) == older
 
@@ -119,7 +119,7 @@ def at_once(run: SliceRun, when: Callable[[], object], what: Callable[[], None])
     return mark
 
 
-def test_three_machines_on_one_slice_are_told_with_their_pages(pdfs: Path, bench: Callable[[], Bench]) -> None:
+def test_three_instances_on_one_slice_are_recorded_with_their_pages(pdfs: Path, bench: Callable[[], Bench]) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     many = bench()
     for name, pages in (("a", 10), ("b", 30)):
@@ -135,7 +135,7 @@ def test_three_machines_on_one_slice_are_told_with_their_pages(pdfs: Path, bench
     assert (last.machine, last.notice) == (machine("c"), None)
 
 
-def test_a_machine_that_got_something_done_is_no_broken_one(pdfs: Path, bench: Callable[[], Bench]) -> None:
+def test_an_instance_that_stored_a_result_does_not_count_as_broken(pdfs: Path, bench: Callable[[], Bench]) -> None:
     many_pdfs(pdfs, 2)
     keys, some = RunKeys("r"), bench()
     mine, others = keys.strikes_of(0) + "20261125T194500Z_i-1", keys.strikes_of(1) + "20261125T194500Z_i-2"
@@ -233,7 +233,7 @@ def test_a_drain_does_not_wait_for_a_download(pdfs: Path, bench: Callable[[], Be
     assert (mark.why, mark.counts.ok) == ("interrupted", 3)
 
 
-def test_what_comes_after_the_end_of_the_work_does_no_harm(pdfs: Path, bench: Callable[[], Bench]) -> None:
+def test_calls_after_the_end_of_the_work_do_no_harm(pdfs: Path, bench: Callable[[], Bench]) -> None:
     many_pdfs(pdfs, 1)
     run = bench().slice(page_tasks.note, "a")
     run.save_pages()
@@ -253,7 +253,7 @@ def test_a_heartbeat_of_an_older_version_can_be_taken_over(pdfs: Path, bench: Ca
     assert some.beat().past == []
 
 
-def test_a_container_that_is_started_again_on_its_machine_takes_its_slice_up_at_once(
+def test_a_container_restarted_on_its_instance_resumes_its_slice_at_once(
     pdfs: Path, bench: Callable[[], Bench]
 ) -> None:
     """In a new container, so that nobody can see that the process of the last beat, some seconds old, is dead."""
@@ -263,7 +263,7 @@ def test_a_container_that_is_started_again_on_its_machine_takes_its_slice_up_at_
     last = {"started": fresh, "at": fresh, "host": socket.gethostname(), "born": "x:1:2", "pid": 1}
     dead = beat("a", 1, 3, []).model_copy(update=last)
     some.output.put(RunKeys("r").heartbeat(0), dead.model_dump_json().encode())
-    with pytest.raises(PdfbatchError, match="already at work here"):
+    with pytest.raises(PdfbatchError, match="already running here"):
         some.slice(page_tasks.note, "b").run()
     assert some.slice(page_tasks.note, "a").run().why == "done"
 

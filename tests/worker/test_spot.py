@@ -1,4 +1,4 @@
-"""Notices of a metadata service, as the watch hears them and as a worker process obeys them."""
+"""Notices of the metadata service, seen by the watch and obeyed by a worker process."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def watches_left() -> bool:
     return any(thread.name == "spot" for thread in threading.enumerate())
 
 
-def test_nothing_there_is_the_normal_answer_and_a_notice_is_told_once(imds: Imds) -> None:
+def test_no_notice_is_the_normal_answer_and_a_notice_is_reported_once(imds: Imds) -> None:
     heard = Heard()
     with heard.watch(imds.url):
         wait_until(lambda: imds.asked.count(f"GET {META_DATA}{ACTION}") > 3)
@@ -60,7 +60,7 @@ def test_nothing_there_is_the_normal_answer_and_a_notice_is_told_once(imds: Imds
     assert imds.asked.count("PUT /latest/api/token") == 1
 
 
-def test_a_recommendation_is_told_once_and_a_notice_after_it_too(imds: Imds) -> None:
+def test_a_recommendation_is_reported_once_and_so_is_a_notice_after_it(imds: Imds) -> None:
     heard = Heard()
     imds.values[REBALANCE] = RECOMMENDED
     with heard.watch(imds.url):
@@ -107,7 +107,7 @@ def test_whatever_is_wrong_with_the_service_it_is_asked_again(imds: Imds, fault:
 
 
 @pytest.mark.parametrize("told", ["", "{}", "[]", '{"action": "terminate", "time": "soon"}'])
-def test_what_makes_no_sense_is_no_notice(imds: Imds, told: str) -> None:
+def test_an_invalid_response_is_not_a_notice(imds: Imds, told: str) -> None:
     heard = Heard()
     imds.values[ACTION] = imds.values[REBALANCE] = told
     with heard.watch(imds.url):
@@ -115,7 +115,7 @@ def test_what_makes_no_sense_is_no_notice(imds: Imds, told: str) -> None:
     assert (heard.notices, heard.rebalances) == ([], 0)
 
 
-def test_a_service_that_is_not_there_disturbs_nobody() -> None:
+def test_a_missing_service_does_no_harm() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         heard = Heard()
@@ -125,7 +125,7 @@ def test_a_service_that_is_not_there_disturbs_nobody() -> None:
     assert heard.notices == []
 
 
-def test_an_error_in_what_is_called_ends_nothing(imds: Imds) -> None:
+def test_an_error_in_a_callback_does_not_end_the_watch(imds: Imds) -> None:
     heard = Heard()
 
     def fail() -> None:

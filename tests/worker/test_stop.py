@@ -34,7 +34,7 @@ def wait_for_pages(pdf: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_after_a_signal_the_rerun_starts_behind_the_last_finished_page(pdfs: Path, out: Path, number: int) -> None:
+def test_after_a_signal_the_rerun_starts_after_the_last_finished_page(pdfs: Path, out: Path, number: int) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 40)
@@ -58,7 +58,7 @@ def test_a_signal_to_the_whole_group_costs_at_most_the_pages_being_read(pdfs: Pa
     assert "<!-- page 41 -->" in (out / "long.md").read_text()
 
 
-def test_a_long_document_is_checkpointed_for_the_day_nobody_gives_notice(pdfs: Path, out: Path) -> None:
+def test_a_long_document_is_checkpointed_in_case_there_is_no_notice(pdfs: Path, out: Path) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 70)
@@ -113,7 +113,7 @@ def test_a_twin_of_a_living_worker_is_refused(pdfs: Path, out: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert "is already at work here" in twin.stderr
+    assert "is already running here" in twin.stderr
     assert process.wait(60) == 0
     assert len(pages_read(pdf)) == LONGER
 
@@ -134,7 +134,7 @@ def test_a_twin_in_another_container_is_refused_though_both_have_the_same_pid(pd
         wait_for_pages(pdf, 1)
         twin = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert twin.returncode == 1
-        assert "is already at work here" in twin.stderr
+        assert "is already running here" in twin.stderr
         assert first.wait(60) == 0
     assert sorted(pages_read(pdf)) == list(range(1, LONGER + 1))
 

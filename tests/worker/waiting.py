@@ -1,4 +1,4 @@
-"""Waiting for what must come."""
+"""Waits for a condition."""
 
 import time
 from collections.abc import Callable
