@@ -164,7 +164,7 @@ def test_a_container_that_hangs_is_ended_by_the_deadline_timer(box: Box) -> None
     assert len(which(calls, "docker run")) == 1
     assert ended_its_fleet(calls)
     assert calls[-1] == NOW
-    assert "the time of this run is over" in box.stored()[LOG]
+    assert "this run has reached its time limit" in box.stored()[LOG]
 
 
 def test_a_pull_that_hangs_is_ended_by_the_deadline_timer(box: Box) -> None:
@@ -229,7 +229,7 @@ def test_a_broken_image_gives_up_after_its_boot_limit(box: Box) -> None:
     assert ended_its_fleet(calls)
     mark = DoneMark.model_validate_json(box.stored()[MARK])
     assert (mark.worker, mark.why) == (1, "gave_up")
-    assert mark.detail == "5 machines in a row got nothing done; the last was i-00000000000000004."
+    assert mark.detail == "5 instances in a row made no progress; the last was i-00000000000000004."
     [mail] = which(calls, "aws sns publish")
     assert "worker-1 gave up" in mail and "s3://papers/out/.pdfbatch/run-1/logs/worker-1/" in mail
 
@@ -249,7 +249,7 @@ def test_whoever_gives_up_last_says_that_the_run_is_over(box: Box) -> None:
         found for mail in which(calls, "sns publish") for found in re.findall(r"--subject (.*) --message", mail)
     ] == [
         "pdfbatch run-1: worker-1 gave up",
-        "pdfbatch run-1: no worker is left",
+        "pdfbatch run-1: all workers have ended",
     ]
 
 
@@ -308,7 +308,7 @@ def test_a_machine_that_may_not_write_ends_its_fleet_and_tells_somebody(box: Box
     assert which(calls, "docker") == [], "the next machine would fare no better"
     assert len(which(calls, "put-object", "boots/worker-1")) == 3, "a new role may not be known everywhere yet"
     [mail] = which(calls, "sns publish")
-    assert "worker-1 may not write" in mail and "pdfbatch doctor" in mail
+    assert "worker-1 has no write access" in mail and "pdfbatch doctor" in mail
 
 
 def test_a_machine_whose_run_was_taken_back_ends_its_fleet(box: Box) -> None:
@@ -370,7 +370,7 @@ def test_without_a_way_to_s3_the_fifth_boot_ends_the_fleet(box: Box) -> None:
     calls = box.boot()
     assert ended_its_fleet(calls) and calls[-1] == NOW
     [mail] = which(calls, "sns publish")
-    assert "cannot reach S3" in mail and "5 machines" in mail
+    assert "cannot reach S3" in mail and "5 instances" in mail
 
 
 def test_where_nothing_answers_the_machine_shuts_down_at_once(box: Box) -> None:

@@ -70,10 +70,10 @@ def test_a_fleet_whose_machines_get_nothing_done_gives_up(account: Account, fold
     assert set(story.fleet_states()) <= {"deleted_terminating", "deleted"}
     first, last = account.messages()
     assert first["Subject"].endswith("worker-0 gave up")
-    assert last["Subject"].endswith("no worker is left")
+    assert last["Subject"].endswith("all workers have ended")
     status = story.look("the end")
     assert (status.state, status.workers[0].state) == ("failed", "failed")
-    assert "5 machines in a row got nothing done" in status.workers[0].detail
+    assert "5 instances in a row made no progress" in status.workers[0].detail
 
 
 def test_a_fleet_that_its_machine_may_not_delete_is_left_without_machines(
