@@ -47,7 +47,7 @@ ROWS = [
         "InsufficientInstanceCapacity",
         "There is no Spot capacity available that matches your request.",
         ExitCode.FAILED,
-        "no g4dn.xlarge on Spot in any of the zones",
+        "no Spot capacity for g4dn.xlarge in any of the zones",
         "--instance-type",
     ),
     Row(
@@ -55,7 +55,7 @@ ROWS = [
         "UnfulfillableCapacity",
         "Unable to fulfill capacity due to your request configuration.",
         ExitCode.FAILED,
-        "no g4dn.xlarge on Spot",
+        "no Spot capacity for g4dn.xlarge",
         "AWS_DEFAULT_REGION",
     ),
     Row(
@@ -63,7 +63,7 @@ ROWS = [
         "Unsupported",
         "Your requested instance type (g4dn.xlarge) is not supported in your requested Availability Zone",
         ExitCode.FAILED,
-        "no g4dn.xlarge on Spot",
+        "no Spot capacity for g4dn.xlarge",
         "--instance-type",
     ),
     Row(
@@ -71,7 +71,7 @@ ROWS = [
         "InsufficientFreeAddressesInSubnet",
         "Insufficient Free Addresses in Subnet",
         ExitCode.NOT_READY,
-        "free address",
+        "free IP address",
         "--subnet",
     ),
     Row(
@@ -79,7 +79,7 @@ ROWS = [
         "MaxFleetCountExceeded",
         "The maximum number of active fleets was reached",
         ExitCode.FAILED,
-        "no more requests for fleets",
+        "no more fleet requests",
         "pdfbatch ls",
     ),
     Row(
@@ -95,7 +95,7 @@ ROWS = [
         "InvalidAMIID.NotFound",
         "The image id '[ami-1]' does not exist",
         ExitCode.USAGE,
-        "machine image",
+        "AMI",
         "--ami",
     ),
     Row(

@@ -60,7 +60,7 @@ def test_without_a_default_vpc_the_cure_is_named(account: Account, clients: Clie
     ec2 = account.client("ec2")
     for subnet in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=subnet["SubnetId"])
-    with pytest.raises(NotReady, match="no default VPC") as refusal:
+    with pytest.raises(NotReady, match="No default VPC") as refusal:
         aws_queries.subnets(clients, [])
     assert "create-default-vpc" in refusal.value.hint and "--subnet" in refusal.value.hint
 
@@ -100,12 +100,12 @@ def test_an_image_of_another_registry_stays_as_it_was_named(clients: Clients) ->
 
 
 def test_an_image_that_ecr_does_not_have_is_refused(clients: Clients) -> None:
-    with pytest.raises(UsageError, match="There is no image"):
+    with pytest.raises(UsageError, match="No image"):
         aws_queries.pinned_image(clients, f"{REPOSITORY}:nowhere")
 
 
 def test_an_empty_repository_is_told_from_a_missing_one(clients: Clients, account: Account) -> None:
-    with pytest.raises(NotReady, match="no image repository other") as missing:
+    with pytest.raises(NotReady, match="No image repository other") as missing:
         aws_queries.newest_image(clients, Names("other"))
     account.client("ecr").create_repository(repositoryName="other")
     with pytest.raises(NotReady, match="no image tagged latest") as empty:

@@ -118,7 +118,7 @@ def test_from_plan_to_down(places: Places) -> None:
     assert json.loads(process("status", places.output, "--json").stdout)["state"] == "ended"
     again = process("down", places.output, "--yes")
     assert again.returncode == 0 and "Already down" in again.stdout
-    assert process(*places.launch).returncode == 0, "after down the next launch takes up what is left"
+    assert process(*places.launch).returncode == 0, "after down the next launch resumes what is left"
 
 
 def test_what_failed_is_retried_on_a_small_fleet(places: Places, pdfbatch: Type) -> None:
@@ -237,7 +237,7 @@ def test_a_launch_whose_terminal_is_closed_takes_away_what_it_made(places: Place
             time.sleep(0.05)
         launching.send_signal(signal.SIGHUP)
         said = launching.communicate(timeout=120)[1]
-    assert launching.returncode == 130 and "taking away" in said
+    assert launching.returncode == 130 and "removing what was created" in said
     fleets = places.account.client("ec2").describe_fleets()["Fleets"]
     assert [fleet for fleet in fleets if fleet["FleetState"] == "active"] == []
     assert manifest.current(places.store) is None

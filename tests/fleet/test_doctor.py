@@ -114,7 +114,7 @@ def test_on_an_empty_account_it_names_each_missing_thing_and_its_cure(account: A
         "security group": SETUP,
         "log group": SETUP,
         "image repository": SETUP,
-        "worker image": "Make it with `pdfbatch setup`, fill it with `make image push`; or name an image with --image.",
+        "worker image": "Create it with `pdfbatch setup`, then push with `make image push`; or choose an image with --image.",
         "input": "aws s3 mb s3://docs",
         "output": "aws s3 mb s3://docs",
     }
@@ -178,7 +178,7 @@ def test_a_place_outside_the_roles_policy_is_named(account: Account, clients: Cl
     outside = diagnose(clients, NAMES, ["s3://docs/in/2026/", "s3://more/in/"], ["s3://docs/in/"], 1, ["g4dn.xlarge"])
     found = check(outside, "role's policy")
     assert found.state == "missing"
-    assert found.found == "the role may not use s3://more/in/, s3://docs/in/"  # reading in/ is not writing there
+    assert found.found == "the role has no access to s3://more/in/, s3://docs/in/"  # reading in/ is not writing there
     assert "--input s3://more/in/" in found.cure
 
 
@@ -250,10 +250,10 @@ class Unconfirmed(Clients):
 
 def test_a_topic_that_nobody_hears_is_told(account: Account, clients: Clients) -> None:
     account.client("sns").create_topic(Name="pdfbatch")
-    assert check(look(clients), "SNS topic").found == "nobody is subscribed to the topic pdfbatch"
+    assert check(look(clients), "SNS topic").found == "the topic pdfbatch has no subscribers"
     found = check(look(Unconfirmed()), "SNS topic")
     assert (found.state, found.found) == ("warning", "not confirmed: me@example.org")
-    assert "link in the mail" in found.cure
+    assert "Confirm the subscription email" in found.cure
 
 
 def test_a_log_group_that_keeps_for_ever_and_a_group_that_lets_in_are_told(account: Account, clients: Clients) -> None:

@@ -170,7 +170,7 @@ def test_a_trial_run_checks_the_template_before_any_fleet_is_made(bench: Bench) 
 def test_no_more_workers_than_documents_are_launched_and_a_note_says_so(account: Account) -> None:
     decided = Bench(account, documents=2).decide()
     assert decided.plan.workers == decided.manifest.total_workers == 2
-    assert any("no more documents" in note for note in decided.plan.notes)
+    assert any("one for each document" in note for note in decided.plan.notes)
 
 
 def test_no_more_workers_than_the_quota_has_room_for(bench: Bench) -> None:
@@ -183,7 +183,7 @@ def test_no_more_workers_than_the_quota_has_room_for(bench: Bench) -> None:
 
 def test_a_quota_without_room_is_refused_with_the_command_that_asks_for_more(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-3819A6DF", "value": 0, "default": 0})
-    with pytest.raises(PdfbatchError, match="0 vCPUs, 0 in use, 20 needed: leaves no room") as refusal:
+    with pytest.raises(PdfbatchError, match="0 vCPUs, 0 in use, 20 needed: no room for one instance") as refusal:
         bench.decide()
     assert refusal.value.exit_code == ExitCode.NOT_READY
     assert "--quota-code L-3819A6DF --desired-value 20" in refusal.value.hint

@@ -96,7 +96,7 @@ def test_of_two_launches_at_once_one_is_refused_and_makes_nothing(bench: Bench) 
     first, second = bench.decide(), bench.decide()
     outside = bench.outside()
     launch(first, outside)
-    with pytest.raises(PdfbatchError, match="at the same moment"):
+    with pytest.raises(PdfbatchError, match="at the same time"):
         launch(second, outside)
     assert {found.run for found in bench.left().fleets} == {first.plan.run}
 
@@ -122,7 +122,7 @@ def test_a_template_that_is_not_seen_everywhere_yet_is_waited_for(bench: Bench) 
 def test_a_plan_that_a_person_thought_over_for_long_is_made_anew(bench: Bench) -> None:
     decided = bench.decide()
     later = bench.now() + timedelta(hours=1)
-    with pytest.raises(PdfbatchError, match="too old"):
+    with pytest.raises(PdfbatchError, match="out of date"):
         launch(decided, bench.outside()._replace(clock=lambda: later))
     assert bench.left().is_nothing and bench.state() == []
 
@@ -134,7 +134,7 @@ def test_a_run_that_came_to_life_while_a_person_thought_is_not_launched_beside(b
     manifest.save_fleet(bench.output, record.model_copy(update={"ended": record.launched}))
     decided = bench.decide()
     manifest.save_fleet(bench.output, record)
-    with pytest.raises(PdfbatchError, match="has come to life"):
+    with pytest.raises(PdfbatchError, match="became active"):
         launch(decided, bench.outside())
     assert len(bench.left().fleets) == 5
 
@@ -150,7 +150,7 @@ def test_down_in_the_middle_of_a_launch_ends_the_launch_too(bench: Bench) -> Non
             note_ended(bench.left(), bench.output, record, bench.now(), bench.told.append)
         bench.account.order("tick")
 
-    with pytest.raises(PdfbatchError, match="was ended by `pdfbatch down`"):
+    with pytest.raises(PdfbatchError, match="`pdfbatch down` ended the run"):
         launch(decided, bench.outside()._replace(sleep=somebody_calls_down))
     assert bench.left().is_nothing
 
@@ -170,7 +170,7 @@ def test_a_slice_that_was_not_launched_does_not_keep_the_run_alive(bench: Bench)
 
 def test_a_place_outside_the_roles_reach_is_refused_before_anything_is_made(bench: Bench) -> None:
     bench.set_up_for("s3://another/in/", "s3://another/out/")
-    with pytest.raises(PdfbatchError, match="role may not use") as refusal:
+    with pytest.raises(PdfbatchError, match="role has no access to") as refusal:
         bench.decide()
     assert f"pdfbatch setup --input {bench.source.url} --output {bench.output.url}" in refusal.value.hint
     bench.set_up_for(bench.source.url, bench.output.url)
@@ -189,7 +189,7 @@ def test_a_subnet_without_a_way_to_s3_is_left_out_and_named(bench: Bench) -> Non
     make_private(bench, zone.subnet)
     plan = bench.decide().plan
     assert zone.subnet not in [each.subnet for each in plan.account.zones]
-    assert any(zone.subnet in warning and "no way to S3" in warning for warning in plan.warnings)
+    assert any(zone.subnet in warning and "no route to S3" in warning for warning in plan.warnings)
 
 
 def test_where_no_subnet_has_a_way_to_s3_nothing_is_launched(bench: Bench) -> None:

@@ -37,7 +37,7 @@ def row(arn: str, facts: AccountFacts) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("arn", "facts", "state", "told"),
     [
-        ("", READY, "ok", "no secret is named"),
+        ("", READY, "ok", "no secret set"),
         (SECRET, replace(READY, secret="words", made_for=WISH), "ok", "words, which the role may read"),
         (
             SECRET,

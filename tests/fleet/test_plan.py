@@ -159,7 +159,7 @@ def test_the_pace_is_an_estimate_until_something_was_measured_or_said() -> None:
 
 
 def test_a_plan_that_cannot_be_done_in_time_says_so() -> None:
-    assert any("cannot be done within 2 hours" in note for note in plan(LaunchRequest(max_hours=2)).notes)
+    assert any("cannot finish within 2 hours" in note for note in plan(LaunchRequest(max_hours=2)).notes)
     assert not any("within" in note for note in plan(LaunchRequest(max_hours=700)).notes)
 
 
@@ -282,7 +282,7 @@ def test_the_details_tell_prices_zones_and_what_is_booted(width: int) -> None:
     made = plan(LaunchRequest(pages_per_second=0.12))
     text = " ".join(shown(made, width, details=True).split())
     for fact in (
-        "0.12 pages/s a worker, as you said",
+        "0.12 pages/s a worker, as given",
         "us-east-1a",
         "0.1900",
         "of 16,384 bytes",

@@ -101,7 +101,7 @@ def test_all_that_is_missing_is_named_at_once() -> None:
 def test_what_cannot_be_asked_is_never_silently_ok(field: str) -> None:
     secret = "arn:aws:ssm:us-east-1:123456789012:parameter/words"
     made_for = SetupWish(Names(), (IN,), (OUT,), secrets=(secret,))
-    unknown = {field: Unknown("these credentials may not ask", "Ask for the permission x:Y.")}
+    unknown = {field: Unknown("no permission to check", "Ask for the permission x:Y.")}
     facts = replace(READY, **{"made_for": made_for, **unknown})
     need = NEED._replace(request=LaunchRequest(key_name="mine", password_secret=secret))
     said = [each.found + each.cure for each in judge(facts, need) if each.state == "unknown"]
@@ -138,7 +138,7 @@ def test_a_key_that_is_named_by_an_alias_or_a_role_of_ones_own_cannot_be_judged(
 def test_a_key_pair_that_does_not_exist_is_found_before_the_launch() -> None:
     need = NEED._replace(request=LaunchRequest(key_name="nokey"))
     assert check(replace(READY, has_key=False), "key pair", need).state == "missing"
-    assert check(READY, "key pair").found == "none is asked for"
+    assert check(READY, "key pair").found == "none requested"
 
 
 def test_subnets_without_a_way_out_are_left_out_of_the_plan_and_named() -> None:

@@ -197,8 +197,8 @@ def fault(action: str, code: str, message: str = "no", **more: Any) -> dict[str,
     ("wish", "said"),
     [
         (SetupWish(outputs=("s3://docs/out/",)), "nothing to read"),
-        (SetupWish(inputs=("s3://docs/in/",)), "nowhere to write"),
-        (WISH._replace(budget_dollars=50.0), "without an e-mail address"),
+        (SetupWish(inputs=("s3://docs/in/",)), "at least one input and one output"),
+        (WISH._replace(budget_dollars=50.0), "needs an email address"),
         (WISH._replace(inputs=("/home/me/pdfs",)), "a fleet cannot reach it"),
     ],
 )
@@ -212,7 +212,7 @@ def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
 
 def test_a_budget_in_govcloud_is_refused_before_anything_is_asked(account: Account) -> None:
     wish = WISH._replace(email="me@example.org", budget_dollars=50.0)
-    with pytest.raises(UsageError, match="A budget cannot be made in us-gov-west-1") as refusal:
+    with pytest.raises(UsageError, match="A budget cannot be created in us-gov-west-1") as refusal:
         propose(Clients("us-gov-west-1"), wish, at_once)
     assert "Leave out --budget" in refusal.value.hint
     assert account.calls("CreateChangeSet") == []

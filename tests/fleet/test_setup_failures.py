@@ -97,7 +97,7 @@ def test_a_failed_creation_tells_what_failed_first() -> None:
 @pytest.mark.parametrize(
     ("reason", "cure"),
     [
-        ("User: me is not authorized to perform: iam:CreateRole (AccessDenied)", "Give your user the permission"),
+        ("User: me is not authorized to perform: iam:CreateRole (AccessDenied)", "Grant your user the permission"),
         ("No default VPC for this user", "aws ec2 create-default-vpc"),
         ("resource sg-1 has a dependent object", "pdfbatch down"),
         ("Rate exceeded", "run the same command again"),
