@@ -58,7 +58,7 @@ class Bench:
     def propose(self, request: LaunchRequest | None = None) -> LaunchProposal:
         """For this bench's places, with the engine that reads nothing."""
         request = replace(request or LaunchRequest(), source=self.source.url, output=self.output.url, engine="null")
-        return propose(request, clients=self.clients, now=self.now(), environment={}, list_resources=eighteen_each)
+        return propose(request, clients=self.clients, now=self.now(), environment={}, count_pages=eighteen_each)
 
     def decide(self, request: LaunchRequest | None = None) -> Decided:
         decided = self.propose(request).decided

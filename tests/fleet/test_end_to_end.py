@@ -36,7 +36,7 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def test_forty_documents_survive_two_interruptions_and_the_fleet_ends_itself(
+def test_forty_documents_survive_two_interruptions_and_the_fleet_deletes_itself(
     account: Account, folder: Path, tmp_path: Path
 ) -> None:
     account.ready()
@@ -65,7 +65,7 @@ def one_that_gives_up(account: Account, folder: Path, tmp_path: Path) -> Story:
     return story
 
 
-def test_a_fleet_whose_machines_get_nothing_done_gives_up(account: Account, folder: Path, tmp_path: Path) -> None:
+def test_a_fleet_whose_instances_make_no_progress_gives_up(account: Account, folder: Path, tmp_path: Path) -> None:
     story = one_that_gives_up(account.ready(), folder, tmp_path)
     assert set(story.fleet_states()) <= {"deleted_terminating", "deleted"}
     first, last = account.messages()
@@ -76,7 +76,7 @@ def test_a_fleet_whose_machines_get_nothing_done_gives_up(account: Account, fold
     assert "5 instances in a row made no progress" in status.workers[0].detail
 
 
-def test_a_fleet_that_its_machine_may_not_delete_is_left_without_machines(
+def test_a_fleet_that_its_instance_may_not_delete_gets_a_target_capacity_of_0(
     account: Account, folder: Path, tmp_path: Path
 ) -> None:
     account.ready()

@@ -73,7 +73,7 @@ FAILED_CREATION = [
 ]
 
 
-def test_a_failed_creation_tells_what_failed_first() -> None:
+def test_a_failed_creation_reports_what_failed_first() -> None:
     formation = Answers(
         execute_change_set=[{}],
         describe_stacks=[
@@ -103,7 +103,7 @@ def test_a_failed_creation_tells_what_failed_first() -> None:
         ("Rate exceeded", "run the same command again"),
     ],
 )
-def test_each_failure_has_its_cure(reason: str, cure: str) -> None:
+def test_each_failure_has_a_hint(reason: str, cure: str) -> None:
     formation = Answers(
         execute_change_set=[{}],
         describe_stacks=[stack("UPDATE_IN_PROGRESS"), stack("UPDATE_ROLLBACK_COMPLETE")],
@@ -117,7 +117,7 @@ def test_each_failure_has_its_cure(reason: str, cure: str) -> None:
     assert cure in failure.value.hint
 
 
-def test_a_deletion_that_fails_tells_what_holds_it() -> None:
+def test_a_failed_deletion_says_what_blocks_it() -> None:
     formation = Answers(
         delete_stack=[{}],
         describe_stacks=[stack("CREATE_COMPLETE"), stack("DELETE_IN_PROGRESS"), stack("DELETE_FAILED")],
@@ -136,7 +136,7 @@ def test_a_deletion_that_fails_tells_what_holds_it() -> None:
         delete(clients, NAMES, at_once)
 
 
-def test_a_change_that_aws_does_not_accept_leaves_no_stack_behind(account: Account) -> None:
+def test_a_rejected_change_leaves_no_stack_behind(account: Account) -> None:
     formation = Answers(
         describe_stacks=[stack("REVIEW_IN_PROGRESS")],
         create_change_set=[{"Id": CHANGE_SET, "StackId": STACK_ID}],
@@ -161,13 +161,13 @@ def test_a_change_that_aws_does_not_accept_leaves_no_stack_behind(account: Accou
         ("UPDATE_IN_PROGRESS", "in a minute"),
     ],
 )
-def test_a_stack_that_takes_no_change_is_told_with_its_cure(status: str, hint: str) -> None:
+def test_a_stack_that_cannot_be_changed_is_reported_with_a_hint(status: str, hint: str) -> None:
     with pytest.raises(NotReady, match=status) as refusal:
         propose(ClientsWith(Answers(describe_stacks=[stack(status)])), WISH, at_once)
     assert hint in refusal.value.hint
 
 
-def test_changes_on_many_pages_are_all_told(account: Account) -> None:
+def test_changes_on_many_pages_are_all_listed(account: Account) -> None:
     with_service_roles(account)
     pages = [
         {"Status": "CREATE_COMPLETE", "Changes": [change("Role")], "NextToken": "2"},

@@ -61,5 +61,5 @@ def event(kind: str, sub: str) -> dict[str, Any]:
         (looks.expiry(NOON, False, None, "active"), "not seen"),
     ],
 )
-def test_each_look_tells_what_is_as_expected_from_what_is_not(look: looks.Look, verdict: str) -> None:
+def test_each_look_distinguishes_expected_from_unexpected(look: looks.Look, verdict: str) -> None:
     assert look.verdict == verdict, look.seen

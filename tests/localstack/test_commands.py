@@ -43,7 +43,9 @@ def test_the_demo_becomes_markdown_and_what_failed_can_be_retried(localstack: Lo
     assert pdfbatch("verify", output)["sound"] is True
 
 
-def test_two_slices_begun_at_once_share_one_run_and_read_nothing_twice(localstack: LocalStack, tmp_path: Path) -> None:
+def test_two_slices_started_at_once_share_one_run_and_read_nothing_twice(
+    localstack: LocalStack, tmp_path: Path
+) -> None:
     bucket = localstack.upload(tmp_path, DOCUMENTS)
     source, output = f"s3://{bucket}/in/", f"s3://{bucket}/out/"
     common = ("local-run", source, output, "--engine", "cpu", "--processes", "1", "--total-workers", "2")
@@ -72,7 +74,7 @@ def test_two_workers_of_the_image_share_the_listing(localstack: LocalStack, tmp_
     assert all("<!-- page 1 -->" in text for text in texts.values())
 
 
-def test_setup_makes_the_stack_adds_to_it_and_takes_it_away(localstack: LocalStack) -> None:
+def test_setup_creates_extends_and_deletes_the_stack(localstack: LocalStack) -> None:
     first, second = localstack.bucket(), localstack.bucket()
     places = ("--input", f"s3://{first}/in/", "--output", f"s3://{first}/out/")
     people = ("--email", "harbour@example.org", "--budget", "10")
