@@ -1,4 +1,4 @@
-"""`setup` and `doctor --policy` as a person types them, each in a process of its own, against an AWS over HTTP."""
+"""`setup` and `doctor --policy` as a user runs them, each in its own process, against a simulated AWS over HTTP."""
 
 from __future__ import annotations
 

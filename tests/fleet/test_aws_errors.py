@@ -1,4 +1,4 @@
-"""Every row of the table from AWS's errors to what is done, through a real launch: one line, one next step, one code.
+"""Every row of the table of AWS errors, through a real launch: one line, one next step, one exit code.
 
 Codes and messages are as AWS writes them; the server answers with them where the call would fail."""
 

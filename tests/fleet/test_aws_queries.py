@@ -1,4 +1,4 @@
-"""What AWS is asked before a launch, and what its answers become."""
+"""The queries to AWS before a launch, and what their answers become."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That the simulated account does what aws_server.py says, asked by boto3 and by the awscli; for fleets see
+"""The simulated account does what aws_server.py says, called by boto3 and by the AWS CLI; for fleets see
 test_simulated_fleets.py."""
 
 from __future__ import annotations

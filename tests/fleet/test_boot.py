@@ -1,4 +1,4 @@
-"""userdata/boot.sh, really run: what becomes of a machine, whatever its image, its worker and AWS do.
+"""Runs the real userdata/boot.sh: what an instance does, whatever its image, its worker and AWS do.
 
 What is real and what is a stub: see machine/box.py. The real `aws` and a whole fleet: test_end_to_end.py.
 """
@@ -20,7 +20,7 @@ from tests.imds import Imds
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="machines of the fleet run Linux"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the fleet's instances run Linux"),
 ]
 MARK = "done/worker-1.json"
 LOG = f"logs/worker-1/{INSTANCE}.log"
@@ -40,7 +40,7 @@ def box(tmp_path: Path, imds: Imds) -> Box:
 
 
 def worker_ends(code: int, mark: str = "") -> str:
-    """What `docker` does when the worker ends with `code` and leaves a done mark that says `mark`."""
+    """Scripts `docker` so that the worker exits with `code` and leaves a done mark with `mark`."""
     leave = f"mkdir -p {MARKS}; echo '{mark_of(mark)}' >{MARKS}/worker-1.json; " if mark else ""
     return f"[[ $1 != run ]] || {{ {leave}exit {code}; }}"
 
@@ -50,7 +50,7 @@ def mark_of(why: str, worker: int = 1) -> str:
 
 
 def which(calls: list[str], *words: str) -> list[str]:
-    """The calls in which each of these words is found."""
+    """Selects the calls that contain each of these words."""
     return [call for call in calls if all(word in call for word in words)]
 
 
@@ -305,7 +305,7 @@ def test_an_instance_without_write_access_deletes_its_fleet_and_sends_an_email(b
     box.tell("refusal", code)
     calls = box.boot()
     assert ended_its_fleet(calls) and calls[-1] == NOW
-    assert which(calls, "docker") == [], "the next machine would fare no better"
+    assert which(calls, "docker") == [], "a replacement would fail too"
     assert len(which(calls, "put-object", "boots/worker-1")) == 3, "a new role may not be known everywhere yet"
     [mail] = which(calls, "sns publish")
     assert "worker-1 has no write access" in mail and "pdfbatch doctor" in mail
@@ -377,7 +377,7 @@ def test_if_nothing_answers_the_instance_shuts_down_at_once(box: Box) -> None:
     box.tell("silent", ".")
     calls = box.boot()
     assert which(calls, "docker") == [] and not ended_its_fleet(calls)
-    assert len(which(calls, "aws s3api")) == 1, "each try would be billed"
+    assert len(which(calls, "aws s3api")) == 1, "each retry is billed instance time"
     assert calls[-1] == NOW
 
 

@@ -1,4 +1,4 @@
-"""The fleet's commands as a person types them, against an AWS over HTTP; once each in a process of its own."""
+"""The fleet's commands as a user runs them, each once in its own process, against a simulated AWS over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor on an empty account, on one that setup made ready, and on one that may not be asked.
+"""The doctor on an empty account, on one after setup, and without permissions.
 
 moto over HTTP with the quotas of tests/fleet/aws_server.py. What moto cannot make from a template (the budget, the
 subscription, AWS's own roles under their right names) is made here by hand.
@@ -246,7 +246,7 @@ def test_a_bucket_in_another_region_is_reported_with_its_region(account: Account
 
 
 class Unconfirmed(Clients):
-    """Clients of the account, but somebody has not followed the link in AWS's mail; moto confirms at once."""
+    """Clients of an account with an unconfirmed subscription; moto confirms at once."""
 
     class sns:
         @classmethod

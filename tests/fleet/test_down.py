@@ -1,4 +1,4 @@
-"""The end of a fleet where EC2 answers in pages, late, or with fleets that expired long ago."""
+"""`down` when EC2 answers in pages, late, or with fleets that expired long ago."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_down_does_not_wait_for_instances_that_are_shutting_down(cloud: Ec2) -> 
     cloud.add_run(2)
     pauses = Pauses()
     assert end(cloud.clients, lambda _: True, pauses).instances == 2
-    assert pauses.seconds <= 10, "they shut down for ever here"
+    assert pauses.seconds <= 10, "these instances never finish shutting down"
 
 
 def test_an_expired_fleet_without_instances_is_over(cloud: Ec2) -> None:

@@ -1,4 +1,4 @@
-"""A fleet from `launch` to its own end: 40 PDFs, 3 workers, two machines taken by AWS at moments left to chance.
+"""A fleet from `launch` to its own deletion: 40 PDFs, 3 workers, two Spot interruptions at random moments.
 
 Real: the commands, the user data they write, run by bash; the `aws` it calls; the workers, their children and what they
 write; metadata services with their notices. Simulated: AWS (aws_server.py), containers and shutdown
@@ -53,7 +53,7 @@ def test_forty_documents_survive_two_interruptions_and_the_fleet_deletes_itself(
 
 
 def one_that_gives_up(account: Account, folder: Path, tmp_path: Path) -> Story:
-    """What becomes of a fleet of one whose machines got nothing done five times, and now the sixth boots."""
+    """Boots the sixth instance of a fleet of one, after five that made no progress."""
     region = Region(account, lambda row: ProcessMachine(row, folder / row["instance"]))
     story = Story(region, tmp_path, SECONDS)
     story.upload(tmp_path / "pdfs", 1, documents=1)

@@ -1,4 +1,4 @@
-"""After a launch: what the fleets' histories tell, and the end of the looking."""
+"""After a launch: what the fleets' histories say, and when polling stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody pays for files that must fail again: a launch and a retry leave them out, count them, and can be asked."""
+"""A launch and a retry leave out and count files that would fail again, unless they are requested."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A launch and its end against an AWS over HTTP (aws_server.py says what of it is simulated): what is asked for, to the
-parameter."""
+"""A launch and its `down` against a simulated AWS over HTTP (see aws_server.py), checked down to the parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a launch as AWS goes on: keys, prices, capacity and expiry."""
+"""What happens after a launch: keys, prices, capacity and expiry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A launch that fails, at whatever call, is broken off or raced, against an AWS over HTTP: nothing stays behind."""
+"""A launch that fails at any call, is interrupted or raced, on a simulated AWS over HTTP: nothing is left behind."""
 
 from __future__ import annotations
 

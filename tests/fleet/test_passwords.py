@@ -1,4 +1,4 @@
-"""Passwords on a fleet: a secret that the role alone may read, named everywhere by its ARN and nothing more."""
+"""Passwords on a fleet: a secret that only the role may read, passed on everywhere only by its ARN."""
 
 from __future__ import annotations
 

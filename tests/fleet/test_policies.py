@@ -1,4 +1,4 @@
-"""What the two policies allow and deny, by an evaluation of our own; and by moto's for what moto enforces."""
+"""What the two policies allow and deny, by our own evaluation, and by moto's for what moto enforces."""
 
 from __future__ import annotations
 

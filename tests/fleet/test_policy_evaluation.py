@@ -1,4 +1,4 @@
-"""Our evaluation of IAM policies, by examples of the IAM user guide's rules; the policies' own tests lean on it."""
+"""Our evaluation of IAM policies, by examples from the IAM user guide; the policies' own tests depend on it."""
 
 from __future__ import annotations
 

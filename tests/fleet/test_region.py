@@ -1,4 +1,4 @@
-"""Which region a launch is in, where nobody said: that of the output's bucket."""
+"""The default region of a launch: that of the output's bucket."""
 
 from __future__ import annotations
 

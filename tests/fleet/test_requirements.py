@@ -1,4 +1,4 @@
-"""The one table that judges an account: pure, from made-up facts."""
+"""The table of requirements: pure, from made-up facts."""
 
 from __future__ import annotations
 

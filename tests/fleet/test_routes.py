@@ -1,4 +1,4 @@
-"""Which way the instances of a subnet reach AWS: pure, from answers as EC2 gives them."""
+"""How the instances of a subnet reach AWS: pure, from answers as EC2 gives them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stack: proposed, carried out, abandoned, added to and taken away, against CloudFormation over HTTP.
+"""The stack: proposed, carried out, abandoned, extended and deleted, against CloudFormation over HTTP.
 
 moto makes the resources for real, all but the SNS subscription, the topic's policy and the budget, which it leaves out
 without a word. It does everything at once, never fails, does not know EmptyOnDelete, keeps a role's first policy for
@@ -254,7 +254,7 @@ def test_nothing_is_deleted_while_instances_run(account: Account, clients: Clien
 
 
 def older(text: str) -> str:
-    """A template as the version before named its role and profile: without the region."""
+    """A template of an older version, which named role and profile without the region."""
     return text.replace("pdfbatch-us-east-1-worker", "pdfbatch-worker")
 
 

@@ -1,4 +1,4 @@
-"""What setup says and leaves behind when CloudFormation fails, as moto's never does: its answers are made by hand."""
+"""What setup says and leaves behind when CloudFormation fails; moto's never does, so its answers are made by hand."""
 
 from __future__ import annotations
 

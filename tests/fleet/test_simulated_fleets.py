@@ -1,4 +1,4 @@
-"""That simulated fleets do what simulated_fleets.py says of AWS's."""
+"""Simulated fleets do what simulated_fleets.py says about AWS's."""
 
 from __future__ import annotations
 

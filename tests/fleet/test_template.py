@@ -1,4 +1,4 @@
-"""The CloudFormation template, as text: cfn-lint, what is in it, and how a second wish is added to the first."""
+"""The CloudFormation template as text: cfn-lint, its contents, and how a second setup extends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user data of a machine: every value arrives as it was, it fits into what EC2 takes, and tells no secret."""
+"""An instance's user data: every value arrives unchanged, it fits into EC2's limit, and it contains no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One small run in a real account, and what is to be seen on its way."""
+"""One small run in a real account, and what to observe on the way."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FLEET_TAG = "aws:ec2:fleet-id"
 
 
 class BrokenOffError(Exception):
-    """The story cannot go on; what was seen stays seen."""
+    """The run cannot continue; earlier observations are kept."""
 
 
 class Story:
@@ -106,7 +106,7 @@ class Story:
         return DOCUMENTS * self.permission.workers
 
     def _launch(self) -> Any:
-        """With the printed policy alone; `down` has the person's own rights, whatever happens."""
+        """Launches with the printed policy alone; `down` always has the user's own permissions."""
         self.ends.callback(self._run, ("down", self.output, "--yes"), {})
         limits = ("--max-cost", f"{self.permission.fleet_dollars:.2f}", "--max-hours", HOURS)
         crowd = ("--workers", str(self.permission.workers), "--stack", self.permission.stack)

@@ -1,4 +1,4 @@
-"""What a live run would make of AWS's answers."""
+"""How a live run judges AWS's answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A live run does not begin by accident: it refuses before it asks AWS for anything."""
+"""A live run does not start by accident: it refuses before any call to AWS."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def listener() -> Iterator[socket.socket]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"PDFBATCH_LIVE": ""}, "nobody said yes"),
-        ({"PDFBATCH_LIVE": "1"}, "nobody said yes"),
-        ({"PDFBATCH_LIVE_MAX_DOLLARS": ""}, "no cost cap"),
+        ({"PDFBATCH_LIVE": ""}, "set PDFBATCH_LIVE=yes"),
+        ({"PDFBATCH_LIVE": "1"}, "set PDFBATCH_LIVE=yes"),
+        ({"PDFBATCH_LIVE_MAX_DOLLARS": ""}, "cost cap is missing"),
     ],
 )
 def test_the_script_refuses_before_any_call_to_aws(listener: socket.socket, change: dict[str, str], words: str) -> None:
@@ -65,7 +65,7 @@ def test_the_number_of_workers_must_be_small(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("place", ["", "papers/live", "s3://papers", "s3://papers/", "s3:///live"])
 def test_the_url_must_be_a_prefix_and_not_a_whole_bucket(place: str) -> None:
-    with pytest.raises(NotPermittedError, match="place"):
+    with pytest.raises(NotPermittedError, match="PDFBATCH_LIVE_PLACE"):
         permission(["1"], YES | {"PDFBATCH_LIVE_PLACE": place})
 
 

@@ -1,4 +1,4 @@
-"""The commands against LocalStack, each in a process of its own, as a person or a machine starts them."""
+"""The commands against LocalStack, each in its own process, as a user or an instance starts them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_setup_creates_extends_and_deletes_the_stack(localstack: LocalStack) -> 
 
 
 def name_service_roles_as_aws_does(localstack: LocalStack) -> None:
-    """LocalStack calls the roles of Spot and EC2 Fleet otherwise, so that `setup` would find them missing for ever."""
+    """LocalStack names the roles of Spot and EC2 Fleet differently, so that `setup` would always find them missing."""
     for role in SERVICE_ROLES:
         localstack.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
 

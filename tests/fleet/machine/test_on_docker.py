@@ -1,4 +1,4 @@
-"""The story of test_end_to_end.py on machines with Docker: the worker image, pulled and run as the fleet runs it.
+"""test_end_to_end.py's run on machines with Docker: the worker image, pulled and run as the fleet runs it.
 
 virtual.py says what is real. `make check-fleet` runs it: bench.sh makes the network and the image that it needs.
 """
