@@ -61,7 +61,7 @@ def decide(
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, len(documents), account)
     workers, notes = _workers(request, len(documents), suggested, account)
-    options = pricing.machines(account, request.instance_types)
+    options = pricing.priced_instances(account, request.instance_types)
     warnings = [*account.warnings, *_price_warnings(account, request)]
     price = _price_range(options)
     max_prices = (
@@ -93,7 +93,7 @@ def decide(
         worst_price=worst_price,
         price_ceiling=ceiling,
         on_demand_prices={
-            kind: pricing.machine_hour(bare, account.ami.root_gib, account.gib_month)
+            kind: pricing.instance_hour(bare, account.ami.root_gib, account.gib_month)
             for kind, bare in account.on_demand.items()
         },
         market=request.market,
@@ -228,7 +228,7 @@ def _ceiling(account: Account, price: Range, max_prices: Mapping[str, float]) ->
     """Returns the most an instance-hour can cost incl. disk and address; on-demand prices do not change."""
     if not max_prices:
         return price.high
-    return max(pricing.machine_hour(bare, account.ami.root_gib, account.gib_month) for bare in max_prices.values())
+    return max(pricing.instance_hour(bare, account.ami.root_gib, account.gib_month) for bare in max_prices.values())
 
 
 def _price_range(options: list[pricing.PricedInstance]) -> Range:

@@ -57,15 +57,15 @@ def disk_and_address_hour(root_gib: int, gib_month: float | None = None) -> floa
     return IPV4_HOUR + (root_gib + (ROOT_MBPS - 125) * MBPS_OF_GIB) * gib_hour
 
 
-def machine_hour(bare: float, root_gib: int, gib_month: float | None = None) -> float:
+def instance_hour(bare: float, root_gib: int, gib_month: float | None = None) -> float:
     """Returns the hourly cost of an instance with its disk and address."""
     return bare + disk_and_address_hour(root_gib, gib_month)
 
 
-def machines(account: Account, types: Sequence[str]) -> list[PricedInstance]:
+def priced_instances(account: Account, types: Sequence[str]) -> list[PricedInstance]:
     """Lists every type in every zone that offers it."""
     return [
-        PricedInstance(kind, zone.name, machine_hour(zone.prices[kind], account.ami.root_gib, account.gib_month))
+        PricedInstance(kind, zone.name, instance_hour(zone.prices[kind], account.ami.root_gib, account.gib_month))
         for zone in account.zones
         for kind in types
         if kind in zone.prices

@@ -204,7 +204,7 @@ class Aws:
             "CreateFleet": fleets.create,
             "DescribeFleets": fleets.describe,
             "DescribeFleetInstances": fleets.active_instances,
-            "DescribeFleetHistory": fleets.told,
+            "DescribeFleetHistory": fleets.history,
             "ModifyFleet": fleets.modify,
             "DeleteFleets": fleets.delete,
             "DescribeSpotPriceHistory": cloud.price_history,
@@ -243,21 +243,21 @@ class Aws:
         return about | {"QuotaCode": code, "QuotaName": QUOTA_NAMES.get(code, code), "Value": known[code]}
 
     def _pass_on(self, environ: Environ) -> Answer:
-        told: list[Any] = []
-        body = b"".join(self.moto(environ, lambda status, headers, *_: told.extend((status, headers))))
-        status = int(told[0].split()[0])
+        answer: list[Any] = []
+        body = b"".join(self.moto(environ, lambda status, headers, *_: answer.extend((status, headers))))
+        status = int(answer[0].split()[0])
         error = "" if status < 300 else _code_in(body) or str(status)
-        return Answer(status, {k: v for k, v in told[1] if k.lower() != "content-length"}, body, error)
+        return Answer(status, {k: v for k, v in answer[1] if k.lower() != "content-length"}, body, error)
 
     def _ordered(self, what: str, body: bytes, method: str) -> Answer:
         wish = json.loads(body or b"null")
-        told: Any = None
+        answer: Any = None
         if method == "GET":
             living = (row for cloud, _ in self.regions.values() for row in cloud.listed())
-            told = {"calls": lambda: self.calls, "instances": lambda: list(living), "spent": self._spent}[what]()
+            answer = {"calls": lambda: self.calls, "instances": lambda: list(living), "spent": self._spent}[what]()
         else:
             getattr(self, f"order_{what}")(wish)
-        return Answer(200, {"Content-Type": "application/json"}, json.dumps(told, default=_plain).encode())
+        return Answer(200, {"Content-Type": "application/json"}, json.dumps(answer, default=_plain).encode())
 
     def _spent(self) -> float:
         return sum(fleet.spent for _, fleets in self.regions.values() for fleet in fleets.fleets.values())

@@ -99,9 +99,9 @@ class Account:
 
     def _ask(self, path: str, body: bytes | None = None, method: str = "GET") -> bytes:
         request = urllib.request.Request(f"{self.endpoint}/{path}", body, method=method)
-        with urllib.request.urlopen(request) as answer:
-            told: bytes = answer.read()
-        return told
+        with urllib.request.urlopen(request) as response:
+            content: bytes = response.read()
+        return content
 
     def bucket(self, name: str = "") -> str:
         """The name of a new, empty bucket."""

@@ -44,7 +44,7 @@ class Bench:
         for number in range(documents):
             self.source.put(f"{number:03}.pdf", odd.text_page())
         self.clients = clients_of(account.endpoint)
-        self.told: list[str] = []
+        self.messages: list[str] = []
         self.slept = 0.0
 
     def now(self) -> datetime:
@@ -80,7 +80,7 @@ class Bench:
         stacks.create_stack(StackName=wish.names.stack, TemplateBody=json.dumps(body))
 
     def outside(self) -> Effects:
-        return Effects(self.clients, self.output, {}, self.told.append, self.sleep, self.now)
+        return Effects(self.clients, self.output, {}, self.messages.append, self.sleep, self.now)
 
     def left(self) -> Resources:
         return list_resources(self.clients)

@@ -98,8 +98,8 @@ class Market:
         rows, about = list[Json](), {"InstanceType": type_, "AvailabilityZone": zone}
         for changed, price in self._told(type_, zone, now):
             if changed <= (wish.get("EndTime") or now):
-                told = {"ProductDescription": "Linux/UNIX", "SpotPrice": f"{price:.6f}", "Timestamp": changed}
-                rows.append(about | told)
+                row = {"ProductDescription": "Linux/UNIX", "SpotPrice": f"{price:.6f}", "Timestamp": changed}
+                rows.append(about | row)
             if wish.get("StartTime") and changed <= wish["StartTime"]:
                 break
         return rows

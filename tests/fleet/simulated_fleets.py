@@ -174,7 +174,7 @@ class Fleets:
         ]
         return page("ActiveInstances", active, wish) | {"FleetId": fleet.id}
 
-    def told(self, wish: Json) -> Json:
+    def history(self, wish: Json) -> Json:
         """DescribeFleetHistory."""
         fleet = self._get(wish["FleetId"])
         kind = EVENT_TYPES.get(wish.get("EventType", ""))
@@ -353,10 +353,10 @@ class Fleets:
             raise NotLaunched("launchSpecUnusable", why, kind="information")
 
     def _note_failure(self, fleet: Fleet, failure: NotLaunched) -> None:
-        told = (failure.kind, failure.sub_type, failure.description)
-        if told not in fleet.failures:
-            fleet.failures.append(told)
-            self._note(fleet, *told)
+        event = (failure.kind, failure.sub_type, failure.description)
+        if event not in fleet.failures:
+            fleet.failures.append(event)
+            self._note(fleet, *event)
 
     def _note(
         self, fleet: Fleet, kind: str, sub_type: str, description: str | None = None, instance: str | None = None

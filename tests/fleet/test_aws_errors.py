@@ -184,7 +184,7 @@ def test_a_zone_without_capacity_is_left_out_and_the_fleet_created_in_the_others
     assert len(launched.fleets) == 5
     again = bench.account.calls("CreateFleet")[2]["parameters"]["LaunchTemplateConfigs"][0]["Overrides"]
     assert zone.subnet not in [override["SubnetId"] for override in again] and len(again) == 4
-    assert any(zone.name in line and "left out" in line for line in bench.told)
+    assert any(zone.name in line and "left out" in line for line in bench.messages)
 
 
 def test_a_throttled_call_is_retried_with_pauses_and_then_fails(bench: Bench) -> None:

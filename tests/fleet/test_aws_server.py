@@ -43,7 +43,7 @@ def test_launch_templates_are_listed_fifteen_a_page(still_account: Account) -> N
     first = ec2.describe_launch_templates(Filters=[{"Name": "tag-key", "Values": ["number"]}])
     assert len(first["LaunchTemplates"]) == 15
     rest = ec2.describe_launch_templates(NextToken=first["NextToken"])
-    assert [told["LaunchTemplateName"] for told in rest["LaunchTemplates"]] == ["t15", "t16"]
+    assert [found["LaunchTemplateName"] for found in rest["LaunchTemplates"]] == ["t15", "t16"]
     assert rest["LaunchTemplates"][1]["Tags"] == [{"Key": "number", "Value": "16"}]
     assert "NextToken" not in rest
     with refused("InvalidLaunchTemplateName.NotFoundException"):
@@ -69,12 +69,12 @@ def test_a_good_dry_run_succeeds_and_too_much_user_data_is_refused(still_account
 
 def test_prices_differ_by_zone_and_type_and_can_be_set(still_account: Account) -> None:
     def prices() -> dict[tuple[str, str], float]:
-        told = still_account.client("ec2").describe_spot_price_history(
+        found = still_account.client("ec2").describe_spot_price_history(
             InstanceTypes=["g4dn.xlarge", "g6.xlarge"],
             ProductDescriptions=["Linux/UNIX"],
             StartTime=datetime.now(UTC),
         )["SpotPriceHistory"]
-        return {(row["InstanceType"], row["AvailabilityZone"]): float(row["SpotPrice"]) for row in told}
+        return {(row["InstanceType"], row["AvailabilityZone"]): float(row["SpotPrice"]) for row in found}
 
     assert prices()["g4dn.xlarge", "us-east-1c"] == 0.18
     assert ("g4dn.xlarge", "us-east-1e") not in prices()
@@ -85,8 +85,8 @@ def test_prices_differ_by_zone_and_type_and_can_be_set(still_account: Account) -
 
 def test_the_price_history_goes_back_to_the_price_at_the_start_time(still_account: Account) -> None:
     start = datetime.now(UTC) - timedelta(days=1)
-    told = still_account.client("ec2").get_paginator("describe_spot_price_history")
-    pages = told.paginate(
+    found = still_account.client("ec2").get_paginator("describe_spot_price_history")
+    pages = found.paginate(
         InstanceTypes=["g4dn.xlarge"], AvailabilityZone="us-east-1a", StartTime=start, PaginationConfig={"PageSize": 2}
     )
     times = [row["Timestamp"] for told_page in pages for row in told_page["SpotPriceHistory"]]
@@ -98,20 +98,20 @@ def test_the_price_history_goes_back_to_the_price_at_the_start_time(still_accoun
 def test_the_price_history_shows_when_a_price_rose(still_account: Account) -> None:
     still_account.order("clock", {"forward_seconds": 60})
     still_account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.4}})
-    told = still_account.client("ec2").describe_spot_price_history(
+    found = still_account.client("ec2").describe_spot_price_history(
         InstanceTypes=["g4dn.xlarge"], AvailabilityZone="us-east-1a"
     )["SpotPriceHistory"]
-    assert [float(row["SpotPrice"]) for row in told[:2]] == [0.4, 0.19]
-    assert told[0]["Timestamp"] > datetime.now(UTC) > told[1]["Timestamp"]
+    assert [float(row["SpotPrice"]) for row in found[:2]] == [0.4, 0.19]
+    assert found[0]["Timestamp"] > datetime.now(UTC) > found[1]["Timestamp"]
 
 
 def test_the_price_list_distinguishes_a_plain_instance_from_other_products(account: Account) -> None:
     def prices(**wanted: str) -> list[float]:
-        told = account.client("pricing").get_products(
+        found = account.client("pricing").get_products(
             ServiceCode="AmazonEC2",
             Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],
         )["PriceList"]
-        terms = [term for entry in told for term in json.loads(entry)["terms"]["OnDemand"].values()]
+        terms = [term for entry in found for term in json.loads(entry)["terms"]["OnDemand"].values()]
         return [float(each["pricePerUnit"]["USD"]) for term in terms for each in term["priceDimensions"].values()]
 
     of_type = {"instanceType": "g4dn.xlarge", "regionCode": "us-east-1"}
@@ -127,10 +127,10 @@ def test_placement_scores_are_listed_by_zone_id(still_account: Account) -> None:
     still_account.order("scores", {"us-east-1a": 3})
     ec2 = still_account.client("ec2")
     ids = {zone["ZoneName"]: zone["ZoneId"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
-    told = ec2.get_spot_placement_scores(
+    found = ec2.get_spot_placement_scores(
         InstanceTypes=["g4dn.xlarge"], TargetCapacity=5, SingleAvailabilityZone=True, RegionNames=["us-east-1"]
     )["SpotPlacementScores"]
-    assert {row["AvailabilityZoneId"]: row["Score"] for row in told}[ids["us-east-1a"]] == 3
+    assert {row["AvailabilityZoneId"]: row["Score"] for row in found}[ids["us-east-1a"]] == 3
 
 
 def test_quotas_are_as_set_and_unknown_otherwise(account: Account) -> None:
@@ -139,17 +139,17 @@ def test_quotas_are_as_set_and_unknown_otherwise(account: Account) -> None:
         with pytest.raises(quotas.exceptions.NoSuchResourceException):
             ask(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)
     account.order("quota", {"code": SPOT_G_QUOTA, "value": None, "default": 8})
-    told = quotas.get_aws_default_service_quota(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)["Quota"]
-    assert (told["Value"], told["QuotaName"]) == (8.0, "All G and VT Spot Instance Requests")
+    found = quotas.get_aws_default_service_quota(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)["Quota"]
+    assert (found["Value"], found["QuotaName"]) == (8.0, "All G and VT Spot Instance Requests")
     with pytest.raises(quotas.exceptions.NoSuchResourceException):
         quotas.get_service_quota(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)
 
 
 def test_the_public_image_exists_with_its_root_device(account: Account) -> None:
     image = account.client("ssm").get_parameter(Name=DEEP_LEARNING)["Parameter"]["Value"]
-    [told] = account.client("ec2").describe_images(ImageIds=[image])["Images"]
-    [root] = [disk for disk in told["BlockDeviceMappings"] if disk["DeviceName"] == told["RootDeviceName"]]
-    assert (told["RootDeviceName"], root["Ebs"]["VolumeSize"]) == ("/dev/sda1", 75)
+    [found] = account.client("ec2").describe_images(ImageIds=[image])["Images"]
+    [root] = [disk for disk in found["BlockDeviceMappings"] if disk["DeviceName"] == found["RootDeviceName"]]
+    assert (found["RootDeviceName"], root["Ebs"]["VolumeSize"]) == ("/dev/sda1", 75)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_fault_can_wait_for_the_nth_call_and_last_for_several(still_account: A
 def test_after_a_lost_answer_the_retry_finds_the_one_fleet(still_account: Account) -> None:
     still_account.order("faults", [{"action": "CreateFleet", "lose": True, "code": "InternalError", "status": 500}])
     made = fleet(still_account)
-    assert [told["FleetId"] for told in still_account.client("ec2").describe_fleets()["Fleets"]] == [made]
+    assert [found["FleetId"] for found in still_account.client("ec2").describe_fleets()["Fleets"]] == [made]
     assert [call["error"] for call in still_account.calls("CreateFleet")] == ["InternalError", ""]
 
 
@@ -220,8 +220,8 @@ def test_objects_cannot_be_accessed_without_permission_for_the_buckets_key(accou
     by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     rules = [{"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}]
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
-    [told] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert told["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+    [found] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert found["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
     s3.put_object(Bucket=bucket, Key="new", Body=b"x")
     account.order("denied", [key])
     with pytest.raises(ClientError, match=r"AccessDenied.*kms:GenerateDataKey on resource"):
@@ -261,15 +261,15 @@ def test_calls_are_recorded_in_order_with_their_parameters(account: Account) -> 
 def test_what_is_published_to_the_topic_can_be_read(still_account: Account) -> None:
     topic = still_account.client("sns").list_topics()["Topics"][0]["TopicArn"]
     still_account.client("sns").publish(TopicArn=topic, Subject="done", Message="40 documents")
-    assert [(told["Subject"], told["Message"]) for told in still_account.messages()] == [("done", "40 documents")]
+    assert [(found["Subject"], found["Message"]) for found in still_account.messages()] == [("done", "40 documents")]
     assert still_account.messages() == []
 
 
 def test_the_image_in_the_repository_has_a_digest(still_account: Account) -> None:
-    [told] = still_account.client("ecr").describe_images(repositoryName="pdfbatch")["imageDetails"]
-    assert told["imageDigest"].startswith("sha256:")
+    [found] = still_account.client("ecr").describe_images(repositoryName="pdfbatch")["imageDetails"]
+    assert found["imageDigest"].startswith("sha256:")
     again = still_account.client("ecr").batch_get_image(
-        repositoryName="pdfbatch", imageIds=[{"imageDigest": told["imageDigest"]}]
+        repositoryName="pdfbatch", imageIds=[{"imageDigest": found["imageDigest"]}]
     )
     assert again["failures"] == []
 
@@ -299,8 +299,8 @@ def test_the_aws_cli_understands_the_answers_too(still_account: Account) -> None
         command = [sys.executable, "-m", "awscli", "ec2", *arguments]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    told = aws("describe-fleets", "--fleet-ids", made)["Fleets"][0]
-    assert (told["FleetState"], told["Tags"]) == ("active", [{"Key": "pdfbatch:run", "Value": "R"}])
+    found = aws("describe-fleets", "--fleet-ids", made)["Fleets"][0]
+    assert (found["FleetState"], found["Tags"]) == ("active", [{"Key": "pdfbatch:run", "Value": "R"}])
     machine = still_account.instances()[0]["instance"]
     tag = "Name=key,Values=aws:ec2:fleet-id"
     assert aws("describe-tags", "--filters", f"Name=resource-id,Values={machine}", tag)["Tags"][0]["Value"] == made

@@ -24,8 +24,8 @@ Answer = dict[str, Any]
 
 
 def tags(worker: int, run: str = "r1", place: str = "s3://papers/md/") -> list[dict[str, str]]:
-    told = {TAG_STACK: "pdfbatch", TAG_RUN: run, TAG_PLACE: place, TAG_WORKER: str(worker)}
-    return [{"Key": key, "Value": value} for key, value in told.items()]
+    values = {TAG_STACK: "pdfbatch", TAG_RUN: run, TAG_PLACE: place, TAG_WORKER: str(worker)}
+    return [{"Key": key, "Value": value} for key, value in values.items()]
 
 
 class Ec2:
@@ -147,9 +147,9 @@ def test_an_expired_fleet_without_instances_is_over(cloud: Ec2) -> None:
     cloud.add_run(3, expires=NOW - timedelta(minutes=1))
     cloud.add_run(1, run="r2")
     assert {each.run for each in ec2.living(cloud.clients, NOW)} == {"r2"}
-    told = {run.run: run for run in take(cloud.clients, NOW).runs}
-    assert (told["r1"].fleets, told["r1"].expired_fleets, told["r1"].is_finished) == (0, 3, True)
-    assert (told["r2"].fleets, told["r2"].instances, told["r2"].is_finished) == (1, 1, False)
+    runs = {run.run: run for run in take(cloud.clients, NOW).runs}
+    assert (runs["r1"].fleets, runs["r1"].expired_fleets, runs["r1"].is_finished) == (0, 3, True)
+    assert (runs["r2"].fleets, runs["r2"].instances, runs["r2"].is_finished) == (1, 1, False)
     assert end(cloud.clients, lambda found: found.run == "r1", Pauses()).fleets == 3, "it is deleted all the same"
 
 
@@ -175,8 +175,8 @@ def test_a_wrong_output_where_nothing_runs_is_an_error_too(cloud: Ec2) -> None:
 @pytest.mark.parametrize("kind", ["error", "service-error", "serviceError", "Error"])
 def test_a_fleets_errors_are_found_on_any_page_in_any_spelling(cloud: Ec2, kind: str) -> None:
     change = {"EventType": "instance-change", "Timestamp": NOW, "EventInformation": {"EventSubType": "launched"}}
-    told = {"EventSubType": "spotInstanceCountLimitExceeded", "EventDescription": "no room"}
-    cloud.history = [change] * 20 + [{"EventType": kind, "Timestamp": NOW, "EventInformation": told}] + [change]
+    information = {"EventSubType": "spotInstanceCountLimitExceeded", "EventDescription": "no room"}
+    cloud.history = [change] * 20 + [{"EventType": kind, "Timestamp": NOW, "EventInformation": information}] + [change]
     assert ec2.trouble_of(cloud.clients, "fleet-1", NOW) == "spotInstanceCountLimitExceeded: no room"
 
 

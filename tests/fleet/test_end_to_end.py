@@ -2,7 +2,7 @@
 
 Real: the commands, the user data they write, run by bash; the `aws` it calls; the workers, their children and what they
 write; metadata services with their notices. Simulated: AWS (aws_server.py), containers and shutdown
-(machine/processes.py). `make check-fleet` tells the same story with Docker, in machine/test_on_docker.py.
+(machine/processes.py). `make check-fleet` runs the same with Docker, in machine/test_on_docker.py.
 """
 
 from __future__ import annotations

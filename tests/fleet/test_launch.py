@@ -237,7 +237,7 @@ def test_a_second_launch_while_a_run_is_alive_says_how_to_see_and_end_it(bench: 
 
 def test_after_its_end_a_second_launch_resumes_the_run(bench: Bench) -> None:
     first = bench.launch()
-    note_ended(bench.left(), None, None, bench.now(), bench.told.append)
+    note_ended(bench.left(), None, None, bench.now(), bench.messages.append)
     end(bench.clients, lambda found: found.run == first.run, bench.sleep)
     bench.output.put("000.md", b"<!-- page 1 -->\n")
     second = bench.launch()
@@ -251,8 +251,8 @@ def test_a_launch_says_that_the_run_before_ran_out_of_money(bench: Bench) -> Non
     for worker in range(5):
         mark = DoneMark(worker=worker, why="over_budget", at=bench.now().isoformat(), detail="About $50 are spent.")
         bench.output.put(RunKeys(first.run).done_mark(worker), mark.model_dump_json().encode())
-    [told] = [warning for warning in bench.decide().plan.warnings if "max-cost" in warning]
-    assert first.run in told and "$50.00" in told
+    [warning] = [warning for warning in bench.decide().plan.warnings if "max-cost" in warning]
+    assert first.run in warning and "$50.00" in warning
 
 
 def test_the_fleet_record_contains_the_cost_of_disk_and_address(bench: Bench) -> None:

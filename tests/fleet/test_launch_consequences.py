@@ -73,7 +73,7 @@ def test_ls_says_that_the_quota_was_used_up_after_the_plan(bench: Bench) -> None
 def test_down_removes_what_an_expired_run_left_behind(bench: Bench) -> None:
     bench.launch(LaunchRequest(max_hours=2))
     hours_pass(bench, 3)
-    assert len(bench.left().fleets) == 5, "AWS keeps expired fleets active until somebody deletes them"
+    assert len(bench.left().fleets) == 5, "AWS keeps expired fleets active until they are deleted"
     assert bench.account.instances() == []
     end(bench.clients, lambda _: True, bench.sleep)
     assert bench.left().is_nothing

@@ -147,7 +147,7 @@ def test_down_during_a_launch_ends_the_launch_too(bench: Bench) -> None:
     def somebody_calls_down(_: float) -> None:
         record = manifest.load_fleet(bench.output, decided.plan.run)
         if record is not None and record.ended is None:
-            note_ended(bench.left(), bench.output, record, bench.now(), bench.told.append)
+            note_ended(bench.left(), bench.output, record, bench.now(), bench.messages.append)
         bench.account.order("tick")
 
     with pytest.raises(PdfbatchError, match="`pdfbatch down` ended the run"):
@@ -165,7 +165,7 @@ def test_a_slice_that_was_not_launched_does_not_keep_the_run_alive(bench: Bench)
     assert status.workers[missing].state == "failed" and "Not launched" in status.workers[missing].detail
 
 
-# ── what machines would boot in vain without ─────────────────────────────────────────────────────────────────────
+# ── what every worker needs ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_url_the_role_has_no_access_to_is_refused_before_anything_is_created(bench: Bench) -> None:

@@ -35,7 +35,7 @@ def row(arn: str, facts: AccountFacts) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("arn", "facts", "state", "told"),
+    ("arn", "facts", "state", "words"),
     [
         ("", READY, "ok", "no secret set"),
         (SECRET, replace(READY, secret="words", made_for=WISH), "ok", "words, which the role may read"),
@@ -56,11 +56,11 @@ def row(arn: str, facts: AccountFacts) -> tuple[str, str]:
     ],
 )
 def test_a_launch_checks_first_whether_the_secret_can_be_read(
-    arn: str, facts: AccountFacts, state: str, told: str
+    arn: str, facts: AccountFacts, state: str, words: str
 ) -> None:
     found = row(arn, facts)
     assert found[0] == state
-    assert told in found[1]
+    assert words in found[1]
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,11 @@ def test_a_secret_is_looked_up_without_reading_its_value(s3_endpoint: str, bucke
     assert aws_queries.secret_name(clients, arn) == bucket
     assert aws_queries.secret_name(clients, f"{stem}/a") == f"/{bucket}/a"
     manager.delete_secret(SecretId=arn)
-    for wrong, told in (
+    for wrong, words in (
         (arn, "no secret"),
         (SECRET, "no secret"),
         (f"{stem}/b", "SecureString"),
         (f"{stem}/c", "no parameter"),
     ):
-        with pytest.raises(NotReady, match=told):
+        with pytest.raises(NotReady, match=words):
             aws_queries.secret_name(clients, wrong)

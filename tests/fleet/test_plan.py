@@ -74,7 +74,7 @@ def plan(asked: LaunchRequest | None = None, work: Work = SEED, found: Account |
 
 
 def hour(spot: float) -> float:
-    return pricing.machine_hour(spot, 100)
+    return pricing.instance_hour(spot, 100)
 
 
 def shown(plan: Plan, width: int, details: bool = False) -> str:
@@ -146,7 +146,7 @@ def test_a_faster_gpu_has_a_faster_pace_than_a_t4() -> None:
 
 
 def test_disk_prices_are_those_of_the_region() -> None:
-    assert pricing.machine_hour(0.19, 100, 0.152) - pricing.machine_hour(0.19, 100) == pytest.approx(
+    assert pricing.instance_hour(0.19, 100, 0.152) - pricing.instance_hour(0.19, 100) == pytest.approx(
         (100 + 125 / 2) * (0.152 - 0.08) / 730
     )
 

@@ -182,7 +182,7 @@ def test_missing_service_linked_roles_alone_are_created(account: Account, client
     proposal = propose(clients, WISH, at_once)
     assert proposal.service_roles == list(SERVICE_ROLES)
     assert (proposal.kind, proposal.change_set) == ("update", "")
-    account.order("faults", [fault("CreateServiceLinkedRole", "InvalidInput", TAKEN, times=2)])  # somebody was faster
+    account.order("faults", [fault("CreateServiceLinkedRole", "InvalidInput", TAKEN, times=2)])  # created meanwhile
     carry_out(clients, proposal, at_once)
 
 

@@ -95,7 +95,7 @@ def test_a_failed_creation_reports_what_failed_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "cure"),
+    ("reason", "hint"),
     [
         ("User: me is not authorized to perform: iam:CreateRole (AccessDenied)", "Grant your user the permission"),
         ("No default VPC for this user", "aws ec2 create-default-vpc"),
@@ -103,7 +103,7 @@ def test_a_failed_creation_reports_what_failed_first() -> None:
         ("Rate exceeded", "run the same command again"),
     ],
 )
-def test_each_failure_has_a_hint(reason: str, cure: str) -> None:
+def test_each_failure_has_a_hint(reason: str, hint: str) -> None:
     formation = Answers(
         execute_change_set=[{}],
         describe_stacks=[stack("UPDATE_IN_PROGRESS"), stack("UPDATE_ROLLBACK_COMPLETE")],
@@ -114,7 +114,7 @@ def test_each_failure_has_a_hint(reason: str, cure: str) -> None:
     with pytest.raises(PdfbatchError) as failure:
         carry_out(ClientsWith(formation), PROPOSAL, at_once)
     assert reason in failure.value.message
-    assert cure in failure.value.hint
+    assert hint in failure.value.hint
 
 
 def test_a_failed_deletion_says_what_blocks_it() -> None:

@@ -33,9 +33,9 @@ def test_a_fleet_launches_its_template_some_time_after_its_creation(still_accoun
     assert described(still_account, made)["FleetState"] == "submitted"
     assert still_account.instances() == []
     still_account.order("tick")
-    told = described(still_account, made)
-    assert (told["FleetState"], told["ActivityStatus"], told["FulfilledCapacity"]) == ("active", "fulfilled", 1.0)
-    assert told["Tags"] == [{"Key": "pdfbatch:run", "Value": "R"}]
+    answer = described(still_account, made)
+    assert (answer["FleetState"], answer["ActivityStatus"], answer["FulfilledCapacity"]) == ("active", "fulfilled", 1.0)
+    assert answer["Tags"] == [{"Key": "pdfbatch:run", "Value": "R"}]
     [living] = still_account.instances()
     assert (living["fleet"], living["user_data"], living["zone"]) == (made, USER_DATA, "us-east-1a")
     machine = instance(still_account, living["instance"])
@@ -97,12 +97,12 @@ def test_an_instance_that_ends_is_replaced_with_the_same_user_data(still_account
 
 def test_a_deleted_fleet_ends_its_instance_and_lingers(still_account: Account) -> None:
     made = fleet(still_account)
-    told = still_account.client("ec2").delete_fleets(
+    answer = still_account.client("ec2").delete_fleets(
         FleetIds=[made, "fleet-1", f"{made[:-1]}{'1' if made.endswith('0') else '0'}"], TerminateInstances=True
     )
-    [deletion] = told["SuccessfulFleetDeletions"]
+    [deletion] = answer["SuccessfulFleetDeletions"]
     assert (deletion["CurrentFleetState"], deletion["PreviousFleetState"]) == ("deleted_terminating", "active")
-    errors = [failure["Error"]["Code"] for failure in told["UnsuccessfulFleetDeletions"]]
+    errors = [failure["Error"]["Code"] for failure in answer["UnsuccessfulFleetDeletions"]]
     assert errors == ["fleetIdMalformed", "fleetIdDoesNotExist"]
     for _ in range(3):
         still_account.order("tick")
@@ -112,8 +112,8 @@ def test_a_deleted_fleet_ends_its_instance_and_lingers(still_account: Account) -
 
 def test_a_fleet_without_a_running_instance_can_be_deleted(still_account: Account) -> None:
     made = still_account.client("ec2").create_fleet(**wish(still_account, template(still_account)))["FleetId"]
-    told = still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)
-    assert [deletion["FleetId"] for deletion in told["SuccessfulFleetDeletions"]] == [made]
+    answer = still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)
+    assert [deletion["FleetId"] for deletion in answer["SuccessfulFleetDeletions"]] == [made]
     still_account.order("tick")
     assert still_account.instances() == []
 
@@ -194,16 +194,16 @@ def test_only_the_history_says_why_a_fleet_has_no_instance_page_by_page(still_ac
     answer = ec2.create_fleet(**wish(still_account, template(still_account)))
     assert not answer.get("Errors"), "only a fleet of type instant answers with errors"
     still_account.order("tick")
-    told, token = list[str](), dict[str, str]()
+    reported, token = list[str](), dict[str, str]()
     while True:
         page = ec2.describe_fleet_history(
             FleetId=answer["FleetId"], StartTime=THE_PAST, EventType="service-error", MaxResults=1, **token
         )
-        told += [record["EventInformation"]["EventSubType"] for record in page["HistoryRecords"]]
+        reported += [record["EventInformation"]["EventSubType"] for record in page["HistoryRecords"]]
         if "NextToken" not in page:
             break
         token = {"NextToken": page["NextToken"]}
-    assert told == ["insufficientInstanceCapacity", "allLaunchSpecsTemporarilyBlacklisted"], "each trouble once"
+    assert reported == ["insufficientInstanceCapacity", "allLaunchSpecsTemporarilyBlacklisted"], "each trouble once"
 
 
 def test_an_expired_fleet_stays_active_until_it_is_deleted(still_account: Account) -> None:
@@ -211,8 +211,8 @@ def test_an_expired_fleet_stays_active_until_it_is_deleted(still_account: Accoun
     still_account.order("clock", {"forward_seconds": 7_300})
     for _ in range(3):
         still_account.order("tick")
-    told = described(still_account, made)
-    assert (told["FleetState"], told["FulfilledCapacity"]) == ("active", 0.0)
+    answer = described(still_account, made)
+    assert (answer["FleetState"], answer["FulfilledCapacity"]) == ("active", 0.0)
     assert still_account.instances() == []
     [deletion] = still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)[
         "SuccessfulFleetDeletions"
@@ -358,8 +358,8 @@ def test_an_on_demand_fleet_launches_no_spot_instance_and_ignores_the_ceiling(st
     [living] = still_account.instances()
     machine = instance(still_account, living["instance"])
     assert "InstanceLifecycle" not in machine and "SpotInstanceRequestId" not in machine
-    told = described(still_account, made)
-    assert (told["FulfilledOnDemandCapacity"], told["ActivityStatus"]) == (1.0, "fulfilled")
+    answer = described(still_account, made)
+    assert (answer["FulfilledOnDemandCapacity"], answer["ActivityStatus"]) == (1.0, "fulfilled")
     [active] = still_account.client("ec2").describe_fleet_instances(FleetId=made)["ActiveInstances"]
     assert "SpotInstanceRequestId" not in active
     still_account.order("clock", {"forward_seconds": 3600})

@@ -123,10 +123,10 @@ def replacement(taken: datetime, booted: Sequence[datetime], console: str) -> Lo
     gap = min(after) - taken
     mounts = [line.strip() for line in console.splitlines() if "EXT4-fs" in line and "mounted" in line]
     fast = any("nvme1n1" in line or "dm-" in line for line in mounts)
-    told = f"replaced {gap.total_seconds():.0f} s after the notice; mounts: {'; '.join(mounts) or 'unknown'}"
+    seen = f"replaced {gap.total_seconds():.0f} s after the notice; mounts: {'; '.join(mounts) or 'unknown'}"
     if gap > REPLACED_WITHIN:
-        return judged(8, False, told)
-    return judged(8, fast if mounts else None, told)
+        return judged(8, False, seen)
+    return judged(8, fast if mounts else None, seen)
 
 
 def own_end(state: str, events: Sequence[Json]) -> Look:

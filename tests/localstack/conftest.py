@@ -69,7 +69,7 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env={**os.environ, **environment}, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
 
 
-def told(process: subprocess.Popen[str], code: int = 0) -> str:
+def output_of(process: subprocess.Popen[str], code: int = 0) -> str:
     """Returns a command's stdout; checks its exit code."""
     out, errors = process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == code, errors
@@ -78,7 +78,7 @@ def told(process: subprocess.Popen[str], code: int = 0) -> str:
 
 def pdfbatch(*arguments: str, code: int = 0) -> Any:
     """The JSON that a command prints."""
-    return json.loads(told(start(*arguments, "--json"), code))
+    return json.loads(output_of(start(*arguments, "--json"), code))
 
 
 def _free_port() -> int:

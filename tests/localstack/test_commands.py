@@ -10,7 +10,7 @@ import pytest
 from pdfbatch.demo.pdfs import DEMO
 from pdfbatch.fleet.policies import SERVICE_ROLES
 from samples.many import long_pdf
-from tests.localstack.conftest import PYTHON, LocalStack, pdfbatch, start, told
+from tests.localstack.conftest import PYTHON, LocalStack, output_of, pdfbatch, start
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,7 +51,7 @@ def test_two_slices_started_at_once_share_one_run_and_read_nothing_twice(
     common = ("local-run", source, output, "--engine", "cpu", "--processes", "1", "--total-workers", "2")
     slices = [start(*common, "--worker-id", worker) for worker in ("0", "1")]
     for process in slices:
-        told(process)
+        output_of(process)
     status = pdfbatch("status", output)
     assert (status["state"], status["documents"]["ok"], status["documents"]["total"]) == ("done", DOCUMENTS, DOCUMENTS)
     assert [(worker["id"], worker["done"]) for worker in status["workers"]] == [(0, 6), (1, 6)]
@@ -68,7 +68,7 @@ def test_two_workers_of_the_image_share_the_listing(localstack: LocalStack, tmp_
     common = {**places, "S3_OUTPUT_PREFIX": "out/", "TOTAL_WORKERS": "2", "PDFBATCH_ENGINE": "cpu"}
     workers = [start("worker", **common, WORKER_ID=worker) for worker in ("0", "1")]
     for process in workers:
-        told(process)
+        output_of(process)
     texts = localstack.markdown(bucket, "out/")
     assert len(texts) == DOCUMENTS
     assert all("<!-- page 1 -->" in text for text in texts.values())
