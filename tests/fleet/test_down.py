@@ -169,7 +169,7 @@ def test_for_a_wrong_output_the_error_says_what_still_runs(cloud: Ec2) -> None:
 
 def test_a_wrong_output_where_nothing_runs_is_an_error_too(cloud: Ec2) -> None:
     error = no_such_run(cloud.clients, "at s3://papers/mdd/", list_resources(cloud.clients), NOW)
-    assert "No run at s3://papers/mdd/. Nothing" in error.message and "us-east-1" in error.message
+    assert "No run at s3://papers/mdd/. pdfbatch runs nothing" in error.message and "us-east-1" in error.message
 
 
 @pytest.mark.parametrize("kind", ["error", "service-error", "serviceError", "Error"])
