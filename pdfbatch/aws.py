@@ -1,10 +1,11 @@
-"""The only door to boto3: clients with our retries and timeouts, and AWS's errors put into our words.
+"""Wraps boto3: creates clients with our retries and timeouts, and translates AWS's errors into ours.
 
-boto3 is imported when the first client is made, so that work on local folders starts without it. Regions, credentials,
-profiles and endpoints follow boto3's own variables (`AWS_DEFAULT_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL`, …).
+boto3 is imported when the first client is created, so that work on local folders starts without it. Regions,
+credentials, profiles and endpoints follow boto3's own variables (`AWS_DEFAULT_REGION`, `AWS_PROFILE`,
+`AWS_ENDPOINT_URL`, …).
 
-What an error becomes says how far it reaches: `NotReady` (credentials, clock, region) spoils every further call,
-a `StoreError` only the call at hand.
+The type of an error says how far it reaches: `NotReady` (credentials, clock, region) affects every further call, a
+`StoreError` only the current one.
 """
 
 from __future__ import annotations
@@ -48,13 +49,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_ATTEMPTS = 12
-"""With botocore 1.44's pauses (50 ms or, when throttled, 1 s, doubled up to 20 s, times chance): 35 to 75 s in all."""
+"""With botocore 1.44's backoff (50 ms or, when throttled, 1 s, doubled up to 20 s, with jitter): 35 to 75 s in all."""
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 _ANY_REGION = "us-east-1"
-"""S3 answers there for buckets of every region of the same partition."""
+"""S3 answers here for buckets in every region of the partition."""
 POOL_CONNECTIONS = 32
-"""More threads than this on one client wait for each other's connections."""
+"""More threads than this on one client wait for a free connection."""
 
 _making_a_client = threading.Lock()
 
@@ -90,11 +91,11 @@ def client(service: Literal["ssm"], attempts: int = ..., region: str = ...) -> S
 @overload
 def client(service: Literal["sts"], attempts: int = ..., region: str = ...) -> STSClient: ...
 def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
-    """A new client, safe to share among threads, not to be carried over a fork; `region` "": as boto3's settings say.
+    """Creates a client that threads can share, but that must not cross a fork; `region` "": from boto3's settings.
 
-    The default `attempts` outlast a short outage, which is right for work under way and long for a person who waits.
+    The default `attempts` outlast a short outage: right for running work, too long when a person waits.
 
-    A client costs some 50 ms: make one and keep it. boto3's sessions are not safe to share, so each call has its own.
+    Creating a client takes about 50 ms, so keep it. boto3's sessions are not thread-safe, so each call has its own.
     """
     from botocore.config import Config
 
@@ -136,32 +137,32 @@ def _loader() -> Loader:
 
 
 def region(bucket: str = "") -> str:
-    """The region that boto3's variables and files name, else that of a bucket.
+    """Returns the region from boto3's variables and files, else that of a bucket.
 
     Raises:
-        NotReady: they name none, and there is no bucket to ask about.
+        NotReady: no region is set, and no bucket is given.
     """
     import boto3
 
-    with translating("find out the region"), _making_a_client:
+    with translating("determine the region"), _making_a_client:
         found = boto3.session.Session().region_name
     if not found and bucket:
         found = bucket_region(client("s3", region=_ANY_REGION), bucket)
     if not found:
-        raise _error(_NO_REGION, "find out the region")
+        raise _error(_NO_REGION, "determine the region")
     return found
 
 
 def bucket_region(s3: S3Client, bucket: str) -> str:
-    """Where a bucket is. S3's own names for its two oldest regions are older than regions."""
-    told = call(f"ask for the region of s3://{bucket}", lambda: s3.get_bucket_location(Bucket=bucket))
-    place = told.get("LocationConstraint")
+    """Looks up a bucket's region. For its two oldest regions, S3 answers with legacy names."""
+    answer = call(f"look up the region of s3://{bucket}", lambda: s3.get_bucket_location(Bucket=bucket))
+    place = answer.get("LocationConstraint")
     return {None: _ANY_REGION, "EU": "eu-west-1"}.get(place, str(place))
 
 
 @contextmanager
 def translating(what: str) -> Iterator[None]:
-    """Turns what botocore raises inside into ours; `what` completes "Cannot …", as in "read s3://bucket/key"."""
+    """Translates botocore's errors inside the block; `what` completes "Cannot …", as in "read s3://bucket/key"."""
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
     from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
@@ -173,7 +174,7 @@ def translating(what: str) -> Iterator[None]:
 
 
 def translate(error: Exception, what: str) -> PdfbatchError:
-    """Our error for one of botocore's: "Cannot {what}: {reason}.", and the cure. It repeats no secret."""
+    """Translates one of botocore's errors to "Cannot {what}: {reason}." and a hint. Secrets are removed."""
     from botocore.exceptions import ClientError
 
     if isinstance(error, ClientError):
@@ -188,7 +189,7 @@ def translate(error: Exception, what: str) -> PdfbatchError:
 
 
 def translate_refusal(code: str, message: str, operation: str, what: str) -> PdfbatchError:
-    """Our error for one item of a batch that AWS refused within an answer that was itself fine."""
+    """Translates the refusal of one item in an otherwise successful batch."""
     return _translate_answer({"Error": {"Code": code, "Message": message}}, operation, what)
 
 
@@ -197,9 +198,9 @@ def call(what: str, ask: Callable[[], T]) -> T: ...
 @overload
 def call(what: str, ask: Callable[[], T], absent: Collection[str]) -> T | None: ...
 def call(what: str, ask: Callable[[], T], absent: Collection[str] = ()) -> T | None:
-    """Calls AWS and returns its answer; None where the answer is a refusal with one of the codes in `absent`.
+    """Calls AWS and returns its answer; None for an error with one of the codes in `absent`.
 
-    `what` completes "Cannot …". The error raised for any other refusal carries its `code`.
+    `what` completes "Cannot …". Any other error is raised with its `code`.
     """
     try:
         with translating(what):
@@ -225,22 +226,22 @@ class _Meaning(NamedTuple):
     hint: str
 
 
-_LOG_IN = "Log in again (`aws sso login`, or your way to new keys) and run the same command; finished work is kept."
+_LOG_IN = "Log in again (`aws sso login`, or get new keys) and run the same command; finished work is kept."
 _LATER = "Run the same command again later; finished documents are kept. If it recurs, use fewer workers."
 
 _UNKNOWN = _Meaning(
-    StoreError, "AWS refused it ({detail})", "Run the same command again; if it recurs, this answer is the clue."
+    StoreError, "AWS refused it ({detail})", "Run the same command again; if it recurs, look up this error code."
 )
 _NO_BUCKET = _Meaning(
     NotFound,
     "the bucket does not exist",
-    "Check its spelling and your account (`aws s3 ls`), or make it with `aws s3 mb`.",
+    "Check its spelling and your account (`aws s3 ls`), or create it with `aws s3 mb`.",
 )
-_NO_OBJECT = _Meaning(NotFound, "there is no such object", "It may have been removed meanwhile; list the folder again.")
+_NO_OBJECT = _Meaning(NotFound, "no such object", "It may have been removed meanwhile; list the folder again.")
 _DENIED = _Meaning(
     AccessDenied,
     "access denied ({detail})",
-    "Ask for the permission {permission} on it, or choose other credentials with AWS_PROFILE.",
+    "Ask for the permission {permission}, or choose other credentials with AWS_PROFILE.",
 )
 _BAD_KEYS = _Meaning(
     NotReady,
@@ -257,7 +258,7 @@ _CLOCK = _Meaning(
     NotReady, "this machine's clock is wrong", "Set the clock (`timedatectl set-ntp true`) and run again."
 )
 _BAD_SETTINGS = _Meaning(
-    NotReady, "boto3 cannot work with these settings ({detail})", "Check ~/.aws/config and the AWS_… variables."
+    NotReady, "boto3 does not accept its settings ({detail})", "Check ~/.aws/config and the AWS_… variables."
 )
 _NO_REGION = _Meaning(
     NotReady, "no valid AWS region is set", "Set AWS_DEFAULT_REGION, as in AWS_DEFAULT_REGION=us-east-1."
@@ -268,12 +269,14 @@ _OTHER_REGION = _Meaning(
     "Set AWS_DEFAULT_REGION to the bucket's region, and clear AWS_ENDPOINT_URL.",
 )
 _BUSY = _Meaning(StoreError, "AWS is still busy after several attempts ({code})", _LATER)
-_LOST = _Meaning(PreconditionFailed, "somebody else was first", "Nothing is lost: what is there now was written whole.")
-_FULL = _Meaning(StoreFull, "the store is full", "Make room or raise its quota, then run the same command again.")
+_LOST = _Meaning(
+    PreconditionFailed, "another writer was first", "Nothing is lost: the existing object was written completely."
+)
+_FULL = _Meaning(StoreFull, "the store is full", "Free space or raise its quota, then run the same command again.")
 _BAD_NAME = _Meaning(
     UsageError,
     "a name or value is not allowed ({detail})",
-    "Give s3://bucket/prefix/ with a bucket name of small letters, digits and hyphens.",
+    "Use s3://bucket/prefix/ with a bucket name of lowercase letters, digits and hyphens.",
 )
 _ARCHIVED = _Meaning(
     StoreError, "the object is archived (Glacier)", "Restore it first (`aws s3api restore-object`), then run again."
@@ -281,7 +284,7 @@ _ARCHIVED = _Meaning(
 _KMS = _Meaning(
     AccessDenied,
     "its encryption key cannot be used ({detail})",
-    "Instances get kms:Decrypt and kms:GenerateDataKey by `pdfbatch setup --kms-key ARN`; ask for both for yourself.",
+    "For instances run `pdfbatch setup --kms-key ARN`; for yourself ask for kms:Decrypt and kms:GenerateDataKey.",
 )
 _TOO_LONG = _Meaning(
     StoreError, "the key is longer than S3's 1,024 bytes", "Shorten the folder names or the output prefix."
@@ -294,7 +297,7 @@ _UNREACHABLE = _Meaning(
 _NO_TLS = _Meaning(
     StoreError,
     "the connection is not trusted ({detail})",
-    "Name your network's certificates with AWS_CA_BUNDLE, then run again.",
+    "Set AWS_CA_BUNDLE to your network's certificates, then run again.",
 )
 _BAD_ENDPOINT = _Meaning(
     UsageError,
@@ -302,10 +305,10 @@ _BAD_ENDPOINT = _Meaning(
     "Correct AWS_ENDPOINT_URL, as in http://127.0.0.1:9000, or clear it.",
 )
 _NOT_S3 = _Meaning(
-    StoreError, "the answer is not one of AWS's", "Check that AWS_ENDPOINT_URL names an S3 server that is well."
+    StoreError, "the answer is not from AWS", "Check that AWS_ENDPOINT_URL points to a working S3 server."
 )
 _BROKEN = _Meaning(
-    StoreError, "the data came broken ({detail})", "Run the same command again; if it recurs, suspect the network."
+    StoreError, "the data arrived damaged ({detail})", "Run the same command again; if it recurs, check the network."
 )
 
 _MEANING_OF_CODES: dict[str, _Meaning] = {
@@ -349,7 +352,7 @@ _MEANING_OF_CODES: dict[str, _Meaning] = {
 
 
 def _meaning_of_kinds() -> list[tuple[type[Exception], _Meaning]]:
-    """Errors that never reached AWS, narrow kinds before wide ones (botocore 1.44's families)."""
+    """Lists the errors of calls that got no answer, subclasses before base classes (botocore 1.44)."""
     from botocore import exceptions as e
     from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
@@ -377,7 +380,7 @@ def _meaning_of_kinds() -> list[tuple[type[Exception], _Meaning]]:
 
 
 def _translate_answer(answer: Any, operation: str, what: str) -> PdfbatchError:
-    """`answer` is a response of botocore's with `Error` and perhaps `ResponseMetadata`."""
+    """Translates a botocore response with `Error` and perhaps `ResponseMetadata`."""
     error, metadata = answer.get("Error", {}), answer.get("ResponseMetadata", {})
     code, said = str(error.get("Code", "")), _without_secrets(str(error.get("Message", "")))
     meaning = _meaning_of(code, str(metadata.get("HTTPStatusCode", "")), said)
@@ -415,7 +418,7 @@ _S3_PERMISSIONS = {
 
 
 def _permission_for(operation: str) -> str:
-    """The IAM action behind an API operation, for S3's object calls; other services name theirs after the operation."""
+    """Returns the IAM action behind an API operation. Only S3's object calls differ from the operation's name."""
     if operation in _S3_PERMISSIONS:
         return _S3_PERMISSIONS[operation]
     return f"s3:{operation}" if operation.endswith("Object") else operation

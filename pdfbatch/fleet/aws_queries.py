@@ -1,4 +1,4 @@
-"""What AWS answers before a launch: each question a function of its own. Nothing here changes anything."""
+"""Queries AWS before a launch, one function per question. Changes nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from pdfbatch.fleet.values import Ami, Market, Quota, Subnet, TypeFacts
 from pdfbatch.records import Secret
 
 GPU_AMI = "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
-"""SSM parameter of AWS's base image with driver, Docker, its NVIDIA runtime and the aws command; it boots on types
-without a GPU too. Source: AWS, Deep Learning AMI release notes."""
+"""SSM parameter of AWS's base AMI with NVIDIA driver, Docker and AWS CLI. Source: Deep Learning AMI release notes."""
 ROOT_GIB = 100
 FEWEST_SCORED = 3
-"""Of fewer types a placement score "will always be low", botocore's model says: it would tell nothing."""
+"""For fewer types a placement score "will always be low" (botocore's service model), so it is not requested."""
 _FAMILIES = [  # EC2 guide, "Spot Instance quotas": vCPUs by first letters, narrow ones first
     (re.compile(r"inf\d"), "L-B5D1601B", "All Inf Spot Instance Requests"),
     (re.compile(r"trn\d"), "L-6B0D517C", "All Trn Spot Instance Requests"),
@@ -45,9 +44,10 @@ _ON_DEMAND_FAMILIES = {  # the same families, EC2 guide, "On-Demand Instance quo
 
 
 def vcpus_of(clients: Clients, types: Sequence[str]) -> dict[str, TypeFacts]:
-    """
+    """Looks up the instance types' vCPUs and GPUs.
+
     Raises:
-        UsageError: there is no such type in this region, or the worker image does not run on it.
+        UsageError: a type that this region does not have, or that the worker image does not run on.
     """
     try:
         with aws.translating("look up the instance types"):
@@ -64,8 +64,8 @@ def vcpus_of(clients: Clients, types: Sequence[str]) -> dict[str, TypeFacts]:
 def _facts(found: Any) -> TypeFacts:
     if "x86_64" not in found.get("ProcessorInfo", {}).get("SupportedArchitectures", ["x86_64"]):
         raise UsageError(
-            f"{found['InstanceType']} has an ARM processor, and the worker image is for x86.",
-            "Choose a type without a g behind its number, as g4dn.xlarge.",
+            f"{found['InstanceType']} has an Arm processor; the worker image is for x86.",
+            "Choose a type without a g after its number, as g4dn.xlarge.",
         )
     gpus = found.get("GpuInfo", {}).get("Gpus", [])
     nvidia = [str(gpu.get("Name", "GPU")) for gpu in gpus if gpu.get("Manufacturer", "NVIDIA") == "NVIDIA"]
@@ -74,13 +74,13 @@ def _facts(found: Any) -> TypeFacts:
 
 def _no_such_type(clients: Clients, types: Sequence[str]) -> UsageError:
     return UsageError(
-        f"{clients.region} does not know every one of these instance types: {', '.join(types)}.",
+        f"Unknown instance type in {clients.region}, one of: {', '.join(types)}.",
         "Check the spelling, or choose another region with AWS_DEFAULT_REGION.",
     )
 
 
 def offerings(clients: Clients, types: Sequence[str]) -> dict[str, set[str]]:
-    """The zones, by name, that offer each type at all."""
+    """Looks up the zones, by name, that offer each type."""
     pages = clients.ec2.get_paginator("describe_instance_type_offerings")
     wanted: dict[str, set[str]] = {kind: set() for kind in types}
     with aws.translating("look up which zones offer the instance types"):
@@ -93,12 +93,11 @@ def offerings(clients: Clients, types: Sequence[str]) -> dict[str, set[str]]:
 
 
 def subnets(clients: Clients, wanted: Sequence[str], vpc: str = "") -> list[Subnet]:
-    """One subnet of each zone, sorted by zone: a fleet takes no two of one zone. `wanted` empty: those of `vpc`, or of
-    the default VPC.
+    """Looks up one subnet per zone (a fleet's limit), by zone. `wanted` empty: those of `vpc` or the default VPC.
 
     Raises:
-        NotReady: there is none.
-        UsageError: they are of several VPCs, or not there.
+        NotReady: no subnet.
+        UsageError: they are in several VPCs, or do not exist.
     """
     in_vpc = {"Name": "vpc-id", "Values": [vpc]} if vpc else {"Name": "default-for-az", "Values": ["true"]}
     chosen: Any = {"SubnetIds": list(wanted)} if wanted else {"Filters": [in_vpc]}
@@ -108,14 +107,14 @@ def subnets(clients: Clients, wanted: Sequence[str], vpc: str = "") -> list[Subn
     except PdfbatchError as error:
         if error.code.startswith("InvalidSubnet"):
             raise UsageError(
-                f"{clients.region} has not all of these subnets: {', '.join(wanted)}.",
-                "List them with `aws ec2 describe-subnets`; they must be of this region.",
+                f"Unknown subnet in {clients.region}, one of: {', '.join(wanted)}.",
+                "List them with `aws ec2 describe-subnets`; they must be in this region.",
             ) from error
         raise
     if len({each["VpcId"] for each in found}) > 1:
         raise UsageError(
-            f"The subnets {', '.join(wanted)} are of several VPCs.",
-            "Give those of one; so is the security group.",
+            f"The subnets {', '.join(wanted)} are in several VPCs.",
+            "Choose subnets of one VPC: the security group's.",
         )
     by_addresses = sorted(found, key=lambda each: -each.get("AvailableIpAddressCount", 0))
     ways = routes.ways_out(clients, by_addresses)
@@ -128,19 +127,19 @@ def subnets(clients: Clients, wanted: Sequence[str], vpc: str = "") -> list[Subn
         of_zone.setdefault(subnet.zone, subnet)
     if not of_zone:
         raise NotReady(
-            f"There is no VPC {vpc} with subnets in {clients.region}."
+            f"No VPC {vpc} with subnets in {clients.region}."
             if vpc
-            else f"There is no default VPC with subnets in {clients.region}.",
-            "Make it with `aws ec2 create-default-vpc`, or name subnets of yours with --subnet.",
+            else f"No default VPC with subnets in {clients.region}.",
+            "Create one with `aws ec2 create-default-vpc`, or choose your own subnets with --subnet.",
         )
     return [of_zone[zone] for zone in sorted(of_zone)]
 
 
 def prices(clients: Clients, types: Sequence[str], now: datetime) -> dict[tuple[str, str], float]:
-    """The Spot price now, dollars an hour, by type and zone name."""
+    """Looks up the current Spot prices, dollars per hour, by type and zone name."""
     pages = clients.ec2.get_paginator("describe_spot_price_history")
     newest: dict[tuple[str, str], tuple[datetime, float]] = {}
-    with aws.translating("ask for Spot prices"):
+    with aws.translating("look up Spot prices"):
         for page in pages.paginate(InstanceTypes=list(types), ProductDescriptions=["Linux/UNIX"], StartTime=now):  # type: ignore[arg-type]
             for row in page["SpotPriceHistory"]:
                 key = str(row["InstanceType"]), row["AvailabilityZone"]
@@ -151,8 +150,8 @@ def prices(clients: Clients, types: Sequence[str], now: datetime) -> dict[tuple[
 
 
 def scores(clients: Clients, types: Sequence[str], workers: int) -> dict[str, int]:
-    """AWS's guess from 1 to 10 by zone id; it counts machines, and is a hint, not a promise."""
-    with aws.translating("ask for Spot placement scores"):
+    """Looks up Spot placement scores, 1 to 10, by zone id: a hint about capacity, not a promise."""
+    with aws.translating("look up Spot placement scores"):
         found = clients.ec2.get_spot_placement_scores(
             InstanceTypes=list(types),
             TargetCapacity=workers,
@@ -164,14 +163,14 @@ def scores(clients: Clients, types: Sequence[str], workers: int) -> dict[str, in
 
 
 def zone_ids(clients: Clients) -> dict[str, str]:
-    """A zone's id, the same in every account, by its name in this one."""
+    """Looks up the zones' ids, the same in every account, by their names in this one."""
     with aws.translating("look up the zones"):
         found = clients.ec2.describe_availability_zones()["AvailabilityZones"]
     return {zone["ZoneName"]: zone["ZoneId"] for zone in found}
 
 
 def family_of(types: Sequence[str], market: Market = "spot") -> tuple[str, str]:
-    """Code and name of the quota that counts the first of these types.
+    """Returns code and name of the quota that counts these types.
 
     Raises:
         UsageError: they are counted by different quotas.
@@ -179,14 +178,14 @@ def family_of(types: Sequence[str], market: Market = "spot") -> tuple[str, str]:
     found = {kind: next((code, name) for family, code, name in _FAMILIES if family.match(kind)) for kind in types}
     if len(set(found.values())) > 1:
         raise UsageError(
-            f"{', '.join(types)} are counted by different quotas.", "Give types of one family, as g4dn and g5."
+            f"{', '.join(types)} count against different quotas.", "Choose types of one family, as g4dn and g5."
         )
     code, name = found[types[0]]
     return (code, name) if market == "spot" else _ON_DEMAND_FAMILIES[code]
 
 
 def quota(clients: Clients, types: Sequence[str], market: Market = "spot") -> Quota:
-    """The limit that counts these types, and the vCPUs that run under it. `limit` None: it may not be asked."""
+    """Looks up the quota that counts these types, and the vCPUs in use. `limit` None: unknown."""
     code, name = family_of(types, market)
     return Quota(code=code, name=name, limit=_limit(clients, code), used=_vcpus_in_use(clients, code, market))
 
@@ -194,10 +193,10 @@ def quota(clients: Clients, types: Sequence[str], market: Market = "spot") -> Qu
 def _limit(clients: Clients, code: str) -> float | None:
     for ask in (clients.quotas.get_service_quota, clients.quotas.get_aws_default_service_quota):
         try:
-            with aws.translating("ask for the quota"):
+            with aws.translating("look up the quota"):
                 return float(ask(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"])
         except PdfbatchError:
-            continue  # never changed in this account: the default counts; not allowed: unknown
+            continue  # never changed in this account: the default applies; access denied: unknown
     return None
 
 
@@ -217,10 +216,10 @@ def _vcpus_in_use(clients: Clients, code: str, market: Market) -> float:
 
 
 def ami(clients: Clients, wanted: str) -> Ami:
-    """The image the machines boot from: its id now, so that a replacement in a week boots from the same.
+    """Looks up the AMI and pins its current id, so that a replacement in a week boots from the same one.
 
     Raises:
-        UsageError: there is no such image here.
+        UsageError: no such AMI in this region.
     """
     found = wanted if wanted.startswith("ami-") else _parameter(clients, wanted or GPU_AMI)
     try:
@@ -232,8 +231,8 @@ def ami(clients: Clients, wanted: str) -> Ami:
         images = []
     if not images:
         raise UsageError(
-            f"There is no machine image {found} in {clients.region}.",
-            "Give --ami an image of this region with Docker and the aws command, or leave it out.",
+            f"No AMI {found} in {clients.region}.",
+            "Set --ami to an AMI of this region with Docker and the AWS CLI, or leave it out.",
         )
     image = images[0]
     root = image.get("RootDeviceName", "/dev/sda1")
@@ -253,21 +252,21 @@ def _parameter(clients: Clients, name: str) -> str:
         if error.code != "ParameterNotFound":
             raise
         raise UsageError(
-            f"{clients.region} has no SSM parameter {name}.", "Give --ami the id of an image with Docker and aws."
+            f"No SSM parameter {name} in {clients.region}.",
+            "Set --ami to the id of an AMI with Docker and the AWS CLI.",
         ) from error
 
 
 def newest_image(clients: Clients, names: Names) -> str:
-    """What `make push` put into the stack's own repository last, under the tag `latest`, by digest.
+    """Looks up the image tagged `latest` in the stack's own repository, by digest.
 
-    Not simply what was pushed last: Docker may push an index and its parts, and an older image that is pushed again
-    keeps its time.
+    Not the last one pushed: Docker may push an index and its parts, and an image that is pushed again keeps its time.
 
     Raises:
-        NotReady: there is no repository, or no such image in it.
+        NotReady: no repository, or no such image in it.
     """
     try:
-        with aws.translating(f"look into the image repository {names.repository}"):
+        with aws.translating(f"look up the image repository {names.repository}"):
             where = clients.ecr.describe_repositories(repositoryNames=[names.repository])["repositories"][0]
             found = clients.ecr.describe_images(repositoryName=names.repository, imageIds=[{"imageTag": "latest"}])[
                 "imageDetails"
@@ -276,13 +275,13 @@ def newest_image(clients: Clients, names: Names) -> str:
         code = error.code
         if code == "RepositoryNotFoundException":
             raise NotReady(
-                f"There is no image repository {names.repository} in {clients.region}.",
-                "Make it with `pdfbatch setup`, fill it with `make image push`; or name an image with --image.",
+                f"No image repository {names.repository} in {clients.region}.",
+                "Create it with `pdfbatch setup`, then push with `make image push`; or choose an image with --image.",
             ) from error
         if code == "ImageNotFoundException":
             raise NotReady(
                 f"The image repository {names.repository} has no image tagged latest.",
-                "Fill it with `make image push`, or name an image with --image.",
+                "Push one with `make image push`, or choose an image with --image.",
             ) from error
         raise
     return f"{where['repositoryUri']}@{found[0]['imageDigest']}"
@@ -292,10 +291,10 @@ _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[^.]+)\.[^/]+/(?P<
 
 
 def pinned_image(clients: Clients, reference: str) -> str:
-    """An image by digest: an ECR reference of this region is looked up, one of another registry stays as it is.
+    """Pins an image by digest: looks up an ECR reference of this region; one of another registry stays as it is.
 
     Raises:
-        UsageError: ECR has no such image.
+        UsageError: no such image in ECR.
     """
     found = _ECR.match(reference)
     if found is None or found["region"] != clients.region:
@@ -310,7 +309,7 @@ def pinned_image(clients: Clients, reference: str) -> str:
     except PdfbatchError as error:
         if error.code not in ("ImageNotFoundException", "RepositoryNotFoundException"):
             raise
-        raise UsageError(f"There is no image {reference}.", "Check its name and tag, or push it first.") from error
+        raise UsageError(f"No image {reference}.", "Check its name and tag, or push it first.") from error
     return f"{reference.split('/')[0]}/{found['name']}@{details[0]['imageDigest']}"
 
 
@@ -319,7 +318,7 @@ def is_pinned(reference: str) -> bool:
 
 
 def security_groups(clients: Clients, names: Names, vpc: str = "") -> list[Any]:
-    """The stack's security groups as EC2 describes them, in one VPC or ("") in any."""
+    """Looks up the stack's security groups as EC2 describes them, in one VPC or ("") in any."""
     filters: list[Any] = [{"Name": "group-name", "Values": [names.security_group]}]
     if vpc:
         filters.append({"Name": "vpc-id", "Values": [vpc]})
@@ -337,10 +336,10 @@ def has_key_pair(clients: Clients, name: str) -> bool:
 
 
 def secret_name(clients: Clients, arn: str) -> str:
-    """The name of the secret with the passwords, without a look at its value; "" for none.
+    """Looks up the name of the secret with the passwords, without reading its value; "": none.
 
     Raises:
-        NotReady: there is none, or it is about to be deleted.
+        NotReady: it does not exist, or is being deleted.
     """
     if not arn:
         return ""
@@ -353,7 +352,7 @@ def secret_name(clients: Clients, arn: str) -> str:
         absent={"ResourceNotFoundException"},
     )
     if found is None or "DeletedDate" in found:
-        raise NotReady(f"there is no secret {arn}", _MAKE_SECRET)
+        raise NotReady(f"no secret {arn}", _MAKE_SECRET)
     return str(found["Name"])
 
 
@@ -369,23 +368,26 @@ def _parameter_with_passwords(clients: Clients, secret: Secret) -> str:
         ),
     )["Parameters"]
     if not found:
-        raise NotReady(f"there is no parameter {secret.arn}", _MAKE_SECRET)
+        raise NotReady(f"no parameter {secret.arn}", _MAKE_SECRET)
     if found[0]["Type"] != "SecureString":
-        raise NotReady(f"the parameter {secret.arn} is not a SecureString", "Make it one: it is kept unencrypted now.")
+        raise NotReady(
+            f"the parameter {secret.arn} is not a SecureString", "Recreate it as a SecureString: it is unencrypted now."
+        )
     return str(found[0]["Name"])
 
 
 def log_groups(clients: Clients, prefix: str) -> dict[str, int | None]:
-    """Days that the lines are kept (None: for ever) by the names of the log groups that begin so."""
+    """Looks up the retention in days (None: for ever) of the log groups with this prefix, by name."""
     pages = clients.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
-    found = aws.call(f"look for the log group {prefix}", lambda: [each for page in pages for each in page["logGroups"]])
+    found = aws.call(f"look up the log group {prefix}", lambda: [each for page in pages for each in page["logGroups"]])
     return {each["logGroupName"]: each.get("retentionInDays") for each in found}
 
 
 def has_profile(clients: Clients, names: Names) -> bool:
-    """
+    """Whether the stack's instance profile exists and has a role.
+
     Raises:
-        PdfbatchError: it may not be asked.
+        PdfbatchError: access is denied, or AWS does not answer.
     """
     try:
         with aws.translating("look up the instance profile"):

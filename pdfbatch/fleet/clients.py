@@ -1,4 +1,4 @@
-"""The AWS services that the fleet speaks to, a client for each, made when it is first asked for."""
+"""One client for each AWS service that the fleet uses, created on first use."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 ATTEMPTS = 5
-"""A person waits for these calls: some 8 s of retries at most."""
+"""Few, because a person waits for these calls: about 8 s of retries at most."""
 
 
 class Clients:
-    """All of one region ("": the one that boto3's settings name), with the credentials that boto3 finds.
+    """All clients of one region ("": the one in boto3's settings), with the credentials that boto3 finds.
 
-    `bucket`: where boto3's settings name no region, that of this bucket is taken.
+    `bucket`: its region is used where boto3's settings name none.
     """
 
     def __init__(self, region: str = "", bucket: str = "") -> None:
@@ -83,7 +83,7 @@ class Clients:
 
     @cached_property
     def price_list(self) -> PricingClient:
-        """One attempt: a plan can do without it."""
+        """Makes one attempt only: a plan works without list prices."""
         return aws.client("pricing", 1, "cn-northwest-1" if self.region.startswith("cn-") else "us-east-1")
 
     def secrets(self, region: str) -> SecretsManagerClient:

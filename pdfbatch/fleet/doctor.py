@@ -1,4 +1,4 @@
-"""Looks whether an account is ready for a launch, and shows every requirement. Nothing is changed."""
+"""Checks whether an account is ready for a launch, requirement by requirement. Changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pdfbatch.fleet.values import Check
 
 
 class Diagnosis(BaseModel):
-    """Every requirement, and what became of it."""
+    """Every requirement with its result."""
 
     model_config = ConfigDict(frozen=True)
     checks: list[Check]
@@ -25,10 +25,10 @@ class Diagnosis(BaseModel):
 
 
 def diagnose(clients: Clients, need: Need, now: datetime) -> Diagnosis:
-    """Checks everything that a launch needs. Without a region or credentials nothing else can be asked.
+    """Checks everything that a launch needs. Without a region or credentials nothing else can be checked.
 
     Raises:
-        UsageError: something that was named does not exist: an instance type, an image, a place outside S3.
+        UsageError: an instance type or image that does not exist, or a URL outside S3.
     """
     checks: list[Check] = []
     try:

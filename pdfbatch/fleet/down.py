@@ -1,4 +1,4 @@
-"""The end of a fleet: found by its tags, ended with its machines, verified, and nothing of it left behind."""
+"""Terminates fleets: finds them by their tags, deletes them with their instances and templates, checks the result."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pdfbatch.store import Store, open_store
 
 POLL_SECONDS = 5.0
 VERIFY_SECONDS = 300.0
-"""For fleets and instances: EC2's lists lag behind its orders."""
+"""How long to wait for fleets and instances to go: EC2's lists lag behind its commands."""
 TEMPLATE_SECONDS = 60.0
-"""For launch templates, which are gone at once but may stay in a list for a while."""
+"""The same for launch templates, which are deleted at once but may stay in a list for a while."""
 
 
 class Resources(NamedTuple):
-    """What there is of some runs in EC2."""
+    """The EC2 resources of some runs."""
 
     fleets: list[Resource]
     instances: list[Resource]
@@ -47,16 +47,16 @@ class Resources(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the store tells of the run to be ended."""
+    """What the store says about the run to terminate."""
 
     run: str
-    """"": there is none."""
+    """"": no such run."""
     record: FleetRecord | None
-    """None: it is on no fleet, or there is no run."""
+    """None: no such run, or it has no fleet."""
 
 
 class Ended(BaseModel):
-    """What `down` took away."""
+    """What `down` deleted."""
 
     model_config = ConfigDict(frozen=True)
     runs: list[str]
@@ -66,7 +66,7 @@ class Ended(BaseModel):
 
 
 def list_resources(clients: Clients) -> Resources:
-    """Everything of pdfbatch's in the region."""
+    """Lists everything in the region that carries pdfbatch's tags."""
     return Resources(ec2.fleets(clients), ec2.instances(clients), ec2.templates(clients))
 
 
@@ -77,12 +77,12 @@ def end(
     known_fleets: Iterable[str] = (),
     settle_seconds: float = 0.0,
 ) -> Ended:
-    """Ends everything that is wanted and waits until it is gone; to call it again does no harm.
+    """Deletes every wanted resource and waits until it is gone. Idempotent.
 
-    `known_fleets` are ended even if EC2's lists do not show them yet; for `settle_seconds` nothing more may show.
+    `known_fleets` are deleted even if EC2 does not list them yet. Done when nothing new shows for `settle_seconds`.
 
     Raises:
-        PdfbatchError: something is left; the message names it.
+        PdfbatchError: something remains; the message names it.
     """
     known, seen = set(known_fleets), Resources([], [], [])
     refused: list[str] = []
@@ -115,7 +115,7 @@ def end(
 def _delete_templates(
     clients: Clients, wanted: Callable[[Resource], bool], seen: list[Resource], sleep: Callable[[float], None]
 ) -> list[Resource]:
-    """Deletes launch templates until a fresh look finds none; all that were seen."""
+    """Deletes launch templates until EC2 lists none; returns every one that was seen."""
     gone, left, waited = seen, seen, 0.0
     while left:
         ec2.delete_templates(clients, [each.id for each in left])
@@ -137,13 +137,14 @@ def _left(left: list[Resource], refused: list[str]) -> PdfbatchError:
     names = ", ".join(each.id for each in left)
     why = f" ({'; '.join(refused)})" if refused else ""
     return PdfbatchError(
-        f"Not all could be ended{why}: {names} still there.",
-        "Run the same command again; if it stays, end them in the EC2 console. At its expiry AWS ends a fleet anyway.",
+        f"Some resources remain{why}: {names}.",
+        "Run the same command again. If they remain, delete them in the EC2 console. AWS deletes every fleet at its "
+        "expiry.",
     )
 
 
 def known_of(output: Store, run: str, say: Callable[[str], None]) -> Known:
-    """What the store tells of a run ("": the current one). A store that cannot be asked tells of none."""
+    """Looks a run ("": the current one) up in the store; an unreadable store counts as one without the run."""
     try:
         output.check_readable()
         wanted = run or manifest.current(output) or ""
@@ -151,24 +152,24 @@ def known_of(output: Store, run: str, say: Callable[[str], None]) -> Known:
         exists = record is not None or (wanted != "" and output.head(RunKeys(wanted).manifest) is not None)
         return Known(wanted if exists else "", record)
     except PdfbatchError as error:
-        say(f"looking for tags alone: {error.message}")
+        say(f"searching by tags only: {error.message}")
         return Known("", None)
 
 
 def no_such_run(clients: Clients, where: str, there: Resources, now: datetime) -> NotFound:
-    """The error for a run that is not there, "at OUTPUT" or by its ID: it names what still runs in the region."""
+    """Makes the error for a run that does not exist, "at OUTPUT" or by ID; it names what still runs in the region."""
     running = still_running(there, now)
     if not running:
         return NotFound(
-            f"No run {where}. Nothing of pdfbatch's runs in {clients.region}.",
-            "Check the spelling, AWS_PROFILE and AWS_DEFAULT_REGION; `pdfbatch ls` lists what a region has.",
+            f"No run {where}. pdfbatch runs nothing in {clients.region}.",
+            "Check the spelling, AWS_PROFILE and AWS_DEFAULT_REGION; `pdfbatch ls` lists a region's runs.",
         )
-    told = ", ".join(f"{place} ({count:,} instance{'' if count == 1 else 's'})" for place, count in running.items())
-    return NotFound(f"No run {where}. STILL RUNNING: {told}.", f"pdfbatch down {next(iter(running))}")
+    listed = ", ".join(f"{place} ({count:,} instance{'' if count == 1 else 's'})" for place, count in running.items())
+    return NotFound(f"No run {where}. STILL RUNNING: {listed}.", f"pdfbatch down {next(iter(running))}")
 
 
 def still_running(there: Resources, now: datetime) -> dict[str, int]:
-    """Instances that are paid for, by OUTPUT; 0 where a fleet still waits for its own. Most instances first."""
+    """Counts billed instances by OUTPUT, most first; 0 where a fleet still waits for its instance."""
     alive = [each for each in there.fleets if not ec2.is_over(each, there.instances, now)]
     found = {each.place or f"--run {each.run}": 0 for each in [*alive, *there.billed()]}
     for each in there.billed():
@@ -179,8 +180,8 @@ def still_running(there: Resources, now: datetime) -> dict[str, int]:
 def note_ended(
     found: Resources, output: Store | None, record: FleetRecord | None, now: datetime, say: Callable[[str], None]
 ) -> None:
-    """Writes into the runs' own records that they are ended, before they are: a launch that is still under way reads
-    it, and `status` and the next launch will. Without a store at hand it is looked for by the tags."""
+    """Marks the runs as ended in their records, before anything is terminated: a launch in progress checks the mark,
+    and so do `status` and the next launch. Without `output`, the store is found by the tags."""
     if output is not None and record is not None:
         _note(output, record.run, now, say)
     for run in found.runs():
@@ -197,4 +198,4 @@ def _note(output: Store, run: str, now: datetime, say: Callable[[str], None]) ->
         if record is not None and record.ended is None:
             manifest.save_fleet(output, record.model_copy(update={"ended": timestamp(now)}))
     except PdfbatchError as error:
-        say(f"not noted in {output.url}: {error.message}")
+        say(f"not recorded in {output.url}: {error.message}")

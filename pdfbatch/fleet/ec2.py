@@ -1,4 +1,4 @@
-"""Launch templates, fleets and their instances: the calls to EC2 that make and end machines, and what they find."""
+"""Calls EC2 to create, find and delete launch templates, fleets and instances."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pdfbatch.fleet.pricing import ROOT_MBPS
 from pdfbatch.fleet.values import Market, Plan, Zone
 
 _ENDED = ("deleted", "deleted_running", "deleted_terminating", "failed")
-"""States of a fleet that launches nothing any more."""
+"""States of a fleet that no longer launches."""
 _LIVING = ["pending", "running", "shutting-down", "stopping", "stopped"]
 _DELETE_AT_ONCE = 25
-"""AWS's limit of fleets in one DeleteFleets with termination."""
+"""AWS's limit for one DeleteFleets call with termination."""
 
 
 class Resource(NamedTuple):
-    """Something in EC2 that carries pdfbatch's tags."""
+    """An EC2 resource with pdfbatch's tags."""
 
     id: str
     tags: dict[str, str]
     created: datetime | None
     state: str = ""
     expires: datetime | None = None
-    """Of a fleet: from then on it launches nothing."""
+    """Of a fleet: when it stops launching."""
 
     @property
     def run(self) -> str:
@@ -50,15 +50,15 @@ class Resource(NamedTuple):
 
     @property
     def is_ending(self) -> bool:
-        """Whether an instance is shutting down; AWS bills it no more (EC2 user guide, Instance lifecycle)."""
+        """Whether an instance is shutting down; it is no longer billed. Source: EC2 guide, "Instance lifecycle"."""
         return self.state == "shutting-down"
 
 
-# ── make ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── create ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def create_template(clients: Clients, plan: Plan, worker: int, name: str, user_data: str) -> None:
-    """One worker's launch template: its user-data lives in it, so that each replacement boots with the same."""
+    """Creates a worker's launch template. It contains the user data, so that each replacement boots the same way."""
     account, tags = plan.account, _tags(plan, worker)
     data: dict[str, Any] = {
         "ImageId": account.ami.id,
@@ -90,7 +90,7 @@ def create_template(clients: Clients, plan: Plan, worker: int, name: str, user_d
     }
     if plan.key_name:
         data["KeyName"] = plan.key_name
-    with aws.translating(f"make the launch template of worker {worker}"):
+    with aws.translating(f"create the launch template of worker {worker}"):
         clients.ec2.create_launch_template(
             LaunchTemplateName=name,
             ClientToken=f"{plan.run}-{worker}-template",
@@ -100,10 +100,10 @@ def create_template(clients: Clients, plan: Plan, worker: int, name: str, user_d
 
 
 def try_template(clients: Clients, name: str, zone: Zone, market: Market) -> None:
-    """Has AWS check what making a template does not check: image, profile, groups, rights. Starts nothing."""
+    """Makes AWS check what creating a template does not: AMI, profile, groups, permissions. Starts nothing."""
     spot: dict[str, Any] = {"InstanceMarketOptions": {"MarketType": "spot"}} if market == "spot" else {}
     aws.call(
-        "launch an instance (a trial that starts none)",
+        "launch an instance (dry run)",
         lambda: clients.ec2.run_instances(
             DryRun=True,
             MinCount=1,
@@ -119,13 +119,13 @@ def try_template(clients: Clients, name: str, zone: Zone, market: Market) -> Non
 class Made(NamedTuple):
     fleet: str
     troubles: list[str]
-    """What AWS says it could not do at once; a maintain fleet goes on trying."""
+    """What AWS could not do at once; a maintain fleet keeps trying."""
 
 
 def create_fleet(clients: Clients, plan: Plan, worker: int, template: str, zones: Sequence[Zone]) -> Made:
-    """A fleet that keeps one instance alive for this worker until it is deleted or the plan's expiry has come."""
+    """Creates a fleet that keeps one instance running for this worker until it is deleted or expires."""
     market = _on_demand() if plan.market == "on-demand" else _spot()
-    with aws.translating(f"make the fleet of worker {worker}"):
+    with aws.translating(f"create the fleet of worker {worker}"):
         answer = clients.ec2.create_fleet(
             Type="maintain",
             ClientToken=f"{plan.run}-{worker}-{len(zones)}",
@@ -147,7 +147,8 @@ def create_fleet(clients: Clients, plan: Plan, worker: int, template: str, zones
 
 
 def _spot() -> dict[str, Any]:
-    """`price-capacity-optimized` ignores priorities, so that all fleets may land in one pool and be lost together."""
+    """Builds the Spot settings. `price-capacity-optimized` would ignore priorities: all fleets could land in one pool
+    and be interrupted together."""
     return {
         "TargetCapacitySpecification": {
             "TotalTargetCapacity": 1,
@@ -175,7 +176,7 @@ def _on_demand() -> dict[str, Any]:
 
 
 def _overrides(plan: Plan, zones: Sequence[Zone]) -> list[Any]:
-    """Every type in every zone; the zone that comes first has the highest priority, which is the lowest number."""
+    """Lists every type in every zone; the first zone has the highest priority, which is the lowest number."""
     overrides = []
     for priority, zone in enumerate(zones):
         for kind in plan.instance_types:
@@ -191,7 +192,7 @@ def _tags(plan: Plan, worker: int) -> list[Any]:
 
 
 def rotated(zones: Sequence[Zone], worker: int) -> list[Zone]:
-    """The zones, each worker beginning with another one."""
+    """Rotates the zones, so that each worker prefers a different one."""
     start = worker % len(zones)
     return [*zones[start:], *zones[:start]]
 
@@ -200,7 +201,7 @@ def rotated(zones: Sequence[Zone], worker: int) -> list[Zone]:
 
 
 def fleets(clients: Clients) -> list[Resource]:
-    """Every fleet of pdfbatch's in the region that has not been ended. EC2 cannot be asked for fleets by tag."""
+    """Lists pdfbatch's fleets in the region that are not deleted. EC2 cannot filter fleets by tag."""
     with aws.translating("list the fleets"):
         pages = clients.ec2.get_paginator("describe_fleets").paginate()
         found = [
@@ -214,7 +215,7 @@ def fleets(clients: Clients) -> list[Resource]:
 
 
 def instances(clients: Clients) -> list[Resource]:
-    """Every instance of pdfbatch's that has not ended yet."""
+    """Lists pdfbatch's instances that are not terminated yet."""
     filters: list[Any] = [
         {"Name": "instance-state-name", "Values": _LIVING},
         {"Name": "tag-key", "Values": [TAG_STACK]},
@@ -229,7 +230,7 @@ def instances(clients: Clients) -> list[Resource]:
 
 
 def templates(clients: Clients) -> list[Resource]:
-    """Every launch template of pdfbatch's; `id` is its name."""
+    """Lists pdfbatch's launch templates; `id` is the name."""
     filters: list[Any] = [{"Name": "tag-key", "Values": [TAG_STACK]}]
     with aws.translating("list the launch templates"):
         return [
@@ -240,32 +241,32 @@ def templates(clients: Clients) -> list[Resource]:
 
 
 def living(clients: Clients, now: datetime) -> list[Resource]:
-    """The fleets of pdfbatch's that may still launch, and every instance that has not ended."""
+    """Lists pdfbatch's fleets that may still launch, and its instances that are not terminated."""
     there = instances(clients)
     return [*(each for each in fleets(clients) if not is_over(each, there, now)), *there]
 
 
 def is_over(fleet: Resource, there: Iterable[Resource], now: datetime) -> bool:
-    """Whether a fleet is past its expiry and has no instance. AWS calls it `active` until it is deleted."""
+    """Whether a fleet is expired and has no instance. AWS calls it `active` until it is deleted."""
     if fleet.expires is None or fleet.expires > now:
         return False
     return all((each.run, each.worker) != (fleet.run, fleet.worker) for each in there)
 
 
 def trouble_of(clients: Clients, fleet: str, since: datetime) -> str:
-    """The last error a fleet had in launching, else why it halts, "" if it had neither since then."""
+    """Returns a fleet's last launch error, else why it halted; "": neither since then."""
     with aws.translating(f"read the history of {fleet}"):
         records = list(_history(clients, fleet, since))
     errors = [each for each in records if _is_error(each)] or [each for each in records if _is_halt(each)]
     if not errors:
         return ""
     errors.sort(key=lambda record: record.get("Timestamp", since))
-    told = errors[-1].get("EventInformation", {})
-    return f"{told.get('EventSubType', 'error')}: {told.get('EventDescription', '')}".rstrip(": ")
+    last = errors[-1].get("EventInformation", {})
+    return f"{last.get('EventSubType', 'error')}: {last.get('EventDescription', '')}".rstrip(": ")
 
 
 def _history(clients: Clients, fleet: str, since: datetime) -> Iterator[Any]:
-    """All pages; boto3 has no paginator for it."""
+    """Yields all pages; boto3 has no paginator for it."""
     more: Any = {}
     while True:
         answer = clients.ec2.describe_fleet_history(FleetId=fleet, StartTime=since, **more)
@@ -276,14 +277,14 @@ def _history(clients: Clients, fleet: str, since: datetime) -> Iterator[Any]:
 
 
 def _is_error(record: Any) -> bool:
-    """`error` or `service-error`. AWS's guide and its API reference spell the types differently, as `instance-change`
-    and `instanceChange`."""
+    """Whether it is an `error` or `service-error`. AWS's guide and API reference spell types differently:
+    `instance-change`, `instanceChange`."""
     return str(record.get("EventType", "")).replace("-", "").lower() in ("error", "serviceerror")
 
 
 def _is_halt(record: Any) -> bool:
-    """A Spot price above the ceiling is no error to AWS: it is told as information. Source: EC2 guide, "EC2 Fleet
-    event types"."""
+    """Whether the price ceiling halts the fleet, which AWS reports as information, not as an error. Source: EC2 guide,
+    "EC2 Fleet event types"."""
     return record.get("EventInformation", {}).get("EventSubType") in ("launchSpecUnusable", "fleetProgressHalted")
 
 
@@ -291,32 +292,32 @@ def _tags_of(found: Any) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
 
 
-# ── end ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── delete ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def delete_fleets(clients: Clients, ids: Sequence[str]) -> list[str]:
-    """Ends fleets with their instances; what AWS says of those it could not end."""
+    """Deletes fleets with their instances; returns AWS's messages about those it could not delete."""
     refused = []
     for start in range(0, len(ids), _DELETE_AT_ONCE):
-        with aws.translating("end the fleets"):
+        with aws.translating("delete the fleets"):
             answer = clients.ec2.delete_fleets(
                 FleetIds=list(ids[start : start + _DELETE_AT_ONCE]), TerminateInstances=True
             )
         for each in answer.get("UnsuccessfulFleetDeletions", []):
             error = each.get("Error", {})
             if error.get("Code") == "fleetNotInDeletableState":
-                continue  # it was deleted before
+                continue  # already deleted
             refused.append(f"{each.get('FleetId')}: {error.get('Message', error.get('Code'))}")
     return refused
 
 
 def terminate(clients: Clients, ids: Sequence[str]) -> None:
-    """Ends instances. One that is gone already answers 403 or that it is not there, and then so does the whole batch:
-    each is ended alone, and whoever cares looks again."""
+    """Terminates instances. One that is already gone fails the whole batch with 403 or NotFound: each is then
+    terminated alone, and those errors are ignored."""
     if not ids:
         return
     try:
-        with aws.translating("end the instances"):
+        with aws.translating("terminate the instances"):
             clients.ec2.terminate_instances(InstanceIds=list(ids))
     except PdfbatchError as error:
         if error.code not in ("UnauthorizedOperation", "InvalidInstanceID.NotFound"):
@@ -327,7 +328,7 @@ def terminate(clients: Clients, ids: Sequence[str]) -> None:
 
 
 def delete_templates(clients: Clients, names: Iterable[str]) -> None:
-    """Deletes launch templates; one that is gone already is no error."""
+    """Deletes launch templates; one that is already gone is no error."""
     for name in names:
         aws.call(
             f"delete the launch template {name}",
@@ -337,7 +338,7 @@ def delete_templates(clients: Clients, names: Iterable[str]) -> None:
 
 
 def decoded(clients: Clients, error: PdfbatchError) -> str:
-    """What an encoded refusal of EC2's says was missing; "" where it may not be decoded."""
+    """Decodes which permission an encoded EC2 refusal says is missing; "" if it cannot be decoded."""
     _, mark, secret = error.said.partition("Encoded authorization failure message: ")
     if not mark:
         return ""

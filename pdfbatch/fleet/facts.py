@@ -1,7 +1,7 @@
-"""What an account is like before a launch: every question asked once, all at the same time. Nothing is changed.
+"""Gathers the facts of an account before a launch: every query once, in parallel. Changes nothing.
 
-A fact that AWS does not tell is `Unknown` and one that is not there is `Missing`; neither is ever taken for a yes.
-requirements.py judges the facts, for `doctor`, `plan` and `launch` alike.
+What AWS does not say is `Unknown`, what does not exist is `Missing`; neither is ever taken as a yes.
+requirements.py judges the facts for `doctor`, `plan` and `launch`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _THREADS = 8
 
 
 class Missing(NamedTuple):
-    """AWS says that it is not there."""
+    """AWS says that it does not exist."""
 
     found: str
     cure: str
 
 
 class Unknown(NamedTuple):
-    """AWS does not say: these credentials may not ask, or it did not answer."""
+    """AWS does not say: access was denied, or it did not answer."""
 
     found: str
     cure: str
@@ -48,7 +48,7 @@ Fact: TypeAlias = T | Missing | Unknown
 
 
 class Need(NamedTuple):
-    """What a launch would ask of the account."""
+    """What a launch needs of the account."""
 
     request: LaunchRequest
     inputs: Sequence[str] = ()
@@ -56,7 +56,7 @@ class Need(NamedTuple):
     outputs: Sequence[str] = ()
 
     def setup(self) -> str:
-        """The command that makes what is missing."""
+        """Returns the command that creates what is missing."""
         inputs = self.inputs or ["s3://BUCKET/PDFS/"]
         outputs = self.outputs or ["s3://BUCKET/MARKDOWN/"]
         stack = [] if self.request.names == Names() else [f"--stack {self.request.names.stack}"]
@@ -77,7 +77,7 @@ class Subscription(NamedTuple):
 
 
 class PlaceFacts(NamedTuple):
-    """Where in the world a URL is."""
+    """The region of a URL."""
 
     url: str
     region: str
@@ -85,12 +85,12 @@ class PlaceFacts(NamedTuple):
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """Of one account in one region, for one need. Prices in dollars an hour of an instance alone."""
+    """The facts of one account in one region for one need. Prices in dollars per instance-hour without disk."""
 
     region: str
     number: str
     made_for: Fact[SetupWish]
-    """What the stack was set up for; an empty wish without a stack of pdfbatch's."""
+    """What the stack was set up for; empty without a stack of pdfbatch's."""
     types: Fact[dict[str, TypeFacts]]
     offered: Fact[dict[str, set[str]]]
     """Zones by instance type."""
@@ -100,34 +100,34 @@ class AccountFacts:
     has_profile: Fact[bool]
     missing_service_roles: Fact[list[str]]
     log_days: Fact[int | None]
-    """How long the log group keeps its lines; None: for ever."""
+    """The log group's retention in days; None: for ever."""
     subscriptions: Fact[list[Subscription]]
     budget: Fact[str]
     repository: Fact[str]
     image: Fact[str]
     ami: Fact[Ami]
     has_key: Fact[bool]
-    """Whether the wished key pair is there; true where none is wished."""
+    """Whether the requested key pair exists; true where none is requested."""
     inputs: Fact[list[PlaceFacts]]
     outputs: Fact[list[PlaceFacts]]
     secret: Fact[str]
-    """How the secret with the passwords is called; "" where none is named."""
+    """The name of the secret with the passwords; "": none requested."""
     bucket_keys: Fact[dict[str, str]]
-    """KMS keys of one's own that the buckets encrypt with, as S3 names them, by bucket; others are not in it."""
+    """Customer-managed KMS keys by bucket, as S3 names them; only buckets that use one."""
     prices: Fact[dict[tuple[str, str], float]]
     """Spot prices by type and zone."""
     published: Fact[ListPrices]
     scores: Fact[dict[str, int]]
-    """By zone id; empty where they would say nothing."""
+    """By zone id; empty where they would not be meaningful."""
     zone_ids: Fact[dict[str, str]]
 
 
 def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
-    """Asks everything that a launch depends on.
+    """Queries everything that a launch depends on.
 
     Raises:
-        NotReady: no region or no usable credentials; nothing else can be asked then.
-        UsageError: something that was named does not exist: a type, a subnet, an image, a place outside S3.
+        NotReady: no region or no usable credentials; nothing else can be queried then.
+        UsageError: a type, subnet or image that does not exist, or a URL outside S3.
     """
     region, number = clients.region, clients.account
     request, names = need.request, need.request.names
@@ -193,7 +193,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
 
 
 def known(question: Callable[[], T]) -> Fact[T]:
-    """The answer, or why there is none."""
+    """Returns the answer, or why there is none."""
     try:
         return question()
     except UsageError:
@@ -201,21 +201,21 @@ def known(question: Callable[[], T]) -> Fact[T]:
     except NotReady as error:
         return Missing(error.message, error.hint)
     except AccessDenied as error:
-        return Unknown("these credentials may not ask", _permission(error))
+        return Unknown("no permission to check", _permission(error))
     except PdfbatchError as error:
         return Unknown(error.message, error.hint)
 
 
 def _permission(error: AccessDenied) -> str:
-    """AWS names the permission in its refusal, S3 does not."""
+    """Returns the hint for a refusal. AWS names the missing permission in it, S3 does not."""
     named = re.search(r"to perform: ([\w-]+:\w+)", error.said)
     if not named:
         return error.hint
-    return f"Ask for the permission {named[1]}; `pdfbatch doctor --policy` prints all that are needed."
+    return f"Ask for the permission {named[1]}; `pdfbatch doctor --policy` prints the whole policy."
 
 
 def _security_group(clients: Clients, names: Names, subnets: Fact[list[Subnet]]) -> SecurityGroup | None:
-    """In the VPC of the subnets; where they are not known, in any: its own answer is worth having."""
+    """Looks up the security group in the subnets' VPC; in any VPC if the subnets are unknown."""
     vpc = subnets[0].vpc if isinstance(subnets, list) and subnets else ""
     found = aws_queries.security_groups(clients, names, vpc)
     if not found:
@@ -240,7 +240,7 @@ def _subscriptions(clients: Clients, need: Need) -> list[Subscription]:
             found = [each for page in pages for each in page["Subscriptions"]]
     except NotFound:
         raise NotReady(
-            f"no SNS topic {names.topic}: no mail when a run ends", f"{need.setup()} --email ADDRESS"
+            f"no SNS topic {names.topic}: no email when a run ends", f"{need.setup()} --email ADDRESS"
         ) from None
     return [Subscription(each["Endpoint"], each["SubscriptionArn"].startswith("arn:")) for each in found]
 
@@ -259,7 +259,7 @@ def _budget(clients: Clients, need: Need) -> str:
 
 
 def _repository(clients: Clients, need: Need) -> str:
-    """Its address; "" where an image is named and none is needed."""
+    """Looks up the repository's URI; "" where --image makes it unnecessary."""
     name = need.request.names.repository
     if need.request.image:
         return ""
@@ -292,11 +292,12 @@ def _places(urls: Sequence[str]) -> list[PlaceFacts]:
 
 
 def _bucket_keys(need: Need) -> dict[str, str]:
-    """AWS's own key needs no permission of its own. Source: S3 guide, "Using server-side encryption with AWS KMS"."""
+    """Looks up the buckets' customer-managed keys; AWS's own key needs no permission. Source: S3 guide, "Using
+    server-side encryption with AWS KMS"."""
     s3, found = aws.client("s3", ATTEMPTS), dict[str, str]()
     for bucket in sorted({place(url).bucket for url in [*need.inputs, *need.outputs]}):
         answer = aws.call(
-            f"ask how s3://{bucket} is encrypted",
+            f"look up the encryption of s3://{bucket}",
             partial(s3.get_bucket_encryption, Bucket=bucket),
             absent={"ServerSideEncryptionConfigurationNotFoundError", "NoSuchBucket"},
         )

@@ -1,4 +1,4 @@
-"""What pdfbatch has in a region, run by run: `ls`."""
+"""Lists what pdfbatch has in a region, run by run: `ls`."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from pdfbatch.fleet.down import Resources, list_resources
 from pdfbatch.fleet.ec2 import Resource
 
 TROUBLE_AGE = timedelta(hours=1)
-"""Older errors of a fleet say little of why it waits now."""
+"""A fleet's older errors say little about why it waits now."""
 
 
 class RunThere(BaseModel):
-    """What EC2 has of one run."""
+    """One run's EC2 resources."""
 
     model_config = ConfigDict(frozen=True)
     run: str
     output: str
-    """As its tag tells it."""
+    """From its tag."""
     launched: datetime | None
     fleets: int
-    """That may still launch."""
+    """Those that may still launch."""
     instances: int
-    """Those that are shutting down are not counted."""
+    """Without those that are shutting down."""
     templates: int
     expired_fleets: int = 0
-    """Past their expiry and without an instance; AWS lists them until they are deleted. They cost nothing."""
+    """Expired fleets without an instance. AWS lists them until they are deleted; they cost nothing."""
     trouble: str = ""
-    """Why a fleet has no instance just now, as AWS tells it."""
+    """Why a fleet has no instance now, as AWS reports it."""
 
     @property
     def is_orphan(self) -> bool:
-        """Whether there are instances that no fleet looks after."""
+        """Whether there are instances without a fleet."""
         return self.fleets == 0 and self.instances > 0
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing is left that costs."""
+        """Whether nothing billable is left."""
         return self.fleets == 0 and self.instances == 0
 
 
@@ -52,7 +52,7 @@ class Inventory(BaseModel):
 
 
 def take(clients: Clients, now: datetime) -> Inventory:
-    """Takes stock of every run with anything in EC2."""
+    """Lists every run that has anything in EC2."""
     found = list_resources(clients)
     runs = []
     for run in found.runs():
@@ -82,8 +82,8 @@ def _of_run(clients: Clients, run: str, own: Resources, now: datetime) -> RunThe
 def _trouble(clients: Clients, fleets: list[str], since: datetime) -> str:
     for fleet in fleets[:3]:
         try:
-            if told := ec2.trouble_of(clients, fleet, since):
-                return told
+            if trouble := ec2.trouble_of(clients, fleet, since):
+                return trouble
         except PdfbatchError:
-            continue  # it may not be asked
+            continue  # not permitted to ask
     return ""

@@ -1,7 +1,7 @@
-"""Carries out a plan: claim the run, make a template and a fleet for each worker; all of it, or nothing stays.
+"""Carries out a plan: claims the run, then creates a launch template and a fleet for each worker. All or nothing.
 
-What is made is found again by its tags, so nothing depends on this process living to its end: `pdfbatch down` takes
-away what a killed launch leaves, and AWS ends every fleet at its expiry.
+Everything created carries tags, so nothing depends on this process surviving: `pdfbatch down` removes what a killed
+launch leaves behind, and AWS deletes every fleet at its expiry.
 """
 
 from __future__ import annotations
@@ -30,27 +30,28 @@ T = TypeVar("T")
 
 PLAN_LASTS = timedelta(minutes=30)
 SETTLE_SECONDS = 15.0
-"""EC2's lists lag behind: a fleet whose making was broken off may show only now."""
+"""EC2's lists lag behind: a fleet whose creation was interrupted may appear only now."""
 PAUSES = (2.0, 5.0, 12.0, 30.0)
-"""Seconds to wait before a call is tried again that AWS was too busy for, each up to half as long again by chance."""
+"""Seconds between retries of a throttled call, each with up to 50 % of random jitter."""
 
 
 class Effects(NamedTuple):
-    """What carrying out touches of the world."""
+    """The outside world that a launch touches."""
 
     clients: Clients
     output: Store
     environment: Mapping[str, str]
     tell: Callable[[str], None]
-    """Told one line for each thing that is made or is not as it should be."""
+    """Shows one line for each event or problem."""
     sleep: Callable[[float], None]
     clock: Callable[[], datetime]
 
 
 def launch(decided: Decided, outside: Effects, keep_partial: bool = False) -> Launched:
-    """
+    """Launches every worker of the plan. `keep_partial`: keep those that launched if others fail.
+
     Raises:
-        PdfbatchError: not every worker could be launched, and nothing of it is left; or something is, and it is named.
+        PdfbatchError: a worker could not be launched. Everything was removed again, or the message names what remains.
     """
     plan, output = decided.plan, outside.output
     _check_still_right(decided, outside)
@@ -58,14 +59,14 @@ def launch(decided: Decided, outside: Effects, keep_partial: bool = False) -> La
     winner = manifest.claim(output, decided.manifest, decided.latest)
     if winner != plan.run:
         raise PdfbatchError(
-            f"Somebody else began the run {winner} on {plan.output} at the same moment.",
+            f"Run {winner} was started on {plan.output} at the same time.",
             f"See it with `pdfbatch status {plan.output}`.",
         )
     making = _Making(decided, outside)
     try:
         manifest.save_fleet(output, decided.record)
         making.all_workers(keep_partial)
-    except BaseException as error:  # Ctrl-C too: what was begun must not live on
+    except BaseException as error:  # Ctrl-C too: nothing may keep running
         making.undo(error)
         if not isinstance(error, PdfbatchError):
             raise
@@ -81,17 +82,17 @@ def launch(decided: Decided, outside: Effects, keep_partial: bool = False) -> La
 
 
 def _check_still_right(decided: Decided, outside: Effects) -> None:
-    """A person may have thought it over for long: whether a run has come to life meanwhile, or the plan has aged."""
+    """Checks that the plan is not outdated and that no other run has started: the confirmation may have taken long."""
     again = "Run the same command again for a new plan."
     now, output = outside.clock(), outside.output
     if now - datetime.fromisoformat(decided.record.launched) > PLAN_LASTS:
-        raise PdfbatchError("The plan is too old: its prices and its end are of another hour.", again)
+        raise PdfbatchError("The plan is out of date: its prices and deadline no longer apply.", again)
     if decided.latest and is_anyone_alive(output, manifest.load(output, decided.latest), now):
-        raise PdfbatchError(f"Run {decided.latest} has come to life while this one was planned.", again)
+        raise PdfbatchError(f"Run {decided.latest} became active while this one was planned.", again)
 
 
 class _Making:
-    """A launch under way: what it has made so far."""
+    """A launch in progress: what it has created so far."""
 
     def __init__(self, decided: Decided, outside: Effects) -> None:
         self._decided = decided
@@ -112,13 +113,14 @@ class _Making:
         self._check_not_ended()
 
     def _check_not_ended(self) -> None:
-        """`down` writes first, then ends what it sees: what it cannot see yet must not be made, or be taken away."""
+        """Checks that no `down` ran meanwhile. It marks the run first, then deletes what EC2 lists, so anything created
+        after the mark would survive it."""
         record = manifest.load_fleet(self._outside.output, self._plan.run)
         if record is None or record.ended is not None:
-            raise PdfbatchError("The run was ended by `pdfbatch down` while it was being launched.", "Launch it again.")
+            raise PdfbatchError("`pdfbatch down` ended the run while it was being launched.", "Launch it again.")
 
     def _go_without(self, worker: int, why: str) -> None:
-        """Its slice has come to an end before it began: else the run would wait for it for ever."""
+        """Marks the slice of a worker that could not be launched as ended; else the run would wait for it for ever."""
         self.missing[worker] = why
         self._outside.tell(f"worker {worker}: {why}")
         mark = DoneMark(
@@ -127,16 +129,14 @@ class _Making:
         self._outside.output.put(RunKeys(self._plan.run).done_mark(worker), mark.model_dump_json().encode())
 
     def undo(self, error: BaseException) -> None:
-        """Takes away what was made; if that fails too, says what to type, and `error` goes on its way."""
+        """Removes what was created. If that fails too, says what to run; the caller still raises `error`."""
         outside, run = self._outside, self._plan.run
-        outside.tell("the launch failed; taking away what was made")
+        outside.tell("the launch failed; removing what was created")
         try:
             end(outside.clients, lambda found: found.run == run, outside.sleep, self.fleets.values(), SETTLE_SECONDS)
             manifest.disclaim(outside.output, self._decided.manifest, self._decided.latest)
         except BaseException as trouble:
-            outside.tell(
-                f"NOT all is taken away: run `pdfbatch down {self._plan.output}` until it says that nothing is left"
-            )
+            outside.tell(f"NOT everything was removed: run `pdfbatch down {self._plan.output}` until nothing remains")
             if not isinstance(trouble, PdfbatchError):
                 raise
             outside.tell(trouble.message)
@@ -152,10 +152,10 @@ class _Making:
         made = self._fleet(worker, name, ec2.rotated(plan.account.zones, worker))
         self.fleets[worker] = made.fleet
         for trouble in made.troubles:
-            self._outside.tell(f"worker {worker}: {trouble}; AWS goes on trying")
+            self._outside.tell(f"worker {worker}: {trouble}; AWS keeps trying")
 
     def _fleet(self, worker: int, template: str, zones: list[Zone]) -> ec2.Made:
-        """In all zones at once; where AWS says that one of them cannot, without that one."""
+        """Creates the fleet over all zones; leaves out a zone that AWS refuses."""
         while True:
             try:
                 return self._patiently(

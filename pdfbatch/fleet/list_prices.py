@@ -1,7 +1,6 @@
-"""AWS's published prices of a region: on-demand instances and disks.
+"""Looks up a region's list prices: on-demand instances and disks.
 
-The Price List service answers in a few regions only, for all of them. Source: AWS, "Using the AWS Price List Query
-API".
+The Price List service runs in a few regions, which answer for all. Source: AWS, "Using the AWS Price List Query API".
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from pdfbatch.fleet.clients import Clients
 
 
 class ListPrices(BaseModel):
-    """What AWS publishes for a region."""
+    """The list prices of a region."""
 
     model_config = ConfigDict(frozen=True)
     on_demand: dict[str, float] = {}
-    """Dollars an hour of an instance alone, by type."""
+    """Dollars per instance-hour by type, without disk and address."""
     gib_month: float | None = None
-    """Dollars a month for a GiB of gp3 disk; None: not told."""
+    """Dollars per GiB-month of gp3; None: unknown."""
 
 
 def ask(clients: Clients, types: Sequence[str]) -> ListPrices:
-    """What AWS publishes for these types in the clients' region.
+    """Looks up the list prices of these types in the clients' region.
 
     Raises:
-        PdfbatchError: it may not be asked, or does not answer.
+        PdfbatchError: access is denied, or the service does not answer.
     """
     linux = {
         "operatingSystem": "Linux",
@@ -49,7 +48,7 @@ def _products(clients: Clients, wanted: dict[str, str]) -> Iterator[float]:
     fields = {"regionCode": clients.region, **wanted}
     filters: list[Any] = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in fields.items()]
     answer = aws.call(
-        "ask for AWS's published prices",
+        "look up AWS's list prices",
         lambda: clients.price_list.get_products(ServiceCode="AmazonEC2", Filters=filters),
     )
     for product in answer["PriceList"]:
@@ -57,7 +56,7 @@ def _products(clients: Clients, wanted: dict[str, str]) -> Iterator[float]:
 
 
 def dollars(product: Any) -> Iterator[float]:
-    """The on-demand prices in one entry of the price list, above zero."""
+    """Yields the on-demand prices above zero in one entry of the price list."""
     for term in product.get("terms", {}).get("OnDemand", {}).values():
         for dimension in term.get("priceDimensions", {}).values():
             price = float(dimension.get("pricePerUnit", {}).get("USD", 0))

@@ -1,4 +1,4 @@
-"""What the workers said, from CloudWatch."""
+"""Reads the workers' logs from CloudWatch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pdfbatch.fleet.names import log_stream
 
 POLL_SECONDS = 3.0
 LATE = timedelta(seconds=30)
-"""Machines send in batches, so events come out of order: each poll looks back so far."""
+"""How far each poll looks back: instances send in batches, so events arrive out of order."""
 _METRICS = '"_aws"'
 
 
@@ -25,10 +25,10 @@ class LogLine(NamedTuple):
 
 
 def lines(clients: Clients, group: str, run: str, worker: int | None, since: datetime) -> Iterator[LogLine]:
-    """Everything so far, oldest first; None: of all workers. Lines that only carry metrics are left out.
+    """Yields all lines so far, oldest first, without metrics. `worker` None: all workers.
 
     Raises:
-        NotFound: there is no such log group.
+        NotFound: no such log group.
     """
     for event in _events(clients, group, run, worker, since):
         if (line := _line(event, run)) is not None:
@@ -38,7 +38,7 @@ def lines(clients: Clients, group: str, run: str, worker: int | None, since: dat
 def follow(
     clients: Clients, group: str, run: str, worker: int | None, since: datetime, sleep: Callable[[float], None]
 ) -> Iterator[LogLine]:
-    """The same, and then whatever comes, without end; a network that fails for a while is waited for."""
+    """Yields the same and then new lines, without end. Waits through network failures."""
     seen: dict[str, datetime] = {}
     while True:
         newest = max(seen.values(), default=since)
@@ -69,8 +69,8 @@ def _events(clients: Clients, group: str, run: str, worker: int | None, since: d
         if error.code != "ResourceNotFoundException":
             raise
         raise NotFound(
-            f"There is no log group {group} in {clients.region}.",
-            "`pdfbatch setup` makes it; what an instance said while it booted: `pdfbatch logs … --boot`.",
+            f"No log group {group} in {clients.region}.",
+            "`pdfbatch setup` creates it. For an instance's boot log: `pdfbatch logs … --boot`.",
         ) from error
 
 

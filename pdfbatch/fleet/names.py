@@ -1,4 +1,4 @@
-"""What everything that pdfbatch makes in an account is called, and the tags it carries. Pure."""
+"""The names and tags of everything that pdfbatch creates in an account. Pure."""
 
 import hashlib
 import re
@@ -13,30 +13,32 @@ TAG_WORKER = "pdfbatch:worker"
 TAG_OUTPUT = "pdfbatch:output"
 """A digest of OUTPUT's URL."""
 TAG_BOOTS = "pdfbatch:boots-in-vain"
-"""On a fleet: how many of its instances ended before the worker began. The only tag a worker may set."""
+"""On a fleet: how many of its instances ended before the worker started. The only tag that a worker may set."""
 TAG_PLACE = "pdfbatch:place"
-"""That URL for people, as far as a tag may hold it."""
+"""OUTPUT's URL in readable form, as far as a tag can hold it."""
 
 
 class Names(NamedTuple):
-    """The names that one CloudFormation stack gives; a second stack beside it shares nothing with it."""
+    """The names derived from one CloudFormation stack; two stacks share nothing."""
 
     stack: str = DEFAULT_STACK
 
     @classmethod
     def checked(cls, stack: str) -> "Names":
-        """
+        """Checks a stack's name.
+
         Raises:
-            UsageError: the name does not suit everything that is named after it; ECR is the strictest.
+            UsageError: the name is not valid for everything named after it; ECR is the strictest.
         """
         if not re.fullmatch(r"[a-z][a-z0-9-]{1,40}", stack) or stack.endswith("-") or "--" in stack:
             raise UsageError(
-                f"{stack!r} cannot be a stack's name.", "Use small letters, digits and single hyphens, 2 to 41 in all."
+                f"{stack!r} is not a valid stack name.",
+                "Use lowercase letters, digits and single hyphens, 2 to 41 characters.",
             )
         return cls(stack)
 
     def role(self, region: str) -> str:
-        """Of the instance role, and of its profile. IAM's names are the whole account's, so the region is in it."""
+        """Names the instance role and its profile. IAM names are per account, so the region is part of it."""
         return f"{self.stack}-{region}-worker"
 
     @property
@@ -56,34 +58,34 @@ class Names(NamedTuple):
         return self.stack
 
     def budget(self, region: str) -> str:
-        """Budgets' names are the whole account's too."""
+        """Names the budget. Budget names are per account too."""
         return f"{self.stack}-{region}"
 
     def topic_arn(self, region: str, account: str) -> str:
         return f"arn:{partition(region)}:sns:{region}:{account}:{self.topic}"
 
     def template(self, run: str, worker: int) -> str:
-        """Of a worker's launch template."""
+        """Names a worker's launch template."""
         return f"{self.stack}-{run}-{worker}"
 
 
 def partition(region: str) -> str:
-    """The first word of the ARNs in a region after `arn`. Source: AWS general reference, "ARN format"."""
+    """Returns the partition in a region's ARNs, as `aws`. Source: AWS general reference, "ARN format"."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def place_tag(url: str) -> str:
-    """A URL as a tag's value may hold it: `_` for other characters, and cut. Source: EC2 guide, tag restrictions."""
+    """Makes a URL a valid tag value: `_` for other characters, truncated. Source: EC2 guide, tag restrictions."""
     return re.sub(r"[^\w \-+=.:/@]", "_", url)[:256]
 
 
 def output_digest(url: str) -> str:
-    """What `TAG_OUTPUT` holds: a tag's value may not hold every character that a key of S3 may."""
+    """Computes the value of `TAG_OUTPUT`: S3 keys may contain characters that tag values may not."""
     return hashlib.sha256(url.encode()).hexdigest()[:32]
 
 
 def log_stream(run: str, worker: int, instance: str = "") -> str:
-    """The log stream of one machine; without an instance the prefix of all machines of a worker."""
+    """Names an instance's log stream; without an instance, the prefix of all of a worker's streams."""
     return f"{run}/worker-{worker}/{instance}"

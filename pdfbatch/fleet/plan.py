@@ -1,4 +1,4 @@
-"""From what was asked for and what AWS answered to what will be done. Pure: decide first, do after."""
+"""Makes the plan of a launch from the request and AWS's answers. Pure: it decides, `launch` carries out."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pdfbatch.runs.begin import Remaining, followed
 from pdfbatch.runs.progress import timestamp
 
 DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
-"""Workers drain so long before AWS ends their fleets: 2 minutes are needed, the rest is for clocks that differ."""
+"""How long before their fleets expire workers drain: 2 minutes are needed, the rest allows for clock differences."""
 END_BEFORE_EXPIRY = timedelta(minutes=5)
-"""Machines end themselves so long before it, whatever their worker does."""
+"""How long before it instances terminate themselves, whatever their worker does."""
 LEAST_HOURS = 0.5
 _TAG_KEY = re.compile(r"(?!\.{1,2}$|_index$)[A-Za-z0-9+\-=.,_:@]{1,128}")
-"""Tags are switched on in the metadata service, and then no key may hold a space or a slash. Source: EC2 guide."""
+"""With tags enabled in instance metadata, a key must not contain a space or a slash. Source: EC2 guide."""
 _MOST_TAGS = 45
-"""EC2 takes 50 tags on a resource; AWS and pdfbatch put theirs beside a person's."""
+"""EC2 allows 50 tags per resource; the rest is left for AWS's and pdfbatch's own."""
 
 
 class Decided(NamedTuple):
-    """A plan, and the run and the record that belong to it: what `launch` carries out."""
+    """A plan with its run's manifest and fleet record: what `launch` carries out."""
 
     plan: Plan
     manifest: Manifest
@@ -49,19 +49,19 @@ def decide(
     now: datetime,
     environment: Mapping[str, str],
 ) -> Decided:
-    """Makes the manifest, the plan and the record of a launch, each complete and made nowhere else.
+    """Makes the manifest, the plan and the fleet record of a launch. They are complete and made nowhere else.
 
-    `request` has its engine and, pinned, its model; `run` is the new run's name.
+    `request` has its engine set and its model pinned; `run` is the new run's ID.
 
     Raises:
-        NotReady: a cost cap without a known price.
-        UsageError: so little money or time that nothing would be done.
+        NotReady: a cost cap, but no known price.
+        UsageError: too little money or time to get anything done.
     """
     documents = rest.documents[: request.limit]
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, len(documents), account)
     workers, notes = _workers(request, len(documents), suggested, account)
-    options = pricing.machines(account, request.instance_types)
+    options = pricing.priced_instances(account, request.instance_types)
     warnings = [*account.warnings, *_price_warnings(account, request)]
     price = _price_range(options)
     max_prices = (
@@ -73,12 +73,12 @@ def decide(
     expiry = (now + timedelta(hours=max_hours)).replace(microsecond=0)
     if hours is not None and hours.high > max_hours:
         notes.append(
-            f"may not be done within {max_hours:g} hours; what is left then, a second launch takes up"
+            f"may not finish within {max_hours:g} hours; a second launch would resume"
             if hours.low <= max_hours
-            else f"cannot be done within {max_hours:g} hours; give more --workers or --max-hours, or launch again then"
+            else f"cannot finish within {max_hours:g} hours; increase --workers or --max-hours, or launch again later"
         )
     if pages is None:
-        warnings.append("not known how many pages there are: none of the sampled documents could be fetched")
+        warnings.append("unknown number of pages: none of the sampled documents could be fetched")
     worst_price = price.high if options else 0.0
     record = FleetRecord(
         run=run,
@@ -93,7 +93,7 @@ def decide(
         worst_price=worst_price,
         price_ceiling=ceiling,
         on_demand_prices={
-            kind: pricing.machine_hour(bare, account.ami.root_gib, account.gib_month)
+            kind: pricing.instance_hour(bare, account.ami.root_gib, account.gib_month)
             for kind, bare in account.on_demand.items()
         },
         market=request.market,
@@ -170,18 +170,18 @@ def _manifest(
 def user_data(
     manifest: Manifest, record: FleetRecord, worker: int, account: Account, environment: Mapping[str, str]
 ) -> str:
-    """What a worker's machines run when they boot."""
+    """Renders the user data of a worker's instances."""
     has_gpu = all(account.gpus.values())
     return render(values_of(manifest, record, worker, has_gpu, environment))
 
 
 def _ends(workers: int) -> tuple[int, int]:
-    """The workers with the shortest and the longest number: no other's user-data is longer."""
+    """Returns the workers with the shortest and the longest number: no other's user data is longer."""
     return 0, workers - 1
 
 
 def _suggested(pages: Range | None, pace: Pace, documents: int, account: Account) -> int | None:
-    """As many as suit the work, and as there are documents and room for."""
+    """Suggests a number of workers for the work, capped by documents and quota."""
     suited = pricing.suggested_workers(pages, pace)
     room = pricing.room(account.quota, max(account.vcpus.values()))
     return None if suited is None else min(suited, documents, documents if room is None else max(1, room))
@@ -196,7 +196,7 @@ def _workers(request: LaunchRequest, documents: int, suggested: int | None, acco
         )
     if workers > documents:
         workers = documents
-        notes.append(f"{workers} instead of {request.workers} workers: there are no more documents")
+        notes.append(f"{workers} instead of {request.workers} workers: one for each document")
     quota, most_vcpus = account.quota, max(account.vcpus.values())
     room = pricing.room(quota, most_vcpus)
     if room is not None and workers > max(1, room):
@@ -213,7 +213,7 @@ def _price_warnings(account: Account, request: LaunchRequest) -> list[str]:
     if any(zone.prices for zone in account.zones):
         return []
     return [
-        f"no {request.market} price is known for {', '.join(request.instance_types)}: no cost can be told, only the "
+        f"no {request.market} price is known for {', '.join(request.instance_types)}: the cost is unknown and only the "
         "time is limited"
     ]
 
@@ -225,10 +225,10 @@ def _max_prices(request: LaunchRequest, account: Account) -> dict[str, float]:
 
 
 def _ceiling(account: Account, price: Range, max_prices: Mapping[str, float]) -> float:
-    """The most an hour of an instance can cost, all in; on-demand prices do not move."""
+    """Returns the most an instance-hour can cost incl. disk and address; on-demand prices do not change."""
     if not max_prices:
         return price.high
-    return max(pricing.machine_hour(bare, account.ami.root_gib, account.gib_month) for bare in max_prices.values())
+    return max(pricing.instance_hour(bare, account.ami.root_gib, account.gib_month) for bare in max_prices.values())
 
 
 def _price_range(options: list[pricing.PricedInstance]) -> Range:
@@ -241,14 +241,15 @@ def _max_hours(request: LaunchRequest, workers: int, ceiling: float, expected: R
     if request.max_cost is None:
         return max_hours
     if not ceiling:
-        raise NotReady("No price is known, so --max-cost cannot be kept.", "Leave it out and give --max-hours.")
+        raise NotReady("No price is known, so --max-cost cannot be applied.", "Use --max-hours instead.")
     hours = pricing.affordable_hours(request.max_cost, workers, ceiling)
     if hours >= max_hours:
         return max_hours
     if hours < LEAST_HOURS:
         raise UsageError(
-            f"${request.max_cost:g} end {workers} instances after {hours * 60:.0f} minutes, before much is done.",
-            f"Give --max-cost {workers * ceiling * LEAST_HOURS * 2:.2f} or more, or fewer --workers.",
+            f"${request.max_cost:g} pays for only {hours * 60:.0f} minutes of {workers} instances, too little to be "
+            "useful.",
+            f"Use --max-cost {workers * ceiling * LEAST_HOURS * 2:.2f} or more, or fewer --workers.",
         )
     notes.append(f"ends after {hours:.1f} hours, not {max_hours:g}: by then ${request.max_cost:g} may be spent")
     return round(hours - 0.005, 2)
@@ -257,7 +258,7 @@ def _max_hours(request: LaunchRequest, workers: int, ceiling: float, expected: R
 def _alternative(
     request: LaunchRequest, account: Account, work: Work, pages: Range | None, price: Range, workers: int
 ) -> Alternative | None:
-    """What the other of `dolphin` and `auto` would cost with the same workers, in as long as it takes."""
+    """Estimates the cost of `auto` for `dolphin`, and vice versa, with the same workers and no time limit."""
     other = {"dolphin": "auto", "auto": "dolphin"}.get(request.engine)
     if other is None or work.layer_share is None:
         return None
@@ -268,7 +269,7 @@ def _alternative(
 
 def _pace(request: LaunchRequest, account: Account, work: Work, measured: Pace | None) -> Pace:
     if request.pages_per_second is not None:
-        return Pace(low=request.pages_per_second, high=request.pages_per_second, source="as you said")
+        return Pace(low=request.pages_per_second, high=request.pages_per_second, source="as given")
     if measured is not None:
         return measured
     return _estimated(request, account, work.layer_share)
@@ -295,11 +296,11 @@ def _tags(request: LaunchRequest, manifest: Manifest) -> dict[str, str]:
         ):
             raise UsageError(
                 f"The tag {key}={value} is not allowed.",
-                "Keys hold letters, digits and + - = . , _ : @, and do not begin with aws: or pdfbatch:; values may "
-                "also hold spaces and slashes, 256 characters at most.",
+                "Keys may contain letters, digits and + - = . , _ : @, and must not begin with aws: or pdfbatch:; "
+                "values may also contain spaces and slashes, up to 256 characters.",
             )
     if len(own) > _MOST_TAGS:
-        raise UsageError(f"{len(own)} tags are too many.", f"EC2 takes 50; give {_MOST_TAGS} at most.")
+        raise UsageError(f"Too many tags: {len(own)}.", f"EC2 allows 50; use {_MOST_TAGS} at most.")
     return own | {
         "Name": own.get("Name", f"{request.names.stack} {manifest.run}"),
         tags.TAG_STACK: request.names.stack,

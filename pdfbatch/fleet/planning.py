@@ -1,4 +1,4 @@
-"""From a person's request to a decision: look at the input, ask the account, then decide (plan.py)."""
+"""Turns a request into a proposal: lists the input, queries the account, then decides (plan.py)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ from pdfbatch.store import S3Store, Store, open_store
 
 _WITH_MODEL = ("dolphin", "auto")
 _LEAST_PAGES = 50
-"""So few say nothing about a pace."""
-
+"""Fewer pages say nothing about a pace."""
 
 CountPages = Callable[[Store, Sequence[SourceDocument], int], Work]
-"""(input, documents left, documents in the input) → what there is to read; `sample.count_pages` is one."""
+"""(input, documents left, documents in the input) → the work to do; `sample.count_pages` is one."""
 
 
 class LaunchProposal(NamedTuple):
     decided: Decided | None
-    """None: there is nothing to do."""
+    """None: nothing to do."""
     rest: Remaining
 
 
@@ -45,17 +44,17 @@ def propose(
     environment: Mapping[str, str],
     count_pages: CountPages,
 ) -> LaunchProposal:
-    """Changes nothing, neither in the store nor in the account. `count_pages` opens a sample.
+    """Plans a launch. Changes nothing in the store or the account. `count_pages` opens a sample.
 
     Raises:
-        PdfbatchError: it cannot be launched; the hint says what to do first.
+        PdfbatchError: a launch is not possible; the hint says what to do first.
     """
     source, output = open_store(request.source), open_store(request.output)
     for place in (source, output):
         if not isinstance(place, S3Store):
             raise UsageError(
                 f"A fleet cannot reach {place.url}: its instances read and write S3.",
-                "Give s3://bucket/prefix/ for both, or work here: `local-run`, `retry-failures --local`.",
+                "Use s3://bucket/prefix/ for both, or work locally: `local-run`, `retry-failures --local`.",
             )
     rest = _remaining(source, output, request, now)
     if not rest.documents:
@@ -79,7 +78,7 @@ def propose(
 
 
 def _remaining(source: Store, output: Store, request: LaunchRequest, now: datetime) -> Remaining:
-    """A reason that is named is asked for, whatever its prospects."""
+    """Lists what is left to do. A reason given to retry is retried even if a retry cannot fix it."""
     has_passwords = bool(request.password_secret)
     if request.retry is None:
         return remaining(
@@ -105,38 +104,36 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
 
 
 def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) -> LaunchRequest:
-    """With the engine that will read and the model as it is frozen; what could not be checked goes to `warnings`."""
+    """Sets the engine and pins the model; what could not be checked goes to `warnings`."""
     engine = request.engine or ("dolphin" if all(account.gpus.values()) else "cpu")
     _check_engine(engine, request.model, account.gpus)
     return replace(request, engine=engine, model=_model(engine, request.model, warnings))
 
 
 def _spent_before(output: Store, run: str | None) -> list[str]:
-    """What a person must know of a last run that ended because its money was spent."""
+    """Warns about a last run that stopped because it reached its cost cap."""
     if run is None or all(mark.why != "over_budget" for mark in done_marks(output, RunKeys(run))):
         return []
     fleet = manifest.load_fleet(output, run)
     cap = f" of ${fleet.max_cost:,.2f}" if fleet is not None and fleet.max_cost is not None else ""
-    return [f"run {run} stopped at its --max-cost{cap}; this one takes up what it left, and counts its dollars from 0"]
+    return [f"run {run} stopped at its --max-cost{cap}; this run resumes it and starts counting from $0"]
 
 
 def _check_engine(engine: str, model: str, gpus: Mapping[str, str]) -> None:
     if engine not in ENGINES:
         raise no_engine(engine)
     if model and engine not in _WITH_MODEL:
-        raise UsageError(
-            f"The engine {engine!r} has no model to choose.", "--model goes with --engine dolphin or auto."
-        )
+        raise UsageError(f"The engine {engine!r} uses no model.", "Use --model with --engine dolphin or auto.")
     without = [kind for kind, gpu in gpus.items() if not gpu]
     if engine in _WITH_MODEL and without:
         raise UsageError(
-            f"{', '.join(without)} has no NVIDIA GPU, and the engine {engine!r} would take minutes a page there.",
+            f"{', '.join(without)} has no NVIDIA GPU; the engine {engine!r} would take minutes per page there.",
             "Choose a type with a GPU, as g4dn.xlarge, or --engine cpu.",
         )
 
 
 def _model(engine: str, wanted: str, warnings: list[str]) -> str:
-    """The model as it is frozen. A path is one inside the image, and stays as it is."""
+    """Pins the model. A path is inside the worker image and stays as it is."""
     if engine not in _WITH_MODEL:
         return ""
     name = wanted or DEFAULT_MODEL
@@ -147,12 +144,12 @@ def _model(engine: str, wanted: str, warnings: list[str]) -> str:
     except NotReady as error:
         if name.startswith("s3://"):
             raise
-        warnings.append(f"not checked: {error.message} A replacement may read with another version than the first")
+        warnings.append(f"not checked: {error.message} A replacement may use a different version")
         return name
 
 
 def measured_pace(output: Store, run: str | None, engine: str, types: Sequence[str]) -> Pace | None:
-    """What a worker did in the last run on this output, if it was read in the same way on machines of these types."""
+    """Measures a worker's pace in the last run on this output, if its engine and instance types were the same."""
     if run is None or manifest.load_fleet(output, run) is None or manifest.load(output, run).engine != engine:
         return None
     beats = [

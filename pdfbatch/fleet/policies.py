@@ -1,11 +1,11 @@
-"""What the fleet's machines may do in an account, and what the person who launches them must be allowed to. Pure.
+"""Builds two IAM policies: the worker role's, and the one a person needs to launch. Pure.
 
 Statements follow the service authorization reference ("Actions, resources, and condition keys for AWS services").
-Both policies name one stack: whatever is not tagged with it, or not under its places, is out of reach.
+Both policies cover one stack: no access to anything without its tag or outside its S3 URLs.
 
-S3 answers 404 for a missing object, rather than 403, only to whoever may list the bucket. Whether that holds under a
-condition on `s3:prefix` is not documented, so buckets of outputs may be listed whole: keys of other folders in them
-can be seen, not read. Buckets of inputs and models alone are listed below their prefixes only.
+For a missing object, S3 answers 404 instead of 403 only to callers that may list the bucket. Whether that holds under a
+condition on `s3:prefix` is not documented, so output buckets may be listed whole: the keys of other folders can be
+seen, not read. Buckets with only inputs or models may be listed below their prefixes only.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Policy = dict[str, Any]
 Statement = dict[str, Any]
 
 MANAGED_POLICY_CHARACTERS = 6144
-"""IAM's limit for a managed policy, white space not counted."""
+"""IAM's limit for a managed policy, without white space."""
 ROLE_POLICY_CHARACTERS = 10_240
-"""IAM's limit for all inline policies of a role together, white space not counted."""
+"""IAM's limit for all inline policies of a role together, without white space."""
 SERVICE_ROLES = {
     "AWSServiceRoleForEC2Spot": "spot.amazonaws.com",
     "AWSServiceRoleForEC2Fleet": "ec2fleet.amazonaws.com",
 }
-"""Roles that AWS itself acts by for any Spot fleet; one of each for an account, and the service that has it."""
+"""The service-linked roles of Spot fleets, one of each per account, and the services that use them."""
 READ_IMAGE = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 WRITE_OBJECTS = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
 
@@ -51,18 +51,19 @@ class BucketPlace(NamedTuple):
 
 
 def place(url: str) -> BucketPlace:
-    """
+    """Splits an S3 URL.
+
     Raises:
         UsageError: not `s3://bucket/prefix/`.
     """
     store = open_store(url)
     if not isinstance(store, S3Store):
-        raise UsageError(f"{url!r} is a folder of this machine; a fleet cannot reach it.", "Give s3://bucket/prefix/ .")
+        raise UsageError(f"{url!r} is a local folder; a fleet cannot reach it.", "Use s3://bucket/prefix/ .")
     return BucketPlace(store.bucket, store.prefix)
 
 
 def checked_key(arn: str) -> str:
-    """The ARN of a KMS key. An alias will not do: IAM knows keys by their own ARNs only.
+    """Checks the ARN of a KMS key. An alias does not work: IAM identifies keys by their own ARNs only.
 
     Raises:
         UsageError: not `arn:aws:kms:REGION:ACCOUNT:key/ID`.
@@ -70,7 +71,7 @@ def checked_key(arn: str) -> str:
     if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", arn):
         raise UsageError(
             f"{arn!r} is not the ARN of a KMS key.",
-            "Give arn:aws:kms:REGION:ACCOUNT:key/ID, as `aws kms describe-key --key-id alias/NAME` prints it.",
+            "Use arn:aws:kms:REGION:ACCOUNT:key/ID, as printed by `aws kms describe-key --key-id alias/NAME`.",
         )
     return arn
 
@@ -85,9 +86,9 @@ def worker_policy(
     keys: Sequence[str] = (),
     secrets: Sequence[str] = (),
 ) -> Policy:
-    """The instance role's: read `inputs` and `models`, work in `outputs` (all URLs), end the stack's own fleets.
+    """Builds the instance role's policy: read `inputs` and `models`, write `outputs` (URLs), delete the stack's fleets.
 
-    `keys`: ARNs of the KMS keys that encrypt objects there; `secrets`: those of what holds passwords of documents.
+    `keys`: ARNs of the KMS keys that encrypt the objects; `secrets`: ARNs of the secrets with document passwords.
     """
     locked = [Secret.read(arn) for arn in secrets]
     sources, targets = _places([*inputs, *models]), _places(outputs)
@@ -125,9 +126,9 @@ def launcher_policy(
     types: Sequence[str] = (),
     on_demand: bool = False,
 ) -> Policy:
-    """What a person needs for plan, launch, status, logs, ls, down and doctor, once somebody else has run setup.
+    """Builds the policy for plan, launch, status, logs, ls, down and doctor, once an administrator has run setup.
 
-    `types`: the only instance types that may be launched; any where there are none. Spot only, but for `on_demand`.
+    `types`: the only instance types that may be launched; empty: any. Spot only unless `on_demand`.
     """
     ec2 = f"arn:{partition(region)}:ec2:{region}:{account}"
     return _policy(
@@ -145,9 +146,9 @@ def launcher_policy(
 
 
 def _as_launched(ec2: str, types: Sequence[str], on_demand: bool) -> Statement:
-    """From a launch template of the account, which must be the stack's ("UseTemplate"), and of these types and market.
+    """Limits launches to the account's launch templates ("UseTemplate": the stack's), these types and this market.
 
-    `IfExists`, because it is not documented that CreateFleet tells IAM type and market when it launches for its caller.
+    `IfExists`, because it is not documented that CreateFleet passes type and market to IAM when it launches.
     """
     markets = ["spot", "on-demand"] if on_demand else ["spot"]
     limits = {"ec2:InstanceMarketType": markets} | ({"ec2:InstanceType": list(types)} if types else {})
@@ -155,8 +156,10 @@ def _as_launched(ec2: str, types: Sequence[str], on_demand: bool) -> Statement:
 
 
 def _launching(ec2: str, region: str, names: Names) -> list[Statement]:
-    """A fleet of the type `maintain` takes its machines' tags from the launch template: at CreateFleet no tag of
-    theirs can be asked for. What comes to be is limited by the template, which must be the stack's."""
+    """Allows to create and delete the stack's templates and fleets.
+
+    A `maintain` fleet takes its instances' tags from the launch template, so CreateFleet cannot be restricted by them.
+    The template limits what is launched, and it must be the stack's."""
     parts = ["key-pair", "network-interface", "security-group", "spot-instances-request", "subnet", "volume"]
     wishes = {"StringEquals": {f"aws:RequestTag/{TAG_STACK}": names.stack}}
     made = {"ec2:CreateAction": ["CreateFleet", "CreateLaunchTemplate", "RunInstances"]}
@@ -260,7 +263,7 @@ def _looking(region: str, account: str, names: Names, places: Iterable[BucketPla
 
 
 def _places(urls: Iterable[str]) -> list[BucketPlace]:
-    """In order, without those that lie in another one."""
+    """Sorts the folders and drops those inside another one."""
     places = sorted({place(url) for url in urls})
     return [here for here in places if not any(other != here and other.covers(here) for other in places)]
 
@@ -271,7 +274,7 @@ def _objects(region: str, sid: str, actions: Sequence[str], places: Sequence[Buc
 
 
 def _buckets(region: str, places: Iterable[BucketPlace]) -> list[Statement]:
-    """A bucket in another region costs; HeadBucket would need to list it without a prefix."""
+    """Allows to look up the buckets' regions and encryption; HeadBucket would need to list them without a prefix."""
     resources = sorted({f"arn:{partition(region)}:s3:::{here.bucket}" for here in places})
     return (
         [_allow("SeeBuckets", ["s3:GetBucketLocation", "s3:GetEncryptionConfiguration"], resources)]
@@ -281,8 +284,8 @@ def _buckets(region: str, places: Iterable[BucketPlace]) -> list[Statement]:
 
 
 def _listings(region: str, places: Sequence[BucketPlace], whole: set[str]) -> list[Statement]:
-    """One statement for all buckets that may be listed `whole`; below prefixes one for each, because a condition holds
-    for the whole statement."""
+    """Builds one statement for all buckets that may be listed `whole`, and one for each bucket listed below prefixes:
+    a condition applies to its whole statement."""
     arn, prefixes = f"arn:{partition(region)}:s3:::", dict[str, list[str]]()
     for here in places:
         prefixes.setdefault(here.bucket, []).append(_literally(here.prefix) + "*")
@@ -295,7 +298,7 @@ def _listings(region: str, places: Sequence[BucketPlace], whole: set[str]) -> li
 
 
 def _secrets(secrets: Sequence[Secret]) -> list[Statement]:
-    """To read the values, of these alone; keys of AWS's own that encrypt them need no permission."""
+    """Allows to read the values of these secrets only; AWS-managed keys that encrypt them need no permission."""
     actions = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}
     return [
         _allow(f"ReadPasswords{number}", [actions[secret.service]], secret.arn)
@@ -304,9 +307,9 @@ def _secrets(secrets: Sequence[Secret]) -> list[Statement]:
 
 
 def _keys(arns: Iterable[str], secrets: Sequence[Secret] = ()) -> list[Statement]:
-    """One statement for each region, because a key is used by the S3 of its own region, and by what keeps secrets.
+    """Builds one statement per region, because a key is used by S3, and by the secrets' service, of its own region.
 
-    The KMS guide names `s3.REGION.amazonaws.com`. Whether China's regions say `amazonaws.com.cn` is not documented, so
+    The KMS guide names `s3.REGION.amazonaws.com`. Whether China's regions use `amazonaws.com.cn` is not documented, so
     both are allowed there.
     """
     regions: dict[str, list[str]] = {}
@@ -323,7 +326,7 @@ def _keys(arns: Iterable[str], secrets: Sequence[Secret] = ()) -> list[Statement
 
 
 def _literally(prefix: str) -> str:
-    """With IAM's own signs as its reserved variables, so that they mean themselves."""
+    """Escapes IAM's wildcard characters as policy variables, so that they match literally."""
     return "".join(f"${{{sign}}}" if sign in "*?$" else sign for sign in prefix)
 
 
@@ -336,7 +339,7 @@ def _of_stack(names: Names) -> Statement:
 
 
 def _count_of_boots(names: Names) -> Statement:
-    """`Null`, because `ForAllValues` also holds for no tag at all."""
+    """Limits tagging to `TAG_BOOTS`. `Null`, because `ForAllValues` is also true without any tag."""
     only = {"ForAllValues:StringEquals": {"aws:TagKeys": [TAG_BOOTS]}, "Null": {"aws:TagKeys": "false"}}
     return {**_of_stack(names), **only}
 

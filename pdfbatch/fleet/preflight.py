@@ -1,4 +1,4 @@
-"""The account as a launch uses it: its facts, judged once, as one value for the plan."""
+"""Turns an account's facts, judged once, into the one value that a plan uses."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 def account_of(facts: AccountFacts, need: Need) -> Account:
-    """What the plan decides with. Pure.
+    """Builds the account that the plan uses. Pure.
 
     Raises:
-        NotReady: a requirement is missing, or what no launch can do without is unknown; all that is missing is named.
+        NotReady: a requirement is missing, or something that every launch needs is unknown. All missing ones are named.
     """
     checks = judge(facts, need)
     open_points = unmet(checks)
@@ -70,7 +70,7 @@ def _warning(check: Check) -> str:
 
 
 def _other_warnings(facts: AccountFacts, image: str) -> list[str]:
-    """What is no requirement and yet worth knowing."""
+    """Lists warnings beyond the requirements."""
     warnings = [
         f"not checked: {name}: {fact.found} ({fact.cure})"
         for name, fact in (
@@ -81,7 +81,7 @@ def _other_warnings(facts: AccountFacts, image: str) -> list[str]:
         if isinstance(fact, Unknown)
     ]
     if not aws_queries.is_pinned(image):
-        warnings.append(f"the image {image} is not named by digest: a replacement may run another one than the first")
+        warnings.append(f"the image {image} is not pinned by digest: a replacement may run a different version")
     return warnings
 
 

@@ -1,6 +1,6 @@
-"""What a launch requires of an account: one table, judged from its facts. Pure.
+"""The requirements of a launch: one table, judged from the account's facts. Pure.
 
-`doctor` shows every row, a plan those that are not met, and a launch is refused at the first one that is missing.
+`doctor` shows every row, `plan` those that are not met; `launch` is refused if any is missing.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ class Requirement(NamedTuple):
     name: str
     judge: Callable[[AccountFacts, Need], Finding]
     is_comfort: bool = False
-    """A launch does without it: a plan does not mention it."""
+    """Optional for a launch, so a plan does not mention it."""
 
 
 def judge(facts: AccountFacts, need: Need) -> list[Check]:
-    """Every requirement, in the table's order."""
+    """Judges every requirement, in the table's order."""
     return [Check(name=each.name, **each.judge(facts, need)._asdict()) for each in REQUIREMENTS]
 
 
 def unmet(checks: Sequence[Check]) -> list[Check]:
-    """Those that a plan tells: what is not met and is more than a comfort."""
+    """Selects what a plan reports: unmet requirements that are not optional."""
     comforts = {each.name for each in REQUIREMENTS if each.is_comfort}
     return [check for check in checks if check.state != "ok" and check.name not in comforts]
 
 
-def _untold(fact: Fact[Any], *others: Fact[Any]) -> Finding | None:
-    """The finding for the first fact that is not there or not told; None where all are."""
+def _unusable(fact: Fact[Any], *others: Fact[Any]) -> Finding | None:
+    """Returns the finding for the first fact that is missing or unknown; None where all are known."""
     for each in (fact, *others):
         if isinstance(each, Missing):
             return Finding("missing", *each)
@@ -52,9 +52,9 @@ def _untold(fact: Fact[Any], *others: Fact[Any]) -> Finding | None:
 
 
 def _quota(facts: AccountFacts, need: Need) -> Finding:
-    """Instances of different types are counted as if all were of the largest."""
-    if untold := _untold(facts.quota, facts.types):
-        return untold
+    """Judges the vCPU quota; mixed types are counted as if all were of the largest."""
+    if unusable := _unusable(facts.quota, facts.types):
+        return unusable
     quota, types = facts.quota, facts.types
     assert not isinstance(quota, Missing | Unknown) and not isinstance(types, Missing | Unknown)
     each = max(fact.vcpus for fact in types.values())
@@ -62,31 +62,31 @@ def _quota(facts: AccountFacts, need: Need) -> Finding:
     room = pricing.room(quota, each)
     if room is None or quota.limit is None:
         ask = "Ask for the permissions servicequotas:GetServiceQuota and servicequotas:GetAWSDefaultServiceQuota."
-        return Finding("unknown", f"{quota.name} ({quota.code}) cannot be asked", ask)
+        return Finding("unknown", f"{quota.name} ({quota.code}) cannot be read", ask)
     cure = pricing.quota_request(quota.code, math.ceil(quota.used + needed), facts.region)
     found = f"{quota.name} ({quota.code}): {quota.limit:g} vCPUs, {quota.used:g} in use, {needed} needed"
     if room >= need.request.workers:
         return Finding("ok", found)
     if room < 1:
-        return Finding("missing", f"{found}: leaves no room", cure)
+        return Finding("missing", f"{found}: no room for one instance", cure)
     return Finding("warning", f"{found}: enough for {room} of {need.request.workers} workers", cure)
 
 
 def _offerings(facts: AccountFacts, need: Need) -> Finding:
-    if untold := _untold(facts.offered):
-        return untold
+    if unusable := _unusable(facts.offered):
+        return unusable
     types = need.request.instance_types
     zones = _offering_zones(facts)
     if not zones:
         return Finding(
             "missing",
-            f"{facts.region} has no {' or '.join(types)}",
+            f"{facts.region} does not offer {' or '.join(types)}",
             "Choose another type with --instance-type, or another region with AWS_DEFAULT_REGION.",
         )
     found = f"{' or '.join(types)} in {', '.join(sorted(zones))}"
     assert isinstance(facts.offered, dict)
     if absent := [kind for kind in types if not facts.offered.get(kind)]:
-        return Finding("warning", f"{found}; no {' or '.join(absent)}", "Leave the types out that are not offered.")
+        return Finding("warning", f"{found}; no {' or '.join(absent)}", "Remove the types that are not offered.")
     return Finding("ok", found)
 
 
@@ -95,7 +95,7 @@ def _offering_zones(facts: AccountFacts) -> set[str]:
 
 
 def offering_subnets(facts: AccountFacts) -> list[Subnet]:
-    """The subnets in zones that offer one of the types; all where that could not be asked."""
+    """Selects the subnets in zones that offer one of the types; all of them where the offerings are unknown."""
     if not isinstance(facts.subnets, list):
         return []
     if not isinstance(facts.offered, dict):
@@ -104,36 +104,37 @@ def offering_subnets(facts: AccountFacts) -> list[Subnet]:
 
 
 def _subnets(facts: AccountFacts, need: Need) -> Finding:
-    if untold := _untold(facts.subnets):
-        return untold
+    if unusable := _unusable(facts.subnets):
+        return unusable
     there = offering_subnets(facts)
     if not there:
         return Finding(
             "missing",
             f"no subnet is in a zone that offers {' or '.join(need.request.instance_types)}",
-            "aws ec2 create-default-subnet --availability-zone ZONE, or name subnets of yours with --subnet",
+            "aws ec2 create-default-subnet --availability-zone ZONE, or choose your own subnets with --subnet",
         )
     shut = [f"{subnet.id} ({subnet.zone})" for subnet in there if subnet.way_out == routes.NONE]
     if len(shut) == len(there):
         return Finding(
             "missing",
-            f"instances in {', '.join(shut)} cannot reach S3: the route table has no way out",
-            "Name public subnets with --subnet (route to an internet gateway, public IPv4 on launch), or give these a "
-            f"NAT gateway, or endpoints for {', '.join(routes.NEEDED_ENDPOINTS)}.",
+            f"instances in {', '.join(shut)} cannot reach S3: the route table has no route out",
+            "Choose public subnets with --subnet (route to an internet gateway, public IPv4 on launch), or add a "
+            f"NAT gateway or endpoints for {', '.join(routes.NEEDED_ENDPOINTS)}.",
         )
     found = ", ".join(f"{subnet.zone} ({subnet.way_out})" for subnet in there if subnet.way_out)
     if any(subnet.way_out is None for subnet in there):
         cure = "Ask for the permissions ec2:DescribeRouteTables and ec2:DescribeVpcEndpoints."
         return Finding("unknown", f"whether instances in {', '.join(s.id for s in there)} can reach S3", cure)
     if shut:
-        return Finding("warning", f"one in each of {found}; left out, no way to S3: {', '.join(shut)}", "")
+        return Finding("warning", f"one in each of {found}; left out, no route to S3: {', '.join(shut)}", "")
     return Finding("ok", f"one in each of {found}")
 
 
 def _service_roles(facts: AccountFacts, _need: Need) -> Finding:
-    """EC2 makes them only in the console by itself; through the API they must be there, or the caller may make them."""
-    if untold := _untold(facts.missing_service_roles):
-        return untold
+    """Judges the service-linked roles. Only the console creates them by itself; the API needs them to exist, or the
+    permission to create them."""
+    if unusable := _unusable(facts.missing_service_roles):
+        return unusable
     assert isinstance(facts.missing_service_roles, list)
     if not (missing := facts.missing_service_roles):
         return Finding("ok", ", ".join(SERVICE_ROLES))
@@ -142,8 +143,8 @@ def _service_roles(facts: AccountFacts, _need: Need) -> Finding:
 
 
 def _role(facts: AccountFacts, need: Need) -> Finding:
-    if untold := _untold(facts.has_profile):
-        return untold
+    if unusable := _unusable(facts.has_profile):
+        return unusable
     name = need.request.names.role(facts.region)
     if facts.has_profile:
         return Finding("ok", name)
@@ -151,11 +152,11 @@ def _role(facts: AccountFacts, need: Need) -> Finding:
 
 
 def _policy(facts: AccountFacts, need: Need) -> Finding:
-    """The policy is rendered from the stack's wish and nothing else; another maker's role cannot be judged here."""
+    """Judges the policy by the stack's metadata, which it was rendered from; a role made elsewhere stays unknown."""
     if facts.has_profile is False:
         return Finding("missing", "no role yet", need.setup())
-    if untold := _untold(facts.made_for, facts.has_profile):
-        return untold
+    if unusable := _unusable(facts.made_for, facts.has_profile):
+        return unusable
     made_for = facts.made_for
     assert isinstance(made_for, SetupWish)
     if made_for == SetupWish(need.request.names):
@@ -164,14 +165,14 @@ def _policy(facts: AccountFacts, need: Need) -> Finding:
             "unknown", f"the role {role} is not from `pdfbatch setup`", "Compare `pdfbatch doctor --policy`."
         )
     if outside := out_of_reach(made_for, need.inputs, need.outputs):
-        return Finding("missing", f"the role may not use {', '.join(outside)}", need.setup())
+        return Finding("missing", f"the role has no access to {', '.join(outside)}", need.setup())
     reads = ", ".join([*made_for.inputs, *made_for.models])
     return Finding("ok", f"reads {reads}; writes {', '.join(made_for.outputs)}")
 
 
 def _security_group(facts: AccountFacts, need: Need) -> Finding:
-    if untold := _untold(facts.security_group):
-        return untold
+    if unusable := _unusable(facts.security_group):
+        return unusable
     group, name = facts.security_group, need.request.names.security_group
     if group is None:
         of_vpc = isinstance(facts.subnets, list) and need.request.subnets
@@ -179,17 +180,17 @@ def _security_group(facts: AccountFacts, need: Need) -> Finding:
         return Finding("missing", f"no security group {name}", need.setup() + vpc)
     assert not isinstance(group, Missing | Unknown)
     if group.lets_in:
-        return Finding("warning", f"{name} lets something in", "Remove its inbound rules: workers need none.")
-    return Finding("ok", f"{name} in {group.vpc}, lets nothing in")
+        return Finding("warning", f"{name} has inbound rules", "Remove them: workers need none.")
+    return Finding("ok", f"{name} in {group.vpc}, no inbound rules")
 
 
 def _log_group(facts: AccountFacts, need: Need) -> Finding:
-    if untold := _untold(facts.log_days):
-        return untold
+    if unusable := _unusable(facts.log_days):
+        return unusable
     name = need.request.names.log_group
     if facts.log_days is None:
         cure = f"aws logs put-retention-policy --log-group-name {name} --retention-in-days 7"
-        return Finding("warning", f"{name} keeps its lines for ever, which costs", cure)
+        return Finding("warning", f"{name} never expires its logs, which costs money", cure)
     return Finding("ok", f"{name}, {facts.log_days} days")
 
 
@@ -197,34 +198,34 @@ def _topic(facts: AccountFacts, need: Need) -> Finding:
     topic = need.request.names.topic
     if isinstance(facts.subscriptions, Missing):
         return Finding("warning", *facts.subscriptions)
-    if untold := _untold(facts.subscriptions):
-        return untold
+    if unusable := _unusable(facts.subscriptions):
+        return unusable
     assert isinstance(facts.subscriptions, list)
     if not facts.subscriptions:
-        return Finding("warning", f"nobody is subscribed to the topic {topic}", f"{need.setup()} --email ADDRESS")
+        return Finding("warning", f"the topic {topic} has no subscribers", f"{need.setup()} --email ADDRESS")
     if waiting := [each.endpoint for each in facts.subscriptions if not each.is_confirmed]:
-        return Finding("warning", f"not confirmed: {', '.join(waiting)}", "Follow the link in the mail that AWS sent.")
-    return Finding("ok", f"mails {', '.join(each.endpoint for each in facts.subscriptions)}")
+        return Finding("warning", f"not confirmed: {', '.join(waiting)}", "Confirm the subscription email from AWS.")
+    return Finding("ok", f"sends email to {', '.join(each.endpoint for each in facts.subscriptions)}")
 
 
 def _budget(facts: AccountFacts, _need: Need) -> Finding:
     if isinstance(facts.budget, Missing):
         return Finding("warning", *facts.budget)
-    return _untold(facts.budget) or Finding("ok", str(facts.budget))
+    return _unusable(facts.budget) or Finding("ok", str(facts.budget))
 
 
 def _repository(facts: AccountFacts, _need: Need) -> Finding:
-    """Also of use without it: any image that an instance can pull may be named."""
-    return _untold(facts.repository) or Finding("ok", str(facts.repository) or "not needed: an image is named")
+    """Judges the repository, which is not needed if --image names an image."""
+    return _unusable(facts.repository) or Finding("ok", str(facts.repository) or "not needed: --image is set")
 
 
 def _image(facts: AccountFacts, _need: Need) -> Finding:
-    return _untold(facts.image) or Finding("ok", str(facts.image))
+    return _unusable(facts.image) or Finding("ok", str(facts.image))
 
 
 def _ami(facts: AccountFacts, _need: Need) -> Finding:
-    if untold := _untold(facts.ami):
-        return untold
+    if unusable := _unusable(facts.ami):
+        return unusable
     assert not isinstance(facts.ami, Missing | Unknown)
     return Finding("ok", f"{facts.ami.id}, {facts.ami.root_gib} GiB root")
 
@@ -232,21 +233,21 @@ def _ami(facts: AccountFacts, _need: Need) -> Finding:
 def _key_pair(facts: AccountFacts, need: Need) -> Finding:
     name = need.request.key_name
     if not name:
-        return Finding("ok", "none is asked for")
-    if untold := _untold(facts.has_key):
-        return untold
+        return Finding("ok", "none requested")
+    if unusable := _unusable(facts.has_key):
+        return unusable
     if facts.has_key:
         return Finding("ok", name)
-    return Finding("missing", f"no key pair {name} in {facts.region}", "Give --key-name one of this region.")
+    return Finding("missing", f"no key pair {name} in {facts.region}", "Set --key-name to a key pair of this region.")
 
 
 def _bucket_keys(facts: AccountFacts, need: Need) -> Finding:
-    """An object under a key that the role may not use can be neither read nor written."""
-    if untold := _untold(facts.bucket_keys, facts.made_for):
-        return untold
+    """Judges the buckets' KMS keys: without its key an object can be neither read nor written."""
+    if unusable := _unusable(facts.bucket_keys, facts.made_for):
+        return unusable
     assert isinstance(facts.bucket_keys, dict) and isinstance(facts.made_for, SetupWish)
     if not facts.bucket_keys:
-        return Finding("ok", "the buckets need no key of your own")
+        return Finding("ok", "the buckets use no customer-managed key")
     known = facts.made_for.keys
     unusable = {bucket: key for bucket, key in facts.bucket_keys.items() if not any(arn.endswith(key) for arn in known)}
     if not unusable:
@@ -259,12 +260,12 @@ def _bucket_keys(facts: AccountFacts, need: Need) -> Finding:
 
 
 def _passwords(facts: AccountFacts, need: Need) -> Finding:
-    """Whether the secret is there and the role may read it; its value is nobody's business here."""
+    """Judges whether the secret exists and the role may read it; its value is not read."""
     arn = need.request.password_secret
     if not arn:
-        return Finding("ok", "no secret is named")
-    if untold := _untold(facts.secret, facts.made_for):
-        return untold
+        return Finding("ok", "no secret set")
+    if unusable := _unusable(facts.secret, facts.made_for):
+        return unusable
     assert isinstance(facts.made_for, SetupWish)
     if facts.made_for == SetupWish(need.request.names):
         return Finding("unknown", f"whether the role may read {facts.secret}", need.setup())
@@ -285,15 +286,15 @@ def _outputs(facts: AccountFacts, _need: Need) -> Finding:
 
 
 def _places(places: Fact[list[PlaceFacts]], region: str) -> Finding:
-    """Data that crosses regions is slower and costs by the gigabyte."""
-    if untold := _untold(places):
-        return untold
+    """Judges the regions of the URLs: cross-region transfer is slower and billed by the gigabyte."""
+    if unusable := _unusable(places):
+        return unusable
     assert isinstance(places, list)
     if not places:
-        return Finding("unknown", "no place is named", "pdfbatch doctor --input S3URL --output S3URL")
+        return Finding("unknown", "no URL given", "pdfbatch doctor --input S3URL --output S3URL")
     if abroad := [each for each in places if each.region != region]:
         where = "; ".join(f"{each.url} is in {each.region}" for each in abroad)
-        cure = f"AWS_DEFAULT_REGION={abroad[0].region}, and set up and launch there"
+        cure = f"Set AWS_DEFAULT_REGION={abroad[0].region}, and run setup and launch there"
         return Finding("warning", f"{where}: cross-region transfer is billed", cure)
     return Finding("ok", f"{', '.join(each.url for each in places)} in {region}")
 

@@ -1,6 +1,6 @@
-"""How the instances of a subnet reach AWS: by an internet gateway, by NAT, or by endpoints inside their VPC.
+"""Finds out how a subnet's instances reach AWS: by an internet gateway, NAT, or VPC endpoints.
 
-An instance that cannot reach S3 can save nothing and tell nothing, so such a subnet is known before a launch.
+An instance that cannot reach S3 can neither save nor report anything, so such subnets are detected before a launch.
 Source: VPC guide, "Route tables", "Internet gateways", "VPC endpoints".
 """
 
@@ -15,9 +15,9 @@ from pdfbatch.fleet.clients import Clients
 
 GATEWAY, NAT, ENDPOINTS, NONE = "internet gateway", "NAT", "endpoints", ""
 PREFERENCE = (GATEWAY, NAT, ENDPOINTS, None, NONE)
-"""Cheapest first: what passes NAT or an interface endpoint is billed by the gigabyte. None: it could not be asked."""
+"""Cheapest first: traffic through NAT or an interface endpoint is billed by the gigabyte. None: unknown."""
 NEEDED_ENDPOINTS = ("s3", "ecr.api", "ecr.dkr", "logs", "ec2")
-"""What a worker cannot do without where its subnet has no route out."""
+"""The endpoints that a worker needs where its subnet has no route to the internet."""
 _EVERYWHERE = "0.0.0.0/0"
 _ROUTERS = (
     "NatGatewayId",
@@ -30,13 +30,13 @@ _ROUTERS = (
 
 
 def ways_out(clients: Clients, subnets: Sequence[Any]) -> dict[str, str | None]:
-    """The way out of each subnet (as `describe_subnets` lists them), by its id; None for all where AWS does not say."""
+    """Finds each subnet's route to AWS, by subnet id; None: unknown. `subnets` as listed by `describe_subnets`."""
     ways: dict[str, str | None] = {each["SubnetId"]: None for each in subnets}
     for vpc in {each["VpcId"] for each in subnets}:
         try:
             tables, endpoints = _tables(clients, vpc), _endpoints(clients, vpc)
         except PdfbatchError:
-            continue  # it may not be asked: the caller sees None, which is "unknown"
+            continue  # not permitted to ask: stays None, "unknown"
         for each in subnets:
             if each["VpcId"] == vpc:
                 ways[each["SubnetId"]] = way_out(each, tables, endpoints)
@@ -56,7 +56,7 @@ def _endpoints(clients: Clients, vpc: str) -> list[Any]:
 
 
 def way_out(subnet: Mapping[str, Any], tables: Sequence[Any], endpoints: Sequence[Any]) -> str:
-    """Pure: from a subnet, its VPC's route tables and endpoints as EC2 describes them. "": there is none."""
+    """Finds the route from a subnet, its VPC's route tables and endpoints as EC2 describes them. Pure. "": none."""
     table = _table_of(subnet["SubnetId"], tables)
     for route in table.get("Routes", []):
         if _is_default(route):
@@ -70,7 +70,7 @@ def way_out(subnet: Mapping[str, Any], tables: Sequence[Any], endpoints: Sequenc
 
 
 def _table_of(subnet: str, tables: Sequence[Any]) -> Any:
-    """A subnet that names no table has its VPC's main one."""
+    """Finds a subnet's route table: its own, else its VPC's main one."""
     main: Any = {}
     for table in tables:
         for association in table.get("Associations", []):
@@ -82,12 +82,12 @@ def _table_of(subnet: str, tables: Sequence[Any]) -> Any:
 
 
 def _is_default(route: Mapping[str, Any]) -> bool:
-    """A route whose target is gone stays, as a `blackhole`."""
+    """Whether this is a usable default route; one whose target was deleted remains as a `blackhole`."""
     return route.get("DestinationCidrBlock") == _EVERYWHERE and route.get("State", "active") == "active"
 
 
 def _serves(endpoint: Mapping[str, Any], table: Mapping[str, Any]) -> bool:
-    """An interface endpoint with private names serves its whole VPC, a gateway endpoint the tables it is in."""
+    """Whether an endpoint serves this route table; an interface endpoint with private DNS serves its whole VPC."""
     if str(endpoint.get("State", "available")).lower() != "available":
         return False
     if endpoint.get("VpcEndpointType") == "Gateway":
@@ -96,5 +96,5 @@ def _serves(endpoint: Mapping[str, Any], table: Mapping[str, Any]) -> bool:
 
 
 def _service(endpoint: Mapping[str, Any]) -> str:
-    """`com.amazonaws.us-east-1.ecr.api` → `ecr.api`; China's begin with `cn.com.amazonaws`."""
+    """Extracts the service: `com.amazonaws.us-east-1.ecr.api` → `ecr.api`; China's begin with `cn.com.amazonaws`."""
     return str(endpoint.get("ServiceName", "")).partition("amazonaws.")[2].partition(".")[2]

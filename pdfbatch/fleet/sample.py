@@ -1,4 +1,4 @@
-"""How many pages there are, told by opening a few of the documents."""
+"""Estimates the number of pages by opening a random sample of the documents."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pdfbatch.records import PageSet, SourceDocument
 from pdfbatch.store import Store
 
 DOCUMENTS = 24
-"""Enough for an average within some 20 % where lengths differ as those of papers do."""
+"""Sample size: gives the average within about 20 % for lengths that vary like those of papers."""
 MOST_BYTES = 50 * 2**20
-"""A larger one is not fetched for a guess."""
+"""Larger documents are not fetched for an estimate."""
 SECONDS = 20.0
-"""For one document to be opened."""
+"""Timeout for opening one document."""
 _THREADS = 8
 _MEMORY_MIB = 1024
 
@@ -30,8 +30,7 @@ _MEMORY_MIB = 1024
 def count_pages(
     source: Store, documents: Sequence[SourceDocument], in_input: int, processes: int, pages: str = ""
 ) -> Work:
-    """Counts the pages of a random few, those that are asked for; the same few each time, so that a plan does not
-    change by itself."""
+    """Counts the requested pages of a random sample; the same sample each time, so that a plan is reproducible."""
     few = [document for document in documents if document.size <= MOST_BYTES]
     few = random.Random(len(few)).sample(few, min(DOCUMENTS, len(few)))
     looked = _look_at(source, few, processes)
@@ -51,11 +50,11 @@ def count_pages(
 
 
 _Looked = tuple[int, tuple[int, int]]
-"""Pages of a document, and how many of them that were looked at have a healthy text layer, of how many."""
+"""A document's page count, and of its sampled pages how many have a healthy text layer, of how many."""
 
 
 def _look_at(source: Store, few: Sequence[SourceDocument], processes: int) -> list[_Looked]:
-    """Of those that could be fetched; 0 of one that cannot be opened: it will be a failure and take no time."""
+    """Inspects the documents that could be fetched. One that cannot be opened counts 0 pages: it will fail at once."""
     if not few:
         return []
     with tempfile.TemporaryDirectory(prefix="pdfbatch-plan-") as folder, ThreadPoolExecutor(_THREADS) as threads:
@@ -81,7 +80,7 @@ def _fetched(source: Store, document: SourceDocument, target: Path) -> Path | No
 def _count(judged: Future[Judgement]) -> int:
     try:
         verdict = judged.result()
-    except Exception:  # a child that died or ran late: this document tells nothing
+    except Exception:  # the child died or timed out: nothing is known about this document
         return 0
     return verdict.pages if verdict.reason is None else 0
 

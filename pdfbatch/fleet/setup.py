@@ -1,8 +1,8 @@
-"""Makes ready what a launch needs in an account, and takes it away again: one CloudFormation stack.
+"""Creates and deletes what a launch needs in an account: one CloudFormation stack.
 
-A change is first proposed (a change set, which changes nothing), shown, and then carried out or abandoned.
-The two roles by which AWS itself acts for Spot fleets belong to the account and not to a stack, because a second stack
-could not be made beside the first: they are made when missing, and they stay.
+A change is first proposed (as a change set, which changes nothing), shown, and then carried out or abandoned.
+The two service-linked roles for Spot fleets belong to the account and not to a stack, else a second stack could not be
+created beside the first: they are created when missing, and they stay.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
 Sleep = Callable[[float], object]
 POLL_SECONDS = 3.0
 BROKEN_STATES = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
-"""Of a stack that takes no change any more: it can only be deleted."""
+"""States of a stack that can no longer be changed, only deleted."""
 NOT_BEGUN = "REVIEW_IN_PROGRESS"
-"""Of a stack that a change set would create."""
+"""The state of a stack that a change set would create."""
 
 
 class Change(BaseModel):
-    """One thing in the account that a proposal touches."""
+    """One resource that a proposal changes."""
 
     model_config = ConfigDict(frozen=True)
     action: str
@@ -44,27 +44,27 @@ class Change(BaseModel):
 
 
 class StackProposal(BaseModel):
-    """What a setup would do; nothing of it is done yet."""
+    """What a setup would do; nothing is done yet."""
 
     model_config = ConfigDict(frozen=True)
     stack: str
     kind: Literal["create", "update", "nothing"]
     template: str
-    """The JSON text that CloudFormation got."""
+    """The JSON text sent to CloudFormation."""
     changes: list[Change]
     change_set: str = ""
-    """Its ARN; "" where the stack stays as it is."""
+    """Its ARN; "": the stack does not change."""
     stack_id: str = ""
     service_roles: list[str] = []
-    """Those of AWS's own roles that are to be made; `changes` has them too."""
+    """The service-linked roles to create; `changes` has them too."""
 
 
 def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> StackProposal:
-    """What it would take to have the account ready for `wish`, and for all that earlier setups of its stack asked for.
+    """Proposes the changes that make the account ready for `wish` and for all earlier setups of its stack.
 
     Raises:
-        UsageError: no input or output in S3; a budget without an e-mail address; somebody else's stack.
-        NotReady: it is broken, or being changed by somebody else.
+        UsageError: no input or output in S3; a budget without an email address; a stack not made by pdfbatch.
+        NotReady: the stack is broken, or another change is in progress.
     """
     found = _stack(clients, wish.names.stack)
     is_new = found is None or found["StackStatus"] == NOT_BEGUN
@@ -72,7 +72,7 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Sta
         _check_ours(found, wish.names)
         _check_changeable(found)
         if _role_made(clients, wish.names) != wish.names.role(clients.region):
-            _check_nothing_runs(clients, wish.names)  # the role would be replaced, and instances lose it
+            _check_nothing_runs(clients, wish.names)  # the role would be replaced, and running instances would lose it
         wish = merged(current_wish(clients, wish.names), wish)
     _check_complete(wish, clients.region)
     text = json.dumps(template(wish, clients.region, clients.account), indent=2)
@@ -97,10 +97,10 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Sta
 
 
 def carry_out(clients: Clients, proposal: StackProposal, sleep: Sleep = time.sleep) -> None:
-    """Does what was proposed and waits until it is done, about a minute.
+    """Carries out a proposal and waits until it is complete, about a minute.
 
     Raises:
-        PdfbatchError: AWS could not; it says what failed first. Nothing is left of a stack that could not be made.
+        PdfbatchError: it failed; the message says what failed first. Nothing remains of a stack that failed to create.
     """
     if proposal.change_set:
         with aws.translating(f"change the stack {proposal.stack}"):
@@ -114,17 +114,17 @@ def carry_out(clients: Clients, proposal: StackProposal, sleep: Sleep = time.sle
 
 
 def abandon(clients: Clients, proposal: StackProposal) -> None:
-    """Takes a proposal back; the account is as it was before. Idempotent."""
+    """Discards a proposal; the account is unchanged. Idempotent."""
     if proposal.change_set:
         _take_back(clients, proposal.change_set, proposal.stack_id)
 
 
 def delete(clients: Clients, names: Names, sleep: Sleep = time.sleep) -> bool:
-    """Takes the stack away with all that is in it: logs and worker images too. False: there was none.
+    """Deletes the stack with everything in it, including logs and worker images. False: no such stack.
 
     Raises:
-        NotReady: fleets or machines of the stack live; without their role they could not end themselves.
-        PdfbatchError: AWS could not; it says what failed first.
+        NotReady: fleets or instances of the stack run; without their role they could not terminate themselves.
+        PdfbatchError: it failed; the message says what failed first.
     """
     found = _stack(clients, names.stack)
     if found is None:
@@ -140,7 +140,7 @@ def delete(clients: Clients, names: Names, sleep: Sleep = time.sleep) -> bool:
 
 
 def current_wish(clients: Clients, names: Names) -> SetupWish:
-    """What the stack was made for; an empty wish if there is none, or if it is not one of pdfbatch's."""
+    """Reads the settings that the stack was made with; empty if there is no stack, or not one of pdfbatch's."""
     try:
         with aws.translating(f"read the template of the stack {names.stack}"):
             body = clients.cloudformation.get_template(StackName=names.stack)["TemplateBody"]
@@ -155,7 +155,7 @@ def current_wish(clients: Clients, names: Names) -> SetupWish:
 
 
 def _role_made(clients: Clients, names: Names) -> str:
-    """The name of the role in the stack as it is; older versions left the region out of it."""
+    """Reads the role's name from the existing stack; older versions left the region out of it."""
     with aws.translating(f"read the template of the stack {names.stack}"):
         body = clients.cloudformation.get_template(StackName=names.stack)["TemplateBody"]
     found = body if isinstance(body, dict) else json.loads(body)
@@ -163,7 +163,7 @@ def _role_made(clients: Clients, names: Names) -> str:
 
 
 def _stack(clients: Clients, name: str) -> Any:
-    """CloudFormation's description of a stack by name or id, None if there is none (any more)."""
+    """Looks up CloudFormation's description of a stack by name or id; None if it does not exist or was deleted."""
     try:
         with aws.translating(f"look up the stack {name}"):
             found = clients.cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -175,22 +175,22 @@ def _stack(clients: Clients, name: str) -> Any:
 
 
 def _does_not_exist(error: PdfbatchError) -> bool:
-    """CloudFormation has no code of its own for it."""
+    """Whether a stack is missing; CloudFormation has no error code of its own for it."""
     return isinstance(error, NotFound) or (error.code == "ValidationError" and "does not exist" in error.message)
 
 
 def _check_complete(wish: SetupWish, region: str) -> None:
     if not wish.inputs or not wish.outputs:
         raise UsageError(
-            "The machines' role would have nothing to read or nowhere to write.",
-            "Name the places with --input s3://bucket/pdfs/ and --output s3://bucket/markdown/ .",
+            "The worker role needs at least one input and one output.",
+            "Pass --input s3://bucket/pdfs/ and --output s3://bucket/markdown/ .",
         )
     if wish.budget_dollars and not wish.email:
-        raise UsageError("A budget without an e-mail address tells nobody.", "Add --email, or leave out --budget.")
-    if wish.budget_dollars and partition(region) == "aws-us-gov":  # CloudFormation knows no AWS::Budgets::Budget there
+        raise UsageError("A budget needs an email address for its alerts.", "Add --email, or leave out --budget.")
+    if wish.budget_dollars and partition(region) == "aws-us-gov":  # CloudFormation has no AWS::Budgets::Budget there
         raise UsageError(
-            f"A budget cannot be made in {region}.",
-            "Leave out --budget, and make one in the standard account that GovCloud's is billed to.",
+            f"A budget cannot be created in {region}.",
+            "Leave out --budget, and create one in the standard account that is billed for this GovCloud account.",
         )
 
 
@@ -205,12 +205,12 @@ def _check_changeable(stack: Any) -> None:
     name, status = stack["StackName"], stack["StackStatus"]
     if status in BROKEN_STATES:
         raise NotReady(
-            f"The stack {name} is broken by an earlier attempt ({status}).",
-            f"Take it away with `pdfbatch setup --delete{_of(name)}` and run the same command again.",
+            f"An earlier attempt left the stack {name} broken ({status}).",
+            f"Delete it with `pdfbatch setup --delete{_of(name)}` and run the same command again.",
         )
     if status.endswith("IN_PROGRESS"):
         raise NotReady(
-            f"The stack {name} is being changed by somebody ({status}).", "Run the same command again in a minute."
+            f"Another change of the stack {name} is in progress ({status}).", "Run the same command again in a minute."
         )
 
 
@@ -219,7 +219,8 @@ def _of(stack: str) -> str:
 
 
 def _change_set(clients: Clients, names: Names, text: str, is_new: bool) -> Any:
-    """The named role needs CAPABILITY_NAMED_IAM; a stack that cannot be made goes away by itself, its events stay."""
+    """Creates a change set. The named role needs CAPABILITY_NAMED_IAM. A stack that fails to create deletes itself; its
+    events stay."""
     options: Any = {"ChangeSetType": "CREATE", "OnStackFailure": "DELETE"} if is_new else {"ChangeSetType": "UPDATE"}
     with aws.translating(f"propose a change of the stack {names.stack}"):
         return clients.cloudformation.create_change_set(
@@ -233,7 +234,7 @@ def _change_set(clients: Clients, names: Names, text: str, is_new: bool) -> Any:
 
 
 def _when_made(clients: Clients, made: Any, sleep: Sleep) -> Any:
-    """The description of a change set once AWS has worked it out; None, and nothing left, if it is empty."""
+    """Waits for a change set and returns its description; deletes an empty one and returns None."""
     while (found := _described(clients, made["Id"]))["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
         sleep(POLL_SECONDS)
     if found["Status"] == "CREATE_COMPLETE":
@@ -244,25 +245,25 @@ def _when_made(clients: Clients, made: Any, sleep: Sleep) -> Any:
         return None
     raise PdfbatchError(
         f"CloudFormation does not accept the change: {reason.rstrip('.')}.",
-        "Give your user the permission it names, or correct the place or address it names, and run it again.",
+        "Grant your user the permission it names, or correct the URL or address it names, and run it again.",
     )
 
 
 def _described(clients: Clients, change_set: str, **page: Any) -> Any:
-    with aws.translating("look at the proposed change"):
+    with aws.translating("look up the proposed change"):
         return clients.cloudformation.describe_change_set(ChangeSetName=change_set, **page)
 
 
 def _take_back(clients: Clients, change_set: str, stack_id: str) -> None:
     try:
-        with aws.translating("take the proposed change back"):
+        with aws.translating("delete the proposed change"):
             clients.cloudformation.delete_change_set(ChangeSetName=change_set)
     except PdfbatchError as error:
         if error.code != "ChangeSetNotFound":
             raise
     found = _stack(clients, stack_id)
     if found is not None and found["StackStatus"] == NOT_BEGUN:
-        with aws.translating("remove the stack that was not begun"):
+        with aws.translating("delete the stack that was only proposed"):
             clients.cloudformation.delete_stack(StackName=stack_id)
 
 
@@ -278,30 +279,30 @@ def _changes(clients: Clients, change_set: str, first_page: Any) -> list[Change]
 
 
 def _when_still(clients: Clients, stack_id: str, sleep: Sleep) -> Any:
-    """The stack when nothing moves in it any more; None if it is gone."""
+    """Waits until the stack stops changing and returns it; None if it was deleted."""
     while True:
-        sleep(POLL_SECONDS)  # first of all: CloudFormation takes a moment to begin
+        sleep(POLL_SECONDS)  # before the first look: CloudFormation takes a moment to start
         found = _stack(clients, stack_id)
         if found is None or not found["StackStatus"].endswith("IN_PROGRESS"):
             return found
 
 
 def _failure(clients: Clients, what: str, stack_id: str, begun: Sequence[str]) -> PdfbatchError:
-    """What failed first since the stack was last in one of the states `begun`."""
+    """Makes the error from what failed first since the stack was last in one of the states `begun`."""
     failed = None
     for event in _last_events(clients, stack_id, begun):
         if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
             failed = event
     if failed is None:
-        return PdfbatchError(f"Cannot {what}: AWS does not say why.", "Look at its events in CloudFormation's console.")
+        return PdfbatchError(f"Cannot {what}: AWS does not say why.", "See its events in the CloudFormation console.")
     reason = str(failed.get("ResourceStatusReason", "no reason given")).rstrip(". ")
     return PdfbatchError(
-        f"Cannot {what}: {failed['LogicalResourceId']} ({failed['ResourceType']}): {reason}.", _cure(reason)
+        f"Cannot {what}: {failed['LogicalResourceId']} ({failed['ResourceType']}): {reason}.", _hint(reason)
     )
 
 
 def _last_events(clients: Clients, stack_id: str, begun: Sequence[str]) -> Iterator[Any]:
-    """Newest first, as CloudFormation lists them; those of a deleted stack can be asked for by its id."""
+    """Yields the stack's events, newest first. Those of a deleted stack can still be listed by its id."""
     with aws.translating("read the stack's events"):
         for page in clients.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
             for event in page["StackEvents"]:
@@ -310,19 +311,17 @@ def _last_events(clients: Clients, stack_id: str, begun: Sequence[str]) -> Itera
                     return
 
 
-def _cure(reason: str) -> str:
+def _hint(reason: str) -> str:
     said = reason.lower()
     if "already exists" in said:
-        return "It was not made by this stack: remove or rename it, or choose another stack with --stack."
+        return "It does not belong to this stack: remove or rename it, or choose another stack with --stack."
     if "not authorized" in said or "accessdenied" in said:
-        return (
-            "Give your user the permission it names, or choose others with AWS_PROFILE, and run the same command again."
-        )
+        return "Grant your user the permission it names, or choose another with AWS_PROFILE, and run it again."
     if "default vpc" in said or "no vpc" in said:
-        return "Make one with `aws ec2 create-default-vpc`, or name yours with --vpc, and run it again."
+        return "Create one with `aws ec2 create-default-vpc`, or choose yours with --vpc, and run it again."
     if "dependent object" in said or "in use" in said:
-        return "End what uses it (`pdfbatch ls`, `pdfbatch down`) and run the same command again."
-    return "Put that right and run the same command again; the account is as it was before."
+        return "Terminate what uses it (`pdfbatch ls`, `pdfbatch down`) and run the same command again."
+    return "Fix that and run the same command again; the account is unchanged."
 
 
 def _check_nothing_runs(clients: Clients, names: Names) -> None:
@@ -330,8 +329,8 @@ def _check_nothing_runs(clients: Clients, names: Names) -> None:
     if not living:
         return
     raise NotReady(
-        f"Fleets or machines of the stack {names.stack} still run: {', '.join(living[:5])}.",
-        "See them with `pdfbatch ls`, end them with `pdfbatch down`, and run the same command again.",
+        f"Fleets or instances of the stack {names.stack} still run: {', '.join(living[:5])}.",
+        "See them with `pdfbatch ls`, terminate them with `pdfbatch down`, and run the same command again.",
     )
 
 
@@ -340,9 +339,10 @@ def _is_of(names: Names, tags: Any) -> bool:
 
 
 def has_service_role(clients: Clients, role: str) -> bool:
-    """
+    """Whether the account has this role.
+
     Raises:
-        PdfbatchError: it may not be asked.
+        PdfbatchError: access is denied, or AWS does not answer.
     """
     try:
         with aws.translating(f"look up the role {role}"):
@@ -360,8 +360,8 @@ def _missing_service_roles(clients: Clients) -> list[str]:
 
 def _make_service_role(clients: Clients, role: str) -> None:
     try:
-        with aws.translating(f"make the role {role}"):
+        with aws.translating(f"create the role {role}"):
             clients.iam.create_service_linked_role(AWSServiceName=SERVICE_ROLES[role])
     except PdfbatchError as error:
-        if not any(word in error.message for word in ("has been taken", "already exists")):  # somebody was faster
+        if not any(word in error.message for word in ("has been taken", "already exists")):  # created meanwhile
             raise

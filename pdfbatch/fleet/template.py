@@ -1,6 +1,6 @@
-"""The one CloudFormation template of an account: all that a launch finds there, nothing that costs while idle. Pure.
+"""Renders the CloudFormation template with everything a launch needs; nothing in it costs money while idle. Pure.
 
-The wish it was rendered from is kept in its metadata, so that a later setup can add to it.
+Its metadata keeps the settings it was rendered from, so that a later setup can add to them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ALERT_PERCENT = (50, 90)
 
 
 class SetupWish(NamedTuple):
-    """What an account is to be ready for."""
+    """What an account is set up for."""
 
     names: Names = Names()
     inputs: tuple[str, ...] = ()
@@ -28,21 +28,21 @@ class SetupWish(NamedTuple):
     outputs: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     email: str = ""
-    """Who hears of finished runs and of the budget; "" for nobody."""
+    """Receives emails about finished runs and the budget; "": none."""
     budget_dollars: float = 0.0
-    """A month's spending on EC2 machines in this account; 0 for no budget. It needs `email`."""
+    """Monthly budget for EC2 instances in this account; 0: none. It needs `email`."""
     vpc: str = ""
-    """"" for the default VPC."""
+    """"": the default VPC."""
     keys: tuple[str, ...] = ()
-    """ARNs of the KMS keys that encrypt objects at these places."""
+    """ARNs of the KMS keys that encrypt objects at these URLs."""
     session_manager: bool = False
-    """Whether people may open a shell on instances, by Systems Manager's Session Manager."""
+    """Whether users may open a shell on instances with Systems Manager Session Manager."""
     secrets: tuple[str, ...] = ()
-    """ARNs of what holds passwords of documents."""
+    """ARNs of the secrets with document passwords."""
 
 
 def merged(old: SetupWish, new: SetupWish) -> SetupWish:
-    """Both: the places of either, and of what can only be one thing the newer, where it names one."""
+    """Merges two setups: the URLs, keys and secrets of both; for single values the newer one, if set."""
     return SetupWish(
         names=new.names,
         inputs=tuple(dict.fromkeys([*old.inputs, *new.inputs])),
@@ -58,8 +58,8 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
 
 
 def out_of_reach(wish: SetupWish, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
-    """The places (URLs) that the role of a stack may not use; none where the wish is empty: another maker's role cannot
-    be judged by it."""
+    """Lists the URLs that the stack's role has no access to; empty if `wish` is empty, as for a role made elsewhere,
+    which cannot be judged by it."""
     writable = [place(url) for url in wish.outputs]
     readable = [*(place(url) for url in [*wish.inputs, *wish.models]), *writable]
     if not readable:
@@ -69,7 +69,7 @@ def out_of_reach(wish: SetupWish, inputs: Sequence[str], outputs: Sequence[str])
 
 
 def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
-    """The wish that a template of ours was rendered from; an empty one for any other template."""
+    """Reads the settings that one of our templates was rendered from; empty for any other template."""
     kept = template.get("Metadata", {}).get(METADATA, {})
     return SetupWish(
         names=names,
@@ -86,16 +86,17 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
 
 
 def template(wish: SetupWish, region: str, account: str) -> Template:
-    """
+    """Renders the template.
+
     Raises:
-        UsageError: a place that is not in S3, or a key that is none.
+        UsageError: a URL outside S3, or an invalid key ARN.
     """
     names = wish.names
     people = _people(wish, region, account) if wish.email else {}
     budget = {"Budget": _budget(wish, region)} if wish.email and wish.budget_dollars else {}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"pdfbatch: what a fleet of the stack {names.stack} needs. Idle, only stored images cost.",
+        "Description": f"pdfbatch: what fleets of the stack {names.stack} need. Idle, only stored images cost money.",
         "Metadata": {METADATA: {key: value for key, value in wish._asdict().items() if key != "names"}},
         "Resources": {
             "Role": _role(wish, region, account),
@@ -124,7 +125,7 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
         },
         "Outputs": {
             "Repository": {
-                "Description": "Where the worker image goes.",
+                "Description": "The repository of the worker image.",
                 "Value": {"Fn::GetAtt": ["Repository", "RepositoryUri"]},
             }
         },
@@ -159,15 +160,15 @@ def _role(wish: SetupWish, region: str, account: str) -> Template:
 
 
 def _session_manager(region: str) -> str:
-    """The managed policy that the Systems Manager guide asks for, "Configure instance permissions required for Systems
-    Manager"."""
+    """Returns the managed policy for Session Manager. Source: Systems Manager guide, "Configure instance permissions
+    required for Systems Manager"."""
     return f"arn:{partition(region)}:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
 
 def _security_group(wish: SetupWish) -> Template:
     properties = {
         "GroupName": wish.names.security_group,
-        "GroupDescription": "pdfbatch: workers of a fleet. Nothing comes in.",
+        "GroupDescription": "pdfbatch: workers of a fleet. Nothing comes in.",  # a change would replace the group
         "Tags": _tags(wish.names),
     }
     return {
@@ -177,7 +178,7 @@ def _security_group(wish: SetupWish) -> Template:
 
 
 def _people(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
-    """How somebody hears of finished runs, and of fleets that stopped without their workers' doing."""
+    """Builds the notifications: finished runs, and fleets that stopped on their own."""
     return {
         "Subscription": _subscription(wish.email),
         "FleetRule": _fleet_rule(wish.names),
@@ -186,9 +187,9 @@ def _people(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
 
 
 def _fleet_rule(names: Names) -> Template:
-    """Mails what a fleet's workers cannot: it expired, its price ceiling halts it, or AWS cannot launch.
+    """Builds the rule that reports what workers cannot: a fleet expired, halted at its price ceiling, or cannot launch.
 
-    Events carry no tags, so every EC2 Fleet of the region is heard of. Source: EC2 guide, "EC2 Fleet event types".
+    Events carry no tags, so it matches every EC2 Fleet of the region. Source: EC2 guide, "EC2 Fleet event types".
     """
     stopped = {
         "detail-type": ["EC2 Fleet State Change", "EC2 Fleet Information"],
@@ -209,7 +210,7 @@ def _fleet_rule(names: Names) -> Template:
 
 
 def _fleet_mail() -> Template:
-    """The event's description is left out: its quotes could break the text."""
+    """Builds the email text, without the event's description: its quotes could break the text."""
     return {
         "InputPathsMap": {"kind": "$.detail-type", "what": "$.detail.sub-type", "fleet": "$.resources[0]"},
         "InputTemplate": '"pdfbatch: <kind>: <what>, <fleet>. See it with `pdfbatch ls` and `pdfbatch status OUTPUT`."',
@@ -217,8 +218,8 @@ def _fleet_mail() -> Template:
 
 
 def _topic_policy(region: str, account: str) -> Template:
-    """EventBridge needs leave by the topic itself; a topic with a policy of its own loses SNS's default one, which lets
-    the account publish."""
+    """Builds the topic's policy. EventBridge needs permission from the topic itself, and a policy of its own replaces
+    SNS's default one, which lets the account publish."""
     publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "Topic"}}
     of_rule = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FleetRule", "Arn"]}}}
     return {
@@ -246,7 +247,7 @@ def _topic_policy(region: str, account: str) -> Template:
 
 
 def _subscription(email: str) -> Template:
-    """Apart from the topic, because a subscription named inside one outlives it."""
+    """Builds the subscription, separate from the topic: one defined inside a topic would outlive it."""
     return {
         "Type": "AWS::SNS::Subscription",
         "Properties": {"Protocol": "email", "Endpoint": email, "TopicArn": {"Ref": "Topic"}},
@@ -280,9 +281,10 @@ def _repository(names: Names) -> Template:
 
 
 def _budget(wish: SetupWish, region: str) -> Template:
-    """Of all EC2 machines in the account: a filter by our tag would see nothing until it is activated for billing.
+    """Builds the budget for all EC2 instances in the account: a filter by our tag would match nothing until the tag is
+    activated for billing.
 
-    Mail goes straight from Budgets, which needs no confirmation, unlike the topic.
+    Budgets sends email directly, which needs no confirmation, unlike the topic.
     """
     subscribers = [{"SubscriptionType": "EMAIL", "Address": wish.email}]
     return {

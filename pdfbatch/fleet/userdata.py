@@ -1,4 +1,4 @@
-"""What a machine of the fleet is booted with: userdata/boot.sh under the values of its worker. No secret is in it."""
+"""Renders an instance's user data: userdata/boot.sh below its worker's variables. It contains no secret."""
 
 from collections.abc import Mapping
 from importlib import resources
@@ -8,17 +8,17 @@ from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import FleetRecord, Manifest
 
 LIMIT = 16_384
-"""Bytes of user data that EC2 takes, before they are encoded."""
+"""EC2's limit of user data in bytes, before base64."""
 MAX_BOOTS = 5
-"""So many machines in a row may get nothing done; the next one gives its slice up."""
+"""How many instances in a row may make no progress; the next one gives up on its slice."""
 ENDPOINT = "AWS_ENDPOINT_URL"
-"""Somebody's own AWS: where the launcher speaks to it, its machines do too."""
+"""A custom AWS endpoint: if the launcher uses one, its instances do too."""
 
 
 def values_of(
     manifest: Manifest, record: FleetRecord, worker: int, gpus: bool, environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """The variables of one worker's machine, by name; `environment` is the launcher's own."""
+    """Returns one worker's variables by name; `environment` is the launcher's own."""
     input_bucket, input_prefix = _bucket_and_prefix(manifest.input)
     output_bucket, output_prefix = _bucket_and_prefix(manifest.output)
     values = {
@@ -42,16 +42,17 @@ def values_of(
 
 
 def render(values: Mapping[str, str]) -> str:
-    """
+    """Renders the user data of an instance.
+
     Raises:
-        PdfbatchError: EC2 would not take it.
+        PdfbatchError: it is longer than EC2 accepts.
     """
     first_line, rest = _boot_script().split("\n", 1)
     exports = [f"export {name}={_quoted(value)}" for name, value in values.items()]
     text = "\n".join([first_line, *exports, rest])
     if (size := len(text.encode())) > LIMIT:
         raise PdfbatchError(
-            f"The machines' user data would have {size:,} bytes; EC2 takes {LIMIT:,}.",
+            f"The instances' user data would have {size:,} bytes; EC2 accepts {LIMIT:,}.",
             "Use shorter S3 prefixes.",
         )
     return text
@@ -62,14 +63,14 @@ def _quoted(value: str) -> str:
 
 
 def _bucket_and_prefix(url: str) -> tuple[str, str]:
-    """The prefix is "" or ends with "/"."""
+    """Splits an S3 URL; the prefix is "" or ends with "/"."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     prefix = prefix.rstrip("/")
     return bucket, prefix + "/" if prefix else ""
 
 
 def _boot_script() -> str:
-    """In an installed package it lies inside, in a checkout beside it."""
+    """Reads boot.sh: inside an installed package, beside it in a checkout."""
     inside = resources.files("pdfbatch") / "userdata" / "boot.sh"
     if inside.is_file():
         return inside.read_text(encoding="utf-8")

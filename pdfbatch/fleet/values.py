@@ -1,6 +1,6 @@
-"""The values that pass between the rooms of the fleet: what was asked for, what AWS answered, what will be done.
+"""The values that the fleet's modules exchange: the request, AWS's answers, the plan, the result.
 
-Money is in US dollars, prices in dollars an hour, times in hours unless their names say otherwise.
+Money is in US dollars, prices in dollars per hour, times in hours unless their names say otherwise.
 """
 
 from collections.abc import Sequence
@@ -16,62 +16,62 @@ from pdfbatch.records import Chosen, ReadOptions, Reason
 DEFAULT_TYPE = "g4dn.xlarge"
 DEFAULT_WORKERS = 5
 DEFAULT_EBS_KEY = "alias/aws/ebs"
-"""AWS's own key. Without a name EC2 takes the account's default key, which the fleet may not be allowed to use: the
-instances then die at once and are replaced for ever. Source: aws/karpenter-provider-aws #1407."""
+"""AWS's managed key. By default EC2 uses the account's default key, which the fleet may not be allowed to use: its
+instances would then fail at once and be replaced for ever. Source: aws/karpenter-provider-aws #1407."""
 Market = Literal["spot", "on-demand"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
-    """What a person asked for: what is to be read, how, and on what."""
+    """What the user asked for: what to read, how, and on which instances."""
 
     source: str = ""
     """URL of the input."""
     output: str = ""
     """URL of the output."""
     engine: str = ""
-    """"" for the model where there is a GPU, else the CPU."""
+    """"": `dolphin` on a GPU, else `cpu`."""
     model: str = ""
     options: ReadOptions = field(default_factory=ReadOptions)
     chosen: Chosen = field(default_factory=Chosen)
-    """What of `source` is asked for."""
+    """The requested part of `source`."""
     password_secret: str = ""
     """ARN of the secret with the passwords of encrypted documents."""
     redo_changed: bool = False
     limit: int | None = None
     """At most this many documents; None: all."""
     all_failures: bool = False
-    """Also documents that failed for a reason that no other try mends."""
+    """Also documents that failed for a reason that a retry cannot fix."""
     retry: Sequence[Reason] | None = None
+    """Retry what failed for these reasons (empty: for any); None: process what is left."""
     below: float = 0.0
-    """Of a retry: documents with a page whose score is lower are read again too."""
-    """A run over what failed, for these reasons (none given: for any); None: over what is left."""
+    """In a retry, also read documents again that have a page with a lower score."""
     names: Names = field(default_factory=Names)
     workers: int = DEFAULT_WORKERS
     fewer_workers: bool = False
-    """Take fewer than `workers` where the work does not need as many."""
+    """Use fewer than `workers` where the work does not need as many."""
     instance_types: Sequence[str] = (DEFAULT_TYPE,)
     market: Market = "spot"
     max_price: float | None = None
-    """Dollars an hour of one instance, without disk and address, above which AWS interrupts it; None: half as much
-    again as the dearest zone costs now."""
+    """Spot price in dollars per hour, without disk and address, above which AWS interrupts an instance; None: 1.5 times
+    the most expensive zone's current price."""
     max_hours: float | None = None
-    """None: several times what the work should take."""
+    """None: several times the expected time."""
     max_cost: float | None = None
-    """The deadline is set so early that the worst case costs no more."""
+    """Sets the deadline so that even the worst case costs no more."""
     ebs_key: str = DEFAULT_EBS_KEY
     """KMS key, alias or ARN that encrypts the disks."""
     image: str = ""
-    """"" for the newest one in the stack's own repository."""
+    """"": the newest one in the stack's own repository."""
     ami: str = ""
-    """An id or the name of an SSM parameter; "" for AWS's newest image with NVIDIA's driver and Docker."""
+    """An AMI id or the name of an SSM parameter; "": AWS's newest AMI with NVIDIA's driver and Docker."""
     subnets: Sequence[str] = ()
-    """None given: those of the default VPC."""
+    """Empty: those of the default VPC."""
     key_name: str = ""
-    """An EC2 key pair for SSH; "" for none."""
+    """An EC2 key pair for SSH; "": none."""
     tags: tuple[tuple[str, str], ...] = ()
     pages_per_second: float | None = None
-    """Of one worker, where the person knows better than we."""
+    """One worker's speed, where the user knows it better than our estimate."""
 
 
 class TypeFacts(NamedTuple):
@@ -83,68 +83,67 @@ class TypeFacts(NamedTuple):
 class Subnet(NamedTuple):
     id: str
     zone: str
-    """Its name in this account, as `us-east-1a`."""
+    """The zone's name in this account, as `us-east-1a`."""
     vpc: str = ""
     way_out: str | None = None
-    """How its instances reach AWS, as `internet gateway`, `NAT` or `endpoints`; "" where they cannot; None: it could
-    not be asked."""
+    """How its instances reach AWS: `internet gateway`, `NAT` or `endpoints`; "": they cannot; None: unknown."""
 
 
 class Work(BaseModel):
-    """What there is to read."""
+    """The work to do."""
 
     model_config = ConfigDict(frozen=True)
     documents: int
     """In the input."""
     left: int
     hopeless: int = 0
-    """Documents left out: they failed for a reason that no other try mends."""
+    """Documents left out because they failed for a reason that a retry cannot fix."""
     bytes_left: int = 0
     sampled: int = 0
     """Documents whose pages were counted."""
     pages_each: float | None = None
-    """Pages of a document, on average over the sample; None: nothing could be counted."""
+    """Average pages per document in the sample; None: no document could be counted."""
     pages_each_error: float = 0.0
     """Standard error of that average."""
     layers_looked_at: int = 0
-    """Pages of the sample whose text layer was looked at."""
+    """Sampled pages whose text layer was checked."""
     layers_healthy: int = 0
-    """Those that have a good one, or are blank."""
+    """Those with a good text layer, or blank."""
 
     @property
     def layer_share(self) -> float | None:
-        """Of the pages, 0 to 1; None: not known."""
+        """The share of pages with a good text layer, 0 to 1; None: unknown."""
         return self.layers_healthy / self.layers_looked_at if self.layers_looked_at else None
 
 
 class Zone(BaseModel):
-    """An availability zone the fleet may use: one subnet, and what each type costs there now."""
+    """An availability zone that the fleet may use: one subnet, and each type's current price."""
 
     model_config = ConfigDict(frozen=True)
     name: str
     subnet: str
     prices: dict[str, float] = {}
-    """Spot price by instance type, for the machine alone; a type without a price is not offered here."""
+    """Spot price by instance type, without disk and address; a type without a price is not offered here."""
     way_out: str | None = None
     """As in `Subnet`."""
     score: int | None = None
-    """AWS's own guess from 1 to 10 that Spot capacity will be had; None: not told."""
+    """AWS's Spot placement score, 1 (unlikely) to 10 (likely); None: unknown."""
 
 
 class Quota(BaseModel):
-    """The account's limit of vCPUs on Spot for a family of types."""
+    """The account's vCPU limit for a family of instance types."""
 
     model_config = ConfigDict(frozen=True)
     code: str
     name: str
     limit: float | None
-    """None: it could not be asked."""
+    """None: unknown."""
     used: float = 0.0
-    """vCPUs on Spot now, of the same family."""
+    """vCPUs in use now, of the same family."""
 
 
 class Ami(BaseModel):
-    """What the machines boot from."""
+    """The AMI that instances boot from."""
 
     model_config = ConfigDict(frozen=True)
     id: str
@@ -153,12 +152,12 @@ class Ami(BaseModel):
 
 
 State = Literal["ok", "missing", "warning", "unknown"]
-"""`missing`: a launch would fail. `warning`: it would go, with less comfort or fewer instances. `unknown`: AWS does not
+"""`missing`: a launch would fail. `warning`: it would work, with fewer instances or features. `unknown`: AWS did not
 say."""
 
 
 class Check(BaseModel):
-    """What became of one requirement."""
+    """The result of checking one requirement."""
 
     model_config = ConfigDict(frozen=True)
     name: str
@@ -166,11 +165,11 @@ class Check(BaseModel):
     found: str
     """One line."""
     cure: str = ""
-    """One line: a command, or the permission to ask for; "" where there is nothing to do."""
+    """The fix in one line: a command, or the permission to ask for; "": nothing to do."""
 
 
 class Account(BaseModel):
-    """What AWS answered before a launch. What could not be asked is None or empty and has its line in `warnings`."""
+    """What AWS answered before a launch. Unknown values are None or empty and have a line in `warnings`."""
 
     model_config = ConfigDict(frozen=True)
     number: str
@@ -184,24 +183,24 @@ class Account(BaseModel):
     quota: Quota
     ami: Ami
     image: str
-    """By digest where it could be asked."""
+    """By digest where it could be looked up."""
     profile: str
     """Name of the instance profile."""
     security_groups: list[str]
     log_group: str
     topic: str = ""
-    """Its ARN; "" where there is none."""
+    """Its ARN; "": none."""
     on_demand: dict[str, float] = {}
-    """On-demand price by instance type, for the instance alone; a type without one could not be asked."""
+    """On-demand price by instance type, without disk and address; unknown for other types."""
     gib_month: float | None = None
-    """Dollars a month for a GiB of gp3 disk in this region; None: it could not be asked."""
+    """Dollars per GiB-month of gp3 in this region; None: unknown."""
     checks: list[Check] = []
-    """Every requirement of a launch, and what became of it."""
+    """Every requirement of a launch with its result."""
     warnings: list[str] = []
 
 
 class Range(BaseModel):
-    """An estimate: `low` is the lucky end of time and money, `high` the unlucky one."""
+    """An estimate: `low` is the best case for time and money, `high` the worst."""
 
     model_config = ConfigDict(frozen=True)
     low: float
@@ -209,17 +208,17 @@ class Range(BaseModel):
 
 
 class Pace(BaseModel):
-    """Pages a second of one worker: `low` is slow."""
+    """One worker's pages per second: `low` is slow."""
 
     model_config = ConfigDict(frozen=True)
     low: float
     high: float
     source: str
-    """Where it comes from, for people: "measured in run …", "an estimate, not measured", "as you said"."""
+    """Where it comes from, as shown to users: "measured in run …", "an estimate, not measured", "as given"."""
 
 
 class Alternative(BaseModel):
-    """The same work by another engine: an estimate, never measured."""
+    """The same work with another engine: an estimate, never measured."""
 
     model_config = ConfigDict(frozen=True)
     engine: str
@@ -227,7 +226,7 @@ class Alternative(BaseModel):
 
 
 class Plan(BaseModel):
-    """What a launch will do, and what that will take; the very value that `launch` carries out."""
+    """What a launch will do, how long it takes and what it costs; `launch` carries out this very value."""
 
     model_config = ConfigDict(frozen=True)
     run: str
@@ -239,26 +238,26 @@ class Plan(BaseModel):
     account: Account
     asked_workers: int
     workers: int
-    """Capped to documents and to the quota; `notes` tell why."""
+    """Capped by documents and quota; `notes` say why."""
     suggested_workers: int | None
-    """So many keep the paid boots small and the time within a working day; None: the work is not known."""
+    """Enough to finish within a working day, few enough to keep boot costs small; None: the work is unknown."""
     market: Market = "spot"
     max_prices: dict[str, float] = {}
-    """Spot price by instance type above which AWS interrupts, for the instance alone."""
+    """Spot price by instance type above which AWS interrupts, without disk and address."""
     ebs_key: str = DEFAULT_EBS_KEY
     instance_types: list[str]
     pages: Range | None
-    """Pages left; None: not known."""
+    """Pages left; None: unknown."""
     pace: Pace
     hours: Range | None
     price: Range
-    """Of one instance, all in, over the zones and types, at today's prices."""
+    """Per instance-hour incl. disk and address, over the zones and types, at today's prices."""
     price_ceiling: float
-    """Dollars an hour of one instance, all in, that AWS never exceeds; 0.0: no price is known."""
+    """The most an instance-hour can cost incl. disk and address; 0.0: no price is known."""
     cost: Range | None
     """At today's prices."""
     alternative: Alternative | None = None
-    """`auto` for `dolphin` and the other way round; None where the sample tells nothing of text layers."""
+    """`auto` for `dolphin` and vice versa; None: the sample says nothing about text layers."""
     max_hours: float
     worst_cost: float
     """The hard cap: workers × price ceiling × hours."""
@@ -270,12 +269,12 @@ class Plan(BaseModel):
     stack: str
     tags: dict[str, str]
     notes: list[str] = []
-    """Caps and other things that differ from what was asked for."""
+    """Caps and other differences from the request."""
     warnings: list[str] = []
 
 
 class Launched(BaseModel):
-    """What a launch made."""
+    """What a launch created."""
 
     model_config = ConfigDict(frozen=True)
     run: str
@@ -283,6 +282,6 @@ class Launched(BaseModel):
     fleets: dict[int, str]
     """Fleet ids by worker."""
     missing: dict[int, str] = {}
-    """Workers that could not be launched and why, where what was made was to be kept."""
+    """Workers that could not be launched and why; only where a partial launch is kept."""
     worst_cost: float
     expiry: datetime

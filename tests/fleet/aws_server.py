@@ -1,33 +1,33 @@
-"""An AWS over HTTP for tests: moto in a process of its own, with what moto cannot do and with faults to order.
+"""A simulated AWS over HTTP for tests: moto in its own process, plus what moto cannot do, plus fault injection.
 
 Run as `python -m tests.fleet.aws_server [HOST PORT]` in the repository's root; prints its port, ends with its stdin.
 Every request holds one lock (see tests/s3_server.py, whose faults on S3 work here as well).
 
-It answers itself, from simulated_fleets.py, market.py and moto_cloud.py where the sources stand:
+It answers these calls itself, from simulated_fleets.py, market.py and moto_cloud.py, which name the sources:
   CreateFleet, DescribeFleets, DescribeFleetInstances, DescribeFleetHistory, ModifyFleet, DeleteFleets;
   DescribeSpotPriceHistory, GetSpotPlacementScores; DescribeLaunchTemplates in pages of 15; GetEbsDefaultKmsKeyId;
   GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`; GetProducts of the price list (price_list.py).
-All else is moto's, and where moto is laxer than AWS this stands before it: a ClientToken is honoured (the first answer
+moto answers the rest. Where moto is laxer than AWS, this comes first: a ClientToken is honoured (the first answer
 again, or IdempotentParameterMismatch); user data of more than 16,384 bytes is refused; what a RunInstances is to launch
 from is checked, in a dry run too; an instance whose disks need a key that the fleet may not use dies at once
 (moto_keys.py); the public parameters of Deep Learning and Ubuntu images exist, and so do the images.
 Requests are read and answers written by moto's parsers and serializers after botocore's models.
 
 Orders for tests are PUTs of JSON:
-  `/_tick`: AWS goes one step further at once (a thread does so every 0.3 s unless `/_ticking` was set to false);
-  `/_clock` {"forward_seconds": n}: for fleets and prices it is later from now on;
-  `/_interrupt` {"instance"}: AWS takes it back; `/_shutdown` {"instance"}: it shut itself down;
-  `/_capacity` {"zone", "available": bool, "sub_type": of the event that tells of it}; `/_scores` {zone: 1 to 10};
+  `/_tick`: AWS advances by one step at once (a thread does so every 0.3 s unless `/_ticking` was set to false);
+  `/_clock` {"forward_seconds": n}: moves the clock of fleets and prices forward;
+  `/_interrupt` {"instance"}: a Spot interruption; `/_shutdown` {"instance"}: it shut itself down;
+  `/_capacity` {"zone", "available": bool, "sub_type": of the event that reports it}; `/_scores` {zone: 1 to 10};
   `/_prices` {type: {zone: dollars an hour}};
       ordered again, they rise or fall at that time: what was launched with a MaxPrice below them is interrupted;
   `/_quota` {"code", "value", "default"}: vCPUs, null for none; a fleet launches nothing beyond `value`;
   `/_denied` [key's ARN, …]: objects in buckets that are encrypted with one can be neither read nor written;
   `/_faults` [fault, …]: those of tests/s3_server.py, and {"action", "code", "message", "status"} to answer a call with
       an error; "nth": n spares the n - 1 calls before; "times": n, default 1; "lose": true does the call first.
-GETs: `/_calls`: [{"service", "action", "parameters", "error"}, …] in order, error "" for one that went well;
-  `/_instances`: the living instances of fleets, with their user data;
+GETs: `/_calls`: [{"service", "action", "parameters", "error"}, …] in order, error "" for a success;
+  `/_instances`: the running instances of fleets, with their user data;
   `/_spent`: dollars for all instances of fleets so far, without disks and addresses.
-A POST to `/moto-api/reset` makes everything new, orders too.
+A POST to `/moto-api/reset` resets everything, orders too.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ class Aws:
             "CreateFleet": fleets.create,
             "DescribeFleets": fleets.describe,
             "DescribeFleetInstances": fleets.active_instances,
-            "DescribeFleetHistory": fleets.told,
+            "DescribeFleetHistory": fleets.history,
             "ModifyFleet": fleets.modify,
             "DeleteFleets": fleets.delete,
             "DescribeSpotPriceHistory": cloud.price_history,
@@ -243,21 +243,21 @@ class Aws:
         return about | {"QuotaCode": code, "QuotaName": QUOTA_NAMES.get(code, code), "Value": known[code]}
 
     def _pass_on(self, environ: Environ) -> Answer:
-        told: list[Any] = []
-        body = b"".join(self.moto(environ, lambda status, headers, *_: told.extend((status, headers))))
-        status = int(told[0].split()[0])
+        answer: list[Any] = []
+        body = b"".join(self.moto(environ, lambda status, headers, *_: answer.extend((status, headers))))
+        status = int(answer[0].split()[0])
         error = "" if status < 300 else _code_in(body) or str(status)
-        return Answer(status, {k: v for k, v in told[1] if k.lower() != "content-length"}, body, error)
+        return Answer(status, {k: v for k, v in answer[1] if k.lower() != "content-length"}, body, error)
 
     def _ordered(self, what: str, body: bytes, method: str) -> Answer:
         wish = json.loads(body or b"null")
-        told: Any = None
+        answer: Any = None
         if method == "GET":
             living = (row for cloud, _ in self.regions.values() for row in cloud.listed())
-            told = {"calls": lambda: self.calls, "instances": lambda: list(living), "spent": self._spent}[what]()
+            answer = {"calls": lambda: self.calls, "instances": lambda: list(living), "spent": self._spent}[what]()
         else:
             getattr(self, f"order_{what}")(wish)
-        return Answer(200, {"Content-Type": "application/json"}, json.dumps(told, default=_plain).encode())
+        return Answer(200, {"Content-Type": "application/json"}, json.dumps(answer, default=_plain).encode())
 
     def _spent(self) -> float:
         return sum(fleet.spent for _, fleets in self.regions.values() for fleet in fleets.fleets.values())
@@ -338,7 +338,7 @@ def keep_ticking(aws: Aws) -> None:
             try:
                 if aws.ticking:
                     aws.tick()
-            except Exception:  # the next tick may fare better, and whoever runs the test sees this one
+            except Exception:  # the next tick may work, and the test's output shows this one
                 traceback.print_exc()
 
 

@@ -1,4 +1,4 @@
-"""An AWS account for tests: one server for the session, made new for each test; aws_server.py says what it can do."""
+"""An AWS account for tests: one server per session, reset for each test; aws_server.py says what it can do."""
 
 from __future__ import annotations
 
@@ -80,16 +80,16 @@ class Account:
         ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
     def order(self, what: str, wish: Any = None) -> None:
-        """What the server shall do: `tick`, `clock`, `interrupt`, `faults`, …; see aws_server.py."""
+        """Controls the server: `tick`, `clock`, `interrupt`, `faults`, …; see aws_server.py."""
         self._ask(f"_{what}", json.dumps(wish).encode(), "PUT")
 
     def calls(self, action: str | None = None) -> list[dict[str, Any]]:
-        """What was asked for so far, in order: service, action, parameters, error."""
+        """The calls so far, in order: service, action, parameters, error."""
         calls: list[dict[str, Any]] = json.loads(self._ask("_calls"))
         return [call for call in calls[self._own_calls :] if action in (None, call["action"])]
 
     def instances(self) -> list[dict[str, Any]]:
-        """The living instances of fleets: instance, fleet, tags, user_data, type, zone, region, image, launched."""
+        """The running instances of fleets: instance, fleet, tags, user_data, type, zone, region, image, launched."""
         living: list[dict[str, Any]] = json.loads(self._ask("_instances"))
         return living
 
@@ -99,9 +99,9 @@ class Account:
 
     def _ask(self, path: str, body: bytes | None = None, method: str = "GET") -> bytes:
         request = urllib.request.Request(f"{self.endpoint}/{path}", body, method=method)
-        with urllib.request.urlopen(request) as answer:
-            told: bytes = answer.read()
-        return told
+        with urllib.request.urlopen(request) as response:
+            content: bytes = response.read()
+        return content
 
     def bucket(self, name: str = "") -> str:
         """The name of a new, empty bucket."""
@@ -111,7 +111,7 @@ class Account:
         return name
 
     def ready(self) -> Account:
-        """Everything that `pdfbatch setup` and `make image push` leave behind, room for 16 machines, and prices."""
+        """Everything that `pdfbatch setup` and `make image push` create, a quota for 16 instances, and prices."""
         names = self.names
         iam, ec2 = self.client("iam"), self.client("ec2")
         iam.create_role(RoleName=names.role(REGION), AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -135,7 +135,7 @@ class Account:
         return self
 
     def push_image(self, tag: str = "latest") -> str:
-        """The digest of an image in the account's repository, which is made."""
+        """Creates an image in the account's repository and returns its digest."""
         ecr = self.client("ecr")
         ecr.create_repository(repositoryName=self.names.repository)
         manifest = json.dumps(IMAGE_MANIFEST)
@@ -143,7 +143,7 @@ class Account:
         return str(put["image"]["imageId"]["imageDigest"])
 
     def messages(self) -> list[dict[str, Any]]:
-        """What was published to the topic since the last look: Subject, Message and more, as SNS puts it."""
+        """The messages published to the topic since the last call: Subject, Message and more, as in SNS."""
         sqs, found = self.client("sqs"), list[dict[str, Any]]()
         queue = sqs.get_queue_url(QueueName=f"{self.names.topic}-messages")["QueueUrl"]
         while batch := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
@@ -179,6 +179,6 @@ def account(aws_server: str, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 @pytest.fixture
 def still_account(account: Account) -> Account:
-    """A set-up account in which time goes on by `order("tick")` only."""
+    """A set-up account in which time advances only by `order("tick")`."""
     account.order("ticking", False)
     return account.ready()

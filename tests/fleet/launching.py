@@ -1,4 +1,4 @@
-"""A set-up account with PDFs in S3, and one place to launch from: for tests of a launch, its refusals and its end."""
+"""A set-up account with PDFs in S3, for tests of a launch, its refusals and its `down`."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def clients_of(_endpoint: str) -> Clients:
 
 
 def eighteen_each(_: Store, documents: Sequence[SourceDocument], in_input: int) -> Work:
-    """In the place of `sample.count_pages`, which opens PDFs and has tests of its own."""
+    """Replaces `sample.count_pages`, which opens PDFs and has its own tests."""
     return Work(documents=in_input, left=len(documents), sampled=1, pages_each=18)
 
 
 class Bench:
-    """A set-up account with PDFs in S3, and one place to launch from."""
+    """A set-up account with PDFs in S3, ready for a launch."""
 
     def __init__(self, account: Account, documents: int = DOCUMENTS) -> None:
         self.account = account.ready()
@@ -44,19 +44,19 @@ class Bench:
         for number in range(documents):
             self.source.put(f"{number:03}.pdf", odd.text_page())
         self.clients = clients_of(account.endpoint)
-        self.told: list[str] = []
+        self.messages: list[str] = []
         self.slept = 0.0
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
-        """No test waits for AWS: one step of it takes the place of any pause."""
+        """The outside world of a launch; each pause is one tick of AWS, so no test waits."""
         self.slept += seconds
         self.account.order("tick")
 
     def propose(self, request: LaunchRequest | None = None) -> LaunchProposal:
-        """For this bench's places, with the engine that reads nothing."""
+        """A request for this bench's URLs, with the `null` engine."""
         request = replace(request or LaunchRequest(), source=self.source.url, output=self.output.url, engine="null")
         return propose(request, clients=self.clients, now=self.now(), environment={}, count_pages=eighteen_each)
 
@@ -69,7 +69,7 @@ class Bench:
         return launch(self.decide(request), self.outside(), keep_partial)
 
     def set_up_for(self, source: str, output: str) -> None:
-        """A stack whose template remembers these places, and nothing else of it."""
+        """Creates a stack with only the metadata of these URLs."""
         wish = SetupWish(inputs=(source,), outputs=(output,))
         body = {
             "Metadata": template(wish, "us-east-1", "123456789012")["Metadata"],
@@ -80,7 +80,7 @@ class Bench:
         stacks.create_stack(StackName=wish.names.stack, TemplateBody=json.dumps(body))
 
     def outside(self) -> Effects:
-        return Effects(self.clients, self.output, {}, self.told.append, self.sleep, self.now)
+        return Effects(self.clients, self.output, {}, self.messages.append, self.sleep, self.now)
 
     def left(self) -> Resources:
         return list_resources(self.clients)

@@ -1,4 +1,4 @@
-"""What machines cost and whether they are to be had, by type and zone: what moto has no behaviour for. No HTTP in here.
+"""Prices and Spot capacity by type and zone, which moto does not simulate. No HTTP in here.
 
 The prices are of the order of those in the project's facts on Spot (section 2.7).
 """
@@ -46,7 +46,7 @@ PRICES_KEPT = 12
 
 
 class Market:
-    """What tests may order of Spot, by the names of zones and types."""
+    """The Spot market as tests set it, by zone and type."""
 
     def __init__(self) -> None:
         self.prices: dict[str, dict[str, float]] = {}
@@ -55,7 +55,7 @@ class Market:
         self._changes: dict[tuple[str, str], list[tuple[datetime, float]]] = {}
         """When ordered prices replaced others, and what had been the price until then."""
         self.closed: dict[str, str] = {}
-        """Zones without capacity, and the sub-type of the event that tells so."""
+        """Zones without capacity, and the sub-type of the event that reports it."""
         self.quotas: dict[str, float] = {}
         self.default_quotas: dict[str, float] = {}
 
@@ -69,7 +69,7 @@ class Market:
         return round(base * ZONE_FACTORS.get(zone[-1], 1.0), 4)
 
     def order(self, prices: dict[str, dict[str, float]], now: datetime) -> None:
-        """These prices hold from now on; the first ones of a type always did."""
+        """Sets prices from now on; a type's first ones apply to the past too."""
         for type_, zones in prices.items():
             for zone, before in self.prices.get(type_, {}).items():
                 if zones.get(zone, before) != before:
@@ -98,14 +98,14 @@ class Market:
         rows, about = list[Json](), {"InstanceType": type_, "AvailabilityZone": zone}
         for changed, price in self._told(type_, zone, now):
             if changed <= (wish.get("EndTime") or now):
-                told = {"ProductDescription": "Linux/UNIX", "SpotPrice": f"{price:.6f}", "Timestamp": changed}
-                rows.append(about | told)
+                row = {"ProductDescription": "Linux/UNIX", "SpotPrice": f"{price:.6f}", "Timestamp": changed}
+                rows.append(about | row)
             if wish.get("StartTime") and changed <= wish["StartTime"]:
                 break
         return rows
 
     def _told(self, type_: str, zone: str, now: datetime) -> Iterator[tuple[datetime, float]]:
-        """Since when there was which price, newest first: ordered changes, and before them small ones of our own."""
+        """The price changes, newest first: those that tests set, and before them small made-up ones."""
         price = self.price(type_, zone)
         if price is None:
             return

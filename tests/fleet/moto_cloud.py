@@ -1,8 +1,8 @@
-"""What simulated fleets act upon: moto's own EC2 in this process.
+"""The EC2 that simulated fleets act on: moto's, in this process.
 
-Instances are made in moto's backend with everything their launch template says (moto's own fleets drop the profile,
-the metadata options, the volumes and the shutdown behaviour), so that DescribeInstances, DescribeTags and
-TerminateInstances of moto see them. The names of the public parameters are from the project's facts on Spot (section
+Instances are created in moto's backend with everything in their launch template (moto's own fleets drop the profile,
+the metadata options, the volumes and the shutdown behaviour), so that moto's DescribeInstances, DescribeTags and
+TerminateInstances see them. The names of the public parameters are from the project's facts on Spot (section
 2.3).
 """
 
@@ -219,11 +219,11 @@ class MotoCloud:
         self.ec2.get_instance(instance).terminate()
 
     def interrupt(self, instance: str) -> None:
-        """AWS takes the machine back."""
+        """Interrupts the instance, as AWS does with Spot."""
         self._ended(instance, "Server.SpotInstanceTermination", "Spot instance termination")
 
     def shut_down(self, instance: str) -> None:
-        """The machine's own `shutdown -h`."""
+        """Shuts the instance down, as its own `shutdown -h` does."""
         if self.ec2.get_instance(instance).instance_initiated_shutdown_behavior == "terminate":
             self._ended(instance, "Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
         else:
@@ -249,7 +249,7 @@ class MotoCloud:
         return {"InstanceType": found.instance_type} | request
 
     def listed(self) -> list[Json]:
-        """The living instances of fleets, for whoever boots them."""
+        """The running instances of fleets, for tests that boot them."""
         rows = []
         for instance in self.ec2.all_instances():
             tags = {tag["Key"]: tag["Value"] for tag in self.tags(instance.id)}
@@ -266,7 +266,7 @@ class MotoCloud:
         return page("SpotPriceHistory", self.market.history(zones, wish, self.now()), wish)
 
     def launch_templates(self, wish: Json) -> Json:
-        """DescribeLaunchTemplates: 15 rows where the caller does not say how many, as AWS; moto drops the rest."""
+        """DescribeLaunchTemplates: 15 rows by default, as AWS; moto drops the rest."""
         filters = {each["Name"]: each["Values"] for each in wish.get("Filters", [])}
         found = self.ec2.describe_launch_templates(
             wish.get("LaunchTemplateNames"), wish.get("LaunchTemplateIds"), filters
@@ -286,7 +286,7 @@ class MotoCloud:
         return page("LaunchTemplates", rows, wish, TEMPLATES_A_PAGE)
 
     def placement_scores(self, wish: Json) -> Json:
-        """GetSpotPlacementScores; tests order the scores."""
+        """GetSpotPlacementScores; tests set the scores."""
         if self.region not in wish.get("RegionNames", [self.region]):
             return {"SpotPlacementScores": []}
         scores = [

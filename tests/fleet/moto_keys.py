@@ -1,6 +1,6 @@
-"""KMS keys as EC2 and S3 heed them and moto does not.
+"""KMS keys as EC2 and S3 enforce them and moto does not.
 
-Where the behaviour is known from:
+Sources of the behaviour:
 - the default key takes the place of one that is not named, and what `GetEbsDefaultKmsKeyId` answers: awscli's examples;
 - the key is checked after the call was answered: botocore's model (EbsBlockDevice, `KmsKeyId`);
 - a key that the fleet may not use ends the instance as `Client.InternalError`: aws/karpenter-provider-aws #1407;
@@ -50,20 +50,20 @@ class DiskKeys:
         return own is not None and key.endswith(own)
 
     def _is_granted(self, name: str) -> bool:
-        """False for a key that does not exist, too: nobody is told of that either."""
+        """Whether a fleet may use a key; also False for a key that does not exist, which AWS does not report either."""
         keys = [key for key in self._kms.keys.values() if name in (key.id, key.arn, *key.aliases)]
         return any(SERVICE_ROLE in grant.grantee_principal for key in keys for grant in key.grants.values())
 
 
 class BucketKeys:
-    """Keys that buckets are encrypted with, of which tests may order that they are out of reach."""
+    """Keys that buckets are encrypted with; tests may make them inaccessible."""
 
     def __init__(self) -> None:
         self.denied: set[str] = set()
         """ARNs."""
 
     def lacking(self, method: str, path: str) -> str:
-        """The text of the refusal where the key of the bucket in `path` is out of reach; "" where it is not."""
+        """The error text if the key of the bucket in `path` is inaccessible, else ""."""
         action = {"PUT": "kms:GenerateDataKey", "POST": "kms:GenerateDataKey", "GET": "kms:Decrypt"}.get(method)
         bucket, _, key = path.lstrip("/").partition("/")
         arn = self._key_of(bucket) if key else ""

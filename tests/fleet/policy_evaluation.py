@@ -1,7 +1,7 @@
 """IAM's evaluation of one identity policy, for tests: an explicit Deny wins, an Allow is needed, the rest is denied.
 
-After the IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: condition operators". It knows what
-our policies use and refuses anything else, so that nothing passes by being overlooked: Action and Resource with `*` and
+Follows the IAM user guide, "Policy evaluation logic" and "IAM JSON policy elements: condition operators". It supports
+what our policies use and refuses anything else, so that nothing passes unnoticed: Action and Resource with `*` and
 `?`, the reserved variables `${*}`, `${?}`, `${$}`, StringEquals, StringLike, ArnLike, Bool, any of these with IfExists,
 Null, and ForAllValues:StringEquals. A condition on a key that the request does not carry holds only with IfExists.
 """
@@ -18,7 +18,7 @@ _SIGN = re.compile(r"\$\{(?P<literal>[*?$])\}|(?P<any>\*)|(?P<one>\?)|(?P<variab
 def allows(
     policy: Mapping[str, Any], action: str, resource: str = "*", context: Mapping[str, str] | None = None
 ) -> bool:
-    """Whether the policy lets its bearer do this. `context`: the request's condition keys, as `s3:prefix`."""
+    """Whether the policy allows this. `context`: the request's condition keys, as `s3:prefix`."""
     effects = {
         statement["Effect"] for statement in policy["Statement"] if _applies(statement, action, resource, context or {})
     }

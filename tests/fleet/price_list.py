@@ -1,8 +1,8 @@
 """AWS's Price List service: products of EC2 in us-east-1, in the shape of real entries. No HTTP in here.
 
-Where it is known from: the entries' shape from AWS's guide "Using the AWS Price List Query API"; prices from the public
-price list of us-east-1. Only what tells products apart is here; beside each product stand those which AWS lists under
-the same type and which cost something else, or nothing.
+Sources: the entries' shape is from AWS's guide "Using the AWS Price List Query API", the prices from the public price
+list of us-east-1. It has only the fields that distinguish products. Beside each product are others that AWS lists under
+the same type with a different price, or none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.fleet.simulated_fleets import Json, Refused, page
 
 REGION = "us-east-1"
 REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
-"""That have the service, for all regions."""
+"""The regions that run the service, for all regions."""
 PLAIN = {"operatingSystem": "Linux", "tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used"}
 OTHERS: tuple[tuple[dict[str, str], float], ...] = (
     ({"operatingSystem": "Windows"}, 1.35),

@@ -1,9 +1,9 @@
-"""EC2 Fleets of type `maintain` as a state machine: what moto has no behaviour for. No HTTP and no moto in here.
+"""EC2 Fleets of type `maintain` as a state machine, which moto does not simulate. No HTTP and no moto in here.
 
-The wishes and answers are in the shapes of the EC2 API (2016-11-15), as boto3 shows them. A fleet does something only
-when `tick` is called, as AWS does its work some time after it answered.
+Requests and answers have the shapes of the EC2 API (2016-11-15), as in boto3. A fleet acts only when `tick` is called,
+because AWS acts some time after it answered.
 
-Where the behaviour is known from:
+Sources of the behaviour:
 - states, activity, event types and sub-types: botocore's model (FleetData, EventInformation) and awscli's examples;
 - duplicate pools → InvalidFleetConfig: aws-plugin-for-slurm #19, terraform-aws-github-runner #2904 and #5297;
 - a launch that failed → `error` / `spotFleetRequestConfigurationInvalid` and its text: terraform-provider-aws #26493,
@@ -49,16 +49,16 @@ class Refused(Exception):
 
 
 class NotLaunched(Exception):
-    """A launch that came to nothing, as a fleet's history tells it; the fleet tries again."""
+    """A failed launch, as a fleet's history reports it; the fleet retries."""
 
     def __init__(self, sub_type: str, description: str, kind: str = "error", final: bool = False) -> None:
         super().__init__(description)
         self.sub_type, self.description, self.kind, self.final = sub_type, description, kind, final
-        """`final`: the other pools need not be tried."""
+        """`final`: do not try the other pools."""
 
 
 class Pool(NamedTuple):
-    """Where an instance may come from: one override of a fleet's."""
+    """Where an instance may be launched: one of a fleet's overrides."""
 
     template: Json
     type: str
@@ -174,7 +174,7 @@ class Fleets:
         ]
         return page("ActiveInstances", active, wish) | {"FleetId": fleet.id}
 
-    def told(self, wish: Json) -> Json:
+    def history(self, wish: Json) -> Json:
         """DescribeFleetHistory."""
         fleet = self._get(wish["FleetId"])
         kind = EVENT_TYPES.get(wish.get("EventType", ""))
@@ -215,7 +215,7 @@ class Fleets:
         return {"Return": True}
 
     def tick(self) -> None:
-        """AWS goes one step further with every fleet."""
+        """Advances every fleet by one step."""
         for fleet in self.fleets.values():
             self._charge(fleet)
             self._interrupt_dear(fleet)
@@ -270,7 +270,7 @@ class Fleets:
         return [pool for _, pool in sorted(found, key=lambda ranked: ranked[0])]
 
     def _charge(self, fleet: Fleet) -> None:
-        """For what ran since the last tick, at the price of now; what an expiry ends is ended in time."""
+        """Bills what ran since the last tick at the current price, until its expiry at most."""
         until = min(self.now(), fleet.valid_until) if fleet.ends_with_expiry else self.now()
         hours = max(until - self._ticked, timedelta()) / timedelta(hours=1)
         for pool in fleet.instances.values():
@@ -288,7 +288,7 @@ class Fleets:
             self._note(fleet, "instanceChange", "terminated", instance=id)
 
     def _change(self, fleet: Fleet) -> None:
-        """Its state, and whether its time is over."""
+        """The fleet's state, and whether it is expired."""
         if fleet.state == "submitted":
             fleet.state = "active"
             self._note(fleet, "fleetRequestChange", "active")
@@ -303,7 +303,7 @@ class Fleets:
             self._note(fleet, "fleetRequestChange", "expired")
 
     def _fit(self, fleet: Fleet) -> None:
-        """Ends or starts instances until there are as many as there should be."""
+        """Starts or terminates instances up to the target capacity."""
         if fleet.state == "deleted_terminating" or (fleet.expired and fleet.ends_with_expiry):
             self._end(fleet, list(fleet.instances))
         elif fleet.state == "active" and not fleet.expired:
@@ -353,10 +353,10 @@ class Fleets:
             raise NotLaunched("launchSpecUnusable", why, kind="information")
 
     def _note_failure(self, fleet: Fleet, failure: NotLaunched) -> None:
-        told = (failure.kind, failure.sub_type, failure.description)
-        if told not in fleet.failures:
-            fleet.failures.append(told)
-            self._note(fleet, *told)
+        event = (failure.kind, failure.sub_type, failure.description)
+        if event not in fleet.failures:
+            fleet.failures.append(event)
+            self._note(fleet, *event)
 
     def _note(
         self, fleet: Fleet, kind: str, sub_type: str, description: str | None = None, instance: str | None = None

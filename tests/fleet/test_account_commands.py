@@ -1,4 +1,4 @@
-"""`setup` and `doctor --policy` as a person types them, each in a process of its own, against an AWS over HTTP."""
+"""`setup` and `doctor --policy` as a user runs them, each in its own process, against a simulated AWS over HTTP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def set_up() -> None:
     carry_out(clients, propose(clients, wish, at_once), at_once)
 
 
-def test_a_bare_policy_has_the_places_and_keys_of_the_stack(account: Account) -> None:
+def test_a_policy_without_options_has_the_urls_and_keys_of_the_stack(account: Account) -> None:
     set_up()
     printed = process("doctor", "--policy")
     policy = json.loads(printed.stdout)
@@ -50,7 +50,7 @@ def test_a_bare_policy_has_the_places_and_keys_of_the_stack(account: Account) ->
     assert not allows(policy, "ec2:RunInstances", INSTANCE, {**LAUNCH, "ec2:InstanceType": "p5.48xlarge"})
 
 
-def test_places_types_and_market_that_are_named_count(account: Account) -> None:
+def test_given_urls_types_and_market_are_used(account: Account) -> None:
     set_up()
     wanted = ["--output", "s3://mine/out/", "--instance-type", "g5.xlarge", "--on-demand"]
     policy = json.loads(process("doctor", "--policy", *wanted).stdout)
@@ -60,7 +60,7 @@ def test_places_types_and_market_that_are_named_count(account: Account) -> None:
     assert not allows(policy, "ec2:RunInstances", INSTANCE, ON_DEMAND)
 
 
-def test_without_a_stack_or_the_right_to_read_it_the_policy_says_what_it_lacks(account: Account) -> None:
+def test_without_a_readable_stack_the_policy_says_what_is_missing(account: Account) -> None:
     printed = process("doctor", "--policy")
     assert printed.returncode == 0 and json.loads(printed.stdout)["Statement"]
     assert "there is no stack pdfbatch made by pdfbatch in 123456789012/us-east-1" in printed.stderr
@@ -94,7 +94,7 @@ def test_setup_shows_a_table_and_asks_with_the_account_and_the_region(account: A
     assert "Delete stack pdfbatch in 123456789012/us-east-1" in asked.stderr
 
 
-def test_every_kind_of_thing_that_setup_makes_has_its_use_told() -> None:
+def test_setup_explains_every_resource_type_it_creates() -> None:
     wish = SetupWish(inputs=("s3://docs/in/",), outputs=("s3://docs/out/",), email="me@example.org", budget_dollars=9)
     made = template(wish, "us-east-1", "123456789012")["Resources"]
     changes = [Change(action="Add", name=name, type=about["Type"]) for name, about in made.items()]
@@ -109,6 +109,6 @@ def test_every_kind_of_thing_that_setup_makes_has_its_use_told() -> None:
         assert line.split(change.type.removeprefix("AWS::"))[1].strip(), line
 
 
-def test_doctor_checks_the_quota_of_on_demand_instances_where_asked_to(account: Account) -> None:
+def test_doctor_checks_the_on_demand_quota_on_request(account: Account) -> None:
     assert "L-3819A6DF" in process("doctor").stdout  # of Spot instances of the G family
     assert "L-DB2E81BA" in process("doctor", "--on-demand").stdout

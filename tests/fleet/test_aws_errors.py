@@ -1,4 +1,4 @@
-"""Every row of the table from AWS's errors to what is done, through a real launch: one line, one next step, one code.
+"""Every row of the table of AWS errors, through a real launch: one line, one next step, one exit code.
 
 Codes and messages are as AWS writes them; the server answers with them where the call would fail."""
 
@@ -47,7 +47,7 @@ ROWS = [
         "InsufficientInstanceCapacity",
         "There is no Spot capacity available that matches your request.",
         ExitCode.FAILED,
-        "no g4dn.xlarge on Spot in any of the zones",
+        "no Spot capacity for g4dn.xlarge in any of the zones",
         "--instance-type",
     ),
     Row(
@@ -55,7 +55,7 @@ ROWS = [
         "UnfulfillableCapacity",
         "Unable to fulfill capacity due to your request configuration.",
         ExitCode.FAILED,
-        "no g4dn.xlarge on Spot",
+        "no Spot capacity for g4dn.xlarge",
         "AWS_DEFAULT_REGION",
     ),
     Row(
@@ -63,7 +63,7 @@ ROWS = [
         "Unsupported",
         "Your requested instance type (g4dn.xlarge) is not supported in your requested Availability Zone",
         ExitCode.FAILED,
-        "no g4dn.xlarge on Spot",
+        "no Spot capacity for g4dn.xlarge",
         "--instance-type",
     ),
     Row(
@@ -71,7 +71,7 @@ ROWS = [
         "InsufficientFreeAddressesInSubnet",
         "Insufficient Free Addresses in Subnet",
         ExitCode.NOT_READY,
-        "free address",
+        "free IP address",
         "--subnet",
     ),
     Row(
@@ -79,7 +79,7 @@ ROWS = [
         "MaxFleetCountExceeded",
         "The maximum number of active fleets was reached",
         ExitCode.FAILED,
-        "no more requests for fleets",
+        "no more fleet requests",
         "pdfbatch ls",
     ),
     Row(
@@ -95,7 +95,7 @@ ROWS = [
         "InvalidAMIID.NotFound",
         "The image id '[ami-1]' does not exist",
         ExitCode.USAGE,
-        "machine image",
+        "AMI",
         "--ami",
     ),
     Row(
@@ -165,7 +165,7 @@ def refused(bench: Bench, faults: list[dict[str, Any]]) -> PdfbatchError:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.code for row in ROWS])
-def test_each_refusal_is_one_line_with_its_next_step_and_leaves_nothing(bench: Bench, row: Row) -> None:
+def test_each_refusal_is_one_line_with_a_next_step_and_leaves_nothing_behind(bench: Bench, row: Row) -> None:
     fault = {"action": row.action, "code": row.code, "message": row.message, "status": row.status, "times": 99}
     error = refused(bench, [fault])
     assert error.exit_code == row.exit_code
@@ -174,7 +174,7 @@ def test_each_refusal_is_one_line_with_its_next_step_and_leaves_nothing(bench: B
     assert list_resources(bench.clients).is_nothing
 
 
-def test_a_zone_without_capacity_is_left_out_and_the_fleet_made_in_the_others(bench: Bench) -> None:
+def test_a_zone_without_capacity_is_left_out_and_the_fleet_created_in_the_others(bench: Bench) -> None:
     decided = bench.decide()
     zone = decided.plan.account.zones[1]
     said = f"You cannot request g4dn.xlarge in your requested Availability Zone ({zone.name})."
@@ -184,10 +184,10 @@ def test_a_zone_without_capacity_is_left_out_and_the_fleet_made_in_the_others(be
     assert len(launched.fleets) == 5
     again = bench.account.calls("CreateFleet")[2]["parameters"]["LaunchTemplateConfigs"][0]["Overrides"]
     assert zone.subnet not in [override["SubnetId"] for override in again] and len(again) == 4
-    assert any(zone.name in line and "left out" in line for line in bench.told)
+    assert any(zone.name in line and "left out" in line for line in bench.messages)
 
 
-def test_a_busy_aws_is_asked_again_after_pauses_and_then_given_up(bench: Bench) -> None:
+def test_a_throttled_call_is_retried_with_pauses_and_then_fails(bench: Bench) -> None:
     decided = bench.decide()
     busy = {"action": "CreateFleet", "code": "MaxFleetCountExceeded", "message": "busy", "status": 400, "times": 2}
     bench.account.order("faults", [busy])
@@ -195,7 +195,7 @@ def test_a_busy_aws_is_asked_again_after_pauses_and_then_given_up(bench: Bench) 
     assert len(launched.fleets) == 5 and bench.slept > 0
 
 
-def test_a_machine_that_may_not_be_ended_by_tag_because_it_is_gone_is_no_error(bench: Bench) -> None:
+def test_terminating_an_instance_that_is_already_gone_is_no_error(bench: Bench) -> None:
     from pdfbatch.fleet.down import end
 
     bench.launch()
@@ -206,7 +206,7 @@ def test_a_machine_that_may_not_be_ended_by_tag_because_it_is_gone_is_no_error(b
     assert len(bench.account.calls("TerminateInstances")) <= 6, "the batch, and each alone: no loop"
 
 
-def test_an_encoded_refusal_is_decoded_for_whoever_may(bench: Bench) -> None:
+def test_an_encoded_refusal_is_decoded_where_permitted(bench: Bench) -> None:
     secret = "Encoded authorization failure message: abcdef"
     fault = {"action": "CreateFleet", "code": "UnauthorizedOperation", "message": secret, "status": 403}
     error = refused(bench, [fault])

@@ -1,4 +1,4 @@
-"""What AWS is asked before a launch, and what its answers become."""
+"""The queries to AWS before a launch, and what their answers become."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def clients(account: Account) -> Clients:
 # ── the account ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_type_is_known_by_its_vcpus_and_gpu(clients: Clients) -> None:
+def test_vcpus_and_gpu_of_a_type_are_looked_up(clients: Clients) -> None:
     facts = aws_queries.vcpus_of(clients, ["g4dn.xlarge", "c7i.2xlarge"])
     assert facts["g4dn.xlarge"] == (4, "T4") and facts["c7i.2xlarge"] == (8, "")
 
 
-def test_subnets_of_the_default_vpc_are_one_for_each_zone(clients: Clients) -> None:
+def test_the_default_vpc_gives_one_subnet_per_zone(clients: Clients) -> None:
     found = aws_queries.subnets(clients, [])
     assert [subnet.zone for subnet in found] == sorted({subnet.zone for subnet in found}) and len(found) > 3
 
 
-def test_of_two_subnets_in_one_zone_a_fleet_takes_one(clients: Clients, account: Account) -> None:
+def test_only_one_of_two_subnets_in_a_zone_is_used(clients: Clients, account: Account) -> None:
     ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     made = [
@@ -56,22 +56,22 @@ def test_of_two_subnets_in_one_zone_a_fleet_takes_one(clients: Clients, account:
     assert len(aws_queries.subnets(clients, made)) == 1
 
 
-def test_without_a_default_vpc_the_cure_is_named(account: Account, clients: Clients) -> None:
+def test_without_a_default_vpc_the_error_has_a_hint(account: Account, clients: Clients) -> None:
     ec2 = account.client("ec2")
     for subnet in ec2.describe_subnets()["Subnets"]:
         ec2.delete_subnet(SubnetId=subnet["SubnetId"])
-    with pytest.raises(NotReady, match="no default VPC") as refusal:
+    with pytest.raises(NotReady, match="No default VPC") as refusal:
         aws_queries.subnets(clients, [])
     assert "create-default-vpc" in refusal.value.hint and "--subnet" in refusal.value.hint
 
 
-def test_the_newest_spot_price_of_each_zone_counts(clients: Clients, account: Account) -> None:
+def test_the_newest_spot_price_of_each_zone_is_used(clients: Clients, account: Account) -> None:
     account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.5}})
     account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.25}})
     assert aws_queries.prices(clients, ["g4dn.xlarge"], datetime.now(UTC))["g4dn.xlarge", "us-east-1a"] == 0.25
 
 
-def test_a_quota_that_was_never_changed_is_the_default(clients: Clients, account: Account) -> None:
+def test_a_quota_that_was_never_changed_has_the_default_limit(clients: Clients, account: Account) -> None:
     account.order("quota", {"code": "L-3819A6DF", "value": None, "default": 8})
     assert aws_queries.quota(clients, ["g4dn.xlarge"]).limit == 8
 
@@ -79,7 +79,7 @@ def test_a_quota_that_was_never_changed_is_the_default(clients: Clients, account
 # ── images ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_image_tagged_latest_is_taken_by_its_digest_whatever_else_was_pushed_after_it(
+def test_the_image_tagged_latest_is_pinned_by_digest_even_if_others_were_pushed_later(
     clients: Clients, account: Account
 ) -> None:
     ecr = account.client("ecr")
@@ -94,18 +94,18 @@ def test_the_image_tagged_latest_is_taken_by_its_digest_whatever_else_was_pushed
     assert aws_queries.newest_image(clients, Names()) == f"{REPOSITORY}@{digest}"
 
 
-def test_an_image_of_another_registry_stays_as_it_was_named(clients: Clients) -> None:
+def test_an_image_of_another_registry_is_not_changed(clients: Clients) -> None:
     assert aws_queries.pinned_image(clients, "ghcr.io/somebody/pdfbatch:1") == "ghcr.io/somebody/pdfbatch:1"
     assert not aws_queries.is_pinned("ghcr.io/somebody/pdfbatch:1")
 
 
 def test_an_image_that_ecr_does_not_have_is_refused(clients: Clients) -> None:
-    with pytest.raises(UsageError, match="There is no image"):
+    with pytest.raises(UsageError, match="No image"):
         aws_queries.pinned_image(clients, f"{REPOSITORY}:nowhere")
 
 
-def test_an_empty_repository_is_told_from_a_missing_one(clients: Clients, account: Account) -> None:
-    with pytest.raises(NotReady, match="no image repository other") as missing:
+def test_an_empty_repository_is_distinguished_from_a_missing_one(clients: Clients, account: Account) -> None:
+    with pytest.raises(NotReady, match="No image repository other") as missing:
         aws_queries.newest_image(clients, Names("other"))
     account.client("ecr").create_repository(repositoryName="other")
     with pytest.raises(NotReady, match="no image tagged latest") as empty:
@@ -113,7 +113,7 @@ def test_an_empty_repository_is_told_from_a_missing_one(clients: Clients, accoun
     assert "pdfbatch setup" in missing.value.hint and "make image push" in empty.value.hint
 
 
-def test_the_machine_image_is_looked_up_once_and_its_disk_kept(clients: Clients) -> None:
+def test_the_ami_is_pinned_and_its_disk_size_kept(clients: Clients) -> None:
     found = aws_queries.ami(clients, "")
     assert found.id.startswith("ami-") and found.root_device.startswith("/dev/") and found.root_gib >= 100
     assert aws_queries.ami(clients, found.id) == found
@@ -136,7 +136,7 @@ def test_pages_are_counted_in_the_pdfs_themselves(tmp_path: Path, loaded_childre
     assert (work.layers_healthy, work.layers_looked_at, work.layer_share) == (12, 12, 1.0)
 
 
-def test_of_many_a_few_are_counted_and_the_doubt_is_told(tmp_path: Path, loaded_children: None) -> None:
+def test_a_sample_of_many_documents_is_counted_with_its_error(tmp_path: Path, loaded_children: None) -> None:
     source = open_store(str(tmp_path))
     for number in range(40):
         source.put(f"{number:02}.pdf", odd.text_page())
@@ -146,7 +146,7 @@ def test_of_many_a_few_are_counted_and_the_doubt_is_told(tmp_path: Path, loaded_
     assert work == count_pages(source, documents(tmp_path), 41, 1), "the same few each time"
 
 
-def test_nothing_to_count_is_not_known(tmp_path: Path) -> None:
+def test_with_nothing_to_count_the_pages_are_unknown(tmp_path: Path) -> None:
     gone = [SourceDocument("gone.pdf", 10, "e")]
     assert count_pages(open_store(str(tmp_path)), gone, 1, 1).pages_each is None
 
@@ -163,7 +163,7 @@ def a_run(engine: str = "dolphin") -> Manifest:
     )
 
 
-def test_the_pace_of_the_last_run_is_measured_where_it_was_read_alike(tmp_path: Path) -> None:
+def test_the_pace_is_taken_from_a_last_run_with_the_same_engine_and_types(tmp_path: Path) -> None:
     output, run = open_store(str(tmp_path)), a_run()
     manifest.save(output, run)
     assert measured_pace(output, run.run, "dolphin", ["g4dn.xlarge"]) is None, "it was not on a fleet"
@@ -199,7 +199,7 @@ def test_the_pace_of_the_last_run_is_measured_where_it_was_read_alike(tmp_path: 
     assert measured_pace(output, run.run, "dolphin", ["g5.xlarge"]) is None
 
 
-def test_checkpoints_are_taken_up_only_from_a_run_that_read_in_the_same_way() -> None:
+def test_checkpoints_are_resumed_only_from_a_run_with_the_same_settings() -> None:
     before, options = a_run(), ReadOptions()
     assert followed("dolphin", before.model, options, before, None) == before.run
     assert followed("dolphin", before.model, options, None, None) is None

@@ -1,4 +1,4 @@
-"""That the simulated account does what aws_server.py says, asked by boto3 and by the awscli; for fleets see
+"""The simulated account does what aws_server.py says, called by boto3 and by the AWS CLI; for fleets see
 test_simulated_fleets.py."""
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ from tests.fleet.wishes import DEEP_LEARNING, fleet, refused, template, wish
         ("InvalidBlockDeviceMapping", {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 8}}]}),
     ],
 )
-def test_a_template_nothing_can_be_launched_from_fails_in_a_dry_run_already(
-    still_account: Account, code: str, data: dict[str, Any]
-) -> None:
+def test_an_unusable_template_fails_in_the_dry_run(still_account: Account, code: str, data: dict[str, Any]) -> None:
     made = template(still_account, **data)
     spec = {"LaunchTemplateId": made, "Version": "1"}
     with refused(code):
@@ -45,14 +43,14 @@ def test_launch_templates_are_listed_fifteen_a_page(still_account: Account) -> N
     first = ec2.describe_launch_templates(Filters=[{"Name": "tag-key", "Values": ["number"]}])
     assert len(first["LaunchTemplates"]) == 15
     rest = ec2.describe_launch_templates(NextToken=first["NextToken"])
-    assert [told["LaunchTemplateName"] for told in rest["LaunchTemplates"]] == ["t15", "t16"]
+    assert [found["LaunchTemplateName"] for found in rest["LaunchTemplates"]] == ["t15", "t16"]
     assert rest["LaunchTemplates"][1]["Tags"] == [{"Key": "number", "Value": "16"}]
     assert "NextToken" not in rest
     with refused("InvalidLaunchTemplateName.NotFoundException"):
         ec2.describe_launch_templates(LaunchTemplateNames=["nobody"])
 
 
-def test_the_default_key_of_disks_is_awss_own_until_another_one_is_set(account: Account) -> None:
+def test_the_default_disk_key_is_the_aws_managed_one_until_another_is_set(account: Account) -> None:
     ec2 = account.client("ec2")
     assert ec2.get_ebs_default_kms_key_id()["KmsKeyId"] == "alias/aws/ebs"
     assert ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"] is False
@@ -61,7 +59,7 @@ def test_the_default_key_of_disks_is_awss_own_until_another_one_is_set(account: 
     assert ec2.get_ebs_default_kms_key_id()["KmsKeyId"] == key
 
 
-def test_a_good_dry_run_is_told_so_and_too_much_user_data_is_refused(still_account: Account) -> None:
+def test_a_good_dry_run_succeeds_and_too_much_user_data_is_refused(still_account: Account) -> None:
     spec = {"LaunchTemplateId": template(still_account), "Version": "1"}
     with refused("DryRunOperation"):
         still_account.client("ec2").run_instances(DryRun=True, MinCount=1, MaxCount=1, LaunchTemplate=spec)
@@ -69,14 +67,14 @@ def test_a_good_dry_run_is_told_so_and_too_much_user_data_is_refused(still_accou
         template(still_account, UserData=base64.b64encode(b"x" * 16_385).decode())
 
 
-def test_prices_differ_by_zone_and_type_and_can_be_ordered(still_account: Account) -> None:
+def test_prices_differ_by_zone_and_type_and_can_be_set(still_account: Account) -> None:
     def prices() -> dict[tuple[str, str], float]:
-        told = still_account.client("ec2").describe_spot_price_history(
+        found = still_account.client("ec2").describe_spot_price_history(
             InstanceTypes=["g4dn.xlarge", "g6.xlarge"],
             ProductDescriptions=["Linux/UNIX"],
             StartTime=datetime.now(UTC),
         )["SpotPriceHistory"]
-        return {(row["InstanceType"], row["AvailabilityZone"]): float(row["SpotPrice"]) for row in told}
+        return {(row["InstanceType"], row["AvailabilityZone"]): float(row["SpotPrice"]) for row in found}
 
     assert prices()["g4dn.xlarge", "us-east-1c"] == 0.18
     assert ("g4dn.xlarge", "us-east-1e") not in prices()
@@ -85,10 +83,10 @@ def test_prices_differ_by_zone_and_type_and_can_be_ordered(still_account: Accoun
     assert prices()["g4dn.xlarge", "us-east-1b"] == 0.5
 
 
-def test_older_prices_are_told_back_to_the_one_in_force_at_the_start(still_account: Account) -> None:
+def test_the_price_history_goes_back_to_the_price_at_the_start_time(still_account: Account) -> None:
     start = datetime.now(UTC) - timedelta(days=1)
-    told = still_account.client("ec2").get_paginator("describe_spot_price_history")
-    pages = told.paginate(
+    found = still_account.client("ec2").get_paginator("describe_spot_price_history")
+    pages = found.paginate(
         InstanceTypes=["g4dn.xlarge"], AvailabilityZone="us-east-1a", StartTime=start, PaginationConfig={"PageSize": 2}
     )
     times = [row["Timestamp"] for told_page in pages for row in told_page["SpotPriceHistory"]]
@@ -97,23 +95,23 @@ def test_older_prices_are_told_back_to_the_one_in_force_at_the_start(still_accou
     assert times[-1] <= start < times[-2]
 
 
-def test_the_history_tells_when_a_price_rose(still_account: Account) -> None:
+def test_the_price_history_shows_when_a_price_rose(still_account: Account) -> None:
     still_account.order("clock", {"forward_seconds": 60})
     still_account.order("prices", {"g4dn.xlarge": {"us-east-1a": 0.4}})
-    told = still_account.client("ec2").describe_spot_price_history(
+    found = still_account.client("ec2").describe_spot_price_history(
         InstanceTypes=["g4dn.xlarge"], AvailabilityZone="us-east-1a"
     )["SpotPriceHistory"]
-    assert [float(row["SpotPrice"]) for row in told[:2]] == [0.4, 0.19]
-    assert told[0]["Timestamp"] > datetime.now(UTC) > told[1]["Timestamp"]
+    assert [float(row["SpotPrice"]) for row in found[:2]] == [0.4, 0.19]
+    assert found[0]["Timestamp"] > datetime.now(UTC) > found[1]["Timestamp"]
 
 
-def test_the_price_list_tells_a_plain_instance_from_all_that_costs_something_else(account: Account) -> None:
+def test_the_price_list_distinguishes_a_plain_instance_from_other_products(account: Account) -> None:
     def prices(**wanted: str) -> list[float]:
-        told = account.client("pricing").get_products(
+        found = account.client("pricing").get_products(
             ServiceCode="AmazonEC2",
             Filters=[{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()],
         )["PriceList"]
-        terms = [term for entry in told for term in json.loads(entry)["terms"]["OnDemand"].values()]
+        terms = [term for entry in found for term in json.loads(entry)["terms"]["OnDemand"].values()]
         return [float(each["pricePerUnit"]["USD"]) for term in terms for each in term["priceDimensions"].values()]
 
     of_type = {"instanceType": "g4dn.xlarge", "regionCode": "us-east-1"}
@@ -125,33 +123,33 @@ def test_the_price_list_tells_a_plain_instance_from_all_that_costs_something_els
     assert len(prices(volumeApiName="gp3")) == 3
 
 
-def test_placement_scores_are_told_by_zone_id(still_account: Account) -> None:
+def test_placement_scores_are_listed_by_zone_id(still_account: Account) -> None:
     still_account.order("scores", {"us-east-1a": 3})
     ec2 = still_account.client("ec2")
     ids = {zone["ZoneName"]: zone["ZoneId"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
-    told = ec2.get_spot_placement_scores(
+    found = ec2.get_spot_placement_scores(
         InstanceTypes=["g4dn.xlarge"], TargetCapacity=5, SingleAvailabilityZone=True, RegionNames=["us-east-1"]
     )["SpotPlacementScores"]
-    assert {row["AvailabilityZoneId"]: row["Score"] for row in told}[ids["us-east-1a"]] == 3
+    assert {row["AvailabilityZoneId"]: row["Score"] for row in found}[ids["us-east-1a"]] == 3
 
 
-def test_quotas_are_what_was_ordered_and_else_unknown(account: Account) -> None:
+def test_quotas_are_as_set_and_unknown_otherwise(account: Account) -> None:
     quotas = account.client("service-quotas")
     for ask in (quotas.get_service_quota, quotas.get_aws_default_service_quota):
         with pytest.raises(quotas.exceptions.NoSuchResourceException):
             ask(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)
     account.order("quota", {"code": SPOT_G_QUOTA, "value": None, "default": 8})
-    told = quotas.get_aws_default_service_quota(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)["Quota"]
-    assert (told["Value"], told["QuotaName"]) == (8.0, "All G and VT Spot Instance Requests")
+    found = quotas.get_aws_default_service_quota(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)["Quota"]
+    assert (found["Value"], found["QuotaName"]) == (8.0, "All G and VT Spot Instance Requests")
     with pytest.raises(quotas.exceptions.NoSuchResourceException):
         quotas.get_service_quota(ServiceCode="ec2", QuotaCode=SPOT_G_QUOTA)
 
 
 def test_the_public_image_exists_with_its_root_device(account: Account) -> None:
     image = account.client("ssm").get_parameter(Name=DEEP_LEARNING)["Parameter"]["Value"]
-    [told] = account.client("ec2").describe_images(ImageIds=[image])["Images"]
-    [root] = [disk for disk in told["BlockDeviceMappings"] if disk["DeviceName"] == told["RootDeviceName"]]
-    assert (told["RootDeviceName"], root["Ebs"]["VolumeSize"]) == ("/dev/sda1", 75)
+    [found] = account.client("ec2").describe_images(ImageIds=[image])["Images"]
+    [root] = [disk for disk in found["BlockDeviceMappings"] if disk["DeviceName"] == found["RootDeviceName"]]
+    assert (found["RootDeviceName"], root["Ebs"]["VolumeSize"]) == ("/dev/sda1", 75)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +166,7 @@ def test_the_public_image_exists_with_its_root_device(account: Account) -> None:
         ("sts", "GetCallerIdentity", {}),
     ],
 )
-def test_an_ordered_error_comes_in_the_words_of_each_service(
+def test_an_injected_error_has_the_format_of_each_service(
     account: Account, service: str, action: str, ask: dict[str, Any]
 ) -> None:
     client = account.client(service)
@@ -201,7 +199,7 @@ def test_a_fault_can_wait_for_the_nth_call_and_last_for_several(still_account: A
 def test_after_a_lost_answer_the_retry_finds_the_one_fleet(still_account: Account) -> None:
     still_account.order("faults", [{"action": "CreateFleet", "lose": True, "code": "InternalError", "status": 500}])
     made = fleet(still_account)
-    assert [told["FleetId"] for told in still_account.client("ec2").describe_fleets()["Fleets"]] == [made]
+    assert [found["FleetId"] for found in still_account.client("ec2").describe_fleets()["Fleets"]] == [made]
     assert [call["error"] for call in still_account.calls("CreateFleet")] == ["InternalError", ""]
 
 
@@ -215,15 +213,15 @@ def test_faults_on_s3_work_as_with_the_s3_server(account: Account) -> None:
         s3.put_object(Bucket=bucket, Key="notes", Body=b"y", IfNoneMatch="*")
 
 
-def test_objects_of_a_bucket_whose_key_may_not_be_used_are_out_of_reach(account: Account) -> None:
+def test_objects_cannot_be_accessed_without_permission_for_the_buckets_key(account: Account) -> None:
     bucket, s3 = account.bucket(), account.client("s3")
     s3.put_object(Bucket=bucket, Key="old", Body=b"x")
     key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
     by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     rules = [{"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}]
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": rules})
-    [told] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert told["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+    [found] = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert found["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
     s3.put_object(Bucket=bucket, Key="new", Body=b"x")
     account.order("denied", [key])
     with pytest.raises(ClientError, match=r"AccessDenied.*kms:GenerateDataKey on resource"):
@@ -234,7 +232,7 @@ def test_objects_of_a_bucket_whose_key_may_not_be_used_are_out_of_reach(account:
     s3.put_object(Bucket=account.bucket(), Key="elsewhere", Body=b"x")
 
 
-def test_names_of_roles_and_budgets_are_the_whole_accounts(account: Account) -> None:
+def test_names_of_roles_and_budgets_are_per_account(account: Account) -> None:
     def make(region: str) -> None:
         iam = boto3.client("iam", endpoint_url=account.endpoint, region_name=region)
         iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(TRUST))
@@ -250,7 +248,7 @@ def test_names_of_roles_and_budgets_are_the_whole_accounts(account: Account) -> 
         abroad.create_budget(AccountId="123456789012", Budget=budget)
 
 
-def test_calls_are_told_in_order_with_their_parameters(account: Account) -> None:
+def test_calls_are_recorded_in_order_with_their_parameters(account: Account) -> None:
     account.client("ec2").describe_vpcs(VpcIds=[])
     account.client("sns").create_topic(Name="t")
     assert [(call["service"], call["action"]) for call in account.calls()] == [
@@ -263,20 +261,20 @@ def test_calls_are_told_in_order_with_their_parameters(account: Account) -> None
 def test_what_is_published_to_the_topic_can_be_read(still_account: Account) -> None:
     topic = still_account.client("sns").list_topics()["Topics"][0]["TopicArn"]
     still_account.client("sns").publish(TopicArn=topic, Subject="done", Message="40 documents")
-    assert [(told["Subject"], told["Message"]) for told in still_account.messages()] == [("done", "40 documents")]
+    assert [(found["Subject"], found["Message"]) for found in still_account.messages()] == [("done", "40 documents")]
     assert still_account.messages() == []
 
 
-def test_the_image_in_the_repository_is_told_by_digest(still_account: Account) -> None:
-    [told] = still_account.client("ecr").describe_images(repositoryName="pdfbatch")["imageDetails"]
-    assert told["imageDigest"].startswith("sha256:")
+def test_the_image_in_the_repository_has_a_digest(still_account: Account) -> None:
+    [found] = still_account.client("ecr").describe_images(repositoryName="pdfbatch")["imageDetails"]
+    assert found["imageDigest"].startswith("sha256:")
     again = still_account.client("ecr").batch_get_image(
-        repositoryName="pdfbatch", imageIds=[{"imageDigest": told["imageDigest"]}]
+        repositoryName="pdfbatch", imageIds=[{"imageDigest": found["imageDigest"]}]
     )
     assert again["failures"] == []
 
 
-def test_spot_machines_can_be_counted(still_account: Account) -> None:
+def test_spot_instances_can_be_counted(still_account: Account) -> None:
     fleet(still_account)
     filters = [
         {"Name": "instance-lifecycle", "Values": ["spot"]},
@@ -294,15 +292,15 @@ def test_an_account_is_empty_after_a_reset(still_account: Account) -> None:
     assert still_account.client("iam").list_roles()["Roles"] == []
 
 
-def test_the_awscli_understands_the_answers_too(still_account: Account) -> None:
+def test_the_aws_cli_understands_the_answers_too(still_account: Account) -> None:
     made = fleet(still_account)
 
     def aws(*arguments: str) -> Any:
         command = [sys.executable, "-m", "awscli", "ec2", *arguments]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    told = aws("describe-fleets", "--fleet-ids", made)["Fleets"][0]
-    assert (told["FleetState"], told["Tags"]) == ("active", [{"Key": "pdfbatch:run", "Value": "R"}])
+    found = aws("describe-fleets", "--fleet-ids", made)["Fleets"][0]
+    assert (found["FleetState"], found["Tags"]) == ("active", [{"Key": "pdfbatch:run", "Value": "R"}])
     machine = still_account.instances()[0]["instance"]
     tag = "Name=key,Values=aws:ec2:fleet-id"
     assert aws("describe-tags", "--filters", f"Name=resource-id,Values={machine}", tag)["Tags"][0]["Value"] == made

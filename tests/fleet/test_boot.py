@@ -1,4 +1,4 @@
-"""userdata/boot.sh, really run: what becomes of a machine, whatever its image, its worker and AWS do.
+"""Runs the real userdata/boot.sh: what an instance does, whatever its image, its worker and AWS do.
 
 What is real and what is a stub: see machine/box.py. The real `aws` and a whole fleet: test_end_to_end.py.
 """
@@ -20,7 +20,7 @@ from tests.imds import Imds
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="machines of the fleet run Linux"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the fleet's instances run Linux"),
 ]
 MARK = "done/worker-1.json"
 LOG = f"logs/worker-1/{INSTANCE}.log"
@@ -40,7 +40,7 @@ def box(tmp_path: Path, imds: Imds) -> Box:
 
 
 def worker_ends(code: int, mark: str = "") -> str:
-    """What `docker` does when the worker ends with `code` and leaves a done mark that says `mark`."""
+    """Scripts `docker` so that the worker exits with `code` and leaves a done mark with `mark`."""
     leave = f"mkdir -p {MARKS}; echo '{mark_of(mark)}' >{MARKS}/worker-1.json; " if mark else ""
     return f"[[ $1 != run ]] || {{ {leave}exit {code}; }}"
 
@@ -50,7 +50,7 @@ def mark_of(why: str, worker: int = 1) -> str:
 
 
 def which(calls: list[str], *words: str) -> list[str]:
-    """The calls in which each of these words is found."""
+    """Selects the calls that contain each of these words."""
     return [call for call in calls if all(word in call for word in words)]
 
 
@@ -59,7 +59,7 @@ def ended_its_fleet(calls: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("code", [0, 3])
-def test_a_machine_whose_slice_is_finished_ends_its_fleet_and_then_itself(box: Box, code: int) -> None:
+def test_an_instance_with_a_finished_slice_deletes_its_fleet_and_then_shuts_down(box: Box, code: int) -> None:
     calls = box.boot(worker_ends(code))
     assert len(which(calls, "docker run")) == 1
     assert ended_its_fleet(calls)
@@ -80,7 +80,7 @@ def test_the_deadline_timer_starts_before_anything_that_could_hang(box: Box) -> 
     assert calls.index(timer) < pull
 
 
-def test_the_container_gets_what_the_worker_reads_and_leaves_room_for_its_drain(box: Box) -> None:
+def test_the_container_gets_the_workers_settings_and_time_to_drain(box: Box) -> None:
     calls = box.boot('[[ $1 != run ]] || { env -0 >"$STUBS/environment"; exit 0; }', {"AWS_ENDPOINT_URL": "http://aws"})
     [run] = which(calls, "docker run")
     assert run.endswith(f"{IMAGE} worker")
@@ -106,7 +106,7 @@ def test_the_container_gets_what_the_worker_reads_and_leaves_room_for_its_drain(
     assert "AWS_ENDPOINT_URL" in passed
 
 
-def test_a_machine_without_gpus_asks_docker_for_none(box: Box) -> None:
+def test_an_instance_without_gpus_requests_none_from_docker(box: Box) -> None:
     [run] = which(box.boot(worker_ends(0), {"PDFBATCH_GPUS": ""}), "docker run")
     assert "--gpus" not in run and "awslogs-endpoint" not in run
 
@@ -114,7 +114,7 @@ def test_a_machine_without_gpus_asks_docker_for_none(box: Box) -> None:
 DISKS = "/dev/nvme0n1 Amazon Elastic Block Store\n/dev/nvme1n1 Amazon EC2 NVMe Instance Storage\n"
 
 
-def test_work_goes_to_the_machines_own_nvme_which_is_formatted_if_need_be(box: Box) -> None:
+def test_the_instances_own_nvme_is_used_and_formatted_if_needed(box: Box) -> None:
     box.tell("disks", DISKS)
     calls = box.boot(worker_ends(0))
     assert len(which(calls, "mkfs.ext4", "/dev/nvme1n1")) == len(which(calls, "mkfs.ext4")) == 1
@@ -122,7 +122,7 @@ def test_work_goes_to_the_machines_own_nvme_which_is_formatted_if_need_be(box: B
     assert f"--volume {mounted}/scratch:/scratch" in which(calls, "docker run")[0]
 
 
-def test_an_nvme_that_has_a_file_system_keeps_it(box: Box) -> None:
+def test_an_nvme_with_a_file_system_is_not_formatted(box: Box) -> None:
     box.tell("disks", DISKS)
     box.tell("formatted", "")
     calls = box.boot(worker_ends(0))
@@ -130,7 +130,7 @@ def test_an_nvme_that_has_a_file_system_keeps_it(box: Box) -> None:
     assert which(calls, "mkfs.ext4") == []
 
 
-def test_a_boot_is_told_in_the_store_first_of_all(box: Box) -> None:
+def test_a_boot_is_recorded_in_the_store_first(box: Box) -> None:
     calls = box.boot(worker_ends(0))
     boot = boot_of(next(key for key in box.stored() if key.startswith("boots/")))
     assert boot is not None and boot.worker == 1
@@ -139,7 +139,7 @@ def test_a_boot_is_told_in_the_store_first_of_all(box: Box) -> None:
 
 
 @pytest.mark.parametrize("why", ["done", "deadline", "gave_up", "failing", "over_budget"])
-def test_a_machine_that_follows_a_finished_one_ends_its_fleet_at_once(box: Box, why: str) -> None:
+def test_a_replacement_for_a_finished_slice_deletes_its_fleet_at_once(box: Box, why: str) -> None:
     box.put(MARK, mark_of(why))
     calls = box.boot()
     assert which(calls, "docker") == []
@@ -148,38 +148,38 @@ def test_a_machine_that_follows_a_finished_one_ends_its_fleet_at_once(box: Box, 
 
 
 @pytest.mark.parametrize("why", ["interrupted", "failed"])
-def test_a_machine_that_follows_a_lost_one_takes_its_slice_up(box: Box, why: str) -> None:
+def test_a_replacement_resumes_an_interrupted_slice(box: Box, why: str) -> None:
     box.put(MARK, mark_of(why))
     assert len(which(box.boot(worker_ends(0)), "docker run")) == 1
 
 
-def test_a_machine_that_boots_after_the_end_ends_its_fleet_at_once(box: Box) -> None:
+def test_an_instance_that_boots_after_the_end_deletes_its_fleet_at_once(box: Box) -> None:
     calls = box.boot(values={"PDFBATCH_END": in_seconds(-5)})
     assert which(calls, "docker") == []
     assert ended_its_fleet(calls)
 
 
-def test_a_container_that_hangs_is_ended_by_the_deadline_timer(box: Box) -> None:
+def test_the_deadline_timer_stops_a_container_that_hangs(box: Box) -> None:
     calls = box.boot("[[ $1 != run ]] || exec /bin/sleep 50", {"PDFBATCH_END": in_seconds(4000)})
     assert len(which(calls, "docker run")) == 1
     assert ended_its_fleet(calls)
     assert calls[-1] == NOW
-    assert "the time of this run is over" in box.stored()[LOG]
+    assert "this run has reached its time limit" in box.stored()[LOG]
 
 
-def test_a_pull_that_hangs_is_ended_by_the_deadline_timer(box: Box) -> None:
+def test_the_deadline_timer_stops_a_pull_that_hangs(box: Box) -> None:
     calls = box.boot("exec /bin/sleep 50", {"PDFBATCH_END": in_seconds(4000)})
     assert which(calls, "docker run") == []
     assert ended_its_fleet(calls)
 
 
-def test_a_worker_that_drained_at_its_deadline_ends_its_fleet(box: Box) -> None:
+def test_a_worker_that_drained_at_its_deadline_deletes_its_fleet(box: Box) -> None:
     calls = box.boot(worker_ends(130, "deadline"))
     assert len(which(calls, "docker run")) == 1
     assert ended_its_fleet(calls)
 
 
-def test_an_interrupted_machine_waits_for_aws_to_take_it_and_leaves_its_fleet_alone(box: Box) -> None:
+def test_an_interrupted_instance_waits_for_its_termination_and_keeps_its_fleet(box: Box) -> None:
     calls = box.boot(worker_ends(130, "interrupted"))
     assert len(which(calls, "docker run")) == 1
     assert not ended_its_fleet(calls)
@@ -188,7 +188,7 @@ def test_an_interrupted_machine_waits_for_aws_to_take_it_and_leaves_its_fleet_al
 
 
 @pytest.mark.parametrize("code", [1, 4, 125, 137])
-def test_a_worker_that_fails_is_tried_three_times_and_then_aws_may_replace_the_machine(box: Box, code: int) -> None:
+def test_a_failing_worker_is_retried_three_times_before_the_instance_is_replaced(box: Box, code: int) -> None:
     calls = box.boot(worker_ends(code))
     assert len(which(calls, "docker run")) == 3
     assert not ended_its_fleet(calls)
@@ -196,19 +196,19 @@ def test_a_worker_that_fails_is_tried_three_times_and_then_aws_may_replace_the_m
     assert f"ended with {code}" in box.stored()[LOG]
 
 
-def test_a_worker_that_fails_once_goes_on(box: Box) -> None:
+def test_a_worker_that_fails_once_is_restarted(box: Box) -> None:
     calls = box.boot('[[ $1 != run || -e $STUBS/tried ]] || { touch "$STUBS/tried"; exit 1; }')
     assert len(which(calls, "docker run")) == 2
     assert ended_its_fleet(calls)
 
 
-def test_a_pull_that_fails_is_tried_again(box: Box) -> None:
+def test_a_failed_pull_is_retried(box: Box) -> None:
     calls = box.boot('[[ $1 != pull || -e $STUBS/tried ]] || { touch "$STUBS/tried"; exit 1; }')
     assert len(which(calls, "docker pull")) == 2
     assert len(which(calls, "docker run")) == 1
 
 
-def test_an_image_in_ecr_is_pulled_with_a_token_that_no_log_shows(box: Box) -> None:
+def test_the_token_for_pulling_from_ecr_is_not_logged(box: Box) -> None:
     registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
     calls = box.boot('[[ $1 != login ]] || cat >"$STUBS/password"', {"PDFBATCH_IMAGE": f"{registry}/pdfbatch@sha256:0"})
     assert which(calls, "ecr get-login-password", "eu-west-1") != []
@@ -229,7 +229,7 @@ def test_a_broken_image_gives_up_after_its_boot_limit(box: Box) -> None:
     assert ended_its_fleet(calls)
     mark = DoneMark.model_validate_json(box.stored()[MARK])
     assert (mark.worker, mark.why) == (1, "gave_up")
-    assert mark.detail == "5 machines in a row got nothing done; the last was i-00000000000000004."
+    assert mark.detail == "5 instances in a row made no progress; the last was i-00000000000000004."
     [mail] = which(calls, "aws sns publish")
     assert "worker-1 gave up" in mail and "s3://papers/out/.pdfbatch/run-1/logs/worker-1/" in mail
 
@@ -239,7 +239,7 @@ def strike_five_times(box: Box) -> None:
         box.put(f"strikes/worker-1/2026112{number}T000000Z_i-{number}")
 
 
-def test_whoever_gives_up_last_says_that_the_run_is_over(box: Box) -> None:
+def test_the_last_worker_to_give_up_completes_the_run(box: Box) -> None:
     strike_five_times(box)
     box.put("done/worker-0.json", mark_of("done", 0))
     box.put("done/worker-2.json", mark_of("deadline", 2))
@@ -249,11 +249,11 @@ def test_whoever_gives_up_last_says_that_the_run_is_over(box: Box) -> None:
         found for mail in which(calls, "sns publish") for found in re.findall(r"--subject (.*) --message", mail)
     ] == [
         "pdfbatch run-1: worker-1 gave up",
-        "pdfbatch run-1: no worker is left",
+        "pdfbatch run-1: all workers have ended",
     ]
 
 
-def test_that_the_run_is_over_is_said_once(box: Box) -> None:
+def test_the_end_of_a_run_is_reported_once(box: Box) -> None:
     strike_five_times(box)
     box.put("done/worker-0.json", mark_of("done", 0))
     box.put("done/worker-2.json", mark_of("done", 2))
@@ -265,7 +265,7 @@ def test_that_the_run_is_over_is_said_once(box: Box) -> None:
 
 
 @pytest.mark.parametrize("other", ["", "interrupted"])
-def test_whoever_gives_up_while_others_are_at_work_says_only_that(box: Box, other: str) -> None:
+def test_a_worker_that_gives_up_while_others_work_does_not_complete_the_run(box: Box, other: str) -> None:
     strike_five_times(box)
     box.put("done/worker-0.json", mark_of("done", 0))
     if other:
@@ -275,7 +275,7 @@ def test_whoever_gives_up_while_others_are_at_work_says_only_that(box: Box, othe
     assert len(which(calls, "sns publish")) == 1
 
 
-def test_without_a_topic_nobody_is_told(box: Box) -> None:
+def test_without_a_topic_no_email_is_sent(box: Box) -> None:
     strike_five_times(box)
     assert which(box.boot(values={"PDFBATCH_TOPIC": ""}), "sns") == []
 
@@ -283,7 +283,7 @@ def test_without_a_topic_nobody_is_told(box: Box) -> None:
 @pytest.mark.parametrize(
     ("stub", "text"), [("refused", "delete-fleets"), ("undeletable", "unexpectedError")], ids=["refused", "undeletable"]
 )
-def test_a_fleet_that_cannot_be_deleted_is_set_to_no_machines(box: Box, stub: str, text: str) -> None:
+def test_a_fleet_that_cannot_be_deleted_gets_a_target_capacity_of_0(box: Box, stub: str, text: str) -> None:
     box.tell(stub, text)
     calls = box.boot(worker_ends(0))
     [modified] = which(calls, "aws ec2 modify-fleet", FLEET)
@@ -292,7 +292,7 @@ def test_a_fleet_that_cannot_be_deleted_is_set_to_no_machines(box: Box, stub: st
     assert calls[-1] == NOW
 
 
-def test_if_aws_refuses_everything_the_machine_shuts_down_all_the_same(box: Box) -> None:
+def test_if_aws_refuses_every_call_the_instance_still_shuts_down(box: Box) -> None:
     box.tell("refused", ".")
     calls = box.boot(worker_ends(0))
     assert len(which(calls, "docker run")) == 1
@@ -300,38 +300,38 @@ def test_if_aws_refuses_everything_the_machine_shuts_down_all_the_same(box: Box)
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "KMS.DisabledException"])
-def test_a_machine_that_may_not_write_ends_its_fleet_and_tells_somebody(box: Box, code: str) -> None:
+def test_an_instance_without_write_access_deletes_its_fleet_and_sends_an_email(box: Box, code: str) -> None:
     box.tell("refused", "put-object")
     box.tell("refusal", code)
     calls = box.boot()
     assert ended_its_fleet(calls) and calls[-1] == NOW
-    assert which(calls, "docker") == [], "the next machine would fare no better"
+    assert which(calls, "docker") == [], "a replacement would fail too"
     assert len(which(calls, "put-object", "boots/worker-1")) == 3, "a new role may not be known everywhere yet"
     [mail] = which(calls, "sns publish")
-    assert "worker-1 may not write" in mail and "pdfbatch doctor" in mail
+    assert "worker-1 has no write access" in mail and "pdfbatch doctor" in mail
 
 
-def test_a_machine_whose_run_was_taken_back_ends_its_fleet(box: Box) -> None:
+def test_an_instance_of_a_deleted_run_deletes_its_fleet(box: Box) -> None:
     box.tell("taken_back", "")
     calls = box.boot()
     assert ended_its_fleet(calls) and calls[-1] == NOW
     assert which(calls, "docker") == []
 
 
-def test_a_mark_that_cannot_be_written_keeps_no_fleet_alive(box: Box) -> None:
+def test_a_mark_that_cannot_be_written_does_not_keep_the_fleet_alive(box: Box) -> None:
     strike_five_times(box)
     box.tell("refused", "done/worker-1.json")
     assert ended_its_fleet(box.boot())
 
 
-def test_a_fleet_is_found_by_the_machines_tags_where_the_metadata_have_none(box: Box) -> None:
+def test_a_fleet_is_found_by_the_instances_tags_where_the_metadata_has_none(box: Box) -> None:
     del box.imds.values["tags/instance/aws:ec2:fleet-id"]
     calls = box.boot(worker_ends(0))
     assert which(calls, "describe-tags", f"Values={INSTANCE}") != []
     assert which(calls, "delete-fleets", "fleet-of-the-tags") != []
 
 
-def test_a_machine_that_knows_nothing_of_itself_does_its_work(box: Box) -> None:
+def test_an_instance_without_metadata_still_works(box: Box) -> None:
     box.imds.fault = "refuse-tokens"
     calls = box.boot(worker_ends(0))
     assert len(which(calls, "docker run")) == 1
@@ -339,13 +339,13 @@ def test_a_machine_that_knows_nothing_of_itself_does_its_work(box: Box) -> None:
     assert calls[-1] == NOW
 
 
-def test_a_killed_script_shuts_the_machine_down(box: Box) -> None:
+def test_a_killed_script_shuts_the_instance_down(box: Box) -> None:
     calls = box.boot('[[ $1 != run ]] || { kill -TERM "$PPID"; exec /bin/sleep 20; }')
     assert calls[-1] == NOW
     assert LOG in box.stored()
 
 
-def test_prefixes_may_hold_anything(box: Box) -> None:
+def test_prefixes_may_contain_any_character(box: Box) -> None:
     calls = box.boot(worker_ends(0), {"S3_OUTPUT_PREFIX": 'it\'s $(here) "é"/'})
     root = box.stubs / "store" / "papers" / 'it\'s $(here) "é"' / ".pdfbatch" / "run-1"
     assert (root / LOG).exists()
@@ -361,7 +361,7 @@ def test_upgrades_are_masked_before_the_container_runs_and_a_refusal_changes_not
     assert calls.index(mask) < calls.index(run)
 
 
-def test_without_a_way_to_s3_the_fifth_boot_ends_the_fleet(box: Box) -> None:
+def test_without_a_route_to_s3_the_fifth_boot_deletes_the_fleet(box: Box) -> None:
     box.tell("silent", "s3api")
     for _ in range(4):
         calls = box.boot()
@@ -370,29 +370,29 @@ def test_without_a_way_to_s3_the_fifth_boot_ends_the_fleet(box: Box) -> None:
     calls = box.boot()
     assert ended_its_fleet(calls) and calls[-1] == NOW
     [mail] = which(calls, "sns publish")
-    assert "cannot reach S3" in mail and "5 machines" in mail
+    assert "cannot reach S3" in mail and "5 instances" in mail
 
 
-def test_where_nothing_answers_the_machine_shuts_down_at_once(box: Box) -> None:
+def test_if_nothing_answers_the_instance_shuts_down_at_once(box: Box) -> None:
     box.tell("silent", ".")
     calls = box.boot()
     assert which(calls, "docker") == [] and not ended_its_fleet(calls)
-    assert len(which(calls, "aws s3api")) == 1, "each try would be billed"
+    assert len(which(calls, "aws s3api")) == 1, "each retry is billed instance time"
     assert calls[-1] == NOW
 
 
-def test_boots_that_cannot_be_counted_end_the_fleet(box: Box) -> None:
+def test_if_boots_cannot_be_counted_the_fleet_is_deleted(box: Box) -> None:
     box.tell("silent", "s3api|create-tags")
     assert ended_its_fleet(box.boot())
 
 
-def test_once_s3_answers_the_boots_in_vain_are_forgotten(box: Box) -> None:
+def test_once_s3_answers_the_count_of_failed_boots_is_reset(box: Box) -> None:
     box.tell("in_vain", "4")
     assert len(which(box.boot(worker_ends(0)), "docker run")) == 1
     assert (box.stubs / "in_vain").read_text() == "0"
 
 
-def test_a_machine_that_aws_takes_during_the_pull_leaves_no_strike(box: Box) -> None:
+def test_an_interruption_during_the_pull_leaves_no_strike(box: Box) -> None:
     box.imds.values["spot/instance-action"] = '{"action": "terminate"}'
     box.boot("exec /bin/sleep 3", {"PDFBATCH_END": in_seconds(4000)})
     assert [key for key in box.stored() if key.startswith("strikes/")] == []

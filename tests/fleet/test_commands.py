@@ -1,4 +1,4 @@
-"""The fleet's commands as a person types them, against an AWS over HTTP; once each in a process of its own."""
+"""The fleet's commands as a user runs them, each once in its own process, against a simulated AWS over HTTP."""
 
 from __future__ import annotations
 
@@ -118,10 +118,10 @@ def test_from_plan_to_down(places: Places) -> None:
     assert json.loads(process("status", places.output, "--json").stdout)["state"] == "ended"
     again = process("down", places.output, "--yes")
     assert again.returncode == 0 and "Already down" in again.stdout
-    assert process(*places.launch).returncode == 0, "after down the next launch takes up what is left"
+    assert process(*places.launch).returncode == 0, "after down the next launch resumes what is left"
 
 
-def test_what_failed_is_retried_on_a_small_fleet(places: Places, pdfbatch: Type) -> None:
+def test_failures_are_retried_on_a_small_fleet(places: Places, pdfbatch: Type) -> None:
     pdfbatch(*places.launch)
     first = manifest.current(places.store) or ""
     pdfbatch("down", places.output, "--yes")
@@ -136,7 +136,7 @@ def test_what_failed_is_retried_on_a_small_fleet(places: Places, pdfbatch: Type)
     assert nothing.returncode == 1 and "still running" in nothing.stderr
 
 
-def test_a_run_whose_workers_all_came_to_an_end_is_no_longer_alive(places: Places, pdfbatch: Type) -> None:
+def test_a_run_whose_workers_have_all_ended_is_not_alive(places: Places, pdfbatch: Type) -> None:
     pdfbatch(*places.launch)
     places.finish(manifest.current(places.store) or "")
     again = pdfbatch(*places.launch)
@@ -144,7 +144,7 @@ def test_a_run_whose_workers_all_came_to_an_end_is_no_longer_alive(places: Place
     assert len(manifest.load(places.store, manifest.current(places.store) or "").documents) == 1
 
 
-def test_a_no_launches_nothing_and_without_a_terminal_it_asks_for_yes(places: Places, pdfbatch: Type) -> None:
+def test_answering_no_launches_nothing_and_without_a_terminal_yes_is_required(places: Places, pdfbatch: Type) -> None:
     refused = pdfbatch(*places.launch[:-1])
     assert refused.returncode == 2 and "--yes" in refused.stderr
     answered = subprocess.run(
@@ -189,14 +189,14 @@ def test_down_by_run_needs_no_output(places: Places, pdfbatch: Type) -> None:
     assert json.loads(pdfbatch("ls", "--json").stdout)["runs"] == []
 
 
-def test_down_by_run_tells_the_store_that_the_tags_name(places: Places, pdfbatch: Type) -> None:
+def test_down_by_run_marks_the_store_named_by_the_tags(places: Places, pdfbatch: Type) -> None:
     pdfbatch(*places.launch)
     pdfbatch("down", "--run", manifest.current(places.store) or "", "--yes")
     assert json.loads(pdfbatch("status", places.output, "--json").stdout)["state"] == "ended"
     assert pdfbatch(*places.launch).returncode == 0
 
 
-def test_down_looks_where_the_fleet_is_whatever_region_is_set(
+def test_down_uses_the_fleets_region_whatever_region_is_set(
     places: Places, pdfbatch: Type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pdfbatch(*places.launch)
@@ -207,7 +207,7 @@ def test_down_looks_where_the_fleet_is_whatever_region_is_set(
     assert json.loads(pdfbatch("ls", "--json").stdout)["runs"] == []
 
 
-def test_another_accounts_credentials_mark_nothing_as_ended(places: Places, pdfbatch: Type) -> None:
+def test_credentials_of_another_account_mark_nothing_as_ended(places: Places, pdfbatch: Type) -> None:
     pdfbatch(*places.launch)
     run = manifest.current(places.store) or ""
     record = manifest.load_fleet(places.store, run)
@@ -218,7 +218,7 @@ def test_another_accounts_credentials_mark_nothing_as_ended(places: Places, pdfb
     assert json.loads(pdfbatch("status", places.output, "--json").stdout)["state"] != "ended"
 
 
-def test_a_local_run_does_not_work_beside_a_living_fleet(places: Places, pdfbatch: Type) -> None:
+def test_a_local_run_is_refused_while_a_fleet_is_running(places: Places, pdfbatch: Type) -> None:
     pdfbatch(*places.launch, "--workers", "1")
     beside = pdfbatch("local-run", places.input, places.output, "--engine", "null")
     assert beside.returncode == 1 and "pdfbatch down" in beside.stderr
@@ -227,7 +227,7 @@ def test_a_local_run_does_not_work_beside_a_living_fleet(places: Places, pdfbatc
 
 
 @pytest.mark.slow
-def test_a_launch_whose_terminal_is_closed_takes_away_what_it_made(places: Places) -> None:
+def test_a_launch_whose_terminal_is_closed_removes_what_it_created(places: Places) -> None:
     busy = {"action": "CreateFleet", "code": "MaxFleetCountExceeded", "message": "busy", "status": 400}
     places.account.order("faults", [busy | {"nth": nth} for nth in (3, 4, 5)])  # pauses of some 20 s to be met in
     command = [sys.executable, "-m", "pdfbatch.cli", *places.launch]
@@ -237,7 +237,7 @@ def test_a_launch_whose_terminal_is_closed_takes_away_what_it_made(places: Place
             time.sleep(0.05)
         launching.send_signal(signal.SIGHUP)
         said = launching.communicate(timeout=120)[1]
-    assert launching.returncode == 130 and "taking away" in said
+    assert launching.returncode == 130 and "removing what was created" in said
     fleets = places.account.client("ec2").describe_fleets()["Fleets"]
     assert [fleet for fleet in fleets if fleet["FleetState"] == "active"] == []
     assert manifest.current(places.store) is None
@@ -268,7 +268,7 @@ def test_logs_are_read_by_worker_and_followed(places: Places, pdfbatch: Type) ->
         following.terminate()
 
 
-def test_the_runs_of_an_output_are_listed_and_an_unknown_one_leads_to_the_list(places: Places, pdfbatch: Type) -> None:
+def test_runs_are_listed_and_an_unknown_one_points_to_the_list(places: Places, pdfbatch: Type) -> None:
     pdfbatch(*places.launch)
     first = manifest.current(places.store) or ""
     pdfbatch("down", places.output, "--yes")
@@ -286,7 +286,7 @@ def test_the_runs_of_an_output_are_listed_and_an_unknown_one_leads_to_the_list(p
         assert f"pdfbatch runs {places.output}" in unknown.stderr and "delete" not in unknown.stderr.lower()
 
 
-def test_logs_of_a_worker_that_the_run_has_not_say_which_it_has(places: Places, pdfbatch: Type) -> None:
+def test_logs_of_an_unknown_worker_list_the_known_ones(places: Places, pdfbatch: Type) -> None:
     pdfbatch(*places.launch)
     wrong = pdfbatch("logs", places.output, "7")
     assert wrong.returncode == 2 and "has workers 0 to 2, not 7" in wrong.stderr
@@ -314,7 +314,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_bad_input_is_one_clear_line_and_the_next_step(places: Places, pdfbatch: Type, fault: str) -> None:
+def test_bad_input_gives_one_clear_line_and_the_next_step(places: Places, pdfbatch: Type, fault: str) -> None:
     typed, code = FAULTS[fault]
     ended = pdfbatch(*typed.format(input=places.input, output=places.output).split())
     assert ended.returncode == code, ended.stderr

@@ -1,4 +1,4 @@
-"""The doctor on an empty account, on one that setup made ready, and on one that may not be asked.
+"""The doctor on an empty account, on one after setup, and without permissions.
 
 moto over HTTP with the quotas of tests/fleet/aws_server.py. What moto cannot make from a template (the budget, the
 subscription, AWS's own roles under their right names) is made here by hand.
@@ -99,7 +99,7 @@ def quota(account: Account, value: float) -> None:
     account.order("quota", {"code": SPOT_G_QUOTA, "value": value, "default": 0})
 
 
-def test_on_an_empty_account_it_names_each_missing_thing_and_its_cure(account: Account, clients: Clients) -> None:
+def test_on_an_empty_account_it_names_everything_missing_with_its_fix(account: Account, clients: Clients) -> None:
     quota(account, 0)
     diagnosis = look(clients)
     assert not diagnosis.ready
@@ -114,7 +114,8 @@ def test_on_an_empty_account_it_names_each_missing_thing_and_its_cure(account: A
         "security group": SETUP,
         "log group": SETUP,
         "image repository": SETUP,
-        "worker image": "Make it with `pdfbatch setup`, fill it with `make image push`; or name an image with --image.",
+        "worker image": "Create it with `pdfbatch setup`, then push with `make image push`; or choose an image with "
+        "--image.",
         "input": "aws s3 mb s3://docs",
         "output": "aws s3 mb s3://docs",
     }
@@ -124,10 +125,19 @@ def test_on_an_empty_account_it_names_each_missing_thing_and_its_cure(account: A
         "budget": f"{SETUP} --email ADDRESS --budget DOLLARS",
     }
     fine = {check.name for check in diagnosis.checks if check.state == "ok"}
-    assert fine == {"region", "credentials", "instance types", "subnets", "machine image", "key pair", "bucket keys"}
+    assert fine == {
+        "region",
+        "credentials",
+        "instance types",
+        "subnets",
+        "machine image",
+        "key pair",
+        "bucket keys",
+        "passwords",
+    }
 
 
-def test_setup_then_makes_it_pass_but_for_what_only_aws_and_an_image_can(account: Account, clients: Clients) -> None:
+def test_after_setup_it_passes_except_for_quota_and_image(account: Account, clients: Clients) -> None:
     account.bucket("docs")
     quota(account, 64)
     set_up(clients)
@@ -141,7 +151,7 @@ def test_setup_then_makes_it_pass_but_for_what_only_aws_and_an_image_can(account
     assert all(check.cure == "" for check in diagnosis.checks)
 
 
-def test_each_requirement_is_looked_at_once_and_told_on_one_line(account: Account, clients: Clients) -> None:
+def test_each_requirement_is_checked_once_and_reported_on_one_line(account: Account, clients: Clients) -> None:
     checks = look(clients).checks
     names = ["region", "credentials", *(requirement.name for requirement in REQUIREMENTS)]
     assert [check.name for check in checks] == names
@@ -154,7 +164,7 @@ def test_it_changes_nothing(account: Account, clients: Clients) -> None:
     assert {action for action in actions if not action.startswith(("Describe", "Get", "List"))} == set()
 
 
-def test_all_it_asks_is_in_the_policy_it_prints(account: Account, clients: Clients) -> None:
+def test_the_policy_it_prints_allows_all_its_calls(account: Account, clients: Clients) -> None:
     account.bucket("docs")
     look(clients)
     policy = launcher_policy("us-east-1", NUMBER, NAMES, *PLACES)
@@ -173,12 +183,12 @@ def test_setup_delete_brings_the_gaps_back(account: Account, clients: Clients) -
     assert check(look(clients), "worker role").state == "missing"
 
 
-def test_a_place_outside_the_roles_policy_is_named(account: Account, clients: Clients) -> None:
+def test_a_url_outside_the_roles_policy_is_named(account: Account, clients: Clients) -> None:
     set_up(clients)
     outside = diagnose(clients, NAMES, ["s3://docs/in/2026/", "s3://more/in/"], ["s3://docs/in/"], 1, ["g4dn.xlarge"])
     found = check(outside, "role's policy")
     assert found.state == "missing"
-    assert found.found == "the role may not use s3://more/in/, s3://docs/in/"  # reading in/ is not writing there
+    assert found.found == "the role has no access to s3://more/in/, s3://docs/in/"  # reading in/ is not writing there
     assert "--input s3://more/in/" in found.cure
 
 
@@ -197,7 +207,7 @@ def test_a_role_that_setup_did_not_make_cannot_be_judged(account: Account, clien
         (3.0, 1, "missing", "3 vCPUs, 0 in use, 4 needed"),
     ],
 )
-def test_the_quota_is_held_against_the_need(
+def test_the_quota_is_compared_with_the_need(
     account: Account, clients: Clients, value: float, workers: int, state: str, said: str
 ) -> None:
     quota(account, value)
@@ -214,19 +224,19 @@ def test_types_of_many_sizes_are_counted_as_the_largest(account: Account, client
     assert "80 needed: enough for 4 of 5 workers" in found.found
 
 
-def test_a_type_that_does_not_exist_is_a_mistake_of_the_persons(account: Account, clients: Clients) -> None:
+def test_an_unknown_type_is_a_usage_error(account: Account, clients: Clients) -> None:
     with pytest.raises(UsageError):
         look(clients, types=("g4dn.gigantic",))
 
 
-def test_a_named_image_needs_no_repository(account: Account, clients: Clients) -> None:
+def test_with_an_image_given_no_repository_is_needed(account: Account, clients: Clients) -> None:
     named = "ghcr.io/someone/pdfbatch@sha256:" + "a" * 64
     diagnosis = look(clients, image=named)
     assert check(diagnosis, "image repository").state == "ok"
     assert check(diagnosis, "worker image").found == named
 
 
-def test_a_bucket_in_another_region_is_told_with_its_region(account: Account, clients: Clients) -> None:
+def test_a_bucket_in_another_region_is_reported_with_its_region(account: Account, clients: Clients) -> None:
     elsewhere = {"LocationConstraint": "eu-central-1"}
     account.client("s3").create_bucket(Bucket="docs", CreateBucketConfiguration=elsewhere)
     found = check(look(clients), "input")
@@ -236,7 +246,7 @@ def test_a_bucket_in_another_region_is_told_with_its_region(account: Account, cl
 
 
 class Unconfirmed(Clients):
-    """Clients of the account, but somebody has not followed the link in AWS's mail; moto confirms at once."""
+    """Clients of an account with an unconfirmed subscription; moto confirms at once."""
 
     class sns:
         @classmethod
@@ -248,15 +258,15 @@ class Unconfirmed(Clients):
             return [{"Subscriptions": [{"SubscriptionArn": "PendingConfirmation", "Endpoint": "me@example.org"}]}]
 
 
-def test_a_topic_that_nobody_hears_is_told(account: Account, clients: Clients) -> None:
+def test_a_topic_without_confirmed_subscribers_is_reported(account: Account, clients: Clients) -> None:
     account.client("sns").create_topic(Name="pdfbatch")
-    assert check(look(clients), "SNS topic").found == "nobody is subscribed to the topic pdfbatch"
+    assert check(look(clients), "SNS topic").found == "the topic pdfbatch has no subscribers"
     found = check(look(Unconfirmed()), "SNS topic")
     assert (found.state, found.found) == ("warning", "not confirmed: me@example.org")
-    assert "link in the mail" in found.cure
+    assert "Confirm the subscription email" in found.cure
 
 
-def test_a_log_group_that_keeps_for_ever_and_a_group_that_lets_in_are_told(account: Account, clients: Clients) -> None:
+def test_unlimited_log_retention_and_inbound_rules_are_reported(account: Account, clients: Clients) -> None:
     set_up(clients)
     account.client("logs").delete_retention_policy(logGroupName=NAMES.log_group)
     group = account.client("ec2").describe_security_groups(GroupNames=[NAMES.security_group])["SecurityGroups"][0]
@@ -277,7 +287,7 @@ def test_without_a_default_vpc_it_says_how_to_get_one(account: Account, clients:
     assert "aws ec2 create-default-vpc" in found.cure
 
 
-def test_a_vpc_of_ones_own_is_looked_at_in_its_stead(account: Account, clients: Clients) -> None:
+def test_your_own_vpc_is_checked_instead(account: Account, clients: Clients) -> None:
     ec2 = account.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24", AvailabilityZone="us-east-1c")["Subnet"]["SubnetId"]
@@ -303,7 +313,7 @@ QUESTIONS = {
 
 
 @pytest.mark.parametrize("action", QUESTIONS)
-def test_what_may_not_be_asked_is_unknown_and_names_the_permission(
+def test_what_may_not_be_checked_is_unknown_with_the_missing_permission(
     account: Account, clients: Clients, action: str
 ) -> None:
     name, permission = QUESTIONS[action]
@@ -314,7 +324,7 @@ def test_what_may_not_be_asked_is_unknown_and_names_the_permission(
     assert permission in found.cure
 
 
-def test_one_who_may_ask_nothing_is_not_told_that_something_is_missing(account: Account, clients: Clients) -> None:
+def test_without_any_permission_nothing_is_reported_as_missing(account: Account, clients: Clients) -> None:
     account.bucket("docs")
     asked = diagnose(clients, NAMES, *PLACES, 5, ["g4dn.xlarge"], "")
     assert asked.checks
@@ -334,7 +344,7 @@ def denied(action: str) -> dict[str, Any]:
     return {"action": action, "code": DENIED, "message": said, "times": 99}
 
 
-def test_without_credentials_it_ends_with_that_alone(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_it_reports_only_that(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     diagnosis = look(Clients())
@@ -343,14 +353,14 @@ def test_without_credentials_it_ends_with_that_alone(account: Account, monkeypat
     assert not diagnosis.ready
 
 
-def test_without_a_region_it_ends_with_that_alone(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_region_it_reports_only_that(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     diagnosis = look(Clients())
     assert [(check.name, check.state) for check in diagnosis.checks] == [("region", "missing")]
     assert "AWS_DEFAULT_REGION" in diagnosis.checks[0].cure
 
 
-def test_without_places_it_says_how_to_name_them(account: Account, clients: Clients) -> None:
+def test_without_urls_it_says_how_to_pass_them(account: Account, clients: Clients) -> None:
     diagnosis = diagnose(clients, Names("scans"), [], [], 1, ["g4dn.xlarge"])
     assert check(diagnosis, "input").state == "unknown"
     assert check(diagnosis, "worker role").cure == (

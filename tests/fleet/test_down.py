@@ -1,4 +1,4 @@
-"""The end of a fleet where EC2 answers in pages, late, or with fleets that expired long ago."""
+"""`down` when EC2 answers in pages, late, or with fleets that expired long ago."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Answer = dict[str, Any]
 
 
 def tags(worker: int, run: str = "r1", place: str = "s3://papers/md/") -> list[dict[str, str]]:
-    told = {TAG_STACK: "pdfbatch", TAG_RUN: run, TAG_PLACE: place, TAG_WORKER: str(worker)}
-    return [{"Key": key, "Value": value} for key, value in told.items()]
+    values = {TAG_STACK: "pdfbatch", TAG_RUN: run, TAG_PLACE: place, TAG_WORKER: str(worker)}
+    return [{"Key": key, "Value": value} for key, value in values.items()]
 
 
 class Ec2:
@@ -113,14 +113,14 @@ class Pauses:
         self.seconds += seconds
 
 
-def test_of_25_launch_templates_in_pages_of_15_none_remains(cloud: Ec2) -> None:
+def test_all_of_25_launch_templates_in_pages_of_15_are_deleted(cloud: Ec2) -> None:
     cloud.add_run(25)
     ended = end(cloud.clients, lambda _: True, Pauses())
     assert cloud.templates == [] and cloud.fleets == []
     assert (ended.fleets, ended.instances, ended.templates) == (25, 25, 25)
 
 
-def test_templates_that_a_list_left_out_are_found_by_looking_again(cloud: Ec2) -> None:
+def test_templates_missing_from_one_listing_are_found_by_the_next(cloud: Ec2) -> None:
     cloud.add_run(25, expires=NOW)
     cloud.lists_cut_short = 2
     assert end(cloud.clients, lambda _: True, Pauses()).templates == 25
@@ -131,35 +131,35 @@ def test_templates_that_stay_are_named(cloud: Ec2) -> None:
     cloud.add_run(3, expires=NOW)
     cloud.undeletable = {"r1-1"}
     pauses = Pauses()
-    with pytest.raises(PdfbatchError, match=r"r1-1 still there"):
+    with pytest.raises(PdfbatchError, match=r"Some resources remain: .*r1-1"):
         end(cloud.clients, lambda _: True, pauses)
     assert 0 < pauses.seconds <= 120
 
 
-def test_instances_that_shut_down_are_not_waited_for(cloud: Ec2) -> None:
+def test_down_does_not_wait_for_instances_that_are_shutting_down(cloud: Ec2) -> None:
     cloud.add_run(2)
     pauses = Pauses()
     assert end(cloud.clients, lambda _: True, pauses).instances == 2
-    assert pauses.seconds <= 10, "they shut down for ever here"
+    assert pauses.seconds <= 10, "these instances never finish shutting down"
 
 
-def test_a_fleet_past_its_expiry_without_instances_is_over(cloud: Ec2) -> None:
+def test_an_expired_fleet_without_instances_is_over(cloud: Ec2) -> None:
     cloud.add_run(3, expires=NOW - timedelta(minutes=1))
     cloud.add_run(1, run="r2")
     assert {each.run for each in ec2.living(cloud.clients, NOW)} == {"r2"}
-    told = {run.run: run for run in take(cloud.clients, NOW).runs}
-    assert (told["r1"].fleets, told["r1"].expired_fleets, told["r1"].is_finished) == (0, 3, True)
-    assert (told["r2"].fleets, told["r2"].instances, told["r2"].is_finished) == (1, 1, False)
+    runs = {run.run: run for run in take(cloud.clients, NOW).runs}
+    assert (runs["r1"].fleets, runs["r1"].expired_fleets, runs["r1"].is_finished) == (0, 3, True)
+    assert (runs["r2"].fleets, runs["r2"].instances, runs["r2"].is_finished) == (1, 1, False)
     assert end(cloud.clients, lambda found: found.run == "r1", Pauses()).fleets == 3, "it is deleted all the same"
 
 
-def test_a_fleet_past_its_expiry_with_an_instance_is_not_over(cloud: Ec2) -> None:
+def test_an_expired_fleet_with_an_instance_is_not_over(cloud: Ec2) -> None:
     cloud.add_run(1)
     cloud.fleets[0]["ValidUntil"] = NOW - timedelta(minutes=1)
     assert len(ec2.living(cloud.clients, NOW)) == 2
 
 
-def test_a_wrong_output_is_told_what_still_runs(cloud: Ec2) -> None:
+def test_for_a_wrong_output_the_error_says_what_still_runs(cloud: Ec2) -> None:
     cloud.add_run(5)
     cloud.add_run(2, run="r0", expires=NOW - timedelta(days=1))
     error = no_such_run(cloud.clients, "at s3://papers/mdd/", list_resources(cloud.clients), NOW)
@@ -169,19 +169,19 @@ def test_a_wrong_output_is_told_what_still_runs(cloud: Ec2) -> None:
 
 def test_a_wrong_output_where_nothing_runs_is_an_error_too(cloud: Ec2) -> None:
     error = no_such_run(cloud.clients, "at s3://papers/mdd/", list_resources(cloud.clients), NOW)
-    assert "No run at s3://papers/mdd/. Nothing" in error.message and "us-east-1" in error.message
+    assert "No run at s3://papers/mdd/. pdfbatch runs nothing" in error.message and "us-east-1" in error.message
 
 
 @pytest.mark.parametrize("kind", ["error", "service-error", "serviceError", "Error"])
-def test_errors_of_a_fleet_are_known_however_they_are_spelled_on_whatever_page(cloud: Ec2, kind: str) -> None:
+def test_a_fleets_errors_are_found_on_any_page_in_any_spelling(cloud: Ec2, kind: str) -> None:
     change = {"EventType": "instance-change", "Timestamp": NOW, "EventInformation": {"EventSubType": "launched"}}
-    told = {"EventSubType": "spotInstanceCountLimitExceeded", "EventDescription": "no room"}
-    cloud.history = [change] * 20 + [{"EventType": kind, "Timestamp": NOW, "EventInformation": told}] + [change]
+    information = {"EventSubType": "spotInstanceCountLimitExceeded", "EventDescription": "no room"}
+    cloud.history = [change] * 20 + [{"EventType": kind, "Timestamp": NOW, "EventInformation": information}] + [change]
     assert ec2.trouble_of(cloud.clients, "fleet-1", NOW) == "spotInstanceCountLimitExceeded: no room"
 
 
 @pytest.mark.parametrize("kind", ["information", "fleet-change", "fleetRequestChange", "instanceChange"])
-def test_what_a_fleet_merely_informs_of_is_no_trouble(cloud: Ec2, kind: str) -> None:
+def test_a_fleets_information_events_are_no_trouble(cloud: Ec2, kind: str) -> None:
     cloud.history = [{"EventType": kind, "Timestamp": NOW, "EventInformation": {"EventSubType": "submitted"}}]
     assert ec2.trouble_of(cloud.clients, "fleet-1", NOW) == ""
 
@@ -196,7 +196,7 @@ def test_ls_calls_a_finished_run_finished_and_only_instances_without_a_fleet_orp
     assert "lost has instances without a fleet" in screen and "left over" not in screen
 
 
-def test_down_asks_for_what_it_will_do(cloud: Ec2) -> None:
+def test_down_asks_for_confirmation_of_what_it_will_do(cloud: Ec2) -> None:
     cloud.add_run(3)
     assert down_question(list_resources(cloud.clients)) == "Terminate 3 instances, delete 3 fleets?"
     cloud.fleets, cloud.instances = [], []

@@ -1,8 +1,8 @@
-"""A fleet from `launch` to its own end: 40 PDFs, 3 workers, two machines taken by AWS at moments left to chance.
+"""A fleet from `launch` to its own deletion: 40 PDFs, 3 workers, two Spot interruptions at random moments.
 
 Real: the commands, the user data they write, run by bash; the `aws` it calls; the workers, their children and what they
 write; metadata services with their notices. Simulated: AWS (aws_server.py), containers and shutdown
-(machine/processes.py). `make check-fleet` tells the same story with Docker, in machine/test_on_docker.py.
+(machine/processes.py). `make check-fleet` runs the same with Docker, in machine/test_on_docker.py.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def test_forty_documents_survive_two_interruptions_and_the_fleet_ends_itself(
+def test_forty_documents_survive_two_interruptions_and_the_fleet_deletes_itself(
     account: Account, folder: Path, tmp_path: Path
 ) -> None:
     account.ready()
@@ -53,7 +53,7 @@ def test_forty_documents_survive_two_interruptions_and_the_fleet_ends_itself(
 
 
 def one_that_gives_up(account: Account, folder: Path, tmp_path: Path) -> Story:
-    """What becomes of a fleet of one whose machines got nothing done five times, and now the sixth boots."""
+    """Boots the sixth instance of a fleet of one, after five that made no progress."""
     region = Region(account, lambda row: ProcessMachine(row, folder / row["instance"]))
     story = Story(region, tmp_path, SECONDS)
     story.upload(tmp_path / "pdfs", 1, documents=1)
@@ -65,18 +65,18 @@ def one_that_gives_up(account: Account, folder: Path, tmp_path: Path) -> Story:
     return story
 
 
-def test_a_fleet_whose_machines_get_nothing_done_gives_up(account: Account, folder: Path, tmp_path: Path) -> None:
+def test_a_fleet_whose_instances_make_no_progress_gives_up(account: Account, folder: Path, tmp_path: Path) -> None:
     story = one_that_gives_up(account.ready(), folder, tmp_path)
     assert set(story.fleet_states()) <= {"deleted_terminating", "deleted"}
     first, last = account.messages()
     assert first["Subject"].endswith("worker-0 gave up")
-    assert last["Subject"].endswith("no worker is left")
+    assert last["Subject"].endswith("all workers have ended")
     status = story.look("the end")
     assert (status.state, status.workers[0].state) == ("failed", "failed")
-    assert "5 machines in a row got nothing done" in status.workers[0].detail
+    assert "5 instances in a row made no progress" in status.workers[0].detail
 
 
-def test_a_fleet_that_its_machine_may_not_delete_is_left_without_machines(
+def test_a_fleet_that_its_instance_may_not_delete_gets_a_target_capacity_of_0(
     account: Account, folder: Path, tmp_path: Path
 ) -> None:
     account.ready()

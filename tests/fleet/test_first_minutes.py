@@ -1,4 +1,4 @@
-"""After a launch: what the fleets' histories tell, and the end of the looking."""
+"""After a launch: what the fleets' histories say, and when polling stops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fleet.launching import Bench
 from tests.fleet.wishes import THE_PAST
 
 
-def test_when_every_fleet_has_its_instance_nothing_is_told_and_nobody_waits(account: Account) -> None:
+def test_when_every_fleet_has_its_instance_nothing_is_reported_without_waiting(account: Account) -> None:
     bench = still(account)
     launched = bench.launch()
     account.order("tick")
@@ -20,7 +20,7 @@ def test_when_every_fleet_has_its_instance_nothing_is_told_and_nobody_waits(acco
     assert bench.slept - slept <= sum(PAUSES[:3])
 
 
-def test_a_quota_that_is_used_up_meanwhile_is_told_once_for_each_fleet(account: Account) -> None:
+def test_a_quota_used_up_meanwhile_is_reported_once_per_fleet(account: Account) -> None:
     bench = still(account)
     decided = bench.decide()
     account.order("quota", {"code": "L-3819A6DF", "value": 0, "default": 0})

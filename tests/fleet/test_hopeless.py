@@ -1,4 +1,4 @@
-"""Nobody pays for files that must fail again: a launch and a retry leave them out, count them, and can be asked."""
+"""A launch and a retry leave out and count files that would fail again, unless they are requested."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def bench(account: Account) -> Bench:
     return bench
 
 
-def test_where_all_that_is_left_must_fail_again_nothing_is_launched(bench: Bench) -> None:
+def test_if_everything_left_would_fail_again_nothing_is_launched(bench: Bench) -> None:
     again = bench.propose()
     assert again.decided is None and dict(again.rest.hopeless) == {"000.pdf": Reason.ENCRYPTED}
     retry = bench.propose(LaunchRequest(retry=()))
@@ -45,19 +45,19 @@ def test_where_all_that_is_left_must_fail_again_nothing_is_launched(bench: Bench
     [LaunchRequest(all_failures=True), LaunchRequest(retry=(Reason.ENCRYPTED,))],
     ids=["--all-failures", "its reason is named"],
 )
-def test_who_asks_for_it_gets_it(bench: Bench, request_: LaunchRequest) -> None:
+def test_such_documents_are_launched_on_request(bench: Bench, request_: LaunchRequest) -> None:
     asked = bench.propose(request_)
     assert asked.decided is not None
     assert [document.key for document in asked.decided.manifest.documents] == ["000.pdf"]
 
 
-def test_a_file_that_was_replaced_since_is_tried(bench: Bench) -> None:
+def test_a_file_that_was_replaced_since_is_retried(bench: Bench) -> None:
     bench.source.put("000.pdf", b"%PDF-1.7 another one")
     again = bench.propose()
     assert again.decided is not None and again.rest.hopeless == {}
 
 
-def test_the_plan_for_the_rest_counts_them_apart(bench: Bench) -> None:
+def test_the_plan_counts_them_separately(bench: Bench) -> None:
     bench.source.put("new.pdf", b"%PDF-1.7")
     more = bench.propose()
     assert more.decided is not None

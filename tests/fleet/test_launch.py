@@ -1,5 +1,4 @@
-"""A launch and its end against an AWS over HTTP (aws_server.py says what of it is simulated): what is asked for, to the
-parameter."""
+"""A launch and its `down` against a simulated AWS over HTTP (see aws_server.py), checked down to the parameters."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ def tags_of(call: Any) -> dict[str, str]:
 # ── what is asked for ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_five_workers_are_five_maintain_fleets_of_one_spot_machine_each(bench: Bench) -> None:
+def test_five_workers_are_five_maintain_fleets_of_one_spot_instance_each(bench: Bench) -> None:
     launched = bench.launch(LaunchRequest(max_hours=48))
     fleets = [call["parameters"] for call in bench.account.calls("CreateFleet")]
     assert sorted(launched.fleets) == [0, 1, 2, 3, 4] and len(set(launched.fleets.values())) == 5
@@ -52,7 +51,7 @@ def test_five_workers_are_five_maintain_fleets_of_one_spot_machine_each(bench: B
     assert all(len(fleet["ClientToken"]) <= 64 for fleet in fleets)
 
 
-def test_each_worker_begins_with_another_zone_and_may_use_all(bench: Bench) -> None:
+def test_each_worker_prefers_a_different_zone_and_may_use_all(bench: Bench) -> None:
     bench.launch()
     orders = [
         [override["SubnetId"] for override in call["parameters"]["LaunchTemplateConfigs"][0]["Overrides"]]
@@ -63,7 +62,7 @@ def test_each_worker_begins_with_another_zone_and_may_use_all(bench: Bench) -> N
     assert orders[1] == orders[0][1:] + orders[0][:1]
 
 
-def test_aws_is_told_each_workers_own_order_of_zones_and_the_price_ceiling(bench: Bench) -> None:
+def test_each_fleet_request_has_its_own_order_of_zones_and_the_price_ceiling(bench: Bench) -> None:
     bench.launch(LaunchRequest(max_price=0.3))
     for call in bench.account.calls("CreateFleet"):
         overrides = call["parameters"]["LaunchTemplateConfigs"][0]["Overrides"]
@@ -71,14 +70,14 @@ def test_aws_is_told_each_workers_own_order_of_zones_and_the_price_ceiling(bench
         assert {override["MaxPrice"] for override in overrides} == {"0.3000"}
 
 
-def test_without_a_ceiling_of_ones_own_it_is_half_as_much_again_as_the_dearest_zone(bench: Bench) -> None:
+def test_the_default_ceiling_is_one_and_a_half_times_the_most_expensive_zone(bench: Bench) -> None:
     bench.launch()
     call = bench.account.calls("CreateFleet")[0]
     overrides = call["parameters"]["LaunchTemplateConfigs"][0]["Overrides"]
     assert {override["MaxPrice"] for override in overrides} == {"0.3150"}, "1.5 x $0.21"
 
 
-def test_on_demand_fleets_are_made_only_when_asked_for_and_have_no_spot_ceiling(bench: Bench) -> None:
+def test_on_demand_fleets_are_created_only_on_request_and_have_no_spot_ceiling(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-DB2E81BA", "value": 64, "default": 0})
     bench.launch(LaunchRequest(market="on-demand"))
     for call in bench.account.calls("CreateFleet"):
@@ -88,7 +87,7 @@ def test_on_demand_fleets_are_made_only_when_asked_for_and_have_no_spot_ceiling(
         assert "SpotOptions" not in fleet and "MaxPrice" not in json.dumps(fleet)
 
 
-def test_every_machine_is_locked_down_and_encrypted(bench: Bench) -> None:
+def test_every_instance_is_locked_down_and_encrypted(bench: Bench) -> None:
     bench.launch()
     for call in bench.account.calls("CreateLaunchTemplate"):
         data = call["parameters"]["LaunchTemplateData"]
@@ -119,7 +118,7 @@ def test_everything_carries_the_tags_of_run_worker_and_output(bench: Bench) -> N
         assert all({"Key": "pdfbatch:run", "Value": launched.run} in each["Tags"] for each in within)
 
 
-def test_the_expiry_comes_after_the_machines_own_end_and_that_after_the_drain(bench: Bench) -> None:
+def test_instances_drain_then_shut_down_then_the_fleet_expires(bench: Bench) -> None:
     before = bench.now()
     launched = bench.launch(LaunchRequest(max_hours=3))
     record = manifest.load_fleet(bench.output, launched.run)
@@ -149,7 +148,7 @@ def test_no_credentials_are_anywhere(bench: Bench, monkeypatch: pytest.MonkeyPat
     assert [f"export WORKER_ID='{worker}'" in text for worker, text in enumerate(user_data)] == [True] * 5
 
 
-def test_machine_image_and_worker_image_are_pinned_in_the_manifest(bench: Bench) -> None:
+def test_ami_and_worker_image_are_pinned_in_the_manifest(bench: Bench) -> None:
     launched = bench.launch()
     frozen = manifest.load(bench.output, launched.run)
     assert frozen.ami.startswith("ami-") and "@sha256:" in frozen.image
@@ -157,7 +156,7 @@ def test_machine_image_and_worker_image_are_pinned_in_the_manifest(bench: Bench)
     assert manifest.current(bench.output) == launched.run
 
 
-def test_a_trial_run_checks_the_template_before_any_fleet_is_made(bench: Bench) -> None:
+def test_a_dry_run_checks_the_template_before_any_fleet_is_created(bench: Bench) -> None:
     bench.launch()
     actions = [call["action"] for call in bench.account.calls() if call["action"] in ("RunInstances", "CreateFleet")]
     assert actions == ["RunInstances", *["CreateFleet"] * 5]
@@ -170,10 +169,10 @@ def test_a_trial_run_checks_the_template_before_any_fleet_is_made(bench: Bench) 
 def test_no_more_workers_than_documents_are_launched_and_a_note_says_so(account: Account) -> None:
     decided = Bench(account, documents=2).decide()
     assert decided.plan.workers == decided.manifest.total_workers == 2
-    assert any("no more documents" in note for note in decided.plan.notes)
+    assert any("one for each document" in note for note in decided.plan.notes)
 
 
-def test_no_more_workers_than_the_quota_has_room_for(bench: Bench) -> None:
+def test_workers_are_capped_by_the_quota(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-3819A6DF", "value": 12, "default": 0})
     plan = bench.decide().plan
     assert plan.workers == 3
@@ -181,15 +180,15 @@ def test_no_more_workers_than_the_quota_has_room_for(bench: Bench) -> None:
     assert "aws service-quotas request-service-quota-increase" in note and "--desired-value 20" in note
 
 
-def test_a_quota_without_room_is_refused_with_the_command_that_asks_for_more(bench: Bench) -> None:
+def test_a_full_quota_is_refused_with_the_command_to_request_more(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-3819A6DF", "value": 0, "default": 0})
-    with pytest.raises(PdfbatchError, match="0 vCPUs, 0 in use, 20 needed: leaves no room") as refusal:
+    with pytest.raises(PdfbatchError, match="0 vCPUs, 0 in use, 20 needed: no room for one instance") as refusal:
         bench.decide()
     assert refusal.value.exit_code == ExitCode.NOT_READY
     assert "--quota-code L-3819A6DF --desired-value 20" in refusal.value.hint
 
 
-def test_running_machines_count_against_the_quota(bench: Bench) -> None:
+def test_running_instances_count_against_the_quota(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-3819A6DF", "value": 24, "default": 0})
     bench.launch()
     bench.sleep(1)
@@ -212,7 +211,7 @@ def test_running_machines_count_against_the_quota(bench: Bench) -> None:
         "DescribeInstances",
     ],
 )
-def test_what_may_not_be_asked_is_a_warning_and_no_refusal(bench: Bench, action: str) -> None:
+def test_what_may_not_be_checked_is_a_warning_and_not_a_refusal(bench: Bench, action: str) -> None:
     code = "UnauthorizedOperation" if action.startswith(("Describe", "GetSpot")) else "AccessDenied"
     bench.account.order("faults", [{"action": action, "code": code, "message": "no", "status": 403, "times": 9}])
     if action == "GetServiceQuota":
@@ -229,16 +228,16 @@ def test_what_may_not_be_asked_is_a_warning_and_no_refusal(bench: Bench, action:
 # ── one run at a time, and again ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_second_launch_while_a_run_is_alive_names_how_to_see_and_end_it(bench: Bench) -> None:
+def test_a_second_launch_while_a_run_is_alive_says_how_to_see_and_end_it(bench: Bench) -> None:
     bench.launch()
     with pytest.raises(PdfbatchError, match="still running") as refusal:
         bench.decide()
     assert "pdfbatch status" in refusal.value.hint and "pdfbatch down" in refusal.value.hint
 
 
-def test_after_its_end_a_second_launch_takes_up_what_is_left(bench: Bench) -> None:
+def test_after_its_end_a_second_launch_resumes_the_run(bench: Bench) -> None:
     first = bench.launch()
-    note_ended(bench.left(), None, None, bench.now(), bench.told.append)
+    note_ended(bench.left(), None, None, bench.now(), bench.messages.append)
     end(bench.clients, lambda found: found.run == first.run, bench.sleep)
     bench.output.put("000.md", b"<!-- page 1 -->\n")
     second = bench.launch()
@@ -252,16 +251,16 @@ def test_a_launch_says_that_the_run_before_ran_out_of_money(bench: Bench) -> Non
     for worker in range(5):
         mark = DoneMark(worker=worker, why="over_budget", at=bench.now().isoformat(), detail="About $50 are spent.")
         bench.output.put(RunKeys(first.run).done_mark(worker), mark.model_dump_json().encode())
-    [told] = [warning for warning in bench.decide().plan.warnings if "max-cost" in warning]
-    assert first.run in told and "$50.00" in told
+    [warning] = [warning for warning in bench.decide().plan.warnings if "max-cost" in warning]
+    assert first.run in warning and "$50.00" in warning
 
 
-def test_the_record_of_a_run_tells_what_disk_and_address_cost(bench: Bench) -> None:
+def test_the_fleet_record_contains_the_cost_of_disk_and_address(bench: Bench) -> None:
     record = bench.decide().record
     assert 0.005 < record.adder < min(record.prices.values())
 
 
-def test_a_worker_asks_for_the_price_of_its_own_type_and_zone_all_in(bench: Bench) -> None:
+def test_a_worker_looks_up_the_full_price_of_its_own_type_and_zone(bench: Bench) -> None:
     record = bench.decide().record
     for place, price in record.prices.items():
         kind, _, zone = place.partition("@")
@@ -289,7 +288,7 @@ def test_a_plan_changes_nothing(bench: Bench) -> None:
 # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_down_ends_fleets_and_machines_and_removes_the_templates(bench: Bench) -> None:
+def test_down_deletes_fleets_instances_and_templates(bench: Bench) -> None:
     launched = bench.launch()
     bench.sleep(1)
     assert len(bench.left().instances) == 5
@@ -300,7 +299,7 @@ def test_down_ends_fleets_and_machines_and_removes_the_templates(bench: Bench) -
     assert bench.left().is_nothing, "a fleet replaced a machine after down"
 
 
-def test_down_twice_is_as_good_as_once(bench: Bench) -> None:
+def test_down_is_idempotent(bench: Bench) -> None:
     bench.launch()
     end(bench.clients, lambda _: True, bench.sleep)
     again = end(bench.clients, lambda _: True, bench.sleep)

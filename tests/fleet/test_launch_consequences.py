@@ -1,4 +1,4 @@
-"""What becomes of a launch as AWS goes on: keys, prices, capacity and expiry."""
+"""What happens after a launch: keys, prices, capacity and expiry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_down_removes_more_launch_templates_than_aws_lists_on_one_page(account: 
     assert account.client("ec2").describe_launch_templates()["LaunchTemplates"] == []
 
 
-def test_instances_live_though_the_accounts_default_key_is_one_the_fleet_may_not_use(bench: Bench) -> None:
+def test_instances_run_even_if_the_fleet_may_not_use_the_accounts_default_key(bench: Bench) -> None:
     key = bench.account.client("kms").create_key()["KeyMetadata"]["Arn"]
     bench.account.client("ec2").modify_ebs_default_kms_key_id(KmsKeyId=key)
     bench.launch()
@@ -36,7 +36,7 @@ def test_instances_live_though_the_accounts_default_key_is_one_the_fleet_may_not
 
 
 @pytest.mark.parametrize("sub_type", ["spotFleetRequestConfigurationInvalid", "insufficientInstanceCapacity"])
-def test_the_inventory_tells_why_there_is_no_instance(bench: Bench, sub_type: str) -> None:
+def test_ls_says_why_there_is_no_instance(bench: Bench, sub_type: str) -> None:
     before = bench.now()
     for zone in "abcdf":
         bench.account.order("capacity", {"zone": f"us-east-1{zone}", "available": False, "sub_type": sub_type})
@@ -47,7 +47,7 @@ def test_the_inventory_tells_why_there_is_no_instance(bench: Bench, sub_type: st
     assert run.trouble
 
 
-def test_a_launch_is_refused_in_the_words_of_the_key_that_may_not_be_used(bench: Bench) -> None:
+def test_a_launch_without_permission_for_the_key_is_refused(bench: Bench) -> None:
     key = bench.account.client("kms").create_key()["KeyMetadata"]["Arn"]
     rules = [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}]
     bench.account.client("s3").put_bucket_encryption(
@@ -61,7 +61,7 @@ def test_a_launch_is_refused_in_the_words_of_the_key_that_may_not_be_used(bench:
     assert bench.left().is_nothing
 
 
-def test_the_inventory_tells_that_the_quota_was_taken_by_others_after_the_plan(bench: Bench) -> None:
+def test_ls_says_that_the_quota_was_used_up_after_the_plan(bench: Bench) -> None:
     before, decided = bench.now(), bench.decide()
     bench.account.order("quota", {"code": SPOT_G_QUOTA, "value": 0, "default": 0})
     launch(decided, bench.outside())
@@ -70,10 +70,10 @@ def test_the_inventory_tells_that_the_quota_was_taken_by_others_after_the_plan(b
     assert run.trouble.startswith("spotInstanceCountLimitExceeded")
 
 
-def test_down_removes_what_an_expired_run_leaves(bench: Bench) -> None:
+def test_down_removes_what_an_expired_run_left_behind(bench: Bench) -> None:
     bench.launch(LaunchRequest(max_hours=2))
     hours_pass(bench, 3)
-    assert len(bench.left().fleets) == 5, "AWS keeps expired fleets active until somebody deletes them"
+    assert len(bench.left().fleets) == 5, "AWS keeps expired fleets active until they are deleted"
     assert bench.account.instances() == []
     end(bench.clients, lambda _: True, bench.sleep)
     assert bench.left().is_nothing
@@ -90,7 +90,7 @@ def rise(bench: Bench, price: float) -> None:
     bench.sleep(1)
 
 
-def test_a_price_that_rises_above_the_ceiling_ends_the_instances_and_the_hard_cap_is_kept(bench: Bench) -> None:
+def test_a_price_above_the_ceiling_ends_the_instances_within_the_hard_cap(bench: Bench) -> None:
     launched = bench.launch(LaunchRequest(max_hours=48))
     bench.sleep(1)
     hours_pass(bench, 20)
@@ -107,7 +107,7 @@ def test_a_price_that_rises_above_the_ceiling_ends_the_instances_and_the_hard_ca
     assert 5 * 40 * 0.18 < bench.account.spent() < launched.worst_cost
 
 
-def test_the_worst_case_holds_though_the_price_stays_just_below_the_ceiling(bench: Bench) -> None:
+def test_the_worst_case_holds_with_the_price_just_below_the_ceiling(bench: Bench) -> None:
     launched = bench.launch(LaunchRequest(max_hours=2))
     rise(bench, 0.315)
     for _ in range(8):
@@ -116,7 +116,7 @@ def test_the_worst_case_holds_though_the_price_stays_just_below_the_ceiling(benc
     assert 5 * 1.9 * 0.315 < bench.account.spent() < launched.worst_cost
 
 
-def test_a_plan_knows_what_aws_publishes_for_its_types_and_for_disks(bench: Bench) -> None:
+def test_a_plan_uses_list_prices_for_its_types_and_disks(bench: Bench) -> None:
     wish = LaunchRequest(instance_types=("g4dn.xlarge", "g5.xlarge"))
     account = bench.decide(wish).plan.account
     assert account.on_demand == {"g4dn.xlarge": 0.526, "g5.xlarge": 1.006}
@@ -131,7 +131,7 @@ def test_on_demand_instances_cost_what_was_planned(bench: Bench) -> None:
     assert 5 * 1.9 * 0.526 < bench.account.spent() < launched.worst_cost < 5 * 2 * 0.6
 
 
-def test_on_demand_instances_are_launched_where_no_spot_instance_can_be_had(bench: Bench) -> None:
+def test_on_demand_instances_are_launched_without_spot_capacity(bench: Bench) -> None:
     bench.account.order("quota", {"code": "L-DB2E81BA", "value": 64, "default": 0})
     bench.account.order("quota", {"code": SPOT_G_QUOTA, "value": 0, "default": 0})
     bench.launch(LaunchRequest(market="on-demand"))

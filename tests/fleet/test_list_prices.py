@@ -1,4 +1,4 @@
-"""AWS's published prices: an entry of the price list as the service gives it."""
+"""AWS's list prices: an entry of the price list as the service returns it."""
 
 from pdfbatch.fleet.list_prices import dollars
 

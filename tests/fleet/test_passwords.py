@@ -1,4 +1,4 @@
-"""Passwords on a fleet: a secret that the role alone may read, named everywhere by its ARN and nothing more."""
+"""Passwords on a fleet: a secret that only the role may read, passed on everywhere only by its ARN."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def row(arn: str, facts: AccountFacts) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("arn", "facts", "state", "told"),
+    ("arn", "facts", "state", "words"),
     [
-        ("", READY, "ok", "no secret is named"),
+        ("", READY, "ok", "no secret set"),
         (SECRET, replace(READY, secret="words", made_for=WISH), "ok", "words, which the role may read"),
         (
             SECRET,
@@ -55,18 +55,18 @@ def row(arn: str, facts: AccountFacts) -> tuple[str, str]:
         (SECRET, replace(READY, secret="words", made_for=SetupWish()), "unknown", "whether the role may read"),
     ],
 )
-def test_a_launch_says_before_it_begins_whether_the_secret_can_be_read(
-    arn: str, facts: AccountFacts, state: str, told: str
+def test_a_launch_checks_first_whether_the_secret_can_be_read(
+    arn: str, facts: AccountFacts, state: str, words: str
 ) -> None:
     found = row(arn, facts)
     assert found[0] == state
-    assert told in found[1]
+    assert words in found[1]
 
 
 @pytest.mark.parametrize(
     ("arn", "action"), [(SECRET, "secretsmanager:GetSecretValue"), (PARAMETER, "ssm:GetParameter")]
 )
-def test_a_role_may_read_this_secret_and_no_other(arn: str, action: str) -> None:
+def test_the_role_may_read_only_this_secret(arn: str, action: str) -> None:
     policy = worker_policy("us-east-1", "123456789012", Names(), [IN], [OUT], keys=[KEY], secrets=[arn])
     without = worker_policy("us-east-1", "123456789012", Names(), [IN], [OUT], keys=[KEY])
     assert allows(policy, action, arn, {})
@@ -77,14 +77,14 @@ def test_a_role_may_read_this_secret_and_no_other(arn: str, action: str) -> None
     assert allows(policy, "kms:Decrypt", KEY, service) and not allows(without, "kms:Decrypt", KEY, service)
 
 
-def test_a_stack_keeps_the_secrets_that_it_was_made_for() -> None:
+def test_a_stack_keeps_its_earlier_secrets() -> None:
     made = template(WISH, "us-east-1", "123456789012")
     assert SECRET in str(made["Resources"]["Role"])
     assert wish_in(made, Names()) == WISH
     assert merged(WISH, WISH._replace(secrets=(PARAMETER,))).secrets == (SECRET, PARAMETER)
 
 
-def test_user_data_tells_nothing_of_it() -> None:
+def test_user_data_does_not_contain_the_secret() -> None:
     frozen = Manifest(
         run="R", created="2026-01-01T00:00:00Z", input=IN, output=OUT, total_workers=1, engine="cpu", documents=[]
     ).model_copy(update={"password_secret": SECRET})
@@ -92,7 +92,7 @@ def test_user_data_tells_nothing_of_it() -> None:
     assert PASSWORD not in text and SECRET not in text
 
 
-def test_a_secret_is_looked_up_without_its_value(s3_endpoint: str, bucket: str) -> None:
+def test_a_secret_is_looked_up_without_reading_its_value(s3_endpoint: str, bucket: str) -> None:
     manager, ssm = (
         boto3.client("secretsmanager", endpoint_url=s3_endpoint),
         boto3.client("ssm", endpoint_url=s3_endpoint),
@@ -106,11 +106,11 @@ def test_a_secret_is_looked_up_without_its_value(s3_endpoint: str, bucket: str) 
     assert aws_queries.secret_name(clients, arn) == bucket
     assert aws_queries.secret_name(clients, f"{stem}/a") == f"/{bucket}/a"
     manager.delete_secret(SecretId=arn)
-    for wrong, told in (
+    for wrong, words in (
         (arn, "no secret"),
         (SECRET, "no secret"),
         (f"{stem}/b", "SecureString"),
         (f"{stem}/c", "no parameter"),
     ):
-        with pytest.raises(NotReady, match=told):
+        with pytest.raises(NotReady, match=words):
             aws_queries.secret_name(clients, wrong)

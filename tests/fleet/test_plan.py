@@ -74,7 +74,7 @@ def plan(asked: LaunchRequest | None = None, work: Work = SEED, found: Account |
 
 
 def hour(spot: float) -> float:
-    return pricing.machine_hour(spot, 100)
+    return pricing.instance_hour(spot, 100)
 
 
 def shown(plan: Plan, width: int, details: bool = False) -> str:
@@ -88,7 +88,7 @@ def shown(plan: Plan, width: int, details: bool = False) -> str:
 # ── the seed example: 4,000 PDFs of 18 pages, 5 machines ─────────────────────────────────────────────────────────
 
 
-def test_at_the_pace_of_the_seed_example_the_plan_tells_its_hours_and_dollars() -> None:
+def test_at_the_pace_of_the_seed_example_the_plan_has_its_hours_and_dollars() -> None:
     found = plan(LaunchRequest(pages_per_second=72_000 / 5 / 33 / 3600))
     assert found.pages == Range(low=72_000, high=72_000)
     assert found.hours is not None and found.cost is not None
@@ -115,7 +115,7 @@ def test_on_demand_the_hard_cap_needs_no_ceiling() -> None:
 @pytest.mark.parametrize(
     ("documents", "pages_each", "hours"), [(1, 21, 2.0), (4000, 18, 48.0), (100, 18, 4.0), (10, 18, 2.0)]
 )
-def test_without_max_hours_the_end_comes_after_several_times_the_expected_time(
+def test_the_default_of_max_hours_is_several_times_the_expected_time(
     documents: int, pages_each: float, hours: float
 ) -> None:
     work = Work(documents=documents, left=documents, sampled=1, pages_each=pages_each)
@@ -127,11 +127,11 @@ def test_without_max_hours_the_end_comes_after_several_times_the_expected_time(
 @pytest.mark.parametrize(
     ("pages", "pace", "workers"), [(21, 1.0, 1), (3600, 1.0, 1), (7200, 1.0, 2), (72_000, 1.0, 5), (72_000, 0.12, 21)]
 )
-def test_so_many_workers_are_suggested_as_have_work_worth_a_boot(pages: int, pace: float, workers: int) -> None:
+def test_the_suggested_workers_each_have_enough_work_for_a_boot(pages: int, pace: float, workers: int) -> None:
     assert pricing.suggested_workers(Range(low=pages, high=pages), Pace(low=pace, high=pace, source="")) == workers
 
 
-def test_five_gpus_are_not_taken_for_21_pages_unless_they_were_asked_for() -> None:
+def test_five_gpus_are_not_used_for_21_pages_unless_requested() -> None:
     work = Work(documents=7, left=7, sampled=7, pages_each=3)
     few = plan(LaunchRequest(fewer_workers=True), work)
     assert few.workers == 1 and any("--workers N" in note for note in few.notes)
@@ -139,27 +139,27 @@ def test_five_gpus_are_not_taken_for_21_pages_unless_they_were_asked_for() -> No
     assert asked.workers == 5 and "(1 would suit this work)" in shown(asked, 200)
 
 
-def test_a_faster_gpu_is_not_given_the_pace_of_a_t4() -> None:
+def test_a_faster_gpu_has_a_faster_pace_than_a_t4() -> None:
     paces = {gpu: pricing.estimated_pace("dolphin", gpu, 4) for gpu in ("T4", "A10G", "A100", "Unheard-of")}
     assert paces["T4"].high < paces["A10G"].high < paces["A100"].high
     assert "like a T4" in paces["Unheard-of"].source
 
 
-def test_disks_cost_what_they_cost_in_their_region() -> None:
-    assert pricing.machine_hour(0.19, 100, 0.152) - pricing.machine_hour(0.19, 100) == pytest.approx(
+def test_disk_prices_are_those_of_the_region() -> None:
+    assert pricing.instance_hour(0.19, 100, 0.152) - pricing.instance_hour(0.19, 100) == pytest.approx(
         (100 + 125 / 2) * (0.152 - 0.08) / 730
     )
 
 
-def test_the_pace_is_an_estimate_until_something_was_measured_or_said() -> None:
+def test_the_pace_is_an_estimate_until_it_is_measured_or_given() -> None:
     assert "not measured" in plan().pace.source
     measured = Pace(low=0.7, high=0.9, source="measured in run x")
     assert decision(measured=measured).plan.pace == measured
     assert decision(LaunchRequest(pages_per_second=2), measured=measured).plan.pace.low == 2
 
 
-def test_a_plan_that_cannot_be_done_in_time_says_so() -> None:
-    assert any("cannot be done within 2 hours" in note for note in plan(LaunchRequest(max_hours=2)).notes)
+def test_a_plan_that_cannot_finish_in_time_says_so() -> None:
+    assert any("cannot finish within 2 hours" in note for note in plan(LaunchRequest(max_hours=2)).notes)
     assert not any("within" in note for note in plan(LaunchRequest(max_hours=700)).notes)
 
 
@@ -183,7 +183,7 @@ def test_max_cost_needs_a_price() -> None:
         plan(LaunchRequest(max_cost=10), found=account(prices={}))
 
 
-def test_without_any_price_the_time_is_still_told_and_limited() -> None:
+def test_without_any_price_the_time_is_still_estimated_and_limited() -> None:
     found = plan(found=account(prices={}))
     assert found.cost is None and found.hours is not None
     assert any("no spot price" in warning for warning in found.warnings)
@@ -191,7 +191,7 @@ def test_without_any_price_the_time_is_still_told_and_limited() -> None:
 
 
 @given(documents=st.integers(1, 30), wanted=st.integers(1, 30), limit=st.integers(0, 200), used=st.integers(0, 200))
-def test_workers_are_capped_to_documents_and_quota_and_every_cap_is_told(
+def test_workers_are_capped_by_documents_and_quota_and_every_cap_is_noted(
     documents: int, wanted: int, limit: int, used: int
 ) -> None:
     work = Work(documents=documents, left=documents, sampled=1, pages_each=3)
@@ -202,11 +202,11 @@ def test_workers_are_capped_to_documents_and_quota_and_every_cap_is_told(
     assert bool([note for note in found.notes if "instead of" in note]) == (found.workers < wanted)
 
 
-def test_a_quota_that_may_not_be_asked_caps_nothing() -> None:
+def test_an_unknown_quota_caps_nothing() -> None:
     assert plan(LaunchRequest(workers=40), found=account(limit=None)).workers == 40
 
 
-def test_a_sample_that_varies_gives_a_range_and_one_that_counts_all_gives_a_number() -> None:
+def test_a_varying_sample_gives_a_range_and_a_full_count_gives_a_number() -> None:
     some = Work(documents=1000, left=1000, sampled=24, pages_each=10, pages_each_error=1.5)
     assert pricing.pages_left(some) == Range(low=7000, high=13_000)
     every = Work(documents=3, left=3, sampled=3, pages_each=2)
@@ -241,7 +241,7 @@ def test_a_tag_that_ec2_would_refuse_is_refused_first(tag: tuple[str, str]) -> N
         plan(LaunchRequest(tags=(tag,)))
 
 
-def test_the_manifest_is_complete_when_it_is_born() -> None:
+def test_the_manifest_is_complete_from_the_start() -> None:
     frozen = decision(LaunchRequest(workers=3, limit=100)).manifest
     assert (frozen.run, frozen.total_workers) == (RUN, 3) and frozen.created.startswith("2026-11-25T12:00:00")
     assert (frozen.input, frozen.output) == ("s3://bucket/papers/", "s3://bucket/markdown/")
@@ -250,7 +250,7 @@ def test_the_manifest_is_complete_when_it_is_born() -> None:
     assert len(frozen.documents) == 100
 
 
-def test_the_record_knows_the_price_of_every_type_and_zone() -> None:
+def test_the_fleet_record_has_the_price_of_every_type_and_zone() -> None:
     record = decision().record
     assert record.prices == {
         "g4dn.xlarge@us-east-1a": pytest.approx(hour(0.19)),
@@ -263,7 +263,7 @@ def test_the_record_knows_the_price_of_every_type_and_zone() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_screen_tells_everything_a_person_must_know_before_saying_yes(width: int) -> None:
+def test_the_screen_shows_everything_needed_before_confirming(width: int) -> None:
     made = plan(LaunchRequest(pages_per_second=0.12))
     text = " ".join(shown(made, width).split())
     for fact in (
@@ -278,11 +278,11 @@ def test_the_screen_tells_everything_a_person_must_know_before_saying_yes(width:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_details_tell_prices_zones_and_what_is_booted(width: int) -> None:
+def test_the_details_show_prices_zones_ami_and_image(width: int) -> None:
     made = plan(LaunchRequest(pages_per_second=0.12))
     text = " ".join(shown(made, width, details=True).split())
     for fact in (
-        "0.12 pages/s a worker, as you said",
+        "0.12 pages/s a worker, as given",
         "us-east-1a",
         "0.1900",
         "of 16,384 bytes",
@@ -291,7 +291,7 @@ def test_the_details_tell_prices_zones_and_what_is_booted(width: int) -> None:
         assert fact in text, fact
 
 
-def test_a_plan_leaves_the_question_in_sight_at_80_by_24() -> None:
+def test_a_plan_and_its_question_fit_into_80_by_24() -> None:
     lines = shown(plan(work=DIGITAL), 80).splitlines()
     assert len(lines) <= 20 and max(map(len, lines)) <= 80
 
@@ -311,7 +311,7 @@ DIGITAL = SEED.model_copy(update={"layers_looked_at": 72, "layers_healthy": 60})
     ],
     ids=["no layers", "all layers: the CPU decides", "the model decides", "a fast model waits for the CPU"],
 )
-def test_the_pace_of_auto_is_that_of_whoever_has_more_to_do(
+def test_the_pace_of_auto_is_limited_by_the_busier_of_cpu_and_model(
     gpu: float, vcpus: int, share: float, pace: tuple[float, float]
 ) -> None:
     assert pricing.auto_pace(gpu, 2 * gpu, vcpus, share) == pytest.approx(pace)
@@ -328,7 +328,7 @@ def test_a_plan_shows_what_auto_would_cost_where_text_layers_are_good() -> None:
     assert "an estimate: 60 of 72 sampled pages have a good text layer" in screen
 
 
-def test_a_plan_for_auto_counts_with_the_layers_and_shows_what_dolphin_would_cost() -> None:
+def test_a_plan_for_auto_uses_the_text_layers_and_shows_what_dolphin_would_cost() -> None:
     made = decision(work=DIGITAL, engine="auto").plan
     assert made.alternative is not None and made.cost is not None
     assert made.alternative.engine == "dolphin" and made.alternative.cost.high > 2 * made.cost.high
@@ -337,7 +337,7 @@ def test_a_plan_for_auto_counts_with_the_layers_and_shows_what_dolphin_would_cos
 
 
 @pytest.mark.parametrize("work", [SEED, Work(documents=9, left=9, layers_looked_at=3, layers_healthy=3)])
-def test_where_the_sample_tells_nothing_no_other_price_is_shown(work: Work) -> None:
+def test_without_sampled_text_layers_no_alternative_price_is_shown(work: Work) -> None:
     made = plan(work=work)
     assert made.alternative is None
     assert "--engine auto" not in shown(made, 200)

@@ -1,4 +1,4 @@
-"""What the two policies allow and deny, by an evaluation of our own; and by moto's for what moto enforces."""
+"""What the two policies allow and deny, by our own evaluation, and by moto's for what moto enforces."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def size(policy: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize("call", [*(call for calls in BOOT_CALLS.values() for call in calls), *DOCKER_CALLS])
-def test_a_machine_may_do_what_its_boot_script_does(call: Call) -> None:
+def test_an_instance_may_do_what_its_boot_script_does(call: Call) -> None:
     assert allows(WORKER, *call)
 
 
@@ -140,18 +140,18 @@ def test_a_worker_may_do_what_it_does(call: Call) -> None:
 
 
 @pytest.mark.parametrize("call", FORBIDDEN)
-def test_a_worker_may_not_do_it_to_another_bucket_prefix_stack_or_untagged_thing(call: Call) -> None:
+def test_a_worker_has_no_access_to_other_buckets_prefixes_stacks_or_untagged_resources(call: Call) -> None:
     assert not allows(WORKER, *call)
 
 
-def test_a_whole_bucket_is_a_place_too() -> None:
+def test_a_url_may_be_a_whole_bucket() -> None:
     policy = worker_policy(REGION, NUMBER, NAMES, ["s3://docs"], ["s3://results/"])
     assert allows(policy, "s3:GetObject", "arn:aws:s3:::docs/any/where.pdf")
     assert allows(policy, "s3:ListBucket", "arn:aws:s3:::docs")
     assert not allows(policy, "s3:PutObject", "arn:aws:s3:::docs/any/where.pdf")
 
 
-def test_signs_of_iam_in_a_prefix_mean_themselves() -> None:
+def test_iam_wildcards_in_a_prefix_match_literally() -> None:
     policy = worker_policy(REGION, NUMBER, NAMES, ["s3://docs/what?*/$1/"], ["s3://docs/out/"])
     assert allows(policy, "s3:GetObject", "arn:aws:s3:::docs/what?*/$1/a.pdf")
     assert allows(policy, "s3:ListBucket", "arn:aws:s3:::docs", {"s3:prefix": "what?*/$1/"})
@@ -162,7 +162,7 @@ KEY = f"arn:aws:kms:eu-west-1:{NUMBER}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 @pytest.mark.parametrize("make", [worker_policy, launcher_policy])
-def test_a_key_may_be_used_through_s3_of_its_own_region_only(make: Callable[..., Policy]) -> None:
+def test_a_key_may_be_used_only_through_s3_of_its_own_region(make: Callable[..., Policy]) -> None:
     policy = make(REGION, NUMBER, NAMES, *PLACES, [KEY])
     via = {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}
     assert allows(policy, "kms:Decrypt", KEY, via)
@@ -174,7 +174,7 @@ def test_a_key_may_be_used_through_s3_of_its_own_region_only(make: Callable[...,
     assert not allows(policy, "kms:ScheduleKeyDeletion", KEY, via)
 
 
-def test_in_china_either_name_of_s3_may_use_a_key() -> None:
+def test_in_china_either_service_name_of_s3_may_use_a_key() -> None:
     key = f"arn:aws-cn:kms:cn-north-1:{NUMBER}:key/1234"
     policy = worker_policy("cn-north-1", NUMBER, NAMES, *PLACES, [key])
     for service in ("s3.cn-north-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn"):
@@ -182,17 +182,17 @@ def test_in_china_either_name_of_s3_may_use_a_key() -> None:
 
 
 @pytest.mark.parametrize("key", ["1234abcd", "alias/mine", f"arn:aws:kms:eu-west-1:{NUMBER}:alias/mine", f"{KEY}*"])
-def test_what_is_no_keys_arn_is_refused(key: str) -> None:
+def test_an_invalid_key_arn_is_refused(key: str) -> None:
     with pytest.raises(UsageError, match="is not the ARN of a KMS key"):
         worker_policy(REGION, NUMBER, NAMES, *PLACES, [key])
 
 
-def test_a_place_within_another_one_needs_no_words_of_its_own() -> None:
+def test_a_prefix_inside_another_one_adds_no_statement() -> None:
     one = worker_policy(REGION, NUMBER, NAMES, ["s3://docs/in/"], ["s3://docs/out/"])
     assert worker_policy(REGION, NUMBER, NAMES, ["s3://docs/in/", "s3://docs/in/2026/"], ["s3://docs/out/"]) == one
 
 
-def test_a_place_covers_what_lies_below_it_and_nothing_beside_it() -> None:
+def test_a_prefix_covers_what_is_below_it_and_nothing_beside_it() -> None:
     assert place("s3://docs/in").covers(place("s3://docs/in/2026/"))
     assert place("s3://docs").covers(place("s3://docs/in/"))
     assert not place("s3://docs/in/").covers(BucketPlace("docs", "input/"))
@@ -200,7 +200,7 @@ def test_a_place_covers_what_lies_below_it_and_nothing_beside_it() -> None:
     assert not place("s3://docs/in/").covers(place("s3://other/in/"))
 
 
-def test_a_folder_of_this_machine_is_no_place_for_a_fleet(tmp_path: Path) -> None:
+def test_a_local_folder_is_refused_for_a_fleet(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a fleet cannot reach it"):
         worker_policy(REGION, NUMBER, NAMES, [str(tmp_path)], ["s3://docs/out/"])
 
@@ -264,7 +264,7 @@ LAUNCHER_CALLS: list[Call] = [
 
 
 @pytest.mark.parametrize("call", LAUNCHER_CALLS)
-def test_a_launcher_may_make_and_end_what_is_the_stacks(call: Call) -> None:
+def test_a_launcher_may_create_and_delete_the_stacks_resources(call: Call) -> None:
     assert allows(LAUNCHER, *call)
 
 
@@ -296,18 +296,18 @@ def test_a_launcher_may_make_and_end_what_is_the_stacks(call: Call) -> None:
         ("ecr:PutImage", IMAGES, {}),
     ],
 )
-def test_a_launcher_may_not_touch_what_is_not_the_stacks(call: Call) -> None:
+def test_a_launcher_may_not_touch_other_resources(call: Call) -> None:
     assert not allows(LAUNCHER, *call)
 
 
-def test_only_the_types_that_were_asked_for_may_be_launched() -> None:
+def test_only_the_given_types_may_be_launched() -> None:
     policy = launcher_policy(REGION, NUMBER, NAMES, *PLACES, types=["g4dn.xlarge", "g5.xlarge"])
     for kind in ("g4dn.xlarge", "g5.xlarge"):
         assert allows(policy, "ec2:RunInstances", MACHINE, {**SPOT, "ec2:InstanceType": kind})
     assert not allows(policy, "ec2:RunInstances", MACHINE, {**SPOT, "ec2:InstanceType": "p5.48xlarge"})
 
 
-def test_on_demand_instances_may_be_launched_only_where_asked_for() -> None:
+def test_on_demand_instances_may_be_launched_only_on_request() -> None:
     policy = launcher_policy(REGION, NUMBER, NAMES, *PLACES, types=["g4dn.xlarge"], on_demand=True)
     assert allows(policy, "ec2:RunInstances", MACHINE, ON_DEMAND)
     assert allows(policy, "ec2:RunInstances", MACHINE, SPOT)
@@ -331,7 +331,7 @@ UNLIKE = {
 }
 
 
-def test_a_launcher_may_make_every_call_that_the_fleets_rooms_make() -> None:
+def test_a_launcher_may_make_every_call_of_the_fleet_package() -> None:
     """Each at the resources of the examples above; where there is none it is a call that knows no resources."""
     calls = calls_of_the_fleet()
     assert len(calls) > 15
@@ -367,7 +367,7 @@ def enforce(account: Account, after: str) -> None:
     urllib.request.urlopen(request).close()
 
 
-def test_motos_own_enforcement_agrees_on_objects(enforced: Account) -> None:
+def test_motos_own_enforcement_agrees_about_objects(enforced: Account) -> None:
     """In real calls; but of few services besides S3 it knows the resources, and of conditions nothing."""
     number = enforced.client("sts").get_caller_identity()["Account"]
     role = f"arn:aws:iam::{number}:role/{NAMES.role(REGION)}"

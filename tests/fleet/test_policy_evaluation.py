@@ -1,4 +1,4 @@
-"""Our evaluation of IAM policies, by examples of the IAM user guide's rules; the policies' own tests lean on it."""
+"""Our evaluation of IAM policies, by examples from the IAM user guide; the policies' own tests depend on it."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def holds(operator: str, value: str | list[str], given: str | None) -> bool:
         ("ForAllValues:StringEquals", ["one", "two"], None, True),
     ],
 )
-def test_a_condition_holds_as_the_user_guide_says(
+def test_conditions_follow_the_user_guide(
     operator: str, value: str | list[str], given: str | None, expected: bool
 ) -> None:
     assert holds(operator, value, given) is expected
 
 
 @pytest.mark.parametrize("operator", ["NumericLessThan", "ForAnyValue:StringEquals", "StringNotEquals", "IpAddress"])
-def test_an_operator_it_does_not_know_is_refused_instead_of_overlooked(operator: str) -> None:
+def test_an_unknown_operator_is_refused_instead_of_ignored(operator: str) -> None:
     with pytest.raises(AssertionError, match=operator):
         holds(operator, "1", "1")
 
 
-def test_a_pattern_that_is_no_whole_arn_is_refused_too() -> None:
+def test_a_pattern_that_is_not_a_full_arn_is_refused_too() -> None:
     with pytest.raises(AssertionError, match="six parts"):
         holds("ArnLike", "arn:aws:ec2:*", TEMPLATE)
 

@@ -1,4 +1,4 @@
-"""Which region a launch is in, where nobody said: that of the output's bucket."""
+"""The default region of a launch: that of the output's bucket."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from tests.fleet.conftest import Account
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
-def test_without_a_region_that_of_the_bucket_is_taken(
-    account: Account, monkeypatch: pytest.MonkeyPatch, region: str
-) -> None:
+def test_without_a_region_the_buckets_is_used(account: Account, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
     where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     account.client("s3").create_bucket(Bucket="far", **where)
     monkeypatch.delenv("AWS_DEFAULT_REGION")

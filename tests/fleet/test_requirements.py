@@ -1,4 +1,4 @@
-"""The one table that judges an account: pure, from made-up facts."""
+"""The table of requirements: pure, from made-up facts."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_an_account_that_has_everything_meets_every_requirement() -> None:
         ({"outputs": Missing("no bucket", "aws s3 mb s3://docs")}, "output"),
     ],
 )
-def test_a_launch_is_refused_for_whatever_doctor_calls_missing(change: dict[str, Any], name: str) -> None:
+def test_a_launch_is_refused_for_everything_doctor_calls_missing(change: dict[str, Any], name: str) -> None:
     facts = replace(READY, **change)
     row = check(facts, name)
     assert row.state == "missing" and row.cure
@@ -89,7 +89,7 @@ def test_a_launch_is_refused_for_whatever_doctor_calls_missing(change: dict[str,
     assert refusal.value.hint in [each.cure for each in judge(facts, NEED) if each.state == "missing"]
 
 
-def test_all_that_is_missing_is_named_at_once() -> None:
+def test_everything_missing_is_named_at_once() -> None:
     facts = replace(READY, security_group=None, log_days=Missing("no log group", "pdfbatch setup"))
     with pytest.raises(NotReady, match="Also missing: log group; `pdfbatch doctor --input s3://docs/in/"):
         account_of(facts, NEED)
@@ -98,10 +98,10 @@ def test_all_that_is_missing_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     "field", [field.name for field in fields(AccountFacts) if field.name not in ("region", "number")]
 )
-def test_what_cannot_be_asked_is_never_silently_ok(field: str) -> None:
+def test_what_cannot_be_checked_is_never_silently_ok(field: str) -> None:
     secret = "arn:aws:ssm:us-east-1:123456789012:parameter/words"
     made_for = SetupWish(Names(), (IN,), (OUT,), secrets=(secret,))
-    unknown = {field: Unknown("these credentials may not ask", "Ask for the permission x:Y.")}
+    unknown = {field: Unknown("no permission to check", "Ask for the permission x:Y.")}
     facts = replace(READY, **{"made_for": made_for, **unknown})
     need = NEED._replace(request=LaunchRequest(key_name="mine", password_secret=secret))
     said = [each.found + each.cure for each in judge(facts, need) if each.state == "unknown"]
@@ -115,7 +115,7 @@ def test_what_cannot_be_asked_is_never_silently_ok(field: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["subscriptions", "budget"])
-def test_a_comfort_that_is_missing_refuses_no_launch_and_is_no_noise_in_a_plan(field: str) -> None:
+def test_a_missing_optional_requirement_neither_refuses_a_launch_nor_shows_in_a_plan(field: str) -> None:
     facts = replace(READY, **{field: Missing("none", "pdfbatch setup --email ADDRESS")})
     assert "warning" in {each.state for each in judge(facts, NEED)}
     assert unmet(judge(facts, NEED)) == [] and account_of(facts, NEED).warnings == []
@@ -128,7 +128,7 @@ def test_a_buckets_own_key_is_fine_where_the_role_may_use_it(named: str) -> None
     assert check(facts, "bucket keys").state == "ok"
 
 
-def test_a_key_that_is_named_by_an_alias_or_a_role_of_ones_own_cannot_be_judged() -> None:
+def test_an_alias_or_a_role_made_elsewhere_cannot_be_judged() -> None:
     alias = replace(READY, bucket_keys={"docs": "alias/mine"})
     foreign = replace(READY, bucket_keys={"docs": KEY}, made_for=SetupWish())
     assert check(alias, "bucket keys").state == "unknown" == check(foreign, "bucket keys").state
@@ -138,10 +138,10 @@ def test_a_key_that_is_named_by_an_alias_or_a_role_of_ones_own_cannot_be_judged(
 def test_a_key_pair_that_does_not_exist_is_found_before_the_launch() -> None:
     need = NEED._replace(request=LaunchRequest(key_name="nokey"))
     assert check(replace(READY, has_key=False), "key pair", need).state == "missing"
-    assert check(READY, "key pair").found == "none is asked for"
+    assert check(READY, "key pair").found == "none requested"
 
 
-def test_subnets_without_a_way_out_are_left_out_of_the_plan_and_named() -> None:
+def test_subnets_without_a_route_out_are_left_out_of_the_plan_and_named() -> None:
     facts = replace(
         READY,
         subnets=[Subnet("subnet-a", "us-east-1a", "vpc-1", ""), Subnet("subnet-b", "us-east-1b", "vpc-1", "NAT")],
@@ -151,14 +151,14 @@ def test_subnets_without_a_way_out_are_left_out_of_the_plan_and_named() -> None:
     assert any("subnet-a" in warning for warning in account.warnings)
 
 
-def test_on_demand_the_published_price_takes_the_place_of_the_spot_price() -> None:
+def test_on_demand_the_list_price_replaces_the_spot_price() -> None:
     account = account_of(READY, NEED._replace(request=LaunchRequest(market="on-demand")))
     assert {price for zone in account.zones for price in zone.prices.values()} == {0.526}
     assert account.gib_month == 0.088
 
 
 @given(limit=st.integers(0, 200), used=st.integers(0, 200), workers=st.integers(1, 30))
-def test_the_quota_is_missing_only_where_not_one_instance_fits(limit: int, used: int, workers: int) -> None:
+def test_the_quota_is_missing_only_if_not_one_instance_fits(limit: int, used: int, workers: int) -> None:
     facts = replace(READY, quota=Quota(code="Q", name="Q", limit=limit, used=used))
     room = max(0, limit - used) // 4
     state = check(facts, "quota", NEED._replace(request=LaunchRequest(workers=workers))).state

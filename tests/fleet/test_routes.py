@@ -1,4 +1,4 @@
-"""Which way the instances of a subnet reach AWS: pure, from answers as EC2 gives them."""
+"""How the instances of a subnet reach AWS: pure, from answers as EC2 gives them."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def subnet(public: bool = True) -> dict[str, Any]:
         (default(EgressOnlyInternetGatewayId="eigw-1") | {"DestinationCidrBlock": "::/0"}, True, NONE),
     ],
 )
-def test_a_default_route_is_a_way_out_where_its_target_lives_and_lets_ipv4_through(
+def test_a_default_route_counts_only_if_its_target_exists_and_passes_ipv4(
     route: dict[str, str], public: bool, way: str
 ) -> None:
     assert way_out(subnet(public), [table(route)], []) == way
 
 
-def test_a_subnets_own_route_table_counts_and_not_the_main_one() -> None:
+def test_a_subnets_own_route_table_overrides_the_main_one() -> None:
     tables = [table(default(GatewayId="igw-1")), table(name="rtb-own", subnet="subnet-1")]
     assert way_out(subnet(), tables, []) == NONE
     assert way_out(subnet() | {"SubnetId": "subnet-2"}, tables, []) == GATEWAY
 
 
-def test_without_a_route_every_endpoint_that_a_worker_needs_must_be_there() -> None:
+def test_without_a_route_every_needed_endpoint_must_exist() -> None:
     gateway = endpoint("s3", VpcEndpointType="Gateway", RouteTableIds=["rtb-main"], PrivateDnsEnabled=False)
     others = [endpoint(service) for service in NEEDED_ENDPOINTS if service != "s3"]
     assert way_out(subnet(False), [table()], [gateway, *others]) == ENDPOINTS
@@ -67,10 +67,10 @@ def test_without_a_route_every_endpoint_that_a_worker_needs_must_be_there() -> N
 @pytest.mark.parametrize(
     "flaw", [{"State": "pending"}, {"PrivateDnsEnabled": False}, {"VpcEndpointType": "Gateway", "RouteTableIds": []}]
 )
-def test_an_endpoint_that_does_not_serve_this_subnet_is_none(flaw: dict[str, Any]) -> None:
+def test_an_endpoint_that_does_not_serve_this_subnet_does_not_count(flaw: dict[str, Any]) -> None:
     endpoints = [endpoint("s3", **flaw), *(endpoint(service) for service in NEEDED_ENDPOINTS if service != "s3")]
     assert way_out(subnet(False), [table()], endpoints) == NONE
 
 
-def test_a_vpc_that_shows_no_table_at_all_has_no_way_out() -> None:
+def test_a_vpc_without_a_route_table_has_no_route_out() -> None:
     assert way_out(subnet(), [], []) == NONE

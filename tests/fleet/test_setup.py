@@ -1,4 +1,4 @@
-"""The stack: proposed, carried out, abandoned, added to and taken away, against CloudFormation over HTTP.
+"""The stack: proposed, carried out, abandoned, extended and deleted, against CloudFormation over HTTP.
 
 moto makes the resources for real, all but the SNS subscription, the topic's policy and the budget, which it leaves out
 without a word. It does everything at once, never fails, does not know EmptyOnDelete, keeps a role's first policy for
@@ -84,7 +84,7 @@ def left(account: Account, names: Names = NAMES) -> set[str]:
     return found
 
 
-def test_a_proposal_tells_the_changes_and_makes_none(account: Account, clients: Clients) -> None:
+def test_a_proposal_lists_the_changes_and_makes_none(account: Account, clients: Clients) -> None:
     proposal = propose(clients, WISH, at_once)
     assert proposal.kind == "create"
     assert {change.name for change in proposal.changes} == MADE | set(SERVICE_ROLES)
@@ -94,7 +94,7 @@ def test_a_proposal_tells_the_changes_and_makes_none(account: Account, clients: 
     assert left(account) == set()
 
 
-def test_carried_out_everything_is_there(account: Account, clients: Clients) -> None:
+def test_carrying_out_a_proposal_creates_everything(account: Account, clients: Clients) -> None:
     set_up(account)
     assert left(account) == MADE
     assert stacks(account) == ["pdfbatch"]
@@ -103,7 +103,7 @@ def test_carried_out_everything_is_there(account: Account, clients: Clients) -> 
     assert current_wish(clients, NAMES) == WISH
 
 
-def test_abandoned_nothing_is_there_and_once_more_does_no_harm(account: Account, clients: Clients) -> None:
+def test_an_abandoned_proposal_leaves_nothing_and_abandoning_is_idempotent(account: Account, clients: Clients) -> None:
     proposal = propose(clients, WISH, at_once)
     abandon(clients, proposal)
     assert left(account) == set()
@@ -112,7 +112,7 @@ def test_abandoned_nothing_is_there_and_once_more_does_no_harm(account: Account,
     abandon(clients, proposal)
 
 
-def test_the_same_again_changes_nothing(account: Account, clients: Clients) -> None:
+def test_the_same_setup_again_changes_nothing(account: Account, clients: Clients) -> None:
     with_service_roles(account)
     set_up(account)
     proposal = propose(clients, WISH, at_once)
@@ -123,7 +123,7 @@ def test_the_same_again_changes_nothing(account: Account, clients: Clients) -> N
     assert account.client("cloudformation").list_change_sets(StackName="pdfbatch")["Summaries"][1:] == []
 
 
-def test_a_second_setup_with_other_places_adds_them(account: Account, clients: Clients) -> None:
+def test_a_second_setup_with_other_urls_adds_them(account: Account, clients: Clients) -> None:
     with_service_roles(account)
     set_up(account)
     second = SetupWish(inputs=("s3://more/in/",), outputs=("s3://more/out/",))
@@ -169,7 +169,7 @@ def test_two_regions_of_one_account_can_both_be_set_up(account: Account, clients
     assert left(account) == MADE
 
 
-def test_deleted_nothing_is_left_of_it_and_once_more_says_so(account: Account, clients: Clients) -> None:
+def test_delete_leaves_nothing_and_says_so_the_second_time(account: Account, clients: Clients) -> None:
     set_up(account)
     assert delete(clients, NAMES, at_once) is True
     assert left(account) == set()
@@ -177,12 +177,12 @@ def test_deleted_nothing_is_left_of_it_and_once_more_says_so(account: Account, c
     assert delete(clients, NAMES, at_once) is False
 
 
-def test_the_roles_of_aws_alone_are_made_too(account: Account, clients: Clients) -> None:
+def test_missing_service_linked_roles_alone_are_created(account: Account, clients: Clients) -> None:
     set_up(account)
     proposal = propose(clients, WISH, at_once)
     assert proposal.service_roles == list(SERVICE_ROLES)
     assert (proposal.kind, proposal.change_set) == ("update", "")
-    account.order("faults", [fault("CreateServiceLinkedRole", "InvalidInput", TAKEN, times=2)])  # somebody was faster
+    account.order("faults", [fault("CreateServiceLinkedRole", "InvalidInput", TAKEN, times=2)])  # created meanwhile
     carry_out(clients, proposal, at_once)
 
 
@@ -196,13 +196,13 @@ def fault(action: str, code: str, message: str = "no", **more: Any) -> dict[str,
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        (SetupWish(outputs=("s3://docs/out/",)), "nothing to read"),
-        (SetupWish(inputs=("s3://docs/in/",)), "nowhere to write"),
-        (WISH._replace(budget_dollars=50.0), "without an e-mail address"),
+        (SetupWish(outputs=("s3://docs/out/",)), "at least one input and one output"),
+        (SetupWish(inputs=("s3://docs/in/",)), "at least one input and one output"),
+        (WISH._replace(budget_dollars=50.0), "needs an email address"),
         (WISH._replace(inputs=("/home/me/pdfs",)), "a fleet cannot reach it"),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
+def test_invalid_options_are_refused_before_any_call(
     account: Account, clients: Clients, wish: SetupWish, said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
@@ -210,15 +210,15 @@ def test_a_wish_that_makes_no_sense_is_refused_before_anything_is_asked(
     assert stacks(account) == []
 
 
-def test_a_budget_in_govcloud_is_refused_before_anything_is_asked(account: Account) -> None:
+def test_a_budget_in_govcloud_is_refused_before_any_call(account: Account) -> None:
     wish = WISH._replace(email="me@example.org", budget_dollars=50.0)
-    with pytest.raises(UsageError, match="A budget cannot be made in us-gov-west-1") as refusal:
+    with pytest.raises(UsageError, match="A budget cannot be created in us-gov-west-1") as refusal:
         propose(Clients("us-gov-west-1"), wish, at_once)
     assert "Leave out --budget" in refusal.value.hint
     assert account.calls("CreateChangeSet") == []
 
 
-def test_a_second_wish_need_not_name_places_again(account: Account, clients: Clients) -> None:
+def test_a_second_setup_need_not_repeat_the_urls(account: Account, clients: Clients) -> None:
     with_service_roles(account)
     set_up(account)
     proposal = propose(clients, SetupWish(email="me@example.org", budget_dollars=50.0), at_once)
@@ -231,7 +231,7 @@ def test_a_second_wish_need_not_name_places_again(account: Account, clients: Cli
     assert propose(clients, SetupWish(), at_once).kind == "nothing"
 
 
-def test_somebody_elses_stack_of_that_name_is_left_alone(account: Account, clients: Clients) -> None:
+def test_a_stack_not_made_by_pdfbatch_is_left_alone(account: Account, clients: Clients) -> None:
     topic = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "theirs"}}}}
     account.client("cloudformation").create_stack(StackName="pdfbatch", TemplateBody=json.dumps(topic))
     with pytest.raises(UsageError, match="was not made by pdfbatch"):
@@ -242,7 +242,7 @@ def test_somebody_elses_stack_of_that_name_is_left_alone(account: Account, clien
     assert current_wish(clients, NAMES) == SetupWish()
 
 
-def test_nothing_is_deleted_while_machines_run(account: Account, clients: Clients) -> None:
+def test_nothing_is_deleted_while_instances_run(account: Account, clients: Clients) -> None:
     set_up(account)
     machine = run_instance(account)
     with pytest.raises(NotReady, match=machine) as refusal:
@@ -254,7 +254,7 @@ def test_nothing_is_deleted_while_machines_run(account: Account, clients: Client
 
 
 def older(text: str) -> str:
-    """A template as the version before named its role and profile: without the region."""
+    """A template of an older version, which named role and profile without the region."""
     return text.replace("pdfbatch-us-east-1-worker", "pdfbatch-worker")
 
 
@@ -285,14 +285,16 @@ def test_a_role_with_an_older_name_is_not_replaced_while_instances_use_it(accoun
     assert (proposal.kind, "Role" in {change.name for change in proposal.changes}) == ("update", True)
 
 
-def test_a_role_with_todays_name_may_be_added_to_while_instances_use_it(account: Account, clients: Clients) -> None:
+def test_a_role_with_the_current_name_may_be_extended_while_instances_use_it(
+    account: Account, clients: Clients
+) -> None:
     with_service_roles(account)
     set_up(account)
     run_instance(account)
     assert propose(clients, WISH._replace(inputs=("s3://more/in/",)), at_once).kind == "update"
 
 
-def test_a_refusal_by_aws_says_what_to_ask_for(account: Account, clients: Clients) -> None:
+def test_a_refusal_by_aws_names_the_permission_to_ask_for(account: Account, clients: Clients) -> None:
     said = "User: me is not authorized to perform: cloudformation:CreateChangeSet"
     account.order("faults", [fault("CreateChangeSet", "AccessDenied", said)])
     with pytest.raises(AccessDenied, match="cloudformation:CreateChangeSet"):

@@ -1,4 +1,4 @@
-"""What setup says and leaves behind when CloudFormation fails, as moto's never does: its answers are made by hand."""
+"""What setup says and leaves behind when CloudFormation fails; moto's never does, so its answers are made by hand."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ FAILED_CREATION = [
 ]
 
 
-def test_a_failed_creation_tells_what_failed_first() -> None:
+def test_a_failed_creation_reports_what_failed_first() -> None:
     formation = Answers(
         execute_change_set=[{}],
         describe_stacks=[
@@ -95,15 +95,15 @@ def test_a_failed_creation_tells_what_failed_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "cure"),
+    ("reason", "hint"),
     [
-        ("User: me is not authorized to perform: iam:CreateRole (AccessDenied)", "Give your user the permission"),
+        ("User: me is not authorized to perform: iam:CreateRole (AccessDenied)", "Grant your user the permission"),
         ("No default VPC for this user", "aws ec2 create-default-vpc"),
         ("resource sg-1 has a dependent object", "pdfbatch down"),
         ("Rate exceeded", "run the same command again"),
     ],
 )
-def test_each_failure_has_its_cure(reason: str, cure: str) -> None:
+def test_each_failure_has_a_hint(reason: str, hint: str) -> None:
     formation = Answers(
         execute_change_set=[{}],
         describe_stacks=[stack("UPDATE_IN_PROGRESS"), stack("UPDATE_ROLLBACK_COMPLETE")],
@@ -114,10 +114,10 @@ def test_each_failure_has_its_cure(reason: str, cure: str) -> None:
     with pytest.raises(PdfbatchError) as failure:
         carry_out(ClientsWith(formation), PROPOSAL, at_once)
     assert reason in failure.value.message
-    assert cure in failure.value.hint
+    assert hint in failure.value.hint
 
 
-def test_a_deletion_that_fails_tells_what_holds_it() -> None:
+def test_a_failed_deletion_says_what_blocks_it() -> None:
     formation = Answers(
         delete_stack=[{}],
         describe_stacks=[stack("CREATE_COMPLETE"), stack("DELETE_IN_PROGRESS"), stack("DELETE_FAILED")],
@@ -136,7 +136,7 @@ def test_a_deletion_that_fails_tells_what_holds_it() -> None:
         delete(clients, NAMES, at_once)
 
 
-def test_a_change_that_aws_does_not_accept_leaves_no_stack_behind(account: Account) -> None:
+def test_a_rejected_change_leaves_no_stack_behind(account: Account) -> None:
     formation = Answers(
         describe_stacks=[stack("REVIEW_IN_PROGRESS")],
         create_change_set=[{"Id": CHANGE_SET, "StackId": STACK_ID}],
@@ -161,13 +161,13 @@ def test_a_change_that_aws_does_not_accept_leaves_no_stack_behind(account: Accou
         ("UPDATE_IN_PROGRESS", "in a minute"),
     ],
 )
-def test_a_stack_that_takes_no_change_is_told_with_its_cure(status: str, hint: str) -> None:
+def test_a_stack_that_cannot_be_changed_is_reported_with_a_hint(status: str, hint: str) -> None:
     with pytest.raises(NotReady, match=status) as refusal:
         propose(ClientsWith(Answers(describe_stacks=[stack(status)])), WISH, at_once)
     assert hint in refusal.value.hint
 
 
-def test_changes_on_many_pages_are_all_told(account: Account) -> None:
+def test_changes_on_many_pages_are_all_listed(account: Account) -> None:
     with_service_roles(account)
     pages = [
         {"Status": "CREATE_COMPLETE", "Changes": [change("Role")], "NextToken": "2"},

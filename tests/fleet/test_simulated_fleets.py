@@ -1,4 +1,4 @@
-"""That simulated fleets do what simulated_fleets.py says of AWS's."""
+"""Simulated fleets do what simulated_fleets.py says about AWS's."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def instance(account: Account, id: str) -> dict[str, Any]:
     return found
 
 
-def test_a_fleet_launches_what_its_template_says_some_time_after_it_was_made(still_account: Account) -> None:
+def test_a_fleet_launches_its_template_some_time_after_its_creation(still_account: Account) -> None:
     made = still_account.client("ec2").create_fleet(**wish(still_account, template(still_account)))["FleetId"]
     assert described(still_account, made)["FleetState"] == "submitted"
     assert still_account.instances() == []
     still_account.order("tick")
-    told = described(still_account, made)
-    assert (told["FleetState"], told["ActivityStatus"], told["FulfilledCapacity"]) == ("active", "fulfilled", 1.0)
-    assert told["Tags"] == [{"Key": "pdfbatch:run", "Value": "R"}]
+    answer = described(still_account, made)
+    assert (answer["FleetState"], answer["ActivityStatus"], answer["FulfilledCapacity"]) == ("active", "fulfilled", 1.0)
+    assert answer["Tags"] == [{"Key": "pdfbatch:run", "Value": "R"}]
     [living] = still_account.instances()
     assert (living["fleet"], living["user_data"], living["zone"]) == (made, USER_DATA, "us-east-1a")
     machine = instance(still_account, living["instance"])
@@ -46,13 +46,13 @@ def test_a_fleet_launches_what_its_template_says_some_time_after_it_was_made(sti
     assert events(still_account, made) == ["submitted", "active", "launched"]
 
 
-def test_time_goes_on_by_itself_too(account: Account) -> None:
+def test_time_also_advances_by_itself(account: Account) -> None:
     account.ready().client("ec2").create_fleet(**wish(account, template(account)))
     while not account.instances():
         time.sleep(0.05)
 
 
-def test_the_same_client_token_makes_one_fleet_and_another_wish_with_it_is_refused(still_account: Account) -> None:
+def test_a_client_token_creates_one_fleet_and_is_refused_with_other_parameters(still_account: Account) -> None:
     ec2, asked = still_account.client("ec2"), wish(still_account, template(still_account), ClientToken="run-0")
     assert ec2.create_fleet(**asked)["FleetId"] == ec2.create_fleet(**asked)["FleetId"]
     with refused("IdempotentParameterMismatch"):
@@ -69,7 +69,7 @@ def test_the_same_client_token_makes_one_fleet_and_another_wish_with_it_is_refus
         ("InvalidParameterValue", {"TagSpecifications": [{"ResourceType": "instance", "Tags": []}]}),
     ],
 )
-def test_what_aws_would_refuse_makes_no_fleet(still_account: Account, code: str, more: dict[str, Any]) -> None:
+def test_what_aws_would_refuse_creates_no_fleet(still_account: Account, code: str, more: dict[str, Any]) -> None:
     asked = {"launch_template": template(still_account)} | more
     with refused(code):
         still_account.client("ec2").create_fleet(**wish(still_account, **asked))
@@ -97,12 +97,12 @@ def test_an_instance_that_ends_is_replaced_with_the_same_user_data(still_account
 
 def test_a_deleted_fleet_ends_its_instance_and_lingers(still_account: Account) -> None:
     made = fleet(still_account)
-    told = still_account.client("ec2").delete_fleets(
+    answer = still_account.client("ec2").delete_fleets(
         FleetIds=[made, "fleet-1", f"{made[:-1]}{'1' if made.endswith('0') else '0'}"], TerminateInstances=True
     )
-    [deletion] = told["SuccessfulFleetDeletions"]
+    [deletion] = answer["SuccessfulFleetDeletions"]
     assert (deletion["CurrentFleetState"], deletion["PreviousFleetState"]) == ("deleted_terminating", "active")
-    errors = [failure["Error"]["Code"] for failure in told["UnsuccessfulFleetDeletions"]]
+    errors = [failure["Error"]["Code"] for failure in answer["UnsuccessfulFleetDeletions"]]
     assert errors == ["fleetIdMalformed", "fleetIdDoesNotExist"]
     for _ in range(3):
         still_account.order("tick")
@@ -110,10 +110,10 @@ def test_a_deleted_fleet_ends_its_instance_and_lingers(still_account: Account) -
     assert described(still_account, made)["FleetState"] == "deleted"
 
 
-def test_a_fleet_without_a_living_instance_can_be_deleted(still_account: Account) -> None:
+def test_a_fleet_without_a_running_instance_can_be_deleted(still_account: Account) -> None:
     made = still_account.client("ec2").create_fleet(**wish(still_account, template(still_account)))["FleetId"]
-    told = still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)
-    assert [deletion["FleetId"] for deletion in told["SuccessfulFleetDeletions"]] == [made]
+    answer = still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)
+    assert [deletion["FleetId"] for deletion in answer["SuccessfulFleetDeletions"]] == [made]
     still_account.order("tick")
     assert still_account.instances() == []
 
@@ -129,7 +129,7 @@ def test_a_fleet_deleted_without_its_instance_does_not_replace_it(still_account:
     assert described(still_account, made)["FleetState"] == "deleted"
 
 
-def test_target_zero_ends_the_instance_for_good(still_account: Account) -> None:
+def test_a_target_capacity_of_0_terminates_the_instance_for_good(still_account: Account) -> None:
     made = fleet(still_account)
     capacity = {"TotalTargetCapacity": 0}
     still_account.client("ec2").modify_fleet(
@@ -143,7 +143,7 @@ def test_target_zero_ends_the_instance_for_good(still_account: Account) -> None:
 
 
 @pytest.mark.parametrize("terminate", [True, False])
-def test_at_its_expiry_a_fleet_launches_nothing_more_and_ends_what_it_has_if_told_so(
+def test_an_expired_fleet_launches_nothing_and_terminates_its_instances_if_so_configured(
     still_account: Account, terminate: bool
 ) -> None:
     made = fleet(still_account, TerminateInstancesWithExpiration=terminate)
@@ -158,7 +158,7 @@ def test_at_its_expiry_a_fleet_launches_nothing_more_and_ends_what_it_has_if_tol
     assert events(still_account, made).count("launched") == 1
 
 
-def test_the_cheapest_zone_with_capacity_is_taken_whatever_the_order_of_overrides(still_account: Account) -> None:
+def test_the_cheapest_zone_with_capacity_is_used_whatever_the_order_of_overrides(still_account: Account) -> None:
     made = fleet(still_account, zones="bca")
     assert still_account.instances()[0]["zone"] == "us-east-1c"
     still_account.order("capacity", {"zone": "us-east-1c", "available": False})
@@ -168,7 +168,7 @@ def test_the_cheapest_zone_with_capacity_is_taken_whatever_the_order_of_override
     assert "spotFleetRequestConfigurationInvalid" in events(still_account, made)
 
 
-def test_without_capacity_a_fleet_goes_on_trying_and_its_history_says_why(still_account: Account) -> None:
+def test_without_capacity_a_fleet_keeps_trying_and_its_history_says_why(still_account: Account) -> None:
     for zone in ("us-east-1a", "us-east-1b"):
         still_account.order("capacity", {"zone": zone, "available": False})
     made = fleet(still_account)
@@ -186,7 +186,7 @@ def test_without_capacity_a_fleet_goes_on_trying_and_its_history_says_why(still_
     assert still_account.instances()[0]["zone"] == "us-east-1b"
 
 
-def test_what_a_fleet_lacks_is_told_by_its_history_alone_page_by_page(still_account: Account) -> None:
+def test_only_the_history_says_why_a_fleet_has_no_instance_page_by_page(still_account: Account) -> None:
     for zone in "ab":
         about = {"zone": f"us-east-1{zone}", "available": False, "sub_type": "insufficientInstanceCapacity"}
         still_account.order("capacity", about)
@@ -194,16 +194,16 @@ def test_what_a_fleet_lacks_is_told_by_its_history_alone_page_by_page(still_acco
     answer = ec2.create_fleet(**wish(still_account, template(still_account)))
     assert not answer.get("Errors"), "only a fleet of type instant answers with errors"
     still_account.order("tick")
-    told, token = list[str](), dict[str, str]()
+    reported, token = list[str](), dict[str, str]()
     while True:
         page = ec2.describe_fleet_history(
             FleetId=answer["FleetId"], StartTime=THE_PAST, EventType="service-error", MaxResults=1, **token
         )
-        told += [record["EventInformation"]["EventSubType"] for record in page["HistoryRecords"]]
+        reported += [record["EventInformation"]["EventSubType"] for record in page["HistoryRecords"]]
         if "NextToken" not in page:
             break
         token = {"NextToken": page["NextToken"]}
-    assert told == ["insufficientInstanceCapacity", "allLaunchSpecsTemporarilyBlacklisted"], "each trouble once"
+    assert reported == ["insufficientInstanceCapacity", "allLaunchSpecsTemporarilyBlacklisted"], "each trouble once"
 
 
 def test_an_expired_fleet_stays_active_until_it_is_deleted(still_account: Account) -> None:
@@ -211,8 +211,8 @@ def test_an_expired_fleet_stays_active_until_it_is_deleted(still_account: Accoun
     still_account.order("clock", {"forward_seconds": 7_300})
     for _ in range(3):
         still_account.order("tick")
-    told = described(still_account, made)
-    assert (told["FleetState"], told["FulfilledCapacity"]) == ("active", 0.0)
+    answer = described(still_account, made)
+    assert (answer["FleetState"], answer["FulfilledCapacity"]) == ("active", 0.0)
     assert still_account.instances() == []
     [deletion] = still_account.client("ec2").delete_fleets(FleetIds=[made], TerminateInstances=True)[
         "SuccessfulFleetDeletions"
@@ -222,7 +222,7 @@ def test_an_expired_fleet_stays_active_until_it_is_deleted(still_account: Accoun
     assert described(still_account, made)["FleetState"] == "deleted"
 
 
-def test_a_zone_that_has_not_the_type_launches_nothing(still_account: Account) -> None:
+def test_a_zone_that_does_not_offer_the_type_launches_nothing(still_account: Account) -> None:
     assert events(still_account, fleet(still_account, zones="e"))[2] == "launchSpecUnusable"
 
 
@@ -235,7 +235,7 @@ def test_a_fleet_launches_nothing_beyond_the_quota(still_account: Account) -> No
     assert "spotInstanceCountLimitExceeded" in events(still_account, made[1])
 
 
-def test_after_its_template_was_deleted_a_fleet_replaces_nothing(still_account: Account) -> None:
+def test_a_fleet_whose_template_was_deleted_replaces_nothing(still_account: Account) -> None:
     made = fleet(still_account)
     still_account.client("ec2").delete_launch_template(LaunchTemplateName="worker")
     still_account.order("interrupt", {"instance": still_account.instances()[0]["instance"]})
@@ -254,7 +254,7 @@ def default_key(account: Account) -> str:
     return key
 
 
-def test_instances_whose_default_key_the_fleet_may_not_use_die_and_are_replaced_without_end(
+def test_instances_with_an_unusable_default_key_die_and_are_replaced_for_ever(
     still_account: Account,
 ) -> None:
     default_key(still_account)
@@ -268,7 +268,7 @@ def test_instances_whose_default_key_the_fleet_may_not_use_die_and_are_replaced_
     assert gone["StateReason"]["Code"] == "Client.InternalError"
 
 
-def test_a_default_key_that_is_granted_to_the_fleets_role_lets_instances_live(still_account: Account) -> None:
+def test_instances_run_if_the_fleets_role_has_a_grant_for_the_default_key(still_account: Account) -> None:
     role = "arn:aws:iam::123456789012:role/aws-service-role/ec2fleet.amazonaws.com/AWSServiceRoleForEC2Fleet"
     key = default_key(still_account)
     still_account.client("kms").create_grant(KeyId=key, GranteePrincipal=role, Operations=["CreateGrant"])
@@ -277,9 +277,7 @@ def test_a_default_key_that_is_granted_to_the_fleets_role_lets_instances_live(st
 
 
 @pytest.mark.parametrize(("named", "lives"), [("alias/aws/ebs", True), ("alias/nobody", False)])
-def test_a_key_that_the_template_names_takes_the_place_of_the_default_one(
-    still_account: Account, named: str, lives: bool
-) -> None:
+def test_a_key_in_the_template_replaces_the_default_one(still_account: Account, named: str, lives: bool) -> None:
     default_key(still_account)
     disk = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 100, "Encrypted": True, "KmsKeyId": named}}
     ec2 = still_account.client("ec2")
@@ -322,7 +320,7 @@ def rise(account: Account, price: float) -> None:
     account.order("tick")
 
 
-def test_a_price_above_the_ceiling_interrupts_the_instance_and_launches_no_other(still_account: Account) -> None:
+def test_a_price_above_the_ceiling_interrupts_the_instance_without_a_replacement(still_account: Account) -> None:
     made = fleet_of(still_account, overrides(still_account, "ab", MaxPrice="0.3"))
     [first] = still_account.instances()
     rise(still_account, 0.3)
@@ -341,7 +339,7 @@ def test_a_price_above_the_ceiling_interrupts_the_instance_and_launches_no_other
     assert len(still_account.instances()) == 1
 
 
-def test_without_a_ceiling_an_instance_lives_at_any_price(still_account: Account) -> None:
+def test_without_a_ceiling_an_instance_runs_at_any_price(still_account: Account) -> None:
     made = fleet_of(still_account, overrides(still_account))
     rise(still_account, 0.526)
     assert len(still_account.instances()) == 1
@@ -353,15 +351,15 @@ def test_a_ceiling_below_a_tenth_of_a_cent_is_refused(still_account: Account) ->
         fleet_of(still_account, overrides(still_account, MaxPrice="0.0009"))
 
 
-def test_an_on_demand_fleet_launches_what_is_no_spot_instance_and_heeds_no_ceiling(still_account: Account) -> None:
+def test_an_on_demand_fleet_launches_no_spot_instance_and_ignores_the_ceiling(still_account: Account) -> None:
     capacity = {"TotalTargetCapacity": 1, "OnDemandTargetCapacity": 1, "DefaultTargetCapacityType": "on-demand"}
     pools = overrides(still_account, MaxPrice="0.001")
     made = fleet_of(still_account, pools, TargetCapacitySpecification=capacity)
     [living] = still_account.instances()
     machine = instance(still_account, living["instance"])
     assert "InstanceLifecycle" not in machine and "SpotInstanceRequestId" not in machine
-    told = described(still_account, made)
-    assert (told["FulfilledOnDemandCapacity"], told["ActivityStatus"]) == (1.0, "fulfilled")
+    answer = described(still_account, made)
+    assert (answer["FulfilledOnDemandCapacity"], answer["ActivityStatus"]) == (1.0, "fulfilled")
     [active] = still_account.client("ec2").describe_fleet_instances(FleetId=made)["ActiveInstances"]
     assert "SpotInstanceRequestId" not in active
     still_account.order("clock", {"forward_seconds": 3600})
@@ -369,7 +367,7 @@ def test_an_on_demand_fleet_launches_what_is_no_spot_instance_and_heeds_no_ceili
     assert still_account.spent() == pytest.approx(0.526, abs=0.001)
 
 
-def test_on_demand_instances_count_against_a_quota_of_their_own(still_account: Account) -> None:
+def test_on_demand_instances_count_against_their_own_quota(still_account: Account) -> None:
     still_account.order("quota", {"code": "L-DB2E81BA", "value": 4})
     still_account.order("quota", {"code": SPOT_G_QUOTA, "value": 4})
     ec2, made = still_account.client("ec2"), template(still_account)
@@ -381,13 +379,13 @@ def test_on_demand_instances_count_against_a_quota_of_their_own(still_account: A
     assert sorted(kind.get("InstanceLifecycle", "") for kind in kinds) == ["", "spot"]
 
 
-def test_more_of_both_markets_than_the_whole_is_refused(still_account: Account) -> None:
+def test_market_capacities_above_the_total_are_refused(still_account: Account) -> None:
     capacity = {"TotalTargetCapacity": 1, "OnDemandTargetCapacity": 1, "SpotTargetCapacity": 1}
     with refused("InvalidTargetCapacitySpecification"):
         fleet_of(still_account, overrides(still_account), TargetCapacitySpecification=capacity)
 
 
-def test_money_is_spent_at_the_price_of_the_time_and_only_while_an_instance_lives(still_account: Account) -> None:
+def test_instances_are_billed_at_the_current_price_and_only_while_they_run(still_account: Account) -> None:
     made = fleet_of(still_account, overrides(still_account))
     for price in (0.2, 0.4):
         rise(still_account, price)

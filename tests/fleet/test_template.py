@@ -1,4 +1,4 @@
-"""The CloudFormation template, as text: cfn-lint, what is in it, and how a second wish is added to the first."""
+"""The CloudFormation template as text: cfn-lint, its contents, and how a second setup extends it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def resources(wish: SetupWish) -> dict[str, Any]:
 
 @pytest.mark.parametrize("wish", [LEAST, FULL], ids=["least", "full"])
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"])
-def test_cfn_lint_has_nothing_to_say(tmp_path: Path, wish: SetupWish, region: str) -> None:
+def test_cfn_lint_finds_nothing(tmp_path: Path, wish: SetupWish, region: str) -> None:
     if region.startswith("us-gov-"):
         wish = wish._replace(budget_dollars=0.0)  # setup refuses one there
     file = tmp_path / "template.json"
@@ -49,12 +49,12 @@ def test_cfn_lint_has_nothing_to_say(tmp_path: Path, wish: SetupWish, region: st
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
-def test_it_is_small_enough_to_be_sent_along() -> None:
+def test_it_is_small_enough_to_be_sent_inline() -> None:
     many = FULL._replace(inputs=tuple(f"s3://a-bucket-of-documents-{i}/a/folder/in/it/" for i in range(50)))
     assert len(json.dumps(template(many, REGION, NUMBER), indent=2)) < INLINE_BYTES
 
 
-def test_a_least_wish_has_nothing_that_costs_or_tells_anybody() -> None:
+def test_a_minimal_setup_has_nothing_that_costs_money_or_sends_email() -> None:
     kinds = sorted(resource["Type"] for resource in resources(LEAST).values())
     assert kinds == [
         "AWS::EC2::SecurityGroup",
@@ -66,7 +66,7 @@ def test_a_least_wish_has_nothing_that_costs_or_tells_anybody() -> None:
     ]
 
 
-def test_everything_is_called_as_the_fleet_will_look_for_it() -> None:
+def test_everything_has_the_name_that_the_fleet_looks_up() -> None:
     found, names = resources(FULL), FULL.names
     assert found["Role"]["Properties"]["RoleName"] == names.role(REGION) == "scans-us-east-1-worker"
     assert found["Profile"]["Properties"]["InstanceProfileName"] == names.role(REGION)
@@ -81,7 +81,7 @@ UNTAGGED = ("AWS::IAM::InstanceProfile", "AWS::SNS::Subscription", "AWS::SNS::To
 """These take no tags."""
 
 
-def test_everything_that_can_carry_a_tag_carries_the_stacks() -> None:
+def test_everything_taggable_has_the_stacks_tag() -> None:
     tag = [{"Key": TAG_STACK, "Value": "scans"}]
     for name, resource in resources(FULL).items():
         if resource["Type"] not in UNTAGGED:
@@ -89,13 +89,13 @@ def test_everything_that_can_carry_a_tag_carries_the_stacks() -> None:
             assert (properties.get("Tags") or properties.get("ResourceTags")) == tag, name
 
 
-def test_nothing_comes_in_through_the_security_group() -> None:
+def test_the_security_group_has_no_inbound_rules() -> None:
     assert "SecurityGroupIngress" not in resources(FULL)["SecurityGroup"]["Properties"]
     assert resources(FULL)["SecurityGroup"]["Properties"]["VpcId"] == "vpc-1234abcd"
     assert "VpcId" not in resources(LEAST)["SecurityGroup"]["Properties"]
 
 
-def test_the_role_has_the_workers_policy_and_only_machines_may_take_it() -> None:
+def test_the_role_has_the_workers_policy_and_only_instances_may_assume_it() -> None:
     role = resources(FULL)["Role"]["Properties"]
     (policy,) = role["Policies"]
     places = FULL.inputs, FULL.outputs, FULL.models, FULL.keys
@@ -103,7 +103,7 @@ def test_the_role_has_the_workers_policy_and_only_machines_may_take_it() -> None
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "ec2.amazonaws.com"}
 
 
-def test_session_manager_gives_the_role_its_managed_policy_and_only_where_asked_for() -> None:
+def test_the_role_has_the_session_manager_policy_only_on_request() -> None:
     managed = resources(FULL)["Role"]["Properties"]["ManagedPolicyArns"]
     assert managed == ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]
     assert "ManagedPolicyArns" not in resources(LEAST)["Role"]["Properties"]
@@ -111,7 +111,7 @@ def test_session_manager_gives_the_role_its_managed_policy_and_only_where_asked_
 
 
 @pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
-def test_in_china_and_govcloud_every_arn_is_of_their_partition(region: str, partition: str) -> None:
+def test_in_china_and_govcloud_every_arn_has_their_partition(region: str, partition: str) -> None:
     wish = FULL._replace(keys=(f"arn:{partition}:kms:{region}:{NUMBER}:key/1234",))
     arns = re.findall(r"arn:[a-z-]*:", json.dumps(template(wish, region, NUMBER)))
     launcher = json.dumps(launcher_policy(region, NUMBER, wish.names, wish.inputs, wish.outputs, keys=wish.keys))
@@ -131,7 +131,7 @@ def test_logs_are_kept_for_a_week_and_images_go_with_their_repository() -> None:
     assert rule["selection"]["countType"] == "sinceImagePushed"
 
 
-def test_a_budget_warns_by_mail_at_half_and_at_nine_tenths() -> None:
+def test_a_budget_sends_email_at_50_and_90_percent() -> None:
     budget = resources(FULL)["Budget"]["Properties"]
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 50.0, "Unit": "USD"}
     alerts = budget["NotificationsWithSubscribers"]
@@ -140,7 +140,7 @@ def test_a_budget_warns_by_mail_at_half_and_at_nine_tenths() -> None:
         assert alert["Subscribers"] == [{"SubscriptionType": "EMAIL", "Address": "me@example.org"}]
 
 
-def test_no_budget_without_somebody_to_tell() -> None:
+def test_no_budget_without_an_email_address() -> None:
     assert "Budget" not in resources(FULL._replace(email=""))
     assert "Budget" not in resources(FULL._replace(budget_dollars=0.0))
 
@@ -165,14 +165,12 @@ def fleet_event(kind: str, sub_type: str, source: str = "aws.ec2fleet") -> dict[
         (fleet_event("EC2 Fleet Error", "iamFleetRoleInvalid", source="mine"), False),
     ],
 )
-def test_a_fleet_that_stops_by_itself_is_told_and_its_ordinary_life_is_not(
-    event: dict[str, Any], is_told: bool
-) -> None:
+def test_only_events_of_fleets_that_stop_by_themselves_are_reported(event: dict[str, Any], is_told: bool) -> None:
     pattern = resources(FULL)["FleetRule"]["Properties"]["EventPattern"]
     assert EventPattern.load(json.dumps(pattern)).matches_event(event) is is_told  # type: ignore[arg-type]
 
 
-def test_a_mail_about_a_fleet_names_what_happened_and_the_fleet() -> None:
+def test_an_email_about_a_fleet_names_the_event_and_the_fleet() -> None:
     (target,) = resources(FULL)["FleetRule"]["Properties"]["Targets"]
     mail = target["InputTransformer"]
     assert target["Arn"] == {"Ref": "Topic"}
@@ -188,13 +186,13 @@ def test_only_the_account_and_its_own_rule_may_publish() -> None:
     assert {account["Action"], rule["Action"]} == {"sns:Publish"}
 
 
-def test_a_template_tells_the_wish_it_was_made_from() -> None:
+def test_a_template_contains_the_settings_it_was_made_from() -> None:
     text = json.dumps(template(FULL, REGION, NUMBER))
     assert wish_in(json.loads(text), FULL.names) == FULL
     assert wish_in({"Resources": {}}, LEAST.names) == SetupWish()
 
 
-def test_a_second_wish_adds_its_places_to_the_first() -> None:
+def test_a_second_setup_adds_its_urls_to_the_first() -> None:
     key = "arn:aws:kms:eu-west-1:123456789012:key/another"
     second = SetupWish(
         names=FULL.names, inputs=("s3://more/in/", "s3://docs/in/"), outputs=("s3://more/out/",), keys=(key, *FULL.keys)
@@ -211,6 +209,6 @@ def test_a_second_wish_adds_its_places_to_the_first() -> None:
         assert allows(policy, "s3:PutObject", f"arn:aws:s3:::{bucket}/out/a.md")
 
 
-def test_what_can_only_be_one_thing_is_the_newer_one() -> None:
+def test_for_single_values_the_newer_one_wins() -> None:
     newer = merged(FULL, SetupWish(email="you@example.org", budget_dollars=80.0))
     assert (newer.email, newer.budget_dollars, newer.vpc) == ("you@example.org", 80.0, FULL.vpc)

@@ -1,4 +1,4 @@
-"""The user data of a machine: every value arrives as it was, it fits into what EC2 takes, and tells no secret."""
+"""An instance's user data: every value arrives unchanged, it fits into EC2's limit, and it contains no secret."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def header_of(text: str) -> str:
 
 @settings(max_examples=50, deadline=None)
 @given(PREFIXES, PREFIXES)
-def test_bash_reads_every_prefix_as_it_was(source: str, output: str) -> None:
+def test_bash_reads_every_prefix_unchanged(source: str, output: str) -> None:
     wanted = values(f"s3://papers/{source}", f"s3://papers/{output}")
     script = header_of(userdata.render(wanted)) + "env -0\n"
     said = subprocess.run(["bash"], input=script.encode(), env={"PATH": "/usr/bin:/bin"}, capture_output=True)
@@ -106,7 +106,7 @@ def test_the_values_are_those_of_the_worker_and_of_the_run() -> None:
     }
 
 
-def test_of_the_launchers_environment_only_another_aws_is_handed_on() -> None:
+def test_only_a_custom_endpoint_is_passed_on_from_the_launchers_environment() -> None:
     environment = {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9000",
         "AWS_ACCESS_KEY_ID": "AKIASECRETSECRET",
@@ -122,19 +122,19 @@ def test_of_the_launchers_environment_only_another_aws_is_handed_on() -> None:
     assert [word for word in ("akia", "secret", "session_token", "hf_") if word in text] == []
 
 
-def test_it_fits_into_what_ec2_takes_with_the_longest_prefixes_that_s3_takes() -> None:
+def test_with_the_longest_s3_prefixes_it_fits_into_ec2s_limit() -> None:
     longest = "x" * 1020  # of a key's 1,024 bytes
     text = userdata.render(values(f"s3://{'b' * 63}/{longest}/", f"s3://{'b' * 63}/{longest}/"))
     assert len(text.encode()) < userdata.LIMIT
 
 
-def test_what_ec2_would_not_take_is_refused_with_a_cure() -> None:
+def test_user_data_above_ec2s_limit_is_refused_with_a_hint() -> None:
     with pytest.raises(PdfbatchError, match="16,384") as refused:
         userdata.render({"S3_INPUT_PREFIX": "é" * 8_192})
     assert "shorter" in refused.value.hint
 
 
-def test_the_rendered_text_is_a_script_that_shellcheck_finds_nothing_in(tmp_path: Path) -> None:
+def test_shellcheck_finds_nothing_in_the_rendered_script(tmp_path: Path) -> None:
     script = tmp_path / "user-data.sh"
     script.write_text(userdata.render(values(output="s3://papers/it's/")))
     assert script.read_text().startswith("#!/bin/bash\n")
@@ -143,7 +143,7 @@ def test_the_rendered_text_is_a_script_that_shellcheck_finds_nothing_in(tmp_path
     assert checked.stdout + checked.stderr == ""
 
 
-def test_the_script_comes_with_the_installed_package(tmp_path: Path) -> None:
+def test_the_installed_package_contains_the_script(tmp_path: Path) -> None:
     included = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     for source, target in {"pdfbatch": "pdfbatch", **included["force-include"]}.items():
         shutil.copytree(ROOT / source, tmp_path / target)

@@ -1,4 +1,4 @@
-"""What pdfbatch would ask the simulated account for: a launch template and a fleet of one."""
+"""What pdfbatch would create in the simulated account: a launch template and a fleet of one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The first live run: ten things that only a real account can show. `make live N=1` (N: workers).
+"""The live run: checks ten things that only a real account can show. `make live N=1` (N: workers).
 
-It refuses to begin without PDFBATCH_LIVE=yes, a cost cap and a place; see permission.py. The account must be set up
-and the image pushed before (docs/aws.md). It makes, and takes away again whatever happens: a fleet of N with `pdfbatch
+It refuses to start without PDFBATCH_LIVE=yes, a cost cap and an S3 URL; see permission.py. The account must be set up
+and the image pushed before (docs/aws.md). It creates, and always removes again: a fleet of N with `pdfbatch
 launch`, a role with the policy that `doctor --policy` prints, a Spot interruption by the Fault Injection Service with
 its role, and a fleet of one idle t3.micro that expires by itself. PDFs and Markdown stay in the place. It takes an hour
 or two.
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def see(allowed: Permission) -> list[Look]:
-    """What was seen, as far as the run got."""
+    """Returns what was observed, as far as the run got."""
     seen: list[Look] = []
     try:
         with ExitStack() as ends:

@@ -1,4 +1,4 @@
-"""What a live run makes in the account beside the fleet itself; whatever is made has its end put on a stack at once."""
+"""What a live run creates in the account beside the fleet; each creation registers its cleanup at once."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ IDLE_MINUTES = 8
 IDLE_MAX_PRICE = "0.02"
 POLL_SECONDS = 10.0
 IAM_SECONDS = 90.0
-"""A role that was made a moment ago is not known everywhere."""
+"""A new role is not known everywhere at once."""
 NOTICE = "aws:ec2:send-spot-instance-interruptions"
 
 
 class IdleFleet(NamedTuple):
-    """A fleet with one idle instance that nobody ends."""
+    """A fleet with one idle instance that is left to expire."""
 
     id: str
     valid_until: datetime
 
 
 class Account:
-    """The person's own account with the person's own rights."""
+    """The user's own account with the user's own permissions."""
 
     def __init__(self, names: Names, stamp: str) -> None:
         self._session, self._lock = boto3.Session(), threading.Lock()
@@ -88,7 +88,7 @@ class Account:
         }
 
     def give_notice(self, instance: str, ends: ExitStack) -> datetime:
-        """Has the Fault Injection Service take a Spot instance back as EC2 does, after two minutes' notice."""
+        """Makes the Fault Injection Service interrupt a Spot instance as EC2 does, after two minutes' notice."""
         arn = f"arn:{partition(self.region)}:ec2:{self.region}:{self.number}:instance/{instance}"
         allowed = {"Effect": "Allow", "Action": "ec2:SendSpotInstanceInterruptions", "Resource": arn}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
@@ -176,7 +176,7 @@ class Account:
 
 
 def patiently(call: Callable[[], T]) -> T:
-    """Tries again what a role cannot do yet because it is new."""
+    """Retries what a new role cannot do yet."""
     until = time.monotonic() + IAM_SECONDS
     while True:
         try:

@@ -1,6 +1,6 @@
-"""What a live run has to see, judged on AWS's answers. Pure.
+"""Judges what a live run observes, from AWS's answers. Pure.
 
-The ten are what no simulation can tell: where AWS's documentation is silent or where somebody was once surprised.
+These ten cannot be simulated: AWS's documentation is silent about them, or users reported surprises.
 """
 
 from __future__ import annotations
@@ -123,10 +123,10 @@ def replacement(taken: datetime, booted: Sequence[datetime], console: str) -> Lo
     gap = min(after) - taken
     mounts = [line.strip() for line in console.splitlines() if "EXT4-fs" in line and "mounted" in line]
     fast = any("nvme1n1" in line or "dm-" in line for line in mounts)
-    told = f"replaced {gap.total_seconds():.0f} s after the notice; mounts: {'; '.join(mounts) or 'not told'}"
+    seen = f"replaced {gap.total_seconds():.0f} s after the notice; mounts: {'; '.join(mounts) or 'unknown'}"
     if gap > REPLACED_WITHIN:
-        return judged(8, False, told)
-    return judged(8, fast if mounts else None, told)
+        return judged(8, False, seen)
+    return judged(8, fast if mounts else None, seen)
 
 
 def own_end(state: str, events: Sequence[Json]) -> Look:
@@ -134,7 +134,7 @@ def own_end(state: str, events: Sequence[Json]) -> Look:
     if not state.startswith("deleted"):
         return judged(9, False, f"the fleet is {state}")
     if not events:
-        return judged(9, None, f"the fleet is {state}; CloudTrail does not tell yet who did it")
+        return judged(9, None, f"the fleet is {state}; CloudTrail does not say yet who did it")
     codes = [str(event.get("errorCode", "")) for event in events]
     return judged(
         9, "" in codes, f"the fleet is {state}; DeleteFleets answered {', '.join(c or 'well' for c in codes)}"

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 IDLE_DOLLARS = 0.05
-"""Kept back for the idle t3.micro, its disk and its address: minutes of some $0.02 an hour."""
+"""Reserved for the idle t3.micro, its disk and its address: minutes at about $0.02 an hour."""
 MOST_WORKERS = 5
-USAGE = """Set PDFBATCH_LIVE=yes to let it make real instances, and
+USAGE = """Set PDFBATCH_LIVE=yes to allow real instances, and
   PDFBATCH_LIVE_MAX_DOLLARS=2               what they may cost at most
   PDFBATCH_LIVE_PLACE=s3://bucket/prefix/   where it may write; `pdfbatch setup` must allow it as input and output
   PDFBATCH_LIVE_STACK=name                  another stack than pdfbatch
@@ -20,7 +20,7 @@ class Permission(NamedTuple):
     workers: int
     dollars: float
     place: str
-    """A URL of S3, with "/" at its end."""
+    """An S3 URL ending with "/"."""
     stack: str
 
     @property
@@ -29,16 +29,17 @@ class Permission(NamedTuple):
 
 
 class NotPermittedError(Exception):
-    """Nothing was asked of AWS and nothing was made."""
+    """Raised before any call to AWS."""
 
 
 def permission(arguments: Sequence[str], environment: Mapping[str, str]) -> Permission:
-    """
+    """Reads the permission from arguments and environment.
+
     Raises:
-        NotPermittedError: somebody has to say yes first, how much it may cost, and where it may write.
+        NotPermittedError: no consent, no cost cap, or no URL to write to.
     """
     if environment.get("PDFBATCH_LIVE") != "yes":
-        raise NotPermittedError("A live run costs money, and nobody said yes.")
+        raise NotPermittedError("A live run costs money; set PDFBATCH_LIVE=yes to allow it.")
     return Permission(
         workers=_workers(arguments),
         dollars=_dollars(environment.get("PDFBATCH_LIVE_MAX_DOLLARS", "")),
@@ -59,12 +60,12 @@ def _dollars(given: str) -> float:
     except ValueError:
         dollars = math.nan
     if not (math.isfinite(dollars) and dollars > 2 * IDLE_DOLLARS):
-        raise NotPermittedError("There is no cost cap, or it is not a sum of money that a run can be had for.")
+        raise NotPermittedError("The cost cap is missing, not a number, or too small for a run.")
     return dollars
 
 
 def _place(given: str) -> str:
     bucket, _, prefix = given.removeprefix("s3://").partition("/")
     if not given.startswith("s3://") or not bucket or not prefix:
-        raise NotPermittedError("The place is missing or is not a prefix of a bucket.")
+        raise NotPermittedError("PDFBATCH_LIVE_PLACE is missing or is not a prefix in a bucket.")
     return given.rstrip("/") + "/"

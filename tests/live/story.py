@@ -1,4 +1,4 @@
-"""One small run in a real account, and what is to be seen on its way."""
+"""One small run in a real account, and what to observe on the way."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from tests.live.permission import Permission
 
 T = TypeVar("T")
 DOCUMENTS, PAGES = 60, 6
-"""Of one worker: on a T4 some minutes of work at least, in which one notice has room."""
+"""Per worker: enough for some minutes of work on a T4, in which one interruption fits."""
 HOURS = "2"
 MINUTE = 60.0
 POLL_SECONDS = 10.0
 RIGHTS_SECONDS = 15.0
-"""What a new role may do is known a little later than that it is there."""
+"""A new role's permissions take effect a little after its creation."""
 FLEET_TAG = "aws:ec2:fleet-id"
 
 
 class BrokenOffError(Exception):
-    """The story cannot go on; what was seen stays seen."""
+    """The run cannot continue; earlier observations are kept."""
 
 
 class Story:
-    """`looks` fills while it goes on; `ends` takes away what was made."""
+    """Collects `looks` during the run; `ends` removes what was created."""
 
     def __init__(self, permission: Permission, ends: ExitStack, tell: Callable[[str], None]) -> None:
         self.permission, self.ends, self.tell = permission, ends, tell
@@ -59,9 +59,10 @@ class Story:
         self._launcher = ""
 
     def go(self) -> None:
-        """
+        """Runs the fleet and observes it until its end.
+
         Raises:
-            BrokenOffError: the fleet cannot be launched, or does not come to its end in time.
+            BrokenOffError: the fleet cannot be launched, or does not end in time.
         """
         self.tell(f"account {self.account.number}, {self.account.region}; at most ${self.permission.dollars:.2f}")
         idle = self.account.idle_fleet(self.ends)
@@ -106,7 +107,7 @@ class Story:
         return DOCUMENTS * self.permission.workers
 
     def _launch(self) -> Any:
-        """With the printed policy alone; `down` has the person's own rights, whatever happens."""
+        """Launches with the printed policy alone; `down` always has the user's own permissions."""
         self.ends.callback(self._run, ("down", self.output, "--yes"), {})
         limits = ("--max-cost", f"{self.permission.fleet_dollars:.2f}", "--max-hours", HOURS)
         crowd = ("--workers", str(self.permission.workers), "--stack", self.permission.stack)

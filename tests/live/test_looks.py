@@ -1,4 +1,4 @@
-"""What a live run would make of AWS's answers."""
+"""How a live run judges AWS's answers."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def event(kind: str, sub: str) -> dict[str, Any]:
         (looks.logs_and_metrics("", 40, ["Pages", "Documents"]), "as expected"),
         (looks.logs_and_metrics("ResourceNotFoundException", 40, ["Pages"]), "otherwise"),
         (looks.logs_and_metrics("", 40, []), "otherwise"),
-        (looks.notice("interrupted: waiting for AWS to take", 2, 120, 120, True), "as expected"),
-        (looks.notice("interrupted: waiting for AWS to take", 2, 120, 126, True), "otherwise"),
+        (looks.notice("interrupted: waiting for AWS to terminate", 2, 120, 120, True), "as expected"),
+        (looks.notice("interrupted: waiting for AWS to terminate", 2, 120, 126, True), "otherwise"),
         (looks.notice("", 1, 120, 120, True), "not seen"),
         (looks.replacement(NOON, [NOON - timedelta(hours=1), NOON + timedelta(minutes=5)], KERNEL), "as expected"),
         (looks.replacement(NOON, [NOON + timedelta(minutes=5)], KERNEL.splitlines()[0]), "otherwise"),
@@ -61,5 +61,5 @@ def event(kind: str, sub: str) -> dict[str, Any]:
         (looks.expiry(NOON, False, None, "active"), "not seen"),
     ],
 )
-def test_each_look_tells_what_is_as_expected_from_what_is_not(look: looks.Look, verdict: str) -> None:
+def test_each_look_distinguishes_expected_from_unexpected(look: looks.Look, verdict: str) -> None:
     assert look.verdict == verdict, look.seen

@@ -1,4 +1,4 @@
-"""A live run does not begin by accident: it refuses before it asks AWS for anything."""
+"""A live run does not start by accident: it refuses before any call to AWS."""
 
 from __future__ import annotations
 
@@ -28,14 +28,12 @@ def listener() -> Iterator[socket.socket]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"PDFBATCH_LIVE": ""}, "nobody said yes"),
-        ({"PDFBATCH_LIVE": "1"}, "nobody said yes"),
-        ({"PDFBATCH_LIVE_MAX_DOLLARS": ""}, "no cost cap"),
+        ({"PDFBATCH_LIVE": ""}, "set PDFBATCH_LIVE=yes"),
+        ({"PDFBATCH_LIVE": "1"}, "set PDFBATCH_LIVE=yes"),
+        ({"PDFBATCH_LIVE_MAX_DOLLARS": ""}, "cost cap is missing"),
     ],
 )
-def test_the_script_refuses_and_asks_aws_for_nothing(
-    listener: socket.socket, change: dict[str, str], words: str
-) -> None:
+def test_the_script_refuses_before_any_call_to_aws(listener: socket.socket, change: dict[str, str], words: str) -> None:
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     environment = {**os.environ, **YES, "AWS_ENDPOINT_URL": endpoint, **change}
     done = subprocess.run(
@@ -54,7 +52,7 @@ def test_the_script_refuses_and_asks_aws_for_nothing(
 
 
 @pytest.mark.parametrize("dollars", ["", "0", "-5", "0.1", "nan", "inf", "two"])
-def test_a_cap_must_be_a_sum_of_money(dollars: str) -> None:
+def test_a_cost_cap_must_be_an_amount_of_money(dollars: str) -> None:
     with pytest.raises(NotPermittedError, match="cost cap"):
         permission(["1"], YES | {"PDFBATCH_LIVE_MAX_DOLLARS": dollars})
 
@@ -66,12 +64,12 @@ def test_the_number_of_workers_must_be_small(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("place", ["", "papers/live", "s3://papers", "s3://papers/", "s3:///live"])
-def test_the_place_must_be_a_prefix_and_not_a_whole_bucket(place: str) -> None:
-    with pytest.raises(NotPermittedError, match="place"):
+def test_the_url_must_be_a_prefix_and_not_a_whole_bucket(place: str) -> None:
+    with pytest.raises(NotPermittedError, match="PDFBATCH_LIVE_PLACE"):
         permission(["1"], YES | {"PDFBATCH_LIVE_PLACE": place})
 
 
-def test_who_says_yes_gets_a_fleet_below_the_cap() -> None:
+def test_with_consent_the_fleet_stays_below_the_cap() -> None:
     allowed = permission(["2"], YES)
     assert allowed == Permission(2, 2.0, "s3://papers/live/", "pdfbatch")
     assert allowed.fleet_dollars == 1.95

@@ -63,14 +63,14 @@ class LocalStack:
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """A pdfbatch command in a process of its own, with more in its environment."""
+    """Starts a pdfbatch command in its own process, with additional environment variables."""
     command = [sys.executable, "-m", "pdfbatch.cli", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, env={**os.environ, **environment}, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
 
 
-def told(process: subprocess.Popen[str], code: int = 0) -> str:
-    """What a command printed to stdout; it must end with this exit code."""
+def output_of(process: subprocess.Popen[str], code: int = 0) -> str:
+    """Returns a command's stdout; checks its exit code."""
     out, errors = process.communicate(timeout=COMMAND_SECONDS)
     assert process.returncode == code, errors
     return out
@@ -78,7 +78,7 @@ def told(process: subprocess.Popen[str], code: int = 0) -> str:
 
 def pdfbatch(*arguments: str, code: int = 0) -> Any:
     """The JSON that a command prints."""
-    return json.loads(told(start(*arguments, "--json"), code))
+    return json.loads(output_of(start(*arguments, "--json"), code))
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""The commands against LocalStack, each in a process of its own, as a person or a machine starts them."""
+"""The commands against LocalStack, each in its own process, as a user or an instance starts them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from pdfbatch.demo.pdfs import DEMO
 from pdfbatch.fleet.policies import SERVICE_ROLES
 from samples.many import long_pdf
-from tests.localstack.conftest import PYTHON, LocalStack, pdfbatch, start, told
+from tests.localstack.conftest import PYTHON, LocalStack, output_of, pdfbatch, start
 
 pytestmark = [
     pytest.mark.slow,
@@ -43,13 +43,15 @@ def test_the_demo_becomes_markdown_and_what_failed_can_be_retried(localstack: Lo
     assert pdfbatch("verify", output)["sound"] is True
 
 
-def test_two_slices_begun_at_once_share_one_run_and_read_nothing_twice(localstack: LocalStack, tmp_path: Path) -> None:
+def test_two_slices_started_at_once_share_one_run_and_read_nothing_twice(
+    localstack: LocalStack, tmp_path: Path
+) -> None:
     bucket = localstack.upload(tmp_path, DOCUMENTS)
     source, output = f"s3://{bucket}/in/", f"s3://{bucket}/out/"
     common = ("local-run", source, output, "--engine", "cpu", "--processes", "1", "--total-workers", "2")
     slices = [start(*common, "--worker-id", worker) for worker in ("0", "1")]
     for process in slices:
-        told(process)
+        output_of(process)
     status = pdfbatch("status", output)
     assert (status["state"], status["documents"]["ok"], status["documents"]["total"]) == ("done", DOCUMENTS, DOCUMENTS)
     assert [(worker["id"], worker["done"]) for worker in status["workers"]] == [(0, 6), (1, 6)]
@@ -66,13 +68,13 @@ def test_two_workers_of_the_image_share_the_listing(localstack: LocalStack, tmp_
     common = {**places, "S3_OUTPUT_PREFIX": "out/", "TOTAL_WORKERS": "2", "PDFBATCH_ENGINE": "cpu"}
     workers = [start("worker", **common, WORKER_ID=worker) for worker in ("0", "1")]
     for process in workers:
-        told(process)
+        output_of(process)
     texts = localstack.markdown(bucket, "out/")
     assert len(texts) == DOCUMENTS
     assert all("<!-- page 1 -->" in text for text in texts.values())
 
 
-def test_setup_makes_the_stack_adds_to_it_and_takes_it_away(localstack: LocalStack) -> None:
+def test_setup_creates_extends_and_deletes_the_stack(localstack: LocalStack) -> None:
     first, second = localstack.bucket(), localstack.bucket()
     places = ("--input", f"s3://{first}/in/", "--output", f"s3://{first}/out/")
     people = ("--email", "harbour@example.org", "--budget", "10")
@@ -96,7 +98,7 @@ def test_setup_makes_the_stack_adds_to_it_and_takes_it_away(localstack: LocalSta
 
 
 def name_service_roles_as_aws_does(localstack: LocalStack) -> None:
-    """LocalStack calls the roles of Spot and EC2 Fleet otherwise, so that `setup` would find them missing for ever."""
+    """LocalStack names the roles of Spot and EC2 Fleet differently, so that `setup` would always find them missing."""
     for role in SERVICE_ROLES:
         localstack.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}")
 

@@ -93,7 +93,7 @@ def test_every_error_botocore_has_gets_a_message_and_a_hint(error: BotoCoreError
         ("InvalidBucketName", 400, UsageError, "not allowed"),
         ("InvalidObjectState", 403, StoreError, "archived"),
         ("KeyTooLongError", 400, StoreError, "1,024"),
-        ("BadDigest", 400, StoreError, "broken"),
+        ("BadDigest", 400, StoreError, "damaged"),
         ("NeverHeardOf", 400, StoreError, "NeverHeardOf: It says why"),
         ("NotImplemented", 501, StoreError, "NotImplemented"),
     ],
@@ -130,7 +130,7 @@ def test_an_error_that_never_reached_aws_becomes_ours(name: str, kind: type[Pdfb
 
 
 def test_an_answer_that_is_not_s3s_is_called_so() -> None:
-    assert "not one of AWS's" in aws.translate(ResponseParserError("<html>"), "read s3://bucket/key").message
+    assert "not from AWS" in aws.translate(ResponseParserError("<html>"), "read s3://bucket/key").message
 
 
 def test_a_denial_names_the_permission_to_ask_for() -> None:

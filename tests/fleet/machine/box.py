@@ -1,7 +1,7 @@
-"""A machine that is a process group: user data as it was rendered, run by bash, with stubs for what it must not touch.
+"""An instance as a process group: rendered user data, run by bash, with stubs for what it must not touch.
 
-Real: the script, and the metadata service that it asks (tests/imds.py). Stubs on its PATH: see stubs/; each writes its
-calls to one file, so that their order can be seen. The stub of `sleep` makes an hour of pauses 3.6 s.
+Real: the script, and its metadata service (tests/imds.py). Stubs on its PATH: see stubs/; each appends its calls to one
+file, which shows their order. The stub of `sleep` shortens an hour of pauses to 3.6 s.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def in_seconds(seconds: float) -> str:
 
 
 class Box:
-    """One machine in a folder, and the store it writes to; boots as often as it is told to."""
+    """One instance in a folder, and the store it writes to; it can boot many times."""
 
     def __init__(self, folder: Path, imds: Imds) -> None:
         self.folder = folder
@@ -64,7 +64,7 @@ class Box:
         (self.stubs / stub).write_text(text)
 
     def boot(self, docker: str = "", values: Mapping[str, str] = {}) -> list[str]:
-        """One life from boot to shutdown; `docker` is what `docker` does. The calls it made, each from its word on."""
+        """Runs one boot until shutdown and returns its calls. `docker`: the script that replaces `docker`."""
         self.tell("does", docker)
         self.tell("calls", "")
         script = self.folder / "user-data.sh"

@@ -1,7 +1,7 @@
-"""What an instance without a way to S3 does and costs, boot by boot: `python -m tests.fleet.machine.no_route`.
+"""Measures what instances without a route to S3 do and cost, boot by boot: `python -m tests.fleet.machine.no_route`.
 
-boot.sh is really run (box.py). Its pauses are counted at their full length, and each call of `aws` that gets no answer
-at boot.sh's own limit of 120 s, which is the worst case. BOOT is the time before user data runs.
+Runs the real boot.sh (box.py). Its pauses count at full length, and each unanswered call of `aws` at its own limit
+of 120 s, which is the worst case. BOOT is the time before user data runs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A machine that is a process group of this one.
+"""An instance as a process group on this computer.
 
-Real: the user data that launch wrote, run by bash; the metadata service it and the worker ask; the `aws` command; the
-worker with its children. Not real: `docker` starts the worker without a container, and `shutdown` tells the simulated
-AWS; see shims/.
+Real: the user data that launch wrote, run by bash; its metadata service; the `aws` command; the worker with its
+children. Not real: `docker` starts the worker without a container, and `shutdown` notifies the simulated AWS; see
+shims/.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Machines for the instances of the simulated AWS: what it launches boots here, what it ends is gone here.
+"""Boots and stops machines for the instances that the simulated AWS launches and terminates.
 
-Which machines, is handed in: processes.py has them as process groups, virtual.py as namespaces with a Docker daemon.
+The kind of machine is a parameter: processes.py has process groups, virtual.py namespaces with a Docker daemon.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from tests.fleet.conftest import Account
 
 Row = dict[str, Any]
-"""An instance as `Account.instances` tells it."""
+"""An instance as in `Account.instances`."""
 POLL_SECONDS = 0.2
 NOTICE = timedelta(minutes=2)
 
@@ -87,7 +87,7 @@ class Region:
         return next((i for i in reversed(list(self.machines)) if self.workers[i] == worker), "")
 
     def give_notice(self, instance: str) -> None:
-        """The machine hears that AWS will take it; `take` does it."""
+        """Gives the machine an interruption notice; `take` interrupts it."""
         at = (datetime.now(UTC) + NOTICE).strftime("%Y-%m-%dT%H:%M:%SZ")
         self.machines[instance].tell("spot/instance-action", json.dumps({"action": "terminate", "time": at}))
 

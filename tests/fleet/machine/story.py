@@ -1,4 +1,4 @@
-"""A run of a fleet from its launch to its end, with machines that AWS takes on the way, and what must hold of it."""
+"""Runs a fleet from launch to end with Spot interruptions, and checks the result."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Story:
         return run
 
     def look(self, stage: str) -> RunStatus:
-        """What `status` tells now; it may tell of nothing that is not yet so."""
+        """What `status` says now, which must never be ahead of the facts."""
         status = RunStatus.model_validate_json(self.pdfbatch("status", self.output, "--json"))
         print(f"{time.monotonic() - self._began:5.1f} s {stage}: " + ", ".join(w.state for w in status.workers))
         assert status.documents.done <= len(self.published())
@@ -86,7 +86,7 @@ class Story:
         return status
 
     def lose_machines(self, seed: int) -> list[Loss]:
-        """AWS takes the machines of two workers at moments that `seed` decides."""
+        """Interrupts the instances of two workers at moments given by `seed`."""
         chance = random.Random(seed)
         losses = [Loss(worker, chance.randint(1, 3)) for worker in chance.sample(range(WORKERS), LOST)]
         print(f"seed {seed}: {losses}")
@@ -155,7 +155,7 @@ class Story:
         self.pdfbatch("verify", self.output)
 
     def check_machines(self, losses: Sequence[Loss]) -> None:
-        """Lost machines were replaced, each told its boot and left its log, and the workers ended their own fleets."""
+        """Checks that lost instances were replaced, left boot records and logs, and deleted their fleets."""
         assert len(self.region.machines) == len(self.boots()) == WORKERS + LOST
         for instance, worker in self.region.workers.items():
             assert [key for key in self.boots() if f"worker-{worker}/" in key and instance in key] != []
@@ -169,7 +169,7 @@ class Story:
         assert {state.split("_")[0] for state in self.fleet_states()} == {"deleted"}
 
     def check_end(self) -> None:
-        """One message told it, and `status` knows it."""
+        """Checks that one message reported the end, and that `status` shows it."""
         [message] = self.account.messages()
         assert f"{DOCUMENTS} of {DOCUMENTS} documents done" in message["Subject"]
         status = self.look("the end")

@@ -1,4 +1,4 @@
-"""The story of test_end_to_end.py on machines with Docker: the worker image, pulled and run as the fleet runs it.
+"""test_end_to_end.py's run on machines with Docker: the worker image, pulled and run as the fleet runs it.
 
 virtual.py says what is real. `make check-fleet` runs it: bench.sh makes the network and the image that it needs.
 """
@@ -66,7 +66,7 @@ def check_logs(account: Account, run: str, region: Region) -> None:
     """Every machine's worker spoke to its own log stream, through Docker's driver."""
     logs = account.client("logs")
     for instance, worker in region.workers.items():
-        told = logs.get_log_events(
+        found = logs.get_log_events(
             logGroupName=account.names.log_group, logStreamName=f"{run}/worker-{worker}/{instance}", startFromHead=True
         )
-        assert told["events"] != [], f"worker {worker} on {instance}"
+        assert found["events"] != [], f"worker {worker} on {instance}"

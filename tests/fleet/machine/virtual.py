@@ -1,4 +1,4 @@
-"""A machine that is a set of namespaces: processes, mounts and network of its own, and an empty Docker daemon.
+"""An instance as a set of namespaces: its own processes, mounts and network, and an empty Docker daemon.
 
 Needs root, and to be run in the bench's own network (bench.sh makes it); nothing in it reaches any other.
 Real: as in processes.py, and Docker with its pull, its containers and its `awslogs` driver, and the metadata service at

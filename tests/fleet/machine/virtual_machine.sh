@@ -7,4 +7,4 @@ dockerd --data-root "$folder/docker" --exec-root "$folder/exec" --pidfile "$fold
   --iptables=false --ip6tables=false --bridge=none --insecure-registry "$2" >"$folder/dockerd.log" 2>&1 &
 until docker info >/dev/null 2>&1; do sleep 0.2; done
 bash "$folder/user-data.sh"
-exec sleep infinity # a machine is there until somebody ends it
+exec sleep infinity # a machine is there until it is stopped
