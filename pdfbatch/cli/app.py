@@ -20,15 +20,19 @@ from pdfbatch import views
 from pdfbatch.cli import account, demo, fleet, inspect, instances, local, retry, settings, worker
 from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
+from pdfbatch.cli.panels import Command, Group
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 
 HELP = {"help_option_names": ["-h", "--help"]}
+
+
 app = typer.Typer(
     name="pdfbatch",
     context_settings=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    cls=Group,
     help="Convert thousands of PDFs to clean Markdown: nothing lost, nothing done twice.",
 )
 
@@ -53,13 +57,13 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
 }
 for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
-        app.command(name, rich_help_panel=panel, context_settings=HELP)(settings.with_settings(command))
+        app.command(name, cls=Command, rich_help_panel=panel, context_settings=HELP)(settings.with_settings(command))
 app.command("worker", hidden=True)(worker.worker)
 for registered in app.registered_commands:
     registered.epilog = epilog(registered.name or "")
 
 
-@app.command("help", rich_help_panel="General", context_settings=HELP)
+@app.command("help", cls=Command, rich_help_panel="General", context_settings=HELP)
 def show_help(
     command: Annotated[str, typer.Argument(metavar="[COMMAND]", help="The command to explain.")] = "",
 ) -> None:

@@ -147,7 +147,7 @@ def _nothing_to_do(proposal: LaunchProposal, request: LaunchRequest, json: bool)
     nothing = nothing_left(request.source, request.output, rest.skipped, now())
     if rest.hopeless:
         say(
-            f"left out: {views.plural(len(rest.hopeless), 'document')} that would fail again, because they are unchanged "
+            f"left out, sure to fail again: {views.plural(len(rest.hopeless), 'document')} "
             f"({views.tally(rest.hopeless.values())}); --all-failures retries them anyway"
         )
     elif request.retry is not None:

@@ -95,7 +95,7 @@ EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="cpu|dolphin|auto|null",
+        metavar="ENGINE",
         help="How to read pages. cpu: text layers and OCR. dolphin: the model, best on a GPU. auto: text layers, and "
         "the model where they are missing or wrong. null: dry run, reads nothing.",
         show_default="dolphin with a GPU and torch, otherwise cpu",
@@ -105,7 +105,7 @@ FleetEngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="cpu|dolphin|auto|null",
+        metavar="ENGINE",
         help="How to read pages. dolphin: the model. auto: text layers, and the model where they are missing or wrong; "
         "cheaper. cpu: text layers and OCR, for instances without a GPU. null: dry run, reads nothing.",
     ),
@@ -114,7 +114,7 @@ RetryEngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="cpu|dolphin|auto|null",
+        metavar="ENGINE",
         help="How to read pages: cpu, dolphin, auto or null; may differ from the previous run.",
         show_default="on a fleet: as in the previous run; with --local: dolphin with a GPU and torch, otherwise cpu",
     ),
@@ -124,17 +124,26 @@ Model = Annotated[
     typer.Option(
         help="Dolphin 1.0 or 1.5: Hub id (with @revision), folder or s3:// folder.",
         show_default="PDFBATCH_MODEL, otherwise ByteDance/Dolphin-1.5",
+        metavar="MODEL",
     ),
 ]
 Dpi = Annotated[
-    int, typer.Option(min=50, max=600, help="Resolution of the page images that the model's elements are cut from.")
+    int,
+    typer.Option(
+        min=50,
+        max=600,
+        help="Resolution of the page images that the model's elements are cut from.",
+        metavar="N",
+    ),
 ]
 AsPublished = Annotated[
-    bool, typer.Option("--as-published", help="Prepare the model's images exactly as its published program does.")
+    bool,
+    typer.Option("--as-published", help="Prepare the model's images exactly as its published program does."),
 ]
 KeepHidden = Annotated[bool, typer.Option("--keep-hidden", help="Keep hidden text, such as white on white.")]
 JoinTables = Annotated[
-    bool, typer.Option("--join-tables/--no-join-tables", help="Join tables that continue on the next page.")
+    bool,
+    typer.Option("--join-tables/--no-join-tables", help="Join tables that continue on the next page."),
 ]
 Json = Annotated[
     bool,
@@ -146,22 +155,41 @@ JsonLines = Annotated[
     bool, typer.Option("--jsonl", help="Print one JSON object per line, one for each finished document.")
 ]
 Processes = Annotated[
-    int | None, typer.Option(min=1, help="Number of child processes that read pages.", show_default="one per core")
+    int | None,
+    typer.Option(
+        min=1,
+        help="Number of child processes that read pages.",
+        show_default="one per core",
+        metavar="N",
+    ),
 ]
 KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
-PageSeconds = Annotated[float, typer.Option(min=1, help="A page that takes longer is given up.")]
-MaxRetries = Annotated[int, typer.Option(min=0, help="Times a page is tried again when its reader died or ran late.")]
+PageSeconds = Annotated[
+    float,
+    typer.Option(min=1, help="Give up a page that takes longer than this.", metavar="SECONDS"),
+]
+MaxRetries = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="How often to retry a page whose reader crashed or timed out.",
+        metavar="N",
+    ),
+]
 FailuresInARow = Annotated[
     int,
     typer.Option(
         "--max-failures-in-a-row",
         metavar="N",
         min=0,
-        help="Stop a worker if its first N documents all fail for one reason that is not their own fault; 0: never.",
+        help="Stop a worker whose first N documents all fail for one reason that is not in the documents; 0: never.",
     ),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.")]
-Changed = Annotated[bool, typer.Option("--changed", help="Convert documents again that changed since the last run.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.", metavar="N")]
+Changed = Annotated[
+    bool,
+    typer.Option("--changed", help="Convert documents again that changed since the last run."),
+]
 Below = Annotated[
     float,
     typer.Option(
@@ -169,6 +197,7 @@ Below = Annotated[
         min=0,
         max=DOUBTFUL,  # scores above it are only counted, in tenths
         help="Also retry documents with a page that scored lower than this.",
+        metavar="SCORE",
     ),
 ]
 AllFailures = Annotated[
@@ -176,13 +205,19 @@ AllFailures = Annotated[
     typer.Option("--all-failures", help="Also retry failures that a retry cannot fix, such as encrypted."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-Run = Annotated[str | None, typer.Option(help="Run ID.", show_default="the latest")]
+Run = Annotated[str | None, typer.Option(help="Run ID.", show_default="the latest", metavar="ID")]
 Reasons = Annotated[
     list[Reason] | None,
     typer.Option("--reason", metavar="REASON", help="Retry only failures with this reason; repeatable."),
 ]
 Workers = Annotated[
-    int, typer.Option(min=1, max=1000, help="Number of instances; each converts a share of the documents.")
+    int,
+    typer.Option(
+        min=1,
+        max=1000,
+        help="Number of instances; each converts a share of the documents.",
+        metavar="N",
+    ),
 ]
 LaunchWorkers = Annotated[
     int | None,
@@ -192,10 +227,12 @@ LaunchWorkers = Annotated[
         max=1000,
         help="Number of instances; each converts a share of the documents.",
         show_default="5, or fewer if the work is small",
+        metavar="N",
     ),
 ]
 OnDemand = Annotated[
-    bool, typer.Option("--on-demand", help="Use on-demand instances instead of Spot: never interrupted, full price.")
+    bool,
+    typer.Option("--on-demand", help="Use on-demand instances instead of Spot: never interrupted, full price."),
 ]
 MaxPrice = Annotated[
     float | None,
@@ -208,7 +245,8 @@ MaxPrice = Annotated[
     ),
 ]
 EbsKey = Annotated[
-    str, typer.Option("--ebs-key", metavar="KEY", help="KMS key ID, alias or ARN that encrypts the instances' disks.")
+    str,
+    typer.Option("--ebs-key", metavar="KEY", help="KMS key ID, alias or ARN that encrypts the instances' disks."),
 ]
 InstanceTypes = Annotated[
     list[str] | None,
@@ -224,6 +262,7 @@ FleetModel = Annotated[
     typer.Option(
         help="Dolphin 1.0 or 1.5: Hub id (with @revision), s3:// folder, or /model for weights inside the image.",
         show_default="ByteDance/Dolphin-1.5",
+        metavar="MODEL",
     ),
 ]
 AmiName = Annotated[
@@ -235,8 +274,14 @@ AmiName = Annotated[
         show_default="the newest AWS Deep Learning Base AMI",
     ),
 ]
-KeyName = Annotated[str, typer.Option(help="Name of the EC2 key pair for SSH.", show_default="none")]
-Stack = Annotated[str, typer.Option(help="Name of the CloudFormation stack that `setup` created.")]
+KeyName = Annotated[
+    str,
+    typer.Option(help="Name of the EC2 key pair for SSH.", show_default="none", metavar="NAME"),
+]
+Stack = Annotated[
+    str,
+    typer.Option(help="Name of the CloudFormation stack that `setup` created.", metavar="NAME"),
+]
 OptionalOutput = Annotated[
     str, typer.Argument(metavar="[OUTPUT]", help="Folder or s3://bucket/prefix/ with the Markdown.")
 ]
@@ -247,13 +292,20 @@ MaxHours = Annotated[
         max=720,
         help="Terminate all instances after this many hours.",
         show_default="3 times the expected time, from 2 to 48",
+        metavar="HOURS",
     ),
 ]
 MaxCost = Annotated[
-    float | None, typer.Option(min=0.01, metavar="DOLLARS", help="Stop the instances before they cost more than this.")
+    float | None,
+    typer.Option(min=0.01, metavar="DOLLARS", help="Stop the instances before they cost more than this."),
 ]
 Image = Annotated[
-    str, typer.Option(help="Docker image of the workers.", show_default="the newest in the stack's ECR repository")
+    str,
+    typer.Option(
+        help="Docker image of the workers.",
+        show_default="the newest in the stack's ECR repository",
+        metavar="IMAGE",
+    ),
 ]
 Subnets = Annotated[
     list[str] | None,
@@ -262,13 +314,22 @@ Subnets = Annotated[
     ),
 ]
 Tags = Annotated[
-    list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="Tag for everything that is created; repeatable.")
+    list[str] | None,
+    typer.Option("--tag", metavar="KEY=VALUE", help="Tag for everything that is created; repeatable."),
 ]
 Pace = Annotated[
     float | None,
-    typer.Option("--pages-per-second", min=0.001, help="Speed of one worker, to use in place of the estimate."),
+    typer.Option(
+        "--pages-per-second",
+        min=0.001,
+        help="Speed of one worker, to use in place of the estimate.",
+        metavar="NUMBER",
+    ),
 ]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until the run is over; exit codes are those of local-run.")]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Wait until the run is over; exit codes are those of local-run."),
+]
 KeepPartial = Annotated[
     bool,
     typer.Option("--keep-partial", help="Keep the instances that were launched even if some workers could not be."),
