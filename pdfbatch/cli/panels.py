@@ -19,7 +19,7 @@ PANELS = {
         "pages_per_second keep_partial wait"
     ),
 }
-"""Options by parameter name. A panel for fewer than two options of a command is left out."""
+"""Options by parameter name. A panel with only one option is not shown."""
 
 
 class Command(TyperCommand):
