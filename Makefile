@@ -1,8 +1,8 @@
-# `make help` lists the targets. Everything is installed into .venv; nothing else on the machine is touched.
+# `make help` lists the targets. Everything is installed into .venv; nothing else on the computer is changed.
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
-# Tests need no GPU. On Linux plain PyPI brings 3 GB of CUDA with torch; for the CPU build alone:
+# Tests need no GPU. On Linux, torch from PyPI includes 3 GB of CUDA; for the CPU build:
 #   make test TORCH='torch==2.13.0+cpu --extra-index-url https://download.pytorch.org/whl/cpu'
 TORCH ?= torch==2.13.0
 IMAGE ?= pdfbatch
@@ -19,13 +19,13 @@ PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/e
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/.user ## Make sample PDFs, convert them with live progress, show the result
+demo: .venv/.user ## Create sample PDFs, convert them with live progress, show the result
 	@rm -rf $(DEMO)
 	@$(BIN)/pdfbatch demo $(DEMO)
 
-setup: .venv/.dev ## Make the environment for development
+setup: .venv/.dev ## Create the development environment
 
-test: lint types check-tests ## Lint, types and tests, from nothing
+test: lint types check-tests ## Run lint, type checks and tests, from a fresh clone
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -39,24 +39,24 @@ types: .venv/.dev
 check-tests: .venv/.dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-docs: .venv/.dev ## Renew the generated pages of the manual and build it into build/site
+docs: .venv/.dev ## Regenerate the generated pages of the manual and build it into build/site
 	$(BIN)/python -m docs.generate pages
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
-pictures: .venv/.dev ## Draw the pictures of the manual from real runs
+pictures: .venv/.dev ## Regenerate the pictures of the manual from real runs
 	$(BIN)/python -m docs.generate pictures
 
-dist: .venv-dist/.installed ## Build wheel and sdist, check them, and run the demo from a bare installation
+dist: .venv-dist/.installed ## Build wheel and sdist, check them, and run the demo from a clean installation
 	rm -rf dist build/bare
 	.venv-dist/bin/python -m build --quiet --installer uv
 	.venv-dist/bin/twine check --strict dist/*
 	docs/generate/bare.sh dist/*.whl build/bare
 
-bench: .venv/.dev ## Measure speed, memory and words kept against a bare pymupdf loop
+bench: .venv/.dev ## Measure speed, memory and words kept, compared with a bare pymupdf loop
 	$(BIN)/python -m bench
 
-bench-gpu: .venv/.dev ## Measure Dolphin on a CUDA device against the published way of running it
+bench-gpu: .venv/.dev ## Measure Dolphin on a CUDA device, compared with its published program
 	$(BIN)/python -m bench gpu
 
 image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: with weights)
@@ -65,22 +65,22 @@ image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: 
 	  --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL --build-arg PIP_TRUSTED_HOST \
 	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
 
-check-image: .venv/.dev ## Test the image that was built, with the Docker daemon
+check-image: .venv/.dev ## Test the built image, with Docker
 	PDFBATCH_IMAGE=$(IMAGE) $(BIN)/pytest tests/docker
 
-check-fleet: .venv/.dev ## Run a fleet on this machine, with Docker and without AWS (root, Debian; FOLDER keeps its images)
+check-fleet: .venv/.dev ## Run a fleet on this computer, with Docker and without AWS (root, Debian; FOLDER keeps its images)
 	PYTHON=$(BIN)/python tests/fleet/machine/bench.sh $(FOLDER)
 
-check-sight: .venv/.dev ## Hold 500 random documents against what their pages show (20 minutes)
+check-sight: .venv/.dev ## Compare 500 random documents with what their pages show (20 minutes)
 	$(BIN)/pytest --numprocesses 2 -m long tests/documents/test_sight_property.py
 
-check-localstack: .venv/.dev .venv-localstack/.installed ## Run the commands against LocalStack, a second AWS of other hands
+check-localstack: .venv/.dev .venv-localstack/.installed ## Run the commands against LocalStack, another simulated AWS
 	PDFBATCH_LOCALSTACK=.venv-localstack/bin/python $(BIN)/pytest tests/localstack
 
-live: .venv/.user ## See in a real account what no simulation can tell; costs money (N=1: instances; see tests/live)
+live: .venv/.user ## Run a first fleet in a real account; costs money (N=1: number of instances; see tests/live)
 	$(BIN)/python -m tests.live $(N)
 
-push: .venv/.user ## Push the image into the repository that `pdfbatch setup` made (STACK=name of another stack)
+push: .venv/.user ## Push the image to the repository that `pdfbatch setup` created (STACK=name of another stack)
 	@test "$$(docker image inspect --format '{{.Architecture}}' $(IMAGE))" = amd64 \
 	  || { echo "$(IMAGE) is not for amd64: DOCKER_DEFAULT_PLATFORM=linux/amd64 make image"; exit 1; }
 	$(BIN)/pip install --quiet awscli
@@ -89,21 +89,21 @@ push: .venv/.user ## Push the image into the repository that `pdfbatch setup` ma
 	  $(BIN)/aws ecr get-login-password | docker login --username AWS --password-stdin "$${repository%%/*}" && \
 	  docker tag $(IMAGE) "$$repository:latest" && docker push "$$repository:latest"
 
-lock: .venv/.dev ## Renew the image's pins
+lock: .venv/.dev ## Update the pinned versions of the image
 	$(PINS) --upgrade --extra dolphin -o docker/requirements/dolphin.txt
 	$(PINS) --upgrade -c docker/requirements/dolphin.txt -o docker/requirements/cpu.txt
 
 clean: ## Remove the environment, caches and the demo
 	rm -rf .venv .venv-localstack .venv-dist build dist $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# The last version without an account; the day keeps cbor2 and pyOpenSSL at what it was made with.
+# The last version that needs no account; the date pins cbor2 and pyOpenSSL to what it was released with.
 .venv-localstack/.installed: .venv/.dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-localstack
 	$(BIN)/uv pip install --quiet --python .venv-localstack/bin/python --exclude-newer 2026-02-10 \
 	  'localstack-core[runtime]==4.13.1'
 	@touch $@
 
-# Away from .venv: twine's docutils is not that of awscli.
+# Separate from .venv: twine and awscli need different versions of docutils.
 .venv-dist/.installed:
 	$(PYTHON) -m venv .venv-dist
 	.venv-dist/bin/pip install --quiet build uv 'twine>=6'

@@ -1,4 +1,4 @@
-"""The commands as a person types them, each in a process of its own: what they print, where, and their exit codes."""
+"""The commands as typed, each in its own process: what they print, where, and their exit codes."""
 
 import json
 import os
@@ -104,7 +104,7 @@ def test_a_retry_is_a_new_run_over_what_failed_and_keeps_the_history(pdfs: Path,
     assert len(list(out.glob(".pdfbatch/*/manifest.json.gz"))) == 2
 
 
-def test_a_retry_on_a_fleet_of_what_lies_in_a_folder_points_to_local(pdfs: Path, out: Path) -> None:
+def test_a_fleet_retry_of_a_local_folder_suggests_local(pdfs: Path, out: Path) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     refused = pdfbatch("retry-failures", out)
     assert refused.returncode == 2 and "--local" in refused.stderr
@@ -198,7 +198,7 @@ def test_a_damaged_manifest_is_named_and_nothing_is_changed(pdfs: Path, out: Pat
     assert pdfbatch("local-run", pdfs, out, "--engine", "null").returncode == 0
 
 
-def test_a_damaged_ledger_is_named_and_can_be_done_without(pdfs: Path, out: Path) -> None:
+def test_a_damaged_ledger_is_named_and_can_be_deleted(pdfs: Path, out: Path) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     segment = next(out.glob(".pdfbatch/*/ledger/worker-0/*.jsonl"))
     segment.write_text("garbage\n")
@@ -209,7 +209,7 @@ def test_a_damaged_ledger_is_named_and_can_be_done_without(pdfs: Path, out: Path
     assert pdfbatch("local-run", pdfs, out, "--engine", "null").returncode == 0
 
 
-def test_the_markdown_of_another_input_is_not_mixed_with(pdfs: Path, out: Path, tmp_path: Path) -> None:
+def test_the_markdown_of_two_inputs_is_not_mixed(pdfs: Path, out: Path, tmp_path: Path) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     many_pdfs(tmp_path / "other", 1)
     ended = pdfbatch("local-run", tmp_path / "other", out, "--engine", "null")
@@ -229,7 +229,7 @@ def test_a_changed_input_that_failed_is_tried_again_and_its_old_markdown_called_
     assert pdfbatch("verify", out).returncode == 0
 
 
-def test_a_name_that_is_no_text_is_converted_all_the_same(tmp_path: Path, out: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_converted(tmp_path: Path, out: Path) -> None:
     (tmp_path / "in").mkdir()
     Path(os.fsdecode(bytes(tmp_path / "in") + b"/bad\xff\xfe.pdf")).write_bytes(odd.text_page())
     assert pdfbatch("local-run", tmp_path / "in", out, "--engine", "null").returncode == 0
@@ -237,7 +237,7 @@ def test_a_name_that_is_no_text_is_converted_all_the_same(tmp_path: Path, out: P
 
 
 @pytest.mark.parametrize("place", ["~nobody-of-this-name/x", "x" * 300, "ring"])
-def test_a_place_that_cannot_be_is_refused_without_a_traceback(pdfs: Path, place: str, tmp_path: Path) -> None:
+def test_an_impossible_place_is_refused_without_a_traceback(pdfs: Path, place: str, tmp_path: Path) -> None:
     (tmp_path / "ring").symlink_to("ring")
     ended = pdfbatch("local-run", pdfs, place, "--json", folder=tmp_path)
     assert ended.returncode == 2, ended.stderr
@@ -253,7 +253,7 @@ def test_a_reader_that_leaves_early_changes_no_exit_code(pdfs: Path, out: Path) 
     assert process.returncode == 0
 
 
-def test_a_full_disk_ends_the_run_with_one_line_and_with_room_it_goes_on(tmp_path: Path, mount: Mount) -> None:
+def test_a_full_disk_ends_the_run_with_one_line_and_with_room_the_run_resumes(tmp_path: Path, mount: Mount) -> None:
     many_pdfs(tmp_path / "in", 150)
     folder = mount("size=200k")
     ended = pdfbatch("local-run", tmp_path / "in", folder / "out", "--engine", "null")
@@ -299,8 +299,8 @@ def test_three_slices_at_once_over_s3_do_every_document_once(tmp_path: Path, buc
     run = manifest.current(store) or ""
     frozen = manifest.load(store, run)
     wanted = {document.key: number % 3 for number, document in enumerate(frozen.documents)}
-    told = [(line.key, line.worker) for _, line in ledger.outcomes(store, ledger.segments(store))]
-    assert sorted(told) == sorted(wanted.items())
+    found = [(line.key, line.worker) for _, line in ledger.outcomes(store, ledger.segments(store))]
+    assert sorted(found) == sorted(wanted.items())
     assert len(list(store.list(RunKeys(run).done))) == 3
 
 
@@ -327,7 +327,7 @@ def test_a_worker_started_by_hand_slices_the_plain_listing(tmp_path: Path, bucke
 
 
 @pytest.mark.parametrize(("max_cost", "why"), [(5.0, "over_budget"), (5e9, "done"), (None, "done")])
-def test_a_worker_of_a_fleet_keeps_to_the_cap_of_its_run(
+def test_a_fleet_worker_keeps_to_the_cost_cap_of_its_run(
     tmp_path: Path, bucket: str, s3_endpoint: str, max_cost: float | None, why: str
 ) -> None:
     many_pdfs(tmp_path / "in", 100)

@@ -1,4 +1,4 @@
-"""Inputs as people have them, typed into a shell: what is converted, what is printed, and what a wrong form says."""
+"""Inputs as typed into a shell: what is converted, what is printed, and what a wrong input says."""
 
 import gzip
 import json
@@ -56,7 +56,7 @@ def test_the_markdown_of_one_document_goes_to_stdout_and_nothing_else_does(folde
     assert sorted(path.name for path in (folder / "in").iterdir()) == ["B.PDF", "a.pdf", "pic.png", "sub"]
 
 
-def test_files_folders_patterns_and_a_list_are_inputs_and_the_output_comes_last_or_by_o(folder: Path) -> None:
+def test_inputs_are_files_folders_patterns_or_a_list_and_the_output_is_last_or_follows_o(folder: Path) -> None:
     ended = pdfbatch("local-run", "in/a.pdf", "in/pic.png", "in/sub", "-o", "out", *NULL, folder=folder)
     assert ended.returncode == 0, ended.stderr
     assert sorted(str(path.relative_to(folder / "out")) for path in folder.glob("out/**/*.md")) == [
@@ -81,7 +81,7 @@ def test_some_pages_keep_their_numbers_and_are_not_mixed_with_others(folder: Pat
     asked = ["local-run", "in", "out", *NULL, "--pages"]
     ended = pdfbatch(*asked, "2-3,7", folder=folder)
     assert ended.returncode == 3, "sub/c.pdf has none of them"
-    assert "2 documents without some of them" in ended.stdout
+    assert "not all present in 2 documents" in ended.stdout
     assert "no_such_page: it has 1, but --pages asks for 2-3,7" in ended.stdout
     assert (folder / "out" / "B.md").read_text() == "<!-- page 2 -->\n\n<!-- page 3 -->\n\n<!-- page 7 -->\n"
     assert (folder / "out" / "a.md").read_text() == "<!-- page 2 -->\n\n<!-- page 3 -->\n"
@@ -92,7 +92,7 @@ def test_some_pages_keep_their_numbers_and_are_not_mixed_with_others(folder: Pat
     (folder / "out" / "a.md").write_text("<!-- page 1 -->\n\n<!-- page 2 -->\n")
     assert json.loads(pdfbatch("verify", "out", "--json", folder=folder).stdout)["wrong_pages"] == ["a.pdf"]
     again = pdfbatch(*asked, "1", folder=folder)
-    assert "Markdown of other pages" in again.stderr and "B.PDF" in again.stderr
+    assert "converted before with other --pages" in again.stderr and "B.PDF" in again.stderr
     assert (folder / "out" / "B.md").read_text().startswith("<!-- page 2 -->")
     assert (folder / "out" / "sub" / "c.md").read_text() == "<!-- page 1 -->\n"
     pdfbatch(*asked, "1", "--changed", folder=folder)
@@ -102,7 +102,7 @@ def test_some_pages_keep_their_numbers_and_are_not_mixed_with_others(folder: Pat
 FAULTS: dict[str, tuple[str, int, str, str]] = {
     "no OUTPUT": ("local-run in/a.pdf", 2, "OUTPUT is missing", "Add a folder"),
     "an input where OUTPUT should be": ("local-run in/a.pdf in/B.PDF", 2, "is an input", "-o"),
-    "two OUTPUTs": ("local-run in out -o other", 2, "named twice", "Leave out one"),
+    "two OUTPUTs": ("local-run in out -o other", 2, "given twice", "Leave out one"),
     "nothing matches": ("local-run in/x*.pdf out", 1, "Nothing matches", "Correct"),
     "a misspelt file": ("local-run in/aa.pdf out", 1, "no file or folder", "in/a.pdf"),
     "a list with a file that is gone": ("local-run @list.txt out", 1, "list.txt, line 2", "remove the line"),
@@ -116,14 +116,14 @@ FAULTS: dict[str, tuple[str, int, str, str]] = {
     "pages backwards": ("local-run in out --pages 3-1", 2, "did you mean 1-3", "--help"),
     "page 0": ("local-run in out --pages 0", 2, "count from 1", "--help"),
     "no password file": ("local-run in out --password-file nope", 2, "cannot be read", "Check"),
-    "an empty password file": ("local-run in out --password-file empty", 2, "is empty", "one password a line"),
+    "an empty password file": ("local-run in out --password-file empty", 2, "is empty", "one password per line"),
     "a folder of passwords": ("local-run in out --password-file in", 2, "cannot be read", "Check"),
     "a secret that is no ARN": ("plan s3://bucket/in/ s3://bucket/out/ --password-secret x", 2, "not the ARN", "arn:"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_wrong_form_is_one_clear_line_and_the_next_step(folder: Path, fault: str, s3_endpoint: str) -> None:
+def test_a_wrong_input_is_one_clear_line_and_the_next_step(folder: Path, fault: str, s3_endpoint: str) -> None:
     typed, code, said, next_step = FAULTS[fault]
     (folder / "list.txt").write_text("in/a.pdf\nin/gone-for-good.pdf\n")
     (folder / "empty").touch()
@@ -134,11 +134,11 @@ def test_a_wrong_form_is_one_clear_line_and_the_next_step(folder: Path, fault: s
     ended = subprocess.run(
         [sys.executable, "-m", "pdfbatch.cli", *typed.split()], cwd=folder, capture_output=True, text=True, input=""
     )
-    told = json.loads(ended.stdout)["error"] if "--json" in typed else {}
+    error = json.loads(ended.stdout)["error"] if "--json" in typed else {}
     message, _, hint = ended.stderr.partition("\n  try: ")
     assert ended.returncode == code, ended.stderr
-    assert said in told.get("message", message)
-    assert next_step in told.get("hint", hint)
+    assert said in error.get("message", message)
+    assert next_step in error.get("hint", hint)
     assert "Traceback" not in ended.stderr
     assert not (folder / "out").exists(), "something was half-written"
 
@@ -147,17 +147,17 @@ def test_a_wrong_form_is_one_clear_line_and_the_next_step(folder: Path, fault: s
 
 
 def spied(command: list[str], folder: Path) -> tuple[int, str, bytes]:
-    """How a command ended and what it printed; and command lines and environments of all its processes meanwhile."""
+    """Runs a command; returns its exit code, its output, and the command lines and environments of its processes."""
     seen = set[bytes]()
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         while process.poll() is None:
-            seen |= set(_told_by_the_kernel(process.pid))
+            seen |= set(_seen_by_the_kernel(process.pid))
             time.sleep(0.05)
         assert process.stdout is not None
         return process.returncode, process.stdout.read(), b"\n".join(seen)
 
 
-def _told_by_the_kernel(pid: int) -> Iterator[bytes]:
+def _seen_by_the_kernel(pid: int) -> Iterator[bytes]:
     try:
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess:
@@ -196,7 +196,7 @@ def test_a_wrong_password_says_how_many_were_tried(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("service", ["secretsmanager", "ssm"])
-def test_a_worker_of_a_fleet_reads_the_passwords_by_its_role(
+def test_a_fleet_worker_reads_passwords_with_its_role(
     tmp_path: Path, bucket: str, s3_endpoint: str, service: str
 ) -> None:
     pdf(tmp_path / "locked.pdf", 1, PASSWORD)
@@ -224,10 +224,10 @@ def test_a_worker_of_a_fleet_reads_the_passwords_by_its_role(
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert b"Chapter 1 is about tides" in output.get("locked.md")
-    told = [ended.stdout.encode(), ended.stderr.encode(), *(output.get(entry.key) for entry in output.list())]
-    told.append(gzip.decompress(output.get(RunKeys(frozen.run).manifest)))
-    assert Manifest.model_validate_json(told[-1]).password_secret == arn
-    assert not any(PASSWORD.encode() in text for text in told)
+    written = [ended.stdout.encode(), ended.stderr.encode(), *(output.get(entry.key) for entry in output.list())]
+    written.append(gzip.decompress(output.get(RunKeys(frozen.run).manifest)))
+    assert Manifest.model_validate_json(written[-1]).password_secret == arn
+    assert not any(PASSWORD.encode() in text for text in written)
     output.delete(["locked.md"])
     gone = frozen.model_copy(update={"password_secret": arn.replace(bucket, "gone"), "run": frozen.run + "x"})
     manifest.save(output, gone)

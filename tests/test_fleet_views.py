@@ -28,7 +28,7 @@ def manifest(workers: int) -> Manifest:
 
 
 def five_workers(store: LocalStore) -> RunStatus:
-    """One works, one on its second machine, one drains, one waits for its replacement, one gave up."""
+    """One runs, one runs on its second instance, one drains, one boots as a replacement, one gave up."""
     store.put(RunKeys(RUN).fleet, fleet(hours=48).model_dump_json().encode())
     stories = [
         Story(0).boots_at(3, "i-0a1b2c3d4e5f60718").beats(6, 100, done=60),
@@ -87,16 +87,16 @@ stop:    pdfbatch down out/
 
 
 @pytest.mark.parametrize(("width", "wanted"), [(80, AT_80), (120, AT_120)])
-def test_a_fleet_as_it_is_seen(store: LocalStore, width: int, wanted: str) -> None:
+def test_the_screen_of_a_fleet(store: LocalStore, width: int, wanted: str) -> None:
     assert trimmed(text(views.status_screen(five_workers(store), NOW), width)) == wanted
 
 
-def test_a_worker_that_ran_out_of_money_is_told_as_such(store: LocalStore) -> None:
+def test_a_worker_that_reached_the_cost_cap_says_so(store: LocalStore) -> None:
     store.put(RunKeys(RUN).fleet, fleet().model_dump_json().encode())
     Story().boots_at(3).beats(6, 20, "interrupted").marks(20, "over_budget", "About $9.50 are spent.").write(store)
     screen = text(views.status_screen(read_status(store, manifest(1), minute(30)), NOW), 120)
     assert screen.startswith("OVER BUDGET ") and "1 worker: 1 over_budget" in screen
-    assert "worker 0 stopped: the run's money is spent. About $9.50 are spent." in screen
+    assert "worker 0 stopped: the run reached its cost cap. About $9.50 are spent." in screen
 
 
 def trimmed(screen: str) -> str:
@@ -128,25 +128,25 @@ def test_a_fleet_with_large_numbers_fits_80_columns(store: LocalStore) -> None:
     assert sum("123,456/800,000" in line for line in lines) == 5
 
 
-def test_a_terminal_that_knows_only_ascii_has_an_ascii_bar(store: LocalStore) -> None:
+def test_an_ascii_terminal_gets_an_ascii_bar(store: LocalStore) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="replace")
     Console(file=stream, width=80).print(views.status_screen(five_workers(store), NOW))
     stream.seek(0)
     assert "####---- 60/100" in stream.read()
 
 
-def test_what_a_run_cost_is_told_without_a_worst_case_when_it_is_over(store: LocalStore) -> None:
+def test_the_cost_of_a_finished_run_is_shown_without_a_worst_case(store: LocalStore) -> None:
     store.put(RunKeys(RUN).fleet, fleet().model_dump_json().encode())
     Story().boots_at(3).beats(6, 63, "done", done=100).marks(63, "done").write(store)
     screen = text(views.status_screen(read_status(store, manifest(1), minute(90)), NOW), 80)
-    assert "$1.03 in all" in screen and "1h03m elapsed" in screen and "at most" not in screen
+    assert "$1.03 total" in screen and "1h03m elapsed" in screen and "at most" not in screen
 
 
 # ── watching ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class FlakyStore(LocalStore):
-    """Cannot be reached at its second and third look."""
+    """Cannot be reached at its second and third read."""
 
     looks = 0
 
@@ -159,7 +159,7 @@ class FlakyStore(LocalStore):
 
 
 class Life:
-    """Sleeps by letting the worker go on: after so many looks its slice is done."""
+    """Sleeps by letting the worker continue: after `looks` reads its slice is done."""
 
     def __init__(self, store: LocalStore, looks: int) -> None:
         self.store = store
@@ -193,10 +193,10 @@ def test_watching_survives_a_store_that_cannot_be_reached_and_ends_with_the_run(
     last = views.watch(life.read, seen, 10.0, lambda: NOW, life.sleep)
     assert last is not None and last.state == "done"
     assert life.slept == [10.0] * 4
-    told = printed(seen)
-    assert told.count("cannot reach the store: The network is down, trying again") == 2
-    assert told.count("10/100 documents") == 4, "the last table stays while the store is away"
-    assert told.count("100/100 documents") == 1 + terminal  # a terminal is drawn once more when it is left
+    shown = printed(seen)
+    assert shown.count("cannot reach the store: The network is down, trying again") == 2
+    assert shown.count("10/100 documents") == 4, "the last table stays while the store is away"
+    assert shown.count("100/100 documents") == 1 + terminal  # a terminal is drawn once more when it is left
 
 
 def test_a_pipe_gets_no_control_characters(store: LocalStore) -> None:
@@ -221,40 +221,40 @@ def test_a_store_that_cannot_be_reached_at_first_is_an_error(store: LocalStore) 
         views.watch(fails, console(terminal=False), 10.0, lambda: NOW)
 
 
-def test_a_run_on_ones_own_machine_is_watched_until_it_is_interrupted(store: LocalStore) -> None:
+def test_a_local_run_is_watched_until_it_is_interrupted(store: LocalStore) -> None:
     def stopped() -> RunStatus:
         return STATUS.model_copy(update={"state": "interrupted"})
 
     assert (
-        views.watch(stopped, console(terminal=False), 10.0, lambda: NOW, lambda _: pytest.fail("it went on"))
+        views.watch(stopped, console(terminal=False), 10.0, lambda: NOW, lambda _: pytest.fail("it kept watching"))
         is not None
     )
 
 
-def test_a_low_terminal_shows_the_workers_that_need_to_be_seen(store: LocalStore) -> None:
+def test_a_short_terminal_shows_the_most_urgent_workers(store: LocalStore) -> None:
     status = five_workers(store)
     running = [status.workers[0].model_copy(update={"id": number}) for number in range(5, 200)]
     many = status.model_copy(update={"workers": [*status.workers, *running]})
     seen = console(terminal=True)  # it is drawn once more when it is left
     views.watch(lambda: many.model_copy(update={"state": "done"}), seen, 10.0, lambda: NOW)
-    told = printed(seen)
-    shown = [line.split()[:2] for line in told.splitlines() if "/100" in line]
+    screen = printed(seen)
+    shown = [line.split()[:2] for line in screen.splitlines() if "/100" in line]
     assert shown[1:5] == [["1", "running"], ["2", "draining"], ["3", "booting"], ["4", "failed"]]
-    assert len(shown) == 2 * 10 and "190 more workers" in told and "200 workers: 197 running" in told
+    assert len(shown) == 2 * 10 and "190 more workers" in screen and "200 workers: 197 running" in screen
 
 
-def test_a_fleet_of_which_nothing_was_heard_yet_is_said_to_boot_as_usual(store: LocalStore) -> None:
+def test_a_fleet_that_has_not_reported_yet_is_shown_as_booting(store: LocalStore) -> None:
     store.put(RunKeys(RUN).fleet, fleet(hours=48).model_dump_json().encode())
     silent = text(views.status_screen(read_status(store, manifest(5), minute(0.55)), NOW), 80)
     assert "BOOTING  launched 33s ago · first report normally 8 minutes after launch" in silent
-    assert "AWS_DEFAULT_REGION=us-east-1 pdfbatch ls" in silent and "cost not known yet" in silent
+    assert "AWS_DEFAULT_REGION=us-east-1 pdfbatch ls" in silent and "cost not yet known" in silent
     assert "$0.00" not in silent.splitlines()[-1]
     Story(0).boots_at(3).beats(6, 7, done=1).write(store)
     heard = text(views.status_screen(read_status(store, manifest(5), minute(7.1)), NOW), 80)
     assert "BOOTING" not in heard and "of at most" in heard
 
 
-def test_documents_skipped_are_said_to_be_converted_before() -> None:
+def test_skipped_documents_are_shown_as_converted_before() -> None:
     repeated = STATUS.model_copy(update={"documents": DocumentCounts(total=11, done=11, failed=3, skipped=8)})
     assert "0 ok, 0 partial, 3 failed, 8 skipped (converted before)" in text(views.status_screen(repeated, NOW), 80)
 
@@ -262,8 +262,8 @@ def test_documents_skipped_are_said_to_be_converted_before() -> None:
 def test_the_list_of_runs_fits_80_columns_whole() -> None:
     counts = DocumentCounts(total=40000, done=40000, ok=39990, partial=4, failed=6)
     run = PastRun(run=RUN, created="2026-01-01T12:00:00Z", state="interrupted", documents=counts, dollars=1234.5)
-    told = text(views.runs_screen(PastRuns(output="out/", current=RUN, runs=[run])), 80).splitlines()[1]
-    assert told.split() == [RUN, "interrupted", "40,000", "39,990", "4", "6", "$1,234.50"]
+    row = text(views.runs_screen(PastRuns(output="out/", current=RUN, runs=[run])), 80).splitlines()[1]
+    assert row.split() == [RUN, "interrupted", "40,000", "39,990", "4", "6", "$1,234.50"]
 
 
 # ── report ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -300,42 +300,42 @@ REPORT = Report(
         boot=Spent(hours=0.5, dollars=0.1), interruptions=Spent(hours=0.1, dollars=0.02), idle=Spent(dollars=0.0)
     ),
 )
-TOLD = """\
+REPORT_AT_80 = """\
 DONE  run 20260101T120000.000Z-abcd
-documents  4,000 of 4,000: 3,990 ok, 4 partial, 6 failed, 0 skipped
-pages      72,000 read, 12 unread
-read by    dolphin 54,000, text layer 17,000, text layer and model 1,000 (2,500
-           elements by the model); 24 % of the pages did not need the model
-spared     about 24 % of the model's work, 8h42m of its time, $1.74, against
-           reading all pages by it
-failures   encrypted 6, timeout 4
-time       8h30m, from 2026-01-01 12:00 UTC to 2026-01-01 20:30 UTC
-instances  7 instances for 5 workers, 2 interrupted: 40.50 hours, 1,778 pages an
-           hour
-cost       $8.10, $0.11 per 1,000 pages (worst case $50.40)
-saved      $13.20 against on-demand prices
-lost to    booting: 30m00s, $0.10, 1 %
-           interruptions: 6m00s, $0.020, 0 %
-           idle at the end: 0s, $0.00
-           all three: $0.12
+documents   4,000 of 4,000: 3,990 ok, 4 partial, 6 failed, 0 skipped
+pages       72,000 read, 12 failed
+method      dolphin 54,000, text layer 17,000, text layer and model 1,000 (2,500
+            elements by the model); 24 % of the pages did not need the model
+auto saved  about 24 % of the model's work, 8h42m of its time, $1.74, compared
+            with reading every page with the model
+failures    encrypted 6, timeout 4
+time        8h30m, from 2026-01-01 12:00 UTC to 2026-01-01 20:30 UTC
+instances   7 instances for 5 workers, 2 interrupted: 40.50 hours, 1,778 pages
+            per hour
+cost        $8.10, $0.11 per 1,000 pages (worst case $50.40)
+Spot saved  $13.20 compared with on-demand prices
+overhead    booting: 30m00s, $0.10, 1 %
+            interruptions: 6m00s, $0.020, 0 %
+            idle at the end: 0s, $0.00
+            total: $0.12
 """
 
 
-def test_a_report_tells_what_it_brought_and_what_it_cost(store: LocalStore) -> None:
-    assert trimmed(text(views.report_screen(REPORT), 80)) == TOLD
+def test_a_report_shows_what_was_converted_and_what_it_cost(store: LocalStore) -> None:
+    assert trimmed(text(views.report_screen(REPORT), 80)) == REPORT_AT_80
 
 
 def test_a_report_without_on_demand_prices_says_so(store: LocalStore) -> None:
     unknown = text(views.report_screen(REPORT.model_copy(update={"saved_dollars": None})), 80)
-    assert "saved      not known: the record has no on-demand price" in unknown
+    assert "Spot saved  unknown: the run recorded no on-demand price" in unknown
 
 
-def test_a_report_of_a_retry_names_what_it_mended(store: LocalStore) -> None:
+def test_a_report_of_a_retry_names_what_it_fixed(store: LocalStore) -> None:
     retried = Retried(
         of="r0", fixed=1, broken=300, not_yet=2, reasons={"corrupt": 300}, fixed_keys=["a.pdf"], broken_keys=["b.pdf"]
     )
     own = {"retried": retried, "dollars": None, "waste": None}
     screen = text(views.report_screen(REPORT.model_copy(update=own)), 120)
-    assert "r0: 1 fixed, 300 still broken, 2 not yet tried" in screen
+    assert "r0: 1 fixed, 300 still failing, 2 not yet tried" in screen
     assert "b.pdf, … 299 more" in screen and "corrupt 300" in screen
     assert "cost" not in screen and "idle" not in screen

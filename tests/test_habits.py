@@ -1,4 +1,4 @@
-"""What a person expects of any command line: settings, help, quiet, suggestions, lines of JSON."""
+"""What users expect of any command line: settings, help, quiet, suggestions, JSON lines."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_each_document_is_one_line_of_json(project: Path) -> None:
     ]
     assert pdfbatch(project, "report", "--jsonl", "--failures").stdout.count("\n") == 1
     both = pdfbatch(project, "status", "--json", "--jsonl")
-    assert both.returncode == 2 and "do not go together" in both.stdout
+    assert both.returncode == 2 and "cannot be combined" in both.stdout
 
 
 def test_the_failures_are_listed_with_what_to_do(project: Path) -> None:
@@ -85,12 +85,12 @@ def test_the_failures_are_listed_with_what_to_do(project: Path) -> None:
         (["retry-failures", "out", "--reason", "encypted"], "did you mean 'encrypted'?"),
     ],
 )
-def test_a_typo_is_answered_with_what_may_be_meant(project: Path, words: list[str], suggestion: str) -> None:
+def test_a_typo_is_answered_with_a_suggestion(project: Path, words: list[str], suggestion: str) -> None:
     typo = pdfbatch(project, *words)
     assert typo.returncode == 2 and suggestion in typo.stderr
 
 
-def test_help_is_found_by_every_name(project: Path) -> None:
+def test_help_has_three_ways_and_one_text(project: Path) -> None:
     helps = [pdfbatch(project, *words) for words in (["status", "-h"], ["status", "--help"], ["help", "status"])]
     assert len({shown.stdout for shown in helps}) == 1 and "--watch" in helps[0].stdout
     assert "local-run" in pdfbatch(project, "help").stdout

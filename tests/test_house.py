@@ -1,4 +1,4 @@
-"""The house of pdfbatch: floors that only look down, wings that never meet, one owner for each foreign library."""
+"""The layers of pdfbatch: imports only go down, wings never meet, each third-party library has one owner."""
 
 import ast
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pdfbatch"
 
-# From the ground up; rooms of one floor may use one another unless they are wings.
+# From bottom to top; packages of one floor may import one another unless they are wings.
 FLOORS = [
     {"errors", "records", "paragraphs"},
     {"markdown", "assembly", "demo"},
@@ -25,7 +25,7 @@ FLOORS = [
 ]
 WINGS = {"worker", "fleet"}
 DOCUMENT_FLOORS = [{"pdf", "sandbox", "judgement"}, {"textlayer"}, {"layout", "ocr"}, {"sight"}]
-"""Of the rooms in documents/; what lies beside them is above them all."""
+"""Floors inside documents/; its other modules are above them all."""
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -34,7 +34,7 @@ def room_of(path: Path, package: Path) -> str:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The rooms a module imports, wherever in the module."""
+    """Yields the packages that a module imports, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
@@ -49,7 +49,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def faults(package: Path) -> list[str]:
-    """What is wrong with the house, one line each."""
+    """Lists violations, one line each."""
     found = []
     for path in sorted(package.rglob("*.py")):
         room = room_of(path, package)
@@ -72,7 +72,7 @@ def test_imports_go_strictly_down() -> None:
     assert faults(PACKAGE) == []
 
 
-def test_the_rooms_of_documents_only_look_down() -> None:
+def test_imports_inside_documents_go_down() -> None:
     floor_of = {room: number for number, rooms in enumerate(DOCUMENT_FLOORS) for room in rooms}
     looks_up = [
         f"{path.name}: {room} looks up to {other}"
@@ -85,7 +85,7 @@ def test_the_rooms_of_documents_only_look_down() -> None:
 
 
 def document_rooms(path: Path) -> Iterator[str]:
-    """The rooms of documents/ that a module imports, wherever in the module."""
+    """Yields the packages of documents/ that a module imports, also inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pdfbatch.documents."):
             yield (node.module or "").split(".")[2]
@@ -121,7 +121,7 @@ def test_a_violation_is_found(tmp_path: Path, room: str, line: str, fault: str) 
         ("pdfbatch/runs/report.py", "print(1)", "T201"),
     ],
 )
-def test_the_linter_refuses_a_second_owner(room: str, line: str, rule: str) -> None:
+def test_the_linter_rejects_a_second_owner(room: str, line: str, rule: str) -> None:
     checked = _ruff(room, line)
     assert rule in checked.stdout
 
@@ -134,11 +134,11 @@ def test_the_linter_refuses_a_second_owner(room: str, line: str, rule: str) -> N
         ("pdfbatch/engines/dolphin/model.py", "def f():\n    import torch\n\n    return torch"),
     ],
 )
-def test_the_linter_lets_the_owner_be(room: str, line: str) -> None:
+def test_the_linter_accepts_the_owner(room: str, line: str) -> None:
     assert _ruff(room, line + "\n").returncode == 0
 
 
-def test_pymupdf_is_imported_through_the_one_door_that_sets_its_threads_first() -> None:
+def test_pymupdf_is_imported_only_where_its_threads_are_set_first() -> None:
     importers = {
         path.name
         for path in (PACKAGE / "documents").rglob("*.py")
@@ -154,7 +154,7 @@ def _ruff(room: str, line: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, input=line, cwd=ROOT, capture_output=True, text=True)
 
 
-def test_a_laptop_that_only_looks_loads_nothing_heavy() -> None:
+def test_the_command_line_loads_no_heavy_library() -> None:
     code = "import sys, pdfbatch.cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "transformers", "pymupdf", "onnxruntime", "rapidocr", "numpy", "boto3", "pebble"} & set(loaded)

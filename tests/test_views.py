@@ -62,10 +62,10 @@ def text(what: RenderableType, width: int) -> str:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_live_screen_fits_its_terminal_and_tells_everything(width: int) -> None:
+def test_the_live_screen_fits_its_terminal_and_shows_everything(width: int) -> None:
     screen = text(views.live(BEAT, NOW), width)
     assert all(len(line) <= width for line in screen.splitlines())
-    for told in (
+    for expected in (
         "RUNNING ━",
         "403/1,200 documents  33 %",
         "1m01s elapsed · done about 13:02 UTC · 5,210 pages",
@@ -73,7 +73,7 @@ def test_the_live_screen_fits_its_terminal_and_tells_everything(width: int) -> N
         "failed   encrypted 2, corrupt 1",
         "reading  2024/",
     ):
-        assert told in screen
+        assert expected in screen
 
 
 def test_the_plain_line_is_one_line_for_logs() -> None:
@@ -90,16 +90,16 @@ def test_status_flags_a_stale_worker_and_adds_up(width: int) -> None:
     assert "403/1,200 documents  33 %" in screen and "400 ok, 1 partial, 2 failed" in screen
 
 
-def test_the_closing_screen_tells_where_to_look_and_what_to_type() -> None:
+def test_the_closing_screen_shows_where_to_look_and_what_to_type() -> None:
     screen = text(views.closing(STATUS, [FAILED], "pdfbatch verify out/"), 100)
-    for told in (
+    for expected in (
         "RUNNING  400 converted, 1 partial, 2 failed, 797 left",
         "encrypted 2, timeout 1",
-        "5,210 read, 7 not · in 21m40s · 12 from an earlier session",
+        "5,210 read, 7 failed · in 21m40s · 12 from an earlier session",
         "Markdown out/",
         "next:    pdfbatch verify out/",
     ):
-        assert told in screen
+        assert expected in screen
     assert "a.pdf  timeout: took longer than its deadline and was killed, 2 of 9 pages" in screen
 
 
@@ -129,10 +129,10 @@ def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
     )
     screen = text(views.verdict_screen(verdict), 200)
     assert "25 without an outcome: 0.pdf, 1.pdf" in screen and "15 more" in screen
-    assert "1 whose page anchors do not match: x.pdf" in screen and "Incomplete: 25 of 30 unprocessed" in screen
+    assert "1 with page anchors that do not match: x.pdf" in screen and "Incomplete: 25 of 30 unprocessed" in screen
 
 
-def test_a_verdict_tells_a_cure_for_each_finding_and_names_foreign_markdown_once() -> None:
+def test_a_verdict_shows_a_fix_for_each_finding_and_names_foreign_markdown_once() -> None:
     verdict = Verdict(
         input="in/",
         output="out/",
@@ -152,7 +152,7 @@ def test_a_verdict_tells_a_cure_for_each_finding_and_names_foreign_markdown_once
     )
     screen = text(views.verdict_screen(verdict), 200)
     assert "delete figures.md, foreign.md, pages.md in out/, then run the same command again\n" in screen
-    assert "run the same command again to make the Markdown that is gone\n" in screen
+    assert "run the same command again to restore the missing Markdown\n" in screen
     assert "--changed" in screen and "unfinished" not in screen
     assert "1 Markdown without an input: orphan.md\n" in screen
 
@@ -164,11 +164,11 @@ def test_paths_and_commands_are_not_broken_over_lines() -> None:
     assert f"next:    {command}\n" in shown.getvalue()
 
 
-def test_the_closing_of_a_run_that_was_never_begun_has_no_empty_name() -> None:
+def test_the_closing_screen_of_a_run_that_never_started_has_no_empty_id() -> None:
     assert text(views.closing(STATUS.model_copy(update={"run": ""}), [], ""), 80).startswith("Nothing to do  ")
 
 
-def test_a_stop_is_told_with_what_it_waits_for() -> None:
+def test_a_stop_says_what_it_waits_for() -> None:
     draining = BEAT.model_copy(update={"state": "draining"})
     assert "Ctrl-C again to quit at once" in text(views.live(draining, NOW), 80)
     assert "Ctrl-C" not in text(views.live(BEAT, NOW), 80)
@@ -185,7 +185,7 @@ def test_an_error_is_its_message_and_the_next_step() -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(None, "–"), (0, "0s"), (61, "1m01s"), (3725.4, "1h02m"), (90000, "25h00m")]
 )
-def test_durations_are_read_at_a_glance(seconds: float | None, shown: str) -> None:
+def test_durations_are_short(seconds: float | None, shown: str) -> None:
     assert views.duration(seconds) == shown
 
 
@@ -193,15 +193,13 @@ def test_durations_are_read_at_a_glance(seconds: float | None, shown: str) -> No
     ("hours", "shown"),
     [(1, "13:00 UTC"), (11.99, "23:59 UTC"), (12, "Fri 02 Jan 00:00 UTC"), (30, "Fri 02 Jan 18:00 UTC")],
 )
-def test_a_time_of_another_day_is_told_with_its_day(hours: float, shown: str) -> None:
+def test_a_time_on_another_day_has_its_date(hours: float, shown: str) -> None:
     assert views.clock(NOW + timedelta(hours=hours), NOW) == shown
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 @pytest.mark.parametrize("width", [40, 80, 300])
-def test_a_line_of_progress_is_one_line_and_its_bar_is_drawn_with_what_the_terminal_knows(
-    encoding: str, width: int
-) -> None:
+def test_progress_is_one_line_and_its_bar_uses_characters_the_terminal_has(encoding: str, width: int) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
     Console(file=stream, width=width).print(ProgressLine(Text("RUNNING"), 1, 2, "page", "0.1 pages/s"))
     stream.seek(0)
@@ -211,7 +209,7 @@ def test_a_line_of_progress_is_one_line_and_its_bar_is_drawn_with_what_the_termi
 
 
 @pytest.mark.parametrize(
-    ("engine", "read_by", "told"),
+    ("engine", "read_by", "wanted"),
     [
         ("cpu", {"text": 120, "ocr": 14}, "text layer 120, OCR 14"),
         ("dolphin", {"dolphin": 9, "blank": 1}, "dolphin 9, blank 1"),
@@ -225,25 +223,28 @@ def test_a_line_of_progress_is_one_line_and_its_bar_is_drawn_with_what_the_termi
         ("auto", {"mixed": 2}, "text layer and model 2 (7 elements by the model)"),
     ],
 )
-def test_the_closing_table_tells_who_read_the_pages_and_what_that_saved(
-    engine: str, read_by: dict[str, int], told: str
+def test_the_closing_screen_says_how_pages_were_read_and_what_that_saved(
+    engine: str, read_by: dict[str, int], wanted: str
 ) -> None:
     shown = views.readers(read_by, engine, elements=7)
-    assert shown.startswith(told) and ("need the model" in shown) == ("%" in told)
+    assert shown.startswith(wanted) and ("need the model" in shown) == ("%" in wanted)
 
 
 @pytest.mark.parametrize(
     ("saved", "shown"),
     [
-        (None, "not known: no page was read by the model as a whole"),
-        (Savings(share=0.623, model_seconds=3725.0), "about 62 % of the model's work, 1h02m of its time, against"),
+        (None, "unknown: the model read no whole page to compare with"),
+        (
+            Savings(share=0.623, model_seconds=3725.0),
+            "about 62 % of the model's work, 1h02m of its time, compared with",
+        ),
         (
             Savings(share=0.5, model_seconds=60.0, dollars=0.0042),
-            "about 50 % of the model's work, 1m00s of its time, $0.004, against reading all pages by it",
+            "about 50 % of the model's work, 1m00s of its time, $0.004, compared with reading every page",
         ),
     ],
 )
-def test_what_text_layers_saved_is_told_as_an_estimate(saved: Savings | None, shown: str) -> None:
+def test_what_text_layers_saved_is_shown_as_an_estimate(saved: Savings | None, shown: str) -> None:
     assert views.spared(saved).startswith(shown)
 
 
@@ -251,5 +252,5 @@ def test_what_text_layers_saved_is_told_as_an_estimate(saved: Savings | None, sh
     ("dollars", "shown"),
     [(None, "–"), (0, "$0.00"), (0.0002, "<$0.001"), (0.0421, "$0.042"), (0.1, "$0.10"), (1234.5, "$1,234.50")],
 )
-def test_money_has_cents_and_below_ten_of_them_their_tenths(dollars: float | None, shown: str) -> None:
+def test_money_has_cents_and_tenths_of_cents_below_ten_cents(dollars: float | None, shown: str) -> None:
     assert views.money(dollars) == shown

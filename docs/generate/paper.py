@@ -1,4 +1,4 @@
-"""A picture of a PDF page beside the Markdown made of it, for light and for dark readers."""
+"""Draws a PDF page beside its Markdown, for light and dark readers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def draw(folder: Path) -> None:
 
 
 def _markdown_of(pdf: bytes) -> str:
-    """The Markdown of the first page, by the very command."""
+    """Returns the Markdown of the first page, made by the command itself."""
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder, "in"), Path(folder, "out")
         source.mkdir()
@@ -57,7 +57,7 @@ def _markdown_of(pdf: bytes) -> str:
 
 
 def _beside(pdf: bytes, html: str, look: Look) -> pymupdf.Document:
-    """One page: the PDF's first on the left, the Markdown as a browser shows it on the right."""
+    """Draws the PDF's first page on the left and its rendered Markdown on the right."""
     drawn = pymupdf.open()
     sheet = drawn.new_page(width=2 * WIDTH + 3 * GAP, height=HEIGHT + 2 * GAP)
     sheet.draw_rect(sheet.rect, color=look.ground, fill=look.ground)
@@ -79,7 +79,7 @@ def _style(look: Look) -> str:
 
 
 def _png(drawn: pymupdf.Document) -> bytes:
-    """With few colours, so that the file is small."""
+    """Reduces the colours, so that the file is small."""
     pixels = drawn[0].get_pixmap(matrix=pymupdf.Matrix(SCALE, SCALE))
     picture = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
     out = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The page of reasons, from the enum and its texts."""
+"""Generates the page of reasons from the enum and its texts."""
 
 from __future__ import annotations
 

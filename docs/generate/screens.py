@@ -1,4 +1,4 @@
-"""Pictures of the live screen: real local runs of several slices, drawn as a light and as a dark terminal."""
+"""Draws the screen of `status` during a real local run, for light and dark readers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORKERS = 4
 DOCUMENTS = 75
 PAGES = 2
 SHOWN_SHARE = 0.4
-"""How much of the run is done when its picture is taken."""
+"""Share of the run that is done when its picture is taken."""
 LONGEST_SECONDS = 600
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
@@ -47,7 +47,7 @@ def draw(folder: Path) -> None:
 
 
 def _run_half_way(home: Path) -> str:
-    """What `status` shows in the middle of a run of several slices, with its colours."""
+    """Returns the coloured screen of `status` in the middle of a run of several slices."""
     _make_papers(home / "papers")
     with _workers(home):
         deadline = time.monotonic() + LONGEST_SECONDS
@@ -61,7 +61,7 @@ def _run_half_way(home: Path) -> str:
 
 
 def _make_papers(folder: Path) -> None:
-    """Papers by year under names of their own, the broken ones in the first year."""
+    """Writes papers in folders by year, the broken ones in the first."""
     for number, path in enumerate(many_pdfs(folder, DOCUMENTS, pages=PAGES, lines=8)):
         year = folder / str(2015 + number // 8)
         year.mkdir(exist_ok=True)
@@ -112,7 +112,7 @@ def _environment() -> dict[str, str]:
 
 
 def _svg(screen: str, theme: TerminalTheme) -> str:
-    """The screen under the command that shows it; a font of the reader's own instead of one from the network."""
+    """Draws the screen below its command, with local fonts instead of one from the network."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, legacy_windows=False)
     console.print(Text("$ pdfbatch status papers-md --watch", style="bold"))
     console.print(Text.from_ansi(screen.rstrip()), no_wrap=True, crop=True)

@@ -1,4 +1,4 @@
-"""The account's commands: `doctor` looks, `setup` makes what is missing or takes it all away."""
+"""The account's commands: `doctor` checks it, `setup` creates what is missing or deletes everything."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 Inputs = Annotated[
     list[str] | None,
-    typer.Option("--input", metavar="S3URL", help="A prefix that the machines may read PDFs from; repeatable."),
+    typer.Option("--input", metavar="S3URL", help="Prefix from which instances may read PDFs; repeatable."),
 ]
 Outputs = Annotated[
     list[str] | None,
-    typer.Option("--output", metavar="S3URL", help="A prefix that they may write Markdown to; repeatable."),
+    typer.Option("--output", metavar="S3URL", help="Prefix to which instances may write Markdown; repeatable."),
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", metavar="S3URL", help="A folder that they may fetch weights from; repeatable."),
+    typer.Option("--model", metavar="S3URL", help="Folder from which instances may fetch model weights; repeatable."),
 ]
 Keys = Annotated[
     list[str] | None,
     typer.Option(
-        "--kms-key", metavar="ARN", help="A KMS key of your own that encrypts objects in these buckets; repeatable."
+        "--kms-key", metavar="ARN", help="Your own KMS key that encrypts objects in these buckets; repeatable."
     ),
 ]
 Secrets = Annotated[
@@ -41,7 +41,7 @@ Secrets = Annotated[
     typer.Option(
         "--password-secret",
         metavar="ARN",
-        help="A Secrets Manager secret or SSM parameter with passwords of PDFs that they may read; repeatable.",
+        help="Secrets Manager secret or SSM parameter with PDF passwords that instances may read; repeatable.",
     ),
 ]
 
@@ -58,17 +58,17 @@ def doctor(
         bool,
         typer.Option(
             "--policy",
-            help="Print the least IAM policy for whoever launches these instance types, and end. Places and keys are "
-            "the stack's where none are given.",
+            help="Print the least-privilege IAM policy for launching these instance types, and exit. Uses the places "
+            "and keys of the stack unless others are given.",
         ),
     ] = False,
     on_demand: Annotated[
         bool,
-        typer.Option("--on-demand", help="Check for on-demand instances; with --policy: admit them beside Spot."),
+        typer.Option("--on-demand", help="Check for on-demand instances; with --policy: allow them as well as Spot."),
     ] = False,
     json: o.Json = False,
 ) -> None:
-    """Check everything a launch needs, and tell the cure of what is missing."""
+    """Check everything that a launch needs, and print a fix for each problem."""
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.doctor import diagnose
     from pdfbatch.fleet.facts import Need
@@ -104,18 +104,18 @@ def _policy_text(
     types: list[str],
     on_demand: bool,
 ) -> str:
-    """The launcher's policy as JSON: for the places that are given, else for those that the stack was made for."""
+    """Returns the launcher's policy as JSON, for the given places or else for those of the stack."""
     from pdfbatch.fleet.policies import launcher_policy
     from pdfbatch.fleet.setup import current_wish
     from pdfbatch.fleet.template import SetupWish
 
-    lacking = f"there is no stack {names.stack} made by pdfbatch in {clients.account}/{clients.region}"
+    lacking = f"pdfbatch has no stack {names.stack} in {clients.account}/{clients.region}"
     try:
         wish = current_wish(clients, names)
     except AccessDenied as error:
         wish, lacking = SetupWish(names), error.message.rstrip(".")
     if not wish.inputs:
-        say(f"Only the places of --input and --output are in this policy: {lacking}.")
+        say(f"This policy covers only the places of --input and --output: {lacking}.")
     allowed = launcher_policy(
         clients.region,
         clients.account,
@@ -136,27 +136,27 @@ def setup(
     models: Models = None,
     keys: Keys = None,
     password_secret: Secrets = None,
-    email: Annotated[str, typer.Option(help="Who is told when a run is over, and of the budget.")] = "",
+    email: Annotated[str, typer.Option(help="Address for mails about finished runs and the budget.")] = "",
     budget: Annotated[
-        float, typer.Option(metavar="DOLLARS", min=0, help="Warn by mail at 50 and 90 % of this in a month.")
+        float, typer.Option(metavar="DOLLARS", min=0, help="Send a mail at 50 and 90 % of this monthly budget.")
     ] = 0.0,
-    vpc: Annotated[str, typer.Option(help="A VPC of your own.", show_default="the default VPC")] = "",
+    vpc: Annotated[str, typer.Option(help="VPC to use.", show_default="the default VPC")] = "",
     stack: o.Stack = "pdfbatch",
     session_manager: Annotated[
         bool,
-        typer.Option("--session-manager", help="Let instances be reached by Session Manager: a shell without SSH."),
+        typer.Option("--session-manager", help="Allow Session Manager: a shell on the instances without SSH."),
     ] = False,
     show_template: Annotated[
-        bool, typer.Option("--show-template", help="Show the CloudFormation template before the question too.")
+        bool, typer.Option("--show-template", help="Also print the CloudFormation template before asking.")
     ] = False,
-    delete: Annotated[bool, typer.Option("--delete", help="Take away all that setup made.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete everything that setup created.")] = False,
     yes: o.Yes = False,
     json: o.Json = False,
 ) -> None:
-    """Make what a launch needs in the account, as one CloudFormation stack; shown first. Again to add places.
+    """Create what a launch needs in the AWS account, as one CloudFormation stack. Run it again to add places.
 
-    Role and profile of the machines, security group without inbound, log group, SNS topic, image repository, budget.
-    Nothing in it costs while it is idle, but for images that are stored.
+    It shows the changes and asks first. The stack holds the instances' role, a security group without inbound rules, a
+    log group, an SNS topic, an image repository and a budget. While idle, only stored images cost money.
     """
     from pdfbatch.fleet import setup as stacks
     from pdfbatch.fleet.clients import Clients

@@ -1,4 +1,4 @@
-"""The command line as a whole: the application, and the one place where errors become text and exit codes."""
+"""The Typer application, and the one place where errors become text and exit codes."""
 
 from __future__ import annotations
 
@@ -20,48 +20,54 @@ from pdfbatch import views
 from pdfbatch.cli import account, demo, fleet, inspect, instances, local, retry, settings, worker
 from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
+from pdfbatch.cli.panels import Command, Group
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 
 HELP = {"help_option_names": ["-h", "--help"]}
+
+
 app = typer.Typer(
     name="pdfbatch",
     context_settings=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Thousands of PDFs in, clean Markdown out; nothing lost, nothing done twice.",
+    cls=Group,
+    help="Convert thousands of PDFs to clean Markdown: nothing lost, nothing done twice.",
 )
 
 _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "On a Spot fleet": {
+    "On EC2 Spot": {
         "plan": fleet.plan,
         "launch": fleet.launch,
         "down": instances.down,
         "ls": instances.ls,
         "logs": instances.logs,
     },
-    "The AWS account": {"doctor": account.doctor, "setup": account.setup},
-    "On your own machine": {"local-run": local.local_run, "demo": demo.demo},
-    "Any run": {
+    "AWS account": {"doctor": account.doctor, "setup": account.setup},
+    "On your own computer": {"local-run": local.local_run, "demo": demo.demo},
+    "Runs, on EC2 or your own computer": {
         "status": inspect.status,
         "retry-failures": retry.retry_failures,
         "verify": inspect.verify,
         "report": inspect.report,
         "runs": inspect.runs,
     },
-    "pdfbatch itself": {"config": settings.config},
+    "General": {"config": settings.config},
 }
 for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
-        app.command(name, rich_help_panel=panel, context_settings=HELP)(settings.with_settings(command))
+        app.command(name, cls=Command, rich_help_panel=panel, context_settings=HELP)(settings.with_settings(command))
 app.command("worker", hidden=True)(worker.worker)
 for registered in app.registered_commands:
     registered.epilog = epilog(registered.name or "")
 
 
-@app.command("help", rich_help_panel="pdfbatch itself", context_settings=HELP)
-def show_help(command: Annotated[str, typer.Argument(metavar="[COMMAND]", help="Of which command.")] = "") -> None:
-    """Show the help of a command, or of all."""
+@app.command("help", cls=Command, rich_help_panel="General", context_settings=HELP)
+def show_help(
+    command: Annotated[str, typer.Argument(metavar="[COMMAND]", help="The command to explain.")] = "",
+) -> None:
+    """Show help for a command, or the list of commands."""
     app([*([command] if command else []), "--help"], prog_name="pdfbatch", standalone_mode=False)
 
 
@@ -74,25 +80,25 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
 
 
 def main() -> NoReturn:
-    """The console script. With `--json` an error is one JSON document on stdout, else two lines on stderr."""
+    """Runs the console script. With `--json` an error is one JSON document on stdout, otherwise two lines on stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows only ASCII is no reason to fail
+            stream.reconfigure(errors="replace")  # an ASCII-only terminal must not raise
     try:
         code = app(prog_name="pdfbatch", standalone_mode=False)
     except NoArgsIsHelpError:
         raise SystemExit(ExitCode.USAGE) from None  # the help was printed
     except ClickException as error:
-        raise SystemExit(_tell(_usage(error))) from None
+        raise SystemExit(_show_error(_usage(error))) from None
     except PdfbatchError as error:
-        raise SystemExit(_tell(error)) from None
+        raise SystemExit(_show_error(error)) from None
     except (typer.Abort, KeyboardInterrupt):
         raise SystemExit(ExitCode.INTERRUPTED) from None
     raise SystemExit(code or ExitCode.DONE)
@@ -108,7 +114,7 @@ def _usage(error: ClickException) -> UsageError:
 
 
 def _with_suggestion(message: str) -> str:
-    """Where a long list of choices follows a typed one, what may be meant."""
+    """Replaces a long list of choices by the one that was probably meant."""
     if not (found := re.match(r"(.*)'([^']+)' is not one of (.+)\.$", message, re.DOTALL)):
         return message
     start, typed, choices = found.groups()
@@ -116,7 +122,7 @@ def _with_suggestion(message: str) -> str:
     return f"{start}'{typed}' is unknown; did you mean '{close[0]}'?" if close else message
 
 
-def _tell(error: PdfbatchError) -> ExitCode:
+def _show_error(error: PdfbatchError) -> ExitCode:
     stderr.quiet = False
     if "--json" in sys.argv:
         show(views.error_json(error))

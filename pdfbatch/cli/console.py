@@ -1,4 +1,4 @@
-"""What the commands touch of the world: the clock, stdout for results, stderr for everything else, questions."""
+"""The clock, stdout for results, stderr for everything else, and questions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from pdfbatch.errors import ExitCode, UsageError
 
 PIPE_WIDTH = 200
-"""Columns of what is not a terminal: lines for other programs are not folded."""
+"""Columns where the output is not a terminal: lines for other programs are not wrapped."""
 
 
 def _console(is_terminal: bool, *, to_stderr: bool = False) -> Console:
@@ -28,19 +28,19 @@ stderr = _console(sys.stderr.isatty(), to_stderr=True)
 
 
 class _Verbosity:
-    """Set once a command, by `-v`."""
+    """Set once per command, by `-v`."""
 
     details = False
 
 
 def set_verbosity(*, quiet: bool, verbose: bool) -> None:
-    """`quiet`: nothing but results and errors."""
+    """Sets what is shown; with `quiet` only results and errors."""
     stderr.quiet = quiet
     _Verbosity.details = verbose
 
 
 def details() -> bool:
-    """Whether `-v` was given."""
+    """Returns whether `-v` was given."""
     return _Verbosity.details
 
 
@@ -49,17 +49,17 @@ def now() -> datetime:
 
 
 def local_now() -> datetime:
-    """The time as the clock on this machine's wall shows it."""
+    """Returns the time in the local time zone."""
     return now().astimezone()
 
 
 def this_command() -> str:
-    """What was typed, so that it can be pasted again."""
+    """Returns the command as it was typed, ready to paste."""
     return shlex.join(["pdfbatch", *sys.argv[1:]])
 
 
 def show(what: str | RenderableType) -> None:
-    """To stdout. Whoever reads it may leave early; the work is done and its exit code stands."""
+    """Prints a result to stdout. A reader that leaves early does not change the exit code."""
     with stdout.capture() as shown:
         stdout.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str), crop=False)
     try:
@@ -67,22 +67,22 @@ def show(what: str | RenderableType) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError as error:
-        say(f"the result could not be written to stdout: {error.strerror}")
+        say(f"could not write the result to stdout: {error.strerror}")
 
 
 def write_out(data: bytes) -> None:
-    """Bytes to stdout as they are; as for `show`, whoever reads them may leave early."""
+    """Writes bytes to stdout as they are; as for `show`, the reader may leave early."""
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError as error:
-        say(f"the result could not be written to stdout: {error.strerror}")
+        say(f"could not write the result to stdout: {error.strerror}")
 
 
 def _trimmed(shown: str) -> str:
-    """Tables are padded to their width; a log or a pipe needs none of that."""
+    """Removes the padding of tables where the output is a log or a pipe."""
     return shown if stdout.is_terminal else re.sub(r" +$", "", shown, flags=re.MULTILINE)
 
 
@@ -96,15 +96,15 @@ def finish(result: str | RenderableType, code: ExitCode = ExitCode.DONE) -> NoRe
 
 
 def agreed(question: str, yes: bool) -> bool:
-    """Asks on the terminal; `yes` is the answer given beforehand.
+    """Asks on the terminal; with `yes` it does not ask.
 
     Raises:
-        UsageError: there is nobody to ask.
+        UsageError: stdin is not a terminal.
     """
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} Not a terminal; pass --yes.", "Add --yes to go on without the question.")
+        raise UsageError(f"{question} Not a terminal; pass --yes.", "Add --yes to continue without a question.")
     if typer.confirm(question, default=False, err=True):
         return True
     say("Cancelled; nothing changed.")

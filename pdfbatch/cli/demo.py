@@ -1,4 +1,4 @@
-"""`demo`: sample PDFs, converted before your eyes."""
+"""`demo`: makes sample PDFs and converts them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pdfbatch.errors import ExitCode, PdfbatchError
 SHOWN = "two-column-paper.pdf"
 SHOWN_LINES = 12
 
-Folder = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where the samples and their Markdown go.")]
+Folder = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Folder for the samples and their Markdown.")]
 
 
 def demo(folder: Folder = Path("pdfbatch-demo")) -> None:
-    """Make sample PDFs and convert them here. Needs no account, no GPU and no download."""
+    """Create sample PDFs and convert them. Needs no AWS account, no GPU and no download."""
     pdfs, markdown = folder / "pdfs", folder / "markdown"
     broken = _written(pdfs)
     say(f"{len(list(pdfs.iterdir()))} sample PDFs in {pdfs}; {broken} of them are broken on purpose")
@@ -35,14 +35,14 @@ def demo(folder: Folder = Path("pdfbatch-demo")) -> None:
 
 
 def _written(pdfs: Path) -> int:
-    """Writes the samples; how many of them must fail."""
+    """Writes the samples, and returns how many of them must fail."""
     from pdfbatch.demo.pdfs import DEMO, write_demo
 
     try:
         write_demo(pdfs)
     except OSError as error:
         raise PdfbatchError(
-            f"The samples could not be written: {error}.", "Name a folder that you may write to."
+            f"The samples could not be written: {error}.", "Name a folder that you can write to."
         ) from error
     return sum(sample.outcome == "failed" for sample in DEMO)
 

@@ -49,7 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 
 def epilog(command: str) -> str | None:
-    """The examples as the end of a command's help, a line of Markdown's lists for each."""
+    """Returns the examples as a Markdown list for the end of a command's help."""
     if command not in EXAMPLES:
         return None
     return "\n\n".join(["Examples:", *(f"- `{line}`" for line in EXAMPLES[command])])

@@ -56,15 +56,15 @@ def launch(
     max_retries: o.MaxRetries = 2,
     max_failures_in_a_row: o.FailuresInARow = 20,
     keep_partial: o.KeepPartial = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and end, as `pdfbatch plan` does.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and exit, like `pdfbatch plan`.")] = False,
     wait: o.Wait = False,
     yes: o.Yes = False,
     json: o.Json = False,
 ) -> None:
-    """Convert PDFs, and pictures, on a fleet of EC2 Spot machines: the plan, a question, then the fleet.
+    """Convert PDFs and image files on a fleet of EC2 Spot instances. Launch again to resume.
 
-    The machines end themselves when all is done, and AWS ends them after --max-hours whatever happens. Launch again to
-    take up what is left.
+    It shows the plan and asks first. Instances terminate themselves when the work is done; AWS terminates them after
+    --max-hours in any case.
     """
     options = o.read_options(
         keep_headers,
@@ -115,7 +115,7 @@ def _dry(**options: Any) -> None:
 plan = with_options_of(
     launch,
     _dry,
-    "Tell what a launch would do, how long it would take and what it would cost. Changes nothing.",
+    "Show what a launch would do, how long it would take and what it would cost. Changes nothing.",
     without={"dry_run", "yes", "keep_partial", "wait"},
 )
 
@@ -123,12 +123,12 @@ plan = with_options_of(
 def _places(
     given: Sequence[str], target: str, include: Sequence[str] | None, exclude: Sequence[str] | None
 ) -> tuple[Store, Inputs]:
-    """Output and input, checked."""
+    """Opens the output and the input, and checks them."""
     from pdfbatch.runs.begin import check_places
     from pdfbatch.store import open_store
 
     if target == STDOUT:
-        raise UsageError("A fleet cannot write to stdout.", "Give s3://bucket/prefix/ as OUTPUT.")
+        raise UsageError("A fleet cannot write to stdout.", "Use s3://bucket/prefix/ as OUTPUT.")
     store = open_store(target)
     inputs = inputs_of(given, store, include, exclude)
     check_places(inputs.source, store, inputs.chosen)

@@ -17,39 +17,39 @@ if TYPE_CHECKING:
 
 STDOUT = "-"
 MOST_BYTES = 2**20
-"""Of a file of passwords: a larger one is something else."""
+"""Largest file of passwords; a larger file is not one."""
 _ENDINGS = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
 def split(places: Sequence[str], output: str) -> tuple[list[str], str]:
-    """Inputs and output, from the arguments and from what -o names: without it the last argument is OUTPUT, as in `cp`.
+    """Splits the arguments into inputs and output: without -o the last argument is OUTPUT, as in `cp`.
 
     Raises:
-        UsageError: there is no OUTPUT, or there are two.
+        UsageError: OUTPUT is missing, or given twice.
     """
     if output:
         if _is_output(places[-1], output):
             raise UsageError(
-                f"OUTPUT is named twice: -o {output} and {places[-1]}.",
-                "Leave out one of the two. With -o every other argument is an INPUT.",
+                f"OUTPUT is given twice: -o {output} and {places[-1]}.",
+                "Leave out one of them. With -o every other argument is an INPUT.",
             )
         return list(places), output
     last = places[-1]
     if len(places) == 1:
         raise UsageError(
-            f"OUTPUT is missing: only {last} is named.",
-            "Add a folder or s3://bucket/prefix/ for the Markdown; local-run takes - for stdout too.",
+            f"OUTPUT is missing: only {last} was given.",
+            "Add a folder or s3://bucket/prefix/ for the Markdown; for local-run also - for stdout.",
         )
     if last.startswith("@") or last.lower().endswith(_ENDINGS) or _is_file(last):
         raise UsageError(
-            f"The last argument is OUTPUT, and {last} is an input.",
+            f"The last argument must be OUTPUT, but {last} is an input.",
             "Add a folder for the Markdown, or name it with -o.",
         )
     return list(places[:-1]), last
 
 
 def _is_output(last: str, output: str) -> bool:
-    """Whether an argument beside -o looks as if it were meant for OUTPUT."""
+    """Returns whether an argument beside -o looks like an OUTPUT."""
     if last.startswith(("@", "s3://")) or last == "-" or any(sign in last for sign in "*?["):
         return last == output
     path = Path(last).expanduser()
@@ -59,7 +59,7 @@ def _is_output(last: str, output: str) -> bool:
 def _is_file(place: str) -> bool:
     try:
         return Path(place).expanduser().is_file()
-    except (OSError, RuntimeError, ValueError):  # what cannot be a path is told by whoever opens it
+    except (OSError, RuntimeError, ValueError):  # reported where the path is opened
         return False
 
 
@@ -73,7 +73,7 @@ def _exists(path: Path) -> bool:
 def inputs_of(
     given: Sequence[str], output: Store | None, include: Sequence[str] | None, exclude: Sequence[str] | None
 ) -> Inputs:
-    """`output`: None where it is new, as for stdout."""
+    """Resolves the inputs; `output` is None where it is new, as for stdout."""
     from pdfbatch.runs import manifest
     from pdfbatch.runs.named import named
 
@@ -83,23 +83,23 @@ def inputs_of(
 
 
 def read_list(name: str) -> str:
-    """A list of paths; "-" is stdin. Bytes that are no UTF-8 stay what they are in file names."""
+    """Reads a list of paths; "-" is stdin. Keeps bytes that are not UTF-8 as they are in file names."""
     if name == "-":
         if sys.stdin.isatty():
-            raise UsageError("- reads a list of paths from stdin, and stdin is a terminal.", "Pipe a list into it.")
+            raise UsageError("- reads a list of paths from stdin, but stdin is a terminal.", "Pipe a list into it.")
         return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
     return _text(name, "list of paths", sys.maxsize)
 
 
 def read_passwords(name: str) -> Passwords:
-    """Those in a file, one a line; none for ""."""
+    """Reads the passwords in a file, one per line; none for ""."""
     from pdfbatch.documents.sandbox.passwords import Passwords
 
     if not name:
         return Passwords()
-    found = Passwords.read(_text(name, "file of passwords", MOST_BYTES))
+    found = Passwords.read(_text(name, "password file", MOST_BYTES))
     if not found:
-        raise UsageError(f"The file of passwords {name} is empty.", "Write one password a line.")
+        raise UsageError(f"The password file {name} is empty.", "Write one password per line.")
     return found
 
 
@@ -108,16 +108,18 @@ def _text(name: str, what: str, most: int) -> str:
         with Path(name).expanduser().open("rb") as file:
             data = file.read(most + 1 if most < sys.maxsize else -1)
     except (OSError, RuntimeError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise UsageError(f"The {what} {name} cannot be read: {said}.", "Check its path and its permissions.") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"The {what} {name} cannot be read: {reason}.", "Check its path and its permissions."
+        ) from None
     if len(data) > most:
-        raise UsageError(f"{name} is too large for a {what}.", "Write one a line, in a file of text.")
+        raise UsageError(f"{name} is too large for a {what}.", "Write a text file with one entry per line.")
     return data.decode("utf-8", "surrogateescape")
 
 
 @contextmanager
 def temporary_output() -> Iterator[Store]:
-    """A folder for what goes to stdout in the end."""
+    """Makes a temporary folder for an output that goes to stdout in the end."""
     import tempfile
 
     from pdfbatch.store import LocalStore

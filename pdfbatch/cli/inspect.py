@@ -1,4 +1,4 @@
-"""Commands that only look at runs: `status`, `verify`, `report`, `runs`."""
+"""Commands that only read runs: `status`, `verify`, `report`, `runs`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 def status(
     output: Output,
     run: Run = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until the run is over.")] = False,
-    seconds: Annotated[float, typer.Option("--every", min=1, help="With --watch: seconds between two looks.")] = 10.0,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep updating until the run is over.")] = False,
+    seconds: Annotated[float, typer.Option("--every", min=1, help="With --watch: seconds between updates.")] = 10.0,
     json: Json = False,
     jsonl: JsonLines = False,
 ) -> None:
-    """Show how far a run is, from any terminal that can read OUTPUT."""
+    """Show the progress of a run. Works on any computer that can read OUTPUT."""
     from pdfbatch.runs import progress
 
     if watch and (json or jsonl):
-        raise UsageError("--watch does not go with --json or --jsonl.", "Call `status --json` as often as you need it.")
+        raise UsageError(
+            "--watch cannot be combined with --json or --jsonl.", "Call `status --json` repeatedly instead."
+        )
     how_to_print(json, jsonl)
     store, frozen = _run_of(output, run)
     if jsonl:
@@ -43,7 +45,7 @@ def status(
 
 
 def verify(output: Output, json: Json = False) -> None:
-    """Check that every input has exactly one outcome and every Markdown all its pages."""
+    """Check that every input has exactly one outcome and every Markdown file has all its pages."""
     from pdfbatch.runs.verify import verify as judge_output
     from pdfbatch.store import open_store
 
@@ -60,12 +62,12 @@ def report(
     output: Output,
     run: Run = None,
     failures: Annotated[
-        bool, typer.Option("--failures", help="List every document that failed or is partial, why, and what to do.")
+        bool, typer.Option("--failures", help="List every failed or partial document, with its reason and a fix.")
     ] = False,
     json: Json = False,
     jsonl: JsonLines = False,
 ) -> None:
-    """Show what a run achieved and what it cost: pages, failures, dollars, waste."""
+    """Show what a run converted and what it cost: pages, failures, dollars, overhead."""
     from pdfbatch.runs.ledger import outcomes_of_run
     from pdfbatch.runs.report import read_report
 
@@ -78,12 +80,12 @@ def report(
         found = [each for each in outcomes_of_run(store, frozen.run) if each.outcome != "ok"]
         show(views.failures_json(found) if json else views.failures_screen(found, frozen.output))
         return
-    told = read_report(store, frozen.run, now())
-    show(views.as_json(told) if json else views.report_screen(told))
+    totals = read_report(store, frozen.run, now())
+    show(views.as_json(totals) if json else views.report_screen(totals))
 
 
 def runs(output: Output, json: Json = False) -> None:
-    """List every run that was begun on OUTPUT, oldest first."""
+    """List all runs of OUTPUT, oldest first."""
     from pdfbatch.runs.past import read_runs
     from pdfbatch.runs.verify import no_run
     from pdfbatch.store import open_store

@@ -1,4 +1,4 @@
-"""Commands about fleets that run: `down`, `ls`, `logs`."""
+"""Commands for running fleets: `down`, `ls`, `logs`."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 def down(
     output: o.OptionalOutput = "",
-    run: Annotated[str, typer.Option(help="End this run alone, also where its OUTPUT is gone.")] = "",
+    run: Annotated[str, typer.Option(help="Stop only this run; works even if its OUTPUT is gone.")] = "",
     yes: o.Yes = False,
     json: o.Json = False,
 ) -> None:
-    """End the fleets of OUTPUT with their machines, and see that nothing is left. What was converted stays."""
+    """Terminate all instances of OUTPUT and check that nothing is left running. Keeps the Markdown."""
     from pdfbatch.fleet.down import Known, end, known_of, list_resources, no_such_run, note_ended
     from pdfbatch.fleet.names import output_digest
     from pdfbatch.store import open_store
 
     if not output and not run:
-        raise UsageError("Pass OUTPUT or --run.", "`pdfbatch ls` lists what runs.")
+        raise UsageError("Pass OUTPUT or --run.", "`pdfbatch ls` lists all runs.")
     store = open_store(output) if output else None
     known = known_of(store, run, say) if store else Known("", None)
     clients = _clients_of(known.record)
@@ -59,24 +59,24 @@ def _where(run: str, store: Store | None) -> str:
 
 
 def _clients_of(record: FleetRecord | None) -> Clients:
-    """Where the fleet is, whatever region is set here.
+    """Returns clients for the fleet's own region, whatever region is set here.
 
     Raises:
-        NotReady: it is another account's.
+        NotReady: the fleet is in another account.
     """
     from pdfbatch.fleet.clients import Clients
 
     clients = Clients(record.region if record else "")
     if record and record.account and record.account != clients.account:
         raise NotReady(
-            f"Run {record.run} is in the account {record.account}; these credentials are of {clients.account}.",
-            "Choose the right ones with AWS_PROFILE.",
+            f"Run {record.run} is in account {record.account}, but these credentials are for {clients.account}.",
+            "Choose the right credentials with AWS_PROFILE.",
         )
     return clients
 
 
 def ls(json: o.Json = False) -> None:
-    """List every run with machines in this region, and whatever was left behind."""
+    """List all runs in this region with their instances, fleets and launch templates, leftovers included."""
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.inventory import take
 
@@ -86,12 +86,12 @@ def ls(json: o.Json = False) -> None:
 
 def logs(
     output: o.Output,
-    worker: Annotated[int | None, typer.Argument(metavar="[WORKER]", help="This worker alone.", min=0)] = None,
+    worker: Annotated[int | None, typer.Argument(metavar="[WORKER]", help="Show only this worker.", min=0)] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new lines.")] = False,
-    boot: Annotated[bool, typer.Option("--boot", help="What the machines said while they booted and ended.")] = False,
+    boot: Annotated[bool, typer.Option("--boot", help="Show the boot and shutdown logs of the instances.")] = False,
     run: o.Run = None,
 ) -> None:
-    """Show what the workers say, from CloudWatch."""
+    """Show the workers' logs from CloudWatch."""
     from datetime import datetime
 
     from pdfbatch.fleet import logs as cloudwatch
@@ -106,9 +106,12 @@ def logs(
         raise no_run(store)
     record, frozen = manifest.load_fleet(store, wanted), manifest.load(store, wanted)
     if worker is not None and worker >= frozen.total_workers:
-        raise UsageError(f"Run {wanted} has {_workers_of(frozen.total_workers)}, not {worker}.", "Give one of them.")
+        raise UsageError(f"Run {wanted} has {_workers_of(frozen.total_workers)}, not {worker}.", "Choose one of them.")
     if record is None:
-        raise UsageError(f"Run {wanted} was not on a fleet, so it has no logs.", "Its failures: `pdfbatch report`.")
+        raise UsageError(
+            f"Run {wanted} did not use a fleet, so it has no logs.",
+            "See its failures with `pdfbatch report OUTPUT --failures`.",
+        )
     if boot:
         _show_boots(store, wanted, worker)
         return
@@ -124,11 +127,11 @@ def logs(
         silent = False
         show(screens.log_line(line))
     if silent:
-        say(f"no worker has said anything yet; `pdfbatch status {store.url}` tells whether its instance has booted")
+        say(f"no worker has logged anything yet; `pdfbatch status {store.url}` shows whether its instance has booted")
 
 
 def _workers_of(count: int) -> str:
-    return "worker 0 alone" if count == 1 else f"workers 0 to {count - 1}"
+    return "only worker 0" if count == 1 else f"workers 0 to {count - 1}"
 
 
 def _show_boots(store: Store, run: str, worker: int | None) -> None:
@@ -141,4 +144,4 @@ def _show_boots(store: Store, run: str, worker: int | None) -> None:
         show(screens.heading(entry.key.removeprefix(keys.prefix)))
         show(store.get(entry.key).decode("utf-8", "replace"))
     if not entries:
-        say("no machine has ended yet: each leaves its log when it ends")
+        say("no boot logs yet: each instance writes its log when it shuts down")

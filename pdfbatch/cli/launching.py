@@ -1,4 +1,4 @@
-"""From a request to a fleet: the plan, the question, the launch. `launch` and `retry-failures` share it."""
+"""From a request to a fleet: plan, question, launch. `launch` and `retry-failures` share it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def plan_and_launch(
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """The plan, the question and the launch; `retry-failures` ends here too."""
+    """Shows the plan, asks, and launches."""
     from pdfbatch.fleet.planning import propose
     from pdfbatch.fleet.sample import count_pages
     from pdfbatch.store import open_store
@@ -50,10 +50,13 @@ def plan_and_launch(
     counting = partial(count_pages, processes=config.default_processes(), pages=request.options.pages)
     proposal = propose(request, clients=clients, now=now(), environment=os.environ, count_pages=counting)
     if proposal.rest.changed:
-        say(f"changed since converted, left alone (--changed converts them again): {views.some(proposal.rest.changed)}")
+        say(
+            "changed since they were converted, skipped (--changed converts them again): "
+            + views.some(proposal.rest.changed)
+        )
     if proposal.rest.other_pages:
         say(
-            "Markdown of other pages than are asked for now, left alone (--changed converts them again): "
+            "converted before with other --pages, skipped (--changed converts them again): "
             + views.some(proposal.rest.other_pages)
         )
     if proposal.decided is None:
@@ -67,7 +70,7 @@ def plan_and_launch(
     launched = _carry_out(proposal.decided, clients, output, keep_partial)
     if not (wait and json):
         show(views.as_json(launched) if json else screens.launched_screen(launched))
-    _tell_first_troubles(clients, launched)
+    _show_first_troubles(clients, launched)
     if wait:
         _follow(output, launched.run, json)
     raise typer.Exit(ExitCode.FAILED if launched.missing else ExitCode.DONE)
@@ -81,13 +84,13 @@ def _carry_out(decided: Decided, clients: Clients, output: Store, keep_partial: 
 
 
 def _follow(output: Store, run: str, json: bool) -> NoReturn:
-    """Shows the run until it is over, on stderr; Ctrl-C ends the showing, not the run."""
+    """Shows the run on stderr until it is over; Ctrl-C ends the display, not the run."""
     from pdfbatch.runs import manifest, progress
 
     frozen = manifest.load(output, run)
     last = views.watch(lambda: progress.read_status(output, frozen, now()), stderr, WAIT_SECONDS, local_now)
     if last is None or last.state not in progress.OVER:
-        say(f"Stopped watching; the fleet goes on. next: pdfbatch status {shlex.quote(output.url)} --watch")
+        say(f"Stopped watching; the fleet keeps running. next: pdfbatch status {shlex.quote(output.url)} --watch")
         raise typer.Exit(ExitCode.INTERRUPTED)
     finish(views.as_json(last) if json else views.status_screen(last, local_now()), _code_of(last))
 
@@ -99,21 +102,21 @@ def _code_of(status: RunStatus) -> ExitCode:
     return ExitCode.SOME_DOCUMENTS_FAILED if some_failed else ExitCode.DONE
 
 
-def _tell_first_troubles(clients: Clients, launched: Launched) -> None:
-    """A fleet that gets no instance says so in its history alone. The launch is done: Ctrl-C only ends the looking."""
+def _show_first_troubles(clients: Clients, launched: Launched) -> None:
+    """Shows why fleets have no instance yet: only their history says so. Ctrl-C ends the check, not the fleets."""
     from pdfbatch.fleet.first_minutes import troubles
 
     try:
         for worker, trouble in troubles(clients, launched.fleets, now(), time.sleep):
             say(f"worker {worker}: no instance yet ({trouble}); AWS keeps trying until {launched.expiry:%H:%M} UTC")
     except PdfbatchError as error:
-        say(f"whether the instances start was not checked: {error.message}")
+        say(f"could not check whether the instances start: {error.message}")
     except KeyboardInterrupt:
-        say("the fleets go on; `pdfbatch ls` shows their instances")
+        say("the fleets keep running; `pdfbatch ls` shows their instances")
 
 
 def clients_near(output: Store) -> Clients:
-    """Clients of the region that boto3's settings name, else of the one where the output's bucket is."""
+    """Returns clients for the region in boto3's settings, or else for that of the output's bucket."""
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.store import S3Store
 
@@ -122,8 +125,8 @@ def clients_near(output: Store) -> Clients:
 
 @contextmanager
 def _ctrl_c_for_every_signal() -> Iterator[None]:
-    """A closed terminal or a `kill` must not leave half a fleet: they end a launch as Ctrl-C does. What `nohup` ignores
-    stays ignored."""
+    """Lets a closed terminal or a `kill` end a launch as Ctrl-C does, so that neither leaves half a fleet. What `nohup`
+    ignores stays ignored."""
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -144,8 +147,8 @@ def _nothing_to_do(proposal: LaunchProposal, request: LaunchRequest, json: bool)
     nothing = nothing_left(request.source, request.output, rest.skipped, now())
     if rest.hopeless:
         say(
-            f"left out: {views.plural(len(rest.hopeless), 'document')} that would fail again, unchanged since "
-            f"({views.tally(rest.hopeless.values())}); --all-failures tries them anyway"
+            f"left out, sure to fail again: {views.plural(len(rest.hopeless), 'document')} "
+            f"({views.tally(rest.hopeless.values())}); --all-failures retries them anyway"
         )
     elif request.retry is not None:
         say("nothing to retry: no document failed" + (" for this reason" if request.retry else ""))

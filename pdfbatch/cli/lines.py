@@ -1,4 +1,4 @@
-"""`--jsonl`: one JSON object a line for each document, as the ledger has it."""
+"""`--jsonl`: one JSON object per line, for each document, as in the ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def show_lines(store: Store, run: str, *, failed_only: bool = False) -> None:
-    """Those of a run, by key; with `failed_only` the failed and the partial ones alone."""
+    """Prints a run's documents by key; with `failed_only` only the failed and partial ones."""
     from pdfbatch.runs.ledger import outcomes_of_run
 
     for outcome in outcomes_of_run(store, run):

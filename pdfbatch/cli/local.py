@@ -1,21 +1,18 @@
-"""`local-run`: one slice, or all, on this machine."""
+"""`local-run`: converts one slice, or everything, on this computer."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pdfbatch.cli import options as o
 from pdfbatch.cli.console import now
 from pdfbatch.cli.inputs import STDOUT, inputs_of, read_passwords, split, temporary_output
-from pdfbatch.cli.running import run_slice, select_engine, tell_of, write_slice
+from pdfbatch.cli.running import run_slice, select_engine, show_notes, write_slice
 from pdfbatch.cli.settings import default_model, default_places
 from pdfbatch.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 def local_run(
@@ -26,8 +23,8 @@ def local_run(
     pages: o.Pages = "",
     password_file: o.PasswordFile = "",
     engine: o.EngineName = "",
-    total_workers: Annotated[int, typer.Option(help="Slices that share the work.")] = 1,
-    worker_id: Annotated[int, typer.Option(help="The slice to do here, from 0.")] = 0,
+    total_workers: Annotated[int, typer.Option(metavar="N", help="Number of slices that share the documents.")] = 1,
+    worker_id: Annotated[int, typer.Option(metavar="N", help="Slice to convert here, counted from 0.")] = 0,
     processes: o.Processes = None,
     limit: o.Limit = None,
     changed: o.Changed = False,
@@ -43,9 +40,9 @@ def local_run(
     json: o.Json = False,
     jsonl: o.JsonLines = False,
 ) -> None:
-    """Convert PDFs, and pictures, on this machine. Run it again to go on where it stopped.
+    """Convert PDFs and image files on this computer. Run the same command again to resume.
 
-    OUTPUT may be - for one document: its Markdown goes to stdout.
+    With one document, OUTPUT may be -: its Markdown goes to stdout.
     """
     from pdfbatch.runs.begin import Request, begin, check_places
     from pdfbatch.runs.partition import Slice
@@ -69,13 +66,15 @@ def local_run(
     is_to_stdout = target == STDOUT
     how = o.how_to_print(json, jsonl)
     if is_to_stdout and how != "screen":
-        raise UsageError(f"Markdown and --{how} cannot both go to stdout.", f"Give a folder as OUTPUT, or no --{how}.")
+        raise UsageError(
+            f"Markdown and --{how} cannot both go to stdout.", f"Use a folder as OUTPUT, or leave out --{how}."
+        )
     with temporary_output() if is_to_stdout else nullcontext(open_store(target)) as store:
         source, chosen = inputs_of(given, None if is_to_stdout else store, include, exclude)
         check_places(source, store, chosen)
         wanted = Request(part, reads.name, read, changed, limit, reads.model, reads.pinned_model, chosen)
         begun = begin(source, store, wanted, now)
-        tell_of(begun)
+        show_notes(begun)
         if is_to_stdout:
             write_slice(begun, source, store, processes, passwords)
         run_slice(begun, worker_id, source, store, processes, how, passwords)

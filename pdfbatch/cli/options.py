@@ -23,14 +23,19 @@ Places = Annotated[
     typer.Argument(
         metavar="INPUT... OUTPUT",
         help="INPUT: folders, s3://bucket/prefix/, PDFs, patterns (`papers/**/*.pdf`, `s3://b/2024/*.pdf`), @FILE with "
-        "a path a line, - for such a list on stdin. A folder gives its PDFs; pictures (PNG, JPEG, TIFF) are read where "
-        "they are named, or matched by a pattern or --include. OUTPUT: folder or s3://bucket/prefix/ for the Markdown.",
+        "one path per line, or - to read such a list from stdin. A folder stands for its PDFs; image files (PNG, JPEG, "
+        "TIFF) are read only if named or matched by a pattern or --include. OUTPUT: folder or s3://bucket/prefix/ for "
+        "the Markdown.",
     ),
 ]
 OutputOption = Annotated[
     str,
     typer.Option(
-        "--output", "-o", metavar="OUTPUT", help="OUTPUT; then every argument is an INPUT.", show_default=False
+        "--output",
+        "-o",
+        metavar="OUTPUT",
+        help="OUTPUT. With this option every argument is an INPUT.",
+        show_default=False,
     ),
 ]
 Include = Annotated[
@@ -38,13 +43,13 @@ Include = Annotated[
     typer.Option(
         "--include",
         metavar="PATTERN",
-        help="Only what matches, pictures too: `*.png`, `2024/**`; repeatable. Without a / it is matched with names, "
-        "else with the path below INPUT.",
+        help="Read only matching files, images too: `*.png`, `2024/**`; repeatable. A pattern with a / is matched "
+        "against the path below INPUT, any other against the file name.",
     ),
 ]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="PATTERN", help="Nothing that matches: `drafts/`, `*-old.pdf`; repeatable."),
+    typer.Option("--exclude", metavar="PATTERN", help="Leave out matching files: `drafts/`, `*-old.pdf`; repeatable."),
 ]
 Pages = Annotated[
     str,
@@ -52,7 +57,7 @@ Pages = Annotated[
         "--pages",
         metavar="1-3,7",
         callback=_checked_pages,
-        help="Only these pages of each document; 5- is from the fifth on.",
+        help="Read only these pages of each document; 5- means page 5 and all after it.",
         show_default="all",
     ),
 ]
@@ -62,8 +67,8 @@ RetryPages = Annotated[
         "--pages",
         metavar="1-3,7",
         callback=_checked_pages,
-        help="Only these pages of each document.",
-        show_default="those of the run before",
+        help="Read only these pages of each document.",
+        show_default="as in the previous run",
     ),
 ]
 PasswordFile = Annotated[
@@ -71,7 +76,7 @@ PasswordFile = Annotated[
     typer.Option(
         "--password-file",
         metavar="FILE",
-        help="Passwords of encrypted PDFs, one a line, tried in turn. They stay on this machine, in no file of a run.",
+        help="Passwords for encrypted PDFs, one per line, tried in turn. They are stored in no file of the run.",
         show_default=False,
     ),
 ]
@@ -80,8 +85,8 @@ PasswordSecret = Annotated[
     typer.Option(
         "--password-secret",
         metavar="ARN",
-        help="Secrets Manager secret or SSM parameter with the passwords of encrypted PDFs, one a line; the instances "
-        "read it by their role.",
+        help="Secrets Manager secret or SSM parameter with passwords for encrypted PDFs, one per line. Only the "
+        "instances read it, with their role.",
         show_default=False,
     ),
 ]
@@ -90,45 +95,56 @@ EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="cpu|dolphin|auto|null",
-        help="What reads the pages. dolphin: the model, best on a GPU. auto: text layers, and the model for what they "
-        "lack or have not right. null: a dry run.",
-        show_default="dolphin with a GPU and torch, else cpu",
+        metavar="ENGINE",
+        help="How to read pages. cpu: text layers and OCR. dolphin: the model, best on a GPU. auto: text layers, and "
+        "the model where they are missing or wrong. null: dry run, reads nothing.",
+        show_default="dolphin with a GPU and torch, otherwise cpu",
     ),
 ]
 FleetEngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="cpu|dolphin|auto|null",
-        help="What reads the pages. dolphin: the model. auto: text layers, and the model for what they lack or have "
-        "not right: cheaper. cpu: text layers and OCR, for instances without a GPU. null: a dry run.",
+        metavar="ENGINE",
+        help="How to read pages. dolphin: the model. auto: text layers, and the model where they are missing or wrong; "
+        "cheaper. cpu: text layers and OCR, for instances without a GPU. null: dry run, reads nothing.",
     ),
 ]
 RetryEngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        metavar="cpu|dolphin|auto|null",
-        help="What reads the pages, perhaps another one than before.",
-        show_default="on a fleet that of the run before, here dolphin with a GPU and torch, else cpu",
+        metavar="ENGINE",
+        help="How to read pages: cpu, dolphin, auto or null; may differ from the previous run.",
+        show_default="on a fleet: as in the previous run; with --local: dolphin with a GPU and torch, otherwise cpu",
     ),
 ]
 Model = Annotated[
     str,
     typer.Option(
         help="Dolphin 1.0 or 1.5: Hub id (with @revision), folder or s3:// folder.",
-        show_default="PDFBATCH_MODEL, else ByteDance/Dolphin-1.5",
+        show_default="PDFBATCH_MODEL, otherwise ByteDance/Dolphin-1.5",
+        metavar="MODEL",
     ),
 ]
-Dpi = Annotated[int, typer.Option(min=50, max=600, help="Resolution at which the model reads a page's elements.")]
+Dpi = Annotated[
+    int,
+    typer.Option(
+        min=50,
+        max=600,
+        help="Resolution of the page images that the model's elements are cut from.",
+        metavar="N",
+    ),
+]
 AsPublished = Annotated[
-    bool, typer.Option("--as-published", help="Give the model its pictures as its authors' programs do.")
+    bool,
+    typer.Option("--as-published", help="Prepare the model's images exactly as its published program does."),
 ]
-KeepHidden = Annotated[
-    bool, typer.Option("--keep-hidden", help="Keep text that no viewer shows, such as white on white.")
+KeepHidden = Annotated[bool, typer.Option("--keep-hidden", help="Keep hidden text, such as white on white.")]
+JoinTables = Annotated[
+    bool,
+    typer.Option("--join-tables/--no-join-tables", help="Join tables that continue on the next page."),
 ]
-JoinTables = Annotated[bool, typer.Option("--join-tables/--no-join-tables", help="Join tables that go on over pages.")]
 Json = Annotated[
     bool,
     typer.Option(
@@ -136,54 +152,87 @@ Json = Annotated[
     ),
 ]
 JsonLines = Annotated[
-    bool, typer.Option("--jsonl", help="Print one JSON object a line for each document that has an outcome.")
+    bool, typer.Option("--jsonl", help="Print one JSON object per line, one for each finished document.")
 ]
-Processes = Annotated[int | None, typer.Option(min=1, help="Child processes that read.", show_default="one per core")]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Number of child processes that read pages.",
+        show_default="one per core",
+        metavar="N",
+    ),
+]
 KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
-PageSeconds = Annotated[float, typer.Option(min=1, help="A page that takes longer is given up.")]
-MaxRetries = Annotated[int, typer.Option(min=0, help="Times a page is tried again when its reader died or ran late.")]
+PageSeconds = Annotated[
+    float,
+    typer.Option(min=1, help="Give up a page that takes longer than this.", metavar="SECONDS"),
+]
+MaxRetries = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="How often to retry a page whose reader crashed or timed out.",
+        metavar="N",
+    ),
+]
 FailuresInARow = Annotated[
     int,
     typer.Option(
         "--max-failures-in-a-row",
         metavar="N",
         min=0,
-        help="A worker stops if its first N documents all fail for one reason that is not theirs; 0: never.",
+        help="Stop a worker whose first N documents all fail for one reason that is not in the documents; 0: never.",
     ),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.")]
-Changed = Annotated[bool, typer.Option("--changed", help="Convert again what changed since.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.", metavar="N")]
+Changed = Annotated[
+    bool,
+    typer.Option("--changed", help="Convert documents again that changed since the last run."),
+]
 Below = Annotated[
     float,
     typer.Option(
         "--below",
         min=0,
-        max=DOUBTFUL,  # better pages are counted by tenths alone
-        help="Also documents with a page whose score is lower than this.",
+        max=DOUBTFUL,  # scores above it are only counted, in tenths
+        help="Also retry documents with a page that scored lower than this.",
+        metavar="SCORE",
     ),
 ]
 AllFailures = Annotated[
     bool,
-    typer.Option("--all-failures", help="Also try what failed for a reason that no other try mends, as encrypted."),
+    typer.Option("--all-failures", help="Also retry failures that a retry cannot fix, such as encrypted."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Run = Annotated[str | None, typer.Option(help="The run that is meant.", show_default="the latest")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+Run = Annotated[str | None, typer.Option(help="Run ID.", show_default="the latest", metavar="ID")]
 Reasons = Annotated[
-    list[Reason] | None, typer.Option("--reason", metavar="REASON", help="Only failures for this reason; repeatable.")
+    list[Reason] | None,
+    typer.Option("--reason", metavar="REASON", help="Retry only failures with this reason; repeatable."),
 ]
-Workers = Annotated[int, typer.Option(min=1, max=1000, help="Instances, each with a slice of its own.")]
+Workers = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=1000,
+        help="Number of instances; each converts a share of the documents.",
+        metavar="N",
+    ),
+]
 LaunchWorkers = Annotated[
     int | None,
     typer.Option(
         "--workers",
         min=1,
         max=1000,
-        help="Instances, each with a slice of its own.",
-        show_default="5, or as many as the work needs",
+        help="Number of instances; each converts a share of the documents.",
+        show_default="5, or fewer if the work is small",
+        metavar="N",
     ),
 ]
 OnDemand = Annotated[
-    bool, typer.Option("--on-demand", help="On-demand instances instead of Spot: never interrupted, at full price.")
+    bool,
+    typer.Option("--on-demand", help="Use on-demand instances instead of Spot: never interrupted, full price."),
 ]
 MaxPrice = Annotated[
     float | None,
@@ -191,27 +240,29 @@ MaxPrice = Annotated[
         "--max-price",
         min=0.001,
         metavar="DOLLARS",
-        help="Spot price an hour of one instance above which AWS interrupts it.",
-        show_default="1.5 times today's dearest zone",
+        help="Highest Spot price per instance-hour; above it AWS interrupts the instance.",
+        show_default="1.5 times the price in today's most expensive zone",
     ),
 ]
 EbsKey = Annotated[
-    str, typer.Option("--ebs-key", metavar="KEY", help="KMS key, alias or ARN that encrypts the instances' disks.")
+    str,
+    typer.Option("--ebs-key", metavar="KEY", help="KMS key ID, alias or ARN that encrypts the instances' disks."),
 ]
 InstanceTypes = Annotated[
     list[str] | None,
     typer.Option(
         "--instance-type",
         metavar="TYPE",
-        help="EC2 type; give it several times to let AWS choose.",
+        help="EC2 instance type; repeat it to let AWS choose among several.",
         show_default="g4dn.xlarge",
     ),
 ]
 FleetModel = Annotated[
     str,
     typer.Option(
-        help="Dolphin 1.0 or 1.5: Hub id (with @revision), s3:// folder, or /model for the weights in the image.",
+        help="Dolphin 1.0 or 1.5: Hub id (with @revision), s3:// folder, or /model for weights inside the image.",
         show_default="ByteDance/Dolphin-1.5",
+        metavar="MODEL",
     ),
 ]
 AmiName = Annotated[
@@ -219,67 +270,92 @@ AmiName = Annotated[
     typer.Option(
         "--ami",
         metavar="ID",
-        help="Machine image with NVIDIA's driver, Docker and aws: id or SSM parameter.",
-        show_default="AWS's newest Deep Learning Base image",
+        help="AMI with the NVIDIA driver, Docker and the AWS CLI: ID or SSM parameter.",
+        show_default="the newest AWS Deep Learning Base AMI",
     ),
 ]
-KeyName = Annotated[str, typer.Option(help="EC2 key pair for SSH.", show_default="none")]
-Stack = Annotated[str, typer.Option(help="Name of the CloudFormation stack that `setup` made.")]
-OptionalOutput = Annotated[str, typer.Argument(metavar="[OUTPUT]", help="Where the runs write their Markdown.")]
+KeyName = Annotated[
+    str,
+    typer.Option(help="Name of the EC2 key pair for SSH.", show_default="none", metavar="NAME"),
+]
+Stack = Annotated[
+    str,
+    typer.Option(help="Name of the CloudFormation stack that `setup` created.", metavar="NAME"),
+]
+OptionalOutput = Annotated[
+    str, typer.Argument(metavar="[OUTPUT]", help="Folder or s3://bucket/prefix/ with the Markdown.")
+]
 MaxHours = Annotated[
     float | None,
     typer.Option(
         min=0.5,
         max=720,
-        help="All instances are terminated after so many hours.",
-        show_default="3 times the expected time, 2 to 48",
+        help="Terminate all instances after this many hours.",
+        show_default="3 times the expected time, from 2 to 48",
+        metavar="HOURS",
     ),
 ]
 MaxCost = Annotated[
-    float | None, typer.Option(min=0.01, metavar="DOLLARS", help="Ends the machines before they can cost more.")
+    float | None,
+    typer.Option(min=0.01, metavar="DOLLARS", help="Stop the instances before they cost more than this."),
 ]
-Image = Annotated[str, typer.Option(help="The worker image.", show_default="the newest one in your ECR repository")]
+Image = Annotated[
+    str,
+    typer.Option(
+        help="Docker image of the workers.",
+        show_default="the newest in the stack's ECR repository",
+        metavar="IMAGE",
+    ),
+]
 Subnets = Annotated[
     list[str] | None,
     typer.Option(
-        "--subnet", metavar="ID", help="Use this subnet; repeatable.", show_default="those of the default VPC"
+        "--subnet", metavar="ID", help="Launch in this subnet; repeatable.", show_default="all of the default VPC"
     ),
 ]
 Tags = Annotated[
-    list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag on everything made; repeatable.")
+    list[str] | None,
+    typer.Option("--tag", metavar="KEY=VALUE", help="Tag for everything that is created; repeatable."),
 ]
 Pace = Annotated[
     float | None,
-    typer.Option("--pages-per-second", min=0.001, help="What one worker does, if you know better than the estimate."),
+    typer.Option(
+        "--pages-per-second",
+        min=0.001,
+        help="Speed of one worker, to use in place of the estimate.",
+        metavar="NUMBER",
+    ),
 ]
 Wait = Annotated[
-    bool, typer.Option("--wait", help="Follow the run until it is over; the exit code is that of local-run.")
+    bool,
+    typer.Option("--wait", help="Wait until the run is over; exit codes are those of local-run."),
 ]
 KeepPartial = Annotated[
-    bool, typer.Option("--keep-partial", help="Keep what was launched if not every worker could be.")
+    bool,
+    typer.Option("--keep-partial", help="Keep the instances that were launched even if some workers could not be."),
 ]
 
 
 Print = Literal["screen", "json", "jsonl"]
-"""How a command's result is printed."""
+"""The form in which a command prints its result."""
 
 
 def how_to_print(json: bool, jsonl: bool = False) -> Print:
     """
-    What `--json` and `--jsonl` ask for.
+    Returns the form that `--json` and `--jsonl` ask for.
 
     Raises:
         UsageError: both are given.
     """
     if json and jsonl:
-        raise UsageError("--json and --jsonl do not go together.", "Give one of them.")
+        raise UsageError("--json and --jsonl cannot be combined.", "Use one of them.")
     return "json" if json else "jsonl" if jsonl else "screen"
 
 
 def with_options_of(
     model: Callable[..., None], command: Callable[..., None], help_text: str, without: Set[str]
 ) -> Callable[..., None]:
-    """`command` with the arguments and options of `model`, but for some: Typer reads them off a signature."""
+    """Gives `command` the arguments and options of `model`, except `without`: Typer reads them from the signature."""
     signature = inspect.signature(model, eval_str=True)
     kept = [parameter for name, parameter in signature.parameters.items() if name not in without]
     command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]  # PEP 362

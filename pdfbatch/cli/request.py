@@ -1,4 +1,4 @@
-"""From the options of `plan`, `launch` and `retry-failures` to the one value that the fleet's rooms take."""
+"""Turns the options of `plan`, `launch` and `retry-failures` into one `LaunchRequest`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def request_of(
     from pdfbatch.records import Secret
 
     if on_demand and max_price is not None:
-        raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of the two.")
+        raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of them.")
 
     return LaunchRequest(
         source=source,
@@ -83,5 +83,5 @@ def request_of(
 def _tag(given: str) -> tuple[str, str]:
     key, equals, value = given.partition("=")
     if not key or not equals:
-        raise UsageError(f"{given!r} is no tag.", "Write --tag KEY=VALUE.")
+        raise UsageError(f"{given!r} is not a tag.", "Write --tag KEY=VALUE.")
     return key, value

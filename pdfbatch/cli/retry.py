@@ -1,4 +1,4 @@
-"""`retry-failures`: a new run over what failed, here or on a fleet."""
+"""`retry-failures`: a new run over failed documents, here or on a fleet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pdfbatch.cli.console import now, say
 from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.launching import plan_and_launch
 from pdfbatch.cli.request import request_of
-from pdfbatch.cli.running import run_slice, select_engine, tell_of
+from pdfbatch.cli.running import run_slice, select_engine, show_notes
 from pdfbatch.cli.settings import default_model
 from pdfbatch.errors import UsageError
 
@@ -22,7 +22,7 @@ def retry_failures(
     below: o.Below = 0.0,
     all_failures: o.AllFailures = False,
     engine: o.RetryEngineName = "",
-    local: Annotated[bool, typer.Option("--local", help="Retry on this machine, not on a fleet.")] = False,
+    local: Annotated[bool, typer.Option("--local", help="Retry on this computer, not on a fleet.")] = False,
     workers: o.Workers = 1,
     instance_type: o.InstanceTypes = None,
     on_demand: o.OnDemand = False,
@@ -36,7 +36,7 @@ def retry_failures(
     key_name: o.KeyName = "",
     tag: o.Tags = None,
     stack: o.Stack = "pdfbatch",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the fleet's plan and end.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the fleet's plan and exit.")] = False,
     yes: o.Yes = False,
     processes: o.Processes = None,
     pages: o.RetryPages = "",
@@ -53,7 +53,7 @@ def retry_failures(
     max_failures_in_a_row: o.FailuresInARow = 20,
     json: o.Json = False,
 ) -> None:
-    """Try again what failed, as a new run on a small fleet, or here with --local; the history stays."""
+    """Retry failed documents in a new run, on a small fleet or with --local on this computer. Keeps earlier runs."""
     from pdfbatch.runs import manifest
     from pdfbatch.runs.begin import Request, begin_retry, check_places
     from pdfbatch.runs.partition import Slice
@@ -78,9 +78,7 @@ def retry_failures(
         pages or before.options.pages,
     )
     if (password_secret and local) or (password_file and not local):
-        raise UsageError(
-            "--password-file is for --local, and --password-secret for a fleet.", "Change the one to the other."
-        )
+        raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
     source = open_store(before.input)
     check_places(source, store, before.chosen)
     if not local:
@@ -121,7 +119,7 @@ def retry_failures(
         say(
             "nothing to retry: no document failed"
             + (" for this reason" if reason else "")
-            + (f", and no page is below {below:g}" if below else "")
+            + (f", and no page scored below {below:g}" if below else "")
         )
-    tell_of(begun)
+    show_notes(begun)
     run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords)

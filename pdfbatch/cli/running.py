@@ -1,4 +1,4 @@
-"""One slice at work on this machine, with live progress. `local-run` and `retry-failures --local` share it."""
+"""Runs one slice on this computer, with live progress. `local-run` and `retry-failures --local` share it."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ LOCAL_HEARTBEAT_SECONDS = 2.0
 
 
 def select_engine(engine: str, model: str, default_model: str) -> Engine:
-    """The engine that a person named, or the one for this machine."""
+    """Returns the engine that was named, or the default for this computer."""
     from pdfbatch.engines import engine_for, engine_named, has_gpu
 
     reads = engine_for(engine, model, has_gpu())
     if engine and reads != engine:
-        say(f"no GPU here: --engine {engine} reads by the CPU alone; --model M runs the model without one, slowly")
+        say(f"no GPU here: --engine {engine} uses only the CPU; add --model M to run the model without a GPU, slowly")
     return engine_named(reads, model, default_model)
 
 
-def tell_of(begun: Begun) -> None:
-    """What a person must know of the input before the work begins."""
+def show_notes(begun: Begun) -> None:
+    """Shows what the user must know about the input before the work begins."""
     from pdfbatch.runs.inputs import LOCKED_ETAG
 
     documents = begun.manifest.documents
     if begun.changed:
-        say(f"changed since converted, left alone (--changed converts them again): {views.some(begun.changed)}")
+        say(f"changed since they were converted, skipped (--changed converts them again): {views.some(begun.changed)}")
     if begun.other_pages:
         say(
-            "Markdown of other pages than are asked for now, left alone (--changed converts them again; an output of "
-            f"its own keeps both): {views.some(begun.other_pages)}"
+            "converted before with other --pages, skipped (--changed converts them again; another OUTPUT keeps both): "
+            f"{views.some(begun.other_pages)}"
         )
     if begun.nameless:
-        say(f"left out, because there is no name before .pdf (rename them): {views.some(begun.nameless)}")
+        say(f"left out, because the file name is only .pdf (rename them): {views.some(begun.nameless)}")
     if begun.foreign:
         say(
-            "Markdown that is there already and that no run has told of, left alone (delete it to have it made): "
+            "Markdown that no run has written, kept (delete it to convert the document): "
             + views.some([output_key(key) for key in begun.foreign])
         )
     if locked := [each.key for each in documents if each.etag == LOCKED_ETAG]:
-        say(f"may not be read, counted as failures: {views.some(locked)}")
+        say(f"no permission to read, counted as failures: {views.some(locked)}")
     if twins := [f"{each.key} ({each.twin})" for each in documents if each.twin]:
-        say(f"not converted, because another has the same output (rename one of each two): {views.some(twins)}")
+        say(f"not converted, because another input has the same output (rename one of them): {views.some(twins)}")
 
 
 def run_slice(
@@ -73,7 +73,7 @@ def run_slice(
     how: Print,
     passwords: Passwords,
 ) -> NoReturn:
-    """Works on one slice with live progress, shows how it ended, and exits with the code for that."""
+    """Converts one slice with live progress, shows the result, and exits with its code."""
     from pdfbatch.runs.ledger import load_failures
     from pdfbatch.runs.progress import nothing_left, read_status
 
@@ -81,10 +81,10 @@ def run_slice(
     if begun.how == "nothing":
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
         if frozen.skipped:
-            say("delete a document's Markdown to convert it again, also with other options")
+            say("to convert a document again, also with other options, delete its Markdown")
         finish(_nothing(nothing, frozen, how))
     if begun.how == "finished":
-        say(f"slice {worker_id} of this run is done; others are still at work")
+        say(f"slice {worker_id} of this run is done; other slices are still running")
         found = read_status(output, frozen, now())
         finish(views.as_json(found) if how == "json" else views.status_screen(found, local_now()))
     if begun.how == "resumed":
@@ -99,26 +99,26 @@ def run_slice(
         raise typer.Exit(code)
     failures = load_failures(output, RunKeys(found.run), worker_id)
     if begun.how == "resumed" and code in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
-        say("PDFs added since this run began are not in it; run the same command again to convert them")
+        say("PDFs added since this run started are not in it; run the same command again to convert them")
     finish(views.closing(found, failures, _next_step(frozen, output, failures, code)), code)
 
 
 def _nothing(found: RunStatus, frozen: Manifest, how: Print) -> str | RenderableType:
-    """What is printed of a run that was not begun; as JSON lines nothing."""
+    """Returns what is printed where nothing is left to do; nothing for JSON lines."""
     if how == "screen":
         return views.closing(found, [], _verify(frozen.output))
     return views.as_json(found) if how == "json" else ""
 
 
 def write_slice(begun: Begun, source: Store, output: Store, processes: int | None, passwords: Passwords) -> NoReturn:
-    """Converts the one document and writes its Markdown to stdout; all else is said on stderr."""
+    """Converts one document and writes its Markdown to stdout; everything else goes to stderr."""
     from pdfbatch.runs.ledger import load_failures
 
     documents = begun.manifest.documents
     if len(documents) != 1:
         raise UsageError(
-            f"OUTPUT - writes the Markdown of one document, and there are {len(documents):,}.",
-            "Give a folder as OUTPUT, or name one document.",
+            f"OUTPUT - takes one document, and there are {len(documents):,}.",
+            "Use a folder as OUTPUT, or name one document.",
         )
     mark = _worked(begun, 0, source, output, processes, passwords)
     key = documents[0].key
@@ -127,7 +127,7 @@ def write_slice(begun: Begun, source: Store, output: Store, processes: int | Non
     if output.head(output_key(key)) is not None:
         write_out(output.get(output_key(key)))
     if figures := sum(1 for _ in output.list(figures_prefix(key))):
-        say(f"{views.plural(figures, 'figure')} linked and not kept: give a folder as OUTPUT to keep them")
+        say(f"{views.plural(figures, 'figure')} linked but not saved: use a folder as OUTPUT to save them")
     raise typer.Exit(exit_code(mark))
 
 
@@ -155,7 +155,7 @@ def _worked(
     with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
         mark = run.run()
     if run.checkpoints and (outdated := sorted(run.checkpoints.outdated)):
-        say(f"read again from their first page, because an earlier version had begun them: {views.some(outdated)}")
+        say(f"read again from page 1, because their checkpoints are from an earlier version: {views.some(outdated)}")
     if mark.detail:
         say(mark.detail)
     return mark
@@ -174,11 +174,11 @@ def exit_code(mark: DoneMark) -> ExitCode:
 
 
 def _next_step(frozen: Manifest, output: Store, failures: Sequence[Outcome], code: ExitCode) -> str:
-    """The one command that a person most likely wants now."""
+    """Returns the most likely next command."""
     if code is ExitCode.INTERRUPTED:
         return f"{this_command()}   # resumes; finished pages are kept"
     if code is ExitCode.FAILED:
-        return f"{this_command()}   # resumes, once the cause is mended"
+        return f"{this_command()}   # resumes, once the cause is fixed"
     from pdfbatch.store import LocalStore
 
     place = shlex.quote(frozen.output)

@@ -1,4 +1,4 @@
-"""What every command takes besides its own options: settings from file, profile and variables, `-q` and `-v`."""
+"""What every command takes besides its own options: settings from a file, a profile and variables, `-q` and `-v`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _NO_DEFAULT = frozenset({"model", "places"})
 """`model` is the default of the engines that have one (`default_model`), `places` is `input` and `output`."""
 
 _OWN_VARIABLE = frozenset({"places", "json", "delete"})
-"""Options that are no settings; `--json` has its variable by itself, and nothing is deleted unasked."""
+"""Options that are not settings; `--json` has a variable of its own, and nothing may be deleted by a setting."""
 _TYPED_OUTPUT = frozenset({"down"})
-"""Commands whose OUTPUT must be typed: they end what runs there."""
+"""Commands whose OUTPUT must be typed, because they stop runs."""
 
 _given: ContextVar[Mapping[str, Setting]] = ContextVar("given", default=MappingProxyType({}))
 _options: dict[str, Any] = dict(PLACES)
@@ -40,7 +40,7 @@ ConfigFile = Annotated[
         envvar="PDFBATCH_CONFIG",
         is_eager=True,
         callback=lambda context, value: context.meta.update({_CONFIG: value}) or value,
-        help=f"Settings: a file, or s3://bucket/key. {FILE_NAME} is found here or in a folder above.",
+        help=f"Settings file, or s3://bucket/key. Default: {FILE_NAME} in this folder or one above it.",
         show_default=False,
         show_envvar=False,
         rich_help_panel="Settings",
@@ -54,20 +54,18 @@ Profile = Annotated[
         envvar="PDFBATCH_PROFILE",
         is_eager=True,
         callback=lambda context, value: context.meta.update({_PROFILE: value}) or value,
-        help="Settings of [profile.NAME] in the file, before the others.",
+        help="Use [profile.NAME] of the settings file before its other settings.",
         show_default=False,
         show_envvar=False,
         rich_help_panel="Settings",
     ),
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Show results and errors alone.", rich_help_panel="Settings")
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show details.", rich_help_panel="Settings")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only results and errors.", rich_help_panel="Settings")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more details.", rich_help_panel="Settings")]
 
 
 def _apply(context: typer.Context, value: str) -> str:
-    """The last of the eager options, never typed: makes the settings the defaults of the options that follow."""
+    """Makes the settings the defaults of the options; a hidden option, the last of the eager ones."""
     given = settings_given(context.meta.get(_CONFIG, ""), context.meta.get(_PROFILE, ""))
     _given.set(given)
     names = {parameter.name for parameter in context.command.params}
@@ -84,7 +82,7 @@ Hidden = Annotated[str, typer.Option("--settings", hidden=True, is_eager=True, c
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with `--config`, `--profile`, `-q` and `-v`, and the settings as defaults of its options."""
+    """Adds `--config`, `--profile`, `-q` and `-v` to a command, and uses the settings as defaults of its options."""
     own = inspect.signature(command, eval_str=True)
     _options.update(
         {name: _bare(kind.annotation) for name, kind in own.parameters.items() if name not in _OWN_VARIABLE}
@@ -108,12 +106,12 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _bare(annotation: Any) -> Any:
-    """The type itself, without what Typer wants to know and without None."""
+    """Returns the type itself, without Typer's annotations and without None."""
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
 
 
 def settings_given(config: str, profile: str) -> dict[str, Setting]:
-    """What variables, the profile and the file give for any option of any command."""
+    """Reads the settings in variables, the profile and the file, for all commands."""
     path = found_file(Path.cwd()) if not config else None
     file = config or (str(path) if path else "")
     return read_settings(_options, file, _content(file) if file else b"", profile)
@@ -132,18 +130,18 @@ def _content(file: str) -> bytes:
 
 
 def all_options() -> Iterable[str]:
-    """The names of all settings there are."""
+    """Returns the names of all settings."""
     return sorted(set(_options) - set(OURS))
 
 
 def source_of(name: str) -> str:
-    """Where an option's value came from that nobody typed; "" if it is no setting."""
+    """Returns where the value of an option came from; "" if it is not from a setting."""
     setting = _given.get().get(name)
     return setting.source if setting else ""
 
 
 def default_places(typed: list[str] | None, output: str) -> tuple[list[str], str]:
-    """INPUT and OUTPUT as typed; what is missing from the settings. With a single place typed it is INPUT."""
+    """Returns INPUT and OUTPUT as typed, or from the settings. A single typed place is INPUT."""
     given = _given.get()
     places = list(typed or [])
     if "output" in given and not output and len(places) < 2:
@@ -152,23 +150,23 @@ def default_places(typed: list[str] | None, output: str) -> tuple[list[str], str
         places = [given["input"].value]
     if not places:
         raise UsageError(
-            "Missing argument 'INPUT... OUTPUT'.",
-            f"Name the PDFs and where the Markdown goes, or set input and output in {FILE_NAME}.",
+            "INPUT and OUTPUT are missing.",
+            f"Name the PDFs and a place for the Markdown, or set input and output in {FILE_NAME}.",
         )
     return places, output
 
 
 def default_model() -> str:
-    """The model that the settings name, for engines that have the choice."""
+    """Returns the model in the settings, for engines that can use one."""
     setting = _given.get().get("model")
     return str(setting.value) if setting else ""
 
 
 def config(
-    everything: Annotated[bool, typer.Option("--all", help="Also the settings that are not given.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also list settings that are not set.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
 ) -> None:
-    """Show each setting, its value, and where it comes from: a variable, a profile, the file."""
+    """Show each setting, its value, and where it comes from: a variable, a profile or the file."""
     from pdfbatch.views.settings import settings_json, settings_screen
 
     given = _given.get()

@@ -1,4 +1,4 @@
-"""`worker`: the entry point of the worker image, with everything from the environment."""
+"""`worker`: the entry point of the worker image, configured by the environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def worker() -> None:
-    """The entry point of the worker image; everything comes from the environment."""
+    """Run one worker, as configured by the environment: the entry point of the worker image."""
     from pdfbatch.engines import engine_named
     from pdfbatch.runs.begin import check_places
     from pdfbatch.runs.manifest import load_fleet
@@ -96,7 +96,7 @@ def _machine(settings: WorkerSettings) -> Machine | None:
 
 
 def _meter(fleet: FleetRecord | None, machine: Machine | None) -> Meter | None:
-    """Counts this slice's dollars; None where the run has no cap."""
+    """Returns a meter of this slice's dollars; None where the run has no cap."""
     from pdfbatch.worker.budget import first_price
     from pdfbatch.worker.meter import Meter
 
@@ -106,7 +106,7 @@ def _meter(fleet: FleetRecord | None, machine: Machine | None) -> Meter | None:
 
 
 def _budget_watched(job: SliceConfig, stop: Stop, fleet: FleetRecord | None) -> AbstractContextManager[object]:
-    """Stops the work when the money of the whole run is spent; nothing where the run has no cap."""
+    """Stops the work when the whole run has spent its cap; does nothing where there is none."""
     from pdfbatch.worker.budget_watch import BudgetSources, BudgetWatch, read_peers
 
     if fleet is None or job.meter is None or job.machine is None:
@@ -116,7 +116,7 @@ def _budget_watched(job: SliceConfig, stop: Stop, fleet: FleetRecord | None) -> 
 
 
 def spot_price(fleet: FleetRecord, machine: Machine) -> Callable[[], float | None]:
-    """Asks EC2 what an hour of this instance costs now, with its disk and address."""
+    """Returns a function that asks EC2 for the current price of this instance per hour, with its disk and address."""
     from pdfbatch.fleet.aws_queries import prices
     from pdfbatch.fleet.clients import Clients
 
@@ -130,7 +130,7 @@ def spot_price(fleet: FleetRecord, machine: Machine) -> Callable[[], float | Non
 
 
 def _watched(run: SliceRun, stop: Stop, settings: WorkerSettings, name: str) -> ExitStack:
-    """Everything that looks on while a slice is at work: signals, the deadline, Spot notices, progress, metrics."""
+    """Starts everything that watches a slice: signals, the deadline, Spot notices, progress, metrics."""
     from pdfbatch.worker.metrics import Metrics
     from pdfbatch.worker.spot import SpotWatch
     from pdfbatch.worker.stop import at_deadline, on_signals

@@ -1,4 +1,4 @@
-"""Values → what a person or a program sees. Nothing else formats."""
+"""Turns values into screens and JSON. Nothing else formats."""
 
 from pdfbatch.views.failures import failure_line, failures_json, failures_screen
 from pdfbatch.views.report import report_screen

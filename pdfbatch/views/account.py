@@ -12,46 +12,46 @@ from pdfbatch.views.words import plural
 
 _STYLE = {"ok": "green", "missing": "bold red", "warning": "yellow", "unknown": "yellow"}
 _USE = {
-    "AWS::IAM::Role": "what instances may do",
-    "AWS::IAM::InstanceProfile": "gives instances that role",
-    "AWS::IAM::ServiceLinkedRole": "AWS's own, to run Spot fleets; stays after --delete",
-    "AWS::EC2::SecurityGroup": "lets nothing in",
+    "AWS::IAM::Role": "permissions of the instances",
+    "AWS::IAM::InstanceProfile": "attaches that role to instances",
+    "AWS::IAM::ServiceLinkedRole": "lets AWS run Spot fleets; kept after --delete",
+    "AWS::EC2::SecurityGroup": "no inbound connections",
     "AWS::Logs::LogGroup": "the workers' logs, kept a week",
-    "AWS::ECR::Repository": "the worker image; what is stored costs",
-    "AWS::SNS::Topic": "tells when a run is over",
-    "AWS::SNS::TopicPolicy": "lets that rule publish to the topic",
-    "AWS::SNS::Subscription": "mails what the topic tells",
-    "AWS::Events::Rule": "tells when a fleet expires, halts or fails",
-    "AWS::Budgets::Budget": "mails at 50 and 90 % of the month's EC2 spending",
+    "AWS::ECR::Repository": "the worker image; storage is billed",
+    "AWS::SNS::Topic": "notifications about runs",
+    "AWS::SNS::TopicPolicy": "lets the rule below publish to the topic",
+    "AWS::SNS::Subscription": "sends notifications to --email",
+    "AWS::Events::Rule": "notifies when a fleet expires, halts or fails",
+    "AWS::Budgets::Budget": "sends mails at 50 and 90 % of the monthly budget",
 }
 _ACTION_STYLE = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 
 
 def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
-    """A line for each requirement; under those that are not met, the cure."""
+    """Shows a line per requirement, and under each that is not met how to fix it."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    told: set[str] = set()
+    shown: set[str] = set()
     for check in diagnosis.checks:
         table.add_row(Text(check.state, style=_STYLE[check.state]), check.name, Text(check.found))
-        if check.state != "ok" and check.cure not in told:
+        if check.state != "ok" and check.cure not in shown:
             table.add_row("", "", Text(check.cure, style="bold"))
-            told.add(check.cure)
+            shown.add(check.cure)
     missing = sum(check.state == "missing" for check in diagnosis.checks)
     last = (
         Text("ready: pdfbatch launch INPUT OUTPUT", style="bold green")
         if diagnosis.ready
-        else Text(f"not ready: {plural(missing, 'thing')} missing", style="bold red")
+        else Text(f"not ready: {plural(missing, 'problem')} to fix", style="bold red")
     )
     return Group(table, Text(), last)
 
 
 def proposal_screen(proposal: StackProposal) -> RenderableType:
-    """What would be made or changed, a line each."""
+    """Shows what would be created or changed, one line each."""
     if proposal.kind == "nothing":
-        return Text(f"The stack {proposal.stack} is as it should be; nothing to change.")
+        return Text(f"Stack {proposal.stack} is up to date; nothing to change.")
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("Change", "Resource", "Type", "Use"):
         table.add_column(title, overflow="fold")
@@ -65,10 +65,10 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
 def set_up_screen() -> RenderableType:
     return Text.assemble(
         ("The account is set up. ", "bold green"),
-        "AWS mails a link to whoever is to be told: it must be followed once. Next: `make image push` fills the image "
-        "repository, `pdfbatch doctor` checks everything, `pdfbatch launch INPUT OUTPUT` starts.",
+        "Confirm the subscription mail from AWS, if you gave --email. Next: `make image push` builds and uploads the "
+        "worker image, `pdfbatch doctor` checks everything, `pdfbatch launch INPUT OUTPUT` starts a run.",
     )
 
 
 def deleted_screen(stack: str, was_there: bool) -> RenderableType:
-    return Text(f"The stack {stack} is gone." if was_there else f"There is no stack {stack}; nothing to delete.")
+    return Text(f"Stack {stack} deleted." if was_there else f"No stack {stack}; nothing to delete.")

@@ -1,4 +1,4 @@
-"""One line of progress: a bar that fills what the console has room for, and figures behind it."""
+"""One line of progress: a bar as wide as the console allows, then figures."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _BAR_STYLE = "green"
 
 
 def bar(done: int, total: int, width: int) -> str:
-    """`width` cells, `done` of `total` of them full; all full where there is nothing to do."""
+    """Draws `width` cells, `done` of `total` of them full; all full where there is nothing to do."""
     full = width * done // total if total else width
     return _FULL * full + _EMPTY * (width - full)
 
 
 def as_ascii(drawn: str) -> str:
-    """The bar for a console that cannot draw lines."""
+    """Redraws a bar for a console without line characters."""
     return drawn.replace(_FULL, _FULL_ASCII).replace(_EMPTY, _EMPTY_ASCII)
 
 
 class ProgressLine:
-    """`RUNNING ━━━━━━────── 1,840/4,000 documents  46 %  1.4 pages/s`, in one line whatever the width.
+    """Draws `RUNNING ━━━━━━────── 1,840/4,000 documents  46 %  1.4 pages/s`, in one line at every width.
 
     The empty part is a thinner line, not a darker one, so that light themes show it too.
     """

@@ -1,4 +1,4 @@
-"""Documents that failed or are partial: why, and what to do."""
+"""Failed and partial documents: why, and what to do."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pdfbatch.views.words import plural
 
 
 def failure_line(outcome: Outcome) -> Text:
-    """A document and why it is not `ok`."""
+    """Shows a document and why it is not `ok`."""
     why = f"{outcome.reason}: {outcome.detail}" if outcome.detail else str(outcome.reason)
     pages = f", {len(outcome.failed_pages)} of {plural(outcome.pages, 'page')}" if outcome.outcome == "partial" else ""
     return Text.assemble((outcome.key, "yellow"), f"  {why}{pages}")
 
 
 def failures_screen(found: Sequence[Outcome], output: str) -> RenderableType:
-    """By reason, each with what to do about it and its documents."""
+    """Groups failures by reason, each with its fix and its documents."""
     if not found:
         return Text("Nothing failed.")
     lines: list[RenderableType] = []
@@ -45,5 +45,5 @@ def _to_do(reason: Reason | None, output: str) -> list[Text]:
 
 
 def failures_json(found: Sequence[Outcome]) -> str:
-    """`{"failures": [...]}`, each as the ledger has it."""
+    """Returns `{"failures": [...]}`, each as in the ledger."""
     return json.dumps({"failures": [each.model_dump(mode="json") for each in found]}, indent=2)

@@ -1,4 +1,4 @@
-"""Plans, launches and what there is in the account."""
+"""Screens of plans, launches and what is in the account."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _MIB = 2**20
 
 
 def plan_screen(plan: Plan, details: bool = False) -> RenderableType:
-    """What will be done, how long it takes and what it costs, in a dozen lines; the price by zone, the AMI, the image
-    and the rest with `details`."""
+    """Shows what will be done, how long it takes and what it costs, in a dozen lines; with `details` also prices by
+    zone, the AMI and the image."""
     work = plan.work
     lines: list[RenderableType] = [
         Text.assemble(("PLAN", "bold"), "  ", plan.input, " → ", plan.output, no_wrap=True, overflow="ignore"),
@@ -54,7 +54,7 @@ def _documents(work: Work) -> str:
 
 def _details(plan: Plan) -> Table:
     facts = _facts()
-    facts.add_row("pace", Text(f"{_between(plan.pace.low, plan.pace.high)} pages/s a worker, {plan.pace.source}"))
+    facts.add_row("pace", Text(f"{_between(plan.pace.low, plan.pace.high)} pages/s per worker, {plan.pace.source}"))
     facts.add_row("price", Text(f"{_dollars(plan.price)} per instance-hour, incl. EBS and IPv4"))
     facts.add_row("hard cap", Text(_hard_cap(plan)))
     facts.add_row("AMI", Text(f"{plan.account.ami.id}, user-data {plan.user_data_bytes:,} of {LIMIT:,} bytes"))
@@ -74,14 +74,14 @@ def _size(count: int) -> str:
 
 
 def _between(low: float, high: float) -> str:
-    """Two numbers as a range, one where they are the same."""
+    """Formats two numbers as a range, or as one where they are the same."""
     shown = [f"{number:.2f}" if number < 10 else f"{number:,.0f}" for number in (low, high)]
     return shown[0] if shown[0] == shown[1] else " to ".join(shown)
 
 
 def _pages(plan: Plan) -> str:
     if plan.pages is None or plan.work.pages_each is None:
-        return "pages not known"
+        return "number of pages unknown"
     mean = plan.work.pages_each * plan.work.left
     counted = f"counted in {plural(plan.work.sampled, 'document')}"
     if plan.pages.low == plan.pages.high:
@@ -96,14 +96,14 @@ def _workers(plan: Plan) -> str:
     market = "Spot" if plan.market == "spot" else "on-demand"
     suggested = ""
     if plan.suggested_workers is not None and plan.suggested_workers != plan.workers:
-        suggested = f" ({plan.suggested_workers} would suit this work)"
+        suggested = f" (suggested for this work: {plan.suggested_workers})"
     return f"{plan.workers} × {kinds} {market}, one EC2 Fleet per worker{suggested}"
 
 
 def _quota(plan: Plan) -> str:
     quota = plan.account.quota
     needed = plan.workers * max(plan.account.vcpus.values())
-    limit = "a number not known" if quota.limit is None else f"{quota.limit:,.0f}"
+    limit = "unknown number" if quota.limit is None else f"{quota.limit:,.0f}"
     return f"Quota: {needed} vCPUs needed, {quota.used:,.0f} in use, {limit} allowed ({quota.code})"
 
 
@@ -125,12 +125,12 @@ def _zone_prices(zone: Zone, plan: Plan) -> list[str]:
 
 def _time(plan: Plan) -> str:
     if plan.hours is None:
-        return "not known"
+        return "unknown"
     return _hours(plan.hours)
 
 
 def _hours(hours: Range) -> str:
-    """Minutes below two hours, else hours; one number where both ends are the same."""
+    """Formats minutes below two hours, else hours; one number where both ends are the same."""
     if hours.high < 2:
         shown, unit = [f"{end * 60:.0f}" for end in (hours.low, hours.high)], "min"
     else:
@@ -140,7 +140,7 @@ def _hours(hours: Range) -> str:
 
 def _cost(plan: Plan) -> str:
     if plan.cost is None:
-        return "not known"
+        return "unknown"
     return _money_range(plan.cost)
 
 
@@ -150,16 +150,16 @@ def _money_range(dollars: Range) -> str:
 
 
 def _cap(plan: Plan) -> str:
-    total = money(plan.worst_cost) if plan.price_ceiling else "not known"
+    total = money(plan.worst_cost) if plan.price_ceiling else "unknown"
     return f"{total} ({plan.max_hours:g} h)"
 
 
 def _alternative(other: Alternative, work: Work) -> str:
-    told = f"about {_money_range(other.cost)} with --engine {other.engine}"
+    text = f"about {_money_range(other.cost)} with --engine {other.engine}"
     if other.engine == "auto":
-        told += " (suggested)"
+        text += " (suggested)"
     sampled = f"{work.layers_healthy} of {work.layers_looked_at} sampled pages have a good text layer"
-    return f"{told}; an estimate: {sampled}"
+    return f"{text}; an estimate: {sampled}"
 
 
 def _dollars(price: Range) -> str:
@@ -168,7 +168,7 @@ def _dollars(price: Range) -> str:
 
 
 def _hard_cap(plan: Plan) -> str:
-    each = f" × ${plan.price_ceiling:.3f}" if plan.price_ceiling else " at a price not known"
+    each = f" × ${plan.price_ceiling:.3f}" if plan.price_ceiling else " × unknown price"
     total = f"{money(plan.worst_cost)}: " if plan.price_ceiling else ""
     kind = "at most, the Spot price ceiling" if plan.max_prices else "the on-demand price"
     ceiling = f" ({kind})" if plan.price_ceiling else ""
@@ -179,7 +179,7 @@ def _hard_cap(plan: Plan) -> str:
 
 
 def launch_question(plan: Plan) -> str:
-    """What is agreed to, in one line."""
+    """Asks for the launch, in one line."""
     kind = "Spot" if plan.market == "spot" else "on-demand"
     cap = f", at most {money(plan.worst_cost)}" if plan.worst_cost else ""
     return f"Launch {plural(plan.workers, f'{kind} instance')}{cap}?"
@@ -190,14 +190,17 @@ def _moment(at: datetime) -> str:
 
 
 def launched_screen(launched: Launched) -> RenderableType:
-    """What was made, and what to type next."""
+    """Shows what was launched, and the next commands."""
     cap = f"at most {money(launched.worst_cost)}" if launched.worst_cost else ""
     output = shlex.quote(launched.output)
     lines = [
         Text.assemble(("LAUNCHED", "bold green"), f"  run {launched.run}"),
         Text(dotted(f"{plural(len(launched.fleets), 'instance')} requested", cap, f"until {_moment(launched.expiry)}")),
-        *(Text.assemble(("missing ", "red"), f"worker {worker}: {why}") for worker, why in launched.missing.items()),
-        Text("You can close this terminal: nothing here keeps the fleet alive."),
+        *(
+            Text.assemble(("not launched ", "red"), f"worker {worker}: {why}")
+            for worker, why in launched.missing.items()
+        ),
+        Text("You can close this terminal; the fleet keeps running."),
         to_copy("logs:", f"pdfbatch logs {output} --follow"),
         to_copy("stop:", f"pdfbatch down {output}"),
         to_copy("next:", f"pdfbatch status {output} --watch", "bold"),
@@ -206,7 +209,7 @@ def launched_screen(launched: Launched) -> RenderableType:
 
 
 def remains_screen(remains: Resources) -> RenderableType:
-    """What `down` is about to end."""
+    """Shows what `down` is about to delete."""
     return Text(
         f"{', '.join(remains.runs())}: {plural(len(remains.fleets), 'fleet')}, "
         f"{plural(len(remains.instances), 'instance')}, {plural(len(remains.templates), 'launch template')}"
@@ -214,30 +217,32 @@ def remains_screen(remains: Resources) -> RenderableType:
 
 
 def down_question(remains: Resources) -> str:
-    """What `down` asks before it ends them."""
+    """Asks what `down` is about to do."""
     parts = [
         f"terminate {plural(len(remains.billed()), 'instance')}" if remains.billed() else "",
         f"delete {plural(len(remains.fleets), 'fleet')}" if remains.fleets else "",
     ]
-    told = ", ".join(part for part in parts if part) or f"delete {plural(len(remains.templates), 'launch template')}"
-    return f"{told[0].upper()}{told[1:]}?"
+    question = (
+        ", ".join(part for part in parts if part) or f"delete {plural(len(remains.templates), 'launch template')}"
+    )
+    return f"{question[0].upper()}{question[1:]}?"
 
 
 def ended_screen(ended: Ended) -> RenderableType:
     if not ended.runs:
-        return Text("Already down: nothing is running, and nothing was left behind.")
+        return Text("Already down: nothing is running and nothing is left over.")
     return Text.assemble(
-        ("Ended: ", "bold"),
+        ("Deleted: ", "bold"),
         f"{plural(ended.fleets, 'fleet')}, {plural(ended.instances, 'instance')}, "
-        f"{plural(ended.templates, 'launch template')} of {', '.join(ended.runs)}. Nothing of it is left; "
-        "what was converted stays; launching again takes up the rest.",
+        f"{plural(ended.templates, 'launch template')} of {', '.join(ended.runs)}. Nothing is left "
+        "running. The Markdown stays; launch again to resume.",
     )
 
 
 def inventory_screen(inventory: Inventory) -> RenderableType:
-    """The table of `ls`, and how to remove what is left of a run."""
+    """Shows the table of `ls`, and how to delete what is left of a run."""
     if not inventory.runs:
-        return Text(f"Nothing of pdfbatch's runs in {inventory.region}.")
+        return Text(f"No pdfbatch runs in {inventory.region}.")
     table = Table(show_edge=False, pad_edge=False)
     for name in ("run", "launched"):
         table.add_column(name, no_wrap=True)
@@ -257,10 +262,13 @@ def inventory_screen(inventory: Inventory) -> RenderableType:
 def _remarks(run: RunThere) -> list[Text]:
     lines = [Text(f"{run.run} writes to {run.output}")]
     if run.trouble:
-        lines.append(Text(f"{run.run} waits for an instance: {run.trouble}", style="yellow"))
+        lines.append(Text(f"{run.run} is waiting for an instance: {run.trouble}", style="yellow"))
     if run.is_orphan:
         lines.append(
-            Text(f"{run.run} has instances without a fleet; end them: pdfbatch down --run {run.run}", style="yellow")
+            Text(
+                f"{run.run} has instances without a fleet; terminate them: pdfbatch down --run {run.run}",
+                style="yellow",
+            )
         )
     if run.is_finished:
         left = "expired fleets and launch templates" if run.expired_fleets else "launch templates"

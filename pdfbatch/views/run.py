@@ -1,4 +1,4 @@
-"""One slice while it runs, and how it ended."""
+"""Screens of one slice while it runs and when it has ended, and of `verify`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PLAIN_SECONDS = 5.0
 
 
 def live(beat: Heartbeat, now: datetime) -> RenderableType:
-    """The live screen of `local-run`: a bar, the figures, failures by reason, what is being read."""
+    """Draws the live screen of `local-run`: a bar, figures, failures by reason, what is being read."""
     counts = beat.counts
     figures = f"{beat.pages_per_second:.1f} pages/s"
     lines: list[RenderableType] = [
@@ -62,7 +62,7 @@ def _one_line(line: str, style: str = "") -> Text:
 
 
 def plain_line(beat: Heartbeat) -> str:
-    """One line of progress for logs and pipes."""
+    """Formats progress as one line for logs and pipes."""
     counts = beat.counts
     state = "" if beat.state in ("starting", "running", "done") else beat.state
     figures = [
@@ -78,7 +78,7 @@ def plain_line(beat: Heartbeat) -> str:
 
 
 class Progress:
-    """Shows a slice while it runs: redrawn in place on a terminal, a plain line every few seconds elsewhere."""
+    """Shows a slice while it runs: redrawn in place on a terminal, elsewhere as a plain line every few seconds."""
 
     def __init__(self, beat: Callable[[], Heartbeat], console: Console, now: Callable[[], datetime]) -> None:
         self._beat = beat
@@ -110,17 +110,17 @@ class Progress:
 
 
 def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> RenderableType:
-    """How a run ended: one line of counts, where the Markdown lies, the first failures, and the next command."""
+    """Shows how a run ended: counts, the first failures, where the Markdown is, and the next command."""
     facts = _facts()
     pages = status.pages
     if status.run:
         facts.add_row("pages", Text(_page_figures(status)))
     if pages.asked:
-        facts.add_row("asked", Text(asked_pages(pages)))
+        facts.add_row("selected", Text(asked_pages(pages)))
     if pages.read_by:
-        facts.add_row("read by", Text(readers(pages.read_by, status.engine, pages.model_use.elements)))
+        facts.add_row("method", Text(readers(pages.read_by, status.engine, pages.model_use.elements)))
     if pages.read_by and status.engine == "auto":
-        facts.add_row("spared", Text(spared(savings(pages.read_by, pages.model_use))))
+        facts.add_row("saved", Text(spared(savings(pages.read_by, pages.model_use))))
     if pages.doubtful:
         facts.add_row("scores", Text(scores(pages.scores)))
     if status.model:
@@ -139,7 +139,7 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> R
 
 
 def _head(status: RunStatus) -> Text:
-    """`DONE  8 converted, 3 failed`. A run without a name was never begun, because nothing was left."""
+    """Formats `DONE  8 converted, 3 failed`. A run without an ID was not started, because nothing was left."""
     documents = status.documents
     waiting = documents.total - documents.done
     counts = {
@@ -149,14 +149,14 @@ def _head(status: RunStatus) -> Text:
         "already done": documents.skipped,
         "left": waiting,
     }
-    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    figures = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     state = state_text(status.state) if status.run else Text("Nothing to do", style="bold")
-    return Text.assemble(state, "  ", told or "no documents")
+    return Text.assemble(state, "  ", figures or "no documents")
 
 
 def _page_figures(status: RunStatus) -> str:
     pages = status.pages
-    unread = f", {pages.failed:,} not" if pages.failed else ""
+    unread = f", {pages.failed:,} failed" if pages.failed else ""
     pace = sum(worker.pages_per_second for worker in status.workers)
     return dotted(
         f"{pages.read:,} read{unread}",
@@ -174,15 +174,15 @@ def _facts() -> Table:
 
 
 def _in_time(status: RunStatus) -> str:
-    """The time is the last process's; pages of earlier ones are not its work."""
+    """Formats the time of the last process, and how many of the pages it read itself."""
     pages, time = status.pages, duration(status.seconds)
     if status.launched or pages.here is None or pages.here >= pages.read + pages.failed:
         return f"in {time}"
-    return f"{pages.here:,} of them now, in {time}"
+    return f"{pages.here:,} in this session, in {time}"
 
 
 def verdict_screen(verdict: Verdict) -> RenderableType:
-    """What `verify` says: the counts, then every finding with its first keys."""
+    """Shows the counts of `verify`, then every finding with its first keys."""
     head = Text.assemble(
         (f"{plural(verdict.inputs, 'input')}: ", "bold"),
         f"{verdict.ok:,} ok, {verdict.partial:,} partial, {verdict.failed:,} failed",
@@ -191,41 +191,41 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
     foreign = {output_key(key) for key in verdict.foreign}
     findings = (
         ("without an outcome", verdict.no_outcome, "red"),
-        ("of these with Markdown that no run here made", verdict.foreign, "red"),
-        ("whose Markdown is gone", verdict.lost, "red"),
-        ("whose page anchors do not match", verdict.wrong_pages, "red"),
-        ("whose figures are gone", verdict.lost_figures, "red"),
-        ("changed since converted", verdict.changed, "yellow"),
-        ("whose Markdown is older than the last, failed try", verdict.stale, "yellow"),
-        ("gone from the input", verdict.missing, "dim"),
+        ("of them with Markdown that no run has written", verdict.foreign, "red"),
+        ("with missing Markdown", verdict.lost, "red"),
+        ("with page anchors that do not match", verdict.wrong_pages, "red"),
+        ("with missing figures", verdict.lost_figures, "red"),
+        ("changed since they were converted", verdict.changed, "yellow"),
+        ("with Markdown older than the latest, failed attempt", verdict.stale, "yellow"),
+        ("no longer in the input", verdict.missing, "dim"),
         ("Markdown without an input", [key for key in verdict.orphans if key not in foreign], "dim"),
     )
     for what, keys, style in findings:
         if keys:
             lines.append(Text(f"{len(keys):,} {what}: {some(keys)}", style=style))
-    lines += [Text(cure, style="bold") for cure in _cures(verdict)]
+    lines += [Text(fix, style="bold") for fix in _fixes(verdict)]
     lines.append(Text(_judgement(verdict), style="bold"))
     return Group(*lines)
 
 
-def _cures(verdict: Verdict) -> list[str]:
-    cures = []
+def _fixes(verdict: Verdict) -> list[str]:
+    fixes = []
     if len(verdict.no_outcome) > len(verdict.foreign):
-        cures.append("unfinished: run the same command again to take up what is left")
+        fixes.append("unfinished: run the same command again to resume")
     if verdict.lost:
-        cures.append("run the same command again to make the Markdown that is gone")
+        fixes.append("run the same command again to restore the missing Markdown")
     if bad := sorted({*verdict.foreign, *verdict.wrong_pages, *verdict.lost_figures}):
         outputs = some([output_key(key) for key in bad])
-        cures.append(f"delete {outputs} in {verdict.output}, then run the same command again")
+        fixes.append(f"delete {outputs} in {verdict.output}, then run the same command again")
     if verdict.changed:
-        cures.append("run the same command with --changed to convert the changed PDFs again")
-    return cures
+        fixes.append("run the same command with --changed to convert the changed PDFs again")
+    return fixes
 
 
 def _judgement(verdict: Verdict) -> str:
     if verdict.sound:
-        told = f"{verdict.ok:,} ok, {verdict.partial:,} partial, {verdict.failed:,} failed"
-        return f"Verified: {verdict.inputs:,} accounted for ({told})"
+        figures = f"{verdict.ok:,} ok, {verdict.partial:,} partial, {verdict.failed:,} failed"
+        return f"Verified: {verdict.inputs:,} accounted for ({figures})"
     if verdict.no_outcome:
         return f"Incomplete: {len(verdict.no_outcome):,} of {verdict.inputs:,} unprocessed"
-    return "Not verified: see above"
+    return "Problems found: see above"

@@ -1,4 +1,4 @@
-"""All runs of an output."""
+"""The screen of `runs`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pdfbatch.views.words import STATE_STYLE, money
 
 
 def runs_screen(found: PastRuns) -> RenderableType:
-    """A line for each run, oldest first; with its ID it must fit 80 columns."""
+    """Shows a line per run, oldest first; it must fit 80 columns with the whole ID."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("run", "state"):
         table.add_column(name, no_wrap=True)
@@ -21,7 +21,7 @@ def runs_screen(found: PastRuns) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     for run in found.runs:
         table.add_row(*_row(run))
-    hint = "A run ID begins with the run's time, UTC. Details of one:"
+    hint = "A run ID starts with the run's time, in UTC. Details of a run:"
     command = f"pdfbatch report {shlex.quote(found.output)} --run RUN"
     return Group(table, Text(hint, style="dim"), Text(command, style="dim", no_wrap=True, overflow="ignore"))
 

@@ -1,4 +1,4 @@
-"""Settings and where they come from."""
+"""The screen of `config`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pdfbatch.settings import FILE_NAME, PREFIX, Setting
 
 
 def settings_screen(rows: Mapping[str, Setting | None]) -> RenderableType:
-    """One line a setting; None: it is not given, so the command's default holds."""
+    """Shows one line per setting; None means that it is not set, so the command's default applies."""
     hint = f"Set an option in {FILE_NAME} (max_hours = 24), as {PREFIX}MAX_HOURS, or on the command line."
     if not rows:
-        return Group(Text("No settings: every option has its default."), Text(hint, style="dim"))
+        return Group(Text("No settings: every option has its default value."), Text(hint, style="dim"))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("setting", "value", "from"):
         table.add_column(name, overflow="fold")
@@ -26,7 +26,7 @@ def settings_screen(rows: Mapping[str, Setting | None]) -> RenderableType:
 
 
 def settings_json(rows: Mapping[str, Setting | None]) -> str:
-    """`{name: {"value": …, "source": …}}`; both null where the default holds."""
+    """Returns `{name: {"value": …, "source": …}}`; both null where the default applies."""
     document = {
         name: {"value": setting.value if setting else None, "source": setting.source if setting else None}
         for name, setting in rows.items()

@@ -1,4 +1,4 @@
-"""How far a run is: a line per worker and what they add up to."""
+"""The screen of `status`: progress, a line per worker, totals."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from pdfbatch.views.words import (
 )
 
 _SHOWN_NOTES = 3
-"""Of sentences about single workers, where the rows are limited."""
-_PRESSING = (
+"""Most notes about single workers, where rows are limited."""
+_URGENCY = (
     "failed",
     "over_budget",
     "expired",
@@ -49,22 +49,22 @@ _PRESSING = (
 
 
 def status_screen(status: RunStatus, now: datetime, rows: int | None = None) -> RenderableType:
-    """The screen of `status`. On a fleet at most so many `rows` of workers, the most pressing ones; None: all."""
+    """Shows a run. On a fleet at most `rows` workers, the most urgent ones; None: all."""
     if status.launched is None:
         return _local_screen(status, now)
     if _is_booting(status):
         return _booting_screen(status, now)
-    shown = _pressing(status.workers, rows)
+    shown = _most_urgent(status.workers, rows)
     lines: list[RenderableType] = [*_head(status, now), FleetTable(shown)]
     if hidden := len(status.workers) - len(shown):
         lines.append(Text(f"… {plural(hidden, 'more worker')}", style="dim"))
-    lines += [Text(line) for line in (_states(status.workers), _machines(status.workers)) if line]
+    lines += [Text(line) for line in (_states(status.workers), _instances(status.workers)) if line]
     lines += _notes(status.workers)[: SHOWN_KEYS if rows is None else _SHOWN_NOTES]
     return Group(*lines, _next(status))
 
 
 def _head(status: RunStatus, now: datetime) -> list[RenderableType]:
-    """The run's progress, time, money and outcomes."""
+    """Shows the run's progress, time, money and outcomes."""
     documents = status.documents
     left = [worker for worker in status.workers if not worker.final]
     pace = sum(worker.pages_per_second for worker in left)
@@ -83,7 +83,7 @@ def _head(status: RunStatus, now: datetime) -> list[RenderableType]:
 
 
 def _eta(status: RunStatus, left: Sequence[WorkerStatus], now: datetime) -> str:
-    """The run ends with its slowest worker; one that has no pace yet may be that."""
+    """Estimates the end of the slowest worker; one without a pace yet may be slower still."""
     known = [worker.eta_seconds for worker in left if worker.eta_seconds is not None]
     if status.state in OVER or not known:
         return ""
@@ -91,7 +91,7 @@ def _eta(status: RunStatus, left: Sequence[WorkerStatus], now: datetime) -> str:
 
 
 def _next(status: RunStatus) -> Text:
-    """The one command that a person most likely wants now."""
+    """Returns the most likely next command."""
     output = shlex.quote(status.output)
     if status.state not in OVER:
         is_fleet = status.launched is not None
@@ -101,7 +101,7 @@ def _next(status: RunStatus) -> Text:
     return to_copy("next:", f"pdfbatch report {output}", "bold")
 
 
-# ── a run on your own machines ───────────────────────────────────────────────────────────────────────────────────
+# ── a run on your own computer ───────────────────────────────────────────────────────────────────────────────────
 
 
 def _local_screen(status: RunStatus, now: datetime) -> RenderableType:
@@ -140,7 +140,7 @@ def _ago(worker: WorkerStatus) -> str:
     return "–" if age is None else f"{duration(age)} ago"
 
 
-# ── a fleet: as much of each worker as the width holds ───────────────────────────────────────────────────────────
+# ── a fleet: as much of each worker as the width allows ───────────────────────────────────────────────────────────
 
 
 class _Column(NamedTuple):
@@ -188,11 +188,11 @@ _NARROWER: list[tuple[str, _Column | None]] = [
     ("respawns", None),
     ("failed", None),
 ]
-"""What is given up for the sake of the width, in this order; None: the column itself, or one blank between columns."""
+"""What is narrowed to fit the width, in this order; None drops the column, or one blank between columns."""
 
 
 class FleetTable:
-    """Draws itself with the columns, and in the forms of them, that the console has room for; a row is one line."""
+    """Draws the columns that the console has room for, in the widest form that fits; a row is one line."""
 
     def __init__(self, workers: Sequence[WorkerStatus]) -> None:
         self._workers = workers
@@ -230,7 +230,7 @@ class FleetTable:
 
 
 def _line(columns: dict[str, _Column], widths: Sequence[int], gap: int, cells: dict[str, tuple[str, str]]) -> Text:
-    """One row; by hand, because a fleet may have a thousand of them, and a table of Rich's takes seconds for that."""
+    """Draws one row by hand: Rich's table takes seconds for a thousand workers."""
     line = Text(no_wrap=True, overflow="ellipsis")
     for (name, column), width in zip(columns.items(), widths, strict=True):
         cell, style = cells[name]
@@ -241,12 +241,12 @@ def _line(columns: dict[str, _Column], widths: Sequence[int], gap: int, cells: d
 
 
 def _state(worker: WorkerStatus) -> str:
-    """A worker without a machine waits; one that should speak is stale."""
+    """Returns the state shown: a worker without an instance is waiting; one that should report is stale."""
     return "stale" if worker.stale and worker.state != "waiting" else worker.state
 
 
 def _seen(worker: WorkerStatus) -> str:
-    """A machine that boots has not spoken; how long its predecessor is silent helps nobody."""
+    """Returns the age of the last report; none while booting, because that report is its predecessor's."""
     return "–" if worker.state == "booting" else _ago(worker)
 
 
@@ -260,51 +260,51 @@ def _style(column: str, worker: WorkerStatus) -> str:
     return ""
 
 
-def _pressing(workers: Sequence[WorkerStatus], rows: int | None) -> Sequence[WorkerStatus]:
-    """The workers a person should see first, in the order of their numbers."""
+def _most_urgent(workers: Sequence[WorkerStatus], rows: int | None) -> Sequence[WorkerStatus]:
+    """Returns the most urgent workers, in the order of their numbers."""
     if rows is None or len(workers) <= rows:
         return workers
 
     def rank(worker: WorkerStatus) -> tuple[bool, int]:
-        return not worker.stale, _PRESSING.index(worker.state) if worker.state in _PRESSING else len(_PRESSING)
+        return not worker.stale, _URGENCY.index(worker.state) if worker.state in _URGENCY else len(_URGENCY)
 
     return sorted(sorted(workers, key=rank)[:rows], key=lambda worker: worker.id)
 
 
-# ── what they add up to ──────────────────────────────────────────────────────────────────────────────────────────
+# ── totals and notes ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _is_booting(status: RunStatus) -> bool:
-    """Whether nothing was heard of any worker yet."""
+    """Returns whether no worker has reported yet."""
     return status.state not in OVER and all(worker.heartbeat_age_seconds is None for worker in status.workers)
 
 
 def _booting_screen(status: RunStatus, now: datetime) -> RenderableType:
-    """That silence is normal at first, and how to look at the instances or stop them."""
+    """Shows that silence is normal at first, and how to list the instances or stop them."""
     region = f"AWS_DEFAULT_REGION={status.region} " if status.region else ""
     first = f"first report normally {60 * BOOT_HOURS:.0f} minutes after launch"
     return Group(
         Text.assemble(("BOOTING", "cyan"), f"  launched {duration(status.seconds)} ago · {first}"),
         Text(dotted(f"0 of {plural(len(status.workers), 'worker')} reported", _dollars(status), _end(status, now))),
-        Text("You can close this terminal: nothing here keeps the fleet alive."),
+        Text("You can close this terminal; the fleet keeps running."),
         *_notes(status.workers)[:_SHOWN_NOTES],
-        to_copy("look:", f"{region}pdfbatch ls", "bold"),
+        to_copy("check:", f"{region}pdfbatch ls", "bold"),
         to_copy("stop:", f"pdfbatch down {shlex.quote(status.output)}", "bold"),
     )
 
 
 def _end(status: RunStatus, now: datetime) -> str:
-    return f"AWS terminates it by {clock(moment(status.expires), now)}" if status.expires else ""
+    return f"AWS terminates it at {clock(moment(status.expires), now)}" if status.expires else ""
 
 
 def _states(workers: Sequence[WorkerStatus]) -> str:
     states = Counter(map(_state, workers))
-    told = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
-    return f"{plural(len(workers), 'worker')}: {told}"
+    counts = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
+    return f"{plural(len(workers), 'worker')}: {counts}"
 
 
-def _machines(workers: Sequence[WorkerStatus]) -> str:
-    """What runs where now."""
+def _instances(workers: Sequence[WorkerStatus]) -> str:
+    """Returns which instances run in which zones."""
     there = [worker for worker in workers if worker.instance and not worker.final and worker.state != "waiting"]
     if not there:
         return ""
@@ -317,25 +317,29 @@ def _dollars(status: RunStatus) -> str:
     if status.launched is None:
         return ""
     if status.state in OVER:
-        return f"{money(status.dollars)} in all"
+        return f"{money(status.dollars)} total"
     cap = f"at most {money(status.worst_dollars)}"
     if not any(worker.instance for worker in status.workers):
-        return f"cost not known yet, {cap}"
+        return f"cost not yet known, {cap}"
     return f"{money(status.dollars)} of {cap}"
 
 
 def _notes(workers: Sequence[WorkerStatus]) -> list[Text]:
-    """What a person may want to know of single workers, one sentence each."""
+    """Returns notes about single workers, one sentence each."""
     notes = []
     for worker in workers:
         if worker.detail:
-            what = "stopped: the run's money is spent." if worker.state == "over_budget" else "gave up:"
+            what = "stopped: the run reached its cost cap." if worker.state == "over_budget" else "gave up:"
             notes.append(Text(f"worker {worker.id} {what} {worker.detail}", style="red"))
         elif worker.notice and not worker.final and worker.state != "waiting":
             notes.append(Text(f"worker {worker.id}: Spot interruption; a replacement will resume", style="yellow"))
         elif worker.stale and worker.state == "booting":
-            notes.append(Text(f"worker {worker.id} takes long to boot: see `pdfbatch logs`", style="red"))
+            notes.append(Text(f"worker {worker.id} is taking long to boot: see `pdfbatch logs`", style="red"))
         elif worker.stale:
             silence = duration(worker.heartbeat_age_seconds)
-            notes.append(Text(f"worker {worker.id} is silent for {silence}, without a notice", style="red"))
+            notes.append(
+                Text(
+                    f"worker {worker.id} has not reported for {silence}, and no interruption was announced", style="red"
+                )
+            )
     return notes

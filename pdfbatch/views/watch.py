@@ -1,4 +1,4 @@
-"""Looks at a run again and again until it is over."""
+"""Shows a run repeatedly until it is over."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pdfbatch.runs.progress import OVER, RunStatus
 from pdfbatch.views.status import status_screen
 
 _OTHER_LINES = 14
-"""What a screen has beside the rows of its workers."""
+"""Lines of the screen besides the rows of its workers."""
 
 
 def watch(
@@ -26,12 +26,12 @@ def watch(
     now: Callable[[], datetime],
     sleep: Callable[[float], None] = time.sleep,
 ) -> RunStatus | None:
-    """Shows a run every so many seconds until it is over or Ctrl-C; what was seen last, None if nothing was.
+    """Shows a run every few seconds until it is over or Ctrl-C; returns what was shown last, None if nothing was.
 
-    On a terminal it is redrawn in place, elsewhere printed again. A store that cannot be reached is asked again.
+    Redraws in place on a terminal, prints again elsewhere. A store that cannot be reached is tried again.
 
     Raises:
-        StoreError: the very first look failed: that is rather a mistake than bad luck.
+        StoreError: the first read failed, which points to a mistake rather than an outage.
     """
     redraws = console.is_terminal and not console.is_dumb_terminal
     live = Live(console=console, auto_refresh=False) if redraws else None
@@ -56,7 +56,7 @@ def watch(
 
 
 def is_over(status: RunStatus) -> bool:
-    """Whether nothing more will happen by itself: a fleet heals itself, on one's own machines nobody does."""
+    """Returns whether nothing more will happen: AWS replaces instances, but nothing restarts a local run."""
     return status.state in OVER or (status.launched is None and status.state == "interrupted")
 
 

@@ -1,4 +1,4 @@
-"""Small words for people, and values as JSON for programs."""
+"""Formats of numbers, times and names for people, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STATE_STYLE = {
 _READERS = {
     "text": "text layer",
     "mixed": "text layer and model",
-    "plain": "text layer without layout",
+    "plain": "text layer (without layout)",
     "ocr": "OCR",
     "blank": "blank",
 }
@@ -65,30 +65,30 @@ def duration(seconds: float | None) -> str:
 
 
 def clock(at: datetime, now: datetime) -> str:
-    """A time in the zone of `now`: "21:40 UTC", with its day where that is another one."""
+    """Formats a time in the zone of `now`: "21:40 UTC", with the date if it is another day."""
     at = at.astimezone(now.tzinfo)
     return f"{at:%H:%M %Z}" if at.date() == now.date() else f"{at:%a %d %b %H:%M %Z}"
 
 
 def done_at(eta_seconds: float | None, now: datetime) -> str:
-    """When something will be done, as a time of day: "done about 21:40 UTC"; "" if nobody knows."""
+    """Formats the expected end as a time of day: "done about 21:40 UTC"; "" if it is unknown."""
     if eta_seconds is None:
         return ""
     return f"done about {clock(now + timedelta(seconds=eta_seconds), now)}"
 
 
 def dotted(*parts: str) -> str:
-    """The parts that are not empty: "15h02m elapsed · $16.20 of $55.87"."""
+    """Joins the parts that are not empty: "15h02m elapsed · $16.20 of $55.87"."""
     return " · ".join(part for part in parts if part)
 
 
 def state_text(state: str) -> Text:
-    """The state of a run as a screen's first word."""
+    """Formats the state of a run as a screen's first word."""
     return Text(state.replace("_", " ").upper(), style=STATE_STYLE.get(state, "bold"))
 
 
 def to_copy(name: str, what: str, style: str = "") -> Text:
-    """A path or a command, never broken over lines, so that it can be copied whole."""
+    """Shows a path or a command on one line, so that it can be copied whole."""
     return Text.assemble(f"{name:<8} ", (what, style), no_wrap=True, overflow="ignore")
 
 
@@ -97,23 +97,23 @@ def plural(number: int, noun: str) -> str:
 
 
 def skipped(count: int) -> str:
-    """Documents that a run found converted already."""
+    """Formats the number of documents that were converted before."""
     return f"{count:,} skipped" + (" (converted before)" if count else "")
 
 
 def some(keys: Sequence[str], total: int | None = None) -> str:
-    """The first few keys, and how many more there are; `total` where the keys are not all."""
+    """Lists the first few keys and the number of the others; `total` if `keys` are not all."""
     more = (total or len(keys)) - min(len(keys), SHOWN_KEYS)
     return ", ".join(keys[:SHOWN_KEYS]) + (f", … {more:,} more" if more else "")
 
 
 def tally(names: Iterable[str]) -> str:
-    """How often each comes, the most frequent first: "encrypted 3, empty_file 1"."""
+    """Counts names, the most frequent first: "encrypted 3, empty_file 1"."""
     return ", ".join(f"{name} {count:,}" for name, count in Counter(names).most_common())
 
 
 def money(dollars: float | None) -> str:
-    """1234.5 → "$1,234.50"; below ten cents to a tenth of a cent; None → "–"."""
+    """Formats dollars: 1234.5 → "$1,234.50"; below ten cents to a tenth of a cent; None → "–"."""
     if dollars is None:
         return "–"
     if 0 < dollars < 0.0005:
@@ -122,7 +122,7 @@ def money(dollars: float | None) -> str:
 
 
 def at(stamp: str) -> str:
-    """A record's time for people, UTC: "2026-11-25 19:45 UTC"."""
+    """Formats a record's time, in UTC: "2026-11-25 19:45 UTC"."""
     return f"{moment(stamp).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
@@ -131,39 +131,39 @@ def reasons(counts: dict[str, int]) -> str:
 
 
 def scores(counts: dict[str, int]) -> str:
-    """Pages by score, the best first, in four steps: `0.9 to 1: 62, 0.5 to 0.7: 1`."""
+    """Counts pages by score, the best first, in four steps: `0.9 to 1: 62, 0.5 to 0.7: 1`."""
     steps = [("0.9 to 1", 0.9, 2.0), ("0.7 to 0.9", 0.7, 0.9), ("0.5 to 0.7", 0.5, 0.7), ("below 0.5", 0.0, 0.5)]
-    told = {
+    pages = {
         name: sum(count for score, count in counts.items() if low <= float(score) < high) for name, low, high in steps
     }
-    return ", ".join(f"{name}: {count:,}" for name, count in told.items() if count)
+    return ", ".join(f"{name}: {count:,}" for name, count in pages.items() if count)
 
 
 def readers(read_by: dict[str, int], engine: str, elements: int = 0) -> str:
-    """Pages by what read them; for `auto`, how many of them did not need the model, and of how many it read `elements`
-    alone."""
+    """Counts pages by what read them; for `auto` also the `elements` that the model read, and the share of pages
+    that did not need it."""
     named = {_READERS.get(name, name): f"{count:,}" for name, count in read_by.items()}
     if "mixed" in read_by:
         named[_READERS["mixed"]] += f" ({plural(elements, 'element')} by the model)"
-    told = ", ".join(f"{name} {count}" for name, count in named.items())
+    counts = ", ".join(f"{name} {count}" for name, count in named.items())
     total, model = sum(read_by.values()), read_by.get("dolphin", 0) + read_by.get("mixed", 0)
     if engine != "auto" or model == total:
-        return told
-    return f"{told}; {100 * (total - model) / total:.0f} % of the pages did not need the model"
+        return counts
+    return f"{counts}; {100 * (total - model) / total:.0f} % of the pages did not need the model"
 
 
 def spared(saved: Savings | None) -> str:
-    """What `auto` saved against reading all pages by the model."""
+    """Formats what `auto` saved compared with reading every page with the model."""
     if saved is None:
-        return "not known: no page was read by the model as a whole"
+        return "unknown: the model read no whole page to compare with"
     price = f", {money(saved.dollars)}" if saved.dollars is not None else ""
     return (
         f"about {100 * saved.share:.0f} % of the model's work, {duration(saved.model_seconds)} of its time{price}, "
-        "against reading all pages by it"
+        "compared with reading every page with the model"
     )
 
 
 def asked_pages(pages: PageCounts) -> str:
-    """Which pages were asked for, and how many documents do not have them all."""
-    shorter = f"; {plural(pages.shorter, 'document')} without some of them" if pages.shorter else ""
+    """Formats which pages were asked for, and how many documents do not have all of them."""
+    shorter = f"; not all present in {plural(pages.shorter, 'document')}" if pages.shorter else ""
     return f"pages {pages.asked} of each document{shorter}"

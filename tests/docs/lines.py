@@ -1,4 +1,4 @@
-"""What the papers tell a reader to type."""
+"""The commands and options that README, manual and other pages name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from pdfbatch.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAPERS = sorted(
+PAGES = sorted(
     [*(ROOT / "docs").glob("*.md"), *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"))]
 )
 FENCE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -24,7 +24,7 @@ tree: Any = typer.main.get_command(app)
 
 
 def prompts(text: str) -> Iterator[str]:
-    """The lines behind a `$` of the console blocks, without comments, the broken ones whole."""
+    """Yields the lines after a `$` in console blocks, without comments, with continued lines joined."""
     for block in FENCE.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
             if line.startswith("$ "):
@@ -32,14 +32,14 @@ def prompts(text: str) -> Iterator[str]:
 
 
 def inline(text: str) -> Iterator[str]:
-    """The inline code outside of blocks."""
+    """Yields the inline code outside of blocks."""
     yield from (
         code.replace("\\|", "|") for code in INLINE.findall(re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
     )
 
 
 def calls(text: str) -> Iterator[list[str]]:
-    """The arguments of each call of pdfbatch that a paper gives in full; a bare `pdfbatch NAME` names a command."""
+    """Yields the arguments of each call of pdfbatch in a page, also of a bare `pdfbatch NAME`."""
     spans = [code for code in inline(text) if code.startswith("pdfbatch ") and "…" not in code]
     for line in [*prompts(text), *spans]:
         words = shlex.split(line)
@@ -48,7 +48,7 @@ def calls(text: str) -> Iterator[list[str]]:
 
 
 def check(arguments: list[str]) -> None:
-    """Parses the arguments as the command would, and does nothing else."""
+    """Parses the arguments without running the command."""
     name, *rest = arguments
     command = tree.commands[name]
     if rest:
@@ -56,13 +56,13 @@ def check(arguments: list[str]) -> None:
 
 
 def is_local(arguments: list[str]) -> bool:
-    """Whether it needs nothing but this computer and a folder."""
+    """Returns whether a call needs only this computer and a folder."""
     on_fleet = arguments[0] == "retry-failures" and "--local" not in arguments
     return arguments[0] in LOCAL and not on_fleet and not any(word.startswith(("s3:", "/")) for word in arguments)
 
 
 def options() -> set[str]:
-    """Every option of every command."""
+    """Returns all options of all commands."""
     commands = [tree, *tree.commands.values()]
     params = [param for command in commands for param in command.params]
     return {option for param in params for option in (*param.opts, *param.secondary_opts)} | {"--help"}

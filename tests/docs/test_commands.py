@@ -1,4 +1,4 @@
-"""What the papers tell a reader to type exists, parses, and where it needs only this computer, works."""
+"""Commands in README and manual exist and parse; those that need only this computer also run."""
 
 import os
 import re
@@ -14,22 +14,22 @@ from pdfbatch.errors import ExitCode
 from pdfbatch.records import Reason
 from samples import odd
 from samples.many import many_pdfs
-from tests.docs.lines import PAPERS, ROOT, calls, check, inline, is_local, options, prompts, tree
+from tests.docs.lines import PAGES, ROOT, calls, check, inline, is_local, options, prompts, tree
 
 OF_OTHERS = {"--time", "--extra-index-url", "--from", "--read-only"}
-"""Options of docker, pip and uvx that the papers name by themselves."""
+"""Options of docker, pip and uvx that pages name on their own."""
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
-def test_every_command_parses_and_every_option_exists(paper: Path) -> None:
-    text = paper.read_text()
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_command_parses_and_every_option_exists(page: Path) -> None:
+    text = page.read_text()
     for arguments in calls(text):
         check(arguments)
     named = {code.split()[0] for code in inline(text) if code.startswith("--")}
     assert named - OF_OTHERS <= options()
 
 
-def test_a_line_that_does_not_parse_is_found() -> None:
+def test_a_wrong_command_in_a_page_is_found() -> None:
     wrong = "```console\n$ pdfbatch local-run a b --fast # comment\n```\nand `pdfbatch report`, `pdfbatch statsu out`\n"
     first, named, misspelt = calls(wrong)
     check(named)
@@ -44,20 +44,20 @@ def test_every_command_has_an_example_that_parses() -> None:
     assert EXAMPLES.keys() == shown
     for name, lines in EXAMPLES.items():
         for line in lines:
-            ((told, *rest),) = calls(f"`{line}`")
-            assert told == name
-            check([told, *rest])
+            ((command, *rest),) = calls(f"`{line}`")
+            assert command == name
+            check([command, *rest])
 
 
-def test_no_help_loses_its_stars_to_markdown() -> None:
+def test_stars_in_help_are_in_code_so_that_markdown_keeps_them() -> None:
     params = [param for command in tree.commands.values() for param in command.params if param.help]
     assert [param.help for param in params if "*" in re.sub(r"`[^`]*`", "", param.help)] == []
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
-def test_every_make_target_exists(paper: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_make_target_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    lines = [line for line in [*prompts(paper.read_text()), *inline(paper.read_text())] if line.startswith("make ")]
+    lines = [line for line in [*prompts(page.read_text()), *inline(page.read_text())] if line.startswith("make ")]
     named = {word for line in lines for word in shlex.split(line)[1:] if re.fullmatch(r"[a-z-]+", word)}
     assert named <= targets
 
@@ -69,12 +69,12 @@ def test_every_reason_and_every_exit_code_is_explained() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("paper", ["README.md", "docs/cookbook.md"])
-def test_the_commands_that_need_only_this_computer_work_in_their_order(paper: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/cookbook.md"])
+def test_the_commands_that_need_only_this_computer_work_in_their_order(page: str, tmp_path: Path) -> None:
     many_pdfs(tmp_path / "papers", 3)
     (tmp_path / "passwords.txt").write_text("not this one\n")
     (tmp_path / "papers" / "a.pdf").write_bytes(odd.text_page())
-    local = [arguments for arguments in calls((ROOT / paper).read_text()) if len(arguments) > 1 and is_local(arguments)]
+    local = [arguments for arguments in calls((ROOT / page).read_text()) if len(arguments) > 1 and is_local(arguments)]
     assert len(local) >= 3
     for arguments in local:
         expanded = [word.replace("~", str(tmp_path)) for word in arguments]

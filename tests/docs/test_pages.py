@@ -1,4 +1,4 @@
-"""The manual: its generated pages are those of the code, it builds, its links lead somewhere."""
+"""The manual: its generated pages are up to date, it builds, and its links lead somewhere."""
 
 import os
 import re
@@ -12,14 +12,15 @@ import yaml
 
 import pdfbatch
 from docs.generate.__main__ import DOCS, PAGES
-from tests.docs.lines import PAPERS, ROOT
+from tests.docs import lines
+from tests.docs.lines import ROOT
 
 LINK = re.compile(r"""\]\(([^)#\s]+)(?:#[^)]*)?\)|(?:src|srcset)="([^"]+)\"""")
 LARGEST_PICTURE = 300_000
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_generated_page_is_what_the_code_says(name: str) -> None:
+def test_a_generated_page_matches_the_code(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
 
 
@@ -35,16 +36,16 @@ def test_the_manual_builds_without_a_warning(tmp_path: Path) -> None:
     assert {page.name for page in site.rglob("*.html") if fetched.search(page.read_text())} == set()
 
 
-def test_every_page_stands_in_the_contents() -> None:
+def test_every_page_is_in_the_contents() -> None:
     text = re.sub(r"^theme:.*?(?=^\w)", "", (ROOT / "mkdocs.yml").read_text(), flags=re.M | re.S)
     listed = {name for entry in yaml.safe_load(text)["nav"] for name in entry.values()}
     assert {path.name for path in DOCS.glob("*.md")} == listed
 
 
-@pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
-def test_every_link_leads_to_a_file(paper: Path) -> None:
-    targets = [first or second for first, second in LINK.findall(paper.read_text())]
-    assert [link for link in targets if "://" not in link and not (paper.parent / link).exists()] == []
+@pytest.mark.parametrize("page", lines.PAGES, ids=lambda path: path.name)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    targets = [first or second for first, second in LINK.findall(page.read_text())]
+    assert [link for link in targets if "://" not in link and not (page.parent / link).exists()] == []
 
 
 def test_the_pictures_are_small_and_fetch_nothing() -> None:

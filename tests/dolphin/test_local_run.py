@@ -322,7 +322,7 @@ def test_auto_reads_a_formula_and_a_spanning_table_by_the_model_and_the_rest_by_
     assert (out / "mixed.md").read_text() == MIXED
     assert "text layer and model 1 (2 elements by the model)" in ended.stdout
     assert "33 % of the pages did not need the model" in ended.stdout
-    assert "spared   about " in ended.stdout and "against reading all pages by it" in ended.stdout
+    assert "saved    about " in ended.stdout and "compared with reading every page with the model" in ended.stdout
     report = subprocess.run(
         [sys.executable, "-m", "pdfbatch.cli", "report", str(out), "--json"], capture_output=True, text=True, timeout=60
     )

@@ -63,7 +63,7 @@ def test_given_urls_types_and_market_are_used(account: Account) -> None:
 def test_without_a_readable_stack_the_policy_says_what_is_missing(account: Account) -> None:
     printed = process("doctor", "--policy")
     assert printed.returncode == 0 and json.loads(printed.stdout)["Statement"]
-    assert "there is no stack pdfbatch made by pdfbatch in 123456789012/us-east-1" in printed.stderr
+    assert "pdfbatch has no stack pdfbatch in 123456789012/us-east-1" in printed.stderr
 
     account.order("faults", [{"action": "GetTemplate", "code": "AccessDenied", "message": "no", "times": 9}])
     printed = process("doctor", "--policy")
@@ -78,7 +78,7 @@ def test_setup_shows_a_table_and_asks_with_the_account_and_the_region(account: A
     asked = process("setup", *PLACES)
     assert asked.returncode == 2
     assert "Create stack pdfbatch in 123456789012/us-east-1?" in asked.stderr
-    for word in ("IAM::Role", "what instances may do", "EC2::SecurityGroup", "lets nothing in"):
+    for word in ("IAM::Role", "permissions", "EC2::SecurityGroup", "inbound"):
         assert word in asked.stderr
     assert "AWSTemplateFormatVersion" not in asked.stderr + asked.stdout
     assert account.client("cloudformation").describe_stacks()["Stacks"] == []

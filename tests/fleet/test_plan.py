@@ -136,7 +136,7 @@ def test_five_gpus_are_not_used_for_21_pages_unless_requested() -> None:
     few = plan(LaunchRequest(fewer_workers=True), work)
     assert few.workers == 1 and any("--workers N" in note for note in few.notes)
     asked = plan(LaunchRequest(), work)
-    assert asked.workers == 5 and "(1 would suit this work)" in shown(asked, 200)
+    assert asked.workers == 5 and "(suggested for this work: 1)" in shown(asked, 200)
 
 
 def test_a_faster_gpu_has_a_faster_pace_than_a_t4() -> None:
@@ -187,7 +187,7 @@ def test_without_any_price_the_time_is_still_estimated_and_limited() -> None:
     found = plan(found=account(prices={}))
     assert found.cost is None and found.hours is not None
     assert any("no spot price" in warning for warning in found.warnings)
-    assert "Hard cap not known (" in shown(found, 120)
+    assert "Hard cap unknown (" in shown(found, 120)
 
 
 @given(documents=st.integers(1, 30), wanted=st.integers(1, 30), limit=st.integers(0, 200), used=st.integers(0, 200))
@@ -282,7 +282,7 @@ def test_the_details_show_prices_zones_ami_and_image(width: int) -> None:
     made = plan(LaunchRequest(pages_per_second=0.12))
     text = " ".join(shown(made, width, details=True).split())
     for fact in (
-        "0.12 pages/s a worker, as given",
+        "0.12 pages/s per worker, as given",
         "us-east-1a",
         "0.1900",
         "of 16,384 bytes",

@@ -69,7 +69,7 @@ def test_a_folder_that_may_not_be_read_is_a_failure_of_its_own_and_the_rest_is_c
         for locked in ("lost+found", "sub/shown"):
             (folder / "in" / locked).chmod(0o700)
         assert ended.returncode == 3, ended.stderr
-        assert "may not be read, counted as failures: link.pdf, lost+found/*.pdf, sub/shown/x.pdf" in ended.stderr
+        assert "no permission to read, counted as failures: link.pdf, lost+found/*.pdf, sub/shown/x.pdf" in ended.stderr
         told = lines(folder / "out")
         assert told["lost+found/*.pdf"].outcome == told["sub/shown/x.pdf"].outcome == "failed"
         assert "Permission denied" in told["lost+found/*.pdf"].detail

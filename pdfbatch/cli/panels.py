@@ -1,0 +1,48 @@
+"""How `--help` is laid out: options in panels, flags without a type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+PANELS = {
+    "Input": (
+        "include exclude pages password_file password_secret reason below limit changed all_failures "
+        "total_workers worker_id"
+    ),
+    "Engine": "engine model dpi as_published processes",
+    "Markdown": "keep_hidden join_tables keep_headers",
+    "Limits": "page_seconds max_retries max_failures_in_a_row",
+    "Fleet": (
+        "workers instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet key_name tag stack "
+        "pages_per_second keep_partial wait"
+    ),
+}
+"""Options by parameter name. A panel with only one option is not shown."""
+
+
+class Command(TyperCommand):
+    """A command with its options in panels."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _arranged(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """The list of commands, with plain flags."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _arranged(super().get_params(ctx))
+
+
+def _arranged(parameters: list[Any]) -> list[Any]:
+    """Puts options into their panels, and takes `<bool>` from flags: they take no value."""
+    for each in parameters:
+        if getattr(each, "is_flag", False):
+            each.metavar = ""
+    for panel, names in PANELS.items():
+        found = [each for each in parameters if each.name in names.split()]
+        for each in found if len(found) > 1 else []:
+            each.rich_help_panel = panel
+    return parameters
