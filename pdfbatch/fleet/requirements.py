@@ -249,14 +249,16 @@ def _bucket_keys(facts: AccountFacts, need: Need) -> Finding:
     if not facts.bucket_keys:
         return Finding("ok", "the buckets use no customer-managed key")
     known = facts.made_for.keys
-    unusable = {bucket: key for bucket, key in facts.bucket_keys.items() if not any(arn.endswith(key) for arn in known)}
-    if not unusable:
+    unknown_keys = {
+        bucket: key for bucket, key in facts.bucket_keys.items() if not any(arn.endswith(key) for arn in known)
+    }
+    if not unknown_keys:
         return Finding("ok", f"the role may use {', '.join(sorted(set(facts.bucket_keys.values())))}")
-    found = "; ".join(f"s3://{bucket} is encrypted with {key}" for bucket, key in unusable.items())
-    cure = " ".join([need.setup(), *(f"--kms-key {key}" for key in dict.fromkeys(unusable.values()))])
-    if facts.made_for == SetupWish(need.request.names) or any("alias/" in key for key in unusable.values()):
-        return Finding("unknown", f"{found}: whether the role may use it", cure)
-    return Finding("missing", f"{found}, which the role may not use", cure)
+    found = "; ".join(f"s3://{bucket} is encrypted with {key}" for bucket, key in unknown_keys.items())
+    hint = " ".join([need.setup(), *(f"--kms-key {key}" for key in dict.fromkeys(unknown_keys.values()))])
+    if facts.made_for == SetupWish(need.request.names) or any("alias/" in key for key in unknown_keys.values()):
+        return Finding("unknown", f"{found}: whether the role may use it", hint)
+    return Finding("missing", f"{found}, which the role may not use", hint)
 
 
 def _passwords(facts: AccountFacts, need: Need) -> Finding:

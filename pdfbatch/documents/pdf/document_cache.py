@@ -62,7 +62,7 @@ def _kept(path: str, number: int) -> pymupdf.Document:
     if document is None:
         hush_mupdf()
         document = as_pdf(open_document(path), number) if number else _opened(path)
-        if document.is_pdf and not document.needs_pass:
+        if document.is_pdf and not document.is_encrypted:  # `needs_pass` would try "" and undo the password
             with contextlib.suppress(Exception):  # damaged layers: MuPDF reads them as well as it can
                 settle_memberships(document)
     _open[key] = document
