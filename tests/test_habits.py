@@ -95,3 +95,9 @@ def test_help_has_three_ways_and_one_text(project: Path) -> None:
     assert len({shown.stdout for shown in helps}) == 1 and "--watch" in helps[0].stdout
     assert "local-run" in pdfbatch(project, "help").stdout
     assert pdfbatch(project, "-V").stdout.startswith("pdfbatch ")
+
+
+def test_a_setting_has_the_name_of_its_option(project: Path) -> None:
+    settings = json.loads(pdfbatch(project, "config", "--json").stdout)
+    assert {"max_failures_in_a_row", "instance_type", "every", "on_demand", "join_tables"} <= settings.keys()
+    assert not {"places", "json", "delete", "all", "seconds", "failures_in_a_row"} & settings.keys()

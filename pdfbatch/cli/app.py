@@ -65,7 +65,7 @@ for registered in app.registered_commands:
 
 @app.command("help", cls=Command, rich_help_panel="General", context_settings=HELP)
 def show_help(
-    command: Annotated[str, typer.Argument(metavar="[COMMAND]", help="The command to explain.")] = "",
+    command: Annotated[str, typer.Argument(metavar="COMMAND", help="The command to explain.")] = "",
 ) -> None:
     """Show help for a command, or the list of commands."""
     app([*([command] if command else []), "--help"], prog_name="pdfbatch", standalone_mode=False)
@@ -108,7 +108,7 @@ def _usage(error: ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     command = " ".join(["pdfbatch", *context.command_path.split()[-1:]] if context and context.parent else ["pdfbatch"])
     message = _with_suggestion(error.format_message().replace("Value error, ", ""))
-    if source := settings.source_of(getattr(getattr(error, "param", None), "name", None) or ""):
+    if source := settings.source_of(getattr(error, "param", None)):
         message = f"{message.rstrip('.')} (from {source})."
     return UsageError(message, f"See `{command} --help`.")
 

@@ -15,7 +15,7 @@ from pdfbatch.errors import ExitCode, PdfbatchError
 SHOWN = "two-column-paper.pdf"
 SHOWN_LINES = 12
 
-Folder = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Folder for the samples and their Markdown.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the samples and their Markdown.")]
 
 
 def demo(folder: Folder = Path("pdfbatch-demo")) -> None:
@@ -29,9 +29,7 @@ def demo(folder: Folder = Path("pdfbatch-demo")) -> None:
         if ended.exit_code not in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
             raise
     _show_head(markdown / Path(SHOWN).with_suffix(".md"))
-    show(
-        f"next: pdfbatch local-run ~/papers ~/papers-md   (your own PDFs)\n      less {shlex.quote(str(markdown))}/*.md"
-    )
+    show(f"All of it: less {shlex.quote(str(markdown))}/*.md\nYour own PDFs: pdfbatch local-run ~/papers ~/papers-md")
 
 
 def _written(pdfs: Path) -> int:

@@ -86,7 +86,7 @@ def ls(json: o.Json = False) -> None:
 
 def logs(
     output: o.Output,
-    worker: Annotated[int | None, typer.Argument(metavar="[WORKER]", help="Show only this worker.", min=0)] = None,
+    worker: Annotated[int | None, typer.Argument(metavar="WORKER", help="Show only this worker.", min=0)] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new lines.")] = False,
     boot: Annotated[bool, typer.Option("--boot", help="Show the boot and shutdown logs of the instances.")] = False,
     run: o.Run = None,

@@ -283,7 +283,7 @@ Stack = Annotated[
     typer.Option(help="Name of the CloudFormation stack that `setup` created.", metavar="NAME"),
 ]
 OptionalOutput = Annotated[
-    str, typer.Argument(metavar="[OUTPUT]", help="Folder or s3://bucket/prefix/ with the Markdown.")
+    str, typer.Argument(metavar="OUTPUT", help="Folder or s3://bucket/prefix/ with the Markdown.")
 ]
 MaxHours = Annotated[
     float | None,

@@ -23,14 +23,14 @@ _CONFIG, _PROFILE = "pdfbatch.config", "pdfbatch.profile"
 _NO_DEFAULT = frozenset({"model", "places"})
 """`model` is the default of the engines that have one (`default_model`), `places` is `input` and `output`."""
 
-_OWN_VARIABLE = frozenset({"places", "json", "delete"})
-"""Options that are not settings; `--json` has a variable of its own, and nothing may be deleted by a setting."""
+_NO_SETTINGS = frozenset({"places", "json", "delete", "all"})
+"""`--json` has a variable of its own, nothing may be deleted by a setting, and `--all` is one of `config`'s."""
 _TYPED_OUTPUT = frozenset({"down"})
 """Commands whose OUTPUT must be typed, because they stop runs."""
 
 _given: ContextVar[Mapping[str, Setting]] = ContextVar("given", default=MappingProxyType({}))
 _options: dict[str, Any] = dict(PLACES)
-"""Every option of every command by name, with its type."""
+"""Every option of every command by its setting's name, with its type."""
 
 ConfigFile = Annotated[
     str,
@@ -68,14 +68,28 @@ def _apply(context: typer.Context, value: str) -> str:
     """Makes the settings the defaults of the options; a hidden option, the last of the eager ones."""
     given = settings_given(context.meta.get(_CONFIG, ""), context.meta.get(_PROFILE, ""))
     _given.set(given)
-    names = {parameter.name for parameter in context.command.params}
+    names = {_key(parameter): parameter for parameter in context.command.params}
     without_places = "places" in names or context.info_name in _TYPED_OUTPUT
     context.default_map = {
-        name: setting.value
-        for name, setting in given.items()
-        if name in names - _NO_DEFAULT and not (name in PLACES and without_places)
+        str(names[key].name): [setting.value] if _takes_one_for_many(names[key], setting.value) else setting.value
+        for key, setting in given.items()
+        if key in names and key not in _NO_DEFAULT and not (key in PLACES and without_places)
     }
     return value
+
+
+def _key(parameter: Any) -> str:
+    """Returns the name of the setting for a parameter of a command: that of its long option."""
+    return _named(parameter.opts) or str(parameter.name)
+
+
+def _named(options: Iterable[str]) -> str:
+    long = next((option for option in options if option.startswith("--")), "")
+    return long.partition("/")[0].removeprefix("--").replace("-", "_")
+
+
+def _takes_one_for_many(parameter: Any, value: object) -> bool:
+    return bool(getattr(parameter, "multiple", False)) and not isinstance(value, list)
 
 
 Hidden = Annotated[str, typer.Option("--settings", hidden=True, is_eager=True, callback=_apply)]
@@ -84,9 +98,8 @@ Hidden = Annotated[str, typer.Option("--settings", hidden=True, is_eager=True, c
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Adds `--config`, `--profile`, `-q` and `-v` to a command, and uses the settings as defaults of its options."""
     own = inspect.signature(command, eval_str=True)
-    _options.update(
-        {name: _bare(kind.annotation) for name, kind in own.parameters.items() if name not in _OWN_VARIABLE}
-    )
+    kinds_by_name = {_setting_name(each): _bare(each.annotation) for each in own.parameters.values()}
+    _options.update({name: kind for name, kind in kinds_by_name.items() if name not in {*_NO_SETTINGS, *PLACES}})
 
     @functools.wraps(command)
     def run(*, quiet: bool, verbose: bool, **options: Any) -> None:
@@ -103,6 +116,15 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # PEP 362
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def _setting_name(parameter: inspect.Parameter) -> str:
+    """Returns `_key` of a parameter that Typer has not processed yet: within Annotated, its default is a name too."""
+    for info in getattr(parameter.annotation, "__metadata__", ()):
+        names = [name for name in (getattr(info, "default", ""), *(getattr(info, "param_decls", ()) or ())) if name]
+        if named := _named(name for name in names if isinstance(name, str)):
+            return named
+    return parameter.name
 
 
 def _bare(annotation: Any) -> Any:
@@ -134,9 +156,9 @@ def all_options() -> Iterable[str]:
     return sorted(set(_options) - set(OURS))
 
 
-def source_of(name: str) -> str:
-    """Returns where the value of an option came from; "" if it is not from a setting."""
-    setting = _given.get().get(name)
+def source_of(parameter: object) -> str:
+    """Returns where the value of a command's parameter came from; "" if it is not from a setting."""
+    setting = _given.get().get(_key(parameter)) if parameter else None
     return setting.source if setting else ""
 
 
