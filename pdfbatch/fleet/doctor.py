@@ -36,5 +36,5 @@ def diagnose(clients: Clients, need: Need, now: datetime) -> Diagnosis:
         checks.append(Check(name="credentials", state="ok", found=f"account {clients.account}"))
     except NotReady as error:
         name = "credentials" if checks else "region"
-        return Diagnosis(checks=[*checks, Check(name=name, state="missing", found=error.message, cure=error.hint)])
+        return Diagnosis(checks=[*checks, Check(name=name, state="missing", found=error.message, hint=error.hint)])
     return Diagnosis(checks=[*checks, *judge(gather(clients, need, now), need)])

@@ -34,14 +34,14 @@ class Missing(NamedTuple):
     """AWS says that it does not exist."""
 
     found: str
-    cure: str
+    hint: str
 
 
 class Unknown(NamedTuple):
     """AWS does not say: access was denied, or it did not answer."""
 
     found: str
-    cure: str
+    hint: str
 
 
 Fact: TypeAlias = T | Missing | Unknown

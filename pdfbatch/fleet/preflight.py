@@ -61,18 +61,18 @@ def _refuse_missing(open_points: list[Check], need: Need) -> None:
     if others := [check.name for check in missing[1:]]:
         places = " ".join([*(f"--input {url}" for url in need.inputs), *(f"--output {url}" for url in need.outputs)])
         message += f" Also missing: {', '.join(others)}; `pdfbatch doctor {places}` shows all."
-    raise NotReady(message, first.cure)
+    raise NotReady(message, first.hint)
 
 
 def _warning(check: Check) -> str:
-    cure = f" ({check.cure})" if check.cure else ""
-    return f"{'not checked: ' if check.state == 'unknown' else ''}{check.name}: {check.found}{cure}"
+    hint = f" ({check.hint})" if check.hint else ""
+    return f"{'not checked: ' if check.state == 'unknown' else ''}{check.name}: {check.found}{hint}"
 
 
 def _other_warnings(facts: AccountFacts, image: str) -> list[str]:
     """Lists warnings beyond the requirements."""
     warnings = [
-        f"not checked: {name}: {fact.found} ({fact.cure})"
+        f"not checked: {name}: {fact.found} ({fact.hint})"
         for name, fact in (
             ("Spot prices", facts.prices),
             ("placement scores", facts.scores),
@@ -87,7 +87,7 @@ def _other_warnings(facts: AccountFacts, image: str) -> list[str]:
 
 def _needed(fact: Fact[T], name: str) -> T:
     if isinstance(fact, Missing | Unknown):
-        raise NotReady(f"The {name} cannot be looked up: {fact.found.rstrip('.')}.", fact.cure)
+        raise NotReady(f"The {name} cannot be looked up: {fact.found.rstrip('.')}.", fact.hint)
     return fact
 
 

@@ -20,7 +20,7 @@ from pdfbatch.records import Secret
 class Finding(NamedTuple):
     state: State
     found: str
-    cure: str = ""
+    hint: str = ""
 
 
 class Requirement(NamedTuple):
@@ -63,13 +63,13 @@ def _quota(facts: AccountFacts, need: Need) -> Finding:
     if room is None or quota.limit is None:
         ask = "Ask for the permissions servicequotas:GetServiceQuota and servicequotas:GetAWSDefaultServiceQuota."
         return Finding("unknown", f"{quota.name} ({quota.code}) cannot be read", ask)
-    cure = pricing.quota_request(quota.code, math.ceil(quota.used + needed), facts.region)
+    hint = pricing.quota_request(quota.code, math.ceil(quota.used + needed), facts.region)
     found = f"{quota.name} ({quota.code}): {quota.limit:g} vCPUs, {quota.used:g} in use, {needed} needed"
     if room >= need.request.workers:
         return Finding("ok", found)
     if room < 1:
-        return Finding("missing", f"{found}: no room for one instance", cure)
-    return Finding("warning", f"{found}: enough for {room} of {need.request.workers} workers", cure)
+        return Finding("missing", f"{found}: no room for one instance", hint)
+    return Finding("warning", f"{found}: enough for {room} of {need.request.workers} workers", hint)
 
 
 def _offerings(facts: AccountFacts, need: Need) -> Finding:
@@ -123,8 +123,8 @@ def _subnets(facts: AccountFacts, need: Need) -> Finding:
         )
     found = ", ".join(f"{subnet.zone} ({subnet.way_out})" for subnet in there if subnet.way_out)
     if any(subnet.way_out is None for subnet in there):
-        cure = "Ask for the permissions ec2:DescribeRouteTables and ec2:DescribeVpcEndpoints."
-        return Finding("unknown", f"whether instances in {', '.join(s.id for s in there)} can reach S3", cure)
+        hint = "Ask for the permissions ec2:DescribeRouteTables and ec2:DescribeVpcEndpoints."
+        return Finding("unknown", f"whether instances in {', '.join(s.id for s in there)} can reach S3", hint)
     if shut:
         return Finding("warning", f"one in each of {found}; left out, no route to S3: {', '.join(shut)}", "")
     return Finding("ok", f"one in each of {found}")
@@ -189,8 +189,8 @@ def _log_group(facts: AccountFacts, need: Need) -> Finding:
         return unusable
     name = need.request.names.log_group
     if facts.log_days is None:
-        cure = f"aws logs put-retention-policy --log-group-name {name} --retention-in-days 7"
-        return Finding("warning", f"{name} never expires its logs, which costs money", cure)
+        hint = f"aws logs put-retention-policy --log-group-name {name} --retention-in-days 7"
+        return Finding("warning", f"{name} never expires its logs, which costs money", hint)
     return Finding("ok", f"{name}, {facts.log_days} days")
 
 
@@ -296,8 +296,8 @@ def _places(places: Fact[list[PlaceFacts]], region: str) -> Finding:
         return Finding("unknown", "no URL given", "pdfbatch doctor --input S3URL --output S3URL")
     if abroad := [each for each in places if each.region != region]:
         where = "; ".join(f"{each.url} is in {each.region}" for each in abroad)
-        cure = f"Set AWS_DEFAULT_REGION={abroad[0].region}, and run setup and launch there"
-        return Finding("warning", f"{where}: cross-region transfer is billed", cure)
+        hint = f"Set AWS_DEFAULT_REGION={abroad[0].region}, and run setup and launch there"
+        return Finding("warning", f"{where}: cross-region transfer is billed", hint)
     return Finding("ok", f"{', '.join(each.url for each in places)} in {region}")
 
 

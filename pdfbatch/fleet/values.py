@@ -164,7 +164,7 @@ class Check(BaseModel):
     state: State
     found: str
     """One line."""
-    cure: str = ""
+    hint: str = ""
     """The fix in one line: a command, or the permission to ask for; "": nothing to do."""
 
 

@@ -67,7 +67,7 @@ class Store(Protocol):
         """Deletes the objects; missing keys are ignored."""
 
     def check_readable(self) -> None:
-        """Raises an error if a run could not read here: no such folder or bucket, no permission."""
+        """Checks that a run can read here: an error says that the folder, bucket or permission is missing."""
 
     def check_writable(self) -> None:
         """Creates a missing folder and checks with a probe object that conditional writes and deletes work."""

@@ -36,9 +36,9 @@ def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
     shown: set[str] = set()
     for check in diagnosis.checks:
         table.add_row(Text(check.state, style=_STYLE[check.state]), check.name, Text(check.found))
-        if check.state != "ok" and check.cure not in shown:
-            table.add_row("", "", Text(check.cure, style="bold"))
-            shown.add(check.cure)
+        if check.state != "ok" and check.hint not in shown:
+            table.add_row("", "", Text(check.hint, style="bold"))
+            shown.add(check.hint)
     missing = sum(check.state == "missing" for check in diagnosis.checks)
     last = (
         Text("ready: pdfbatch launch INPUT OUTPUT", style="bold green")

@@ -103,7 +103,7 @@ def test_on_an_empty_account_it_names_everything_missing_with_its_fix(account: A
     quota(account, 0)
     diagnosis = look(clients)
     assert not diagnosis.ready
-    cures = {check.name: check.cure for check in diagnosis.checks if check.state == "missing"}
+    cures = {check.name: check.hint for check in diagnosis.checks if check.state == "missing"}
     assert cures == {
         "quota": "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-3819A6DF "
         "--desired-value 20 --region us-east-1",
@@ -119,7 +119,7 @@ def test_on_an_empty_account_it_names_everything_missing_with_its_fix(account: A
         "input": "aws s3 mb s3://docs",
         "output": "aws s3 mb s3://docs",
     }
-    comforts = {check.name: check.cure for check in diagnosis.checks if check.state == "warning"}
+    comforts = {check.name: check.hint for check in diagnosis.checks if check.state == "warning"}
     assert comforts == {
         "SNS topic": f"{SETUP} --email ADDRESS",
         "budget": f"{SETUP} --email ADDRESS --budget DOLLARS",
@@ -148,14 +148,14 @@ def test_after_setup_it_passes_except_for_quota_and_image(account: Account, clie
     diagnosis = look(clients)
     assert {check.name for check in diagnosis.checks if check.state != "ok"} == set()
     assert diagnosis.ready
-    assert all(check.cure == "" for check in diagnosis.checks)
+    assert all(check.hint == "" for check in diagnosis.checks)
 
 
 def test_each_requirement_is_checked_once_and_reported_on_one_line(account: Account, clients: Clients) -> None:
     checks = look(clients).checks
     names = ["region", "credentials", *(requirement.name for requirement in REQUIREMENTS)]
     assert [check.name for check in checks] == names
-    assert all(check.found and "\n" not in check.found + check.cure for check in checks)
+    assert all(check.found and "\n" not in check.found + check.hint for check in checks)
 
 
 def test_it_changes_nothing(account: Account, clients: Clients) -> None:
@@ -189,7 +189,7 @@ def test_a_url_outside_the_roles_policy_is_named(account: Account, clients: Clie
     found = check(outside, "role's policy")
     assert found.state == "missing"
     assert found.found == "the role has no access to s3://more/in/, s3://docs/in/"  # reading in/ is not writing there
-    assert "--input s3://more/in/" in found.cure
+    assert "--input s3://more/in/" in found.hint
 
 
 def test_a_role_that_setup_did_not_make_cannot_be_judged(account: Account, clients: Clients) -> None:
@@ -214,7 +214,7 @@ def test_the_quota_is_compared_with_the_need(
     found = check(look(clients, workers), "quota")
     assert found.state == state
     assert said in found.found
-    assert ("--desired-value" in found.cure) == (state != "ok")
+    assert ("--desired-value" in found.hint) == (state != "ok")
 
 
 def test_types_of_many_sizes_are_counted_as_the_largest(account: Account, clients: Clients) -> None:
@@ -242,7 +242,7 @@ def test_a_bucket_in_another_region_is_reported_with_its_region(account: Account
     found = check(look(clients), "input")
     assert found.state == "warning"
     assert "s3://docs/in/ is in eu-central-1" in found.found
-    assert "AWS_DEFAULT_REGION=eu-central-1" in found.cure
+    assert "AWS_DEFAULT_REGION=eu-central-1" in found.hint
 
 
 class Unconfirmed(Clients):
@@ -263,7 +263,7 @@ def test_a_topic_without_confirmed_subscribers_is_reported(account: Account, cli
     assert check(look(clients), "SNS topic").found == "the topic pdfbatch has no subscribers"
     found = check(look(Unconfirmed()), "SNS topic")
     assert (found.state, found.found) == ("warning", "not confirmed: me@example.org")
-    assert "Confirm the subscription email" in found.cure
+    assert "Confirm the subscription email" in found.hint
 
 
 def test_unlimited_log_retention_and_inbound_rules_are_reported(account: Account, clients: Clients) -> None:
@@ -274,7 +274,7 @@ def test_unlimited_log_retention_and_inbound_rules_are_reported(account: Account
         GroupId=group["GroupId"], IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="0.0.0.0/0"
     )
     diagnosis = look(clients)
-    assert check(diagnosis, "log group").cure.endswith("--retention-in-days 7")
+    assert check(diagnosis, "log group").hint.endswith("--retention-in-days 7")
     assert check(diagnosis, "security group").state == "warning"
 
 
@@ -284,7 +284,7 @@ def test_without_a_default_vpc_it_says_how_to_get_one(account: Account, clients:
         ec2.delete_subnet(SubnetId=subnet["SubnetId"])
     found = check(look(clients), "subnets")
     assert found.state == "missing"
-    assert "aws ec2 create-default-vpc" in found.cure
+    assert "aws ec2 create-default-vpc" in found.hint
 
 
 def test_your_own_vpc_is_checked_instead(account: Account, clients: Clients) -> None:
@@ -321,7 +321,7 @@ def test_what_may_not_be_checked_is_unknown_with_the_missing_permission(
     account.order("faults", [{"action": action, "code": DENIED, "message": said, "times": 9}])
     found = check(look(clients), name)
     assert found.state == "unknown"
-    assert permission in found.cure
+    assert permission in found.hint
 
 
 def test_without_any_permission_nothing_is_reported_as_missing(account: Account, clients: Clients) -> None:
@@ -349,7 +349,7 @@ def test_without_credentials_it_reports_only_that(account: Account, monkeypatch:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     diagnosis = look(Clients())
     assert [check.state for check in diagnosis.checks] == ["ok", "missing"]
-    assert "aws configure" in diagnosis.checks[-1].cure
+    assert "aws configure" in diagnosis.checks[-1].hint
     assert not diagnosis.ready
 
 
@@ -357,12 +357,12 @@ def test_without_a_region_it_reports_only_that(account: Account, monkeypatch: py
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     diagnosis = look(Clients())
     assert [(check.name, check.state) for check in diagnosis.checks] == [("region", "missing")]
-    assert "AWS_DEFAULT_REGION" in diagnosis.checks[0].cure
+    assert "AWS_DEFAULT_REGION" in diagnosis.checks[0].hint
 
 
 def test_without_urls_it_says_how_to_pass_them(account: Account, clients: Clients) -> None:
     diagnosis = diagnose(clients, Names("scans"), [], [], 1, ["g4dn.xlarge"])
     assert check(diagnosis, "input").state == "unknown"
-    assert check(diagnosis, "worker role").cure == (
+    assert check(diagnosis, "worker role").hint == (
         "pdfbatch setup --input s3://BUCKET/PDFS/ --output s3://BUCKET/MARKDOWN/ --stack scans"
     )

@@ -31,7 +31,7 @@ WISH = SetupWish(Names(), (IN,), (OUT,), keys=(KEY,), secrets=(SECRET,))
 def row(arn: str, facts: AccountFacts) -> tuple[str, str]:
     need = Need(LaunchRequest(password_secret=arn), (IN,), (OUT,))
     (found,) = [check for check in judge(facts, need) if check.name == "passwords"]
-    return found.state, found.found + found.cure
+    return found.state, found.found + found.hint
 
 
 @pytest.mark.parametrize(

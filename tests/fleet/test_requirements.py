@@ -83,10 +83,10 @@ def test_an_account_that_has_everything_meets_every_requirement() -> None:
 def test_a_launch_is_refused_for_everything_doctor_calls_missing(change: dict[str, Any], name: str) -> None:
     facts = replace(READY, **change)
     row = check(facts, name)
-    assert row.state == "missing" and row.cure
+    assert row.state == "missing" and row.hint
     with pytest.raises(NotReady) as refusal:
         account_of(facts, NEED)
-    assert refusal.value.hint in [each.cure for each in judge(facts, NEED) if each.state == "missing"]
+    assert refusal.value.hint in [each.hint for each in judge(facts, NEED) if each.state == "missing"]
 
 
 def test_everything_missing_is_named_at_once() -> None:
@@ -104,7 +104,7 @@ def test_what_cannot_be_checked_is_never_silently_ok(field: str) -> None:
     unknown = {field: Unknown("no permission to check", "Ask for the permission x:Y.")}
     facts = replace(READY, **{"made_for": made_for, **unknown})
     need = NEED._replace(request=LaunchRequest(key_name="mine", password_secret=secret))
-    said = [each.found + each.cure for each in judge(facts, need) if each.state == "unknown"]
+    said = [each.found + each.hint for each in judge(facts, need) if each.state == "unknown"]
     try:
         said += account_of(facts, need).warnings
     except NotReady as refusal:
@@ -132,7 +132,7 @@ def test_an_alias_or_a_role_made_elsewhere_cannot_be_judged() -> None:
     alias = replace(READY, bucket_keys={"docs": "alias/mine"})
     foreign = replace(READY, bucket_keys={"docs": KEY}, made_for=SetupWish())
     assert check(alias, "bucket keys").state == "unknown" == check(foreign, "bucket keys").state
-    assert "--kms-key alias/mine" in check(alias, "bucket keys").cure
+    assert "--kms-key alias/mine" in check(alias, "bucket keys").hint
 
 
 def test_a_key_pair_that_does_not_exist_is_found_before_the_launch() -> None:
