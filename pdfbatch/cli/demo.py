@@ -20,9 +20,12 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the s
 
 def demo(folder: Folder = Path("pdfbatch-demo")) -> None:
     """Create sample PDFs and convert them. Needs no AWS account, no GPU and no download."""
+    from pdfbatch.demo.pdfs import USER_PASSWORD
+
     pdfs, markdown = folder / "pdfs", folder / "markdown"
     broken = _written(pdfs)
-    say(f"{len(list(pdfs.iterdir()))} sample PDFs in {pdfs}; {broken} of them are broken on purpose")
+    say(f"{len(list(pdfs.iterdir()))} sample PDFs in {pdfs}, of which {broken} fail on purpose")
+    say(f"(the password of password-needed.pdf is {USER_PASSWORD})")
     try:
         local.local_run([str(pdfs), str(markdown)], engine="cpu")
     except typer.Exit as ended:

@@ -34,7 +34,7 @@ OutputOption = Annotated[
         "--output",
         "-o",
         metavar="OUTPUT",
-        help="OUTPUT. With this option every argument is an INPUT.",
+        help="Where the Markdown goes. With this option every argument is an INPUT.",
         show_default=False,
     ),
 ]
@@ -76,7 +76,7 @@ PasswordFile = Annotated[
     typer.Option(
         "--password-file",
         metavar="FILE",
-        help="Passwords for encrypted PDFs, one per line, tried in turn. They are stored in no file of the run.",
+        help="Passwords for encrypted PDFs, one per line, tried in turn. Never written to disk.",
         show_default=False,
     ),
 ]
@@ -97,7 +97,7 @@ EngineName = Annotated[
         "--engine",
         metavar="ENGINE",
         help="How to read pages. cpu: text layers and OCR. dolphin: the model, best on a GPU. auto: text layers, and "
-        "the model where they are missing or wrong. null: dry run, reads nothing.",
+        "the model where they are missing or wrong. null: dry run, writes Markdown without text.",
         show_default="dolphin with a GPU and torch, otherwise cpu",
     ),
 ]
@@ -107,7 +107,7 @@ FleetEngineName = Annotated[
         "--engine",
         metavar="ENGINE",
         help="How to read pages. dolphin: the model. auto: text layers, and the model where they are missing or wrong; "
-        "cheaper. cpu: text layers and OCR, for instances without a GPU. null: dry run, reads nothing.",
+        "cheaper. cpu: text layers and OCR, for instances without a GPU. null: dry run, writes Markdown without text.",
     ),
 ]
 RetryEngineName = Annotated[
@@ -182,7 +182,7 @@ FailuresInARow = Annotated[
         "--max-failures-in-a-row",
         metavar="N",
         min=0,
-        help="Stop a worker whose first N documents all fail for one reason that is not in the documents; 0: never.",
+        help="Stop a worker if its first N documents all fail for the same reason and are not to blame for it; 0: never.",
     ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.", metavar="N")]

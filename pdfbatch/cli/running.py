@@ -81,7 +81,7 @@ def run_slice(
     if begun.how == "nothing":
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
         if frozen.skipped:
-            say("to convert a document again, also with other options, delete its Markdown")
+            say("to convert a document again, even with other options, delete its Markdown first")
         finish(_nothing(nothing, frozen, how))
     if begun.how == "finished":
         say(f"slice {worker_id} of this run is done; other slices are still running")

@@ -185,7 +185,7 @@ def default_model() -> str:
 
 
 def config(
-    everything: Annotated[bool, typer.Option("--all", help="Also list settings that are not set.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List the settings without a value too.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
 ) -> None:
     """Show each setting, its value, and where it comes from: a variable, a profile or the file."""

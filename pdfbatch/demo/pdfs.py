@@ -169,9 +169,13 @@ DEMO = (
 
 
 def write_demo(folder: Path) -> list[Path]:
-    """Write the whole set into `folder` (made if need be) and return the files."""
+    """Writes the set into `folder`, which is created if necessary, and returns the files.
+
+    A file that exists is kept: to write it again would change the input of a run.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / sample.name for sample in DEMO]
     for path, sample in zip(paths, DEMO, strict=True):
-        path.write_bytes(sample.make())
+        if not path.exists():
+            path.write_bytes(sample.make())
     return paths
