@@ -182,7 +182,7 @@ FailuresInARow = Annotated[
         "--max-failures-in-a-row",
         metavar="N",
         min=0,
-        help="Stop a worker if its first N documents all fail for the same reason and are not to blame for it; 0: never.",
+        help="Stop a worker if its first N documents all fail for the same reason and are not to blame; 0: never.",
     ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.", metavar="N")]
