@@ -129,7 +129,7 @@ def without_an_end_mark(folder: Path) -> None:
         (changed("config.json", model_type="qwen2_5_vl"), "'qwen2_5_vl', not a Dolphin 1.0 or 1.5"),
         (with_too_few_weights, "encoder_attn"),
         (without_answer, "does not know ' <Answer/>'"),
-        (without_an_end_mark, "end mark"),
+        (without_an_end_mark, "end token"),
         (with_more_words, "do not belong together"),
     ],
 )

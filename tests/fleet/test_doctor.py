@@ -335,7 +335,7 @@ def test_without_any_permission_nothing_is_reported_as_missing(account: Account,
     assert {
         check.state
         for check in diagnosis.checks
-        if check.name not in ("region", "credentials", "key pair", "input", "output")
+        if check.name not in ("region", "credentials", "key pair", "passwords", "input", "output")
     } == {"unknown"}
 
 

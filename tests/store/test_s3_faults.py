@@ -109,7 +109,7 @@ def test_a_body_that_always_breaks_off_is_an_error_and_leaves_no_file(
 ) -> None:
     store.put("key", b"data" * 1000)
     faults(*[{"method": "GET", "key": "/key", "cut": 100}] * 4)
-    with pytest.raises(StoreError, match="broken"):
+    with pytest.raises(StoreError, match="damaged"):
         store.fetch("key", tmp_path / "scratch")
     assert list(tmp_path.iterdir()) == []
 

@@ -16,6 +16,7 @@ _SPAN = re.compile(r"\b(rowspan|colspan)\s{0,4}=\s{0,4}[\"']?\s?(\d{1,3})(?!\d)"
 _LOOKS_HTML = re.compile(r"<(?:table|tr|t[dh])\b", re.IGNORECASE)
 
 _SECTIONS = frozenset(["thead", "tbody", "tfoot"])
+_INNER_TABLE = re.compile(r"<table>.*</table>", re.DOTALL)
 _CELLS = frozenset(["td", "th", "caption"])
 _STRUCTURE = _SECTIONS | _CELLS | {"tr", "table"}
 _INLINE = frozenset(["b", "i", "em", "strong", "sub", "sup", "u", "s"])
@@ -98,7 +99,8 @@ def _rows(table: str) -> list[list[tuple[str, str, int, int]]]:
 
 def caption_of(table: str) -> list[Span]:
     """The text of a repaired table's own caption."""
-    found = re.search(r"<caption>(.*?)</caption>", table, re.DOTALL)
+    own = _INNER_TABLE.sub("", table.removeprefix("<table>").removesuffix("</table>"))
+    found = re.search(r"<caption>(.*?)</caption>", own, re.DOTALL)
     return _spans(found.group(1)) if found else []
 
 
