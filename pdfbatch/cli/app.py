@@ -10,10 +10,6 @@ from difflib import get_close_matches
 from typing import Annotated, NoReturn
 
 import typer
-from typer._click.exceptions import (  # Typer has no public name for the root of its usage errors
-    ClickException,
-    NoArgsIsHelpError,
-)
 
 import pdfbatch
 from pdfbatch import views
@@ -29,7 +25,6 @@ HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="pdfbatch",
     context_settings=HELP,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     cls=Group,
@@ -92,19 +87,17 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII-only terminal must not raise
     try:
-        code = app(prog_name="pdfbatch", standalone_mode=False)
-    except NoArgsIsHelpError:
-        raise SystemExit(ExitCode.USAGE) from None  # the help was printed
-    except ClickException as error:
+        code = app(sys.argv[1:] or ["--help"], prog_name="pdfbatch", standalone_mode=False)
+    except typer.TyperException as error:
         raise SystemExit(_show_error(_usage(error))) from None
     except PdfbatchError as error:
         raise SystemExit(_show_error(error)) from None
     except (typer.Abort, KeyboardInterrupt):
         raise SystemExit(ExitCode.INTERRUPTED) from None
-    raise SystemExit(code or ExitCode.DONE)
+    raise SystemExit(code or (ExitCode.DONE if sys.argv[1:] else ExitCode.USAGE))
 
 
-def _usage(error: ClickException) -> UsageError:
+def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     command = " ".join(["pdfbatch", *context.command_path.split()[-1:]] if context and context.parent else ["pdfbatch"])
     message = _with_suggestion(error.format_message().replace("Value error, ", ""))
