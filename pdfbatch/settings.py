@@ -72,7 +72,7 @@ def read_settings(
     """
     model = _model_of(options)
     values = _parsed(file, content) if file else {}
-    profiles = values.pop(_PROFILES, {})
+    profiles = _profiles(values.pop(_PROFILES, {}), file)
     if profile and profile not in profiles:
         raise UsageError(
             f"There is no profile {profile!r}" + (f" in {file}." if file else f": no {FILE_NAME} was found."),
@@ -89,6 +89,15 @@ def read_settings(
         variable = f"{PREFIX}{name.upper()}"
         found[name] = Setting(_checked(model, {name: value}, variable)[name], variable)
     return found
+
+
+def _profiles(found: object, file: str) -> dict[str, dict[str, Any]]:
+    if isinstance(found, dict) and all(isinstance(part, dict) for part in found.values()):
+        return found
+    raise UsageError(
+        f"{file}: {_PROFILES} is not a table of profiles.",
+        f"Write [{_PROFILES}.NAME] above a profile's settings; choose one with --profile NAME.",
+    )
 
 
 def _model_of(options: Mapping[str, Any]) -> type[_Options]:

@@ -62,6 +62,8 @@ def test_buckets_and_prefixes_are_places() -> None:
         ("max_hour = 3", "", "pdfbatch.toml: there is no setting 'max_hour'.", "Did you mean 'max_hours'?"),
         ("[profile.dev]\nworker = 3", "", "profile dev in pdfbatch.toml: there is no setting 'worker'.", "'workers'"),
         ("workers = 'many'", "", "pdfbatch.toml: workers is 'many'", "Fix"),
+        ('profile = "prod"', "", "pdfbatch.toml: profile is not a table", "[profile.NAME]"),
+        ("[profile]\nprod = 3", "", "pdfbatch.toml: profile is not a table", "[profile.NAME]"),
         ("workers = ", "", "pdfbatch.toml cannot be read", "Fix"),
         ("[profile.prod]", "pord", "There is no profile 'pord' in pdfbatch.toml.", "Did you mean 'prod'?"),
         ("", "prod", "There is no profile 'prod': no pdfbatch.toml was found.", "[profile.prod]"),

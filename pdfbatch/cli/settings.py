@@ -128,7 +128,7 @@ def _setting_name(parameter: inspect.Parameter) -> str:
 
 
 def _bare(annotation: Any) -> Any:
-    """Returns the type itself, without Typer's annotations and without None."""
+    """Returns the type without Typer's annotations."""
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
 
 
