@@ -12,6 +12,8 @@
 A document that cannot be converted is not an error: it is an `Outcome` (records.py).
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import IntEnum
 
 
@@ -69,3 +71,9 @@ class PreconditionFailed(StoreError):
 
 class StoreFull(StoreError):
     pass
+
+
+def did_you_mean(typed: str, there_is: Iterable[str]) -> str:
+    """Returns a question with the nearest of the words that exist; "" if none is near."""
+    close = get_close_matches(typed, list(there_is), n=1)
+    return f"Did you mean {close[0]!r}?" if close else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -21,7 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from pdfbatch.errors import UsageError
+from pdfbatch.errors import UsageError, did_you_mean
 
 FILE_NAME = "pdfbatch.toml"
 PREFIX = "PDFBATCH_"
@@ -76,7 +75,7 @@ def read_settings(
     if profile and profile not in profiles:
         raise UsageError(
             f"There is no profile {profile!r}" + (f" in {file}." if file else f": no {FILE_NAME} was found."),
-            _instead(profile, profiles) or f"Add [{_PROFILES}.{profile}] to {file or FILE_NAME}.",
+            did_you_mean(profile, profiles) or f"Add [{_PROFILES}.{profile}] to {file or FILE_NAME}.",
         )
     for name, part in profiles.items():
         _checked(model, _with_places(part), f"profile {name} in {file}")
@@ -140,11 +139,6 @@ def _checked(model: type[_Options], values: dict[str, Any], source: str) -> dict
         fault = error.errors()[0]
         name = str(fault["loc"][0])
         if fault["type"] == "extra_forbidden":
-            hint = _instead(name, model.model_fields) or "`pdfbatch config --all` lists all settings."
+            hint = did_you_mean(name, model.model_fields) or "`pdfbatch config --all` lists all settings."
             raise UsageError(f"{source}: there is no setting {name!r}.", hint) from error
         raise UsageError(f"{source}: {name} is {fault['input']!r}: {fault['msg']}.", "Fix the value.") from error
-
-
-def _instead(typed: str, there_is: Mapping[str, object]) -> str:
-    close = get_close_matches(typed, there_is, n=1)
-    return f"Did you mean {close[0]!r}?" if close else ""

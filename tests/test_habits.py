@@ -82,7 +82,7 @@ def test_the_failures_are_listed_with_what_to_do(project: Path) -> None:
         (["stauts"], "Did you mean 'status'?"),
         (["local-run", "--engnie", "cpu", "a", "b"], "--engine"),
         (["local-run", "pdfs", "out", "--engine", "dolpin"], "Did you mean 'dolphin'?"),
-        (["retry-failures", "out", "--reason", "encypted"], "did you mean 'encrypted'?"),
+        (["retry-failures", "out", "--reason", "encypted"], "Did you mean 'encrypted'?"),
     ],
 )
 def test_a_typo_is_answered_with_a_suggestion(project: Path, words: list[str], suggestion: str) -> None:

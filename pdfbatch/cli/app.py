@@ -6,7 +6,6 @@ import io
 import re
 import sys
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Annotated, NoReturn
 
 import typer
@@ -17,7 +16,7 @@ from pdfbatch.cli import account, demo, fleet, inspect, instances, local, retry,
 from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
 from pdfbatch.cli.panels import Command, Group
-from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
+from pdfbatch.errors import ExitCode, PdfbatchError, UsageError, did_you_mean
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -111,8 +110,8 @@ def _with_suggestion(message: str) -> str:
     if not (found := re.match(r"(.*)'([^']+)' is not one of (.+)\.$", message, re.DOTALL)):
         return message
     start, typed, choices = found.groups()
-    close = get_close_matches(typed, re.findall(r"'([^']+)'", choices), n=1)
-    return f"{start}'{typed}' is unknown; did you mean '{close[0]}'?" if close else message
+    suggestion = did_you_mean(typed, re.findall(r"'([^']+)'", choices))
+    return f"{start}'{typed}' is unknown. {suggestion}" if suggestion else message
 
 
 def _show_error(error: PdfbatchError) -> ExitCode:

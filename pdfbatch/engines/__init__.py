@@ -1,14 +1,13 @@
 """Engines, which read pages: the protocol, and the engines by name."""
 
 import importlib.util
-from difflib import get_close_matches
 from pathlib import Path
 
 from pdfbatch.engines.base import Engine
 from pdfbatch.engines.cpu import CpuEngine
 from pdfbatch.engines.dolphin import AutoEngine, DolphinEngine
 from pdfbatch.engines.null import NullEngine
-from pdfbatch.errors import UsageError
+from pdfbatch.errors import UsageError, did_you_mean
 
 __all__ = ["ENGINES", "Engine", "engine_for", "engine_named", "has_gpu", "no_engine"]
 
@@ -19,9 +18,8 @@ ENGINES = (*_WITHOUT_MODEL, *_WITH_MODEL)
 
 def no_engine(name: str) -> UsageError:
     """Returns the error for an unknown engine, with a suggestion if one is similar."""
-    close = get_close_matches(name, ENGINES, n=1)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
-    return UsageError(f"Unknown engine {name!r}.", f"{hint}Engines: {', '.join(ENGINES)}.")
+    hint = f"{did_you_mean(name, ENGINES)} Engines: {', '.join(ENGINES)}."
+    return UsageError(f"Unknown engine {name!r}.", hint.lstrip())
 
 
 def has_gpu() -> bool:
