@@ -162,10 +162,9 @@ def test_a_line_is_put_into_its_box_in_its_direction(turn, direction):
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample PDFs are not here")
 def test_a_real_scan_turned_loses_no_words():
     with pymupdf.open(SAMPLES / "docling__sample_with_rotation_mismatch.pdf") as document:
-        page = document[0]
-        upright = words_of(_markdown(read_scan(page, 1)))
-        page.set_rotation((page.rotation + 90) % 360)
-        found = words_of(_markdown(read_scan(page, 1)))
+        upright = words_of(_markdown(read_scan(document[0], 1)))
+        document[0].set_rotation((document[0].rotation + 90) % 360)
+        found = words_of(_markdown(read_scan(document[0], 1)))
     assert (upright & found).total() >= 0.98 * upright.total()
 
 
