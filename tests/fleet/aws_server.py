@@ -35,6 +35,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import sys
 import threading
 import time
@@ -343,6 +344,7 @@ def keep_ticking(aws: Aws) -> None:
 
 
 if __name__ == "__main__":
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # a second for each reset, and only ours are used
     host, port = sys.argv[1:3] or ("127.0.0.1", 0)
     aws = Aws(DomainDispatcherApplication(create_backend_app))
     server = make_server(host, int(port), aws, threaded=True, request_handler=Quiet)
