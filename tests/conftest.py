@@ -16,6 +16,7 @@ import boto3
 import pytest
 
 from pdfbatch.documents.sandbox.children import Children
+from tests.program import Program, within
 
 HERE = Path(__file__).parent
 SERVER = HERE / "s3_server.py"
@@ -65,6 +66,12 @@ def s3_endpoint(no_account: None) -> Iterator[str]:
 def loaded_children() -> None:
     """The server that forks the children of this process has all loaded, whichever engine asks for some first."""
     Children(1, 512, preload="tests.worker.loaded").kill()
+
+
+@pytest.fixture(scope="session")
+def pdfbatch(no_account: None, loaded_children: None) -> Program:
+    """The program within this process; see program.py."""
+    return within
 
 
 def tell_s3(endpoint: str, what: str, wish: Any) -> None:

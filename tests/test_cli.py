@@ -1,4 +1,4 @@
-"""The commands as typed, each in its own process: what they print, where, and their exit codes."""
+"""The commands as typed: what they print, where, and their exit codes."""
 
 import json
 import os
@@ -17,22 +17,11 @@ from pdfbatch.store import open_store
 from samples import odd
 from samples.many import many_pdfs
 from tests.conftest import Mount
+from tests.program import Program, own_process
 from tests.runs.fleets import fleet
 from tests.worker.conftest import begin_at
 
 RUN_FIELDS = {"run", "input", "output", "state", "documents", "pages", "reasons", "workers", "seconds", "dollars"}
-
-
-def pdfbatch(*arguments: object, folder: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "pdfbatch.cli", *map(str, arguments)]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=folder,
-        env=os.environ | {"COLUMNS": "200"} | environment,  # temporary folders may have long names
-    )
 
 
 @pytest.fixture
@@ -47,13 +36,13 @@ def out(tmp_path: Path) -> Path:
 
 
 def test_a_dry_run_writes_the_anchors_and_ends_well(pdfs: Path, out: Path) -> None:
-    ended = pdfbatch("local-run", pdfs, out, "--engine", "null")
+    ended = own_process("local-run", pdfs, out, "--engine", "null")
     assert ended.returncode == 0
     assert ended.stdout.startswith("DONE  3 converted\n") and f"next:    less {out}" in ended.stdout
     assert (out / "000" / "doc-00001.md").read_text() == "<!-- page 1 -->\n\n<!-- page 2 -->\n"
 
 
-def test_json_is_one_document_with_the_names_of_the_contract(pdfs: Path, out: Path) -> None:
+def test_json_is_one_document_with_the_names_of_the_contract(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     (pdfs / "zero.pdf").write_bytes(b"")
     ended = pdfbatch("local-run", pdfs, out, "--engine", "null", "--json")
     document = json.loads(ended.stdout)
@@ -65,7 +54,7 @@ def test_json_is_one_document_with_the_names_of_the_contract(pdfs: Path, out: Pa
     assert json.loads(pdfbatch("status", out, "--json").stdout).keys() == document.keys()
 
 
-def test_when_all_is_done_a_rerun_has_nothing_to_do(pdfs: Path, out: Path) -> None:
+def test_when_all_is_done_a_rerun_has_nothing_to_do(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     again = pdfbatch("local-run", pdfs, out, "--engine", "null", "--json")
     assert again.returncode == 0
@@ -73,7 +62,7 @@ def test_when_all_is_done_a_rerun_has_nothing_to_do(pdfs: Path, out: Path) -> No
 
 
 @pytest.mark.skipif(has_gpu(), reason="there is a GPU here")
-def test_auto_without_a_gpu_says_so_once_and_reads_by_the_cpu(tmp_path: Path, out: Path) -> None:
+def test_auto_without_a_gpu_says_so_once_and_reads_by_the_cpu(tmp_path: Path, out: Path, pdfbatch: Program) -> None:
     (tmp_path / "pdfs").mkdir()
     (tmp_path / "pdfs" / "page.pdf").write_bytes(odd.text_page())
     for again in (False, True):
@@ -83,7 +72,9 @@ def test_auto_without_a_gpu_says_so_once_and_reads_by_the_cpu(tmp_path: Path, ou
         assert again or json.loads(ended.stdout)["engine"] == "cpu"
 
 
-def test_the_cpu_engine_reads_text_and_reports_no_progress_on_stdout(tmp_path: Path, out: Path) -> None:
+def test_the_cpu_engine_reads_text_and_reports_no_progress_on_stdout(
+    tmp_path: Path, out: Path, pdfbatch: Program
+) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "page.pdf").write_bytes(odd.text_page())
     ended = pdfbatch("local-run", tmp_path / "in", out, "--json", "--processes", 1)
@@ -93,7 +84,7 @@ def test_the_cpu_engine_reads_text_and_reports_no_progress_on_stdout(tmp_path: P
         assert line.split()[0] in (out / "page.md").read_text()
 
 
-def test_a_retry_is_a_new_run_over_what_failed_and_keeps_the_history(pdfs: Path, out: Path) -> None:
+def test_a_retry_is_a_new_run_over_what_failed_and_keeps_the_history(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     (pdfs / "zero.pdf").write_bytes(b"")
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     (pdfs / "zero.pdf").write_bytes(odd.text_page())
@@ -104,13 +95,13 @@ def test_a_retry_is_a_new_run_over_what_failed_and_keeps_the_history(pdfs: Path,
     assert len(list(out.glob(".pdfbatch/*/manifest.json.gz"))) == 2
 
 
-def test_a_fleet_retry_of_a_local_folder_suggests_local(pdfs: Path, out: Path) -> None:
+def test_a_fleet_retry_of_a_local_folder_suggests_local(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     refused = pdfbatch("retry-failures", out)
     assert refused.returncode == 2 and "--local" in refused.stderr
 
 
-def test_a_retry_by_reason_leaves_other_failures_alone(pdfs: Path, out: Path) -> None:
+def test_a_retry_by_reason_leaves_other_failures_alone(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     (pdfs / "zero.pdf").write_bytes(b"")
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     again = pdfbatch("retry-failures", out, "--local", "--reason", "crashed", "--json")
@@ -119,7 +110,7 @@ def test_a_retry_by_reason_leaves_other_failures_alone(pdfs: Path, out: Path) ->
     assert "nothing to retry" in again.stderr
 
 
-def test_verify_names_what_changed_and_what_is_lost(pdfs: Path, out: Path) -> None:
+def test_verify_names_what_changed_and_what_is_lost(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     (pdfs / "000" / "doc-00000.pdf").write_bytes(odd.text_page())
     (out / "000" / "doc-00001.md").unlink()
@@ -134,7 +125,7 @@ def test_verify_names_what_changed_and_what_is_lost(pdfs: Path, out: Path) -> No
     assert verdict["no_outcome"] == ["later/000/doc-00000.pdf"]
 
 
-def test_a_changed_input_is_converted_again_only_when_asked_for(pdfs: Path, out: Path) -> None:
+def test_a_changed_input_is_converted_again_only_when_asked_for(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     (pdfs / "000" / "doc-00000.pdf").write_bytes(odd.text_page())
     left_alone = pdfbatch("local-run", pdfs, out, "--engine", "null")
@@ -166,7 +157,7 @@ FAULTS: dict[str, tuple[str, int]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_bad_input_is_one_clear_line_and_the_next_step(pdfs: Path, out: Path, fault: str) -> None:
+def test_bad_input_is_one_clear_line_and_the_next_step(pdfs: Path, out: Path, fault: str, pdfbatch: Program) -> None:
     (out.parent / "empty").mkdir()
     typed, code = FAULTS[fault]
     arguments = typed.split()
@@ -180,13 +171,13 @@ def test_bad_input_is_one_clear_line_and_the_next_step(pdfs: Path, out: Path, fa
     assert as_json["error"]["exit_code"] == code and as_json["error"]["message"] and as_json["error"]["hint"]
 
 
-def test_a_missing_bucket_is_named(s3_endpoint: str, out: Path) -> None:
+def test_a_missing_bucket_is_named(s3_endpoint: str, out: Path, pdfbatch: Program) -> None:
     ended = pdfbatch("local-run", "s3://no-such-bucket/x/", out)
     assert ended.returncode == 1
     assert "no-such-bucket" in ended.stderr
 
 
-def test_a_damaged_manifest_is_named_and_nothing_is_changed(pdfs: Path, out: Path) -> None:
+def test_a_damaged_manifest_is_named_and_nothing_is_changed(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     key = RunKeys(manifest.current(open_store(str(out))) or "").manifest
     (out / key).write_bytes(b"not gzip")
@@ -198,7 +189,7 @@ def test_a_damaged_manifest_is_named_and_nothing_is_changed(pdfs: Path, out: Pat
     assert pdfbatch("local-run", pdfs, out, "--engine", "null").returncode == 0
 
 
-def test_a_damaged_ledger_is_named_and_can_be_deleted(pdfs: Path, out: Path) -> None:
+def test_a_damaged_ledger_is_named_and_can_be_deleted(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     segment = next(out.glob(".pdfbatch/*/ledger/worker-0/*.jsonl"))
     segment.write_text("garbage\n")
@@ -209,7 +200,7 @@ def test_a_damaged_ledger_is_named_and_can_be_deleted(pdfs: Path, out: Path) -> 
     assert pdfbatch("local-run", pdfs, out, "--engine", "null").returncode == 0
 
 
-def test_the_markdown_of_two_inputs_is_not_mixed(pdfs: Path, out: Path, tmp_path: Path) -> None:
+def test_the_markdown_of_two_inputs_is_not_mixed(pdfs: Path, out: Path, tmp_path: Path, pdfbatch: Program) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     many_pdfs(tmp_path / "other", 1)
     ended = pdfbatch("local-run", tmp_path / "other", out, "--engine", "null")
@@ -217,7 +208,9 @@ def test_the_markdown_of_two_inputs_is_not_mixed(pdfs: Path, out: Path, tmp_path
     assert "another input" in ended.stderr and str(pdfs) in ended.stderr
 
 
-def test_a_changed_input_that_failed_is_tried_again_and_its_old_markdown_called_stale(pdfs: Path, out: Path) -> None:
+def test_a_changed_input_that_failed_is_tried_again_and_its_old_markdown_called_stale(
+    pdfs: Path, out: Path, pdfbatch: Program
+) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     broken = pdfs / "000" / "doc-00000.pdf"
     broken.write_bytes(b"broken")
@@ -232,14 +225,14 @@ def test_a_changed_input_that_failed_is_tried_again_and_its_old_markdown_called_
 def test_a_file_name_that_is_not_utf_8_is_converted(tmp_path: Path, out: Path) -> None:
     (tmp_path / "in").mkdir()
     Path(os.fsdecode(bytes(tmp_path / "in") + b"/bad\xff\xfe.pdf")).write_bytes(odd.text_page())
-    assert pdfbatch("local-run", tmp_path / "in", out, "--engine", "null").returncode == 0
+    assert own_process("local-run", tmp_path / "in", out, "--engine", "null").returncode == 0
     assert [os.fsencode(path.name) for path in out.glob("*.md")] == [b"bad\xff\xfe.md"]
 
 
 @pytest.mark.parametrize("place", ["~nobody-of-this-name/x", "x" * 300, "ring"])
 def test_an_impossible_place_is_refused_without_a_traceback(pdfs: Path, place: str, tmp_path: Path) -> None:
     (tmp_path / "ring").symlink_to("ring")
-    ended = pdfbatch("local-run", pdfs, place, "--json", folder=tmp_path)
+    ended = own_process("local-run", pdfs, place, "--json", folder=tmp_path)
     assert ended.returncode == 2, ended.stderr
     assert json.loads(ended.stdout)["error"]["hint"]
 
@@ -253,7 +246,9 @@ def test_a_reader_that_leaves_early_changes_no_exit_code(pdfs: Path, out: Path) 
     assert process.returncode == 0
 
 
-def test_a_full_disk_ends_the_run_with_one_line_and_with_room_the_run_resumes(tmp_path: Path, mount: Mount) -> None:
+def test_a_full_disk_ends_the_run_with_one_line_and_with_room_the_run_resumes(
+    tmp_path: Path, mount: Mount, pdfbatch: Program
+) -> None:
     many_pdfs(tmp_path / "in", 150)
     folder = mount("size=200k")
     ended = pdfbatch("local-run", tmp_path / "in", folder / "out", "--engine", "null")
@@ -267,7 +262,7 @@ def test_a_full_disk_ends_the_run_with_one_line_and_with_room_the_run_resumes(tm
     assert pdfbatch("verify", folder / "out").returncode == 0
 
 
-def test_a_read_only_output_is_named(pdfs: Path, mount: Mount) -> None:
+def test_a_read_only_output_is_named(pdfs: Path, mount: Mount, pdfbatch: Program) -> None:
     ended = pdfbatch("local-run", pdfs, mount("ro") / "out", "--engine", "null")
     assert ended.returncode == 1
     assert "Read-only file system" in ended.stderr
@@ -317,7 +312,7 @@ def test_a_worker_started_by_hand_slices_the_plain_listing(tmp_path: Path, bucke
         "S3_OUTPUT_PREFIX": "out/",
         "PDFBATCH_ENGINE": "null",
     }
-    assert pdfbatch("worker", **environment).returncode == 0
+    assert own_process("worker", **environment).returncode == 0
     store = open_store(f"s3://{bucket}/out/")
     assert [entry.key for entry in store.list() if entry.key.endswith(".md")] == [
         "000/doc-00000.md",
@@ -328,7 +323,7 @@ def test_a_worker_started_by_hand_slices_the_plain_listing(tmp_path: Path, bucke
 
 @pytest.mark.parametrize(("max_cost", "why"), [(5.0, "over_budget"), (5e9, "done"), (None, "done")])
 def test_a_fleet_worker_keeps_to_the_cost_cap_of_its_run(
-    tmp_path: Path, bucket: str, s3_endpoint: str, max_cost: float | None, why: str
+    tmp_path: Path, bucket: str, s3_endpoint: str, max_cost: float | None, why: str, pdfbatch: Program
 ) -> None:
     many_pdfs(tmp_path / "in", 100)
     upload(bucket, s3_endpoint, tmp_path / "in")

@@ -17,7 +17,7 @@ import pytest
 from pdfbatch.records import Manifest, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.store import open_store
-from tests.test_cli import pdfbatch
+from tests.program import Program, own_process
 from tests.worker.conftest import begin_at
 
 PASSWORD = "Sesame-öffne-dich-4711"
@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_markdown_of_one_document_goes_to_stdout_and_nothing_else_does(folder: Path) -> None:
+def test_the_markdown_of_one_document_goes_to_stdout_and_nothing_else_does(folder: Path, pdfbatch: Program) -> None:
     ended = pdfbatch("local-run", "in/a.pdf", "-", "--pages", "2-", *ONE, folder=folder, TMPDIR=str(folder / "in"))
     assert ended.returncode == 0, ended.stderr
     assert [line for line in ended.stdout.splitlines() if line.startswith("<!--")] == [
@@ -56,7 +56,9 @@ def test_the_markdown_of_one_document_goes_to_stdout_and_nothing_else_does(folde
     assert sorted(path.name for path in (folder / "in").iterdir()) == ["B.PDF", "a.pdf", "pic.png", "sub"]
 
 
-def test_inputs_are_files_folders_patterns_or_a_list_and_the_output_is_last_or_follows_o(folder: Path) -> None:
+def test_inputs_are_files_folders_patterns_or_a_list_and_the_output_is_last_or_follows_o(
+    folder: Path, pdfbatch: Program
+) -> None:
     ended = pdfbatch("local-run", "in/a.pdf", "in/pic.png", "in/sub", "-o", "out", *NULL, folder=folder)
     assert ended.returncode == 0, ended.stderr
     assert sorted(str(path.relative_to(folder / "out")) for path in folder.glob("out/**/*.md")) == [
@@ -64,20 +66,15 @@ def test_inputs_are_files_folders_patterns_or_a_list_and_the_output_is_last_or_f
         "pic.md",
         "sub/c.md",
     ]
-    more = subprocess.run(
-        [sys.executable, "-m", "pdfbatch.cli", "local-run", "-", "out", *NULL, "--json"],
-        input=f"# one more\n\n{folder}/in/B.PDF\n",
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
+    listed = f"# one more\n\n{folder}/in/B.PDF\n"
+    more = own_process("local-run", "-", "out", *NULL, "--json", folder=folder, typed=listed)
     assert json.loads(more.stdout)["documents"]["ok"] == 1, more.stderr
     assert (folder / "out" / "B.md").exists()
     verdict = json.loads(pdfbatch("verify", "out", "--json", folder=folder).stdout)
     assert (verdict["sound"], verdict["inputs"], verdict["no_outcome"]) == (True, 4, [])
 
 
-def test_some_pages_keep_their_numbers_and_are_not_mixed_with_others(folder: Path) -> None:
+def test_some_pages_keep_their_numbers_and_are_not_mixed_with_others(folder: Path, pdfbatch: Program) -> None:
     asked = ["local-run", "in", "out", *NULL, "--pages"]
     ended = pdfbatch(*asked, "2-3,7", folder=folder)
     assert ended.returncode == 3, "sub/c.pdf has none of them"
@@ -123,7 +120,9 @@ FAULTS: dict[str, tuple[str, int, str, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_wrong_input_is_one_clear_line_and_the_next_step(folder: Path, fault: str, s3_endpoint: str) -> None:
+def test_a_wrong_input_is_one_clear_line_and_the_next_step(
+    folder: Path, fault: str, s3_endpoint: str, pdfbatch: Program
+) -> None:
     typed, code, said, next_step = FAULTS[fault]
     (folder / "list.txt").write_text("in/a.pdf\nin/gone-for-good.pdf\n")
     (folder / "empty").touch()
@@ -131,9 +130,7 @@ def test_a_wrong_input_is_one_clear_line_and_the_next_step(folder: Path, fault: 
     (folder / "in" / "pic.png").rename(folder / "pictures" / "pic.png")
     client = boto3.client("s3", endpoint_url=s3_endpoint)
     client.create_bucket(Bucket="bucket")
-    ended = subprocess.run(
-        [sys.executable, "-m", "pdfbatch.cli", *typed.split()], cwd=folder, capture_output=True, text=True, input=""
-    )
+    ended = pdfbatch(*typed.split(), folder=folder)
     error = json.loads(ended.stdout)["error"] if "--json" in typed else {}
     message, _, hint = ended.stderr.partition("\n  try: ")
     assert ended.returncode == code, ended.stderr
@@ -187,7 +184,7 @@ def test_a_password_opens_a_document_and_is_found_nowhere(folder: Path) -> None:
         assert PASSWORD.encode() not in text and b"another one" not in text
 
 
-def test_a_wrong_password_says_how_many_were_tried(folder: Path) -> None:
+def test_a_wrong_password_says_how_many_were_tried(folder: Path, pdfbatch: Program) -> None:
     pdf(folder / "in" / "locked.pdf", 1, PASSWORD)
     (folder / "passwords").write_text("one\ntwo\n")
     ended = pdfbatch("local-run", "in/locked.pdf", "-", *ONE, "--password-file", "passwords", folder=folder)

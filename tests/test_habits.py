@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from samples.many import many_pdfs
-
-Ended = subprocess.CompletedProcess[str]
-
-
-def pdfbatch(folder: Path, *words: str, env: Mapping[str, str] = {}) -> Ended:
-    return subprocess.run(
-        [sys.executable, "-m", "pdfbatch", *words], cwd=folder, env=os.environ | env, capture_output=True, text=True
-    )
+from tests.program import Program
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, pdfbatch: Program) -> Path:
     """A folder with settings, two PDFs and a broken one, converted."""
     folder = tmp_path_factory.mktemp("project")
     many_pdfs(folder / "pdfs", 2)
@@ -31,47 +20,47 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pdfbatch.toml").write_text(
         'input = "pdfs"\noutput = "markdown"\nengine = "null"\n[profile.other]\noutput = "elsewhere"\n'
     )
-    ended = pdfbatch(folder, "local-run", "-q")
+    ended = pdfbatch("local-run", "-q", folder=folder)
     assert ended.returncode == 3 and ended.stderr == "", ended.stderr
     assert ended.stdout.startswith("DONE  2 converted, 1 failed")
     return folder
 
 
-def test_the_settings_are_found_in_a_folder_above_and_shown_with_their_source(project: Path) -> None:
+def test_the_settings_are_found_in_a_folder_above_and_shown_with_their_source(project: Path, pdfbatch: Program) -> None:
     below = project / "pdfs"
-    shown = json.loads(pdfbatch(below, "config", "--json", env={"PDFBATCH_WORKERS": "4"}).stdout)
+    shown = json.loads(pdfbatch("config", "--json", folder=below, PDFBATCH_WORKERS="4").stdout)
     assert shown["engine"] == {"value": "null", "source": str(project / "pdfbatch.toml")}
     assert shown["workers"] == {"value": 4, "source": "PDFBATCH_WORKERS"}
     assert shown["max_hours"] == {"value": None, "source": None}
 
 
-def test_what_is_typed_wins_over_the_settings(project: Path) -> None:
-    nothing = pdfbatch(project, "status", "elsewhere")
+def test_what_is_typed_wins_over_the_settings(project: Path, pdfbatch: Program) -> None:
+    nothing = pdfbatch("status", "elsewhere", folder=project)
     assert nothing.returncode == 1 and "elsewhere" in nothing.stderr
-    profile = pdfbatch(project, "status", "--profile", "other")
+    profile = pdfbatch("status", "--profile", "other", folder=project)
     assert profile.returncode == 1 and "elsewhere" in profile.stderr
-    assert pdfbatch(project, "status").stdout.startswith("DONE ")
+    assert pdfbatch("status", folder=project).stdout.startswith("DONE ")
 
 
-def test_a_setting_that_an_option_refuses_is_named_with_its_source(project: Path) -> None:
-    refused = pdfbatch(project, "local-run", env={"PDFBATCH_LIMIT": "0"})
+def test_a_setting_that_an_option_refuses_is_named_with_its_source(project: Path, pdfbatch: Program) -> None:
+    refused = pdfbatch("local-run", folder=project, PDFBATCH_LIMIT="0")
     assert refused.returncode == 2 and "(from PDFBATCH_LIMIT)" in refused.stderr
 
 
-def test_each_document_is_one_line_of_json(project: Path) -> None:
-    lines = [json.loads(line) for line in pdfbatch(project, "status", "--jsonl").stdout.splitlines()]
+def test_each_document_is_one_line_of_json(project: Path, pdfbatch: Program) -> None:
+    lines = [json.loads(line) for line in pdfbatch("status", "--jsonl", folder=project).stdout.splitlines()]
     assert [(line["key"], line["outcome"]) for line in lines] == [
         ("000/doc-00000.pdf", "ok"),
         ("000/doc-00001.pdf", "ok"),
         ("bad.pdf", "failed"),
     ]
-    assert pdfbatch(project, "report", "--jsonl", "--failures").stdout.count("\n") == 1
-    both = pdfbatch(project, "status", "--json", "--jsonl")
+    assert pdfbatch("report", "--jsonl", "--failures", folder=project).stdout.count("\n") == 1
+    both = pdfbatch("status", "--json", "--jsonl", folder=project)
     assert both.returncode == 2 and "cannot be combined" in both.stdout
 
 
-def test_the_failures_are_listed_with_what_to_do(project: Path) -> None:
-    listed = pdfbatch(project, "report", "--failures").stdout
+def test_the_failures_are_listed_with_what_to_do(project: Path, pdfbatch: Program) -> None:
+    listed = pdfbatch("report", "--failures", folder=project).stdout
     assert "not_a_pdf (1): the content is not a PDF" in listed and "fix: download the file again" in listed
     assert "bad.pdf  not_a_pdf" in listed
 
@@ -85,19 +74,21 @@ def test_the_failures_are_listed_with_what_to_do(project: Path) -> None:
         (["retry-failures", "out", "--reason", "encypted"], "Did you mean 'encrypted'?"),
     ],
 )
-def test_a_typo_is_answered_with_a_suggestion(project: Path, words: list[str], suggestion: str) -> None:
-    typo = pdfbatch(project, *words)
+def test_a_typo_is_answered_with_a_suggestion(
+    project: Path, words: list[str], suggestion: str, pdfbatch: Program
+) -> None:
+    typo = pdfbatch(*words, folder=project)
     assert typo.returncode == 2 and suggestion in typo.stderr
 
 
-def test_help_has_three_ways_and_one_text(project: Path) -> None:
-    helps = [pdfbatch(project, *words) for words in (["status", "-h"], ["status", "--help"], ["help", "status"])]
+def test_help_has_three_ways_and_one_text(project: Path, pdfbatch: Program) -> None:
+    helps = [pdfbatch(*words, folder=project) for words in (["status", "-h"], ["status", "--help"], ["help", "status"])]
     assert len({shown.stdout for shown in helps}) == 1 and "--watch" in helps[0].stdout
-    assert "local-run" in pdfbatch(project, "help").stdout
-    assert pdfbatch(project, "-V").stdout.startswith("pdfbatch ")
+    assert "local-run" in pdfbatch("help", folder=project).stdout
+    assert pdfbatch("-V", folder=project).stdout.startswith("pdfbatch ")
 
 
-def test_a_setting_has_the_name_of_its_option(project: Path) -> None:
-    settings = json.loads(pdfbatch(project, "config", "--json").stdout)
+def test_a_setting_has_the_name_of_its_option(project: Path, pdfbatch: Program) -> None:
+    settings = json.loads(pdfbatch("config", "--json", folder=project).stdout)
     assert {"max_failures_in_a_row", "instance_type", "every", "on_demand", "join_tables"} <= settings.keys()
     assert not {"places", "json", "delete", "all", "seconds", "failures_in_a_row"} & settings.keys()

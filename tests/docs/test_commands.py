@@ -1,10 +1,7 @@
 """Commands in README and manual exist and parse; those that need only this computer also run."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from pdfbatch.records import Reason
 from samples import odd
 from samples.many import many_pdfs
 from tests.docs.lines import PAGES, ROOT, calls, check, inline, is_local, options, prompts, tree
+from tests.program import Program
 
 OF_OTHERS = {"--time", "--extra-index-url", "--from", "--read-only"}
 """Options of docker, pip and uvx that pages name on their own."""
@@ -70,7 +68,9 @@ def test_every_reason_and_every_exit_code_is_explained() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/cookbook.md"])
-def test_the_commands_that_need_only_this_computer_work_in_their_order(page: str, tmp_path: Path) -> None:
+def test_the_commands_that_need_only_this_computer_work_in_their_order(
+    page: str, tmp_path: Path, pdfbatch: Program
+) -> None:
     many_pdfs(tmp_path / "papers", 3)
     (tmp_path / "passwords.txt").write_text("not this one\n")
     (tmp_path / "papers" / "a.pdf").write_bytes(odd.text_page())
@@ -78,11 +78,5 @@ def test_the_commands_that_need_only_this_computer_work_in_their_order(page: str
     assert len(local) >= 3
     for arguments in local:
         expanded = [word.replace("~", str(tmp_path)) for word in arguments]
-        ended = subprocess.run(
-            [sys.executable, "-m", "pdfbatch", *expanded],
-            cwd=tmp_path,
-            env=os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-        )
+        ended = pdfbatch(*expanded, folder=tmp_path, HOME=str(tmp_path))
         assert ended.returncode in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED), (arguments, ended.stderr)

@@ -1,4 +1,4 @@
-"""`setup` and `doctor --policy` as a user runs them, each in its own process, against a simulated AWS over HTTP."""
+"""`setup` and `doctor --policy` as a user runs them, against a simulated AWS over HTTP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pdfbatch.fleet.template import SetupWish, template
 from pdfbatch.views.account import proposal_screen
 from tests.fleet.conftest import Account
 from tests.fleet.policy_evaluation import allows
-from tests.fleet.test_commands import process
+from tests.program import Program, own_process
 
 INSTANCE = "arn:aws:ec2:us-east-1:123456789012:instance/i-1"
 LAUNCH = {
@@ -37,7 +37,7 @@ def set_up() -> None:
 
 def test_a_policy_without_options_has_the_urls_and_keys_of_the_stack(account: Account) -> None:
     set_up()
-    printed = process("doctor", "--policy")
+    printed = own_process("doctor", "--policy")
     policy = json.loads(printed.stdout)
     assert (printed.returncode, printed.stderr) == (0, "")
     assert allows(policy, "s3:GetObject", "arn:aws:s3:::docs/in/a.pdf")
@@ -50,23 +50,23 @@ def test_a_policy_without_options_has_the_urls_and_keys_of_the_stack(account: Ac
     assert not allows(policy, "ec2:RunInstances", INSTANCE, {**LAUNCH, "ec2:InstanceType": "p5.48xlarge"})
 
 
-def test_given_urls_types_and_market_are_used(account: Account) -> None:
+def test_given_urls_types_and_market_are_used(account: Account, pdfbatch: Program) -> None:
     set_up()
     wanted = ["--output", "s3://mine/out/", "--instance-type", "g5.xlarge", "--on-demand"]
-    policy = json.loads(process("doctor", "--policy", *wanted).stdout)
+    policy = json.loads(pdfbatch("doctor", "--policy", *wanted).stdout)
     assert allows(policy, "s3:PutObject", "arn:aws:s3:::mine/out/a.md")
     assert not allows(policy, "s3:PutObject", "arn:aws:s3:::docs/out/a.md")
     assert allows(policy, "ec2:RunInstances", INSTANCE, {**ON_DEMAND, "ec2:InstanceType": "g5.xlarge"})
     assert not allows(policy, "ec2:RunInstances", INSTANCE, ON_DEMAND)
 
 
-def test_without_a_readable_stack_the_policy_says_what_is_missing(account: Account) -> None:
-    printed = process("doctor", "--policy")
+def test_without_a_readable_stack_the_policy_says_what_is_missing(account: Account, pdfbatch: Program) -> None:
+    printed = pdfbatch("doctor", "--policy")
     assert printed.returncode == 0 and json.loads(printed.stdout)["Statement"]
     assert "pdfbatch has no stack pdfbatch in 123456789012/us-east-1" in printed.stderr
 
     account.order("faults", [{"action": "GetTemplate", "code": "AccessDenied", "message": "no", "times": 9}])
-    printed = process("doctor", "--policy")
+    printed = pdfbatch("doctor", "--policy")
     assert printed.returncode == 0 and json.loads(printed.stdout)["Statement"]
     assert "Cannot read the template of the stack pdfbatch: access denied" in printed.stderr
 
@@ -74,8 +74,8 @@ def test_without_a_readable_stack_the_policy_says_what_is_missing(account: Accou
 PLACES = ["--input", "s3://docs/in/", "--output", "s3://docs/out/"]
 
 
-def test_setup_shows_a_table_and_asks_with_the_account_and_the_region(account: Account) -> None:
-    asked = process("setup", *PLACES)
+def test_setup_shows_a_table_and_asks_with_the_account_and_the_region(account: Account, pdfbatch: Program) -> None:
+    asked = pdfbatch("setup", *PLACES)
     assert asked.returncode == 2
     assert "Create stack pdfbatch in 123456789012/us-east-1?" in asked.stderr
     for word in ("IAM::Role", "permissions", "EC2::SecurityGroup", "inbound"):
@@ -83,14 +83,14 @@ def test_setup_shows_a_table_and_asks_with_the_account_and_the_region(account: A
     assert "AWSTemplateFormatVersion" not in asked.stderr + asked.stdout
     assert account.client("cloudformation").describe_stacks()["Stacks"] == []
 
-    made = process("setup", *PLACES, "--email", "me@example.org", "--show-template", "--yes")
+    made = pdfbatch("setup", *PLACES, "--email", "me@example.org", "--show-template", "--yes")
     assert made.returncode == 0, made.stderr
     assert "AWSTemplateFormatVersion" in made.stderr
 
-    asked = process("setup", "--input", "s3://more/in/")
+    asked = pdfbatch("setup", "--input", "s3://more/in/")
     assert "Update stack pdfbatch in 123456789012/us-east-1?" in asked.stderr
     assert "Modify" in asked.stderr
-    asked = process("setup", "--delete")
+    asked = pdfbatch("setup", "--delete")
     assert "Delete stack pdfbatch in 123456789012/us-east-1" in asked.stderr
 
 
@@ -109,6 +109,6 @@ def test_setup_explains_every_resource_type_it_creates() -> None:
         assert line.split(change.type.removeprefix("AWS::"))[1].strip(), line
 
 
-def test_doctor_checks_the_on_demand_quota_on_request(account: Account) -> None:
-    assert "L-3819A6DF" in process("doctor").stdout  # of Spot instances of the G family
-    assert "L-DB2E81BA" in process("doctor", "--on-demand").stdout
+def test_doctor_checks_the_on_demand_quota_on_request(account: Account, pdfbatch: Program) -> None:
+    assert "L-3819A6DF" in pdfbatch("doctor").stdout  # of Spot instances of the G family
+    assert "L-DB2E81BA" in pdfbatch("doctor", "--on-demand").stdout

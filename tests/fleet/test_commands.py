@@ -1,57 +1,24 @@
-"""The fleet's commands as a user runs them, each once in its own process, against a simulated AWS over HTTP."""
+"""The fleet's commands as a user runs them, each once in a process of its own, against a simulated AWS over HTTP."""
 
 from __future__ import annotations
 
-import io
 import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from typing import NamedTuple
 
 import pytest
 
-from pdfbatch.cli import main
 from pdfbatch.records import DoneMark, Outcome, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.ledger import LedgerWriter
 from pdfbatch.store import Store, open_store
 from samples import odd
 from tests.fleet.conftest import Account
+from tests.program import Program, own_process
 
 DOCUMENTS = 3
-
-
-class Ended(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Type = Callable[..., Ended]
-
-
-@pytest.fixture
-def pdfbatch(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Type:
-    """The whole program within this process: what was typed, to what was printed and the exit code."""
-
-    def type_in(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["pdfbatch", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO())
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Ended(int(ended.value.code or 0), *capsys.readouterr())
-
-    return type_in
-
-
-def process(*arguments: str) -> Ended:
-    command = [sys.executable, "-m", "pdfbatch.cli", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
-    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 class Places:
@@ -92,36 +59,36 @@ def places(account: Account) -> Places:
 
 
 def test_from_plan_to_down(places: Places) -> None:
-    planned = process("plan", places.input, places.output, "--engine", "null", "--workers", "5", "--json")
+    planned = own_process("plan", places.input, places.output, "--engine", "null", "--workers", "5", "--json")
     assert planned.returncode == 0, planned.stderr
     plan = json.loads(planned.stdout)
     assert plan["workers"] == DOCUMENTS and plan["pages"] == {"low": 3.0, "high": 3.0}
     assert places.account.calls("CreateFleet") == []
 
-    launched = process(*places.launch)
+    launched = own_process(*places.launch)
     assert launched.returncode == 0, launched.stderr
     assert f"pdfbatch status {places.output} --watch" in launched.stdout and "Hard cap" in launched.stderr
     assert len(places.account.calls("CreateFleet")) == DOCUMENTS
 
-    again = process(*places.launch)
+    again = own_process(*places.launch)
     assert again.returncode == 1 and "still running" in again.stderr and "pdfbatch down" in again.stderr
 
-    seen = json.loads(process("status", places.output, "--json").stdout)
+    seen = json.loads(own_process("status", places.output, "--json").stdout)
     assert seen["documents"]["total"] == DOCUMENTS and seen["worst_dollars"] > 0
 
-    listed = json.loads(process("ls", "--json").stdout)["runs"]
+    listed = json.loads(own_process("ls", "--json").stdout)["runs"]
     assert [(run["run"], run["fleets"], run["templates"]) for run in listed] == [(seen["run"], DOCUMENTS, DOCUMENTS)]
 
-    ended = process("down", places.output, "--yes")
+    ended = own_process("down", places.output, "--yes")
     assert ended.returncode == 0 and "3 fleets" in ended.stdout, ended.stderr
-    assert json.loads(process("ls", "--json").stdout)["runs"] == []
-    assert json.loads(process("status", places.output, "--json").stdout)["state"] == "ended"
-    again = process("down", places.output, "--yes")
+    assert json.loads(own_process("ls", "--json").stdout)["runs"] == []
+    assert json.loads(own_process("status", places.output, "--json").stdout)["state"] == "ended"
+    again = own_process("down", places.output, "--yes")
     assert again.returncode == 0 and "Already down" in again.stdout
-    assert process(*places.launch).returncode == 0, "after down the next launch resumes what is left"
+    assert own_process(*places.launch).returncode == 0, "after down the next launch resumes what is left"
 
 
-def test_failures_are_retried_on_a_small_fleet(places: Places, pdfbatch: Type) -> None:
+def test_failures_are_retried_on_a_small_fleet(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     first = manifest.current(places.store) or ""
     pdfbatch("down", places.output, "--yes")
@@ -136,7 +103,7 @@ def test_failures_are_retried_on_a_small_fleet(places: Places, pdfbatch: Type) -
     assert nothing.returncode == 1 and "still running" in nothing.stderr
 
 
-def test_a_run_whose_workers_have_all_ended_is_not_alive(places: Places, pdfbatch: Type) -> None:
+def test_a_run_whose_workers_have_all_ended_is_not_alive(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     places.finish(manifest.current(places.store) or "")
     again = pdfbatch(*places.launch)
@@ -144,7 +111,9 @@ def test_a_run_whose_workers_have_all_ended_is_not_alive(places: Places, pdfbatc
     assert len(manifest.load(places.store, manifest.current(places.store) or "").documents) == 1
 
 
-def test_answering_no_launches_nothing_and_without_a_terminal_yes_is_required(places: Places, pdfbatch: Type) -> None:
+def test_answering_no_launches_nothing_and_without_a_terminal_yes_is_required(
+    places: Places, pdfbatch: Program
+) -> None:
     refused = pdfbatch(*places.launch[:-1])
     assert refused.returncode == 2 and "--yes" in refused.stderr
     answered = subprocess.run(
@@ -164,7 +133,7 @@ def test_answering_no_launches_nothing_and_without_a_terminal_yes_is_required(pl
 
 
 @pytest.mark.parametrize("typo", ["{output}typo/", "s3://no-such-bucket/out/"])
-def test_down_with_a_typo_is_an_error_and_names_what_still_runs(places: Places, pdfbatch: Type, typo: str) -> None:
+def test_down_with_a_typo_is_an_error_and_names_what_still_runs(places: Places, pdfbatch: Program, typo: str) -> None:
     pdfbatch(*places.launch)
     places.account.order("tick")
     mistyped = pdfbatch("down", typo.format(output=places.output), "--yes")
@@ -174,14 +143,14 @@ def test_down_with_a_typo_is_an_error_and_names_what_still_runs(places: Places, 
     assert len(json.loads(pdfbatch("ls", "--json").stdout)["runs"]) == 1
 
 
-def test_down_of_an_unknown_run_is_an_error(places: Places, pdfbatch: Type) -> None:
+def test_down_of_an_unknown_run_is_an_error(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     for typed in (["--run", "r1"], [places.output, "--run", "r1"]):
         mistyped = pdfbatch("down", *typed, "--yes")
         assert mistyped.returncode == 1 and "No run r1" in mistyped.stderr and places.output in mistyped.stderr
 
 
-def test_down_by_run_needs_no_output(places: Places, pdfbatch: Type) -> None:
+def test_down_by_run_needs_no_output(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     run = manifest.current(places.store) or ""
     places.store.delete(entry.key for entry in list(places.store.list()))
@@ -189,7 +158,7 @@ def test_down_by_run_needs_no_output(places: Places, pdfbatch: Type) -> None:
     assert json.loads(pdfbatch("ls", "--json").stdout)["runs"] == []
 
 
-def test_down_by_run_marks_the_store_named_by_the_tags(places: Places, pdfbatch: Type) -> None:
+def test_down_by_run_marks_the_store_named_by_the_tags(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     pdfbatch("down", "--run", manifest.current(places.store) or "", "--yes")
     assert json.loads(pdfbatch("status", places.output, "--json").stdout)["state"] == "ended"
@@ -197,7 +166,7 @@ def test_down_by_run_marks_the_store_named_by_the_tags(places: Places, pdfbatch:
 
 
 def test_down_uses_the_fleets_region_whatever_region_is_set(
-    places: Places, pdfbatch: Type, monkeypatch: pytest.MonkeyPatch
+    places: Places, pdfbatch: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pdfbatch(*places.launch)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -207,7 +176,7 @@ def test_down_uses_the_fleets_region_whatever_region_is_set(
     assert json.loads(pdfbatch("ls", "--json").stdout)["runs"] == []
 
 
-def test_credentials_of_another_account_mark_nothing_as_ended(places: Places, pdfbatch: Type) -> None:
+def test_credentials_of_another_account_mark_nothing_as_ended(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     run = manifest.current(places.store) or ""
     record = manifest.load_fleet(places.store, run)
@@ -218,7 +187,7 @@ def test_credentials_of_another_account_mark_nothing_as_ended(places: Places, pd
     assert json.loads(pdfbatch("status", places.output, "--json").stdout)["state"] != "ended"
 
 
-def test_a_local_run_is_refused_while_a_fleet_is_running(places: Places, pdfbatch: Type) -> None:
+def test_a_local_run_is_refused_while_a_fleet_is_running(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch, "--workers", "1")
     beside = pdfbatch("local-run", places.input, places.output, "--engine", "null")
     assert beside.returncode == 1 and "pdfbatch down" in beside.stderr
@@ -243,7 +212,7 @@ def test_a_launch_whose_terminal_is_closed_removes_what_it_created(places: Place
     assert manifest.current(places.store) is None
 
 
-def test_logs_are_read_by_worker_and_followed(places: Places, pdfbatch: Type) -> None:
+def test_logs_are_read_by_worker_and_followed(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     run = manifest.current(places.store) or ""
     logs, group = places.account.client("logs"), places.account.names.log_group
@@ -268,7 +237,7 @@ def test_logs_are_read_by_worker_and_followed(places: Places, pdfbatch: Type) ->
         following.terminate()
 
 
-def test_runs_are_listed_and_an_unknown_one_points_to_the_list(places: Places, pdfbatch: Type) -> None:
+def test_runs_are_listed_and_an_unknown_one_points_to_the_list(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     first = manifest.current(places.store) or ""
     pdfbatch("down", places.output, "--yes")
@@ -286,7 +255,7 @@ def test_runs_are_listed_and_an_unknown_one_points_to_the_list(places: Places, p
         assert f"pdfbatch runs {places.output}" in unknown.stderr and "delete" not in unknown.stderr.lower()
 
 
-def test_logs_of_an_unknown_worker_list_the_known_ones(places: Places, pdfbatch: Type) -> None:
+def test_logs_of_an_unknown_worker_list_the_known_ones(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     wrong = pdfbatch("logs", places.output, "7")
     assert wrong.returncode == 2 and "has workers 0 to 2, not 7" in wrong.stderr
@@ -314,7 +283,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_bad_input_gives_one_clear_line_and_the_next_step(places: Places, pdfbatch: Type, fault: str) -> None:
+def test_bad_input_gives_one_clear_line_and_the_next_step(places: Places, pdfbatch: Program, fault: str) -> None:
     typed, code = FAULTS[fault]
     ended = pdfbatch(*typed.format(input=places.input, output=places.output).split())
     assert ended.returncode == code, ended.stderr
