@@ -1,12 +1,16 @@
 """Pages for tests, and what becomes of one as the only page of its document."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pdfbatch.assembly.assemble import assemble
-from pdfbatch.documents.layout.elements import elements_of
-from pdfbatch.documents.layout.region import Region
 from pdfbatch.markdown.document import document_markdown
 from pdfbatch.records import DocumentElements, Element, Label, PageResult, ReadOptions, plain_text
+
+if TYPE_CHECKING:
+    from pdfbatch.documents.layout.region import Region
 
 
 def page_of(text: str, number: int = 1, **facts: object) -> PageResult:
@@ -37,4 +41,6 @@ def markdown_of(page: PageResult, options: ReadOptions = PLAIN) -> str:
 
 def regions_markdown(regions: Sequence[Region]) -> str:
     """The Markdown of a page that holds these regions."""
+    from pdfbatch.documents.layout.elements import elements_of  # MuPDF, which the processes of tests start without
+
     return markdown_of(PageResult(number=1, width=595, height=842, elements=elements_of(regions)))

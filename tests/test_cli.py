@@ -19,7 +19,7 @@ from samples.many import many_pdfs
 from tests.conftest import Mount
 from tests.program import Program, own_process
 from tests.runs.fleets import fleet
-from tests.worker.conftest import begin_at
+from tests.worker.begun import begin_at
 
 RUN_FIELDS = {"run", "input", "output", "state", "documents", "pages", "reasons", "workers", "seconds", "dollars"}
 

@@ -18,7 +18,7 @@ from pdfbatch.records import Manifest, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.store import open_store
 from tests.program import Program, own_process
-from tests.worker.conftest import begin_at
+from tests.worker.begun import begin_at
 
 PASSWORD = "Sesame-öffne-dich-4711"
 ONE = ["--processes", "1"]

@@ -1,30 +1,19 @@
 """A small bench for the loop: a folder of PDFs, an engine, and one call that runs a slice over it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pdfbatch.engines import Engine
 from pdfbatch.records import DoneMark, ReadOptions
-from pdfbatch.runs.begin import Begun, Request, begin, check_places
 from pdfbatch.runs.partition import Slice
-from pdfbatch.store import Store, open_store
+from pdfbatch.store import open_store
 from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.stop import Stop
+from tests.worker.begun import ALL, begin_at, now
 
 RunSlice = Callable[..., DoneMark]
-ALL = Slice(0, 1)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def begin_at(source: Store, output: Store, engine: str, options: ReadOptions, part: Slice = ALL) -> Begun:
-    check_places(source, output)
-    return begin(source, output, Request(part, engine, options), now)
 
 
 @pytest.fixture(scope="session", autouse=True)

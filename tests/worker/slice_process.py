@@ -18,7 +18,7 @@ from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.spot import SpotWatch
 from pdfbatch.worker.stop import Stop, on_signals
 from tests.worker import page_tasks
-from tests.worker.conftest import begin_at, now
+from tests.worker.begun import begin_at, now
 
 
 def main(pdfs: str, out: str, task: str, total: str = "1", worker: str = "0") -> int:

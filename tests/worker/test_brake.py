@@ -20,7 +20,8 @@ from pdfbatch.worker.stop import Stop
 from samples.many import many_pdfs
 from tests.runs.fleets import fleet
 from tests.worker import page_tasks
-from tests.worker.conftest import RunSlice, begin_at, now
+from tests.worker.begun import begin_at, now
+from tests.worker.conftest import RunSlice
 from tests.worker.page_tasks import engine
 
 ENVIRONMENTAL = [Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED]

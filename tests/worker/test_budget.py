@@ -23,7 +23,7 @@ from pdfbatch.worker.stop import Stop
 from samples.many import many_pdfs
 from tests.runs.fleets import LAUNCH, fleet, minute, stamp
 from tests.worker import page_tasks
-from tests.worker.conftest import begin_at
+from tests.worker.begun import begin_at
 from tests.worker.page_tasks import engine
 
 CEILING = 6.0

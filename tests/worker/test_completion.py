@@ -18,7 +18,7 @@ from pdfbatch.runs.manifest import save_fleet
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import LocalStore
 from pdfbatch.worker.completion import complete, sns_publisher
-from tests.worker.conftest import now
+from tests.worker.begun import now
 
 KEYS = RunKeys("r")
 AT = "2026-11-25T19:45:00Z"

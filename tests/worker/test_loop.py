@@ -17,7 +17,8 @@ from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs
 from tests.worker import page_tasks
-from tests.worker.conftest import RunSlice, begin_at, now
+from tests.worker.begun import begin_at, now
+from tests.worker.conftest import RunSlice
 from tests.worker.page_tasks import engine, pages_read
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pdfbatch.records import Counts, Heartbeat
 from pdfbatch.worker.metrics import Metrics, metric_line
-from tests.worker.conftest import now
+from tests.worker.begun import now
 from tests.worker.waiting import wait_until
 
 AT = datetime(2026, 11, 25, 19, 45, tzinfo=UTC)

@@ -14,7 +14,8 @@ from pdfbatch.runs.verify import verify
 from pdfbatch.store import open_store
 from samples.many import many_pdfs
 from tests.worker import page_tasks
-from tests.worker.conftest import RunSlice, begin_at
+from tests.worker.begun import begin_at
+from tests.worker.conftest import RunSlice
 from tests.worker.page_tasks import engine
 from tests.worker.test_loop import lines
 

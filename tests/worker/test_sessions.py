@@ -21,7 +21,7 @@ from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs
 from tests.worker import page_tasks
-from tests.worker.conftest import now
+from tests.worker.begun import now
 from tests.worker.page_tasks import engine, pages_read
 from tests.worker.waiting import wait_until
 
