@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,8 +18,10 @@ PHRASES = [
 ]  # fmt: skip
 
 
+@cache
 def texts(max_size: int = 12) -> st.SearchStrategy[str]:
-    """Signs of Markdown, whole constructs of it, and any text that a file can hold."""
+    """Signs of Markdown, whole constructs of it, and any text that a file can hold. Made once: making it takes longer
+    than drawing from it."""
     return st.one_of(
         st.text(st.sampled_from(SIGNS), max_size=max_size * 2),
         st.lists(st.sampled_from(PHRASES), max_size=max_size).map("".join),

@@ -115,12 +115,14 @@ def test_html_has_the_same_styles_as_tags() -> None:
     assert inline_html([Span(text="a", link='http://x/"')]) == '<a href="http://x/&quot;">a</a>'
 
 
+WORDS = st.one_of(texts(4), st.sampled_from(["a", "b ", " c", "word", ".", "(", ")", "é", "語", "。", "€", " "]))
+STYLED_WORDS = st.lists(st.tuples(WORDS, st.sets(st.sampled_from(STYLES), max_size=3)), max_size=7)
+
+
 @st.composite
 def styled_spans(draw: st.DrawFn) -> list[Span]:
-    words = st.one_of(texts(4), st.sampled_from(["a", "b ", " c", "word", ".", "(", ")", "é", "語", "。", "€", " "]))
-    style = st.sets(st.sampled_from(STYLES), max_size=3)
     found = []
-    for text, styles in draw(st.lists(st.tuples(words, style), max_size=7)):
+    for text, styles in draw(STYLED_WORDS):
         found.append(Span(text=text, link=draw(st.sampled_from(LINKS)), **dict.fromkeys(styles, True)))
     return found
 
