@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 from pdfbatch.markdown.document import anchors, document_markdown
 from pdfbatch.records import DocumentElements
 from tests.dolphin import cards, layered
+from tests.program import Ended, Program, own_process
 
 pytestmark = pytest.mark.slow
 
@@ -108,20 +110,23 @@ ALL_1_0 = (
     .replace("<!-- page 3 -->\n", "<!-- page 3 -->\n\ntain until it rained.\n")
 )
 
-Ended = subprocess.CompletedProcess[str]
+LocalRun = Callable[..., Ended]
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""For a process with so small a model: more threads only get into each other's way."""
 
 
-def command(pdfs: Path, out: Path, model: Path, *options: str) -> list[str]:
-    run = [sys.executable, "-m", "pdfbatch.cli", "local-run", str(pdfs), str(out), "--json"]
-    return [*run, "--engine", "dolphin", "--model", str(model), *options]
+def words(pdfs: Path, out: Path, model: Path, *options: str) -> list[str]:
+    return ["local-run", str(pdfs), str(out), "--engine", "dolphin", "--model", str(model), *options]
 
 
-def local_run(pdfs: Path, out: Path, model: Path, *options: str) -> Ended:
-    # One thread: more only get into each other's way with so small a model.
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command(pdfs, out, model, *options), capture_output=True, text=True, timeout=300, env=environment
-    )
+@pytest.fixture(scope="module")
+def local_run(pdfbatch: Program) -> Iterator[LocalRun]:
+    """Converts within this process, which imports torch once for all tests; some tests use a process of its own."""
+    torch = pytest.importorskip("torch", reason="needs torch and transformers, see the extra [dolphin]")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield lambda *given: pdfbatch(*words(*given), "--json")
+    torch.set_num_threads(threads)
 
 
 def report_of(ended: Ended) -> dict[str, Any]:
@@ -145,7 +150,7 @@ def test_a_document_with_every_kind_of_element_becomes_the_one_right_markdown(
     tiny_model: Path, pdfs: Path, out: Path
 ) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
-    ended = local_run(pdfs, out, tiny_model)
+    ended = own_process(*words(pdfs, out, tiny_model), "--json", **ONE_THREAD)
     assert ended.returncode == 0, ended.stderr
     assert (out / "all.md").read_text() == ALL
     pages = report_of(ended)["pages"]
@@ -158,7 +163,9 @@ def test_a_document_with_every_kind_of_element_becomes_the_one_right_markdown(
     assert (picture.width, picture.height) == pytest.approx((376, 247), abs=2)
 
 
-def test_the_elements_are_published_with_their_boxes_on_the_picture(tiny_model: Path, pdfs: Path, out: Path) -> None:
+def test_the_elements_are_published_with_their_boxes_on_the_picture(
+    tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun
+) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     local_run(pdfs, out, tiny_model)
     told_elements = (out / "all.json").read_text()
@@ -187,7 +194,7 @@ def on_the_page(quad: cards.Quad, width: int, height: int) -> list[float]:
 
 
 def test_a_write_error_fails_only_its_document_and_replaces_no_foreign_file(
-    tiny_model: Path, pdfs: Path, out: Path
+    tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun
 ) -> None:
     for name in ("fine", "folder", "foreign"):
         cards.make_pdf(pdfs / f"{name}.pdf", [cards.WIDE])
@@ -200,7 +207,7 @@ def test_a_write_error_fails_only_its_document_and_replaces_no_foreign_file(
     assert "Nothing more was heard." in (out / "fine.md").read_text()
 
 
-def test_the_pictures_may_be_made_as_published(tiny_model: Path, pdfs: Path, out: Path) -> None:
+def test_the_pictures_may_be_made_as_published(tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     ended = local_run(pdfs, out, tiny_model, "--as-published")
     assert ended.returncode == 0, ended.stderr
@@ -209,14 +216,18 @@ def test_the_pictures_may_be_made_as_published(tiny_model: Path, pdfs: Path, out
     assert {max(page["picture"]["width"], page["picture"]["height"]) for page in document["pages"]} == {224}
 
 
-def test_the_grammar_of_the_first_dolphin_is_understood(tiny_model_1_0: Path, pdfs: Path, out: Path) -> None:
+def test_the_grammar_of_the_first_dolphin_is_understood(
+    tiny_model_1_0: Path, pdfs: Path, out: Path, local_run: LocalRun
+) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     ended = local_run(pdfs, out, tiny_model_1_0)
     assert ended.returncode == 0, ended.stderr
     assert (out / "all.md").read_text() == ALL_1_0
 
 
-def test_headers_and_watermarks_are_kept_where_asked_for(tiny_model: Path, pdfs: Path, out: Path) -> None:
+def test_headers_and_watermarks_are_kept_where_asked_for(
+    tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun
+) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     local_run(pdfs, out, tiny_model, "--keep-headers")
     markdown = (out / "all.md").read_text()
@@ -224,7 +235,7 @@ def test_headers_and_watermarks_are_kept_where_asked_for(tiny_model: Path, pdfs:
 
 
 def test_what_loops_is_kept_up_to_the_loop_and_the_page_is_to_be_retried(
-    tiny_model: Path, pdfs: Path, out: Path
+    tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun
 ) -> None:
     cards.make_pdf(pdfs / "loops.pdf", [cards.LOOPING, cards.WIDE])
     ended = local_run(pdfs, out, tiny_model)
@@ -242,7 +253,7 @@ def test_what_loops_is_kept_up_to_the_loop_and_the_page_is_to_be_retried(
 
 
 def test_a_layout_that_cannot_be_understood_has_the_page_read_as_a_whole(
-    tiny_model: Path, pdfs: Path, out: Path
+    tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun
 ) -> None:
     cards.make_pdf(pdfs / "unclear.pdf", [cards.UNCLEAR])
     assert local_run(pdfs, out, tiny_model).returncode == 0
@@ -250,7 +261,9 @@ def test_a_layout_that_cannot_be_understood_has_the_page_read_as_a_whole(
     assert json.loads((out / "unclear.json").read_text())["pages"][0]["flags"] == ["no_layout"]
 
 
-def test_auto_reads_healthy_text_layers_without_the_model(tiny_model: Path, pdfs: Path, out: Path) -> None:
+def test_auto_reads_healthy_text_layers_without_the_model(
+    tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun
+) -> None:
     cards.make_pdf(pdfs / "mixed.pdf", [cards.WIDE])
     with pymupdf.open(pdfs / "mixed.pdf") as document:
         page = document.new_page(pno=0)
@@ -315,17 +328,13 @@ def test_auto_reads_a_formula_and_a_spanning_table_by_the_model_and_the_rest_by_
             document.insert_pdf(wide)
         document.saveIncr()
     (pdfs / "wide.pdf").unlink()
-    run = [part for part in command(pdfs, out, tiny_model, "--engine", "auto") if part != "--json"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    ended = subprocess.run(run, capture_output=True, text=True, timeout=300, env=environment)
+    ended = own_process(*words(pdfs, out, tiny_model, "--engine", "auto"), **ONE_THREAD)
     assert ended.returncode == 0, ended.stderr
     assert (out / "mixed.md").read_text() == MIXED
     assert "text layer and model 1 (2 elements by the model)" in ended.stdout
     assert "33 % of the pages did not need the model" in ended.stdout
     assert "saved    about " in ended.stdout and "compared with reading every page with the model" in ended.stdout
-    report = subprocess.run(
-        [sys.executable, "-m", "pdfbatch.cli", "report", str(out), "--json"], capture_output=True, text=True, timeout=60
-    )
+    report = own_process("report", out, "--json")
     told_later = json.loads(report.stdout)
     assert told_later["pages"]["read_by"] == {"mixed": 1, "text": 1, "dolphin": 1}
     use = told_later["pages"]["model_use"]
@@ -342,7 +351,7 @@ def test_auto_reads_a_formula_and_a_spanning_table_by_the_model_and_the_rest_by_
     ]
 
 
-def test_a_missing_model_is_reported_before_anything_is_created(pdfs: Path, out: Path) -> None:
+def test_a_missing_model_is_reported_before_anything_is_created(pdfs: Path, out: Path, local_run: LocalRun) -> None:
     cards.make_pdf(pdfs / "all.pdf", WHOLE)
     ended = local_run(pdfs, out, pdfs)
     assert ended.returncode == 4
@@ -350,13 +359,16 @@ def test_a_missing_model_is_reported_before_anything_is_created(pdfs: Path, out:
     assert not out.exists()
 
 
-def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(tiny_model: Path, pdfs: Path, out: Path) -> None:
+def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(
+    tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun
+) -> None:
     pages = {f"doc-{number:02}.pdf": 1 + number % 4 for number in range(50)}
     for name, count in pages.items():
         cards.make_pdf(pdfs / name, WHOLE[:count])
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pdfbatch.cli", *words(pdfs, out, tiny_model), "--json"]
+    environment = os.environ | ONE_THREAD
     with subprocess.Popen(
-        command(pdfs, out, tiny_model), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as run:
         wait_until(lambda: len(list(out.glob("*.md"))) >= 3)
         run.send_signal(signal.SIGTERM)
