@@ -51,7 +51,7 @@ def own_process(*words: object, folder: Path | None = None, typed: str = "", **e
         input=typed,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         cwd=folder,
         env=os.environ | {"COLUMNS": "200"} | environment,  # temporary folders may have long names
     )

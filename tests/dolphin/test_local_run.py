@@ -359,9 +359,7 @@ def test_a_missing_model_is_reported_before_anything_is_created(pdfs: Path, out:
     assert not out.exists()
 
 
-def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(
-    tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun
-) -> None:
+def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(tiny_model: Path, pdfs: Path, out: Path) -> None:
     pages = {f"doc-{number:02}.pdf": 1 + number % 4 for number in range(50)}
     for name, count in pages.items():
         cards.make_pdf(pdfs / name, WHOLE[:count])
@@ -375,7 +373,7 @@ def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(
         first = json.loads(run.communicate(timeout=120)[0])
     assert run.returncode == 130
     assert 0 < first["documents"]["done"] < 50
-    ended = local_run(pdfs, out, tiny_model)
+    ended = own_process(*words(pdfs, out, tiny_model), "--json", **ONE_THREAD)
     assert ended.returncode == 0, ended.stderr
     second = report_of(ended)
     assert second["documents"]["ok"] == 50
