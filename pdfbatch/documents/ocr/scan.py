@@ -154,7 +154,7 @@ def _shows_through(pixels: Pixels, lines: Sequence[OcrLine]) -> bool:
 def _read_picture(pixels: Pixels, scale: float, turned: int | None) -> Reading:
     boxes = _find(pixels) if not turned else NO_BOXES
     if turned is None:
-        turned = orientation.find_turn(pixels, boxes, lambda pieces: [sure for _, sure in _read(pieces)])
+        turned = orientation.find_turn(pixels, boxes, _confidences, lambda some: _crops(pixels, some))
     upright = orientation.turn(pixels, turned)
     boxes = _find(upright) if turned else boxes
     slope = orientation.skew(boxes)
@@ -166,7 +166,7 @@ def _read_picture(pixels: Pixels, scale: float, turned: int | None) -> Reading:
 
 def _lines(pixels: Pixels, boxes: Boxes) -> list[OcrLine]:
     """Read the boxes. A box taller than wide holds a line that runs up or down: it is read both ways."""
-    crops = _engine().crop_text_regions(pixels, boxes)
+    crops = _crops(pixels, boxes)
     lines = []
     for box, crop, (text, sure) in zip(boxes, crops, _read(crops), strict=True):
         line = OcrLine(_narrow(text), sure, _fitted(crop, box))
@@ -176,6 +176,10 @@ def _lines(pixels: Pixels, boxes: Boxes) -> list[OcrLine]:
             line = down if other_sure > sure else line._replace(box=_around(box), turn=270)
         lines.append(line)
     return lines
+
+
+def _crops(pixels: Pixels, boxes: Boxes) -> list[Pixels]:
+    return list(_engine().crop_text_regions(pixels, boxes))
 
 
 def is_text(line: OcrLine) -> bool:
@@ -245,6 +249,10 @@ def _read(pieces: Sequence[Pixels]) -> list[tuple[str, float]]:
     """Return the text of pictures of one line each, and the confidence, 0 to 1. One at a time, because in a batch a
     line's text depends on its neighbours; batches are no faster here."""
     return [_lines_read.of(piece, _recognise) for piece in pieces]
+
+
+def _confidences(pieces: Sequence[Pixels]) -> list[float]:
+    return [sure for _, sure in _read(pieces)]
 
 
 def _recognise(piece: Pixels) -> tuple[str, float]:
