@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from pdfbatch.documents.layout.lighter_grouping import lighter_grouping
 from pdfbatch.documents.layout.lighter_network import UnknownNetwork, bytes_of, fields_of, lighter
 from pdfbatch.documents.layout.model import MOST_BOXES, NETWORK, PictureNetwork, layout_model, scaled_gray
 from pdfbatch.documents.pdf.mupdf import pymupdf
@@ -80,7 +81,18 @@ def test_the_layout_network_in_use_groups_boxes_as_pymupdf_does(boxes: int) -> N
     given |= {"k": np.array(min(boxes, 20)), "batch": np.zeros(boxes, np.int64)}
     given = {name: value for name, value in given.items() if name in [one.name for one in theirs.get_inputs()]}
     for found, expected in zip(model.session.run(None, given), theirs.run(None, given), strict=True):
-        assert np.array_equal(found, expected)
+        assert np.allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", [b"", b"\x3a\x00", b"\x08\x0a"])
+def test_another_grouping_network_is_refused(model: bytes) -> None:
+    with pytest.raises(UnknownNetwork):
+        lighter_grouping(model)
+
+
+def test_the_picture_network_is_no_grouping_network(network: bytes) -> None:
+    with pytest.raises(UnknownNetwork):
+        lighter_grouping(network)
 
 
 def test_a_message_is_written_as_it_was_read(network: bytes) -> None:

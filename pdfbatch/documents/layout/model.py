@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pdfbatch.documents.layout.box_features import ChannelsLast, Floats, find_text_features, pooled
+from pdfbatch.documents.layout.lighter_grouping import lighter_grouping
 from pdfbatch.documents.layout.lighter_network import UnknownNetwork, lighter
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
@@ -34,13 +35,12 @@ def layout_model() -> Any:
     maker = importlib.import_module("pymupdf.layout.onnx.BoxRFDGNN").BoxRFDGNN
     importlib.import_module("pymupdf4llm")  # changes how MuPDF measures glyphs
     path = Path(pymupdf.layout.__file__).parent / NETWORK
+    model = maker(imf_model_path="", use_sort=True)
     try:
-        network = PictureNetwork(path.read_bytes())
+        model.feature_extractor = PictureNetwork(path.read_bytes())
+        model.session = LayoutNetwork(lighter_grouping(Path(model.model_path).read_bytes()))
     except (OSError, UnknownNetwork):  # pymupdf has another version
         return maker(use_sort=True)
-    model = maker(imf_model_path="", use_sort=True)
-    model.feature_extractor = network
-    model.session = LayoutNetwork(Path(model.model_path).read_bytes())
     _give_arena(model.table_grid_extractor)
     # Names that pymupdf's modules look up at run time.
     pymupdf.layout.pymupdf_util_ext.extract_rf_features = find_text_features
