@@ -10,7 +10,7 @@ import pytest
 
 from pdfbatch.documents.layout.lighter_grouping import lighter_grouping
 from pdfbatch.documents.layout.lighter_network import UnknownNetwork, bytes_of, fields_of, lighter
-from pdfbatch.documents.layout.model import MOST_BOXES, NETWORK, PictureNetwork, layout_model, scaled_gray
+from pdfbatch.documents.layout.model import MOST_BOXES, NETWORK, PictureNetwork, layout_model, resized, scaled_gray
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 
@@ -52,6 +52,14 @@ def test_a_picture_is_shrunk_bit_for_bit_as_pymupdf_does(height: int, width: int
     gray = tools.to_gray(tools.resize_image(page, (300, 300))).astype(np.float32)
     spread = max(float(gray.max() - gray.min()), 1.0)
     assert np.array_equal(scaled_gray(page, 300), (gray - gray.min()) / np.float32(spread))
+
+
+@pytest.mark.parametrize(("height", "width"), [(842, 595), (360, 300), (41, 2000), (7, 3), (1, 1)])
+def test_a_table_is_resized_bit_for_bit_as_pymupdf_does(height: int, width: int) -> None:
+    layout_model()
+    page = np.random.default_rng(width).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    assert np.array_equal(resized(page, (300, 360)), pymupdf.layout.common_util.resize_image(page, (300, 360)))
+    assert pymupdf.layout.onnx.TableGridExtractorV2.resize_image is resized
 
 
 def test_the_model_in_use_has_the_lighter_network() -> None:
