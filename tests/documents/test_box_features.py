@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pdfbatch.demo.pdfs import DEMO
-from pdfbatch.documents.layout.box_features import ChannelsLast, find_text_features, pooled
+from pdfbatch.documents.layout.box_features import ChannelsLast, find_text_features, pooled, text_pattern
 from pdfbatch.documents.layout.model import layout_model
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from samples import odd
@@ -67,6 +67,20 @@ def test_boxes_have_the_text_features_that_pymupdf_finds(theirs: Any, data: byte
         assert found[name] == expected[name]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "A", "• 1.2 (a) – b", "." * 150, "a1b2c3d4e5f6g7h8", "\ufffd\u00a0\t\u200b"),
+        "Snow is cleared by hand as far as the second bridge, and by plough.",
+        "x" * 1234 + "²½٣",
+        "中文 12,5 % → ✓ #□■‣◦▪※:",
+    ],
+)
+def test_a_text_has_the_pattern_that_pymupdf_finds(theirs: Any, text: str) -> None:
+    assert text_pattern(text) == theirs.common_util.get_text_pattern(text, return_vector=True)
+
+
 def test_the_model_in_use_calls_our_functions(theirs: Any) -> None:
+    assert theirs.onnx.BoxRFDGNN.get_text_pattern is text_pattern
     assert theirs.pymupdf_util_ext.extract_rf_features is find_text_features
     assert theirs.onnx.BoxRFDGNN.extract_bbox_features_by_roi_pooling is pooled

@@ -8,8 +8,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from pdfbatch.documents.layout.lighter_grouping import lighter_grouping
 from pdfbatch.documents.layout.lighter_network import UnknownNetwork, bytes_of, fields_of, lighter
-from pdfbatch.documents.layout.model import MOST_BOXES, NETWORK, PictureNetwork, layout_model, scaled_gray
+from pdfbatch.documents.layout.model import MOST_BOXES, NETWORK, PictureNetwork, layout_model, resized, scaled_gray
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 
@@ -53,6 +54,14 @@ def test_a_picture_is_shrunk_bit_for_bit_as_pymupdf_does(height: int, width: int
     assert np.array_equal(scaled_gray(page, 300), (gray - gray.min()) / np.float32(spread))
 
 
+@pytest.mark.parametrize(("height", "width"), [(842, 595), (360, 300), (41, 2000), (7, 3), (1, 1)])
+def test_a_table_is_resized_bit_for_bit_as_pymupdf_does(height: int, width: int) -> None:
+    layout_model()
+    page = np.random.default_rng(width).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    assert np.array_equal(resized(page, (300, 360)), pymupdf.layout.common_util.resize_image(page, (300, 360)))
+    assert pymupdf.layout.onnx.TableGridExtractorV2.resize_image is resized
+
+
 def test_the_model_in_use_has_the_lighter_network() -> None:
     assert isinstance(layout_model().feature_extractor, PictureNetwork)
 
@@ -80,7 +89,18 @@ def test_the_layout_network_in_use_groups_boxes_as_pymupdf_does(boxes: int) -> N
     given |= {"k": np.array(min(boxes, 20)), "batch": np.zeros(boxes, np.int64)}
     given = {name: value for name, value in given.items() if name in [one.name for one in theirs.get_inputs()]}
     for found, expected in zip(model.session.run(None, given), theirs.run(None, given), strict=True):
-        assert np.array_equal(found, expected)
+        assert np.allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", [b"", b"\x3a\x00", b"\x08\x0a"])
+def test_another_grouping_network_is_refused(model: bytes) -> None:
+    with pytest.raises(UnknownNetwork):
+        lighter_grouping(model)
+
+
+def test_the_picture_network_is_no_grouping_network(network: bytes) -> None:
+    with pytest.raises(UnknownNetwork):
+        lighter_grouping(network)
 
 
 def test_a_message_is_written_as_it_was_read(network: bytes) -> None:

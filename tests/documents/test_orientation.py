@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pdfbatch.documents.ocr.orientation import (
+    cut,
     find_turn,
     is_crooked,
     is_sideways,
@@ -44,10 +45,14 @@ def sure_of_ink_on_the_left(pieces):
     ]
 
 
+def turn_found(pixels, boxes, judge):
+    return find_turn(pixels, boxes, judge, lambda some: [cut(pixels, one) for one in some])
+
+
 @pytest.mark.parametrize("turned", [0, 90, 180, 270])
 def test_a_turned_page_is_turned_back(turned):
     pixels, boxes = page_and_boxes(turned)
-    found = find_turn(pixels, boxes, sure_of_ink_on_the_left)
+    found = turn_found(pixels, boxes, sure_of_ink_on_the_left)
     assert (turned + found) % 360 == 0
     assert np.array_equal(turn(pixels, found), page_and_boxes(0)[0])
 
@@ -59,12 +64,19 @@ def test_an_upright_page_is_read_only_one_way():
         asked.append(len(pieces))
         return [0.97] * len(pieces)
 
-    assert find_turn(*page_and_boxes(0), judge) == 0
+    assert turn_found(*page_and_boxes(0), judge) == 0
     assert asked == [6]
 
 
+def test_the_samples_of_a_level_page_are_cut_out_as_they_will_be_read():
+    asked = []
+    pixels, boxes = page_and_boxes(0)
+    found = find_turn(pixels, boxes, lambda pieces: asked.extend(pieces) or [0.97] * len(pieces), lambda _: [UPRIGHT])
+    assert found == 0 and len(asked) == 1 and np.array_equal(asked[0], UPRIGHT)
+
+
 def test_a_page_without_lines_is_left_as_it_is():
-    assert find_turn(page_and_boxes(0)[0], np.zeros((0, 4, 2), np.float32), sure_of_ink_on_the_left) == 0
+    assert turn_found(page_and_boxes(0)[0], np.zeros((0, 4, 2), np.float32), sure_of_ink_on_the_left) == 0
 
 
 def test_a_few_tall_boxes_do_not_make_a_page_sideways():

@@ -6,7 +6,9 @@ channel. Here the names are looked up once, and a map's channels are contiguous 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import cv2
@@ -19,6 +21,9 @@ Floats = npt.NDArray[np.float32]
 Box = Sequence[float]
 
 NOT_FEATURES = ("this", "thisown", "last_char_rect")
+SYMBOLS = "•-*+<>()→✓#□■‣◦▪.:※"
+LETTER, DIGIT, SIGN, BLANK, FIRST_SYMBOL = 10, 11, 12, 13, 14
+PATTERN_CODES = 20
 
 
 class ChannelsLast(NamedTuple):
@@ -55,6 +60,29 @@ def find_text_features(data: dict[str, Any], textpage: Any) -> None:
 def _getters(kind: type) -> list[tuple[str, Any]]:
     found = [(name, value.fget) for name, value in vars(kind).items() if isinstance(value, property)]
     return [(name, get) for name, get in found if name not in NOT_FEATURES]
+
+
+def text_pattern(text: str, text_pattern: None = None, return_vector: bool = True) -> list[float]:  # noqa: ARG001
+    """Return the kinds of characters that the text begins with, each with the digits of how many follow each other; a
+    kind or digit is two octal digits, each divided by 8. Equals pymupdf's `get_text_pattern`."""
+    codes: list[int] = []
+    for kind, run in groupby(map(_kind_of, text)):
+        codes += [kind, *map(int, str(sum(1 for _ in run)))]
+        if len(codes) >= PATTERN_CODES:
+            break
+    codes = [*codes, *[0] * PATTERN_CODES][:PATTERN_CODES]
+    return [digit / 8 for code in codes for digit in divmod(code, 8)]
+
+
+@functools.lru_cache(4096)
+def _kind_of(char: str) -> int:
+    if char in SYMBOLS:
+        return FIRST_SYMBOL + SYMBOLS.index(char)
+    if char.isspace():
+        return BLANK
+    if char.isdigit():
+        return DIGIT
+    return LETTER if char.isalnum() else SIGN
 
 
 def pooled(

@@ -64,9 +64,9 @@ def lighter(model: bytes) -> Lighter:
 
 def _with_leaky_relu(node: Field, weights: dict[bytes, bytes]) -> Field:
     fields = list(fields_of(node.value))
-    if _values(fields, NODE_KIND) != [b"PRelu"]:
+    if values_of(fields, NODE_KIND) != [b"PRelu"]:
         return node
-    values, slope = _values(fields, NODE_INPUT)
+    values, slope = values_of(fields, NODE_INPUT)
     if len(weights[slope]) != 4:
         raise UnknownNetwork("a PRelu with several slopes")
     alpha = [
@@ -86,17 +86,17 @@ def _with_leaky_relu(node: Field, weights: dict[bytes, bytes]) -> Field:
 
 def _with_small_maps(graph: Sequence[Field]) -> tuple[list[Field], list[bytes]]:
     """Return the graph without the nodes that make `combined`, and with the small maps as outputs."""
-    nodes = {_values(fields, NODE_OUTPUT)[0]: fields for fields in _nodes(graph)}
-    enlarged = _values(nodes[ENLARGED], NODE_INPUT)
-    if {_values(nodes[name], NODE_KIND)[0] for name in enlarged} != {b"Resize"}:
+    nodes = {values_of(fields, NODE_OUTPUT)[0]: fields for fields in _nodes(graph)}
+    enlarged = values_of(nodes[ENLARGED], NODE_INPUT)
+    if {values_of(nodes[name], NODE_KIND)[0] for name in enlarged} != {b"Resize"}:
         raise UnknownNetwork("maps that are not only enlarged")
-    maps = [_values(nodes[name], NODE_INPUT)[0] for name in enlarged]
+    maps = [values_of(nodes[name], NODE_INPUT)[0] for name in enlarged]
     gone = {ENLARGED, *enlarged}
     kept: list[Field] = []
     for field in graph:
-        if field.number == NODE and _values(fields_of(field.value), NODE_OUTPUT)[0] in gone:
+        if field.number == NODE and values_of(fields_of(field.value), NODE_OUTPUT)[0] in gone:
             continue
-        if field.number == OUTPUT and _values(fields_of(field.value), OUTPUT_NAME) == [ENLARGED]:
+        if field.number == OUTPUT and values_of(fields_of(field.value), OUTPUT_NAME) == [ENLARGED]:
             kept += [Field(OUTPUT, BYTES, bytes_of([Field(OUTPUT_NAME, BYTES, name), _FLOATS])) for name in maps]
         else:
             kept.append(field)
@@ -109,14 +109,14 @@ _FLOATS = Field(OUTPUT_TYPE, BYTES, b"\x0a\x02\x08\x01")
 
 def _weight(tensor: bytes) -> tuple[bytes, bytes]:
     fields = list(fields_of(tensor))
-    return _values(fields, WEIGHT_NAME)[0], b"".join(_values(fields, WEIGHT_BYTES))
+    return values_of(fields, WEIGHT_NAME)[0], b"".join(values_of(fields, WEIGHT_BYTES))
 
 
 def _nodes(graph: Iterable[Field]) -> Iterator[list[Field]]:
     return (list(fields_of(field.value)) for field in graph if field.number == NODE)
 
 
-def _values(fields: Iterable[Field], number: int) -> list[bytes]:
+def values_of(fields: Iterable[Field], number: int) -> list[bytes]:
     return [field.value for field in fields if field.number == number]
 
 
@@ -141,9 +141,9 @@ def bytes_of(fields: Iterable[Field]) -> bytes:
     """Encode the fields as a message."""
     parts: list[bytes] = []
     for number, wire, value in fields:
-        parts.append(_varint(number << 3 | wire))
+        parts.append(varint(number << 3 | wire))
         if wire == BYTES:
-            parts.append(_varint(len(value)))
+            parts.append(varint(len(value)))
         parts.append(value)
     return b"".join(parts)
 
@@ -160,7 +160,7 @@ def _number(message: bytes, place: int) -> tuple[int, int]:
             return number, place
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     parts = bytearray()
     while number > 127:
         parts.append(number & 127 | 128)

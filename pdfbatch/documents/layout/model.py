@@ -17,9 +17,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pdfbatch.documents.layout.box_features import ChannelsLast, Floats, find_text_features, pooled
+from pdfbatch.documents.layout.box_features import (
+    ChannelsLast,
+    Floats,
+    find_text_features,
+    pooled,
+    text_pattern,
+)
+from pdfbatch.documents.layout.lighter_grouping import lighter_grouping
 from pdfbatch.documents.layout.lighter_network import UnknownNetwork, lighter
 from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.raster import Pixels
 
 NETWORK = "resources/onnx/feature_imf1.onnx"
 MOST_BOXES = 400
@@ -34,17 +42,18 @@ def layout_model() -> Any:
     maker = importlib.import_module("pymupdf.layout.onnx.BoxRFDGNN").BoxRFDGNN
     importlib.import_module("pymupdf4llm")  # changes how MuPDF measures glyphs
     path = Path(pymupdf.layout.__file__).parent / NETWORK
+    model = maker(imf_model_path="", use_sort=True)
     try:
-        network = PictureNetwork(path.read_bytes())
+        model.feature_extractor = PictureNetwork(path.read_bytes())
+        model.session = LayoutNetwork(lighter_grouping(Path(model.model_path).read_bytes()))
     except (OSError, UnknownNetwork):  # pymupdf has another version
         return maker(use_sort=True)
-    model = maker(imf_model_path="", use_sort=True)
-    model.feature_extractor = network
-    model.session = LayoutNetwork(Path(model.model_path).read_bytes())
     _give_arena(model.table_grid_extractor)
     # Names that pymupdf's modules look up at run time.
     pymupdf.layout.pymupdf_util_ext.extract_rf_features = find_text_features
     pymupdf.layout.onnx.BoxRFDGNN.extract_bbox_features_by_roi_pooling = pooled
+    pymupdf.layout.onnx.BoxRFDGNN.get_text_pattern = text_pattern
+    pymupdf.layout.onnx.TableGridExtractorV2.resize_image = resized
     return model
 
 
@@ -98,7 +107,7 @@ class PictureNetwork:
         self._maps: list[Floats] = []
         self._logits: Floats | None = None
 
-    def predict(self, page_img: npt.NDArray[np.uint8], aug_fetmap: None = None) -> None:  # noqa: ARG002
+    def predict(self, page_img: Pixels, aug_fetmap: None = None) -> None:  # noqa: ARG002
         """Process a page's picture, height x width x 3."""
         picture = scaled_gray(page_img, self._size)[np.newaxis, np.newaxis]
         *maps, self._logits = self._session.run([*self._names, "logits"], {self._input: picture})
@@ -119,20 +128,25 @@ class PictureNetwork:
         return self._logits
 
 
-def scaled_gray(picture: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.float32]:
+def scaled_gray(picture: Pixels, size: int) -> Floats:
     """Return the picture in `size` x `size` shades from 0 (darkest) to 1 (lightest), bit for bit as pymupdf makes them:
     on ambiguous pages the model's answers depend on a single shade."""
-    rows, columns = _sampling(picture.shape[0], size), _sampling(picture.shape[1], size)
-    upper, lower = picture[rows.first], picture[rows.second]
-    down, across = rows.share[:, np.newaxis, np.newaxis], columns.share[np.newaxis, :, np.newaxis]
-    small = (1 - across) * (1 - down) * upper.take(columns.first, axis=1)
-    small += across * (1 - down) * upper.take(columns.second, axis=1)
-    small += (1 - across) * down * lower.take(columns.first, axis=1)
-    small += across * down * lower.take(columns.second, axis=1)
-    blue, green, red = np.moveaxis(np.clip(small, 0, 255).astype(np.uint8).astype(np.float32), 2, 0)
+    blue, green, red = np.moveaxis(resized(picture, (size, size)).astype(np.float32), 2, 0)
     gray = (0.114 * blue + 0.587 * green + 0.299 * red).astype(np.uint8).astype(np.float32)
     low, high = gray.min(), gray.max()
     return np.asarray((gray - low) / (high - low) if high > low else np.zeros_like(gray), np.float32)
+
+
+def resized(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """Return the picture, height x width x 3, in a size of width x height. Equals pymupdf's `resize_image`."""
+    rows, columns = _sampling(picture.shape[0], size[1]), _sampling(picture.shape[1], size[0])
+    upper, lower = picture[rows.first], picture[rows.second]
+    down, across = rows.share[:, np.newaxis, np.newaxis], columns.share[np.newaxis, :, np.newaxis]
+    mixed = (1 - across) * (1 - down) * upper.take(columns.first, axis=1)
+    mixed += across * (1 - down) * upper.take(columns.second, axis=1)
+    mixed += (1 - across) * down * lower.take(columns.first, axis=1)
+    mixed += across * down * lower.take(columns.second, axis=1)
+    return np.clip(mixed, 0, 255).astype(np.uint8)
 
 
 class _Sampling(NamedTuple):
@@ -143,7 +157,7 @@ class _Sampling(NamedTuple):
     share: npt.NDArray[np.float64]
 
 
-@functools.lru_cache(16)
+@functools.lru_cache(64)
 def _sampling(length: int, size: int) -> _Sampling:
     place = (np.arange(size) + 0.5) * (length / size) - 0.5
     first = np.floor(place).astype(np.intp)

@@ -20,6 +20,9 @@ Boxes = npt.NDArray[np.float32]
 Judge = Callable[[Sequence[Pixels]], list[float]]
 """Returns the recogniser's confidence for each of some pictures of one line, 0 to 1."""
 
+Crop = Callable[[Boxes], Sequence[Pixels]]
+"""Cuts out lines as they are cut out to be read, so that an upright page's samples need not be read again."""
+
 SAMPLES = 6
 ELONGATED = 1.5
 """Shapes closer to a square than this give no direction."""
@@ -30,13 +33,15 @@ CROOKED = 0.5
 MOST_CROOKED = 20.0
 """Beyond this slope the boxes are not lines of a crooked page."""
 SAMPLE_RATIO = 12
-"""Longer lines are cut to this times their height, which is enough for a decision, and fast."""
+"""Longer lines that will not be read as they are now are cut to this times their height, which is enough for a
+decision, and fast."""
 
 
-def find_turn(pixels: Pixels, boxes: Boxes, judge: Judge) -> int:
+def find_turn(pixels: Pixels, boxes: Boxes, judge: Judge, crop: Crop) -> int:
     """Return how far the picture must be turned clockwise to stand upright: 0, 90, 180 or 270 degrees."""
     sideways = is_sideways(boxes)
-    samples = [cut(pixels, box) for box in sample(boxes, sideways)]
+    chosen = sample(boxes, sideways)
+    samples = [cut(pixels, box) for box in chosen] if sideways or is_crooked(skew(boxes)) else crop(chosen)
     if not samples:
         return 0
     # A tall box that is cut out and turned clockwise looks as it will on the page turned clockwise.

@@ -24,6 +24,7 @@ from pdfbatch.documents.ocr.decode import decode
 from pdfbatch.documents.ocr.denormal_weights import without_denormals
 from pdfbatch.documents.ocr.orientation import Boxes, line_height
 from pdfbatch.documents.ocr.pale import pale_rest, range_of, spread
+from pdfbatch.documents.ocr.remembered import Remembered
 from pdfbatch.documents.ocr.searchable import OcrLine
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import INK_CONTRAST, POINTS_PER_INCH, Pixels, Tile, ink_box, own_dpi, tiles
@@ -48,6 +49,9 @@ MOST_MIRRORED = 8
 """Lines of a pale picture that are also read mirrored."""
 
 NO_BOXES = np.zeros((0, 4, 2), np.float32)
+
+_boxes_found: Remembered[Boxes] = Remembered(64)
+_lines_read: Remembered[tuple[str, float]] = Remembered(4096)
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ def _shows_through(pixels: Pixels, lines: Sequence[OcrLine]) -> bool:
 def _read_picture(pixels: Pixels, scale: float, turned: int | None) -> Reading:
     boxes = _find(pixels) if not turned else NO_BOXES
     if turned is None:
-        turned = orientation.find_turn(pixels, boxes, lambda pieces: [sure for _, sure in _read(pieces)])
+        turned = orientation.find_turn(pixels, boxes, _confidences, lambda some: _crops(pixels, some))
     upright = orientation.turn(pixels, turned)
     boxes = _find(upright) if turned else boxes
     slope = orientation.skew(boxes)
@@ -162,7 +166,7 @@ def _read_picture(pixels: Pixels, scale: float, turned: int | None) -> Reading:
 
 def _lines(pixels: Pixels, boxes: Boxes) -> list[OcrLine]:
     """Read the boxes. A box taller than wide holds a line that runs up or down: it is read both ways."""
-    crops = _engine().crop_text_regions(pixels, boxes)
+    crops = _crops(pixels, boxes)
     lines = []
     for box, crop, (text, sure) in zip(boxes, crops, _read(crops), strict=True):
         line = OcrLine(_narrow(text), sure, _fitted(crop, box))
@@ -172,6 +176,10 @@ def _lines(pixels: Pixels, boxes: Boxes) -> list[OcrLine]:
             line = down if other_sure > sure else line._replace(box=_around(box), turn=270)
         lines.append(line)
     return lines
+
+
+def _crops(pixels: Pixels, boxes: Boxes) -> list[Pixels]:
+    return list(_engine().crop_text_regions(pixels, boxes))
 
 
 def is_text(line: OcrLine) -> bool:
@@ -229,16 +237,27 @@ def _find_at(pixels: Pixels, side: int) -> Boxes:
     """Find lines in the picture shrunk to `side`; return boxes in pixels of the original."""
     shrink = min(1.0, side / max(pixels.shape[:2]))
     small = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    found = _engine()(cv2.cvtColor(small, cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False).boxes
-    return NO_BOXES if found is None else np.asarray(found, np.float32) / np.float32(shrink)
+    return _boxes_found.of(small, _detect) / np.float32(shrink)
+
+
+def _detect(pixels: Pixels) -> Boxes:
+    found = _engine()(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), use_det=True, use_cls=False, use_rec=False).boxes
+    return NO_BOXES if found is None else np.asarray(found, np.float32)
 
 
 def _read(pieces: Sequence[Pixels]) -> list[tuple[str, float]]:
-    """Return the text of pictures of one line each, and the confidence, 0 to 1."""
-    if not pieces:
-        return []
-    read = _engine().recognize_txt([np.ascontiguousarray(piece[:, :, ::-1]) for piece in pieces])
-    return list(zip(read.txts, read.scores, strict=True))
+    """Return the text of pictures of one line each, and the confidence, 0 to 1. One at a time, because in a batch a
+    line's text depends on its neighbours; batches are no faster here."""
+    return [_lines_read.of(piece, _recognise) for piece in pieces]
+
+
+def _confidences(pieces: Sequence[Pixels]) -> list[float]:
+    return [sure for _, sure in _read(pieces)]
+
+
+def _recognise(piece: Pixels) -> tuple[str, float]:
+    read = _engine().recognize_txt([np.ascontiguousarray(piece[:, :, ::-1])])
+    return read.txts[0], read.scores[0]
 
 
 def read_crops(pieces: Sequence[Pixels]) -> list[tuple[str, float]]:
@@ -276,7 +295,6 @@ def _engine() -> Any:
             "Det.limit_type": "max",
             "Det.limit_side_len": 100_000,
             "Rec.model_path": str(models["rec"]),
-            "Rec.rec_batch_num": 1,  # a line's text must not depend on its neighbours; batches are no faster here
         }
     )
     nothing = np.zeros((64, 64, 3), np.uint8)

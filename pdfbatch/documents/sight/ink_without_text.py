@@ -204,8 +204,11 @@ def _spread_locally(gray: Gray) -> Gray:
     pale = (span >= BLANK) & (span < PALE)
     if not pale.any():
         return gray
-    gain = np.minimum(SPREAD, light.astype(np.float32)) / np.maximum(span, 1)
-    return np.where(pale, (light - (light - gray) * gain).clip(0, 255).astype(np.uint8), gray)
+    ink, paper = gray[pale], light[pale]
+    gain = np.minimum(SPREAD, paper.astype(np.float32)) / span[pale]
+    spread_out = gray.copy()
+    spread_out[pale] = (paper - (paper - ink) * gain).clip(0, 255).astype(np.uint8)
+    return spread_out
 
 
 def is_believed(text: str, sure: float) -> bool:

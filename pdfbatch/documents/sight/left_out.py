@@ -6,8 +6,7 @@ everything in it, which takes a few milliseconds.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -15,21 +14,21 @@ from pdfbatch.documents.pdf.boxes import union
 from pdfbatch.documents.pdf.layers import text_of_all_layers
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.upright import UPRIGHT, unrotated_size
-from pdfbatch.documents.sight.look import spans_of
-from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Box, Line, LinePiece
+from pdfbatch.documents.sight.look import Look, Span, spans_of
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, LinePiece
 from pdfbatch.documents.textlayer.normalize import normalised
 
 Mark = tuple[str, int, int]
 """A letter and its origin in points."""
 
 
-def left_out_of(page: pymupdf.Page, textpage: pymupdf.TextPage) -> list[Line]:
-    """Return the text in the page's content that `textpage`, the page's text in unrotated space, lacks."""
+def left_out_of(page: pymupdf.Page, look: Look) -> list[Line]:
+    """Return the text in the page's content that its text layer lacks."""
     whole = text_of_all_layers(page, RAW_FLAGS)
-    shown = Counter(_spans(textpage))
-    if all(mark in shown for mark in _spans(whole)):
+    shown = set(_places(look.spans))
+    if all(place in shown for place in _places(spans_of(whole.extractDICT()["blocks"]))):
         return []
-    there = set(map(_mark, _chars(textpage)))
+    there = set(map(_mark, _chars(look.textpage)))
     clipped = set(map(_mark, _chars(page.get_textpage(flags=RAW_FLAGS & ~pymupdf.TEXT_MEDIABOX_CLIP))))
     lines = []
     for span in spans_of(whole.extractRAWDICT()["blocks"]):
@@ -43,9 +42,10 @@ def left_out_of(page: pymupdf.Page, textpage: pymupdf.TextPage) -> list[Line]:
     ]
 
 
-def _spans(textpage: pymupdf.TextPage) -> Iterator[tuple[str, Box]]:
-    for span in spans_of(textpage.extractDICT()["blocks"]):
-        yield span["text"], tuple(round(place) for place in span["bbox"])
+def _places(spans: Iterable[Span]) -> Iterator[tuple[str, int, int, int, int]]:
+    for span in spans:
+        x0, y0, x1, y1 = span["bbox"]
+        yield span["text"], round(x0), round(y0), round(x1), round(y1)
 
 
 def _chars(textpage: pymupdf.TextPage) -> Iterator[dict[str, Any]]:

@@ -134,7 +134,7 @@ def look_for_hidden(
         read = [(_line_of(span), 1.0) for span in over]
     kept = layer if layer is not None and not removed else _lines(textpage, removed)
     lines = kept + [line for line, _ in read]
-    return Sight(lines, read, removed, left_out_of(page, textpage), look=look, reader=reader)
+    return Sight(lines, read, removed, left_out_of(page, look), look=look, reader=reader)
 
 
 def complete(page: pymupdf.Page, sight: Sight, painted: bool = True) -> Sight:

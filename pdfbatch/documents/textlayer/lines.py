@@ -107,7 +107,9 @@ class Line:
 
     @property
     def text(self) -> str:
-        return "".join(piece.text for piece in self.pieces)
+        if len(self.pieces) == 1:  # as most lines; this is asked for dozens of times a line
+            return self.pieces[0].text
+        return "".join([piece.text for piece in self.pieces])
 
     @property
     def rtl(self) -> bool:
