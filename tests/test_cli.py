@@ -144,6 +144,18 @@ def test_a_changed_input_is_converted_again_only_when_asked_for(pdfs: Path, out:
     assert pdfbatch("verify", out).returncode == 0
 
 
+def test_a_touched_input_has_not_changed(pdfs: Path, out: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    touched = pdfs / "000" / "doc-00000.pdf"
+    os.utime(touched, ns=(1, 1))
+    again = pdfbatch("local-run", pdfs, out, "--engine", "null", "--changed")
+    assert again.stdout.startswith("Nothing to do") and "changed" not in again.stderr
+    assert pdfbatch("verify", out).returncode == 0
+    ledger = "".join(path.read_text() for path in out.glob(".pdfbatch/*/ledger/worker-0/*.jsonl"))
+    digests = [json.loads(line)["digest"] for line in ledger.splitlines()]
+    assert len(set(digests)) == len(digests) and all(digests)
+
+
 # ── bad input ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -24,6 +24,7 @@ from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
 from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
+from pdfbatch.runs.versions import recognised
 from pdfbatch.store import Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
@@ -189,7 +190,7 @@ def remaining_failures(
     """
     before = _ended_run(output, now)
     history = ledger.history(output)
-    entries = listed(source, chosen, history).entries
+    entries = recognised(source, listed(source, chosen, history).entries, history)
     selection = what_failed(entries, _outputs(output), history, frozenset(reasons), below, chosen)
     rest = _worth_a_try(selection, before, all_failures, has_passwords)
     return rest._replace(retry_of=before.run if before else None)
@@ -315,11 +316,11 @@ def _what_is_left(source: Store, output: Store, chosen: Chosen, *, redo_changed:
     if found.absent:
         more = f" and {len(found.absent) - 1} more" if len(found.absent) > 1 else ""
         raise NotFound(f"{_nothing_at(source.url + found.absent[0])}{more}.", "Correct or remove the missing inputs.")
-    selection = what_is_left(
-        found.entries, _outputs(output), ledger.history(output), redo_changed=redo_changed, chosen=chosen, pages=pages
-    )
+    history = ledger.history(output)
+    entries = recognised(source, found.entries, history)
+    selection = what_is_left(entries, _outputs(output), history, redo_changed=redo_changed, chosen=chosen, pages=pages)
     if not selection.documents and not selection.skipped:
-        raise _no_documents(source, chosen, [entry.key for entry in found.entries])
+        raise _no_documents(source, chosen, [entry.key for entry in entries])
     return selection
 
 

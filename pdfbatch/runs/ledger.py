@@ -96,6 +96,10 @@ class Final(NamedTuple):
     """The lowest score of its read pages."""
     asked_pages: str = ""
     """As in `ReadOptions.pages`."""
+    size: int = 0
+    digest: str = ""
+    """As in `Outcome`, like `size`."""
+    engine: str = ""
 
 
 def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
@@ -123,8 +127,9 @@ def outcomes_of_run(store: Store, run: str) -> list[Outcome]:
 
 
 def _final(run: str, line: Outcome) -> Final:
-    lowest, asked = _lowest(line), sys.intern(line.asked_pages)
-    return Final(line.outcome, line.reason, line.etag, line.attempt, line.pages, run, lowest, asked)
+    lowest, asked, engine = _lowest(line), sys.intern(line.asked_pages), sys.intern(line.engine)
+    known = (line.outcome, line.reason, line.etag, line.attempt, line.pages, run, lowest, asked)
+    return Final(*known, line.size, line.digest, engine)
 
 
 def _lowest(line: Outcome) -> float:
