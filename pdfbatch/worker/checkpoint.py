@@ -28,8 +28,8 @@ class Checkpoints:
                 self._found[entry.key.rsplit("/", 1)[0] + "/"].append(entry.key)
 
     def load(self, document: SourceDocument, digest: str = "") -> list[PageResult]:
-        """Returns the read pages of the PDF with this ETag, or with this content by its `digest`. Pages that failed, or that an older version of pdfbatch
-        read, are left out, so that they are read again."""
+        """Returns the read pages of the PDF with this ETag, or with this content by its `digest`. Pages that failed, or
+        that an older version of pdfbatch read, are left out, so that they are read again."""
         pages: dict[int, PageResult] = {}
         for key in self._keys_of(document):
             try:
