@@ -52,8 +52,8 @@ MAX_ATTEMPTS = 12
 """With botocore 1.44's backoff (50 ms or, when throttled, 1 s, doubled up to 20 s, with jitter): 35 to 75 s in all."""
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
-_ANY_REGION = "us-east-1"
-"""S3 answers here for buckets in every region of the partition."""
+ANY_REGION = "us-east-1"
+"""S3 answers here for buckets in every region of the partition, and STS for every account."""
 POOL_CONNECTIONS = 32
 """More threads than this on one client wait for a free connection."""
 
@@ -142,22 +142,27 @@ def region(bucket: str = "") -> str:
     Raises:
         NotReady: no region is set, and no bucket is given.
     """
-    import boto3
-
-    with translating("determine the region"), _making_a_client:
-        found = boto3.session.Session().region_name
+    found = region_set()
     if not found and bucket:
-        found = bucket_region(client("s3", region=_ANY_REGION), bucket)
+        found = bucket_region(client("s3", region=ANY_REGION), bucket)
     if not found:
         raise _error(_NO_REGION, "determine the region")
     return found
+
+
+def region_set() -> str:
+    """Returns the region from boto3's variables and files; "" if they name none."""
+    import boto3
+
+    with translating("determine the region"), _making_a_client:
+        return boto3.session.Session().region_name or ""
 
 
 def bucket_region(s3: S3Client, bucket: str) -> str:
     """Looks up a bucket's region. For its two oldest regions, S3 answers with legacy names."""
     answer = call(f"look up the region of s3://{bucket}", lambda: s3.get_bucket_location(Bucket=bucket))
     place = answer.get("LocationConstraint")
-    return {None: _ANY_REGION, "EU": "eu-west-1"}.get(place, str(place))
+    return {None: ANY_REGION, "EU": "eu-west-1"}.get(place, str(place))
 
 
 @contextmanager
@@ -258,10 +263,15 @@ _CLOCK = _Meaning(
     NotReady, "this machine's clock is wrong", "Set the clock (`timedatectl set-ntp true`) and run again."
 )
 _BAD_SETTINGS = _Meaning(
-    NotReady, "boto3 does not accept its settings ({detail})", "Check ~/.aws/config and the AWS_… variables."
+    NotReady, "the AWS settings are not valid ({detail})", "Check ~/.aws/config and the AWS_… variables."
 )
 _NO_REGION = _Meaning(
-    NotReady, "no valid AWS region is set", "Set AWS_DEFAULT_REGION, as in AWS_DEFAULT_REGION=us-east-1."
+    NotReady,
+    "no AWS region is set",
+    "Choose one, for example `export AWS_DEFAULT_REGION=us-east-1`, or `aws configure`.",
+)
+_BAD_REGION = _Meaning(
+    NotReady, "there is no such AWS region ({detail})", "Correct AWS_DEFAULT_REGION, or the region in ~/.aws/config."
 )
 _OTHER_REGION = _Meaning(
     NotReady,
@@ -368,7 +378,8 @@ def _meaning_of_kinds() -> list[tuple[type[Exception], _Meaning]]:
                 *(e.RefreshWithMFAUnsupportedError, e.MetadataRetrievalError),
             ],
         ),
-        (_NO_REGION, [e.NoRegionError, e.InvalidRegionError, e.UnknownRegionError]),
+        (_NO_REGION, [e.NoRegionError]),
+        (_BAD_REGION, [e.InvalidRegionError, e.UnknownRegionError]),
         (_BROKEN, [e.IncompleteReadError, e.ResponseStreamingError, e.ChecksumError, e.FlexibleChecksumError]),
         (_NO_TLS, [e.SSLError]),
         (_UNREACHABLE, [e.HTTPClientError, e.ConnectionError, HTTPError]),

@@ -26,12 +26,32 @@ FILE_NAME = "pdfbatch.toml"
 PREFIX = "PDFBATCH_"
 _PROFILES = "profile"
 _PLACES = ("input", "output")
+_TYPED_ONLY = {
+    "yes": "Type --yes with the command: no setting may answer a question.",
+    "delete": "Type --delete with the command: no setting may delete anything.",
+}
 
 
 class Setting(NamedTuple):
     value: Any
     source: str
     """The variable, the profile and its file, or the file."""
+
+
+class Row(NamedTuple):
+    """A setting as `config` shows it."""
+
+    setting: Setting | None
+    """None: it is not set."""
+    default: str
+    """Its default in words; "": none."""
+
+
+def as_written(value: object) -> str:
+    """Returns a value as it would be written in the file."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 class _Options(BaseSettings):
@@ -139,6 +159,10 @@ def _checked(model: type[_Options], values: dict[str, Any], source: str) -> dict
         fault = error.errors()[0]
         name = str(fault["loc"][0])
         if fault["type"] == "extra_forbidden":
-            hint = did_you_mean(name, model.model_fields) or "`pdfbatch config --all` lists all settings."
+            hint = (
+                _TYPED_ONLY.get(name)
+                or did_you_mean(name, model.model_fields)
+                or "`pdfbatch config --all` lists all settings."
+            )
             raise UsageError(f"{source}: there is no setting {name!r}.", hint) from error
         raise UsageError(f"{source}: {name} is {fault['input']!r}: {fault['msg']}.", "Fix the value.") from error

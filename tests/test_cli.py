@@ -38,7 +38,7 @@ def out(tmp_path: Path) -> Path:
 def test_a_dry_run_writes_the_anchors_and_ends_well(pdfs: Path, out: Path) -> None:
     ended = own_process("local-run", pdfs, out, "--engine", "null")
     assert ended.returncode == 0
-    assert ended.stdout.startswith("DONE  3 converted\n") and f"next:    less {out}" in ended.stdout
+    assert ended.stdout.startswith("DONE  3 ok\n") and f"next:    less {out}" in ended.stdout
     assert (out / "000" / "doc-00001.md").read_text() == "<!-- page 1 -->\n\n<!-- page 2 -->\n"
 
 
@@ -51,7 +51,8 @@ def test_json_is_one_document_with_the_names_of_the_contract(pdfs: Path, out: Pa
     assert document["documents"] == {"total": 4, "done": 4, "ok": 3, "partial": 0, "failed": 1, "skipped": 0}
     assert document["reasons"] == {"empty_file": 1}
     assert document["workers"][0].keys() >= {"id", "state", "done", "total", "pages_per_second", "eta_seconds"}
-    assert json.loads(pdfbatch("status", out, "--json").stdout).keys() == document.keys()
+    status = json.loads(pdfbatch("status", out, "--json").stdout)
+    assert status.keys() == document.keys() | {"runs", "all_documents"}
 
 
 def test_when_all_is_done_a_rerun_has_nothing_to_do(pdfs: Path, out: Path, pdfbatch: Program) -> None:
@@ -133,6 +134,18 @@ def test_a_changed_input_is_converted_again_only_when_asked_for(pdfs: Path, out:
     pdfbatch("local-run", pdfs, out, "--engine", "null", "--changed")
     assert (out / "000" / "doc-00000.md").read_text() == "<!-- page 1 -->\n"
     assert pdfbatch("verify", out).returncode == 0
+
+
+def test_a_touched_input_has_not_changed(pdfs: Path, out: Path) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    touched = pdfs / "000" / "doc-00000.pdf"
+    os.utime(touched, ns=(1, 1))
+    again = pdfbatch("local-run", pdfs, out, "--engine", "null", "--changed")
+    assert again.stdout.startswith("Nothing to do") and "changed" not in again.stderr
+    assert pdfbatch("verify", out).returncode == 0
+    ledger = "".join(path.read_text() for path in out.glob(".pdfbatch/*/ledger/worker-0/*.jsonl"))
+    digests = [json.loads(line)["digest"] for line in ledger.splitlines()]
+    assert len(set(digests)) == len(digests) and all(digests)
 
 
 # ── bad input ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -93,7 +93,7 @@ def test_status_flags_a_stale_worker_and_adds_up(width: int) -> None:
 def test_the_closing_screen_shows_where_to_look_and_what_to_type() -> None:
     screen = text(views.closing(STATUS, [FAILED], "pdfbatch verify out/"), 100)
     for expected in (
-        "RUNNING  400 converted, 1 partial, 2 failed, 797 left",
+        "RUNNING  400 ok, 1 partial, 2 failed, 797 left",
         "encrypted 2, timeout 1",
         "5,210 read, 7 failed · in 21m40s · 12 from an earlier session",
         "Markdown out/",
@@ -106,7 +106,7 @@ def test_the_closing_screen_shows_where_to_look_and_what_to_type() -> None:
 def test_a_closing_screen_with_many_failures_fits_24_lines_and_names_the_command_for_the_rest() -> None:
     screen = text(views.closing(STATUS, [FAILED] * 40, "pdfbatch verify out/"), 80)
     assert len(screen.splitlines()) <= 23
-    assert "35 more: pdfbatch report out/ --failures" in screen
+    assert "35 more: pdfbatch report --failures out/" in screen
 
 
 def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
@@ -129,7 +129,10 @@ def test_a_verdict_names_the_first_keys_of_each_finding() -> None:
     )
     screen = text(views.verdict_screen(verdict), 200)
     assert "25 without an outcome: 0.pdf, 1.pdf" in screen and "15 more" in screen
-    assert "1 with page anchors that do not match: x.pdf" in screen and "Incomplete: 25 of 30 unprocessed" in screen
+    assert (
+        "1 whose Markdown lacks pages, or has others: x.pdf" in screen
+        and "Incomplete: 25 of 30 not yet tried" in screen
+    )
 
 
 def test_a_verdict_shows_a_fix_for_each_finding_and_names_foreign_markdown_once() -> None:

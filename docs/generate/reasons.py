@@ -30,4 +30,4 @@ def _row(reason: Reason) -> str:
 def _another_try(reason: Reason) -> str:
     if reason.retryable:
         return "yes"
-    return "no: `launch` leaves it out unless `--all-failures`" if reason.is_hopeless else "only with another file"
+    return "no: left out unless `--all-failures`" if reason.is_hopeless else "only with another file"

@@ -14,6 +14,8 @@ from pdfbatch.errors import AccessDenied, ExitCode
 from pdfbatch.records import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.names import Names
     from pdfbatch.fleet.values import Market
@@ -58,7 +60,7 @@ def doctor(
         bool,
         typer.Option(
             "--policy",
-            help="Print the least-privilege IAM policy for launching these instance types, and exit. Uses the places "
+            help="Print the smallest IAM policy that allows to launch these instance types, and exit. Uses the places "
             "and keys of the stack unless others are given.",
         ),
     ] = False,
@@ -76,7 +78,7 @@ def doctor(
     from pdfbatch.fleet.values import DEFAULT_TYPE, LaunchRequest
     from pdfbatch.views import account as screens
 
-    clients, names = Clients(), Names.checked(stack)
+    clients, names = Clients(bucket=_bucket([*(outputs or ()), *(inputs or ())])), Names.checked(stack)
     types = instance_type or [DEFAULT_TYPE]
     if policy:
         finish(_policy_text(clients, names, tuple(inputs or ()), tuple(outputs or ()), types, on_demand))
@@ -94,6 +96,13 @@ def doctor(
         views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
         ExitCode.DONE if diagnosis.ready else ExitCode.NOT_READY,
     )
+
+
+def _bucket(places: Sequence[str]) -> str:
+    """Returns the first bucket of some URLs; "" if there is none."""
+    from pdfbatch.store import is_s3, s3_parts
+
+    return next((s3_parts(place)[0] for place in places if is_s3(place)), "")
 
 
 def _policy_text(

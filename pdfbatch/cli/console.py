@@ -104,7 +104,7 @@ def agreed(question: str, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} Not a terminal; pass --yes.", "Add --yes to continue without a question.")
+        raise UsageError(f"{question} There is no terminal to answer on.", "Add --yes to answer yes.")
     if typer.confirm(question, default=False, err=True):
         return True
     say("Cancelled; nothing changed.")

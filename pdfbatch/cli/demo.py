@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import local
-from pdfbatch.cli.console import say, show
+from pdfbatch.cli.console import say, show, stdout
 from pdfbatch.errors import ExitCode, PdfbatchError
 
 SHOWN = "two-column-paper.pdf"
@@ -27,7 +27,7 @@ def demo(folder: Folder = Path("pdfbatch-demo")) -> None:
     say(f"{len(list(pdfs.iterdir()))} sample PDFs in {pdfs}, of which {broken} fail on purpose")
     say(f"(the password of password-needed.pdf is {USER_PASSWORD})")
     try:
-        local.local_run([str(pdfs), str(markdown)], engine="cpu")
+        local.local_run(places=[str(pdfs), str(markdown)], engine="cpu")
     except typer.Exit as ended:
         if ended.exit_code not in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
             raise
@@ -52,4 +52,9 @@ def _show_head(path: Path) -> None:
     if not path.exists():
         return  # it failed, and the screen above says why
     lines = path.read_text(encoding="utf-8").splitlines()[:SHOWN_LINES]
-    show("\n".join([f"{path} begins:", "", *(f"  {line}" for line in lines), ""]))
+    show("\n".join([f"{path} begins:", "", *map(_indented, lines), ""]))
+
+
+def _indented(line: str) -> str:
+    """Returns a line of Markdown as shown, cut to the width of the terminal: a paragraph is one line."""
+    return f"  {line}"[: stdout.width - 1] + ("…" if len(line) > stdout.width - 2 else "")

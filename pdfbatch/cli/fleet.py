@@ -9,10 +9,10 @@ import typer
 from pdfbatch.cli import options as o
 from pdfbatch.cli.inputs import STDOUT, inputs_of, split
 from pdfbatch.cli.launching import plan_and_launch
-from pdfbatch.cli.options import with_options_of
 from pdfbatch.cli.request import request_of
 from pdfbatch.cli.settings import default_model, default_places
 from pdfbatch.errors import UsageError
+from pdfbatch.records import ReadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pdfbatch.store import Store
 
 
+@o.with_read_options
 def launch(
     places: o.Places = None,
     output: o.OutputOption = "",
@@ -47,14 +48,7 @@ def launch(
     limit: o.Limit = None,
     changed: o.Changed = False,
     all_failures: o.AllFailures = False,
-    dpi: o.Dpi = 200,
-    as_published: o.AsPublished = False,
-    keep_hidden: o.KeepHidden = False,
-    join_tables: o.JoinTables = True,
-    keep_headers: o.KeepHeaders = False,
-    page_seconds: o.PageSeconds = 120.0,
-    max_retries: o.MaxRetries = 2,
-    max_failures_in_a_row: o.FailuresInARow = 20,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
     keep_partial: o.KeepPartial = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and exit, like `pdfbatch plan`.")] = False,
     wait: o.Wait = False,
@@ -66,17 +60,7 @@ def launch(
     It shows the plan and asks first. Instances terminate themselves when the work is done; AWS terminates them after
     --max-hours in any case.
     """
-    options = o.read_options(
-        keep_headers,
-        page_seconds,
-        max_retries,
-        dpi,
-        as_published,
-        keep_hidden,
-        join_tables,
-        max_failures_in_a_row,
-        pages,
-    )
+    options = read.model_copy(update={"pages": pages})
     given, target = split(*default_places(places, output))
     store, inputs = _places(given, target, include, exclude)
     request = request_of(
@@ -108,13 +92,13 @@ def launch(
     plan_and_launch(request, dry_run=dry_run, keep_partial=keep_partial, wait=wait, yes=yes, json=json)
 
 
-def _dry(**options: Any) -> None:
+def _plan(**options: Any) -> None:
     launch(dry_run=True, **options)
 
 
-plan = with_options_of(
+plan = o.with_options_of(
     launch,
-    _dry,
+    _plan,
     "Show what a launch would do, how long it would take and what it would cost. Changes nothing.",
     without={"dry_run", "yes", "keep_partial", "wait"},
 )

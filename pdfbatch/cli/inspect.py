@@ -9,7 +9,7 @@ import typer
 from pdfbatch import views
 from pdfbatch.cli.console import finish, local_now, now, show, stdout
 from pdfbatch.cli.lines import show_lines
-from pdfbatch.cli.options import Json, JsonLines, Output, Run, how_to_print
+from pdfbatch.cli.options import Json, JsonLines, OneRun, Output, how_to_print
 from pdfbatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def status(
     output: Output,
-    run: Run = None,
+    run: OneRun = None,
     watch: Annotated[bool, typer.Option("--watch", help="Keep updating until the run is over.")] = False,
     seconds: Annotated[float, typer.Option("--every", min=1, help="With --watch: seconds between updates.")] = 10.0,
     json: Json = False,
     jsonl: JsonLines = False,
 ) -> None:
-    """Show the progress of a run. Works on any computer that can read OUTPUT."""
-    from pdfbatch.runs import progress
+    """Show the progress of the latest run, and the documents of all runs. Works wherever OUTPUT can be read."""
+    from pdfbatch.runs import progress, whole
 
     if watch and (json or jsonl):
         raise UsageError(
@@ -35,12 +35,13 @@ def status(
     how_to_print(json, jsonl)
     store, frozen = _run_of(output, run)
     if jsonl:
-        show_lines(store, frozen.run)
+        show_lines(store, run)
         return
     if watch:
         views.watch(lambda: progress.read_status(store, frozen, now()), stdout, seconds, local_now)
         return
-    found = progress.read_status(store, frozen, now())
+    read = progress.read_status if run else whole.read_output_status
+    found = read(store, frozen, now())
     show(views.as_json(found) if json else views.status_screen(found, local_now()))
 
 
@@ -60,27 +61,28 @@ def verify(output: Output, json: Json = False) -> None:
 
 def report(
     output: Output,
-    run: Run = None,
+    run: OneRun = None,
     failures: Annotated[
         bool, typer.Option("--failures", help="List every failed or partial document, with its reason and a fix.")
     ] = False,
     json: Json = False,
     jsonl: JsonLines = False,
 ) -> None:
-    """Show what a run converted and what it cost: pages, failures, dollars, overhead."""
-    from pdfbatch.runs.ledger import outcomes_of_run
+    """Show what was converted and what it cost, over all runs of OUTPUT: each document by its newest outcome."""
+    from pdfbatch.runs.ledger import by_key, newest
     from pdfbatch.runs.report import read_report
+    from pdfbatch.runs.whole import read_whole
 
     how_to_print(json, jsonl)
     store, frozen = _run_of(output, run)
     if jsonl:
-        show_lines(store, frozen.run, failed_only=failures)
+        show_lines(store, run, failed_only=failures)
         return
     if failures:
-        found = [each for each in outcomes_of_run(store, frozen.run) if each.outcome != "ok"]
+        found = by_key(each for each in newest(store, run) if each.outcome != "ok")
         show(views.failures_json(found) if json else views.failures_screen(found, frozen.output))
         return
-    totals = read_report(store, frozen.run, now())
+    totals = read_report(store, run, now()) if run else read_whole(store, now())
     show(views.as_json(totals) if json else views.report_screen(totals))
 
 

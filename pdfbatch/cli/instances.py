@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from pdfbatch import views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.console import agreed, finish, now, say, show
+from pdfbatch.cli.launching import clients_near
 from pdfbatch.errors import ExitCode, NotReady, UsageError
 from pdfbatch.views import fleet as screens
 
@@ -17,25 +18,29 @@ if TYPE_CHECKING:
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.ec2 import Resource
     from pdfbatch.records import FleetRecord
-    from pdfbatch.store import Store
+    from pdfbatch.store import LocalStore, Store
 
 
 def down(
     output: o.OptionalOutput = "",
-    run: Annotated[str, typer.Option(help="Stop only this run; works even if its OUTPUT is gone.")] = "",
+    run: Annotated[
+        str, typer.Option(help="Terminate only this run's instances; works even if its OUTPUT was deleted.")
+    ] = "",
     yes: o.Yes = False,
     json: o.Json = False,
 ) -> None:
-    """Terminate all instances of OUTPUT and check that nothing is left running. Keeps the Markdown."""
+    """Terminate all instances that write to OUTPUT, and check that none is left. Keeps the Markdown."""
     from pdfbatch.fleet.down import Known, end, known_of, list_resources, no_such_run, note_ended
     from pdfbatch.fleet.names import output_digest
-    from pdfbatch.store import open_store
+    from pdfbatch.store import LocalStore, open_store
 
     if not output and not run:
-        raise UsageError("Pass OUTPUT or --run.", "`pdfbatch ls` lists all runs.")
+        raise UsageError("OUTPUT is missing.", "Name OUTPUT, or a run with --run ID; `pdfbatch ls` lists all runs.")
     store = open_store(output) if output else None
+    if isinstance(store, LocalStore):
+        _finish_local(store, run, json)
     known = known_of(store, run, say) if store else Known("", None)
-    clients = _clients_of(known.record)
+    clients = _clients_of(known.record, store)
     digest = output_digest(store.url) if store else ""
 
     def is_wanted(found: Resource) -> bool:
@@ -54,19 +59,39 @@ def down(
     finish(views.as_json(ended) if json else screens.ended_screen(ended))
 
 
+def _finish_local(store: LocalStore, run: str, json: bool) -> NoReturn:
+    """Ends `down` for a folder: a fleet writes to S3 only.
+
+    Raises:
+        NotFound: there is no such run in the folder.
+    """
+    from pdfbatch.fleet.down import Ended
+    from pdfbatch.runs import manifest
+    from pdfbatch.runs.verify import no_run
+
+    store.check_readable()
+    wanted = run or manifest.current(store)
+    if wanted is None:
+        raise no_run(store)
+    manifest.load(store, wanted)
+    nothing = Ended(runs=[], fleets=0, instances=0, templates=0)
+    finish(views.as_json(nothing) if json else screens.local_screen(wanted))
+
+
 def _where(run: str, store: Store | None) -> str:
     return " ".join(part for part in (run, f"at {store.url}" if store else "") if part)
 
 
-def _clients_of(record: FleetRecord | None) -> Clients:
-    """Returns clients for the fleet's own region, whatever region is set here.
+def _clients_of(record: FleetRecord | None, output: Store | None = None) -> Clients:
+    """Returns clients for the fleet's own region, whatever region is set here; without a record for the region that is
+    set, or else for that of the output's bucket.
 
     Raises:
         NotReady: the fleet is in another account.
     """
     from pdfbatch.fleet.clients import Clients
 
-    clients = Clients(record.region if record else "")
+    clients = Clients(record.region) if record else clients_near(output)
     if record and record.account and record.account != clients.account:
         raise NotReady(
             f"Run {record.run} is in account {record.account}, but these credentials are for {clients.account}.",
@@ -87,7 +112,7 @@ def ls(json: o.Json = False) -> None:
 def logs(
     output: o.Output,
     worker: Annotated[int | None, typer.Argument(metavar="WORKER", help="Show only this worker.", min=0)] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow new lines.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep showing new lines.")] = False,
     boot: Annotated[bool, typer.Option("--boot", help="Show the boot and shutdown logs of the instances.")] = False,
     run: o.Run = None,
 ) -> None:
@@ -110,7 +135,7 @@ def logs(
     if record is None:
         raise UsageError(
             f"Run {wanted} did not use a fleet, so it has no logs.",
-            "See its failures with `pdfbatch report OUTPUT --failures`.",
+            "See its failures with `pdfbatch report --failures OUTPUT`.",
         )
     if boot:
         _show_boots(store, wanted, worker)

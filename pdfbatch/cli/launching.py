@@ -14,6 +14,7 @@ import typer
 
 from pdfbatch import config, views
 from pdfbatch.cli.console import agreed, details, finish, local_now, now, say, show, stderr
+from pdfbatch.cli.notes import nothing_to_retry, show_left_out
 from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.views import fleet as screens
 
@@ -49,16 +50,7 @@ def plan_and_launch(
     clients = clients_near(output)
     counting = partial(count_pages, processes=config.default_processes(), pages=request.options.pages)
     proposal = propose(request, clients=clients, now=now(), environment=os.environ, count_pages=counting)
-    if proposal.rest.changed:
-        say(
-            "changed since they were converted, skipped (--changed converts them again): "
-            + views.some(proposal.rest.changed)
-        )
-    if proposal.rest.other_pages:
-        say(
-            "converted before with other --pages, skipped (--changed converts them again): "
-            + views.some(proposal.rest.other_pages)
-        )
+    show_left_out(proposal.rest, request.output)
     if proposal.decided is None:
         _nothing_to_do(proposal, request, json)
         return
@@ -115,7 +107,7 @@ def _show_first_troubles(clients: Clients, launched: Launched) -> None:
         say("the fleets keep running; `pdfbatch ls` shows their instances")
 
 
-def clients_near(output: Store) -> Clients:
+def clients_near(output: Store | None) -> Clients:
     """Returns clients for the region in boto3's settings, or else for that of the output's bucket."""
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.store import S3Store
@@ -145,13 +137,8 @@ def _nothing_to_do(proposal: LaunchProposal, request: LaunchRequest, json: bool)
 
     rest = proposal.rest
     nothing = nothing_left(request.source, request.output, rest.skipped, now())
-    if rest.hopeless:
-        say(
-            f"left out, sure to fail again: {views.plural(len(rest.hopeless), 'document')} "
-            f"({views.tally(rest.hopeless.values())}); --all-failures retries them anyway"
-        )
-    elif request.retry is not None:
-        say("nothing to retry: no document failed" + (" for this reason" if request.retry else ""))
-    show(
-        views.as_json(nothing) if json else views.closing(nothing, [], f"pdfbatch verify {shlex.quote(request.output)}")
-    )
+    if request.retry is not None:
+        say(nothing_to_retry(request.retry, request.below, bool(rest.hopeless)))
+    output = request.output
+    step = views.failures_command(output) if rest.hopeless else f"pdfbatch verify {shlex.quote(output)}"
+    show(views.as_json(nothing) if json else views.closing(nothing, [], step))

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from pdfbatch.store import Store
 
 
-def show_lines(store: Store, run: str, *, failed_only: bool = False) -> None:
-    """Prints a run's documents by key; with `failed_only` only the failed and partial ones."""
-    from pdfbatch.runs.ledger import outcomes_of_run
+def show_lines(store: Store, run: str | None, *, failed_only: bool = False) -> None:
+    """Prints documents by key: those of a run, or (None) the final outcome of every document over all runs. With
+    `failed_only` only the failed and partial ones."""
+    from pdfbatch.runs.ledger import by_key, newest
 
-    for outcome in outcomes_of_run(store, run):
-        if not (failed_only and outcome.outcome == "ok"):
-            show(outcome.model_dump_json())
+    for outcome in by_key(each for each in newest(store, run) if not (failed_only and each.outcome == "ok")):
+        show(outcome.model_dump_json())

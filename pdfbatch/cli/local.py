@@ -10,11 +10,14 @@ import typer
 from pdfbatch.cli import options as o
 from pdfbatch.cli.console import now
 from pdfbatch.cli.inputs import STDOUT, inputs_of, read_passwords, split, temporary_output
-from pdfbatch.cli.running import run_slice, select_engine, show_notes, write_slice
+from pdfbatch.cli.notes import show_notes
+from pdfbatch.cli.running import run_slice, select_engine, write_slice
 from pdfbatch.cli.settings import default_model, default_places
 from pdfbatch.errors import UsageError
+from pdfbatch.records import ReadOptions
 
 
+@o.with_read_options
 def local_run(
     places: o.Places = None,
     output: o.OutputOption = "",
@@ -23,20 +26,13 @@ def local_run(
     pages: o.Pages = "",
     password_file: o.PasswordFile = "",
     engine: o.EngineName = "",
-    total_workers: Annotated[int, typer.Option(metavar="N", help="Number of slices that share the documents.")] = 1,
-    worker_id: Annotated[int, typer.Option(metavar="N", help="Slice to convert here, counted from 0.")] = 0,
+    total_workers: Annotated[int, typer.Option(metavar="N", help="Number of workers that share the documents.")] = 1,
+    worker_id: Annotated[int, typer.Option(metavar="N", help="Which of these workers this is, counted from 0.")] = 0,
     processes: o.Processes = None,
     limit: o.Limit = None,
     changed: o.Changed = False,
     model: o.Model = "",
-    dpi: o.Dpi = 200,
-    as_published: o.AsPublished = False,
-    keep_hidden: o.KeepHidden = False,
-    join_tables: o.JoinTables = True,
-    keep_headers: o.KeepHeaders = False,
-    page_seconds: o.PageSeconds = 120.0,
-    max_retries: o.MaxRetries = 2,
-    max_failures_in_a_row: o.FailuresInARow = 20,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
     json: o.Json = False,
     jsonl: o.JsonLines = False,
 ) -> None:
@@ -50,17 +46,7 @@ def local_run(
 
     given, target = split(*default_places(places, output))
     part = Slice.checked(worker_id, total_workers)
-    read = o.read_options(
-        keep_headers,
-        page_seconds,
-        max_retries,
-        dpi,
-        as_published,
-        keep_hidden,
-        join_tables,
-        max_failures_in_a_row,
-        pages,
-    )
+    read = read.model_copy(update={"pages": pages})
     passwords = read_passwords(password_file)
     reads = select_engine(engine, model, default_model())
     is_to_stdout = target == STDOUT

@@ -1,8 +1,9 @@
 """The arguments and options that several commands share."""
 
+import functools
 import inspect
 from collections.abc import Callable, Set
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -108,6 +109,7 @@ FleetEngineName = Annotated[
         metavar="ENGINE",
         help="How to read pages. dolphin: the model. auto: text layers, and the model where they are missing or wrong; "
         "cheaper. cpu: text layers and OCR, for instances without a GPU. null: dry run, writes Markdown without text.",
+        show_default="dolphin on instances with a GPU, otherwise cpu",
     ),
 ]
 RetryEngineName = Annotated[
@@ -138,7 +140,7 @@ Dpi = Annotated[
 ]
 AsPublished = Annotated[
     bool,
-    typer.Option("--as-published", help="Prepare the model's images exactly as its published program does."),
+    typer.Option("--as-published", help="Prepare images exactly as the model's authors do, to compare results."),
 ]
 KeepHidden = Annotated[bool, typer.Option("--keep-hidden", help="Keep hidden text, such as white on white.")]
 JoinTables = Annotated[
@@ -166,13 +168,18 @@ Processes = Annotated[
 KeepHeaders = Annotated[bool, typer.Option("--keep-headers", help="Keep page headers, footers and page numbers.")]
 PageSeconds = Annotated[
     float,
-    typer.Option(min=1, help="Give up a page that takes longer than this.", metavar="SECONDS"),
+    typer.Option(
+        min=1,
+        help="Time limit for one page. A page that exceeds it is read in a simpler way; if that takes too long too, it "
+        "fails.",
+        metavar="SECONDS",
+    ),
 ]
 MaxRetries = Annotated[
     int,
     typer.Option(
         min=0,
-        help="How often to retry a page whose reader crashed or timed out.",
+        help="How many times to try a page again after a crash or a timeout.",
         metavar="N",
     ),
 ]
@@ -182,13 +189,16 @@ FailuresInARow = Annotated[
         "--max-failures-in-a-row",
         metavar="N",
         min=0,
-        help="Stop a worker if its first N documents all fail for the same reason and are not to blame; 0: never.",
+        help="Stop a worker if its first N documents all fail for one reason that is not in the documents, such as too "
+        "little memory; 0: never.",
     ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Convert at most this many documents.", metavar="N")]
 Changed = Annotated[
     bool,
-    typer.Option("--changed", help="Convert documents again that changed since the last run."),
+    typer.Option(
+        "--changed", help="Also convert documents again that have changed, or that were read with other --pages."
+    ),
 ]
 Below = Annotated[
     float,
@@ -202,10 +212,11 @@ Below = Annotated[
 ]
 AllFailures = Annotated[
     bool,
-    typer.Option("--all-failures", help="Also retry failures that a retry cannot fix, such as encrypted."),
+    typer.Option("--all-failures", help="Also try documents that would fail again, such as empty or encrypted files."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Run = Annotated[str | None, typer.Option(help="Run ID.", show_default="the latest", metavar="ID")]
+OneRun = Annotated[str | None, typer.Option("--run", help="Only this run.", show_default="all runs", metavar="ID")]
 Reasons = Annotated[
     list[Reason] | None,
     typer.Option("--reason", metavar="REASON", help="Retry only failures with this reason; repeatable."),
@@ -240,7 +251,7 @@ MaxPrice = Annotated[
         "--max-price",
         min=0.001,
         metavar="DOLLARS",
-        help="Highest Spot price per instance-hour; above it AWS interrupts the instance.",
+        help="Highest Spot price to pay per instance-hour; AWS interrupts an instance that becomes more expensive.",
         show_default="1.5 times the price in today's most expensive zone",
     ),
 ]
@@ -322,7 +333,7 @@ Pace = Annotated[
     typer.Option(
         "--pages-per-second",
         min=0.001,
-        help="Speed of one worker, to use in place of the estimate.",
+        help="Expected speed of one worker; replaces the estimate in the plan.",
         metavar="NUMBER",
     ),
 ]
@@ -364,16 +375,15 @@ def with_options_of(
     return command
 
 
-def read_options(
-    keep_headers: bool,
-    page_seconds: float,
-    max_retries: int,
-    dpi: int,
-    as_published: bool,
-    keep_hidden: bool,
-    join_tables: bool,
-    failures_in_a_row: int,
-    pages: str = "",
+def _read_options(
+    dpi: Dpi = 200,
+    as_published: AsPublished = False,
+    keep_hidden: KeepHidden = False,
+    join_tables: JoinTables = True,
+    keep_headers: KeepHeaders = False,
+    page_seconds: PageSeconds = 120.0,
+    max_retries: MaxRetries = 2,
+    max_failures_in_a_row: FailuresInARow = 20,
 ) -> ReadOptions:
     return ReadOptions(
         keep_headers=keep_headers,
@@ -383,6 +393,26 @@ def read_options(
         as_published=as_published,
         keep_hidden=keep_hidden,
         join_tables=join_tables,
-        failures_in_a_row=failures_in_a_row,
-        pages=pages,
+        failures_in_a_row=max_failures_in_a_row,
     )
+
+
+def with_read_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command, in place of its parameter `read`, the options that make up this value. Pages are not among
+    them."""
+    own = inspect.signature(command, eval_str=True)
+    parts = inspect.signature(_read_options, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        read = _read_options(**{name: given.pop(name) for name in parts if name in given})
+        command(read=read, **given)
+
+    parameters = [
+        part
+        for name, parameter in own.parameters.items()
+        for part in (parts.values() if name == "read" else [parameter])
+    ]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # PEP 362
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

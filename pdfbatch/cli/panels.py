@@ -23,7 +23,11 @@ PANELS = {
 
 
 class Command(TyperCommand):
-    """A command with its options in panels."""
+    """A command with its options in panels, and each argument in its usage line as people type it."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        arguments = [each for each in self.get_params(ctx) if each.param_type_name == "argument"]
+        return ["[OPTIONS]", *map(_typed, arguments)]
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _arranged(super().get_params(ctx))
@@ -34,6 +38,12 @@ class Group(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _arranged(super().get_params(ctx))
+
+
+def _typed(argument: Any) -> str:
+    """Returns an argument for the usage line: `INPUT... OUTPUT`, `OUTPUT`, `[WORKER]`."""
+    name = str(argument.metavar or argument.name.upper())
+    return name if argument.required or argument.nargs == -1 else f"[{name}]"
 
 
 def _arranged(parameters: list[Any]) -> list[Any]:

@@ -10,12 +10,15 @@ from pdfbatch.cli import options as o
 from pdfbatch.cli.console import now, say
 from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.launching import plan_and_launch
+from pdfbatch.cli.notes import nothing_to_retry, show_notes
 from pdfbatch.cli.request import request_of
-from pdfbatch.cli.running import run_slice, select_engine, show_notes
+from pdfbatch.cli.running import run_slice, select_engine
 from pdfbatch.cli.settings import default_model
 from pdfbatch.errors import UsageError
+from pdfbatch.records import ReadOptions
 
 
+@o.with_read_options
 def retry_failures(
     output: o.Output,
     reason: o.Reasons = None,
@@ -43,14 +46,7 @@ def retry_failures(
     password_file: o.PasswordFile = "",
     password_secret: o.PasswordSecret = "",
     model: o.Model = "",
-    dpi: o.Dpi = 200,
-    as_published: o.AsPublished = False,
-    keep_hidden: o.KeepHidden = False,
-    join_tables: o.JoinTables = True,
-    keep_headers: o.KeepHeaders = False,
-    page_seconds: o.PageSeconds = 120.0,
-    max_retries: o.MaxRetries = 2,
-    max_failures_in_a_row: o.FailuresInARow = 20,
+    read: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
     json: o.Json = False,
 ) -> None:
     """Retry failed documents in a new run, on a small fleet or with --local on this computer. Keeps earlier runs."""
@@ -66,17 +62,7 @@ def retry_failures(
     if latest is None:
         raise no_run(store)
     before = manifest.load(store, latest)
-    read = o.read_options(
-        keep_headers,
-        page_seconds,
-        max_retries,
-        dpi,
-        as_published,
-        keep_hidden,
-        join_tables,
-        max_failures_in_a_row,
-        pages or before.options.pages,
-    )
+    read = read.model_copy(update={"pages": pages or before.options.pages})
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
     source = open_store(before.input)
@@ -114,12 +100,17 @@ def retry_failures(
     reads = select_engine(engine, model, default_model())
     passwords = read_passwords(password_file)
     wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
-    begun = begin_retry(source, store, wanted, reason or [], now, below)
-    if begun.how == "nothing":
-        say(
-            "nothing to retry: no document failed"
-            + (" for this reason" if reason else "")
-            + (f", and no page scored below {below:g}" if below else "")
-        )
+    begun = begin_retry(
+        source,
+        store,
+        wanted,
+        reason or [],
+        now,
+        below,
+        all_failures=all_failures,
+        has_passwords=len(passwords) > 0,
+    )
     show_notes(begun)
+    if begun.how == "nothing":
+        say(nothing_to_retry(reason or [], below, bool(begun.hopeless)))
     run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords)

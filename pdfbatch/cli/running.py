@@ -13,7 +13,7 @@ from pdfbatch.cli.console import finish, local_now, now, say, stderr, this_comma
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Print
 from pdfbatch.errors import ExitCode, UsageError
-from pdfbatch.records import DoneMark, Outcome, Reason, RunKeys, figures_prefix, output_key
+from pdfbatch.records import DoneMark, Outcome, RunKeys, figures_prefix, output_key
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,31 +39,6 @@ def select_engine(engine: str, model: str, default_model: str) -> Engine:
     return engine_named(reads, model, default_model)
 
 
-def show_notes(begun: Begun) -> None:
-    """Shows what the user must know about the input before the work begins."""
-    from pdfbatch.runs.inputs import LOCKED_ETAG
-
-    documents = begun.manifest.documents
-    if begun.changed:
-        say(f"changed since they were converted, skipped (--changed converts them again): {views.some(begun.changed)}")
-    if begun.other_pages:
-        say(
-            "converted before with other --pages, skipped (--changed converts them again; another OUTPUT keeps both): "
-            f"{views.some(begun.other_pages)}"
-        )
-    if begun.nameless:
-        say(f"left out, because the file name is only .pdf (rename them): {views.some(begun.nameless)}")
-    if begun.foreign:
-        say(
-            "Markdown that no run has written, kept (delete it to convert the document): "
-            + views.some([output_key(key) for key in begun.foreign])
-        )
-    if locked := [each.key for each in documents if each.etag == LOCKED_ETAG]:
-        say(f"no permission to read, counted as failures: {views.some(locked)}")
-    if twins := [f"{each.key} ({each.twin})" for each in documents if each.twin]:
-        say(f"not converted, because another input has the same output (rename one of them): {views.some(twins)}")
-
-
 def run_slice(
     begun: Begun,
     worker_id: int,
@@ -82,7 +57,7 @@ def run_slice(
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
         if frozen.skipped:
             say("to convert a document again, even with other options, delete its Markdown first")
-        finish(_nothing(nothing, frozen, how))
+        finish(_nothing(nothing, begun, how))
     if begun.how == "finished":
         say(f"slice {worker_id} of this run is done; other slices are still running")
         found = read_status(output, frozen, now())
@@ -103,10 +78,11 @@ def run_slice(
     finish(views.closing(found, failures, _next_step(frozen, output, failures, code)), code)
 
 
-def _nothing(found: RunStatus, frozen: Manifest, how: Print) -> str | RenderableType:
+def _nothing(found: RunStatus, begun: Begun, how: Print) -> str | RenderableType:
     """Returns what is printed where nothing is left to do; nothing for JSON lines."""
+    output = begun.manifest.output
     if how == "screen":
-        return views.closing(found, [], _verify(frozen.output))
+        return views.closing(found, [], views.failures_command(output) if begun.hopeless else _verify(output))
     return views.as_json(found) if how == "json" else ""
 
 
@@ -181,13 +157,11 @@ def _next_step(frozen: Manifest, output: Store, failures: Sequence[Outcome], cod
         return f"{this_command()}   # resumes, once the cause is fixed"
     from pdfbatch.store import LocalStore
 
-    place = shlex.quote(frozen.output)
     if any(failure.reason is not None and failure.reason.retryable for failure in failures):
-        return f"pdfbatch retry-failures {place} --local"
-    if any(failure.reason is Reason.ENCRYPTED for failure in failures):
-        return f"pdfbatch retry-failures {place} --local --reason encrypted --password-file FILE"
-    failed = {failure.key for failure in failures}
-    made = next((output_key(each.key) for each in frozen.documents if each.key not in failed), None)
+        return f"pdfbatch retry-failures {shlex.quote(frozen.output)} --local"
+    if failures:
+        return views.failures_command(frozen.output)
+    made = next((output_key(each.key) for each in frozen.documents), None)
     if made is None or not isinstance(output, LocalStore):
         return _verify(frozen.output)
     return f"less {shlex.quote(frozen.output + made)}"

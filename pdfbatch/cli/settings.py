@@ -15,7 +15,7 @@ import typer
 
 from pdfbatch.cli import console
 from pdfbatch.errors import PdfbatchError, UsageError
-from pdfbatch.settings import FILE_NAME, Setting, found_file, read_settings
+from pdfbatch.settings import FILE_NAME, Row, Setting, as_written, found_file, read_settings
 
 OURS = ("config", "profile", "quiet", "verbose", "settings")
 PLACES = {"input": str, "output": str}
@@ -23,14 +23,22 @@ _CONFIG, _PROFILE = "pdfbatch.config", "pdfbatch.profile"
 _NO_DEFAULT = frozenset({"model", "places"})
 """`model` is the default of the engines that have one (`default_model`), `places` is `input` and `output`."""
 
-_NO_SETTINGS = frozenset({"places", "json", "delete", "all"})
-"""`--json` has a variable of its own, nothing may be deleted by a setting, and `--all` is one of `config`'s."""
+_NO_SETTINGS = frozenset(
+    {
+        *("places", "json", "jsonl", "all", "failures", "watch", "follow", "boot", "run"),
+        *("yes", "delete", "dry_run", "policy", "show_template"),
+    }
+)
+"""Options that say what to do or to show this once: they must be typed. No setting answers a question or deletes
+anything. `--json` has a variable of its own."""
 _TYPED_OUTPUT = frozenset({"down"})
 """Commands whose OUTPUT must be typed, because they stop runs."""
 
 _given: ContextVar[Mapping[str, Setting]] = ContextVar("given", default=MappingProxyType({}))
 _options: dict[str, Any] = dict(PLACES)
 """Every option of every command by its setting's name, with its type."""
+_defaults: dict[str, dict[str, str]] = {}
+"""By setting and command: the default as help shows it."""
 
 ConfigFile = Annotated[
     str,
@@ -98,8 +106,11 @@ Hidden = Annotated[str, typer.Option("--settings", hidden=True, is_eager=True, c
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Adds `--config`, `--profile`, `-q` and `-v` to a command, and uses the settings as defaults of its options."""
     own = inspect.signature(command, eval_str=True)
-    kinds_by_name = {_setting_name(each): _bare(each.annotation) for each in own.parameters.values()}
-    _options.update({name: kind for name, kind in kinds_by_name.items() if name not in {*_NO_SETTINGS, *PLACES}})
+    for parameter in own.parameters.values():
+        name = _setting_name(parameter)
+        if name not in {*_NO_SETTINGS, *PLACES} and _is_option(parameter):
+            _options[name] = _bare(parameter.annotation)
+            _defaults.setdefault(name, {})[command.__name__.strip("_").replace("_", "-")] = _default_of(parameter)
 
     @functools.wraps(command)
     def run(*, quiet: bool, verbose: bool, **options: Any) -> None:
@@ -125,6 +136,32 @@ def _setting_name(parameter: inspect.Parameter) -> str:
         if named := _named(name for name in names if isinstance(name, str)):
             return named
     return parameter.name
+
+
+def _is_option(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter is an option, not an argument."""
+    infos = getattr(parameter.annotation, "__metadata__", ())
+    return not any(isinstance(info, typer.models.ArgumentInfo) for info in infos)
+
+
+def _default_of(parameter: inspect.Parameter) -> str:
+    """Returns a parameter's default as help shows it; "" if there is none."""
+    infos = getattr(parameter.annotation, "__metadata__", ())
+    shown = next((info.show_default for info in infos if isinstance(info, typer.models.OptionInfo)), True)
+    if isinstance(shown, str):
+        return shown
+    return "" if parameter.default in (None, "") else as_written(parameter.default)
+
+
+def default_of(name: str) -> str:
+    """Returns a setting's default, for each command if they differ; "" if it has none."""
+    commands: dict[str, list[str]] = {}
+    for command, default in _defaults.get(name, {}).items():
+        if default:
+            commands.setdefault(default, []).append(command)
+    if len(commands) < 2:
+        return "".join(commands)
+    return "; ".join(f"{', '.join(names)}: {default}" for default, names in commands.items())
 
 
 def _bare(annotation: Any) -> Any:
@@ -185,7 +222,9 @@ def default_model() -> str:
 
 
 def config(
-    everything: Annotated[bool, typer.Option("--all", help="List the settings without a value too.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List the other settings too, with their defaults.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
 ) -> None:
     """Show each setting, its value, and where it comes from: a variable, a profile or the file."""
@@ -193,5 +232,5 @@ def config(
 
     given = _given.get()
     names = all_options() if everything or json else sorted(given)
-    rows = {name: given.get(name) for name in names}
+    rows = {name: Row(given.get(name), default_of(name)) for name in names}
     console.finish(settings_json(rows) if json else settings_screen(rows))

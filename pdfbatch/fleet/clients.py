@@ -28,7 +28,7 @@ ATTEMPTS = 5
 class Clients:
     """All clients of one region ("": the one in boto3's settings), with the credentials that boto3 finds.
 
-    `bucket`: its region is used where boto3's settings name none.
+    `bucket`: its region is used where boto3's settings name none; `has_own_region` says whether they do.
     """
 
     def __init__(self, region: str = "", bucket: str = "") -> None:
@@ -38,6 +38,10 @@ class Clients:
     @cached_property
     def region(self) -> str:
         return self._region or aws.region(self._bucket)
+
+    @cached_property
+    def has_own_region(self) -> bool:
+        return bool(self._region or aws.region_set())
 
     @cached_property
     def account(self) -> str:

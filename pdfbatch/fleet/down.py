@@ -152,7 +152,7 @@ def known_of(output: Store, run: str, say: Callable[[str], None]) -> Known:
         exists = record is not None or (wanted != "" and output.head(RunKeys(wanted).manifest) is not None)
         return Known(wanted if exists else "", record)
     except PdfbatchError as error:
-        say(f"searching by tags only: {error.message}")
+        say(f"OUTPUT cannot be read, so only AWS is searched for instances: {error.message}")
         return Known("", None)
 
 
@@ -198,4 +198,4 @@ def _note(output: Store, run: str, now: datetime, say: Callable[[str], None]) ->
         if record is not None and record.ended is None:
             manifest.save_fleet(output, record.model_copy(update={"ended": timestamp(now)}))
     except PdfbatchError as error:
-        say(f"not recorded in {output.url}: {error.message}")
+        say(f"could not note in {output.url} that the run has ended: {error.message}")

@@ -78,7 +78,7 @@ def propose(
 
 
 def _remaining(source: Store, output: Store, request: LaunchRequest, now: datetime) -> Remaining:
-    """Lists what is left to do. A reason given to retry is retried even if a retry cannot fix it."""
+    """Lists what is left to do."""
     has_passwords = bool(request.password_secret)
     if request.retry is None:
         return remaining(
@@ -89,6 +89,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
             all_failures=request.all_failures,
             chosen=request.chosen,
             pages=request.options.pages,
+            engine=request.engine,
             has_passwords=has_passwords,
         )
     return remaining_failures(
@@ -96,7 +97,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
         output,
         request.retry,
         now,
-        all_failures=request.all_failures or bool(request.retry),
+        all_failures=request.all_failures,
         below=request.below,
         chosen=request.chosen,
         has_passwords=has_passwords,

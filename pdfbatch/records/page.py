@@ -196,12 +196,14 @@ class DocumentElements(Record):
 
 
 class Checkpoint(Record):
-    """Finished pages of an unfinished document. `etag` is the input's; pages of another version are not used."""
+    """Finished pages of an unfinished document. `etag` and `digest` are the input's, as in `Outcome`; pages of another
+    content are not used."""
 
     version: Literal[2]
     """Has no default: version 1 had no such field, and its pages had no elements."""
     key: str
     etag: str
+    digest: str = ""
     pages: list[PageResult]
 
 

@@ -11,6 +11,15 @@ class ReasonText(NamedTuple):
     meaning: str
     remedy: str
     """An instruction in Markdown without a full stop; commands are in backticks."""
+    remedy_here: str = ""
+    """The same for a run on this computer; "": `remedy`, with --local."""
+
+    def fix(self, output: str, is_local: bool) -> str:
+        """Returns the instruction for an output, ready to paste, as plain text."""
+        remedy = self.remedy_here if is_local and self.remedy_here else self.remedy
+        if is_local and "--local" not in remedy:
+            remedy = remedy.replace("retry-failures OUTPUT", "retry-failures OUTPUT --local")
+        return remedy.replace("OUTPUT", output).replace("`", "")
 
 
 REASON_TEXTS: dict[Reason, ReasonText] = {
@@ -37,6 +46,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.OUT_OF_MEMORY: ReasonText(
         "a page needed more memory than available, also when retried",
         "`pdfbatch retry-failures OUTPUT --reason out_of_memory --instance-type g4dn.2xlarge`",
+        "`pdfbatch retry-failures OUTPUT --local --reason out_of_memory --processes 1`",
     ),
     Reason.NEEDS_OCR: ReasonText("a scanned page, and OCR is not installed", "`pip install rapidocr onnxruntime`"),
     Reason.ENGINE_ERROR: ReasonText(
@@ -47,7 +57,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "the model repeated itself endlessly, twice; the text before that is kept",
         "`pdfbatch retry-failures OUTPUT --reason repetition --local --engine cpu`",
     ),
-    Reason.MISSING: ReasonText("the PDF had been deleted when its turn came", "restore it and run again"),
+    Reason.MISSING: ReasonText("the file was deleted before it could be read", "restore it and run again"),
     Reason.STORE_ERROR: ReasonText(
         "the store failed for this document, also when retried",
         "`pdfbatch retry-failures OUTPUT --reason store_error`",

@@ -143,6 +143,8 @@ class Outcome(Record):
     seconds: float = 0.0
     output: str | None = None
     etag: str = ""
+    digest: str = ""
+    """Of the content, as in `Store.digest`; "" in S3, and in the records of earlier versions."""
     size: int = 0
     """Bytes of the PDF."""
     attempt: int = 1

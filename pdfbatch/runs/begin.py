@@ -1,29 +1,28 @@
 """Starts a run: resumes the unfinished one, or freezes what is left as a new one."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from pdfbatch.errors import NotFound, PdfbatchError, UsageError
+from pdfbatch.errors import PdfbatchError, UsageError
 from pdfbatch.records import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
-    WILD,
     Chosen,
     Manifest,
     ReadOptions,
     Reason,
     RunKeys,
     SourceDocument,
-    is_picture_key,
 )
 from pdfbatch.runs import ledger, manifest, progress
-from pdfbatch.runs.inputs import listed
+from pdfbatch.runs.inputs import listed, no_documents, nothing_at
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
 from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
+from pdfbatch.runs.versions import recognised
 from pdfbatch.store import Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
@@ -58,6 +57,10 @@ class Begun(NamedTuple):
     """PDFs without a name, which are left out."""
     other_pages: Sequence[str] = ()
     """Inputs whose Markdown has other pages than requested now, and that are not converted again."""
+    dry_runs: Sequence[str] = ()
+    """Inputs that only the engine `null` has opened, and that are converted now."""
+    hopeless: Mapping[str, Reason] = MappingProxyType({})
+    """As in `Remaining`."""
 
 
 class Remaining(NamedTuple):
@@ -75,7 +78,8 @@ class Remaining(NamedTuple):
     retry_of: str | None = None
     """As in `Manifest`."""
     other_pages: Sequence[str] = ()
-    """As in `Begun`."""
+    """As in `Begun`, like `dry_runs`."""
+    dry_runs: Sequence[str] = ()
 
     @property
     def latest(self) -> str | None:
@@ -115,36 +119,58 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
         output.check_writable()
         return found
     selection = _what_is_left(
-        source, output, wanted.chosen, redo_changed=wanted.redo_changed, pages=wanted.options.pages
+        source,
+        output,
+        wanted.chosen,
+        redo_changed=wanted.redo_changed,
+        pages=wanted.options.pages,
+        engine=wanted.engine,
     )
     fresh = _freeze(source, output, wanted, selection.documents, selection.skipped, clock())
     if selection.documents:
         begun = _claim(output, fresh, latest, wanted, selection.changed, clock)
     else:
         begun = Begun(fresh, "nothing", selection.changed)
-    return begun._replace(foreign=selection.foreign, nameless=selection.nameless, other_pages=selection.other_pages)
+    return begun._replace(
+        foreign=selection.foreign,
+        nameless=selection.nameless,
+        other_pages=selection.other_pages,
+        dry_runs=selection.dry_runs,
+    )
 
 
 def begin_retry(
     source: Store,
     output: Store,
     wanted: Request,
-    reasons: Iterable[Reason],
+    reasons: Sequence[Reason],
     clock: Callable[[], datetime],
     below: float = 0.0,
+    *,
+    all_failures: bool = False,
+    has_passwords: bool = False,
 ) -> Begun:
-    """Starts a new run for everything that failed in all runs so far.
+    """Starts a new run for what `remaining_failures` returns.
 
     Raises:
         PdfbatchError: a run on this output is still running.
     """
-    rest = remaining_failures(source, output, reasons, clock(), all_failures=True, below=below, chosen=wanted.chosen)
+    rest = remaining_failures(
+        source,
+        output,
+        reasons,
+        clock(),
+        all_failures=all_failures,
+        below=below,
+        chosen=wanted.chosen,
+        has_passwords=has_passwords,
+    )
     fresh = _freeze(source, output, wanted, rest.documents, rest.skipped, clock()).model_copy(
         update={"retry_of": rest.retry_of}
     )
     if not rest.documents:
-        return Begun(fresh, "nothing")
-    return _claim(output, fresh, rest.latest, wanted, [], clock)
+        return Begun(fresh, "nothing", hopeless=rest.hopeless)
+    return _claim(output, fresh, rest.latest, wanted, [], clock)._replace(hopeless=rest.hopeless)
 
 
 def remaining(
@@ -156,6 +182,7 @@ def remaining(
     all_failures: bool,
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     pages: str = "",
+    engine: str = "",
     has_passwords: bool = False,
 ) -> Remaining:
     """Returns what is left to convert, however the run before ended. Writes nothing.
@@ -166,14 +193,14 @@ def remaining(
     before = _ended_run(output, now)
     if before is not None:
         _refuse_other_input(before, source.url, output)
-    selection = _what_is_left(source, output, chosen, redo_changed=redo_changed, pages=pages)
+    selection = _what_is_left(source, output, chosen, redo_changed=redo_changed, pages=pages, engine=engine)
     return _worth_a_try(selection, before, all_failures, has_passwords)
 
 
 def remaining_failures(
     source: Store,
     output: Store,
-    reasons: Iterable[Reason],
+    reasons: Sequence[Reason],
     now: datetime,
     *,
     all_failures: bool,
@@ -181,17 +208,17 @@ def remaining_failures(
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     has_passwords: bool = False,
 ) -> Remaining:
-    """Returns what failed in all runs so far for these reasons (none given: for any reason), and documents with a page
-    scored lower than `below`. Writes nothing.
+    """Returns what failed in all runs so far for these reasons, and documents with a page scored lower than `below`.
+    Without reasons it is what failed for any, except hopeless documents, unless `all_failures`. Writes nothing.
 
     Raises:
         PdfbatchError: a run on this output is still running.
     """
     before = _ended_run(output, now)
     history = ledger.history(output)
-    entries = listed(source, chosen, history).entries
+    entries = recognised(source, listed(source, chosen, history).entries, history)
     selection = what_failed(entries, _outputs(output), history, frozenset(reasons), below, chosen)
-    rest = _worth_a_try(selection, before, all_failures, has_passwords)
+    rest = _worth_a_try(selection, before, all_failures or bool(reasons), has_passwords)
     return rest._replace(retry_of=before.run if before else None)
 
 
@@ -199,9 +226,14 @@ def _worth_a_try(selection: Selection, before: Manifest | None, all_failures: bo
     """Leaves out hopeless documents. Encrypted ones are not hopeless if there are passwords."""
     fixable = {Reason.ENCRYPTED} if has_passwords else set()
     hopeless = {} if all_failures else {key: why for key, why in selection.hopeless.items() if why not in fixable}
-    documents = [each for each in selection.documents if each.key not in hopeless]
     return Remaining(
-        documents, selection.skipped, before, selection.changed, hopeless, other_pages=selection.other_pages
+        [each for each in selection.documents if each.key not in hopeless],
+        selection.skipped,
+        before,
+        selection.changed,
+        hopeless,
+        other_pages=selection.other_pages,
+        dry_runs=selection.dry_runs,
     )
 
 
@@ -310,38 +342,20 @@ def _outputs(output: Store) -> dict[str, str]:
     }
 
 
-def _what_is_left(source: Store, output: Store, chosen: Chosen, *, redo_changed: bool, pages: str) -> Selection:
+def _what_is_left(
+    source: Store, output: Store, chosen: Chosen, *, redo_changed: bool, pages: str, engine: str
+) -> Selection:
     found = listed(source, chosen)
     if found.absent:
-        more = f" and {len(found.absent) - 1} more" if len(found.absent) > 1 else ""
-        raise NotFound(f"{_nothing_at(source.url + found.absent[0])}{more}.", "Correct or remove the missing inputs.")
+        raise nothing_at(source, found.absent)
+    history = ledger.history(output)
+    entries = recognised(source, found.entries, history)
     selection = what_is_left(
-        found.entries, _outputs(output), ledger.history(output), redo_changed=redo_changed, chosen=chosen, pages=pages
+        entries, _outputs(output), history, redo_changed=redo_changed, chosen=chosen, pages=pages, engine=engine
     )
     if not selection.documents and not selection.skipped:
-        raise _no_documents(source, chosen, [entry.key for entry in found.entries])
+        raise no_documents(source, chosen, [entry.key for entry in entries])
     return selection
-
-
-def _nothing_at(place: str) -> str:
-    return f"Nothing matches {place}" if WILD & set(place) else f"There is no {place}"
-
-
-def _no_documents(source: Store, chosen: Chosen, keys: Sequence[str]) -> NotFound:
-    """Returns an error that says why none of the existing files is a document."""
-    if chosen.include or chosen.exclude:
-        return NotFound(
-            f"--include and --exclude leave no document under {source.url}.",
-            f"The patterns are matched against keys such as {min(keys)!r}." if keys else "There are no files at all.",
-        )
-    if pictures := sum(map(is_picture_key, keys)):
-        return NotFound(
-            f"No PDFs found under {source.url}, but {pictures:,} picture{'s' * (pictures > 1)}.",
-            "To convert pictures, select them with --include '*.png', or name them.",
-        )
-    return NotFound(
-        f"No PDFs found under {source.url}.", "Check the path. Files must end in .pdf (any case), in any subfolder."
-    )
 
 
 def _freeze(

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from typing import NamedTuple
 
-from pdfbatch.records import WILD, Chosen, is_nameless, matcher, output_key
+from pdfbatch.errors import NotFound
+from pdfbatch.records import WILD, Chosen, is_nameless, is_picture_key, matcher, output_key
 from pdfbatch.store import Entry, Store
 
 LOCKED_ETAG = "locked"
@@ -102,3 +103,28 @@ def twins_of(keys: Iterable[str], owners: Set[str] = frozenset()) -> Mapping[str
         for twin in same
         if twin != chosen
     }
+
+
+def nothing_at(source: Store, absent: Sequence[str]) -> NotFound:
+    """Returns the error for named files and patterns that match nothing."""
+    place = source.url + absent[0]
+    more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+    what = f"Nothing matches {place}" if WILD & set(place) else f"There is no {place}"
+    return NotFound(f"{what}{more}.", "Correct or remove the missing inputs.")
+
+
+def no_documents(source: Store, chosen: Chosen, keys: Sequence[str]) -> NotFound:
+    """Returns an error that says why none of the existing files is a document."""
+    if chosen.include or chosen.exclude:
+        return NotFound(
+            f"--include and --exclude leave no document under {source.url}.",
+            f"The patterns are matched against keys such as {min(keys)!r}." if keys else "There are no files at all.",
+        )
+    if pictures := sum(map(is_picture_key, keys)):
+        return NotFound(
+            f"No PDFs found under {source.url}, but {pictures:,} picture{'s' * (pictures > 1)}.",
+            "To convert pictures, select them with --include '*.png', or name them.",
+        )
+    return NotFound(
+        f"No PDFs found under {source.url}.", "Check the path. Files must end in .pdf (any case), in any subfolder."
+    )

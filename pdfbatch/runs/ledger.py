@@ -96,6 +96,10 @@ class Final(NamedTuple):
     """The lowest score of its read pages."""
     asked_pages: str = ""
     """As in `ReadOptions.pages`."""
+    size: int = 0
+    digest: str = ""
+    """As in `Outcome`, like `size`."""
+    engine: str = ""
 
 
 def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
@@ -112,19 +116,30 @@ def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
     return finals
 
 
-def outcomes_of_run(store: Store, run: str) -> list[Outcome]:
-    """Returns the final outcome of each document in a run's ledger, sorted by key."""
-    finals: dict[str, Outcome] = {}
-    for _, line in outcomes(store, segments(store, RunKeys(run).ledger)):
-        known = finals.get(line.key)
-        if known is None or _rank(_final(run, line)) > _rank(_final(run, known)):
-            finals[line.key] = line
-    return [finals[key] for key in sorted(finals)]
+def newest(store: Store, run: str | None = None) -> Iterator[Outcome]:
+    """Yields the final outcome of each document in a run's ledger (None: over all runs), in the order of writing.
+
+    It reads the ledger twice, and keeps only the rank of each document in memory, not its outcome.
+    """
+    parts = segments(store, RunKeys(run).ledger if run else STATE_PREFIX)
+    best: dict[str, tuple[tuple[int, int, str], int]] = {}
+    for number, (of_run, line) in enumerate(outcomes(store, parts)):
+        rank = _rank(_final(of_run, line))
+        if line.key not in best or rank > best[line.key][0]:
+            best[line.key] = rank, number
+    for number, (_, line) in enumerate(outcomes(store, parts)):
+        if best[line.key][1] == number:
+            yield line
+
+
+def by_key(found: Iterable[Outcome]) -> list[Outcome]:
+    return sorted(found, key=lambda outcome: outcome.key)
 
 
 def _final(run: str, line: Outcome) -> Final:
-    lowest, asked = _lowest(line), sys.intern(line.asked_pages)
-    return Final(line.outcome, line.reason, line.etag, line.attempt, line.pages, run, lowest, asked)
+    lowest, asked, engine = _lowest(line), sys.intern(line.asked_pages), sys.intern(line.engine)
+    known = (line.outcome, line.reason, line.etag, line.attempt, line.pages, run, lowest, asked)
+    return Final(*known, line.size, line.digest, engine)
 
 
 def _lowest(line: Outcome) -> float:

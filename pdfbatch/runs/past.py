@@ -34,8 +34,13 @@ class PastRuns(BaseModel):
 
 def read_runs(store: Store, now: datetime) -> PastRuns:
     """Reads all runs: one LIST of the state, and for each run what `status` reads."""
-    names = sorted(run for entry in store.list(STATE_PREFIX) if (run := _run_of(entry.key)))
-    return PastRuns(output=store.url, current=manifest.current(store), runs=[_past(store, run, now) for run in names])
+    runs = [_past(store, run, now) for run in run_ids(store)]
+    return PastRuns(output=store.url, current=manifest.current(store), runs=runs)
+
+
+def run_ids(store: Store) -> list[str]:
+    """Returns the ids of all runs, oldest first, with one LIST."""
+    return sorted(run for entry in store.list(STATE_PREFIX) if (run := _run_of(entry.key)))
 
 
 def _run_of(key: str) -> str:

@@ -83,6 +83,10 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     run: str
+    """The run; of several, the last one."""
+    runs: int = 1
+    """The number of runs that it covers: `documents`, `pages` and `reasons` are those of the newest outcome of each
+    document over all of them, hours and dollars are sums."""
     input: str
     output: str
     engine: str

@@ -10,6 +10,9 @@ from pdfbatch.runs.ledger import Final
 from pdfbatch.runs.partition import document_keys
 from pdfbatch.store import Entry
 
+DRY_RUN = "null"
+"""The engine that reads nothing."""
+
 
 class Selection(NamedTuple):
     documents: list[SourceDocument]
@@ -25,6 +28,8 @@ class Selection(NamedTuple):
     """PDFs that are left out because they have no name."""
     other_pages: Sequence[str] = ()
     """Skipped keys whose Markdown has other pages than requested now."""
+    dry_runs: Sequence[str] = ()
+    """Those of `documents` whose Markdown has no text, because the engine `null` wrote it."""
 
 
 def what_is_left(
@@ -35,15 +40,17 @@ def what_is_left(
     redo_changed: bool,
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     pages: str = "",
+    engine: str = "",
 ) -> Selection:
-    """Selects every document that has no Markdown or failed the last time, and with `redo_changed` also every one that
-    changed since or was read with other `pages`.
+    """Selects every document that has no Markdown, failed the last time, or was only opened by the engine `null`
+    (unless `engine` is that again), and with `redo_changed` also every one that changed since or was read with other
+    `pages`.
 
     A failed document may have Markdown: of an earlier version, if the changed one could not be read.
     """
     entries = {entry.key: entry for entry in inputs}
     documents, changed, skipped, hopeless, foreign = [], [], 0, dict[str, Reason](), []
-    other_pages = []
+    other_pages, dry_runs = [], []
     keys = document_keys(entries, chosen)
     twins = twins_of(keys, _owners(history))
     for key in keys:
@@ -53,7 +60,10 @@ def what_is_left(
         has_failed = past is not None and past.outcome == "failed"
         is_changed = etag_now is not None and past is not None and past.etag != entry.etag
         has_others = etag_now is not None and past is not None and past.asked_pages != pages
-        if etag_now is None or has_failed or ((is_changed or has_others) and redo_changed):
+        is_dry = etag_now is not None and past is not None and past.engine == DRY_RUN != engine
+        if is_dry:
+            dry_runs.append(key)
+        if etag_now is None or has_failed or is_dry or ((is_changed or has_others) and redo_changed):
             documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, _next_attempt(past), twin))
             if past is not None and (reason := _hopeless(past, entry, twin)):
                 hopeless[key] = reason
@@ -65,7 +75,7 @@ def what_is_left(
             foreign.append(key)
         elif has_others:
             other_pages.append(key)
-    return Selection(documents, skipped, changed, hopeless, foreign, nameless(entries), other_pages)
+    return Selection(documents, skipped, changed, hopeless, foreign, nameless(entries), other_pages, dry_runs)
 
 
 def what_failed(
@@ -107,7 +117,8 @@ def _hopeless(past: Final, entry: Entry, twin: str) -> Reason | None:
         return None
     if past.outcome != "failed" or past.etag != entry.etag or past.reason is None:
         return None
-    return past.reason if past.reason.is_hopeless else None
+    cannot_be_opened = past.reason is Reason.CORRUPT and not past.pages
+    return past.reason if past.reason.is_hopeless or cannot_be_opened else None
 
 
 def _next_attempt(past: Final | None) -> int:

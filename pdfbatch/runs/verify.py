@@ -14,6 +14,7 @@ from pdfbatch.records import STATE_PREFIX, PageSet, figures_link, figures_prefix
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.ledger import Final
+from pdfbatch.runs.versions import recognised
 from pdfbatch.store import Store, open_store
 
 _READERS = 16
@@ -74,7 +75,8 @@ def verify(output: Store, run: str | None = None) -> Verdict:
         raise no_run(output)
     frozen, history = manifest.load(output, run), ledger.history(output)
     source = open_store(frozen.input)
-    etags = {entry.key: entry.etag for entry in listed(source, frozen.chosen, history).entries}
+    entries = recognised(source, listed(source, frozen.chosen, history).entries, history)
+    etags = {entry.key: entry.etag for entry in entries}
     takes = frozen.chosen.taker()
     keys = sorted((key for key in etags if key in history or takes(key)), key=lambda key: key.encode())
     published, figures = _outputs(output)

@@ -51,6 +51,10 @@ class Store(Protocol):
     def head(self, key: str) -> Entry | None:
         """Returns the entry without the content; None if there is no such object."""
 
+    def digest(self, key: str) -> str:
+        """Returns a digest of the content where the etag depends on more than the content, or raises NotFound; "" where
+        the etag depends on it alone."""
+
     def put(self, key: str, data: bytes) -> str:
         """Writes atomically, replacing any existing object. All three writes return the new etag."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 import time
@@ -120,6 +121,10 @@ class LocalStore:
                 return _entry(key, self._existing(key).stat())
             except NotFound:
                 return None
+
+    def digest(self, key: str) -> str:
+        with self._errors("read", key), self._existing(key).open("rb") as file:
+            return hashlib.file_digest(file, _blake2b).hexdigest()
 
     def put(self, key: str, data: bytes) -> str:
         return self._write(key, data, lambda temporary, path: temporary.replace(path))
@@ -326,6 +331,10 @@ def _is_possible(key: str) -> bool:
 
 def _entry(key: str, status: os.stat_result) -> Entry:
     return Entry(key, status.st_size, _etag(status))
+
+
+def _blake2b() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16)
 
 
 def _etag(status: os.stat_result) -> str:

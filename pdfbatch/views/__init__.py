@@ -1,6 +1,6 @@
 """Turns values into screens and JSON. Nothing else formats."""
 
-from pdfbatch.views.failures import failure_line, failures_json, failures_screen
+from pdfbatch.views.failures import failure_line, failures_command, failures_json, failures_screen, hopeless_screen
 from pdfbatch.views.report import report_screen
 from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_screen
 from pdfbatch.views.runs import runs_screen
@@ -29,8 +29,10 @@ __all__ = [
     "error_json",
     "error_text",
     "failure_line",
+    "failures_command",
     "failures_json",
     "failures_screen",
+    "hopeless_screen",
     "live",
     "money",
     "plain_line",

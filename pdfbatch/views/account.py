@@ -11,10 +11,10 @@ from pdfbatch.fleet.setup import StackProposal
 from pdfbatch.views.words import plural
 
 _STYLE = {"ok": "green", "missing": "bold red", "warning": "yellow", "unknown": "yellow"}
-_USE = {
+_USE = {  # short, so that a line fits 80 columns
     "AWS::IAM::Role": "permissions of the instances",
     "AWS::IAM::InstanceProfile": "attaches that role to instances",
-    "AWS::IAM::ServiceLinkedRole": "lets AWS run Spot fleets; kept after --delete",
+    "AWS::IAM::ServiceLinkedRole": "{name}; kept after --delete",
     "AWS::EC2::SecurityGroup": "no inbound connections",
     "AWS::Logs::LogGroup": "the workers' logs, kept a week",
     "AWS::ECR::Repository": "the worker image; storage is billed",
@@ -53,11 +53,12 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
     if proposal.kind == "nothing":
         return Text(f"Stack {proposal.stack} is up to date; nothing to change.")
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("Change", "Resource", "Type", "Use"):
-        table.add_column(title, overflow="fold")
+    for title in ("Change", "Resource", "Use"):
+        table.add_column(title, no_wrap=True, overflow="ignore")
     for change in proposal.changes:
         action = Text(change.action, style=_ACTION_STYLE.get(change.action, ""))
-        table.add_row(action, change.name, change.type.removeprefix("AWS::"), _USE.get(change.type, ""))
+        use = _USE.get(change.type, "{name}").format(name=change.name)
+        table.add_row(action, change.type.removeprefix("AWS::"), use)
     head = Text(f"CloudFormation stack {proposal.stack}, to {proposal.kind}:", style="bold")
     return Group(Text(), head, table)
 

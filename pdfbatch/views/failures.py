@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pdfbatch.records import Outcome, Reason
 from pdfbatch.records.reason_texts import REASON_TEXTS
-from pdfbatch.views.words import plural
+from pdfbatch.views.words import plural, some
 
 
 def failure_line(outcome: Outcome) -> Text:
@@ -32,6 +32,22 @@ def failures_screen(found: Sequence[Outcome], output: str) -> RenderableType:
     return Group(*lines[:-1])
 
 
+def failures_command(output: str) -> str:
+    """Returns the command that lists every failure of an output with its fix."""
+    return f"pdfbatch report --failures {shlex.quote(output)}"
+
+
+def hopeless_screen(found: Mapping[str, Reason], output: str) -> RenderableType:
+    """Groups documents that are left out by reason, each with its fix."""
+    head = "left out, because the same file would fail again (--all-failures or --reason tries them anyway):"
+    lines: list[RenderableType] = [Text(head)]
+    for reason in sorted(set(found.values())):
+        keys = sorted(key for key, why in found.items() if why is reason)
+        lines += [Text.assemble("  ", (f"{reason} ({len(keys):,})", "bold"), f": {some(keys)}")]
+        lines += [Text("    ") + line for line in _to_do(reason, output)]
+    return Group(*lines)
+
+
 def _head(reason: Reason | None, count: int) -> Text:
     meaning = f": {REASON_TEXTS[reason].meaning}" if reason else ""
     return Text.assemble((f"{reason} ({count:,})", "bold"), meaning.replace("`", ""))
@@ -40,8 +56,8 @@ def _head(reason: Reason | None, count: int) -> Text:
 def _to_do(reason: Reason | None, output: str) -> list[Text]:
     if reason is None:
         return []
-    remedy = REASON_TEXTS[reason].remedy.replace("OUTPUT", shlex.quote(output)).replace("`", "")
-    return [Text.assemble(("fix: ", "bold"), remedy, no_wrap=True, overflow="ignore")]
+    fix = REASON_TEXTS[reason].fix(shlex.quote(output), not output.startswith("s3://"))
+    return [Text.assemble(("fix: ", "bold"), fix, no_wrap=True, overflow="ignore")]
 
 
 def failures_json(found: Sequence[Outcome]) -> str:

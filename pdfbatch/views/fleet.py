@@ -14,7 +14,7 @@ from pdfbatch.fleet.inventory import Inventory, RunThere
 from pdfbatch.fleet.logs import LogLine
 from pdfbatch.fleet.userdata import LIMIT
 from pdfbatch.fleet.values import Alternative, Launched, Plan, Range, Work, Zone
-from pdfbatch.views.words import dotted, money, plural, to_copy
+from pdfbatch.views.words import dotted, money, plural, skipped, to_copy
 
 _MIB = 2**20
 
@@ -45,7 +45,7 @@ def _documents(work: Work) -> str:
         part
         for part in (
             f"{work.left:,} of {plural(work.documents, 'PDF')} to convert ({_size(work.bytes_left)})",
-            f"{done:,} done" if done else "",
+            skipped(done) if done else "",
             f"{work.hopeless:,} left out (would fail again; --all-failures)" if work.hopeless else "",
         )
         if part
@@ -236,6 +236,13 @@ def ended_screen(ended: Ended) -> RenderableType:
         f"{plural(ended.fleets, 'fleet')}, {plural(ended.instances, 'instance')}, "
         f"{plural(ended.templates, 'launch template')} of {', '.join(ended.runs)}. Nothing is left "
         "running. The Markdown stays; launch again to resume.",
+    )
+
+
+def local_screen(run: str) -> RenderableType:
+    return Text(
+        f"Nothing to terminate: run {run} is local, it has no fleet. To stop it while it runs, press Ctrl-C in its "
+        "terminal."
     )
 
 

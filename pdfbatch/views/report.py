@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +14,7 @@ from pdfbatch.views.words import (
     at,
     duration,
     money,
+    outcomes,
     plural,
     readers,
     reasons,
@@ -20,6 +23,7 @@ from pdfbatch.views.words import (
     some,
     spared,
     state_text,
+    to_copy,
 )
 
 
@@ -29,17 +33,16 @@ def report_screen(report: Report) -> RenderableType:
     facts.add_column(overflow="fold")
     for name, value in _facts(report):
         facts.add_row(name, value if isinstance(value, Text) else Text(value))
-    return Group(Text.assemble(state_text(report.state), f"  run {report.run}"), facts)
+    if report.runs == 1:
+        return Group(Text.assemble(state_text(report.state), f"  run {report.run}"), facts)
+    head = Text.assemble(state_text(report.state), f"  {report.runs:,} runs, the latest {report.run}")
+    return Group(head, facts, to_copy("one run:", f"pdfbatch report {shlex.quote(report.output)} --run ID"))
 
 
 def _facts(report: Report) -> list[tuple[str, str | Text]]:
     documents, pages = report.documents, report.pages
     facts: list[tuple[str, str | Text]] = [
-        (
-            "documents",
-            f"{documents.done:,} of {documents.total:,}: {documents.ok:,} ok, {documents.partial:,} partial, "
-            f"{documents.failed:,} failed, {skipped(documents.skipped)}",
-        ),
+        ("documents", ", ".join([outcomes(documents), *([skipped(documents.skipped)] if report.runs == 1 else [])])),
         ("pages", f"{pages.read:,} read, {pages.failed:,} failed"),
     ]
     if pages.asked:
@@ -77,7 +80,7 @@ def _time(report: Report) -> str:
     if report.began is None:
         return duration(report.seconds)
     end = at(report.ended) if report.ended else "now"
-    return f"{duration(report.seconds)}, from {at(report.began)} to {end}"
+    return f"{duration(report.seconds)}{' in all' if report.runs > 1 else ''}, from {at(report.began)} to {end}"
 
 
 def _machines(report: Report) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -17,7 +16,7 @@ from pdfbatch.runs.progress import RunStatus
 from pdfbatch.runs.savings import savings
 from pdfbatch.runs.verify import Verdict
 from pdfbatch.views.bar import ProgressLine
-from pdfbatch.views.failures import failure_line
+from pdfbatch.views.failures import failure_line, failures_command
 from pdfbatch.views.words import (
     SHOWN_FAILURES,
     asked_pages,
@@ -28,6 +27,7 @@ from pdfbatch.views.words import (
     readers,
     reasons,
     scores,
+    skipped,
     some,
     spared,
     state_text,
@@ -130,8 +130,7 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> R
         facts.add_row("", Group(*map(failure_line, failures[:SHOWN_FAILURES])))
     parts: list[RenderableType] = [_head(status), facts]
     if (more := len(failures) - SHOWN_FAILURES) > 0:
-        command = f"pdfbatch report {shlex.quote(status.output)} --failures"
-        parts.append(to_copy("", f"{more:,} more: {command}"))
+        parts.append(to_copy("", f"{more:,} more: {failures_command(status.output)}"))
     parts.append(to_copy("Markdown", status.output))
     if next_step:
         parts.append(to_copy("next:", next_step, "bold"))
@@ -139,18 +138,15 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> R
 
 
 def _head(status: RunStatus) -> Text:
-    """Formats `DONE  8 converted, 3 failed`. A run without an ID was not started, because nothing was left."""
+    """Formats `DONE  8 ok, 3 failed`. A run without an ID was not started, because nothing was left."""
     documents = status.documents
     waiting = documents.total - documents.done
-    counts = {
-        "converted": documents.ok,
-        "partial": documents.partial,
-        "failed": documents.failed,
-        "already done": documents.skipped,
-        "left": waiting,
-    }
-    figures = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    counts = {"ok": documents.ok, "partial": documents.partial, "failed": documents.failed, "left": waiting}
+    parts = [f"{count:,} {name}" for name, count in counts.items() if count]
+    figures = ", ".join([*parts, *([skipped(documents.skipped)] if documents.skipped else [])])
     state = state_text(status.state) if status.run else Text("Nothing to do", style="bold")
+    if not status.run and not figures:
+        return state
     return Text.assemble(state, "  ", figures or "no documents")
 
 
@@ -193,10 +189,10 @@ def verdict_screen(verdict: Verdict) -> RenderableType:
         ("without an outcome", verdict.no_outcome, "red"),
         ("of them with Markdown that no run has written", verdict.foreign, "red"),
         ("with missing Markdown", verdict.lost, "red"),
-        ("with page anchors that do not match", verdict.wrong_pages, "red"),
+        ("whose Markdown lacks pages, or has others", verdict.wrong_pages, "red"),
         ("with missing figures", verdict.lost_figures, "red"),
         ("changed since they were converted", verdict.changed, "yellow"),
-        ("with Markdown older than the latest, failed attempt", verdict.stale, "yellow"),
+        ("whose latest try failed, with Markdown of an earlier one", verdict.stale, "yellow"),
         ("no longer in the input", verdict.missing, "dim"),
         ("Markdown without an input", [key for key in verdict.orphans if key not in foreign], "dim"),
     )
@@ -227,5 +223,5 @@ def _judgement(verdict: Verdict) -> str:
         figures = f"{verdict.ok:,} ok, {verdict.partial:,} partial, {verdict.failed:,} failed"
         return f"Verified: {verdict.inputs:,} accounted for ({figures})"
     if verdict.no_outcome:
-        return f"Incomplete: {len(verdict.no_outcome):,} of {verdict.inputs:,} unprocessed"
+        return f"Incomplete: {len(verdict.no_outcome):,} of {verdict.inputs:,} not yet tried"
     return "Problems found: see above"

@@ -16,7 +16,9 @@ from pdfbatch.fleet.pricing import BOOT_HOURS
 from pdfbatch.records import Reason
 from pdfbatch.runs.liveness import moment
 from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
+from pdfbatch.runs.whole import OutputStatus
 from pdfbatch.views.bar import ProgressLine, as_ascii, bar
+from pdfbatch.views.failures import failures_command
 from pdfbatch.views.words import (
     SHOWN_KEYS,
     STATE_STYLE,
@@ -25,6 +27,7 @@ from pdfbatch.views.words import (
     dotted,
     duration,
     money,
+    outcomes,
     plural,
     reasons,
     skipped,
@@ -79,6 +82,9 @@ def _head(status: RunStatus, now: datetime) -> list[RenderableType]:
     ]
     if status.reasons:
         lines.append(Text("failed: " + reasons(status.reasons), style="yellow"))
+    if isinstance(status, OutputStatus) and status.runs > 1:
+        all_runs = outcomes(status.all_documents) if status.all_documents else "see `pdfbatch report`"
+        lines.append(Text(f"in all {status.runs:,} runs: {all_runs}"))
     return lines
 
 
@@ -97,7 +103,10 @@ def _next(status: RunStatus) -> Text:
         is_fleet = status.launched is not None
         return to_copy("stop:", f"pdfbatch down {output}", "bold") if is_fleet else Text()
     if any(Reason(reason).retryable for reason in status.reasons if reason in set(Reason)):
-        return to_copy("next:", f"pdfbatch retry-failures {output}", "bold")
+        here = " --local" if status.launched is None else ""
+        return to_copy("next:", f"pdfbatch retry-failures {output}{here}", "bold")
+    if status.reasons:
+        return to_copy("next:", failures_command(status.output), "bold")
     return to_copy("next:", f"pdfbatch report {output}", "bold")
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.runs.liveness import moment
-from pdfbatch.runs.progress import PageCounts
+from pdfbatch.runs.progress import DocumentCounts, PageCounts
 from pdfbatch.runs.savings import Savings
 
 SHOWN_KEYS = 10
@@ -96,8 +96,16 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def outcomes(documents: DocumentCounts) -> str:
+    """Formats the outcomes of documents: "21 of 22: 18 ok, 1 partial, 2 failed"."""
+    return (
+        f"{documents.done:,} of {documents.total:,}: {documents.ok:,} ok, {documents.partial:,} partial, "
+        f"{documents.failed:,} failed"
+    )
+
+
 def skipped(count: int) -> str:
-    """Formats the number of documents that were converted before."""
+    """Formats the number of documents that an earlier run converted."""
     return f"{count:,} skipped" + (" (converted before)" if count else "")
 
 

@@ -27,9 +27,9 @@ class Checkpoints:
             for entry in store.list(run.checkpoints):
                 self._found[entry.key.rsplit("/", 1)[0] + "/"].append(entry.key)
 
-    def load(self, document: SourceDocument) -> list[PageResult]:
-        """Returns the read pages of this version of the PDF. Pages that failed, or that an older version of pdfbatch
-        read, are left out, so that they are read again."""
+    def load(self, document: SourceDocument, digest: str = "") -> list[PageResult]:
+        """Returns the read pages of the PDF with this ETag, or with this content by its `digest`. Pages that failed, or
+        that an older version of pdfbatch read, are left out, so that they are read again."""
         pages: dict[int, PageResult] = {}
         for key in self._keys_of(document):
             try:
@@ -39,14 +39,15 @@ class Checkpoints:
             except ValidationError:
                 self.outdated.add(document.key)
                 continue
-            if saved.key == document.key and saved.etag == document.etag:
+            is_same = saved.etag == document.etag or (digest != "" and saved.digest == digest)
+            if saved.key == document.key and is_same:
                 pages.update({page.number: page for page in saved.pages if page.reason is None})
         return list(pages.values())
 
-    def save(self, document: SourceDocument, pages: Iterable[PageResult]) -> None:
+    def save(self, document: SourceDocument, pages: Iterable[PageResult], digest: str = "") -> None:
         found = self._found[self._keys.checkpoints_of(document.key)]
         data = (
-            Checkpoint(version=2, key=document.key, etag=document.etag, pages=list(pages))
+            Checkpoint(version=2, key=document.key, etag=document.etag, digest=digest, pages=list(pages))
             .model_dump_json(exclude_defaults=True)
             .encode("utf-8", "replace")
         )

@@ -99,7 +99,7 @@ def message(status: RunStatus) -> str:
         f"input: {status.input}",
         f"output: {status.output}",
         f"documents: {counts.total} in all, {counts.ok} ok, {counts.partial} partial, {counts.failed} failed,"
-        f" {counts.skipped} done before, {counts.total - counts.done} left",
+        f" {counts.skipped} skipped, {counts.total - counts.done} left",
         *([f"reasons: {reasons}"] if reasons else []),
         f"pages: {pages.read} read, {pages.failed} failed",
         f"seconds: {status.seconds:.0f}",

@@ -61,6 +61,7 @@ class Places(NamedTuple):
 
 class Fetched(NamedTuple):
     document: SourceDocument
+    digest: str
     path: Path
     resumed: list[PageResult]
     """Pages of this version from a checkpoint."""
@@ -188,13 +189,14 @@ class Pipeline:
         if entry is None:
             raise NotFound(f"{document.key} is missing.", "Restore it.")
         document = document._replace(size=entry.size, etag=entry.etag)
+        digest = patiently(lambda: source.digest(document.key), retries)
         target = self._places.scratch / f"{uuid.uuid4().hex}.pdf"
         path = patiently(lambda: source.fetch(document.key, target), retries)
-        return Fetched(document, path, self._places.checkpoints.load(document))
+        return Fetched(document, digest, path, self._places.checkpoints.load(document, digest))
 
     def _fetched(self, work: SliceWork, done: "Future[Fetched]") -> None:
         try:
-            work.document, work.path, resumed = done.result()
+            work.document, work.digest, work.path, resumed = done.result()
         except NotFound:
             self._fail(work, Failure(Reason.MISSING, "is no longer in the input"))
         except (StoreFull, NotReady) as error:
@@ -214,6 +216,9 @@ class Pipeline:
         del self._pages_running[work.key, 0]
         try:
             verdict = done.result()
+        except PdfbatchError as error:
+            self._error = error  # no child starts
+            return
         except Exception as error:
             failure = failure_of(error)
             if self._may_try_again(work, 0, failure):
@@ -318,7 +323,7 @@ class Pipeline:
         pages = work.unsaved()
         if pages:
             work.saved.update(page.number for page in pages)
-            self._in_thread(partial(self._places.checkpoints.save, work.document, pages), self._stored)
+            self._in_thread(partial(self._places.checkpoints.save, work.document, pages, work.digest), self._stored)
 
     def _checkpoint_all(self) -> None:
         for work in self._open.values():

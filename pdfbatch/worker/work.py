@@ -45,6 +45,8 @@ class SliceWork:
     started: float
     """On the monotonic clock, seconds."""
     path: Path | None = None
+    digest: str = ""
+    """Of its content, as in `Store.digest`."""
     asked: PageSet = field(default_factory=PageSet)
     numbers: Sequence[int] = ()
     """The requested pages that the document has, in order."""
@@ -170,6 +172,7 @@ class SliceWork:
             seconds=round(seconds, 3),
             output=None if kind == "failed" else output_key(self.key),
             etag=self.document.etag,
+            digest=self.digest,
             size=self.document.size,
             attempt=self.document.attempt,
             worker=made_by.worker,
@@ -196,6 +199,7 @@ class SliceWork:
             engine=made_by.engine,
             seconds=round(seconds, 3),
             etag=self.document.etag,
+            digest=self.digest,
             size=self.document.size,
             attempt=self.document.attempt,
             worker=made_by.worker,

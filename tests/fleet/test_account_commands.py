@@ -100,13 +100,14 @@ def test_setup_explains_every_resource_type_it_creates() -> None:
     changes = [Change(action="Add", name=name, type=about["Type"]) for name, about in made.items()]
     changes.append(Change(action="Add", name="AWSServiceRoleForEC2Spot", type="AWS::IAM::ServiceLinkedRole"))
     proposal = StackProposal(stack="pdfbatch", kind="create", template="{}", changes=changes)
-    console = Console(width=140, file=StringIO())
+    console = Console(width=80, file=StringIO())
     console.print(proposal_screen(proposal))
     assert isinstance(console.file, StringIO)
     lines = console.file.getvalue().splitlines()
     for change in changes:
-        (line,) = [line for line in lines if line.split()[1:2] == [change.name]]
-        assert line.split(change.type.removeprefix("AWS::"))[1].strip(), line
+        (line,) = [line for line in lines if line.split()[1:2] == [change.type.removeprefix("AWS::")]]
+        assert len(line.split()) > 3 and "…" not in line, line
+    assert len(lines) == len(changes) + 3, "one line for each"
 
 
 def test_doctor_checks_the_on_demand_quota_on_request(account: Account, pdfbatch: Program) -> None:

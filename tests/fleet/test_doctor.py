@@ -344,20 +344,36 @@ def denied(action: str) -> dict[str, Any]:
     return {"action": action, "code": DENIED, "message": said, "times": 99}
 
 
-def test_without_credentials_it_reports_only_that(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_nothing_else_can_be_checked(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     diagnosis = look(Clients())
-    assert [check.state for check in diagnosis.checks] == ["ok", "missing"]
-    assert "aws configure" in diagnosis.checks[-1].hint
+    assert [check.state for check in diagnosis.checks] == ["ok", "missing", "unknown"]
+    assert "aws configure" in diagnosis.checks[1].hint
+    assert diagnosis.checks[2].found == "not checked without credentials"
     assert not diagnosis.ready
 
 
-def test_without_a_region_it_reports_only_that(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_region_the_credentials_are_checked(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     diagnosis = look(Clients())
-    assert [(check.name, check.state) for check in diagnosis.checks] == [("region", "missing")]
-    assert "AWS_DEFAULT_REGION" in diagnosis.checks[0].hint
+    assert [(check.name, check.state) for check in diagnosis.checks] == [
+        ("region", "missing"),
+        ("credentials", "ok"),
+        ("the rest", "unknown"),
+    ]
+    assert "export AWS_DEFAULT_REGION=" in diagnosis.checks[0].hint
+    assert not diagnosis.ready
+
+
+def test_without_a_region_everything_is_checked_in_that_of_the_bucket(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.bucket("docs")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    checks = look(Clients(bucket="docs")).checks
+    assert [check.name for check in checks][2:] == [requirement.name for requirement in REQUIREMENTS]
+    assert (checks[0].state, checks[0].hint) == ("warning", "export AWS_DEFAULT_REGION=us-east-1")
 
 
 def test_without_urls_it_says_how_to_pass_them(account: Account, clients: Clients) -> None:

@@ -25,5 +25,5 @@ def test_a_region_that_is_set_wins_over_the_buckets(account: Account) -> None:
 
 def test_without_both_it_says_how_to_set_one(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with pytest.raises(NotReady, match="no valid AWS region"):
+    with pytest.raises(NotReady, match="no AWS region is set"):
         _ = Clients().region

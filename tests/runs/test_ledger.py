@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pdfbatch.records import Outcome, OutcomeKind, RunKeys
-from pdfbatch.runs.ledger import LedgerWriter, fold, history, outcomes, segments
+from pdfbatch.runs.ledger import LedgerWriter, by_key, fold, history, newest, outcomes, segments
 from pdfbatch.store import Store, open_store
 
 KEYS = RunKeys("20260101T000000Z-aaaa")
@@ -55,3 +55,15 @@ def test_the_highest_attempt_is_final_in_whatever_order_lines_come(order: tuple[
 def test_of_twins_the_published_one_is_final() -> None:
     lines = [("r", line("a", "ok")), ("r", line("a", "failed"))]
     assert fold(lines)["a"].outcome == fold(reversed(lines))["a"].outcome == "ok"
+
+
+def test_the_newest_outcomes_are_those_of_the_history(store: Store) -> None:
+    for run, outcome, attempt in (("r1", "failed", 1), ("r2", "ok", 2)):
+        writer = LedgerWriter(store, RunKeys(run), 0, 1)
+        for name in ("b", "a") if run == "r1" else ("b",):
+            writer.add(line(name, outcome, attempt))
+            writer.flush()
+    found = {outcome.key: (outcome.outcome, outcome.attempt) for outcome in newest(store)}
+    assert found == {key: (final.outcome, final.attempt) for key, final in history(store).items()}
+    assert found == {"a": ("failed", 1), "b": ("ok", 2)}
+    assert [outcome.key for outcome in by_key(newest(store, "r1"))] == ["a", "b"]

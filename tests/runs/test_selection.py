@@ -33,6 +33,14 @@ def test_a_changed_input_is_converted_again_when_asked_for_and_its_output_replac
     assert chosen.documents[0].output_etag == "m"
 
 
+@pytest.mark.parametrize(("engine", "left"), [("cpu", 1), ("", 1), ("null", 0)])
+def test_markdown_of_a_dry_run_is_replaced_by_any_other_engine(engine: str, left: int) -> None:
+    history = {"a.pdf": final("ok")._replace(engine="null")}
+    chosen = what_is_left([Entry("a.pdf", 1, "v1")], {"a.md": "m"}, history, redo_changed=False, engine=engine)
+    assert [document.output_etag for document in chosen.documents] == ["m"] * left
+    assert (list(chosen.dry_runs), chosen.skipped) == (["a.pdf"] * left, 1 - left)
+
+
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_hopeless_document_is_listed_only_while_its_file_is_unchanged(reason: Reason) -> None:
     history = {"a.pdf": final("failed", reason)}
@@ -42,6 +50,12 @@ def test_a_hopeless_document_is_listed_only_while_its_file_is_unchanged(reason: 
     assert dict(same.hopeless) == ({"a.pdf": reason} if reason in hopeless else {})
     assert other.hopeless == {} and len(other.documents) == 1
     assert what_failed([Entry("a.pdf", 1, "v1")], {}, history, frozenset()).hopeless == same.hopeless
+
+
+@pytest.mark.parametrize(("pages", "hopeless"), [(0, {"a.pdf": Reason.CORRUPT}), (3, {})])
+def test_a_damaged_file_is_hopeless_if_it_cannot_even_be_opened(pages: int, hopeless: dict[str, Reason]) -> None:
+    history = {"a.pdf": final("failed", Reason.CORRUPT)._replace(pages=pages)}
+    assert what_failed([Entry("a.pdf", 1, "v1")], {}, history, frozenset()).hopeless == hopeless
 
 
 def test_failed_and_partial_documents_are_retried_and_ok_ones_are_not() -> None:

@@ -74,6 +74,14 @@ def test_an_etag_stays_while_the_content_stays_and_changes_when_it_changes(store
     assert {store.head("key").etag for _ in range(3)} == {etags[1]}  # type: ignore[union-attr]
 
 
+def test_equal_content_has_equal_versions_by_etag_or_digest(store: Store) -> None:
+    versions = []
+    for key, data in [("a", b"same"), ("b", b"same"), ("c", b"else")]:
+        etag = store.put(key, data)
+        versions.append(store.digest(key) or etag)
+    assert versions[0] == versions[1] != versions[2]
+
+
 @pytest.mark.parametrize(
     "key", ["missing", "missing/deeper", "there/below-a-file", "folder", "", "a//b", "../up", "x" * 300]
 )

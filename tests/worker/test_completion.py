@@ -57,7 +57,7 @@ def test_the_message_has_the_runs_numbers_and_what_to_do_next(store: LocalStore)
     assert complete(store, manifest(2), lambda *mail: sent.append(mail), now, pytest.fail)
     [(subject, message)] = sent
     assert subject == "pdfbatch r: 8 of 8 documents done, 2 failed"
-    assert "documents: 8 in all, 4 ok, 2 partial, 2 failed, 0 done before, 0 left\n" in message
+    assert "documents: 8 in all, 4 ok, 2 partial, 2 failed, 0 skipped, 0 left\n" in message
     assert "reasons: timeout 4\npages: 22 read, 4 failed\n" in message
     assert message.endswith("pdfbatch report s3://out/\npdfbatch retry-failures s3://out/")
     assert json.loads(store.get(KEYS.completed))["run"] == "r"

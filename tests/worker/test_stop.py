@@ -183,6 +183,17 @@ def test_a_pdf_that_changed_since_its_checkpoint_is_read_anew(pdfs: Path, out: P
     assert verify(open_store(str(out))).sound
 
 
+def test_a_pdf_that_was_only_touched_since_its_checkpoint_is_resumed(pdfs: Path, out: Path) -> None:
+    pdf = long_pdf(pdfs / "long.pdf", PAGES)
+    process = start(pdfs, out, "note_slowly")
+    wait_for_pages(pdf, 40)
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    os.utime(pdf, ns=(1, 1))
+    assert start(pdfs, out, "note_slowly").wait(60) == 0
+    assert len(pages_read(pdf)) < 40 + PAGES
+
+
 def test_pages_that_an_earlier_version_read_are_read_again(pdfs: Path, out: Path) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")

@@ -7,8 +7,9 @@ parent.
 """
 
 import ctypes
-import multiprocessing
+import importlib
 import os
+import pickle
 import resource
 import signal
 import sys
@@ -17,10 +18,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from ctypes import c_bool
+from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import resource_tracker
-from multiprocessing.context import BaseContext
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -28,6 +28,8 @@ from pebble import ProcessExpired, ProcessPool
 from pebble.common.types import CONSTS
 
 from pdfbatch.documents.sandbox.passwords import Passwords, remember
+from pdfbatch.documents.sandbox.server import context_of
+from pdfbatch.errors import NotReady
 from pdfbatch.records import Reason
 
 P = ParamSpec("P")
@@ -35,9 +37,12 @@ T = TypeVar("T")
 
 TASKS_PER_CHILD = 250
 NO_PASSWORDS = Passwords()
-_LOCK_SECONDS = 12.0
+_LOCK_SECONDS = 30.0
 """A child that is killed while sending leaves pebble's lock held. The others wait this long for it, up to three times,
-before they exit and a new pool replaces them; sending a large result takes a second or two."""
+before they exit and a new pool replaces them. Sending a large result takes a second or two, but a busy machine may let
+its parent wait."""
+_POOLS = 3
+"""So many pools in a row may break under a task that none of them ran before the task fails."""
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 READING = "pdfbatch.documents.preload"
@@ -54,78 +59,137 @@ class Failure(NamedTuple):
     stopped: bool = False
 
 
+@dataclass(eq=False)
+class _Order:
+    """A task on its way to a child, pickled by us: a child unpickles it, and imports what that needs, after it has
+    taken it. pebble's own unpickling holds the lock that all children need, for as long as the imports take."""
+
+    seconds: float
+    payload: bytes
+    done: "Future[Any]" = field(default_factory=Future)
+    broken_pools: int = 0
+    """How many pools broke before they ran it."""
+
+
+class _Pool(NamedTuple):
+    pool: ProcessPool
+    has_started: Any
+    """A `c_bool` in shared memory: true once one of its children is ready for tasks."""
+
+
 class Children:
     """A pool of killable child processes; use it as a context manager.
 
-    pebble's pool breaks when an idle child dies (for instance killed by the kernel when memory is short). It is then
-    replaced, and tasks in progress fail as if their child had died.
+    pebble's pool breaks when a child dies while none works on a task (for instance an idle one, killed by the kernel
+    when memory is short). It is then replaced, and the new one gets the tasks, because none of them is to blame. A task
+    under which `_POOLS` pools broke fails: as if its child had died, or, if the children of none of them had started,
+    with NotReady.
     """
 
     def __init__(
-        self, processes: int, memory_mib: int, passwords: Passwords = NO_PASSWORDS, preload: str = READING
+        self,
+        processes: int,
+        memory_mib: int,
+        passwords: Passwords = NO_PASSWORDS,
+        preload: str = READING,
+        lock_seconds: float = _LOCK_SECONDS,
     ) -> None:
         """`passwords`: those for encrypted documents. `preload`: the module that children have loaded when they
-        start."""
+        start. `lock_seconds`: how long a child waits for another that holds the lock of their common channel."""
         self.processes = processes
-        self._memory_mib = memory_mib
-        self._passwords = passwords
-        self._preload = preload
+        self._child = _Child(memory_mib, passwords, preload, lock_seconds)
         self._lock = threading.RLock()
         self._pending: set[Future[Any]] = set()
+        self._is_killed = False
         self._pool = self._new_pool()
 
     def submit(self, seconds: float, task: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Run `task` in a child, which is killed after `seconds` of work on it."""
-        with self._lock:
-            pool = self._pool
-            try:
-                done = pool.submit(task, seconds, *args, **kwargs)
-            except RuntimeError:
-                self._replace(pool)
-                pool = self._pool
-                done = pool.submit(task, seconds, *args, **kwargs)
-            self._pending.add(done)
-        done.add_done_callback(partial(self._ended, pool))
-        return done
+        order = _Order(seconds, pickle.dumps((task, args, kwargs)))
+        self._send(order)
+        return order.done
 
     def kill(self) -> None:
         """Kill all children at once; their work is lost."""
-        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._is_killed = True  # without the lock: a signal handler must not wait for a pool that is starting
+        pool = self._pool.pool
+        pool.stop()  # type: ignore[no-untyped-call]
         while True:
             try:
-                self._pool.join()
+                pool.join()
                 return
             except KeyError:
                 continue  # a child just died, and pebble removed it from its list in another thread: continue
 
-    def _new_pool(self) -> ProcessPool:
-        return ProcessPool(
+    def _send(self, order: _Order) -> None:
+        with self._lock:
+            used = self._pool
+            sent: Future[Any] | None = None
+            if not self._is_killed:
+                with suppress(RuntimeError):  # it is broken
+                    sent = used.pool.submit(_run, order.seconds, order.payload)
+                    self._pending.add(sent)
+        if sent is None:
+            self._send_to_next(used, order)
+        else:
+            sent.add_done_callback(partial(self._ended, used, order))
+
+    def _new_pool(self) -> _Pool:
+        context = context_of(self._child.preload)
+        has_started = context.Value(c_bool, False, lock=False)
+        pool = ProcessPool(
             max_workers=self.processes,
             max_tasks=TASKS_PER_CHILD,
             initializer=_become_child,
-            initargs=(self._memory_mib, self._passwords),
-            context=_context(self._preload),
+            initargs=(self._child, has_started),
+            context=context,
         )
+        return _Pool(pool, has_started)
 
-    def _ended(self, pool: ProcessPool, done: "Future[Any]") -> None:
-        self._pending.discard(done)
-        if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
-            self._replace(pool)
-
-    def _replace(self, broken: ProcessPool) -> None:
+    def _ended(self, used: _Pool, order: _Order, sent: "Future[Any]") -> None:
         with self._lock:
-            if self._pool is not broken:
+            self._pending.discard(sent)
+        error = sent.exception()
+        if error is None:
+            order.done.set_result(sent.result())
+            return
+        if isinstance(error, BrokenProcessPool):
+            self._send_to_next(used, order)
+        else:
+            order.done.set_exception(error)
+
+    def _send_to_next(self, broken: _Pool, order: _Order) -> None:
+        """Give a task that a broken pool did not run to a new one, unless too many broke under it."""
+        self._replace(broken)
+        order.broken_pools += 1
+        if order.broken_pools < _POOLS and not self._is_killed:
+            self._send(order)
+        elif broken.has_started.value or self._is_killed:
+            order.done.set_exception(BrokenProcessPool("the pool of reading processes failed"))
+        else:
+            order.done.set_exception(_no_start())
+
+    def _replace(self, broken: _Pool) -> None:
+        with self._lock:
+            if self._pool is not broken or self._is_killed:
                 return
             self._pool = self._new_pool()
             orphans, self._pending = self._pending, set()
         # This may run in one of the pool's own threads, and stopping the pool waits for those.
-        threading.Thread(target=_fail_orphans, args=[broken, orphans], daemon=True).start()
+        threading.Thread(target=_fail_orphans, args=[broken.pool, orphans], daemon=True).start()
 
     def __enter__(self) -> "Children":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+def _no_start() -> NotReady:
+    return NotReady(
+        f"The processes that read pages ended while they were starting, {_POOLS} times in a row.",
+        "Free some memory or use fewer --processes, then run the same command again; finished documents are kept.",
+    )
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -144,29 +208,13 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _fail_orphans(pool: ProcessPool, orphans: "set[Future[Any]]") -> None:
-    """Stop what is left of a broken pool, and fail the futures that it left pending."""
+    """Stop what is left of a broken pool, and end the futures that it left pending."""
     with suppress(Exception):  # it is broken
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
     for orphan in orphans:
         with suppress(InvalidStateError):
             orphan.set_exception(BrokenProcessPool("the pool of reading processes failed"))
-
-
-def _context(preload: str) -> BaseContext:
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    # Children are forked from a server that has loaded everything once: they start in milliseconds and share memory.
-    context.set_forkserver_preload([preload])
-    # Started in a thread that lives on: a process that dies with its parent dies with the thread that started it.
-    # It inherits blocked signals, so that Ctrl-C in the terminal does not end it while it loads. The tracker comes
-    # first, because starting it unblocks signals (multiprocessing/resource_tracker.py).
-    resource_tracker.ensure_running()
-    kept = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-    ensure_running()
-    signal.pthread_sigmask(signal.SIG_SETMASK, kept)
-    return context
 
 
 def be_silent() -> None:
@@ -182,16 +230,33 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _become_child(memory_mib: int, passwords: Passwords) -> None:
-    remember(passwords)
+class _Child(NamedTuple):
+    """What a child needs to start."""
+
+    memory_mib: int
+    passwords: Passwords
+    preload: str
+    lock_seconds: float
+
+
+def _become_child(child: _Child, has_started: Any) -> None:
+    remember(child.passwords)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-    CONSTS.channel_lock_timeout = _LOCK_SECONDS
+    CONSTS.channel_lock_timeout = child.lock_seconds
     be_silent()
     die_with_parent()
+    importlib.import_module(child.preload)  # before its first task, so that no deadline includes it
     if sys.platform == "linux":
         # RLIMIT_DATA counts private writable memory; RLIMIT_AS would count mapped models and libraries too.
-        limit = memory_mib * 1024 * 1024
+        limit = child.memory_mib * 1024 * 1024
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         # If the system runs out of memory, it must kill a child before its parent.
         Path("/proc/self/oom_score_adj").write_text("1000")
+    has_started.value = True
+
+
+def _run(payload: bytes) -> Any:
+    """Run a pickled task. Runs in a child."""
+    task, args, kwargs = pickle.loads(payload)
+    return task(*args, **kwargs)

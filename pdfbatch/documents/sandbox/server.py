@@ -1,0 +1,55 @@
+"""The server that children are forked from: it has loaded everything once, so they start in milliseconds and share
+memory. One server serves all pools of a process.
+
+It dies with its parent, and for the kernel that means: with the thread that started it. pebble starts children in
+threads that end with their pool, and multiprocessing starts a new server in whichever thread finds the old one dead. So
+every start of a server is handed to one thread that lives as long as the process.
+"""
+
+import multiprocessing
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from multiprocessing import resource_tracker
+from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
+from multiprocessing.forkserver import ensure_running
+
+
+def context_of(preload: str) -> BaseContext:
+    """Returns the context in which to start children that have loaded the module `preload`, and starts its server."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = _Context()
+    context.set_forkserver_preload([preload])
+    _ensure_server()
+    return context
+
+
+class _Forked(ForkServerProcess):
+    def start(self) -> None:
+        _ensure_server()
+        super().start()
+
+
+class _Context(ForkServerContext):
+    Process = _Forked
+
+
+@cache
+def _keeper() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="fork-server")
+
+
+def _ensure_server() -> None:
+    _keeper().submit(_start).result()
+
+
+def _start() -> None:
+    """Starts the server unless it is running. It inherits blocked signals, so that Ctrl-C in the terminal does not end
+    it while it loads. The tracker comes first, because starting it unblocks signals
+    (multiprocessing/resource_tracker.py)."""
+    resource_tracker.ensure_running()
+    kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    ensure_running()
+    signal.pthread_sigmask(signal.SIG_SETMASK, kept)

@@ -1,0 +1,102 @@
+"""The pool of child processes: a slow or failed start is no fault of the documents that wait for it."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from pdfbatch.documents.sandbox.children import Children, failure_of
+from pdfbatch.errors import NotReady
+from pdfbatch.records import Reason
+
+LOADED = "tests.worker.loaded"
+FAILING = "tests.documents.start_fails"
+MIB = 512
+
+
+@pytest.fixture(autouse=True)
+def started(loaded_children: None) -> None:
+    """The server runs, so what a pool asks to preload is loaded by its children themselves."""
+
+
+@pytest.fixture
+def failing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file: one child for each of its letters ends while it starts. Children are in this process's folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "starts"
+
+
+def test_a_slow_start_is_no_death() -> None:
+    from tests.documents.slow_to_load import double  # by the children too, each for itself
+
+    with Children(3, MIB, preload=LOADED, lock_seconds=0.1) as children:
+        told = [children.submit(30, double, number) for number in range(6)]
+        assert [each.result() for each in told] == [0, 2, 4, 6, 8, 10]
+
+
+def test_the_time_to_start_is_not_part_of_a_deadline() -> None:
+    with Children(2, MIB, preload="tests.documents.slow_to_load") as children:
+        assert children.submit(0.5, math.factorial, 3).result() == 6
+
+
+def test_tasks_survive_children_that_end_while_they_start(failing_starts: Path) -> None:
+    failing_starts.write_text("x")
+    with Children(1, MIB, preload=FAILING) as children:
+        told = [children.submit(30, math.factorial, number) for number in range(5)]
+        assert [each.result() for each in told] == [1, 1, 2, 6, 24]
+    assert failing_starts.read_text() == ""
+
+
+def test_children_that_never_start_are_no_failure_of_a_document(failing_starts: Path) -> None:
+    failing_starts.write_text("x" * 100)
+    with Children(1, MIB, preload=FAILING) as children:
+        told = [children.submit(30, math.factorial, number) for number in range(3)]
+        for each in told:
+            with pytest.raises(NotReady, match="ended while they were starting, 3 times"):
+                each.result()
+
+
+def test_tasks_survive_the_death_of_an_idle_child() -> None:
+    with Children(1, MIB, preload=LOADED) as children:
+        os.kill(children.submit(30, os.getpid).result(), signal.SIGKILL)
+        assert children.submit(30, math.factorial, 4).result() == 24
+
+
+def test_a_task_that_kills_its_child_every_time_fails() -> None:
+    with Children(1, MIB, preload=LOADED) as children:
+        error = children.submit(30, os._exit, 9).exception()
+        assert error is not None and failure_of(error).reason is Reason.CRASHED
+        assert children.submit(30, math.factorial, 4).result() == 24
+
+
+def test_the_death_of_the_server_that_forks_children_costs_one_try() -> None:
+    with Children(2, MIB, preload=LOADED) as children:
+        os.kill(children.submit(30, os.getppid).result(), signal.SIGKILL)
+        for _ in range(3):
+            assert [each.result() for each in _factorials(children)] == [1, 1, 2, 6]
+
+
+def test_children_outlive_the_thread_that_made_them() -> None:
+    made: list[Children] = []
+    thread = threading.Thread(target=lambda: made.append(Children(1, MIB, preload=LOADED)))
+    thread.start()
+    thread.join()
+    with made[0] as children:
+        assert [each.result() for each in _factorials(children)] == [1, 1, 2, 6]
+
+
+def test_after_a_kill_nothing_is_started() -> None:
+    children = Children(1, MIB, preload=LOADED)
+    children.kill()
+    error = children.submit(30, math.factorial, 4).exception()
+    assert error is not None and failure_of(error).reason is Reason.CRASHED
+
+
+def _factorials(children: Children) -> list[Future[int]]:
+    return [children.submit(30, math.factorial, number) for number in range(4)]

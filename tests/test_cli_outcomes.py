@@ -1,0 +1,102 @@
+"""What `report`, `status` and `retry-failures` say about an output with several runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from samples import odd
+from samples.many import many_pdfs
+from tests.test_cli import pdfbatch
+
+RETRY = ("--local", "--engine", "null")
+
+
+@pytest.fixture
+def pdfs(tmp_path: Path) -> Path:
+    """Three good documents, and two of which every try fails."""
+    folder = tmp_path / "in"
+    many_pdfs(folder, 3)
+    (folder / "web.pdf").write_bytes(b"<html>")
+    (folder / "zero.pdf").write_bytes(b"")
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path: Path, pdfs: Path) -> Path:
+    """The output after a first run."""
+    out = tmp_path / "out"
+    ended = pdfbatch("local-run", pdfs, out, "--engine", "null")
+    assert ended.stdout.startswith("DONE  3 ok, 2 failed\n")
+    assert f"next:    pdfbatch report --failures {out}/" in ended.stdout, "no retry can mend them"
+    return out
+
+
+def repaired(pdfs: Path, out: Path) -> None:
+    """The empty file is replaced, and retried alone."""
+    (pdfs / "zero.pdf").write_bytes(odd.text_page())
+    again = pdfbatch("retry-failures", out, *RETRY)
+    assert again.stdout.startswith("DONE  1 ok\n"), again.stderr
+
+
+def test_hopeless_failures_are_named_with_their_fix_and_not_retried(out: Path) -> None:
+    again = pdfbatch("retry-failures", out, *RETRY)
+    assert again.returncode == 0
+    assert "empty_file (1): zero.pdf" in again.stderr and "not_a_pdf (1): web.pdf" in again.stderr
+    assert "fix: download the file again" in again.stderr and "--all-failures" in again.stderr
+    assert "nothing to retry: no other document failed" in again.stderr
+    assert f"next:    pdfbatch report --failures {out}/" in again.stdout
+    assert len(list(out.glob(".pdfbatch/*/manifest.json.gz"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "failed"), [(["--all-failures"], 2), (["--reason", "not_a_pdf"], 1)], ids=["all", "by its reason"]
+)
+def test_hopeless_failures_are_retried_on_request(out: Path, words: list[str], failed: int) -> None:
+    again = pdfbatch("retry-failures", out, *RETRY, *words, "--json")
+    assert json.loads(again.stdout)["documents"]["failed"] == failed
+
+
+def test_a_report_covers_every_run_of_the_output(pdfs: Path, out: Path) -> None:
+    repaired(pdfs, out)
+    shown = pdfbatch("report", out).stdout
+    assert "2 runs, the latest" in shown and "5 of 5: 4 ok, 0 partial, 1 failed" in shown
+    report = json.loads(pdfbatch("report", out, "--json").stdout)
+    assert (report["runs"], report["documents"]["total"], report["pages"]["read"]) == (2, 5, 4)
+    assert report["reasons"] == {"not_a_pdf": 1}
+    one = json.loads(pdfbatch("report", out, "--json", "--run", report["run"]).stdout)
+    assert (one["runs"], one["documents"]["total"], one["retried"]["fixed"]) == (1, 1, 1)
+
+
+def test_failures_are_those_of_every_run(pdfs: Path, out: Path) -> None:
+    repaired(pdfs, out)
+    listed = pdfbatch("report", "--failures", out).stdout
+    assert "web.pdf" in listed and "zero.pdf" not in listed
+    lines = pdfbatch("report", out, "--jsonl").stdout.splitlines()
+    assert sorted(json.loads(line)["outcome"] for line in lines) == ["failed", "ok", "ok", "ok", "ok"]
+    latest = json.loads(pdfbatch("status", out, "--json").stdout)["run"]
+    assert pdfbatch("report", "--failures", out, "--run", latest).stdout == "Nothing failed.\n"
+
+
+def test_the_status_of_the_latest_run_names_the_documents_of_all(pdfs: Path, out: Path) -> None:
+    assert "in all" not in pdfbatch("status", out).stdout
+    repaired(pdfs, out)
+    assert "in all 2 runs: 5 of 5: 4 ok, 0 partial, 1 failed" in pdfbatch("status", out).stdout
+    assert json.loads(pdfbatch("status", out, "--json").stdout)["all_documents"]["total"] == 5
+
+
+def test_a_local_run_has_nothing_to_terminate(out: Path) -> None:
+    ended = pdfbatch("down", out, AWS_DEFAULT_REGION="")
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("Nothing to terminate: run ") and "is local" in ended.stdout
+    assert pdfbatch("down", out.parent / "in").returncode == 1, "there is no run"
+
+
+def test_what_only_the_engine_null_has_opened_is_converted(pdfs: Path, out: Path) -> None:
+    again = pdfbatch("local-run", pdfs, out, "--engine", "cpu")
+    assert again.stdout.startswith("DONE  3 ok, 2 failed\n")
+    assert "only opened by the engine null before, converted now: 000/doc-00000.pdf" in again.stderr
+    assert "Document 0" in (out / "000" / "doc-00000.md").read_text()
+    assert pdfbatch("verify", out).returncode == 0
