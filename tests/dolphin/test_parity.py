@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pdfbatch.engines.dolphin.decode import PENALTY, Decoder
+from pdfbatch.engines.dolphin.decode import PENALTY, Decoder, Decoding
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
 from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, ImageProcessor
 from pdfbatch.engines.dolphin.network import Network
@@ -70,7 +70,7 @@ class Asked:
         return said
 
     def decoder(self, its_plan: Any, stride: int, banned_token: int | None = None) -> Decoder:
-        return Decoder(self.network, its_plan, self.eye, END, stride=stride, banned_token=banned_token)
+        return Decoder(self.network, its_plan, self.eye, END, Decoding(stride=stride), banned_token)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import pytest
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.decode import Pixels
+from pdfbatch.engines.dolphin.jobs import Pixels
 from pdfbatch.engines.dolphin.layout import CODE_PROMPT, FORMULA_PROMPT, LAYOUT_PROMPT, TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.model import Dolphin
 from pdfbatch.engines.dolphin.reader import DolphinReader

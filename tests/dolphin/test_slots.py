@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdfbatch.engines.dolphin.slots import LENGTH_STEP, SlotEntry, Slots
+from pdfbatch.engines.dolphin.slots import SlotEntry, Slots
+from pdfbatch.engines.dolphin.step_shape import LENGTH_STEP, StepShape
 
 from .networks import END, Abacus, Looping, torch
 
@@ -20,7 +21,7 @@ class Rows:
 
     def __init__(self, network: Abacus, rows: int, length: int) -> None:
         self.network = network
-        self.slots = Slots(network, rows, length, graphs=False)
+        self.slots = Slots(network, rows, length, graphs=None)
         self.in_use: dict[int, tuple[int, list[int], list[int]]] = {}
 
     def admit(self, jobs: dict[int, tuple[int, list[int]]], penalty: float = 1.0) -> None:
@@ -112,7 +113,7 @@ def test_a_row_may_be_filled_to_its_last_place() -> None:
 
 def test_a_nan_is_reported_and_wiped_with_its_row() -> None:
     network = never_ending()
-    slots = Slots(network, 2, 64, graphs=False)
+    slots = Slots(network, 2, 64, graphs=None)
     with torch.inference_mode():
         said = slots.admit([0, 1], [SlotEntry(torch.full((1, 1), value), [1] * 30) for value in (torch.nan, 3.0)])
         assert [word.sound for word in said] == [False, True]
@@ -128,7 +129,7 @@ def test_a_nan_is_reported_and_wiped_with_its_row() -> None:
 def test_a_penalty_applies_to_its_row_alone_and_moves_with_it() -> None:
     """The moody network ends as soon as it is to say a word again under a penalty."""
     network = Looping(moody=[1, 2], max_positions=LONGEST)
-    slots = Slots(network, 4, 64, graphs=False)
+    slots = Slots(network, 4, 64, graphs=None)
     with torch.inference_mode():
         slots.admit(
             [0, 2], [SlotEntry(torch.full((1, 1), 1.0), [0], 1.1), SlotEntry(torch.full((1, 1), 2.0), [0], 1.0)]

@@ -3,23 +3,28 @@
 The weights are those of transformers' `VisionEncoderDecoderModel` (DonutSwin and mBART). The decoder's forward pass is
 written here because every row is at its own position, which transformers' cache cannot express without left padding,
 and left padding shifts mBART's learned positions. Shapes: R rows, T tokens per row, D the width, H heads of size d,
-N tokens per picture, L positions of the cache, V the vocabulary.
+N tokens per picture, L positions of the cache, V the vocabulary, W the vocabulary padded to a multiple of `ALIGNED`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _POSITION_OFFSET = 2  # transformers, MBartLearnedPositionalEmbedding
+ALIGNED = 64
+"""Matrix products in fp16 use the tensor cores' fast kernels only for sizes that are multiples of 8; 64 fills a tile."""
+Attention = Literal["fused", "products"]
+"""How a decoding step attends: torch's fused kernel, or two batched matrix products around a softmax."""
 
 
 class Band(NamedTuple):
     """Rows from `first` to `last` (exclusive) that read the same length of their cache: what the longest of them needs.
-    A few long rows should therefore not share a band with many short ones. `mask` is rows x 1 x T x length."""
+    A few long rows should therefore not share a band with many short ones. `mask` is rows x 1 x T x length, and is added
+    to the scores: 0 for what may be read, else -inf."""
 
     first: int
     last: int
@@ -27,11 +32,15 @@ class Band(NamedTuple):
 
 
 class Network:
-    """A loaded model on its device. Not thread-safe: one thread computes."""
+    """A loaded model on its device. Not thread-safe: one thread computes. `attention` may be changed at any time; both
+    ways give the same within rounding."""
+
+    attention: Attention = "fused"
 
     def __init__(self, model: Any) -> None:
         import torch
 
+        self._torch = torch
         self.device = model.device
         self.dtype = model.dtype
         self._encoder = model.encoder
@@ -42,7 +51,6 @@ class Network:
         self._positions = decoder.embed_positions.weight
         self._first_norm = decoder.layernorm_embedding
         self._last_norm = decoder.layer_norm
-        self._head = model.decoder.get_output_embeddings()
         config = model.decoder.config
         self.heads = int(config.decoder_attention_heads)
         self.width = int(config.d_model)
@@ -51,13 +59,13 @@ class Network:
         self.max_positions = int(config.max_position_embeddings)
         """Tokens of one row, its prompt included."""
         self._qkv = [self._fused(layer.self_attn) for layer in self._layers]
+        self._head = self._padded_head(model.decoder)
         size = model.config.encoder.image_size
         self.side = int(size if isinstance(size, int) else size[0])
         """Pixels along a side of the encoder's square input."""
         shrink = model.config.encoder.patch_size * 2 ** (len(model.config.encoder.depths) - 1)
         self.picture_tokens = (self.side // shrink) ** 2
         self._scale = (self.width // self.heads) ** -0.5
-        self._torch = torch
 
     def encode(self, pictures: Tensor) -> Tensor:
         """E x 3 x side x side, normalised → E x N x D."""
@@ -77,20 +85,22 @@ class Network:
         self_kv: list[tuple[Tensor, Tensor]],
         cross_kv: list[tuple[Tensor, Tensor]],
         bands: Sequence[Band],
-        last: Tensor,
+        last: Tensor | None = None,
     ) -> Tensor:
-        """R x T tokens at their `positions` → R x V, the logits after the token at index `last` (R) of each row.
+        """R x T tokens at their `positions` → R x T x W, the logits after each token; those of the padding mean nothing.
+        With `last` (R), R x 1 x W: only the logits after the token at that index of each row.
 
         `self_kv` and `cross_kv` hold each layer's keys and values, R x H x L x d and R x H x N x d. Those of the new
         tokens are written into `self_kv` at their positions before it is read. `bands` divide the rows, and say how
-        much of the cache each may read.
+        much of the cache each may read. No NaN is ever written: even a masked one would spoil the row's next job.
         """
         torch = self._torch
         every = torch.arange(tokens.shape[0], device=self.device)
         hidden = self._embed(tokens) + self._positions[positions + _POSITION_OFFSET]
         hidden = self._first_norm(hidden)
         for layer, qkv, (keys, values), picture in zip(self._layers, self._qkv, self_kv, cross_kv, strict=True):
-            query, key, value = torch.nn.functional.linear(layer.self_attn_layer_norm(hidden), *qkv).chunk(3, dim=-1)
+            fused = torch.nn.functional.linear(layer.self_attn_layer_norm(hidden), *qkv)
+            query, key, value = fused.nan_to_num_().chunk(3, dim=-1)
             keys[every[:, None], :, positions] = self._heads_of(key)
             values[every[:, None], :, positions] = self._heads_of(value)
             query = self._split(query)
@@ -102,10 +112,16 @@ class Network:
             query = layer.encoder_attn.q_proj(layer.encoder_attn_layer_norm(hidden))
             hidden = hidden + layer.encoder_attn.out_proj(self._attend(self._split(query), *picture, None))
             hidden = hidden + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(hidden))))
-        return self._head(self._last_norm(hidden[every, last]))  # type: ignore[no-any-return]
+        wanted = hidden if last is None else hidden[every, last][:, None]
+        return torch.nn.functional.linear(self._last_norm(wanted), self._head)
 
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
-        seen = self._torch.nn.functional.scaled_dot_product_attention(query, keys, values, mask, scale=self._scale)
+        torch = self._torch
+        if self.attention == "fused":
+            seen = torch.nn.functional.scaled_dot_product_attention(query, keys, values, mask, scale=self._scale)
+        else:
+            scores = (query * self._scale) @ keys.transpose(-1, -2)
+            seen = torch.softmax(scores if mask is None else scores + mask, dim=-1) @ values
         return seen.transpose(1, 2).flatten(2)
 
     def _heads_of(self, hidden: Tensor) -> Tensor:
@@ -113,6 +129,19 @@ class Network:
 
     def _split(self, hidden: Tensor) -> Tensor:
         return self._heads_of(hidden).transpose(1, 2)
+
+    @property
+    def padded_vocab_size(self) -> int:
+        return len(self._head)
+
+    def _padded_head(self, decoder: Any) -> Tensor:
+        """Returns the output matrix with rows of zeros up to a multiple of `ALIGNED`. The model's own matrix, which is
+        usually its embedding too, becomes a view of it."""
+        head = decoder.get_output_embeddings()
+        pad = -len(head.weight) % ALIGNED
+        weight: Tensor = self._torch.nn.functional.pad(head.weight.data, (0, 0, 0, pad))
+        head.weight.data = weight[: self.vocab_size]
+        return weight
 
     @staticmethod
     def _fused(attention: Any) -> tuple[Tensor, Tensor]:

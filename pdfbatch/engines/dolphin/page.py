@@ -10,7 +10,7 @@ from pathlib import Path
 from pdfbatch.documents.layout.figures import figure_name
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.decode import DecodeJob, Ending, Pixels, Read
+from pdfbatch.engines.dolphin.jobs import DecodeJob, Ending, Pixels, Read
 from pdfbatch.engines.dolphin.elements import elements_of
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT
 from pdfbatch.engines.dolphin.layout import Box as PixelBox

@@ -21,7 +21,10 @@ import numpy as np
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.decode import DecodeJob, Decoder, Pixels, Read
+from pdfbatch.engines.dolphin.decode import Decoder, Decoding
+from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
+from pdfbatch.engines.dolphin.graphs import CudaRecorder, Graphs
+from pdfbatch.engines.dolphin.jobs import DecodeJob, Pixels, Read
 from pdfbatch.engines.dolphin.layout import LAYOUT_PROMPT, TABLE_PROMPT
 from pdfbatch.engines.dolphin.loops import MIN_SPAN, TABLE_SPAN
 from pdfbatch.engines.dolphin.model import Dolphin
@@ -44,6 +47,10 @@ _CUDA_STRIDE = 4
 """Steps between two reads of the tokens: each read waits for the GPU; surplus steps are discarded."""
 
 
+def _on_cuda() -> Decoding:
+    return Decoding(Graphs(CudaRecorder()), _CUDA_STRIDE, ahead=True, drafts=DraftPolicy())
+
+
 class DolphinReader:
     """Use as a context manager. With `with_layers`, pages with a healthy text layer are read from it, in the child."""
 
@@ -61,8 +68,7 @@ class DolphinReader:
             dolphin.plan,
             dolphin.image_processor,
             dolphin.tokenizer.end,
-            graphs=dolphin.is_cuda,
-            stride=_CUDA_STRIDE if dolphin.is_cuda else 1,
+            _on_cuda() if dolphin.is_cuda else Decoding(),
             banned_token=dolphin.tokenizer.unknown,
         )
         self.pages_ahead = max(PAGE_GROUP, 2 * children.processes, dolphin.plan.rows)
