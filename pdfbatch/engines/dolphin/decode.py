@@ -214,9 +214,12 @@ class Decoder:
             each = 1
         count = min(stride, rows.room_left // each)
         shape = rows.arranged(count * each, each - 1)
-        self._expect(rows.by_place(shape.rows), rows.step(shape, count), count * each, shape, count)
+        self._expect(rows.by_place(shape.rows), self._steps(shape, count), count * each, shape, count)
         self.meter.steps += count
         self.meter.drafted += count * (each > 1)
+
+    def _steps(self, shape: StepShape, count: int) -> Heard:
+        return self._rows.step(shape, count)
 
     def _wants_drafts(self) -> bool:
         live = self._rows.live

@@ -19,9 +19,11 @@ _OUTLIER = 3.0
 
 
 class DraftPolicy:
-    """What drafts cost and gain, as measured so far. Rows are told apart by `kind`, any name for what they hold."""
+    """What drafts cost and gain, as measured so far. Rows are told apart by `kind`, any name for what they hold. With
+    `known_cost` the cost is not measured."""
 
-    def __init__(self) -> None:
+    def __init__(self, known_cost: float | None = None) -> None:
+        self._known_cost = known_cost
         self._gains: dict[str, tuple[float, float]] = {}
         """By kind: steps and tokens gained, both fading."""
         self._seconds: dict[tuple[int, bool], float] = {}
@@ -45,6 +47,8 @@ class DraftPolicy:
 
     def cost(self, rows: int) -> float:
         """Returns how many times as long a step takes with drafts."""
+        if self._known_cost is not None:
+            return self._known_cost
         with_drafts, without = (self._seconds.get((rows, drafted)) for drafted in (True, False))
         return with_drafts / without if with_drafts and without else FIRST_COST
 

@@ -74,6 +74,11 @@ class Rows:
         return max((row.length for row in self.live), default=0)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Rows and length of the cache."""
+        return self._cache.rows, self._cache.length
+
+    @property
     def room_left(self) -> int:
         """By how many tokens the longest row may grow."""
         return self._cache.length - self.longest
@@ -200,7 +205,7 @@ class Rows:
         long = [row for row in self.live if row.length > LONG]
         if not long:
             return 0
-        split = rounded_split(len(long), self._cache.uses_graphs)
+        split = rounded_split(len(long), len(self._rows), self._cache.uses_graphs)
         others = (place for place in range(split) if not self._is_long(place))
         for row in long:
             if row.place >= split:

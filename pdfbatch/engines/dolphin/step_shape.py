@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 LENGTH_STEP = 64
 GRAPH_LENGTHS = (256, 512, 1024, 2048, 4096)
-GRAPH_SPLIT = 16
+GRAPH_SPLITS = (4, 8, 16)
 GRAPH_ROWS = (16, 64)
 DRAFTED = 8
 """Tokens of a draft that a step verifies. Dolphin's own T4 estimate: nine tokens a row cost about 1.3 times one."""
@@ -33,7 +33,7 @@ def rounded(wanted: StepShape, rows: int, length: int, graphs: bool) -> StepShap
         return min(length, next((step for step in GRAPH_LENGTHS if step >= size), size))
 
     used = rounded_rows(wanted.rows, rows) if graphs else wanted.rows
-    split = rounded_split(wanted.split, graphs)
+    split = rounded_split(wanted.split, used, graphs)
     whole, short = longer(wanted.length), longer(wanted.short)
     if 0 < split < used and short < whole:
         return StepShape(used, whole, split, short, wanted.drafted)
@@ -45,5 +45,6 @@ def rounded_rows(rows: int, most: int) -> int:
     return min(most, next((step for step in GRAPH_ROWS if step >= rows), rows))
 
 
-def rounded_split(split: int, graphs: bool) -> int:
-    return -(-split // GRAPH_SPLIT) * GRAPH_SPLIT if graphs else split
+def rounded_split(split: int, rows: int, graphs: bool) -> int:
+    """Returns how many of `rows` rows a recorded step computes as long ones for `split` of them."""
+    return next((step for step in GRAPH_SPLITS if step >= split), rows) if graphs and split else split
