@@ -13,6 +13,7 @@ import psutil
 from pdfbatch.engines.dolphin import memory
 from pdfbatch.engines.dolphin.model import _CPU_LIMITS
 
+from . import dolphin_encoder
 from .dolphin_baseline import Baseline, PageByPage
 from .dolphin_counted import CHIPS, T4_MEMORY, Reached, plan_on, simulated, times
 from .dolphin_ours import Ours, Setting, children, cut_page, drawn_page, read_pages, ready, shape_of, watched
@@ -56,6 +57,7 @@ def run(corpus: Path, scratch: Path) -> list[Section]:
                 "minutes: here the encoder decides, and it has the same work on both sides",
             ],
         ),
+        dolphin_encoder.compared(),
         preparing(),
         estimate(),
     ]
