@@ -135,8 +135,9 @@ def estimate() -> Section:
     chip = CHIPS["T4"]
     found = []
     for name, reached in ASSUMED.items():
+        encoder = done.pictures * dolphin_encoder.counted(FULL, False, chip, reached).seconds
         for exact in (False, True):
-            took = times(done, FULL, chip, reached, exact=exact)
+            took = times(done, FULL, chip, reached, exact=exact)._replace(encoder=encoder)
             label = f"{name}, " + ("reading only what was written" if exact else "steps as padded")
             parts = ", ".join(f"{part} {1000 * took._asdict()[part] / T4_PAGES:.0f} ms" for part in took._fields)
             found += [
@@ -154,7 +155,7 @@ def estimate() -> Section:
             f"{chip.flop / 1e12:.0f} TFLOP/s fp16 and {chip.bandwidth / 1e9:.0f} GB/s, of which are reached "
             + " or ".join(f"{100 * r.flop:.0f} % and {100 * r.bandwidth:.0f} % ({n})" for n, r in ASSUMED.items()),
             f"{T4_PAGES} realistic pages through the decoder's own order of work, {T4_MEMORY} GiB of memory; "
-            "each part is bound by operations or by bytes",
+            "each part is bound by operations or by bytes, the encoder kernel by kernel",
             "steps are CUDA graphs, so launches cost nothing; children keep up; loading and drawing left out",
             f"a g4dn.xlarge at ${DOLLARS_AN_HOUR} an hour, always at work",
         ],
