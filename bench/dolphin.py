@@ -16,6 +16,7 @@ from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.graphs import Graphs
 from pdfbatch.engines.dolphin.model import _CPU_LIMITS
 
+from . import dolphin_encoder
 from .dolphin_baseline import Baseline, PageByPage
 from .dolphin_counted import CHIPS, T4_MEMORY, CountingRecorder, Reached, plan_on, simulated, times
 from .dolphin_ours import Ours, Setting, children, cut_page, drawn_page, read_pages, ready, shape_of, watched
@@ -61,6 +62,7 @@ def run(corpus: Path, scratch: Path) -> list[Section]:
                 "minutes: here the encoder decides, and it has the same work on both sides",
             ],
         ),
+        dolphin_encoder.compared(),
         preparing(),
         estimate(),
     ]
@@ -156,7 +158,7 @@ def estimate() -> Section:
             f"{chip.flop / 1e12:.0f} TFLOP/s fp16 and {chip.bandwidth / 1e9:.0f} GB/s, of which are reached "
             + " or ".join(f"{100 * r.flop:.0f} % and {100 * r.bandwidth:.0f} % ({n})" for n, r in ASSUMED.items()),
             f"{T4_PAGES} realistic pages through the decoder's own order of work, {T4_MEMORY} GiB of memory; "
-            "each part is bound by operations or by bytes",
+            "each part is bound by operations or by bytes, the encoder kernel by kernel",
             "steps are CUDA graphs, so launches cost nothing; children keep up; loading and drawing left out",
             f"a g4dn.xlarge at ${DOLLARS_AN_HOUR} an hour, always at work",
         ],
@@ -166,7 +168,8 @@ def estimate() -> Section:
 def _estimated(name: str, done: Ours) -> list[Figure]:
     found = []
     for how, reached in ASSUMED.items():
-        took = times(done, FULL, CHIPS["T4"], reached, exact=False)
+        encoder = done.pictures * dolphin_encoder.counted(FULL, False, CHIPS["T4"], reached).seconds
+        took = times(done, FULL, CHIPS["T4"], reached, exact=False)._replace(encoder=encoder)
         parts = ", ".join(f"{part} {1000 * took._asdict()[part] / done.pages:.0f} ms" for part in took._fields)
         speed = done.pages / took.all
         found += [

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from pdfbatch.engines.dolphin import memory
 from pdfbatch.engines.dolphin.decode import Decoding
 from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
+from pdfbatch.engines.dolphin.encoder import Published
 from pdfbatch.engines.dolphin.graphs import CudaRecorder, Graphs
 from pdfbatch.engines.dolphin.slots import SlotEntry, Slots
 from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape
@@ -247,6 +248,7 @@ class _Bench:
 
     def encoder(self) -> Section:
         found = [self._encoding(f"{count} at once", count, self._network.encode) for count in (1, 4, 8, 16)]
+        found.append(self._encoding("8 at once, as published", 8, Published(self._model.encoder)))
         flop = encoder_flop(self._setup.geometry)
         return Section("The encoder alone", found, [f"{flop / 1e9:.1f} GFLOP a picture"])
 
@@ -256,7 +258,7 @@ class _Bench:
 
         encoder = self._model.encoder if self._is_late else torch.compile(self._model.encoder, dynamic=False)
         found = self._encoding("8 at once", 8, lambda pictures: encoder(pixel_values=pictures))
-        return Section("The encoder alone, compiled", [found])
+        return Section("The published encoder alone, compiled", [found])
 
     @property
     def _is_late(self) -> bool:

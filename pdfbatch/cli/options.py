@@ -138,7 +138,7 @@ Dpi = Annotated[
 ]
 AsPublished = Annotated[
     bool,
-    typer.Option("--as-published", help="Prepare the model's images exactly as its published program does."),
+    typer.Option("--as-published", help="Prepare and encode the model's images exactly as its published program does."),
 ]
 KeepHidden = Annotated[bool, typer.Option("--keep-hidden", help="Keep hidden text, such as white on white.")]
 JoinTables = Annotated[

@@ -86,9 +86,9 @@ class ImageProcessor:
         return seen
 
 
-def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
+def load(folder: Path, memory_cap: float | None = None, *, published_encoder: bool = False) -> Dolphin:
     """Loads the model in `folder` onto the GPU in fp16, or without a GPU onto the CPU in fp32. `memory_cap` limits the
-    device memory it may use, in GiB; None: all that is free.
+    device memory it may use, in GiB; None: all that is free. `published_encoder`: see `Network`.
 
     Raises:
         NotReady: torch or transformers are not installed, or the folder holds no Dolphin 1.0 or 1.5.
@@ -97,7 +97,7 @@ def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
     _be_quiet()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float16 if device.type == "cuda" else torch.float32
-    network = Network(_model(folder, dtype).to(device).eval())
+    network = Network(_model(folder, dtype).to(device).eval(), published_encoder)
     tokenizer = _tokenizer(folder, network.vocab_size)
     encoder = _config(folder, "config.json").get("encoder", {})
     shape = memory.shape_of(

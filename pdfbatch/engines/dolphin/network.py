@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from pdfbatch.engines.dolphin.encoder import encode_with
+from pdfbatch.engines.dolphin.fused import fused
+from pdfbatch.engines.dolphin.windows import grids
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -32,18 +36,18 @@ class Band(NamedTuple):
 
 
 class Network:
-    """A loaded model on its device. Not thread-safe: one thread computes. `attention` may be changed at any time; both
-    ways give the same within rounding."""
+    """A loaded model on its device. Not thread-safe: one thread computes. `published_encoder`: the encoder's forward
+    pass is transformers' own, which is slower. `attention` may be changed at any time; both ways give the same within
+    rounding."""
 
     attention: Attention = "fused"
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, published_encoder: bool = False) -> None:
         import torch
 
         self._torch = torch
         self.device = model.device
         self.dtype = model.dtype
-        self._encoder = model.encoder
         self._project = getattr(model, "enc_to_dec_proj", None)
         decoder = model.decoder.model.decoder
         self._layers = list(decoder.layers)
@@ -58,18 +62,20 @@ class Network:
         self.vocab_size = int(config.vocab_size)
         self.max_positions = int(config.max_position_embeddings)
         """Tokens of one row, its prompt included."""
-        self._qkv = [self._fused(layer.self_attn) for layer in self._layers]
+        attentions = [layer.self_attn for layer in self._layers]
+        self._qkv = [fused(one.q_proj, one.k_proj, one.v_proj) for one in attentions]
         self._head = self._padded_head(model.decoder)
         size = model.config.encoder.image_size
         self.side = int(size if isinstance(size, int) else size[0])
         """Pixels along a side of the encoder's square input."""
-        shrink = model.config.encoder.patch_size * 2 ** (len(model.config.encoder.depths) - 1)
-        self.picture_tokens = (self.side // shrink) ** 2
+        self._encode = encode_with(model.encoder, self.side, self.side, published_encoder)
+        last = grids(model.config.encoder, self.side, self.side)[-1]
+        self.picture_tokens = last.height * last.width
         self._scale = (self.width // self.heads) ** -0.5
 
     def encode(self, pictures: Tensor) -> Tensor:
         """E x 3 x side x side, normalised → E x N x D."""
-        hidden: Tensor = self._encoder(pixel_values=pictures).last_hidden_state
+        hidden = self._encode(pictures)
         projected: Tensor = hidden if self._project is None else self._project(hidden)
         return projected
 
@@ -142,15 +148,3 @@ class Network:
         weight: Tensor = self._torch.nn.functional.pad(head.weight.data, (0, 0, 0, pad))
         head.weight.data = weight[: self.vocab_size]
         return weight
-
-    @staticmethod
-    def _fused(attention: Any) -> tuple[Tensor, Tensor]:
-        """Joins query, key and value into one matrix; the model's three become views of it."""
-        import torch
-
-        parts = (attention.q_proj, attention.k_proj, attention.v_proj)
-        weight = torch.cat([part.weight.data for part in parts])
-        bias = torch.cat([part.bias.data for part in parts])
-        for part, own_weight, own_bias in zip(parts, weight.chunk(3), bias.chunk(3), strict=True):
-            part.weight.data, part.bias.data = own_weight, own_bias
-        return weight, bias
