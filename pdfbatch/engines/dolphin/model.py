@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pdfbatch.engines.dolphin import memory
+from pdfbatch.engines.dolphin.device import GpuSystem, compute_device, described, gpu_system
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.errors import NotReady
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_log = logging.getLogger(__name__)
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ANSWER = " <Answer/>"
@@ -86,16 +90,19 @@ class ImageProcessor:
         return seen
 
 
-def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
+def load(folder: Path, memory_cap: float | None = None, system: GpuSystem | None = None) -> Dolphin:
     """Loads the model in `folder` onto the GPU in fp16, or without a GPU onto the CPU in fp32. `memory_cap` limits the
-    device memory it may use, in GiB; None: all that is free.
+    device memory it may use, in GiB; None: all that is free. `system`: what is known of a GPU; None: look for one.
 
     Raises:
-        NotReady: torch or transformers are not installed, or the folder holds no Dolphin 1.0 or 1.5.
+        NotReady: torch or transformers are not installed, there is a GPU that torch cannot use, or the folder holds no
+            Dolphin 1.0 or 1.5.
     """
     torch = _torch()
     _be_quiet()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    system = system or gpu_system()
+    device = compute_device(torch, system)
+    _log.info("the model computes on %s", described(torch, device, system))
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     network = Network(_model(folder, dtype).to(device).eval())
     tokenizer = _tokenizer(folder, network.vocab_size)
@@ -109,9 +116,8 @@ def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
         torch.finfo(dtype).bits // 8,
     )
     plan = memory.plan(shape, _free_bytes(device, memory_cap), **({} if device.type == "cuda" else _CPU_LIMITS))
-    return Dolphin(
-        network, Tokenizer(tokenizer), ImageProcessor(network, *_normalisation(folder)), plan, device.type == "cuda"
-    )
+    image_processor = ImageProcessor(network, *_normalisation(folder))
+    return Dolphin(network, Tokenizer(tokenizer), image_processor, plan, device.type == "cuda")
 
 
 _CPU_LIMITS = {"most_rows": 32, "most_pictures": 2}
