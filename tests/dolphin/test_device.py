@@ -14,9 +14,12 @@ from pdfbatch.engines.dolphin.device import (
     GpuSystem,
     TorchBuild,
     chosen,
+    compute_device,
     described,
     fault_of,
     gpu_system,
+    is_capture_error,
+    is_out_of_memory,
 )
 from pdfbatch.errors import NotReady, UsageError
 
@@ -157,6 +160,7 @@ def torch_that(fails: Exception | None = None, total: float = 4096.0, arches: st
 
     cuda = SimpleNamespace(
         init=init,
+        current_device=lambda: 1,
         get_device_capability=lambda *_: (7, 5),
         get_arch_list=arches.split,
         mem_get_info=lambda _: (15 * 2**30, 15.5 * 2**30),
@@ -164,7 +168,14 @@ def torch_that(fails: Exception | None = None, total: float = 4096.0, arches: st
     )
     version = SimpleNamespace(cuda="12.6")
     ones = lambda *_, **__: Ones(total)  # noqa: E731
-    return SimpleNamespace(cuda=cuda, ones=ones, float16="half", version=version, __version__="2.13.0+cu126")
+    return SimpleNamespace(
+        cuda=cuda,
+        ones=ones,
+        device=lambda *name: name,
+        float16="half",
+        version=version,
+        __version__="2.13.0+cu126",
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,6 +196,11 @@ def test_torch_is_tried_and_its_word_is_kept_in_one_line(torch: Any, fault: str)
     assert "\n" not in said
 
 
+def test_a_gpu_has_its_index_which_a_cap_on_memory_needs() -> None:
+    assert compute_device(torch_that(), T4) == ("cuda", 1)
+    assert compute_device(torch_that(), T4._replace(wants_cpu=True)) == ("cpu",)
+
+
 def test_the_device_is_described_with_all_that_a_report_needs() -> None:
     said = described(torch_that(), SimpleNamespace(type="cuda"), T4)
     for part in ("Tesla T4", "7.5", "15.5 GiB", "550.54.15", "2.13.0+cu126", "CUDA 12.6"):
@@ -194,3 +210,61 @@ def test_the_device_is_described_with_all_that_a_report_needs() -> None:
 def test_the_doctor_has_a_row_for_this_computers_gpu() -> None:
     assert gpu_check(NONE).state == "ok" and "none" in gpu_check(NONE).found
     assert gpu_check(T4._replace(wants_cpu=True)).state == "ok"
+
+
+# ── errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's."""
+
+
+MEMORY = [
+    MemoryError("Unable to allocate 2 GiB for an array"),
+    OutOfMemoryError("anything"),
+    RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 14.58 GiB"),
+    RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:117] data. DefaultCPUAllocator: not enough memory: you tried 9 bytes"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
+    RuntimeError("FIND was unable to find an engine to execute this computation"),
+    RuntimeError("GET was unable to find an engine to execute this computation"),
+    RuntimeError("Unable to find a valid cuDNN algorithm to run convolution"),
+    RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "CUDACachingAllocator.cpp":1131, please report a bug'),
+]
+RECORDING = [
+    RuntimeError("CUDA error: operation not permitted when stream is capturing"),
+    RuntimeError("CUDA error: operation failed due to a previous error during capture"),
+    RuntimeError("cudaErrorStreamCaptureInvalidated"),
+    RuntimeError("CUDA error: operation would result in a merge of separate capture sequences"),
+    RuntimeError("CUDA error: capture was not initiated in this stream"),
+    RuntimeError("CUDA error: capturing stream has unjoined work"),
+    RuntimeError("CUDA error: dependency created on uncaptured work in another stream"),
+    RuntimeError("Cannot prepare for replay during capturing stage."),
+]
+OTHER = [
+    RuntimeError("CUDA error: an illegal memory access was encountered"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`"),
+    RuntimeError("CUDA error: unspecified launch failure"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    RuntimeError("CUDA error: no kernel image is available for execution on the device"),
+    RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"),
+    ValueError("memory"),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "memory", "recording"),
+    [
+        *((error, True, False) for error in MEMORY),
+        *((error, False, True) for error in RECORDING),
+        *((error, False, False) for error in OTHER),
+    ],
+    ids=str,
+)
+def test_errors_are_told_apart_by_what_to_do_about_them(error: Exception, memory: bool, recording: bool) -> None:
+    assert (is_out_of_memory(error), is_capture_error(error)) == (memory, recording)

@@ -186,15 +186,34 @@ def examined(system: GpuSystem) -> str:
     return described(torch, compute_device(torch, system), system)
 
 
-_OUT_OF_MEMORY_WORDS = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+_OUT_OF_MEMORY_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "STATUS_ALLOC_FAILED",
+    # cuBLAS and cuDNN make their handles when first used, and do not say that memory for them was missing.
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_INTERNAL_ERROR",
+    "unable to find an engine to execute",
+    "Unable to find a valid cuDNN algorithm",
+    "NVML_SUCCESS ==",  # torch asks NVML for the process's memory when it reports that memory ran out
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that memory ran out. CUDA's allocator and numpy have a class for it; the CPU's allocator
-    and CUDA's libraries only say so in the message."""
+    and CUDA's libraries only say so in the message, some in other words."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return any(words in str(error) for words in _OUT_OF_MEMORY_WORDS)
+
+
+def is_capture_error(error: BaseException) -> bool:
+    """Whether an error comes of recording a CUDA graph: every message of that kind, cudaErrorStreamCapture… 900 to 908
+    and torch's own, has the word."""
+    return not is_out_of_memory(error) and "captur" in str(error).lower()
 
 
 def empty_cache(device: object) -> None:
