@@ -43,7 +43,8 @@ class DolphinEngine:
             from pdfbatch.engines.dolphin.model import load
             from pdfbatch.engines.dolphin.reader import DolphinReader
 
-            return DolphinReader(load(folder), children, options, scratch, self._reads_layers)
+            dolphin = load(folder, as_published=options.as_published)
+            return DolphinReader(dolphin, children, options, scratch, self._reads_layers)
 
         return DeferredReader(partial(model_folder, self.model), load_reader, 2 * children.processes)
 

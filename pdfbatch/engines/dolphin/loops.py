@@ -46,7 +46,11 @@ def loop_start(tokens: Sequence[int], min_span: int = MIN_SPAN, fillers: Flags |
 def filler_tokens(texts: Sequence[str]) -> Flags:
     """Which tokens are fillers, by the text of each: those without a letter or digit. A piece of a character, which
     decodes to U+FFFD, is not."""
-    return np.array([not any(char.isalnum() or char == "\ufffd" for char in text) for text in texts], dtype=np.bool_)
+    return np.array([_is_filler(text) for text in texts], dtype=np.bool_)
+
+
+def _is_filler(text: str) -> bool:
+    return bool(text) and not any(char.isalnum() or char == "\ufffd" for char in text)
 
 
 def _filler_weight(min_span: int) -> float:
