@@ -14,9 +14,10 @@ from pdfbatch.errors import AccessDenied, ExitCode
 from pdfbatch.records import Secret
 
 if TYPE_CHECKING:
+    from pdfbatch.engines.dolphin.device import GpuSystem
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.names import Names
-    from pdfbatch.fleet.values import Market
+    from pdfbatch.fleet.values import Check, Market
 
 Inputs = Annotated[
     list[str] | None,
@@ -69,6 +70,7 @@ def doctor(
     json: o.Json = False,
 ) -> None:
     """Check everything that a launch needs, and print a fix for each problem."""
+    from pdfbatch.engines.dolphin.device import gpu_system
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.doctor import diagnose
     from pdfbatch.fleet.facts import Need
@@ -89,11 +91,37 @@ def doctor(
         image=image,
         password_secret=Secret.read(password_secret).arn if password_secret else "",
     )
-    diagnosis = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
+    found = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
+    diagnosis = found.model_copy(update={"checks": [gpu_check(gpu_system()), *found.checks]})
     finish(
         views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
         ExitCode.DONE if diagnosis.ready else ExitCode.NOT_READY,
     )
+
+
+def gpu_check(system: GpuSystem) -> Check:
+    """Says what a model would compute on here. It is never `missing`: the fleet's instances have GPUs of their own."""
+    from importlib.util import find_spec
+
+    from pdfbatch.engines.dolphin.device import examined
+    from pdfbatch.errors import NotReady
+    from pdfbatch.fleet.values import Check
+
+    name = "GPU here"
+    if system.wants_cpu or not system.is_present:
+        why = "not used: the environment asks for the CPU" if system.is_present else "none: local runs use the CPU"
+        return Check(name=name, state="ok", found=why)
+    if find_spec("torch") is None:
+        return Check(
+            name=name,
+            state="warning",
+            found=f"not used: torch is not installed (driver {system.driver or 'unknown'})",
+            hint="pip install '.[dolphin]' in the clone (docs/dolphin.md)",
+        )
+    try:
+        return Check(name=name, state="ok", found=examined(system))
+    except NotReady as error:
+        return Check(name=name, state="warning", found=error.message, hint=error.hint)
 
 
 def _policy_text(

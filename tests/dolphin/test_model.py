@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pdfbatch.cli.account import gpu_check
 from pdfbatch.engines.dolphin import model
+from pdfbatch.engines.dolphin.device import GpuSystem
 from pdfbatch.engines.dolphin.model import Dolphin, ImageProcessor, load
 from pdfbatch.errors import ExitCode, NotReady
 
@@ -244,3 +246,21 @@ def test_text_is_decoded_without_special_tokens_and_outer_white_space(
 def test_memory_is_what_can_be_allocated_and_not_only_what_is_idle() -> None:
     free = model._free_bytes(torch.device("cpu"), None)
     assert free > 0
+
+
+# ── the device ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+GPU_HERE = GpuSystem(is_loaded=True, driver="550.54.15", is_reachable=True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="about machines whose torch cannot use their GPU")
+def test_a_gpu_that_torch_cannot_use_is_refused_and_the_cpu_taken_only_if_asked_for(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(NotReady, match=r"550\.54\.15") as error:
+        load(folder, system=GPU_HERE)
+    assert torch.__version__ in error.value.message
+    assert gpu_check(GPU_HERE).state == "warning"
+    with caplog.at_level("INFO", logger="pdfbatch"):
+        assert not load(folder, system=GPU_HERE._replace(wants_cpu=True)).is_cuda
+    assert "computes on the CPU" in caplog.text

@@ -43,7 +43,7 @@ class DolphinEngine:
             from pdfbatch.engines.dolphin.model import load
             from pdfbatch.engines.dolphin.reader import DolphinReader
 
-            dolphin = load(folder, published_encoder=options.as_published)
+            dolphin = load(folder, as_published=options.as_published)
             return DolphinReader(dolphin, children, options, scratch, self._reads_layers)
 
         return DeferredReader(partial(model_folder, self.model), load_reader, 2 * children.processes)
