@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from pdfbatch.engines.dolphin import memory
-from pdfbatch.engines.dolphin.decode import Decoder, Decoding
+from pdfbatch.engines.dolphin.decode import Decoder, Decoding, SpecialTokens
 from pdfbatch.engines.dolphin.images import crop, fit, two_pass
 from pdfbatch.engines.dolphin.jobs import DecodeJob, DecodeMeter, Read
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
@@ -157,7 +157,7 @@ def children(processes: int) -> Executor:
 
 
 def watched(network: Any, prepare: Callable[[Sequence[Pixels]], Any], setting: Setting) -> Watched:
-    return Watched(network, setting.plan, prepare, EOS, setting.how, synchronise=setting.synchronise)
+    return Watched(network, setting.plan, prepare, SpecialTokens(EOS), setting.how, synchronise=setting.synchronise)
 
 
 def with_mistakes(tokens: Sequence[int], every: int = MISTAKE_EVERY) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from pdfbatch.engines.dolphin.decode import Decoder, Decoding
+from pdfbatch.engines.dolphin.decode import Decoder, Decoding, SpecialTokens
 from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.graphs import WARM_UPS, Graphs, Step
 from pdfbatch.engines.dolphin.jobs import DecodeJob, Pixels, Read
@@ -239,7 +239,7 @@ WAYS: dict[str, Callable[[], Decoding]] = {
 def abacus_decoder(
     network: Any, its_plan: BatchPlan | None = None, stride: int = 1, how: Decoding | None = None
 ) -> Decoder:
-    return Decoder(network, its_plan or plan(), shown, END, how or Decoding(stride=stride))
+    return Decoder(network, its_plan or plan(), shown, SpecialTokens(END), how or Decoding(stride=stride))
 
 
 def draft_of(words: Sequence[int], dice: random.Random) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pdfbatch.engines.dolphin.decode import PENALTY, Decoder, Decoding
+from pdfbatch.engines.dolphin.decode import PENALTY, Decoder, Decoding, SpecialTokens
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
 from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, ImageProcessor
 from pdfbatch.engines.dolphin.network import Network
@@ -72,7 +72,7 @@ class Asked:
         return said
 
     def decoder(self, its_plan: Any, how: Decoding, banned_token: int | None = None) -> Decoder:
-        return Decoder(self.network, its_plan, self.eye, END, how, banned_token)
+        return Decoder(self.network, its_plan, self.eye, SpecialTokens(END, banned_token), how)
 
 
 @pytest.fixture(scope="module")

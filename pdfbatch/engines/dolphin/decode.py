@@ -16,7 +16,7 @@ from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.graphs import Graphs
 from pdfbatch.engines.dolphin.job_pool import JobPool
 from pdfbatch.engines.dolphin.jobs import DecodeJob, DecodeMeter, Ending, Pixels, Read
-from pdfbatch.engines.dolphin.loops import LOOK_EVERY, loop_start
+from pdfbatch.engines.dolphin.loops import LOOK_EVERY, Flags, loop_start
 from pdfbatch.engines.dolphin.memory import BatchPlan
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.rows import Row, Rows
@@ -34,6 +34,14 @@ _FREE_SHARE = 8
 """Rows are refilled when one in this many is free: each refill costs a separate pass."""
 _CALM_TURNS = 256
 """After this many turns without an out-of-memory error a halved batch is doubled again."""
+
+
+class SpecialTokens(NamedTuple):
+    """`end` ends an answer, `banned` is never chosen, and `fillers` count less in a loop, see loops.py."""
+
+    end: int
+    banned: int | None = None
+    fillers: Flags | None = None
 
 
 class Decoding(NamedTuple):
@@ -68,7 +76,7 @@ class _Pending(NamedTuple):
 class Decoder:
     """Drives one network. Not thread-safe; `turn` does the work.
 
-    `prepare` turns pictures into the encoder's input (E x 3 x side x side). `banned_token` is never chosen.
+    `prepare` turns pictures into the encoder's input (E x 3 x side x side).
     """
 
     def __init__(
@@ -76,19 +84,18 @@ class Decoder:
         network: Network,
         plan: BatchPlan,
         prepare: Callable[[Sequence[Pixels]], Tensor],
-        end_token: int,
+        special: SpecialTokens,
         how: Decoding = _STEP_BY_STEP,
-        banned_token: int | None = None,
     ) -> None:
         self.meter = DecodeMeter()
         self._network = network
         self._whole_plan = plan
         self._calm_turns = 0
         self._prepare = prepare
-        self._end = end_token
+        self._special = special
         self._how = how
         self._pool = JobPool()
-        self._rows = Rows(network, plan, self._pool.add, how.graphs, banned_token)
+        self._rows = Rows(network, plan, self._pool.add, how.graphs, special.banned)
         self._pending: deque[_Pending] = deque()
         self._last_heard = 0.0
 
@@ -276,7 +283,7 @@ class Decoder:
             self._look_for_loop(row)
 
     def _ending_with(self, job: DecodeJob, token: int) -> Ending | None:
-        if token == self._end:
+        if token == self._special.end:
             return "whole"
         # The last position is for the end token, as in transformers' generate.
         most = self._network.max_positions - len(job.prompt) - 1
@@ -284,7 +291,7 @@ class Decoder:
         return "truncated" if len(job.tokens) >= most else None
 
     def _look_for_loop(self, row: Row) -> None:
-        start = loop_start(row.job.tokens, row.job.loop_span)
+        start = loop_start(row.job.tokens, row.job.loop_span, self._special.fillers)
         if start is not None:
             row.job.tokens = row.job.tokens[:start]
             self._end_row(row, "looped")

@@ -105,25 +105,28 @@ class Network:
         hidden = self._embed(tokens) + self._positions[positions + _POSITION_OFFSET]
         hidden = self._first_norm(hidden)
         for layer, qkv, (keys, values), picture in zip(self._layers, self._qkv, self_kv, cross_kv, strict=True):
-            fused = torch.nn.functional.linear(layer.self_attn_layer_norm(hidden), *qkv)
-            query, key, value = fused.nan_to_num_().chunk(3, dim=-1)
+            joined = torch.nn.functional.linear(layer.self_attn_layer_norm(hidden), *qkv)
+            query, key, value = joined.nan_to_num_().chunk(3, dim=-1)
             keys[every[:, None], :, positions] = self._heads_of(key)
             values[every[:, None], :, positions] = self._heads_of(value)
             query = self._split(query)
             seen = [
-                self._attend(query[rows], keys[rows, :, :length], values[rows, :, :length], mask)
+                self.attend(query[rows], keys[rows, :, :length], values[rows, :, :length], mask)
                 for rows, length, mask in ((slice(b.first, b.last), b.mask.shape[-1], b.mask) for b in bands)
             ]
             hidden = hidden + layer.self_attn.out_proj(torch.cat(seen))
             query = layer.encoder_attn.q_proj(layer.encoder_attn_layer_norm(hidden))
-            hidden = hidden + layer.encoder_attn.out_proj(self._attend(self._split(query), *picture, None))
+            hidden = hidden + layer.encoder_attn.out_proj(self.attend(self._split(query), *picture, None))
             hidden = hidden + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(hidden))))
         wanted = hidden if last is None else hidden[every, last][:, None]
         return torch.nn.functional.linear(self._last_norm(wanted), self._head)
 
-    def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    def attend(
+        self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, way: Attention | None = None
+    ) -> Tensor:
+        """R x H x T x d queries → R x T x D. `way` is one of both, None: `attention`."""
         torch = self._torch
-        if self.attention == "fused":
+        if (way or self.attention) == "fused":
             seen = torch.nn.functional.scaled_dot_product_attention(query, keys, values, mask, scale=self._scale)
         else:
             scores = (query * self._scale) @ keys.transpose(-1, -2)

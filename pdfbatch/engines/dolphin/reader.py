@@ -21,7 +21,8 @@ import numpy as np
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.decode import Decoder, Decoding
+from pdfbatch.engines.dolphin.attention import fastest_attention
+from pdfbatch.engines.dolphin.decode import Decoder, Decoding, SpecialTokens
 from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.graphs import CudaRecorder, Graphs
 from pdfbatch.engines.dolphin.jobs import DecodeJob, Pixels, Read
@@ -43,11 +44,12 @@ _LAYOUT = 1 << 20
 _MOST_HELD = 1 << 30
 """Bytes of pictures waiting to be read, above which no further page is cut up."""
 _NOTHING = np.zeros((0, 0, 3), np.uint8)
-_CUDA_STRIDE = 4
+_CUDA_STRIDE = 2
 """Steps between two reads of the tokens: each read waits for the GPU; surplus steps are discarded."""
 
 
-def _on_cuda() -> Decoding:
+def _on_cuda(dolphin: Dolphin) -> Decoding:
+    dolphin.network.attention = fastest_attention(dolphin.network, dolphin.plan.rows)
     return Decoding(Graphs(CudaRecorder()), _CUDA_STRIDE, ahead=True, drafts=DraftPolicy())
 
 
@@ -67,9 +69,8 @@ class DolphinReader:
             dolphin.network,
             dolphin.plan,
             dolphin.image_processor,
-            dolphin.tokenizer.end,
-            _on_cuda() if dolphin.is_cuda else Decoding(),
-            banned_token=dolphin.tokenizer.unknown,
+            SpecialTokens(dolphin.tokenizer.end, dolphin.tokenizer.unknown, dolphin.tokenizer.fillers),
+            _on_cuda(dolphin) if dolphin.is_cuda else Decoding(),
         )
         self.pages_ahead = max(PAGE_GROUP, 2 * children.processes, dolphin.plan.rows)
         self._tickets = itertools.count()
