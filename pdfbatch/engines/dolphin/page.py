@@ -34,13 +34,14 @@ the order."""
 
 
 class PageWork:
-    """`ticket` counts the pages in order of arrival; `file` is where a child may draw this one, and
-    `future` is what was promised for it."""
+    """`ticket` counts the pages in order of arrival; `file` is where a child may draw this one, `parcel` where it puts
+    its results, and `future` is what was promised for it."""
 
     def __init__(self, ticket: int, order: PageOrder, file: Path) -> None:
         self.ticket = ticket
         self.order = order
         self.file = file
+        self.parcel = file.with_suffix(".parcel")
         self.future: Future[PageRead] = Future()
         self.prepared: Prepared | None = None
         self.layout_job: DecodeJob | None = None
@@ -137,6 +138,7 @@ class PageWork:
 
     def forget_file(self) -> None:
         self.file.unlink(missing_ok=True)
+        self.parcel.unlink(missing_ok=True)
 
     def _stamped(self, page: PageResult) -> PageResult:
         update = {"seconds": round(time.perf_counter() - self._began, 3), "tokens": self.tokens}

@@ -30,6 +30,7 @@ from pdfbatch.engines.dolphin.layout import LAYOUT_PROMPT, TABLE_PROMPT
 from pdfbatch.engines.dolphin.loops import MIN_SPAN, TABLE_SPAN
 from pdfbatch.engines.dolphin.model import Dolphin
 from pdfbatch.engines.dolphin.page import PageWork, expected_tokens
+from pdfbatch.engines.dolphin.parcel import Parcel, parcelled
 from pdfbatch.engines.dolphin.tasks import Cut, Prepared, Refine, cut_page, prepare_page
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import PageResult, ReadOptions
@@ -105,6 +106,8 @@ class DolphinReader:
             options = options.model_copy(update={"dpi": max(SMALLEST_DPI, options.dpi >> order.attempt)})
         drawn = self._children.submit(
             order.seconds(options),
+            parcelled,
+            str(page.parcel),
             prepare_page,
             order.path,
             order.number,
@@ -180,9 +183,9 @@ class DolphinReader:
         except BaseException as error:  # the future of a killed child raises CancelledError
             self._leave(page, error)
 
-    def _after(self, page: PageWork, done: Future[T], step: Callable[[PageWork, T], None]) -> None:
-        def follow(ended: Future[T]) -> None:
-            self._events.put(lambda: self._go_on(page, lambda page, ended: step(page, ended.result()), ended))
+    def _after(self, page: PageWork, done: Future[Parcel[T]], step: Callable[[PageWork, T], None]) -> None:
+        def follow(ended: Future[Parcel[T]]) -> None:
+            self._events.put(lambda: self._go_on(page, lambda page, ended: step(page, ended.result().opened()), ended))
 
         done.add_done_callback(follow)
 
@@ -228,8 +231,9 @@ class DolphinReader:
 
     def _cut(self, page: PageWork, first: int) -> None:
         assert page.prepared is not None
+        seconds, parcel = self._options.page_seconds, str(page.parcel)
         cut = self._children.submit(
-            self._options.page_seconds, cut_page, page.prepared, page.layout, self._options, self._side, first
+            seconds, parcelled, parcel, cut_page, page.prepared, page.layout, self._options, self._side, first
         )
         self._after(page, cut, self._cut_up)
 
