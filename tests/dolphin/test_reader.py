@@ -46,9 +46,13 @@ class Letters:
 
     end = 2
     unknown = None
+    fillers = None
 
     def prompt(self, text: str) -> list[int]:
         return [0, FIRST_LETTER + 128 + PROMPTS.index(text)]
+
+    def draft(self, text: str) -> list[int]:
+        return [FIRST_LETTER + min(ord(letter), 127) for letter in text]
 
     def text(self, tokens: Sequence[int]) -> str:
         return "".join(chr(token - FIRST_LETTER) for token in tokens)
@@ -57,7 +61,7 @@ class Letters:
 class Scripted(Abacus):
     """Says what the script has for the prompt and the shade; `poison` shades give NaN, `heavy` ones find no memory."""
 
-    vocab_size = FIRST_LETTER + 128 + len(PROMPTS)
+    vocab_size = padded_vocab_size = FIRST_LETTER + 128 + len(PROMPTS)
 
     def __init__(
         self, script: Script, poison: Sequence[int] = (), heavy: Sequence[int] = (), chance: float = 0
@@ -76,20 +80,22 @@ class Scripted(Abacus):
         self.seen += shades
         return super().encode(pictures)
 
-    def logits(self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any) -> Any:
+    def logits(
+        self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any = None
+    ) -> Any:
         if self._dice.random() < self.chance:
             raise torch.OutOfMemoryError("no memory, says the test")
         rows = torch.arange(len(tokens))
         keys, _ = self_kv[0]
         keys[rows[:, None], 0, positions] = tokens[..., None].float()
-        scores = torch.zeros(len(tokens), self.vocab_size)
-        for row, (place, shade) in enumerate(
-            zip(positions[rows, last].tolist(), cross_kv[0][0][:, 0, 0, 0].tolist(), strict=True)
-        ):
+        asked = positions if last is None else positions[rows, last][:, None]
+        scores = torch.zeros(*asked.shape, self.vocab_size)
+        for row, shade in enumerate(cross_kv[0][0][:, 0, 0, 0].tolist()):
             prompt = int(keys[row, 0, 1, 0]) - FIRST_LETTER - 128
             text = self.script(PROMPTS[prompt], int(shade)) if prompt >= 0 else ""
-            said = place - 1
-            scores[row, FIRST_LETTER + ord(text[said]) if said < len(text) else Letters.end] = 1.0
+            for column, place in enumerate(asked[row].tolist()):
+                said = place - 1
+                scores[row, column, FIRST_LETTER + ord(text[said]) if said < len(text) else Letters.end] = 1.0
             if int(shade) in self.poison:
                 scores[row] = torch.nan
         return scores

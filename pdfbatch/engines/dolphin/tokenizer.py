@@ -57,6 +57,10 @@ class Tokenizer:
             self._known[text] = self._backend.encode(f"<s>{text}{ANSWER}", add_special_tokens=False).ids
         return self._known[text]
 
+    def draft(self, text: str) -> list[int]:
+        """Encodes text that an answer may contain."""
+        return self._backend.encode(text, add_special_tokens=False).ids if text else []
+
     def text(self, tokens: Sequence[int]) -> str:
         """Decodes tokens as Dolphin's demo does: without padding, start and end tokens, stripped."""
         said = self._backend.decode(list(tokens), skip_special_tokens=False)
