@@ -16,7 +16,7 @@ from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.graphs import Graphs
 from pdfbatch.engines.dolphin.model import _CPU_LIMITS
 
-from . import dolphin_encoder
+from . import dolphin_encoder, dolphin_steps
 from .dolphin_baseline import Baseline, PageByPage
 from .dolphin_counted import CHIPS, T4_MEMORY, CountingRecorder, Reached, plan_on, simulated, times
 from .dolphin_ours import Ours, Setting, children, cut_page, drawn_page, read_pages, ready, shape_of, watched
@@ -30,8 +30,6 @@ FULL_PAGES, FULL_ELEMENTS, FULL_SHORTER = 2, 5, 8
 T4_PAGES, T4_STRIDE = 288, 2
 DOLLARS_AN_HOUR = 0.19
 """The Spot price of a g4dn.xlarge."""
-DRAFTED_STEP = 1.3
-"""Seconds of a step that verifies drafts, to one that does not."""
 ASSUMED = {"careful": Reached(0.40, 0.70), "good": Reached(0.50, 0.80)}
 """The assumed efficiency of a T4: its 70 W limit the clock, and small kernels never reach the peak."""
 
@@ -64,6 +62,7 @@ def run(corpus: Path, scratch: Path) -> list[Section]:
         ),
         dolphin_encoder.compared(),
         preparing(),
+        dolphin_steps.counted(),
         estimate(),
     ]
 
@@ -135,10 +134,11 @@ def estimate() -> Section:
     efficiency."""
     _compute_in(1)
     plan, pages = plan_on(T4_MEMORY), some_pages(T4_PAGES)
+    cost = dolphin_steps.draft_cost(dolphin_steps.Steps())
     found = []
     for drafted in (False, True):
         recorder = CountingRecorder()
-        how = Decoding(Graphs(recorder), T4_STRIDE, ahead=True, drafts=DraftPolicy(DRAFTED_STEP) if drafted else None)
+        how = Decoding(Graphs(recorder), T4_STRIDE, ahead=True, drafts=DraftPolicy(cost) if drafted else None)
         done = simulated(pages, Setting(plan, how), drafted=drafted)
         say(f"dolphin: {T4_PAGES} pages simulated")
         name = "drafts" if drafted else "no drafts"

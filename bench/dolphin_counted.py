@@ -92,10 +92,14 @@ def token_weights(geometry: Geometry) -> int:
     return geometry.layers * layer + geometry.vocab_size * geometry.width
 
 
-def tokens_flop(geometry: Geometry, tokens: int, places: int) -> float:
-    """Of `tokens` said at once, of rows that hold `places` tokens together."""
-    seen = tokens * geometry.picture_tokens + places
-    return 2.0 * tokens * token_weights(geometry) + 4.0 * geometry.layers * geometry.width * seen
+def weights_flop(geometry: Geometry, tokens: int) -> float:
+    """Of `tokens` tokens with all weights that they meet."""
+    return 2.0 * tokens * token_weights(geometry)
+
+
+def attention_flop(geometry: Geometry, tokens: int, places: int) -> float:
+    """Of the attention of `tokens` tokens to their pictures and to `places` tokens together."""
+    return 4.0 * geometry.layers * geometry.width * (tokens * geometry.picture_tokens + places)
 
 
 def step_bytes(geometry: Geometry, rows: int, places: int, item: int = HALF) -> float:
@@ -112,7 +116,8 @@ def padded(look: Look) -> tuple[int, int]:
 
 
 def times(done: Ours, geometry: Geometry, chip: Chip, reached: Reached = BEST, *, exact: bool = True) -> Times:
-    """What the chip needs for it: each part is bound by operations or by bytes, whichever takes longer. `exact`: only
+    """What the chip needs for it: each part (of a step the weights and the caches) is bound by operations or by bytes,
+    whichever takes longer. `exact`: only
     for rows in use and places written; otherwise for all that the padded steps compute."""
     flop, bandwidth = chip.flop * reached.flop, chip.bandwidth * reached.bandwidth
 
@@ -123,12 +128,14 @@ def times(done: Ours, geometry: Geometry, chip: Chip, reached: Reached = BEST, *
         mean_places = look.places + look.live * (look.count + 1) // 2
         rows, places = (look.live, mean_places) if exact else padded(look)
         each = 1 + look.shape.drafted
-        operations = tokens_flop(geometry, rows * each, places * each)
-        return look.count * bound(operations, step_bytes(geometry, rows, places))
+        read = step_bytes(geometry, 0, 0)
+        weights = bound(weights_flop(geometry, rows * each), read)
+        caches = bound(attention_flop(geometry, rows * each, places * each), step_bytes(geometry, rows, places) - read)
+        return look.count * (weights + caches)
 
     def fill(rows: int) -> float:
         words = len(prompt("text", geometry)) * rows
-        operations = rows * keys_flop(geometry) + tokens_flop(geometry, words, 0)
+        operations = rows * keys_flop(geometry) + weights_flop(geometry, words) + attention_flop(geometry, words, 0)
         # The pictures' keys are written, and read by the prompt; the weights that make them count too.
         read = step_bytes(geometry, 2 * rows, 0) + 2 * HALF * geometry.layers * geometry.width**2
         return bound(operations, read)

@@ -21,6 +21,10 @@ _VIEWS = {torch.ops.aten._unsafe_view.default}
 """Those that do not say so themselves."""
 
 
+_PICKING = {torch.ops.aten.embedding, torch.ops.aten.index, torch.ops.aten.index_select, torch.ops.aten.gather}
+_SETTING = {torch.ops.aten.index_put_, torch.ops.aten.copy_}
+
+
 class Kernels(TorchDispatchMode):
     """As a context: counts what runs in it. `peak` is the most bytes held at once of what was made in it."""
 
@@ -37,7 +41,7 @@ class Kernels(TorchDispatchMode):
         if not operator.is_view and operator not in _VIEWS:
             count_flop = flop_registry.get(operator.overloadpacket)
             flop = count_flop(*args, **kwargs, out_val=done) if count_flop else 0
-            moved = sum(map(_bytes, _tensors((args, kwargs, done))))
+            moved = sum(map(_bytes, _moved(operator, args, kwargs, done)))
             self.count += 1
             self.flop += flop
             self.bytes += moved
@@ -64,9 +68,21 @@ class _AttentionOfCuda(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function is torch.nn.functional.scaled_dot_product_attention:
             query, key, value, bias = args
-            bias = bias.expand(*query.shape[:-1], -1)
+            bias = None if bias is None else bias.expand(*query.shape[:-1], -1)
             return torch.ops.aten._scaled_dot_product_efficient_attention(query, key, value, bias, False)[0]
         return function(*args, **(kwargs or {}))
+
+
+def _moved(operator: Any, args: Any, kwargs: Any, done: Any) -> list[torch.Tensor]:
+    """Returns what a kernel reads and writes: of a table or cache only the rows that it picks or sets."""
+    tensors = _tensors((args, kwargs, done))
+    picks, sets = (operator.overloadpacket in packets for packets in (_PICKING, _SETTING))
+    if picks:
+        return [done, *(one for one in tensors if one is not args[0])]
+    if sets:
+        values = [one for one in _tensors((args[1:], kwargs)) if one is not args[0]]
+        return values + values
+    return tensors
 
 
 def _tensors(found: Any) -> list[torch.Tensor]:

@@ -20,6 +20,7 @@ from bench.dolphin_counted import (  # noqa: E402
     CHIPS,
     T4_MEMORY,
     Chip,
+    attention_flop,
     CountingRecorder,
     encoder_flop,
     keys_flop,
@@ -29,7 +30,7 @@ from bench.dolphin_counted import (  # noqa: E402
     step_bytes,
     times,
     token_weights,
-    tokens_flop,
+    weights_flop,
 )
 from bench.dolphin_ours import Look, Ours, Setting, read_pages, ready, shape_of, watched  # noqa: E402
 from bench.dolphin_work import FULL, Geometry, Page, random_model, some_pages, words_of  # noqa: E402
@@ -143,7 +144,7 @@ def test_a_row_costs_its_picture_and_its_places_and_all_rows_together_the_weight
     assert more - alone == shape_of(FULL, 2).picture_row
     assert step_bytes(FULL, 2, 10) - more == 10 * shape_of(FULL, 2).row_token
     assert alone - shape_of(FULL, 2).picture_row == 2 * token_weights(FULL)
-    assert tokens_flop(FULL, 64, 0) == 64 * tokens_flop(FULL, 1, 0)
+    assert weights_flop(FULL, 64) == 64 * weights_flop(FULL, 1)
 
 
 def test_graphs_compute_rows_and_places_up_to_the_next_size() -> None:
@@ -173,7 +174,7 @@ def test_time_is_bound_by_operations_or_by_bytes() -> None:
     done = Ours(1, 1, 1, 8, 2, 1, 1, {}, [look], [], [2], [])  # type: ignore[arg-type]
     slow_memory, slow_sums = Chip(1e30, 1e9), Chip(1e9, 1e30)
     assert times(done, TINY, slow_memory).steps == pytest.approx(step_bytes(TINY, 8, 88) / 1e9)
-    assert times(done, TINY, slow_sums).steps == pytest.approx(tokens_flop(TINY, 8, 88) / 1e9)
+    assert times(done, TINY, slow_sums).steps == pytest.approx((weights_flop(TINY, 8) + attention_flop(TINY, 8, 88)) / 1e9)
     assert times(done, TINY, slow_sums).encoder == pytest.approx(2 * encoder_flop(TINY) / 1e9)
     assert times(done, TINY, slow_memory, exact=False).steps == pytest.approx(step_bytes(TINY, 8, 8 * 256) / 1e9)
 

@@ -58,11 +58,7 @@ class Slots:
         """By layer: keys and values, 2 x R x H x N x d."""
         self._state = RowState.empty(0, network.padded_vocab_size, network.device)
         self._penalised: set[int] = set()
-        self._never = torch.zeros(network.padded_vocab_size, device=network.device, dtype=network.dtype)
-        """W: -inf for tokens that are never chosen, 0 for the others."""
-        self._never[network.vocab_size :] = -float("inf")
-        if banned_token is not None:
-            self._never[banned_token] = -float("inf")
+        self._banned_token = banned_token
         self.resize(rows, length)
 
     @property
@@ -241,14 +237,16 @@ class Slots:
         return mask.masked_fill_(at > positions[..., None], -float("inf"))[:, None]
 
     def _scores(self, logits: Tensor, said: Tensor | None = None, penalty: Tensor | None = None) -> Tensor:
-        """R x T x W logits → scores of the tokens that may be chosen. The penalty, on the first token of each row, works
-        as in transformers' RepetitionPenaltyLogitsProcessor."""
+        """R x T x W logits, which are changed → scores; -inf for what is never chosen. The penalty, on the first token
+        of each row, works as in transformers' RepetitionPenaltyLogitsProcessor."""
+        logits[..., self._network.vocab_size :] = -float("inf")
+        if self._banned_token is not None:
+            logits[..., self._banned_token] = -float("inf")
         if said is None or penalty is None:
-            return logits + self._never
-        first = logits[:, :1].float() + self._never
-        by = penalty[:, None, None]
+            return logits
+        first, by = logits[:, :1].float(), penalty[:, None, None]
         dimmed = self._torch.where(said[:, None], self._torch.where(first > 0, first / by, first * by), first)
-        return self._torch.cat([dimmed, logits[:, 1:].float() + self._never], dim=1)
+        return self._torch.cat([dimmed, logits[:, 1:].float()], dim=1)
 
 
 def _views(caches: Sequence[Tensor], rows: int, length: int) -> list[tuple[Tensor, Tensor]]:
