@@ -134,7 +134,7 @@ def estimate() -> Section:
     efficiency."""
     _compute_in(1)
     plan, pages = plan_on(T4_MEMORY), some_pages(T4_PAGES)
-    cost = dolphin_steps.draft_cost(dolphin_steps.Steps())
+    cost = dolphin_steps.draft_cost()
     found = []
     for drafted in (False, True):
         recorder = CountingRecorder()

@@ -14,7 +14,7 @@ import numpy as np
 
 from pdfbatch.engines.dolphin import memory
 from pdfbatch.engines.dolphin.graphs import Step
-from pdfbatch.engines.dolphin.step_shape import rounded
+from pdfbatch.engines.dolphin.step_shape import DRAFTED, rounded
 
 from .dolphin_ours import Look, Ours, Setting, drawn_page, read_pages, shape_of, watched, with_mistakes
 from .dolphin_work import FEWEST_WORDS, FULL, Geometry, Page, Pixels, prompt
@@ -127,10 +127,11 @@ def times(done: Ours, geometry: Geometry, chip: Chip, reached: Reached = BEST, *
     def step(look: Look) -> float:
         mean_places = look.places + look.live * (look.count + 1) // 2
         rows, places = (look.live, mean_places) if exact else padded(look)
-        each = 1 + look.shape.drafted
         read = step_bytes(geometry, 0, 0)
-        weights = bound(weights_flop(geometry, rows * each), read)
-        caches = bound(attention_flop(geometry, rows * each, places * each), step_bytes(geometry, rows, places) - read)
+        more = DRAFTED * look.shape.drafting
+        weights = bound(weights_flop(geometry, rows + more), read)
+        seen = attention_flop(geometry, rows + more, places * (rows + more) // max(1, rows))
+        caches = bound(seen, step_bytes(geometry, rows, places) - read)
         return look.count * (weights + caches)
 
     def fill(rows: int) -> float:
@@ -171,8 +172,10 @@ class _Idle:
     def cross_kv(self, layer: int, hidden: Any) -> tuple[Any, Any]:
         return hidden[:, None], hidden[:, None]
 
-    def logits(self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any = None) -> Any:
-        return self._last_word.repeat(len(tokens), tokens.shape[1] if last is None else 1, 1)
+    def logits(
+        self, tokens: Any, rows: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, wanted: Any = None
+    ) -> Any:
+        return self._last_word.repeat(len(tokens if wanted is None else wanted), 1)
 
 
 class CountingRecorder:

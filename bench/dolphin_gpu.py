@@ -17,7 +17,7 @@ from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.encoder import Published
 from pdfbatch.engines.dolphin.graphs import CudaRecorder, Graphs
 from pdfbatch.engines.dolphin.slots import SlotEntry, Slots
-from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape
+from pdfbatch.engines.dolphin.step_shape import StepShape
 
 from .dolphin_baseline import Baseline, PageByPage
 from .dolphin_chip import Busy, chip_of, seconds_of, wait
@@ -287,17 +287,17 @@ class _Bench:
         most = self._network.max_positions
         sizes = [(rows, min(length, most), 0) for rows in (1, 16, 64) for length in (256, 1024, 2048)]
         with torch.inference_mode():
-            found = [self._step(*size) for size in (*sizes, (16, 256, DRAFTED), (64, 256, DRAFTED))]
+            found = [self._step(*size) for size in (*sizes, (16, 256, 4), (64, 256, 16), (64, 256, 32))]
         return Section("One step of the decoder alone", found, ["share: of what its bytes would take at the best"])
 
-    def _step(self, rows: int, length: int, drafted: int) -> Figure:
+    def _step(self, rows: int, length: int, drafting: int) -> Figure:
         geometry, name = self._setup.geometry, f"{rows} rows, {length} places"
-        name += f", {drafted} of a draft" if drafted else ""
+        name += f", {drafting} with drafts" if drafting else ""
         try:
             slots = Slots(self._network, rows, length, self._how().graphs)
             hidden = zeros(self._network, geometry.picture_tokens, geometry.width)
             slots.admit(range(rows), [SlotEntry(hidden, prompt("text", geometry))] * rows)()
-            shape = StepShape(rows, length, drafted=drafted)
+            shape = StepShape(rows, length, drafting=drafting)
             each = seconds_of(lambda: slots.step(shape, 8)(), self._setup.device, times=3) / 8
         except Exception as error:
             return _failed(name, error)

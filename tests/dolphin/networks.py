@@ -53,24 +53,26 @@ class Abacus:
         return hidden[:, None] * (layer + 1), hidden[:, None]
 
     def logits(
-        self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any = None
+        self, tokens: Any, rows: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, wanted: Any = None
     ) -> Any:
-        rows, ahead = torch.arange(len(tokens)), tokens.shape[1]
-        ours = torch.zeros(len(tokens), ahead, self_kv[0][0].shape[2])
+        ours = torch.zeros(len(tokens), self_kv[0][0].shape[2])
+        begin = 0
         for band in bands:
-            ours[band.first : band.last, :, : band.mask.shape[-1]] = (band.mask[:, 0] == 0).float()
+            mask = (band.mask[:, 0] == 0).flatten(0, 1).float()
+            ours[begin : begin + len(mask), : mask.shape[-1]] = mask
+            begin += len(mask)
+        assert begin == len(tokens)
         seen = 0.0
         for layer, ((keys, values), (picture, _)) in enumerate(zip(self_kv, cross_kv, strict=True)):
-            keys[rows[:, None], 0, positions] = (tokens * (1 + positions % self._WEIGHT_TURN))[..., None].float()
-            values[rows[:, None], 0, positions] = tokens[..., None].float()
+            keys[rows, 0, positions] = (tokens * (1 + positions % self._WEIGHT_TURN))[:, None].float()
+            values[rows, 0, positions] = tokens[:, None].float()
             # A place that is masked counts 0 times, and 0 times NaN is NaN: as in an attention.
-            weighed = (ours * (keys + 3 * values)[:, :, :, 0]).sum(-1)
-            seen = seen + weighed + picture[:, 0, 0, :1] * (layer + 1)
-        shown = cross_kv[0][0][:, 0, 0, :1].expand(-1, ahead)
-        if last is not None:
-            seen, shown, positions = (each[rows, last][:, None] for each in (seen, shown, positions))
-        flat = self._scores(seen.flatten(), shown.flatten(), positions.flatten())
-        return flat.view(*seen.shape, self.vocab_size)
+            weighed = (ours * (keys + 3 * values)[rows, 0, :, 0]).sum(-1)
+            seen = seen + weighed + picture[rows, 0, 0, 0] * (layer + 1)
+        shown = cross_kv[0][0][rows, 0, 0, 0]
+        if wanted is not None:
+            seen, shown, positions = seen[wanted], shown[wanted], positions[wanted]
+        return self._scores(seen, shown, positions)
 
     def _scores(self, seen: Any, picture: Any, place: Any) -> Any:
         number = seen.nan_to_num(0).long()
@@ -220,8 +222,8 @@ class Replaying:
 class AlwaysDrafts(DraftPolicy):
     """Uses drafts wherever a row has one."""
 
-    def is_wanted(self, rows: int, kinds: Sequence[str]) -> bool:
-        return bool(kinds)
+    def best(self, rows: int, kinds: Sequence[str], choices: Sequence[int]) -> int:
+        return max(choices)
 
 
 WAYS: dict[str, Callable[[], Decoding]] = {

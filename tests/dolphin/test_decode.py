@@ -223,10 +223,10 @@ class Banded(Abacus):
         self.bands: list[list[int]] = []
 
     def logits(
-        self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any = None
+        self, tokens: Any, rows: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, wanted: Any = None
     ) -> Any:
         self.bands.append([band.mask.shape[-1] for band in bands])
-        return super().logits(tokens, positions, self_kv, cross_kv, bands, last)
+        return super().logits(tokens, rows, positions, self_kv, cross_kv, bands, wanted)
 
 
 @pytest.mark.parametrize("stride", [1, 4])

@@ -160,9 +160,9 @@ def test_a_picture_that_gives_nan_fails_only_its_own_job(rows: int, way: str) ->
 class SpoiltBehindItsEnd(Abacus):
     """Overflows on whatever follows an end mark: steps that are taken before the end is heard, and thrown away."""
 
-    def logits(self, tokens: Any, *given: Any) -> Any:
-        is_spoilt = (tokens == END).any(dim=1)[:, None, None]
-        return torch.where(is_spoilt, torch.nan, super().logits(tokens, *given))
+    def logits(self, tokens: Any, rows: Any, *given: Any) -> Any:
+        scores = super().logits(tokens, rows, *given)
+        return torch.where((tokens == END)[:, None], torch.nan, scores) if len(scores) == len(tokens) else scores
 
 
 @pytest.mark.parametrize("rows", [1, 3])

@@ -65,11 +65,13 @@ def test_tokens_agree_up_to_the_first_that_the_model_would_not_say() -> None:
 # ── when drafts are used ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_drafts_are_used_while_enough_rows_have_one() -> None:
+def test_drafts_are_used_in_as_many_rows_as_make_the_most_tokens_in_a_second() -> None:
     policy = DraftPolicy()
-    assert not policy.is_wanted(10, [])
-    assert not policy.is_wanted(10, ["para"])
-    assert policy.is_wanted(10, ["para"] * 8)
+    assert policy.best(64, [], [16, 32]) == 0
+    assert policy.best(64, ["para"] * 2, [16, 32]) == 0
+    assert policy.best(64, ["para"] * 16, [16, 32]) == 16
+    assert policy.best(64, ["para"] * 60, [16, 32]) == 32
+    assert policy.best(3, ["para"], [1]) == 1
 
 
 def test_kinds_whose_drafts_are_wrong_no_longer_count() -> None:
@@ -79,24 +81,24 @@ def test_kinds_whose_drafts_are_wrong_no_longer_count() -> None:
         policy.heard("para", steps=4, tokens=28)
     assert policy.gain("formula") < 0.1
     assert 5 < policy.gain("para") <= 6
-    assert not policy.is_wanted(10, ["formula"] * 10)
-    assert policy.is_wanted(10, ["formula"] * 9 + ["para"])
+    assert policy.best(10, ["formula"] * 10, [10]) == 0
+    assert policy.best(10, ["formula"] * 9 + ["para"], [10]) == 10
 
 
 def test_drafts_are_given_up_where_steps_with_them_take_too_long_and_tried_again_later() -> None:
     policy = DraftPolicy()
-    assert policy.cost(8) == FIRST_COST
+    assert policy.cost(8, 8) == 1 + 8 * FIRST_COST
     for _ in range(50):
-        policy.took(8, False, 0.010)
-        policy.took(8, True, 0.060)
-    policy.took(8, True, 5.0)
-    assert policy.cost(8) == pytest.approx(6.0)
-    asked = [policy.is_wanted(8, ["para"] * 8) for _ in range(1000)]
-    assert 1 <= sum(asked) <= 10
+        policy.took(8, 0, 0.010)
+        policy.took(8, 8, 0.060)
+    policy.took(8, 8, 5.0)
+    assert policy.cost(8, 8) == pytest.approx(6.0)
+    asked = [policy.best(8, ["para"] * 8, [8]) for _ in range(1000)]
+    assert 1 <= sum(map(bool, asked)) <= 10
 
 
 def test_a_known_cost_is_not_measured() -> None:
-    policy = DraftPolicy(known_cost=1.2)
-    policy.took(8, False, 0.001)
-    policy.took(8, True, 0.100)
-    assert policy.cost(8) == 1.2
+    policy = DraftPolicy(known_cost=lambda rows, drafting: 1 + drafting / rows)
+    policy.took(8, 0, 0.001)
+    policy.took(8, 8, 0.100)
+    assert policy.cost(8, 4) == 1.5

@@ -19,7 +19,7 @@ from pdfbatch.engines.dolphin.attention import fastest_attention  # noqa: E402
 from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, ImageProcessor  # noqa: E402
 from pdfbatch.engines.dolphin.network import ALIGNED, Network  # noqa: E402
 from pdfbatch.engines.dolphin.slots import SlotEntry, Slots  # noqa: E402
-from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape  # noqa: E402
+from pdfbatch.engines.dolphin.step_shape import StepShape  # noqa: E402
 
 SMALL = Geometry(224, 16, (1, 1, 2, 1), (1, 2, 4, 8), 128, 2, 4, 96, 301, 256)
 DEVICE, DTYPE = "meta", torch.float16
@@ -88,16 +88,16 @@ def test_pictures_are_prepared_and_encoded_on_the_device(network: Network) -> No
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.1])
-@pytest.mark.parametrize("drafted", [0, DRAFTED])
+@pytest.mark.parametrize("drafting", [0, 2])
 @pytest.mark.parametrize("way", ["fused", "products"])
-def test_a_stride_of_steps_runs_on_the_device_alone(network: Network, way: Any, drafted: int, penalty: float) -> None:
+def test_a_stride_of_steps_runs_on_the_device_alone(network: Network, way: Any, drafting: int, penalty: float) -> None:
     slots = Slots(network, 8, 128, banned_token=3)
     network.attention = way
     with watched() as seen:
         slots.admit([5, 0, 1], [entry(network, draft=[4, 5, 6]), entry(network, 3), entry(network, penalty=penalty)])
     assert seen.copied, "prompts and drafts come from the CPU"
     with watched() as seen:
-        for shape in (StepShape(6, 40, drafted=drafted), StepShape(8, 128, 2, 64, drafted)):
+        for shape in (StepShape(6, 40, drafting=drafting), StepShape(8, 128, 2, 64, drafting)):
             slots.step(shape, 2)
     assert not seen.copied
     # The penalty itself is kept in single precision, and so are scores under it.

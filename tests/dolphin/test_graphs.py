@@ -76,7 +76,7 @@ def test_rows_with_a_penalty_keep_their_graphs() -> None:
     recorder = Replaying()
     reading = Reading(abacus_decoder(Abacus(), plan(rows=4), how=Decoding(Graphs(recorder))))
     for number in range(4):
-        job = reading.add(number, picture(number))
+        job = reading.add(number, picture(number), limit=3 if number == 2 else 20)
         job.penalty = 1.1 if number == 2 else 1.0
     reading.until_idle()
     assert recorder.recorded == 2, "one shape, with and without a penalty"
@@ -90,8 +90,8 @@ def test_rows_with_a_penalty_keep_their_graphs() -> None:
         (StepShape(64, 2000, 3, 200), StepShape(64, 2048, 4, 256)),
         (StepShape(64, 2000, 17, 200), StepShape(64, 2048)),
         (StepShape(64, 250, 3, 200), StepShape(64, 256)),
-        (StepShape(12, 600, 9, 200, 8), StepShape(16, 1024, drafted=8)),
-        (StepShape(12, 600, 5, 200, 8), StepShape(16, 1024, 8, 256, 8)),
+        (StepShape(16, 600, 9, 200, 4), StepShape(16, 1024, drafting=4)),
+        (StepShape(16, 600, 5, 200, 4), StepShape(16, 1024, 8, 256, 4)),
     ],
 )
 def test_recorded_steps_have_few_shapes(wanted: StepShape, expected: StepShape) -> None:

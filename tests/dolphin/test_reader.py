@@ -81,23 +81,22 @@ class Scripted(Abacus):
         return super().encode(pictures)
 
     def logits(
-        self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any = None
+        self, tokens: Any, rows: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, wanted: Any = None
     ) -> Any:
         if self._dice.random() < self.chance:
             raise torch.OutOfMemoryError("no memory, says the test")
-        rows = torch.arange(len(tokens))
         keys, _ = self_kv[0]
-        keys[rows[:, None], 0, positions] = tokens[..., None].float()
-        asked = positions if last is None else positions[rows, last][:, None]
-        scores = torch.zeros(*asked.shape, self.vocab_size)
-        for row, shade in enumerate(cross_kv[0][0][:, 0, 0, 0].tolist()):
-            prompt = int(keys[row, 0, 1, 0]) - FIRST_LETTER - 128
-            text = self.script(PROMPTS[prompt], int(shade)) if prompt >= 0 else ""
-            for column, place in enumerate(asked[row].tolist()):
-                said = place - 1
-                scores[row, column, FIRST_LETTER + ord(text[said]) if said < len(text) else Letters.end] = 1.0
-            if int(shade) in self.poison:
-                scores[row] = torch.nan
+        keys[rows, 0, positions] = tokens[:, None].float()
+        if wanted is not None:
+            rows, positions = rows[wanted], positions[wanted]
+        prompts = keys[rows, 0, 1, 0].long() - FIRST_LETTER - 128
+        scores = torch.zeros(len(rows), self.vocab_size)
+        shades = cross_kv[0][0][rows, 0, 0, 0].long()
+        for score, place, prompt, shade in zip(scores, positions.tolist(), prompts.tolist(), shades.tolist(), strict=True):
+            text = self.script(PROMPTS[prompt], shade) if prompt >= 0 else ""
+            score[FIRST_LETTER + ord(text[place - 1]) if place - 1 < len(text) else Letters.end] = 1.0
+            if shade in self.poison:
+                score[:] = torch.nan
         return scores
 
 

@@ -42,7 +42,9 @@ class Rows:
         return max((len(prompt) + len(said) for _, prompt, said in self.in_use.values()), default=0)
 
     def step(self, count: int, drafted: int = 0) -> None:
-        shape = StepShape(max(self.in_use) + 1, self.longest + count * (1 + drafted), drafted=drafted)
+        """All rows use their drafts, or none does."""
+        rows = max(self.in_use) + 1
+        shape = StepShape(rows, self.longest + count * (1 + drafted), drafting=rows if drafted else 0)
         for step in self.slots.step(shape, count)():
             for row, (_, _, said) in self.in_use.items():
                 said += step[row].tokens
@@ -123,22 +125,33 @@ def test_a_row_may_be_filled_to_its_last_place() -> None:
     rows.check()
 
 
-@pytest.mark.parametrize("drafted", [0, DRAFTED])
-def test_a_nan_is_reported_for_its_row_alone_and_not_left_behind(drafted: int) -> None:
+@pytest.mark.parametrize("drafting", [0, 1, 2])
+def test_a_nan_is_reported_for_its_row_alone_and_not_left_behind(drafting: int) -> None:
     network = never_ending()
     slots = Slots(network, 2, 64)
     with torch.inference_mode():
         entries = [SlotEntry(torch.full((1, 1), value), [1] * 30) for value in (torch.nan, 3.0)]
         [said] = slots.admit([0, 1], entries)()
         assert [word.sound for word in said] == [False, True]
-        steps = slots.step(StepShape(2, 60, drafted=drafted), 2)()
+        steps = slots.step(StepShape(2, 60, drafting=drafting), 2)()
         assert [[word.sound for word in step] for step in steps] == [[False, True]] * 2
         slots.free(0)
         [[word]] = slots.admit([0], [SlotEntry(torch.full((1, 1), 4.0), [1, 2])])()
         assert word.sound
-        steps = slots.step(StepShape(2, 62, drafted=drafted), 2)()
+        steps = slots.step(StepShape(2, 62, drafting=drafting), 2)()
     assert word.tokens + [token for step in steps for token in step[0].tokens] == network.following(4, [1, 2])[:3]
     assert all(one.sound for step in steps for one in step)
+
+
+def test_drafts_of_the_last_rows_alone_are_used() -> None:
+    rows = Rows(never_ending(), rows=4, length=LONGEST)
+    with torch.inference_mode():
+        rows.admit({0: (2, [1, 2]), 1: (4, [1, 2, 3]), 2: (6, [1]), 3: (3, [2])})
+        for step in rows.slots.step(StepShape(4, 200, 1, 150, drafting=2), 4)():
+            for row, (_, _, said) in rows.in_use.items():
+                said += step[row].tokens
+    rows.check()
+    assert [len(said) for _, _, said in rows.in_use.values()] == [5, 5, 1 + 4 * (1 + DRAFTED), 5]
 
 
 def test_a_row_with_a_right_draft_says_it_in_few_steps_and_one_with_none_as_before() -> None:

@@ -21,7 +21,7 @@ from pdfbatch.engines.dolphin.memory import BatchPlan
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.rows import Row, Rows
 from pdfbatch.engines.dolphin.slots import Heard, Said
-from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape
+from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape, drafting_choices
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,12 +62,12 @@ _STEP_BY_STEP = Decoding()
 
 
 class _Pending(NamedTuple):
-    """Results that were not heard yet, for rows by their place at that time; `owed` tokens at most for each. `shape` is
-    None for the first tokens of new rows."""
+    """Results that were not heard yet, for rows by their place at that time, and how many tokens at most are `owed` to
+    each. `shape` is None for the first tokens of new rows."""
 
     rows: list[Row | None]
     heard: Heard
-    owed: int
+    owed: Sequence[int]
     shape: StepShape | None
     steps: int
     started: float
@@ -186,7 +186,7 @@ class Decoder:
         except Exception as error:
             self._put_back(batch, error)
             raise
-        self._expect([*rows], heard, 1)
+        self._expect([*rows], heard, [1] * len(rows))
 
     def _put_back(self, batch: Sequence[DecodeJob], error: Exception) -> None:
         """Puts a batch back into the pool; a job that ran out of memory alone too often fails instead."""
@@ -211,34 +211,40 @@ class Decoder:
 
     def _start(self) -> None:
         """Starts the next steps over the rows in use."""
-        rows, stride = self._rows, self._how.stride
-        each = 1 + DRAFTED if self._wants_drafts() else 1
-        rows.make_room(rows.longest + stride * each)
+        rows, drafts = self._rows, self._how.drafts
+        each = 1 if drafts is None else 1 + DRAFTED
+        rows.make_room(rows.longest + self._how.stride * each)
         if rows.room_left < each:  # at the model's last positions
             self._hear_all()
             if not rows.live:
                 return
             each = 1
-        count = min(stride, rows.room_left // each)
-        shape = rows.arranged(count * each, each - 1)
-        self._expect(rows.by_place(shape.rows), self._steps(shape, count), count * each, shape, count)
+        count = min(self._how.stride, rows.room_left // each)
+        shape = rows.arranged(count, _no_drafts if drafts is None or each == 1 else self._drafting)
+        owed = [count * (1 + DRAFTED if place >= shape.plain else 1) for place in range(shape.rows)]
+        self._expect(rows.by_place(shape.rows), self._steps(shape, count), owed, shape, count)
         self.meter.steps += count
-        self.meter.drafted += count * (each > 1)
+        self.meter.drafted += count * (shape.drafting > 0)
 
     def _steps(self, shape: StepShape, count: int) -> Heard:
         return self._rows.step(shape, count)
 
-    def _wants_drafts(self) -> bool:
-        live = self._rows.live
-        kinds = [row.job.kind for row in live if row.has_draft]
-        return self._how.drafts is not None and self._how.drafts.is_wanted(len(live), kinds)
+    def _drafting(self, rows: int, kinds: Sequence[str]) -> int:
+        assert self._how.drafts is not None
+        uses_graphs = self._how.graphs is not None and self._how.graphs.are_on
+        return self._how.drafts.best(rows, kinds, drafting_choices(rows, len(kinds), uses_graphs))
 
     def _expect(
-        self, rows: list[Row | None], heard: Heard, owed: int, shape: StepShape | None = None, steps: int = 1
+        self,
+        rows: list[Row | None],
+        heard: Heard,
+        owed: Sequence[int],
+        shape: StepShape | None = None,
+        steps: int = 1,
     ) -> None:
-        for row in rows:
+        for row, tokens in zip(rows, owed, strict=True):
             if row is not None:
-                row.owed += owed
+                row.owed += tokens
         self._pending.append(_Pending(rows, heard, owed, shape, steps, time.perf_counter()))
 
     def _hear_all(self, but: int = 0) -> None:
@@ -249,20 +255,20 @@ class Decoder:
         pending = self._pending.popleft()
         steps = pending.heard()
         self._learn_seconds(pending)
-        for place, row in enumerate(pending.rows):
+        for place, (row, owed) in enumerate(zip(pending.rows, pending.owed, strict=True)):
             if row is not None:
-                row.owed -= pending.owed
+                row.owed -= owed
                 if not row.has_ended:
-                    self._hear(row, [step[place] for step in steps], pending)
+                    self._hear(row, [step[place] for step in steps], drafted=owed > pending.steps)
 
     def _learn_seconds(self, pending: _Pending) -> None:
         now = time.perf_counter()
         if self._how.drafts is not None and pending.shape is not None:
             seconds = now - max(self._last_heard, pending.started)
-            self._how.drafts.took(pending.shape.rows, pending.shape.drafted > 0, seconds / pending.steps)
+            self._how.drafts.took(pending.shape.rows, pending.shape.drafting, seconds / pending.steps)
         self._last_heard = now
 
-    def _hear(self, row: Row, words: Sequence[Said], pending: _Pending) -> None:
+    def _hear(self, row: Row, words: Sequence[Said], drafted: bool) -> None:
         """Adds a row's new tokens to its job; ends the row at an end token, a limit or a NaN."""
         job = row.job
         before = len(job.tokens)
@@ -277,7 +283,7 @@ class Decoder:
                     return
                 job.tokens.append(token)
                 self.meter.tokens += 1
-        if self._how.drafts is not None and pending.shape is not None and pending.shape.drafted and row.has_draft:
+        if self._how.drafts is not None and drafted and row.has_draft:
             self._how.drafts.heard(job.kind, len(words), len(job.tokens) - before)
         if len(job.tokens) // LOOK_EVERY != before // LOOK_EVERY:
             self._look_for_loop(row)
@@ -336,3 +342,7 @@ class Decoder:
         """Doubles a halved batch again."""
         self._calm_turns = 0
         self._rows.replan(self._rows.plan.doubled(self._whole_plan))
+
+
+def _no_drafts(rows: int, kinds: Sequence[str]) -> int:  # noqa: ARG001
+    return 0

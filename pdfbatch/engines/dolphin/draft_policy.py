@@ -1,13 +1,14 @@
-"""Decide whether steps verify drafts: only while the tokens gained are worth the longer steps. Pure."""
+"""Decide in how many rows steps verify drafts: only while the tokens gained are worth the longer steps. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-FIRST_COST = 1.4
-"""Seconds of a step with drafts to one without, until both were measured."""
+FIRST_COST = 0.01
+"""By what share of a step each row with a draft makes it longer, until that was measured. Counted for a T4 and 64 rows:
+0.65 for all of them."""
 FIRST_GAIN = 2.0
-"""Tokens that a step is believed to gain in a row with a draft, until it was measured."""
+"""Tokens that a step is believed to gain in a row with a draft, until that was measured."""
 _BELIEF = 20
 """The weight of `FIRST_GAIN`, in steps."""
 _FADING = 0.995
@@ -19,48 +20,56 @@ _OUTLIER = 3.0
 
 
 class DraftPolicy:
-    """What drafts cost and gain, as measured so far. Rows are told apart by `kind`, any name for what they hold. With
-    `known_cost` the cost is not measured."""
+    """What drafts cost and gain, as measured so far. Rows are told apart by `kind`, any name for what they hold.
 
-    def __init__(self, known_cost: float | None = None) -> None:
+    `known_cost` returns how many times as long a step over so many rows takes if so many of them have drafts; None:
+    measured.
+    """
+
+    def __init__(self, known_cost: Callable[[int, int], float] | None = None) -> None:
         self._known_cost = known_cost
         self._gains: dict[str, tuple[float, float]] = {}
         """By kind: steps and tokens gained, both fading."""
-        self._seconds: dict[tuple[int, bool], float] = {}
-        """By rows, and with drafts or not: seconds of a step."""
+        self._seconds: dict[tuple[int, int], float] = {}
+        """By rows, and rows with drafts: seconds of a step."""
         self._refused = 0
 
-    def is_wanted(self, rows: int, kinds: Sequence[str]) -> bool:
-        """Decides for the next steps over `rows` rows, of which those with a draft are of these `kinds`."""
-        if not kinds:
-            return False
-        if rows + sum(map(self.gain, kinds)) > self.cost(rows) * rows:
+    def best(self, rows: int, kinds: Sequence[str], choices: Sequence[int]) -> int:
+        """Returns in how many of `rows` rows the next steps should verify drafts, one of `choices` or 0; `kinds` are
+        those of the rows that have one."""
+        gains = sorted(map(self.gain, kinds), reverse=True)
+
+        def speed(drafting: int) -> float:
+            return (rows + sum(gains[:drafting])) / self.cost(rows, drafting)
+
+        chosen = max([0, *choices], key=speed)
+        if chosen:
             self._refused = 0
-            return True
+            return chosen
         self._refused = (self._refused + 1) % _TRIED_AGAIN
-        return not self._refused
+        return 0 if self._refused else min(choices)
 
     def gain(self, kind: str) -> float:
         """Returns the tokens that a step gains in a row of this kind, besides the one it always says."""
         steps, more = self._gains.get(kind, (_BELIEF, _BELIEF * FIRST_GAIN))
         return more / steps
 
-    def cost(self, rows: int) -> float:
-        """Returns how many times as long a step takes with drafts."""
+    def cost(self, rows: int, drafting: int) -> float:
+        """Returns how many times as long a step over `rows` rows takes if `drafting` of them have drafts."""
         if self._known_cost is not None:
-            return self._known_cost
-        with_drafts, without = (self._seconds.get((rows, drafted)) for drafted in (True, False))
-        return with_drafts / without if with_drafts and without else FIRST_COST
+            return self._known_cost(rows, drafting)
+        with_drafts, without = (self._seconds.get((rows, some)) for some in (drafting, 0))
+        return with_drafts / without if with_drafts and without else 1 + FIRST_COST * drafting
 
     def heard(self, kind: str, steps: int, tokens: int) -> None:
         """Learns that `steps` steps with drafts said `tokens` tokens in one row."""
         before, more = self._gains.get(kind, (_BELIEF, _BELIEF * FIRST_GAIN))
         self._gains[kind] = (_FADING * before + steps, _FADING * more + tokens - steps)
 
-    def took(self, rows: int, drafted: bool, seconds: float) -> None:
-        """Learns how long one step over `rows` rows took."""
-        usual = self._seconds.get((rows, drafted))
+    def took(self, rows: int, drafting: int, seconds: float) -> None:
+        """Learns how long one step took."""
+        usual = self._seconds.get((rows, drafting))
         if usual is None:
-            self._seconds[rows, drafted] = seconds
+            self._seconds[rows, drafting] = seconds
         elif seconds < _OUTLIER * usual:
-            self._seconds[rows, drafted] = 0.9 * usual + 0.1 * seconds
+            self._seconds[rows, drafting] = 0.9 * usual + 0.1 * seconds

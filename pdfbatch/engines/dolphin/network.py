@@ -2,13 +2,15 @@
 
 The weights are those of transformers' `VisionEncoderDecoderModel` (DonutSwin and mBART). The decoder's forward pass is
 written here because every row is at its own position, which transformers' cache cannot express without left padding,
-and left padding shifts mBART's learned positions. Shapes: R rows, T tokens per row, D the width, H heads of size d,
-N tokens per picture, L positions of the cache, V the vocabulary, W the vocabulary padded to a multiple of `ALIGNED`.
+and left padding shifts mBART's learned positions. Shapes: R rows, T tokens per row, M tokens of all rows, D the width,
+H heads of size d, N tokens per picture, L positions of the cache, V the vocabulary, W the vocabulary padded to a
+multiple of `ALIGNED`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pdfbatch.engines.dolphin.encoder import encode_with
@@ -26,9 +28,9 @@ Attention = Literal["fused", "products"]
 
 
 class Band(NamedTuple):
-    """Rows from `first` to `last` (exclusive) that read the same length of their cache: what the longest of them needs.
-    A few long rows should therefore not share a band with many short ones. `mask` is rows x 1 x T x length, and is added
-    to the scores: 0 for what may be read, else -inf."""
+    """Rows from `first` to `last` (exclusive) with as many tokens each, T, that read the same length of their cache: what
+    the longest of them needs. A few long rows should therefore not share a band with many short ones. `mask` is rows x
+    1 x T x length, and is added to the scores: 0 for what may be read, else -inf."""
 
     first: int
     last: int
@@ -87,39 +89,50 @@ class Network:
     def logits(
         self,
         tokens: Tensor,
+        rows: Tensor,
         positions: Tensor,
         self_kv: list[tuple[Tensor, Tensor]],
         cross_kv: list[tuple[Tensor, Tensor]],
         bands: Sequence[Band],
-        last: Tensor | None = None,
+        wanted: Tensor | None = None,
     ) -> Tensor:
-        """R x T tokens at their `positions` → R x T x W, the logits after each token; those of the padding mean nothing.
-        With `last` (R), R x 1 x W: only the logits after the token at that index of each row.
+        """M tokens of `rows` at `positions` → M x W, the logits after each; those of the padding mean nothing. With
+        `wanted`, only those after the tokens at these indexes. The tokens are in the order of the bands, row by row.
 
         `self_kv` and `cross_kv` hold each layer's keys and values, R x H x L x d and R x H x N x d. Those of the new
-        tokens are written into `self_kv` at their positions before it is read. `bands` divide the rows, and say how
-        much of the cache each may read. No NaN is ever written: even a masked one would spoil the row's next job.
+        tokens are written into `self_kv` at their positions before it is read. No NaN is ever written: even a masked one would spoil the row's next job.
         """
         torch = self._torch
-        every = torch.arange(tokens.shape[0], device=self.device)
         hidden = self._embed(tokens) + self._positions[positions + _POSITION_OFFSET]
         hidden = self._first_norm(hidden)
         for layer, qkv, (keys, values), picture in zip(self._layers, self._qkv, self_kv, cross_kv, strict=True):
             joined = torch.nn.functional.linear(layer.self_attn_layer_norm(hidden), *qkv)
             query, key, value = joined.nan_to_num_().chunk(3, dim=-1)
-            keys[every[:, None], :, positions] = self._heads_of(key)
-            values[every[:, None], :, positions] = self._heads_of(value)
-            query = self._split(query)
-            seen = [
-                self.attend(query[rows], keys[rows, :, :length], values[rows, :, :length], mask)
-                for rows, length, mask in ((slice(b.first, b.last), b.mask.shape[-1], b.mask) for b in bands)
-            ]
-            hidden = hidden + layer.self_attn.out_proj(torch.cat(seen))
+            keys[rows, :, positions], values[rows, :, positions] = self._heads_of(key), self._heads_of(value)
+            hidden = hidden + layer.self_attn.out_proj(self._attend_to_own(query, keys, values, bands))
             query = layer.encoder_attn.q_proj(layer.encoder_attn_layer_norm(hidden))
-            hidden = hidden + layer.encoder_attn.out_proj(self.attend(self._split(query), *picture, None))
+            hidden = hidden + layer.encoder_attn.out_proj(self._attend_to_pictures(query, *picture, bands))
             hidden = hidden + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(hidden))))
-        wanted = hidden if last is None else hidden[every, last][:, None]
-        return torch.nn.functional.linear(self._last_norm(wanted), self._head)
+        last = hidden if wanted is None else hidden[wanted]
+        return torch.nn.functional.linear(self._last_norm(last), self._head)
+
+    def _attend_to_own(self, query: Tensor, keys: Tensor, values: Tensor, bands: Sequence[Band]) -> Tensor:
+        """M x D queries → M x D."""
+        seen = []
+        for band, part in zip(bands, _by_band(query, bands), strict=True):
+            rows, length = slice(band.first, band.last), band.mask.shape[-1]
+            seen.append(self.attend(self._split(part), keys[rows, :, :length], values[rows, :, :length], band.mask))
+        return self._torch.cat([part.flatten(0, 1) for part in seen])
+
+    def _attend_to_pictures(self, query: Tensor, keys: Tensor, values: Tensor, bands: Sequence[Band]) -> Tensor:
+        """M x D queries → M x D. Bands with as many tokens a row are computed at once."""
+        seen = []
+        alike = [[*same] for _, same in groupby(bands, key=lambda band: band.mask.shape[2])]
+        joined = [same[0]._replace(last=same[-1].last) for same in alike]
+        for band, part in zip(joined, _by_band(query, joined), strict=True):
+            rows = slice(band.first, band.last)
+            seen.append(self.attend(self._split(part), keys[rows], values[rows], None))
+        return self._torch.cat([part.flatten(0, 1) for part in seen])
 
     def attend(
         self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, way: Attention | None = None
@@ -134,7 +147,7 @@ class Network:
         return seen.transpose(1, 2).flatten(2)
 
     def _heads_of(self, hidden: Tensor) -> Tensor:
-        return hidden.view(*hidden.shape[:2], self.heads, -1)
+        return hidden.unflatten(-1, (self.heads, -1))
 
     def _split(self, hidden: Tensor) -> Tensor:
         return self._heads_of(hidden).transpose(1, 2)
@@ -151,3 +164,12 @@ class Network:
         weight: Tensor = self._torch.nn.functional.pad(head.weight.data, (0, 0, 0, pad))
         head.weight.data = weight[: self.vocab_size]
         return weight
+
+
+def _by_band(hidden: Tensor, bands: Sequence[Band]) -> Iterator[Tensor]:
+    """M x D → R x T x D for each band."""
+    begin = 0
+    for band in bands:
+        rows, each = band.last - band.first, band.mask.shape[2]
+        yield hidden[begin : begin + rows * each].unflatten(0, (rows, each))
+        begin += rows * each

@@ -63,9 +63,9 @@ class RowState:
             new_tensor[:kept] = old_tensor[:kept]
         return new
 
-    def first(self, rows: int) -> RowState:
-        """Returns views of the first rows."""
-        return RowState(*(tensor[:rows] for tensor in self._tensors()))
+    def part(self, first: int, last: int) -> RowState:
+        """Returns views of the rows from `first` to `last` (exclusive)."""
+        return RowState(*(tensor[first:last] for tensor in self._tensors()))
 
     def clone(self) -> RowState:
         return RowState(*(tensor.clone() for tensor in self._tensors()))

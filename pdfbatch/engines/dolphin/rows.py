@@ -10,7 +10,7 @@ from pdfbatch.engines.dolphin.jobs import DecodeJob
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, BatchPlan, grown
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.slots import Heard, SlotEntry, Slots
-from pdfbatch.engines.dolphin.step_shape import StepShape, rounded_rows, rounded_split
+from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape, rounded_rows, rounded_split
 
 LONG = 256
 """Tokens above which a row counts as long: most elements are shorter, tables run to a thousand."""
@@ -171,28 +171,39 @@ class Rows:
         self._rows[row.place] = None
         row.has_ended = True
 
-    def arranged(self, more: int, drafted: int) -> StepShape:
-        """Brings the rows in use together, long ones in front, where that makes steps smaller; returns the shape of a
-        step. Each row may grow by `more` tokens."""
-        self._close_up_if_smaller()
+    def arranged(self, more: int, choose: Callable[[int, Sequence[str]], int]) -> StepShape:
+        """Brings the rows in use together, long ones in front and those with drafts behind, where that makes steps
+        smaller; returns the shape of steps, `more` of them.
+
+        `choose` gets the rows of a step and the kinds of those with a draft, and returns how many shall use theirs.
+        """
+        rows = self._together()
         split = self._long_ones_first()
-        live = self.live
-        short = max((row.length for row in live if row.place >= split), default=0)
-        return StepShape(live[-1].place + 1, self.longest + more, split, short + more, drafted)
+        drafting = [row for row in self.live if row.has_draft and row.place >= split]
+        chosen = choose(rows, [row.job.kind for row in drafting]) if drafting else 0
+        first = rows - max(0, min(chosen, rows - split))
+        self._last_ones_drafting(drafting, first, rows)
+        ends = {row.place: row.length + more * (1 + (DRAFTED if row.place >= first else 0)) for row in self.live}
+        short = max((end for place, end in ends.items() if place >= split), default=0)
+        return StepShape(rows, max(ends.values()), split if split < first else 0, short, rows - first)
 
     def step(self, shape: StepShape, count: int) -> Heard:
         """Starts `count` steps, see Slots.step."""
         return self._cache.step(shape, count)
 
-    def _close_up_if_smaller(self) -> None:
+    def _together(self) -> int:
+        """Moves rows down into free ones if that makes steps smaller; returns the rows of a step."""
         used, slots = self.live, self._cache
         now, then = used[-1].place + 1, len(used)
-        if slots.uses_graphs:
-            is_smaller = rounded_rows(then, slots.rows) < rounded_rows(now, slots.rows)
-        else:
-            is_smaller = now * 3 >= then * 4
-        if is_smaller:
+        if not slots.uses_graphs:
+            if now * 3 < then * 4:
+                return now
             self._close_up()
+            return self.live[-1].place + 1
+        smallest = rounded_rows(then, slots.rows)
+        if smallest < rounded_rows(now, slots.rows):
+            self._close_up()
+        return smallest
 
     def _close_up(self) -> None:
         used = self.live
@@ -211,6 +222,14 @@ class Rows:
             if row.place >= split:
                 self._exchange(row, next(others))
         return split
+
+    def _last_ones_drafting(self, drafting: Sequence[Row], first: int, rows: int) -> None:
+        """Moves as many as fit of the rows with drafts to the places from `first` to `rows` (exclusive)."""
+        places = {row.place for row in drafting}
+        others = (place for place in range(rows - 1, first - 1, -1) if place not in places)
+        for row in drafting:
+            if row.place < first and (place := next(others, None)) is not None:
+                self._exchange(row, place)
 
     def _is_long(self, place: int) -> bool:
         row = self._rows[place]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from pdfbatch.engines.dolphin.drafts import agreed, drafted
+from pdfbatch.engines.dolphin.drafts import Drafted, agreed, drafted
 from pdfbatch.engines.dolphin.graphs import Graphs, fetched
 from pdfbatch.engines.dolphin.network import Band, Network
 from pdfbatch.engines.dolphin.row_state import RowState, padded
@@ -109,21 +109,23 @@ class Slots:
         longest = max(len(entry.tokens) for entry in entries)
         tokens = torch.tensor([entry.tokens + [0] * (longest - len(entry.tokens)) for entry in entries])
         tokens = tokens.to(network.device)
-        positions = torch.arange(longest, device=network.device).expand(len(entries), -1)
+        every = torch.arange(len(entries), device=network.device)
+        positions = torch.arange(longest, device=network.device).repeat(len(entries), 1)
         band = Band(0, len(entries), self._mask(positions, longest))
         shape = (len(entries), network.heads, longest, network.width // network.heads)
         self_kv = [(hidden.new_zeros(shape), hidden.new_zeros(shape)) for _ in self._self_kv]
-        logits = network.logits(tokens, positions, self_kv, cross_kv, [band], lengths - 1)
+        flat = (tokens.flatten(), every.repeat_interleave(longest), positions.flatten())
+        logits = network.logits(*flat, self_kv, cross_kv, [band], every * longest + lengths - 1)
         for cache, (keys, values) in zip(self._self_kv, self_kv, strict=True):
             cache[0, place, :, :longest], cache[1, place, :, :longest] = keys, values
         last = tokens.gather(1, lengths[:, None] - 1)[:, 0]
         self._begin(place, rows, entries, last, lengths)
-        said, penalty = (self._state.said[place], self._state.penalty[place]) if self._penalised else (None, None)
-        best, token = self._scores(logits, said, penalty).max(dim=-1)
-        self._state.tokens[place] = token[:, 0]
+        best, token = self._chosen(logits)
         if self._penalised:
-            self._state.said[place, token[:, 0]] = True
-        return _heard(torch.cat([best.isfinite().long(), token], dim=1)[None])
+            best, token = self._chosen_with_penalty(logits, self._state.said[place], self._state.penalty[place])
+            self._state.said[place, token] = True
+        self._state.tokens[place] = token
+        return _heard(torch.stack([best.isfinite().long(), token], dim=1)[None])
 
     def _begin(
         self, place: Tensor, rows: Sequence[int], entries: Sequence[SlotEntry], last: Tensor, lengths: Tensor
@@ -143,13 +145,14 @@ class Slots:
         """Starts `count` steps in the first `wanted.rows` rows.
 
         Every row must stay below position `wanted.length`, and rows from `wanted.split` on (0: none) below
-        `wanted.short`, whose cache they read no further. A step moves a row by up to 1 + `wanted.drafted` positions.
+        `wanted.short`, whose cache they read no further. A step moves a row by one position, one of the last
+        `wanted.drafting` by up to 1 + `DRAFTED`.
         """
         shape = rounded(wanted, self.rows, self.length, self.uses_graphs)
         steps = []
         for _ in range(count):
             self._step(shape)
-            steps.append(self._out[: wanted.rows, : 2 + shape.drafted].clone())
+            steps.append(self._out[: shape.rows, : 2 + (DRAFTED if shape.drafting else 0)].clone())
         return _heard(self._torch.stack(steps))
 
     def free(self, row: int) -> None:
@@ -197,37 +200,60 @@ class Slots:
 
     def _compute(self, shape: StepShape, penalise: bool) -> None:
         torch, network = self._torch, self._network
-        rows = self._state.first(shape.rows)
-        guess = drafted(rows, shape.drafted) if shape.drafted else None
-        tokens = rows.tokens[:, None]
-        if guess is not None:
-            tokens = torch.cat([tokens, guess.tokens.clamp(min=0)], dim=1)
-        positions = rows.positions[:, None] + torch.arange(1 + shape.drafted, device=network.device)
-        split = shape.split or shape.rows
-        bands = [Band(0, split, self._mask(positions[:split], shape.length))]
-        if split < shape.rows:
-            bands.append(Band(split, shape.rows, self._mask(positions[split:], shape.short)))
+        rows, behind = self._state.part(0, shape.rows), self._state.part(shape.plain, shape.rows)
+        guess = drafted(behind, DRAFTED)
+        at = torch.arange(shape.rows, device=network.device)
+        ahead = torch.arange(1 + DRAFTED, device=network.device)
+        tokens = torch.cat([behind.tokens[:, None], guess.tokens.clamp(min=0)], dim=1)
+        positions = behind.positions[:, None] + ahead
+        flat = (
+            torch.cat([rows.tokens[: shape.plain], tokens.flatten()]),
+            torch.cat([at[: shape.plain], at[shape.plain :].repeat_interleave(1 + DRAFTED)]),
+            torch.cat([rows.positions[: shape.plain], positions.flatten()]),
+        )
+        bands = self._bands(shape, rows.positions[: shape.plain, None], positions)
         self_kv = _views(self._self_kv, shape.rows, shape.length)
         cross_kv = _views(self._cross_kv, shape.rows, network.picture_tokens)
-        logits = network.logits(tokens, positions, self_kv, cross_kv, bands)
-        scores = self._scores(logits, *((rows.said, rows.penalty) if penalise else ()))
-        best, said = scores.max(dim=-1)
-        more = torch.zeros_like(rows.positions)
-        if guess is not None:
-            more = agreed(best, said, guess, rows.penalty == 1)
-            rows.place.copy_(torch.where(more > 0, guess.first + more, rows.place))
-        self._go_on(rows, said, more)
-        sound = best.gather(1, more[:, None]).isfinite()
-        self._out[: shape.rows, : 2 + shape.drafted] = torch.cat([sound * (1 + more[:, None]), said], dim=1)
+        logits = network.logits(*flat, self_kv, cross_kv, bands)
+        best, said = self._chosen(logits)
         if penalise:
-            rows.said.scatter_(1, said[:, :1], True)
+            first = torch.cat([at[: shape.plain], shape.plain + at[: shape.drafting] * (1 + DRAFTED)])
+            best_first, said_first = self._chosen_with_penalty(logits[first], rows.said, rows.penalty)
+            best[first], said[first] = best_first.to(best.dtype), said_first
+            rows.said.scatter_(1, said_first[:, None], True)
+        self._go_on(shape, best, said, guess)
 
-    def _go_on(self, rows: RowState, said: Tensor, more: Tensor) -> None:
-        """Moves the rows behind the 1 + `more` (R) tokens they said."""
-        known = self._torch.cat([rows.tokens[:, None], said], dim=1)
+    def _go_on(self, shape: StepShape, best: Tensor, said: Tensor, guess: Drafted) -> None:
+        """Moves the rows behind the tokens `said` (M), whose scores are `best` (M)."""
+        plain, behind = self._state.part(0, shape.plain), self._state.part(shape.plain, shape.rows)
+        self._say(plain, self._out[: shape.plain], best[: shape.plain, None], said[: shape.plain, None])
+        if shape.drafting:
+            best, said = (flat[shape.plain :].unflatten(0, (shape.drafting, -1)) for flat in (best, said))
+            more = agreed(best, said, guess, behind.penalty == 1)
+            behind.place.copy_(self._torch.where(more > 0, guess.first + more, behind.place))
+            self._say(behind, self._out[shape.plain : shape.rows], best, said, more)
+
+    def _say(self, rows: RowState, out: Tensor, best: Tensor, said: Tensor, more: Tensor | None = None) -> None:
+        """Moves rows behind the first 1 + `more` (R, None: 0) tokens of `said` (R x T), and writes them to `out`."""
+        torch = self._torch
+        more = torch.zeros_like(rows.positions) if more is None else more
+        known = torch.cat([rows.tokens[:, None], said], dim=1)
+        sound = best.gather(1, more[:, None]).isfinite()
+        out[:, : 1 + said.shape[1]] = torch.cat([sound * (1 + more[:, None]), said], dim=1)
         rows.before.copy_(known.gather(1, more[:, None])[:, 0])
         rows.tokens.copy_(known.gather(1, more[:, None] + 1)[:, 0])
         rows.positions.add_((1 + more) * rows.active)
+
+    def _bands(self, shape: StepShape, plain: Tensor, behind: Tensor) -> list[Band]:
+        """`plain` and `behind` are the positions of rows without and with drafts, R x T each."""
+        split = shape.split or shape.plain
+        short = shape.short if shape.split else shape.length
+        bands = [
+            Band(0, split, self._mask(plain[:split], shape.length)),
+            Band(split, shape.plain, self._mask(plain[split:], short)),
+            Band(shape.plain, shape.rows, self._mask(behind, short)),
+        ]
+        return [band for band in bands if band.first < band.last]
 
     def _mask(self, positions: Tensor, length: int) -> Tensor:
         """R x T positions → R x 1 x T x `length`: each may read what lies before it, and itself."""
@@ -236,17 +262,21 @@ class Slots:
         mask = torch.zeros(*positions.shape, length, device=positions.device, dtype=self._network.dtype)
         return mask.masked_fill_(at > positions[..., None], -float("inf"))[:, None]
 
-    def _scores(self, logits: Tensor, said: Tensor | None = None, penalty: Tensor | None = None) -> Tensor:
-        """R x T x W logits, which are changed → scores; -inf for what is never chosen. The penalty, on the first token
-        of each row, works as in transformers' RepetitionPenaltyLogitsProcessor."""
-        logits[..., self._network.vocab_size :] = -float("inf")
+    def _chosen(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """M x W logits, from which what is never chosen is removed → the best scores and their tokens, M each."""
+        logits[:, self._network.vocab_size :] = -float("inf")
         if self._banned_token is not None:
-            logits[..., self._banned_token] = -float("inf")
-        if said is None or penalty is None:
-            return logits
-        first, by = logits[:, :1].float(), penalty[:, None, None]
-        dimmed = self._torch.where(said[:, None], self._torch.where(first > 0, first / by, first * by), first)
-        return self._torch.cat([dimmed, logits[:, 1:].float()], dim=1)
+            logits[:, self._banned_token] = -float("inf")
+        best, token = logits.max(dim=-1)
+        return best, token
+
+    def _chosen_with_penalty(self, logits: Tensor, said: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
+        """As `_chosen`, for R x W logits of which it was called before, with the penalty of transformers'
+        RepetitionPenaltyLogitsProcessor."""
+        scores, by = logits.float(), penalty[:, None]
+        dimmed = self._torch.where(scores > 0, scores / by, scores * by)
+        best, token = self._torch.where(said, dimmed, scores).max(dim=-1)
+        return best, token
 
 
 def _views(caches: Sequence[Tensor], rows: int, length: int) -> list[tuple[Tensor, Tensor]]:

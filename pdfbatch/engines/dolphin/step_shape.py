@@ -9,23 +9,30 @@ GRAPH_LENGTHS = (256, 512, 1024, 2048, 4096)
 GRAPH_SPLITS = (4, 8, 16)
 GRAPH_ROWS = (16, 64)
 DRAFTED = 8
-"""Tokens of a draft that a step verifies. Dolphin's own T4 estimate: nine tokens a row cost about 1.3 times one."""
+"""Tokens of its draft that a step verifies in a row."""
+DRAFTING_SHARES = (4, 2)
+"""With CUDA graphs one row in so many may have a draft."""
 
 
 class StepShape(NamedTuple):
-    """The shape of a step: rows, and the cache length they read; from row `split` on only `short` positions.
-    `drafted`: tokens of drafts that are verified as well."""
+    """The shape of a step: rows, and the cache length they read; from row `split` on only `short` positions. In the
+    last `drafting` rows drafts are verified."""
 
     rows: int
     length: int
     split: int = 0
     short: int = 0
-    drafted: int = 0
+    drafting: int = 0
+
+    @property
+    def plain(self) -> int:
+        """The rows before those with drafts."""
+        return self.rows - self.drafting
 
 
 def rounded(wanted: StepShape, rows: int, length: int, graphs: bool) -> StepShape:
     """Rounds a wanted shape up to one that is computed, in a cache of `rows` x `length`. Without graphs only the
-    lengths are rounded."""
+    lengths are rounded. Rows with drafts must be the last of the rounded rows."""
 
     def longer(size: int) -> int:
         if not graphs:
@@ -35,9 +42,9 @@ def rounded(wanted: StepShape, rows: int, length: int, graphs: bool) -> StepShap
     used = rounded_rows(wanted.rows, rows) if graphs else wanted.rows
     split = rounded_split(wanted.split, used, graphs)
     whole, short = longer(wanted.length), longer(wanted.short)
-    if 0 < split < used and short < whole:
-        return StepShape(used, whole, split, short, wanted.drafted)
-    return StepShape(used, whole, drafted=wanted.drafted)
+    if 0 < split < used - wanted.drafting and short < whole:
+        return StepShape(used, whole, split, short, wanted.drafting)
+    return StepShape(used, whole, drafting=wanted.drafting)
 
 
 def rounded_rows(rows: int, most: int) -> int:
@@ -48,3 +55,11 @@ def rounded_rows(rows: int, most: int) -> int:
 def rounded_split(split: int, rows: int, graphs: bool) -> int:
     """Returns how many of `rows` rows a recorded step computes as long ones for `split` of them."""
     return next((step for step in GRAPH_SPLITS if step >= split), rows) if graphs and split else split
+
+
+def drafting_choices(rows: int, wanted: int, graphs: bool) -> list[int]:
+    """Returns for how many of `rows` rows a step may verify drafts, if `wanted` have one; recorded steps come in few
+    shapes."""
+    if not graphs:
+        return [wanted]
+    return [rows // share for share in DRAFTING_SHARES if rows // share > 0]
