@@ -121,7 +121,7 @@ def _backend(folder: Path, config: Mapping[str, Any], names: Mapping[str, Any]) 
         from transformers import AutoTokenizer
 
         loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        return loaded.backend_tokenizer  # type: ignore[no-any-return]
+        return loaded.backend_tokenizer
     except Exception as error:  # tokenizers' errors have no more specific class
         raise NotReady(f"The tokenizer in {folder} cannot be loaded: {error}", "Download its files again.") from error
 
