@@ -60,11 +60,13 @@ class Kernels(TorchDispatchMode):
 def without_data() -> Iterator[None]:
     """As a context: tensors are made without data, and attention is CUDA's; torch takes it apart where it knows no
     fused kernel."""
-    with torch.device("meta"), torch.no_grad(), _AttentionOfCuda():
+    with torch.device("meta"), torch.no_grad(), AttentionOfCuda():
         yield
 
 
-class _AttentionOfCuda(TorchFunctionMode):
+class AttentionOfCuda(TorchFunctionMode):
+    """As a context: attention is the fused kernel that CUDA uses."""
+
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function is torch.nn.functional.scaled_dot_product_attention:
             query, key, value, bias = args

@@ -14,6 +14,7 @@ pytest.importorskip("transformers")
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
+from bench.dolphin_kernels import AttentionOfCuda  # noqa: E402
 from bench.dolphin_work import Geometry, random_model  # noqa: E402
 from pdfbatch.engines.dolphin.attention import fastest_attention  # noqa: E402
 from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, ImageProcessor  # noqa: E402
@@ -46,7 +47,8 @@ class Watched(TorchDispatchMode):
         self.computed += DEVICE in devices
         if devices == {DEVICE, "cpu"}:
             (self.copied if name in ("_to_copy", "copy_") else self.mixed).add(name)
-        if any(one.dtype in (torch.float32, torch.float64) and one.device.type == DEVICE for one in tensors):
+        first = next(iter(tree_leaves(done)), None)
+        if isinstance(first, torch.Tensor) and first.device.type == DEVICE and first.dtype == torch.float32:
             self.wide.add(name)
         if name in WAITING:
             self.waiting.add(name)
@@ -55,7 +57,7 @@ class Watched(TorchDispatchMode):
 
 @contextmanager
 def watched() -> Iterator[Watched]:
-    with torch.no_grad(), Watched() as seen:
+    with torch.no_grad(), AttentionOfCuda(), Watched() as seen:
         yield seen
     assert seen.computed
     assert not seen.mixed
