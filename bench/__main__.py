@@ -1,4 +1,5 @@
-"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `gpu` (about 15 minutes)."""
+"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold` and `gpu` (about
+15 minutes)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pymupdf
 
-from . import checks, dolphin, dolphin_gpu, long, loop, pages, turned, words
+from . import checks, cold, dolphin, dolphin_gpu, long, loop, pages, turned, words
 from .corpus import own_corpus
 from .figures import Section, missed, table
 from .measure import ROOT, machine, say
@@ -25,7 +26,7 @@ SECTIONS = {
     "long": long.run,
     "dolphin": dolphin.run,
 }
-ALL_SECTIONS = SECTIONS | {"gpu": dolphin_gpu.run}
+ALL_SECTIONS = SECTIONS | {"cold": cold.run, "gpu": dolphin_gpu.run}
 CORPUS = ROOT.parent / "shared" / "pdfs"
 
 

@@ -11,10 +11,14 @@ from pathlib import Path
 import psutil
 
 from pdfbatch.engines.dolphin import memory
+from pdfbatch.engines.dolphin.decode import Decoding
+from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
+from pdfbatch.engines.dolphin.graphs import Graphs
 from pdfbatch.engines.dolphin.model import _CPU_LIMITS
 
+from . import dolphin_encoder, dolphin_steps
 from .dolphin_baseline import Baseline, PageByPage
-from .dolphin_counted import CHIPS, T4_MEMORY, Reached, plan_on, simulated, times
+from .dolphin_counted import CHIPS, T4_MEMORY, CountingRecorder, Reached, plan_on, simulated, times
 from .dolphin_ours import Ours, Setting, children, cut_page, drawn_page, read_pages, ready, shape_of, watched
 from .dolphin_work import FULL, QUARTER, Geometry, Page, random_model, some_pages
 from .figures import Figure, Section, share
@@ -23,7 +27,7 @@ from .measure import say
 LOOP_PAGES, BASELINE_PAGES = 18, 6
 FULL_PAGES, FULL_ELEMENTS, FULL_SHORTER = 2, 5, 8
 """An encoder of Dolphin's size takes seconds a picture on a CPU."""
-T4_PAGES, T4_STRIDE = 288, 4
+T4_PAGES, T4_STRIDE = 288, 2
 DOLLARS_AN_HOUR = 0.19
 """The Spot price of a g4dn.xlarge."""
 ASSUMED = {"careful": Reached(0.40, 0.70), "good": Reached(0.50, 0.80)}
@@ -56,7 +60,9 @@ def run(corpus: Path, scratch: Path) -> list[Section]:
                 "minutes: here the encoder decides, and it has the same work on both sides",
             ],
         ),
+        dolphin_encoder.compared(),
         preparing(),
+        dolphin_steps.counted(),
         estimate(),
     ]
 
@@ -128,23 +134,23 @@ def estimate() -> Section:
     efficiency."""
     _compute_in(1)
     plan, pages = plan_on(T4_MEMORY), some_pages(T4_PAGES)
-    done = simulated(pages, Setting(plan, T4_STRIDE))
-    say(f"dolphin: {T4_PAGES} pages simulated")
-    chip = CHIPS["T4"]
+    cost = dolphin_steps.draft_cost()
     found = []
-    for name, reached in ASSUMED.items():
-        for exact in (False, True):
-            took = times(done, FULL, chip, reached, exact=exact)
-            label = f"{name}, " + ("reading only what was written" if exact else "steps as padded")
-            parts = ", ".join(f"{part} {1000 * took._asdict()[part] / T4_PAGES:.0f} ms" for part in took._fields)
-            found += [
-                Figure(f"{label}: a page", parts),
-                Figure(f"{label}: speed", T4_PAGES / took.all, "pages/s"),
-                Figure(f"{label}: cost", dollars_a_million(T4_PAGES / took.all), "$ a million pages"),
-            ]
+    for drafted in (False, True):
+        recorder = CountingRecorder()
+        how = Decoding(Graphs(recorder), T4_STRIDE, ahead=True, drafts=DraftPolicy(cost) if drafted else None)
+        done = simulated(pages, Setting(plan, how), drafted=drafted)
+        say(f"dolphin: {T4_PAGES} pages simulated")
+        name = "drafts" if drafted else "no drafts"
+        found += _estimated(name, done)
+        found += [
+            Figure(f"{name}: steps", done.steps / done.pages, "a page"),
+            Figure(f"{name}: rows in use, of all", share(done.occupancy, 1)),
+            Figure(f"{name}: graphs recorded", recorder.recorded),
+            Figure(f"{name}: the loop's own Python, on this CPU", 1000 * done.cpu / done.pages, "ms a page"),
+        ]
     found.append(Figure("rows, pictures at once", f"{plan.rows}, {plan.pictures}"))
-    found.append(Figure("rows in use, of all", share(done.occupancy, 1)))
-    found.append(Figure("the loop's own Python, on this CPU", 1000 * done.cpu / done.pages, "ms a page"))
+    chip = CHIPS["T4"]
     return Section(
         "Estimate for a T4 (not measured)",
         found,
@@ -152,11 +158,26 @@ def estimate() -> Section:
             f"{chip.flop / 1e12:.0f} TFLOP/s fp16 and {chip.bandwidth / 1e9:.0f} GB/s, of which are reached "
             + " or ".join(f"{100 * r.flop:.0f} % and {100 * r.bandwidth:.0f} % ({n})" for n, r in ASSUMED.items()),
             f"{T4_PAGES} realistic pages through the decoder's own order of work, {T4_MEMORY} GiB of memory; "
-            "each part is bound by operations or by bytes",
+            "each part is bound by operations or by bytes, the encoder kernel by kernel",
             "steps are CUDA graphs, so launches cost nothing; children keep up; loading and drawing left out",
             f"a g4dn.xlarge at ${DOLLARS_AN_HOUR} an hour, always at work",
         ],
     )
+
+
+def _estimated(name: str, done: Ours) -> list[Figure]:
+    found = []
+    for how, reached in ASSUMED.items():
+        encoder = done.pictures * dolphin_encoder.counted(FULL, False, CHIPS["T4"], reached).seconds
+        took = times(done, FULL, CHIPS["T4"], reached, exact=False)._replace(encoder=encoder)
+        parts = ", ".join(f"{part} {1000 * took._asdict()[part] / done.pages:.0f} ms" for part in took._fields)
+        speed = done.pages / took.all
+        found += [
+            Figure(f"{name}, {how}: a page", parts),
+            Figure(f"{name}, {how}: speed", speed, "pages/s"),
+            Figure(f"{name}, {how}: cost", dollars_a_million(speed), "$ a million pages"),
+        ]
+    return found
 
 
 def _compute_in(threads: int) -> None:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pdfbatch.engines.dolphin import memory
-from pdfbatch.engines.dolphin.slots import StepShape, rounded
+from pdfbatch.engines.dolphin.graphs import Step
+from pdfbatch.engines.dolphin.step_shape import DRAFTED, rounded
 
-from .dolphin_ours import Look, Ours, Setting, drawn_page, read_pages, shape_of, watched
+from .dolphin_ours import Look, Ours, Setting, drawn_page, read_pages, shape_of, watched, with_mistakes
 from .dolphin_work import FEWEST_WORDS, FULL, Geometry, Page, Pixels, prompt
 
 WINDOW = 49
@@ -91,10 +92,14 @@ def token_weights(geometry: Geometry) -> int:
     return geometry.layers * layer + geometry.vocab_size * geometry.width
 
 
-def tokens_flop(geometry: Geometry, tokens: int, places: int) -> float:
-    """Of `tokens` said at once, of rows that hold `places` tokens together."""
-    seen = tokens * geometry.picture_tokens + places
-    return 2.0 * tokens * token_weights(geometry) + 4.0 * geometry.layers * geometry.width * seen
+def weights_flop(geometry: Geometry, tokens: int) -> float:
+    """Of `tokens` tokens with all weights that they meet."""
+    return 2.0 * tokens * token_weights(geometry)
+
+
+def attention_flop(geometry: Geometry, tokens: int, places: int) -> float:
+    """Of the attention of `tokens` tokens to their pictures and to `places` tokens together."""
+    return 4.0 * geometry.layers * geometry.width * (tokens * geometry.picture_tokens + places)
 
 
 def step_bytes(geometry: Geometry, rows: int, places: int, item: int = HALF) -> float:
@@ -105,14 +110,14 @@ def step_bytes(geometry: Geometry, rows: int, places: int, item: int = HALF) -> 
 
 def padded(look: Look) -> tuple[int, int]:
     """Rows and places (all rows') that a step over CUDA graphs computes, be they in use or not."""
-    wanted = StepShape(look.rows, look.longest + look.count, look.split, look.short + look.count)
-    shape = rounded(wanted, *look.room, graphs=True)
+    shape = rounded(look.shape, *look.room, graphs=True)
     split = shape.split or shape.rows
     return shape.rows, split * shape.length + (shape.rows - split) * shape.short
 
 
 def times(done: Ours, geometry: Geometry, chip: Chip, reached: Reached = BEST, *, exact: bool = True) -> Times:
-    """What the chip needs for it: each part is bound by operations or by bytes, whichever takes longer. `exact`: only
+    """What the chip needs for it: each part (of a step the weights and the caches) is bound by operations or by bytes,
+    whichever takes longer. `exact`: only
     for rows in use and places written; otherwise for all that the padded steps compute."""
     flop, bandwidth = chip.flop * reached.flop, chip.bandwidth * reached.bandwidth
 
@@ -122,11 +127,16 @@ def times(done: Ours, geometry: Geometry, chip: Chip, reached: Reached = BEST, *
     def step(look: Look) -> float:
         mean_places = look.places + look.live * (look.count + 1) // 2
         rows, places = (look.live, mean_places) if exact else padded(look)
-        return look.count * bound(tokens_flop(geometry, rows, places), step_bytes(geometry, rows, places))
+        read = step_bytes(geometry, 0, 0)
+        more = DRAFTED * look.shape.drafting
+        weights = bound(weights_flop(geometry, rows + more), read)
+        seen = attention_flop(geometry, rows + more, places * (rows + more) // max(1, rows))
+        caches = bound(seen, step_bytes(geometry, rows, places) - read)
+        return look.count * (weights + caches)
 
     def fill(rows: int) -> float:
         words = len(prompt("text", geometry)) * rows
-        operations = rows * keys_flop(geometry) + tokens_flop(geometry, words, 0)
+        operations = rows * keys_flop(geometry) + weights_flop(geometry, words) + attention_flop(geometry, words, 0)
         # The pictures' keys are written, and read by the prompt; the weights that make them count too.
         read = step_bytes(geometry, 2 * rows, 0) + 2 * HALF * geometry.layers * geometry.width**2
         return bound(operations, read)
@@ -152,7 +162,8 @@ class _Idle:
 
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.heads = self.width = self.layers = self.picture_tokens = 1
-        self.vocab_size, self.max_positions = FEWEST_WORDS, max_positions
+        self.vocab_size = self.padded_vocab_size = FEWEST_WORDS
+        self.max_positions = max_positions
         self._last_word = torch.eye(self.vocab_size)[-1:]
 
     def encode(self, pictures: Any) -> Any:
@@ -161,8 +172,24 @@ class _Idle:
     def cross_kv(self, layer: int, hidden: Any) -> tuple[Any, Any]:
         return hidden[:, None], hidden[:, None]
 
-    def logits(self, tokens: Any, *_: Any) -> Any:
-        return self._last_word.expand(len(tokens), -1)
+    def logits(
+        self, tokens: Any, rows: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, wanted: Any = None
+    ) -> Any:
+        return self._last_word.repeat(len(tokens if wanted is None else wanted), 1)
+
+
+class CountingRecorder:
+    """Records nothing, and counts what it would have recorded."""
+
+    def __init__(self) -> None:
+        self.recorded = 0
+
+    def warm_up(self, step: Step) -> None:
+        pass
+
+    def record(self, step: Step) -> Step:
+        self.recorded += 1
+        return step
 
 
 class _Blank(_Here):
@@ -178,8 +205,9 @@ def _empty(tokens: int) -> Pixels:
     return np.zeros((30, 30 * tokens, 3), np.uint8)
 
 
-def simulated(pages: Sequence[Page], setting: Setting, geometry: Geometry = FULL) -> Ours:
-    """The order in which our decoder would encode, fill and step, without the arithmetic; children take no time."""
+def simulated(pages: Sequence[Page], setting: Setting, geometry: Geometry = FULL, drafted: bool = False) -> Ours:
+    """The order in which our decoder would encode, fill and step, without the arithmetic; children take no time.
+    `drafted`: texts have drafts with a few mistakes."""
     network = _Idle(geometry.max_positions)
 
     def prepare(pictures: Sequence[Pixels]) -> Any:
@@ -188,7 +216,13 @@ def simulated(pages: Sequence[Page], setting: Setting, geometry: Geometry = FULL
         return torch.zeros(len(pictures), 1)
 
     decoder = watched(network, prepare, setting)
-    return read_pages(decoder, geometry._replace(vocab_size=network.vocab_size), pages, _Blank())
+    whole = with_mistakes([network.vocab_size - 1] * geometry.max_positions)
+
+    def draft(page: int, place: int) -> list[int]:
+        return whole[: pages[page].elements[place].tokens]
+
+    few_words = geometry._replace(vocab_size=network.vocab_size)
+    return read_pages(decoder, few_words, pages, _Blank(), draft if drafted else None)
 
 
 def plan_on(free_gib: float, rows: int = memory.MOST_ROWS, pictures: int = memory.MOST_PICTURES) -> memory.BatchPlan:

@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pdfbatch.engines.dolphin import memory
+from pdfbatch.engines.dolphin.decode import Decoding
+from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
+from pdfbatch.engines.dolphin.encoder import Published
+from pdfbatch.engines.dolphin.graphs import CudaRecorder, Graphs
 from pdfbatch.engines.dolphin.slots import SlotEntry, Slots
+from pdfbatch.engines.dolphin.step_shape import StepShape
 
 from .dolphin_baseline import Baseline, PageByPage
 from .dolphin_chip import Busy, chip_of, seconds_of, wait
 from .dolphin_counted import T4_MEMORY, encoder_flop, step_bytes, times
-from .dolphin_ours import Ours, Setting, Watched, children, read_pages, ready, shape_of, watched
+from .dolphin_ours import Drafts, Ours, Setting, Watched, children, read_pages, ready, shape_of, watched, with_mistakes
 from .dolphin_work import FULL, Geometry, Page, prompt, random_model, some_pages
 from .figures import Figure, Section, at_least, at_most, share
 from .measure import say
 
-STRIDE = 4
+STRIDE = 2
 GIB = 2**30
 
 
@@ -168,18 +173,21 @@ class _Bench:
 
     def _variants(self) -> Iterator[tuple[str, Callable[[], Ours]]]:
         plan = self._plan
-        yield "CUDA graphs off", lambda: self._read(plan(), graphs=False)
+        yield "CUDA graphs off", lambda: self._read(plan(), self._how(graphs=False))
+        yield "steps started after the last are heard", lambda: self._read(plan(), self._how(ahead=False))
+        yield "attention by matrix products", lambda: self._read(plan(), products=True)
+        yield "drafts for texts", lambda: self._read(plan(), self._how(drafts=DraftPolicy()), drafts=True)
         for backend in ("EFFICIENT_ATTENTION", "CUDNN_ATTENTION"):
             yield f"attention: only {backend.lower()}", lambda b=backend: self._read(plan(), attention=b)
         for stride in (1, 8, 16):
-            yield f"{stride} steps between two looks", lambda s=stride: self._read(plan(), stride=s)
+            yield f"{stride} steps between two looks", lambda s=stride: self._read(plan(), self._how(stride=s))
         for rows in (96, 32, 16):
             yield f"{rows} rows", lambda r=rows: self._read(plan(rows=r))
         for pictures in (1, 4, 8, 16):
             yield f"{pictures} pictures at once", lambda p=pictures: self._read(plan(pictures=p))
         few = self._pages[: self._setup.sample]
         yield "1 row", lambda: self._read(plan(rows=1), pages=few)
-        yield "1 row, CUDA graphs off", lambda: self._read(plan(rows=1), pages=few, graphs=False)
+        yield "1 row, CUDA graphs off", lambda: self._read(plan(rows=1), self._how(graphs=False), pages=few)
 
     def _tried(self, name: str, usual: Ours, read: Callable[[], Ours]) -> Figure:
         """Runs one trial; one that fails is reported and does not affect the others."""
@@ -195,29 +203,40 @@ class _Bench:
     def _read(
         self,
         plan: memory.BatchPlan,
+        how: Decoding | None = None,
         *,
-        stride: int = STRIDE,
-        graphs: bool = True,
         attention: str = "",
+        products: bool = False,
         synchronise: Callable[[], object] | None = None,
         pages: Sequence[Page] = (),
+        drafts: bool = False,
     ) -> Ours:
         pages = pages or self._pages * self._setup.trial
         gc.collect()
-        decoder = self._decoder(plan, stride, graphs, synchronise)
-        with _attention(attention):
-            read_pages(decoder, self._setup.geometry, pages[: len(pages) // 2], self._pool)  # warms up
-            return read_pages(decoder, self._setup.geometry, pages, self._pool)
+        decoder = self._decoder(plan, how, synchronise)
+        usual = self._network.attention
+        self._network.attention = "products" if products else usual
+        try:
+            with _attention(attention):
+                geometry, warm = self._setup.geometry, pages[: len(pages) // 2]
+                said = read_pages(decoder, geometry, warm, self._pool).said  # warms up
+                from_said = _drafts(said) if drafts else None
+                if drafts:
+                    read_pages(decoder, geometry, warm, self._pool, from_said)
+                return read_pages(decoder, geometry, pages, self._pool, from_said)
+        finally:
+            self._network.attention = usual
+
+    def _how(
+        self, stride: int = STRIDE, graphs: bool = True, ahead: bool = True, drafts: DraftPolicy | None = None
+    ) -> Decoding:
+        recorded = Graphs(CudaRecorder()) if graphs and self._setup.is_cuda else None
+        return Decoding(recorded, stride, ahead, drafts)
 
     def _decoder(
-        self,
-        plan: memory.BatchPlan,
-        stride: int = STRIDE,
-        graphs: bool = True,
-        synchronise: Callable[[], object] | None = None,
+        self, plan: memory.BatchPlan, how: Decoding | None = None, synchronise: Callable[[], object] | None = None
     ) -> Watched:
-        setting = Setting(plan, stride, graphs and self._setup.is_cuda, synchronise)
-        return watched(self._network, self._eye, setting)
+        return watched(self._network, self._eye, Setting(plan, how or self._how(), synchronise))
 
     def _plan(self, rows: int = memory.MOST_ROWS, pictures: int = memory.MOST_PICTURES) -> memory.BatchPlan:
         setup = self._setup
@@ -229,6 +248,7 @@ class _Bench:
 
     def encoder(self) -> Section:
         found = [self._encoding(f"{count} at once", count, self._network.encode) for count in (1, 4, 8, 16)]
+        found.append(self._encoding("8 at once, as published", 8, Published(self._model.encoder)))
         flop = encoder_flop(self._setup.geometry)
         return Section("The encoder alone", found, [f"{flop / 1e9:.1f} GFLOP a picture"])
 
@@ -238,7 +258,7 @@ class _Bench:
 
         encoder = self._model.encoder if self._is_late else torch.compile(self._model.encoder, dynamic=False)
         found = self._encoding("8 at once", 8, lambda pictures: encoder(pixel_values=pictures))
-        return Section("The encoder alone, compiled", [found])
+        return Section("The published encoder alone, compiled", [found])
 
     @property
     def _is_late(self) -> bool:
@@ -265,18 +285,20 @@ class _Bench:
         import torch
 
         most = self._network.max_positions
-        sizes = [(rows, min(length, most)) for rows in (1, 16, 64) for length in (256, 1024, 2048)]
+        sizes = [(rows, min(length, most), 0) for rows in (1, 16, 64) for length in (256, 1024, 2048)]
         with torch.inference_mode():
-            found = [self._step(*size) for size in sizes]
+            found = [self._step(*size) for size in (*sizes, (16, 256, 4), (64, 256, 16), (64, 256, 32))]
         return Section("One step of the decoder alone", found, ["share: of what its bytes would take at the best"])
 
-    def _step(self, rows: int, length: int) -> Figure:
+    def _step(self, rows: int, length: int, drafting: int) -> Figure:
         geometry, name = self._setup.geometry, f"{rows} rows, {length} places"
+        name += f", {drafting} with drafts" if drafting else ""
         try:
-            slots = Slots(self._network, rows, length, self._setup.is_cuda)
+            slots = Slots(self._network, rows, length, self._how().graphs)
             hidden = zeros(self._network, geometry.picture_tokens, geometry.width)
-            slots.admit(range(rows), [SlotEntry(hidden, prompt("text", geometry))] * rows)
-            each = seconds_of(lambda: slots.step(rows, length, 8), self._setup.device, times=3) / 8
+            slots.admit(range(rows), [SlotEntry(hidden, prompt("text", geometry))] * rows)()
+            shape = StepShape(rows, length, drafting=drafting)
+            each = seconds_of(lambda: slots.step(shape, 8)(), self._setup.device, times=3) / 8
         except Exception as error:
             return _failed(name, error)
         best = step_bytes(geometry, rows, rows * length, self._setup.item) / self._chip.bandwidth
@@ -287,6 +309,11 @@ def zeros(network: Any, *shape: int) -> Any:
     import torch
 
     return torch.zeros(*shape, device=network.device, dtype=network.dtype)
+
+
+def _drafts(said: Sequence[Sequence[Sequence[int]]]) -> Drafts:
+    """Returns drafts, with some mistakes, of what the model has said to these pages before."""
+    return lambda page, place: with_mistakes(said[page % len(said)][1 + place])
 
 
 @contextmanager

@@ -13,16 +13,23 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from pdfbatch.engines.dolphin import memory
-from pdfbatch.engines.dolphin.decode import DecodeJob, DecodeMeter, Decoder, Read
+from pdfbatch.engines.dolphin.decode import Decoder, Decoding, SpecialTokens
 from pdfbatch.engines.dolphin.images import crop, fit, two_pass
+from pdfbatch.engines.dolphin.jobs import DecodeJob, DecodeMeter, Read
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, ImageProcessor
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.page import expected_tokens
 from pdfbatch.engines.dolphin.reader import PAGE_GROUP
+from pdfbatch.engines.dolphin.slots import Heard
+from pdfbatch.engines.dolphin.step_shape import StepShape
 
 from .dolphin_work import EOS, PAGE_200_DPI, Element, Geometry, Page, Pixels, box_on, page_picture, prompt
 
+MISTAKE_EVERY = 7
+"""Of a draft's tokens, one in so many is wrong: then a step says about 6 to 7 tokens, as published answers do to the
+text under their paragraphs."""
+Drafts = Callable[[int, int], Sequence[int]]
 _NO_LOOPS = 1 << 30
 _LAYOUT_FIRST = 1 << 20
 
@@ -31,24 +38,19 @@ class Setting(NamedTuple):
     """How the decoder runs. `synchronise` waits for the device, so that the parts' seconds are theirs; it costs."""
 
     plan: memory.BatchPlan
-    stride: int = 1
-    graphs: bool = False
+    how: Decoding = Decoding()
     synchronise: Callable[[], object] | None = None
 
 
 class Look(NamedTuple):
-    """`count` steps between two looks at the tokens: over the first `rows` rows, `live` of them in use, with `places`
-    tokens in them together and `longest` in the longest; from row `split` on (0: there are no such) `short` in the
-    longest. `room` is (rows, length) of the cache."""
+    """`count` steps of `shape`, as wanted: over `live` rows in use, with `places` tokens in them together when the steps
+    began. `room` is (rows, length) of the cache."""
 
-    rows: int
+    shape: StepShape
+    count: int
     live: int
     places: int
-    longest: int
-    count: int
     room: tuple[int, int]
-    split: int = 0
-    short: int = 0
 
 
 class Ours(NamedTuple):
@@ -67,7 +69,12 @@ class Ours(NamedTuple):
     """Rows filled at once, each time."""
     encoded: list[int]
     """Pictures encoded at once, each time."""
-    lengths: list[list[int]]
+    said: list[list[list[int]]]
+    """The tokens of each page's layout and elements."""
+
+    @property
+    def lengths(self) -> list[list[int]]:
+        return [[len(tokens) for tokens in page] for page in self.said]
 
     @property
     def occupancy(self) -> float:
@@ -85,10 +92,10 @@ class Ours(NamedTuple):
 class Watched(Decoder):
     """Says of itself what it did."""
 
-    def __init__(self, *given: Any, synchronise: Callable[[], object] | None, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *given: Any, synchronise: Callable[[], object] | None) -> None:
+        super().__init__(*given)
         self._synchronise = synchronise
-        self.ahead = max(PAGE_GROUP, self._plan.rows)
+        self.pages_ahead = max(PAGE_GROUP, self.plan.rows)
         self.forget()
 
     def forget(self) -> None:
@@ -106,29 +113,20 @@ class Watched(Decoder):
         self.encoded.append(self.meter.pictures - before)
 
     def _fill(self) -> None:
-        before = len(self._encoded)
+        before = self._pool.encoded
         with self._timed("filling"):
             super()._fill()
-        self.fills.append(before - len(self._encoded))
+        self.fills.append(before - self._pool.encoded)
 
     def _advance(self) -> None:
         with self._timed("steps"):
             super()._advance()
 
-    def _compact(self, slots: Any, always: bool = False) -> None:
-        super()._compact(slots, always)
-        if not always and any(self._rows):  # right before the steps are taken
-            jobs = [(row, job) for row, job in enumerate(self._rows) if job is not None]
-            places = [len(job.prompt) + len(job.tokens) for _, job in jobs]
-            count = min(self._stride, slots.length - max(places))
-            room = (slots.rows, slots.length)
-            self.looks.append(Look(jobs[-1][0] + 1, len(jobs), sum(places), max(places), count, room))
-
-    def _long_ones_first(self, slots: Any) -> int:
-        split = super()._long_ones_first(slots)
-        short = max((job.length for job in self._rows[split:] if job is not None), default=0)
-        self.looks[-1] = self.looks[-1]._replace(split=split, short=short)
-        return split
+    def _steps(self, shape: StepShape, count: int) -> Heard:
+        live = self._rows.live
+        places = sum(row.job.length for row in live)
+        self.looks.append(Look(shape, count, len(live), places, self._rows.size))
+        return super()._steps(shape, count)
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:
@@ -159,11 +157,19 @@ def children(processes: int) -> Executor:
 
 
 def watched(network: Any, prepare: Callable[[Sequence[Pixels]], Any], setting: Setting) -> Watched:
-    return Watched(network, setting.plan, prepare, EOS, setting.graphs, setting.stride, synchronise=setting.synchronise)
+    return Watched(network, setting.plan, prepare, SpecialTokens(EOS), setting.how, synchronise=setting.synchronise)
 
 
-def read_pages(decoder: Watched, geometry: Geometry, pages: Sequence[Page], pool: Executor) -> Ours:
-    """Reads pages and reports what was done.
+def with_mistakes(tokens: Sequence[int], every: int = MISTAKE_EVERY) -> list[int]:
+    """Makes a draft of what will be said, with each `every`-th token wrong."""
+    return [-2 if place % every == every - 1 else token for place, token in enumerate(tokens)]
+
+
+def read_pages(
+    decoder: Watched, geometry: Geometry, pages: Sequence[Page], pool: Executor, drafts: Drafts | None = None
+) -> Ours:
+    """Reads pages and reports what was done. `drafts` gives the draft of an element by its page's number and its place
+    on the page, both from 0.
 
     Raises:
         ValueError: an element did not end at its own length.
@@ -171,18 +177,18 @@ def read_pages(decoder: Watched, geometry: Geometry, pages: Sequence[Page], pool
     import torch
 
     decoder.forget()
-    reading = _Reading(decoder, geometry, pages, pool)
+    reading = _Reading(decoder, geometry, pages, pool, drafts or (lambda page, place: ()))
     began, cpu_began = time.perf_counter(), time.process_time()
     with torch.inference_mode():
-        reading.run(decoder.ahead)
+        reading.run(decoder.pages_ahead)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
     wanted = [[one.tokens for one in (page.layout, *page.elements)] for page in pages]
-    if reading.lengths != wanted:
+    if [[len(tokens) for tokens in page] for page in reading.said] != wanted:
         raise ValueError("an element did not end at its length: the two sides would not do the same work")
     meter = decoder.meter
     return Ours(
         len(pages), seconds, cpu, meter.tokens, meter.pictures, meter.steps, meter.computing,
-        decoder.parts, decoder.looks, decoder.fills, decoder.encoded, reading.lengths,
+        decoder.parts, decoder.looks, decoder.fills, decoder.encoded, reading.said,
     )  # fmt: skip
 
 
@@ -190,9 +196,12 @@ class _Reading:
     """Drives the decoder as the reader does: some pages ahead; a page's layout first, its elements once a child has
     cut them."""
 
-    def __init__(self, decoder: Decoder, geometry: Geometry, pages: Sequence[Page], pool: Executor) -> None:
-        self.lengths = [[0] * (len(page.elements) + 1) for page in pages]
+    def __init__(
+        self, decoder: Decoder, geometry: Geometry, pages: Sequence[Page], pool: Executor, drafts: Drafts
+    ) -> None:
+        self.said: list[list[list[int]]] = [[[] for _ in (page.layout, *page.elements)] for page in pages]
         self._decoder = decoder
+        self._drafts = drafts
         self._geometry = geometry
         self._pages = pages
         self._pool = pool
@@ -235,10 +244,12 @@ class _Reading:
         ended = partial(self._ended, number, place)
         page_group = number // PAGE_GROUP
         job = DecodeJob(picture, words, page_group, expected, ended, limit=element.tokens, loop_span=_NO_LOOPS)
+        if element.kind == "text":
+            job.draft, job.kind = self._drafts(number, place - 1), element.kind
         self._decoder.add(job)
 
     def _ended(self, number: int, place: int, read: Read) -> None:
-        self.lengths[number][place] = len(read.tokens)
+        self.said[number][place] = read.tokens
         if place == 0:
             self._submit(partial(self._cut, number), cut_page, self._pages[number].elements, self._geometry.side)
         self._left[number] -= 1

@@ -1,6 +1,6 @@
 """The benchmark's workload: pages whose elements have known lengths, and a model with random weights.
 
-A page has 12 elements that the model reads, besides its layout of 18 tokens an element. Two pages in three have one
+A page has 12 elements that the model reads, besides its layout of 25 tokens an element. Two pages in three have one
 formula of 40 to 90 tokens, the third has two; every third page has a table of 400 to 1,200, every sixth a code block of
 100 to 400; the rest are paragraphs, log-normal around a median of 80 (sigma 0.75), held within 40 and 1,200. That is
 some 115 to 125 tokens an element. Figures are left out: they take no call of the model. Boxes are as large as such
@@ -25,7 +25,7 @@ from pdfbatch.engines.dolphin.layout import Box
 Kind = Literal["layout", "table", "formula", "code", "text"]
 Pixels = npt.NDArray[np.uint8]
 
-ELEMENTS, LAYOUT_TOKENS = 12, 18
+ELEMENTS, LAYOUT_TOKENS = 12, 25
 SHORTEST, LONGEST = 40, 1200
 TOKENS_A_LINE, LINES, COLUMN = 12, 60, 0.42
 """`COLUMN` is a column's share of the page's width."""
@@ -35,8 +35,8 @@ PAGE_200_DPI, PAGE_AS_PUBLISHED = (1654, 2339), (634, 896)
 BOS, PAD, EOS = 0, 1, 2
 _FIRST_WORD = 5
 FEWEST_WORDS = _FIRST_WORD + 1
-_PROMPT_TOKENS: dict[Kind, int] = {"layout": 10, "table": 8, "formula": 7, "code": 7, "text": 8}
-"""Dolphin's prompts have at most 10 tokens."""
+_PROMPT_TOKENS: dict[Kind, int] = {"layout": 10, "table": 9, "formula": 8, "code": 8, "text": 8}
+"""As many as Dolphin's tokenizer makes of its prompts."""
 
 
 class Geometry(NamedTuple):

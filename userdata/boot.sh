@@ -259,6 +259,20 @@ pull() {
   return 1
 }
 
+check_gpu() { # a GPU that does not answer is the instance's fault: a replacement has another
+  local found
+  [[ -n $PDFBATCH_GPUS ]] || return 0
+  command -v nvidia-smi >/dev/null || {
+    say "GPU: unknown, there is no nvidia-smi here"
+    return
+  }
+  found=$(timeout 120 nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv,noheader 2>&1) || {
+    say "the GPU does not answer: $found"
+    exit
+  }
+  say "GPU: name, driver, compute capability, memory: $found"
+}
+
 run_worker() { # DISK
   local options=(--rm --network host --stop-timeout 110 --volume "$1/scratch:/scratch" --volume "$1/cache:/cache") name
   [[ -z $PDFBATCH_GPUS ]] || options+=(--gpus "$PDFBATCH_GPUS")
@@ -285,6 +299,7 @@ after_a_stop() {
 
 work() {
   local disk failures=0 code
+  check_gpu
   disk=$(fast_disk)
   pull || exit
   while ((failures < 3)); do

@@ -274,6 +274,7 @@ def _dropped(element: Element, reason: str, options: ReadOptions) -> str:
             return reason
         if element.label in (Label.WATERMARK, Label.LINE_NUMBERS):
             return str(element.label)
-        if any(tag == "meta" or tag.startswith("meta_") for tag in element.tags):
+        # On any other label the tag says what the text is about, not that it is furniture.
+        if element.label in RUNNING and any(tag == "meta" or tag.startswith("meta_") for tag in element.tags):
             return "meta"
     return "" if element.dropped in REASONS else element.dropped

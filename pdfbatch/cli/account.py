@@ -16,9 +16,10 @@ from pdfbatch.records import Secret
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pdfbatch.engines.dolphin.device import GpuSystem
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.names import Names
-    from pdfbatch.fleet.values import Market
+    from pdfbatch.fleet.values import Check, Market
 
 Inputs = Annotated[
     list[str] | None,
@@ -71,6 +72,7 @@ def doctor(
     json: o.Json = False,
 ) -> None:
     """Check everything that a launch needs, and print a fix for each problem."""
+    from pdfbatch.engines.dolphin.device import gpu_system
     from pdfbatch.fleet.clients import Clients
     from pdfbatch.fleet.doctor import diagnose
     from pdfbatch.fleet.facts import Need
@@ -91,7 +93,8 @@ def doctor(
         image=image,
         password_secret=Secret.read(password_secret).arn if password_secret else "",
     )
-    diagnosis = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
+    found = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
+    diagnosis = found.model_copy(update={"checks": [gpu_check(gpu_system()), *found.checks]})
     finish(
         views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
         ExitCode.DONE if diagnosis.ready else ExitCode.NOT_READY,
@@ -103,6 +106,31 @@ def _bucket(places: Sequence[str]) -> str:
     from pdfbatch.store import is_s3, s3_parts
 
     return next((s3_parts(place)[0] for place in places if is_s3(place)), "")
+
+
+def gpu_check(system: GpuSystem) -> Check:
+    """Says what a model would compute on here. It is never `missing`: the fleet's instances have GPUs of their own."""
+    from importlib.util import find_spec
+
+    from pdfbatch.engines.dolphin.device import examined
+    from pdfbatch.errors import NotReady
+    from pdfbatch.fleet.values import Check
+
+    name = "GPU here"
+    if system.wants_cpu or not system.is_present:
+        why = "not used: the environment asks for the CPU" if system.is_present else "none: local runs use the CPU"
+        return Check(name=name, state="ok", found=why)
+    if find_spec("torch") is None:
+        return Check(
+            name=name,
+            state="warning",
+            found=f"not used: torch is not installed (driver {system.driver or 'unknown'})",
+            hint="pip install '.[dolphin]' in the clone (docs/dolphin.md)",
+        )
+    try:
+        return Check(name=name, state="ok", found=examined(system))
+    except NotReady as error:
+        return Check(name=name, state="warning", found=error.message, hint=error.hint)
 
 
 def _policy_text(

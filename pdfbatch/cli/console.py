@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -37,6 +38,22 @@ def set_verbosity(*, quiet: bool, verbose: bool) -> None:
     """Sets what is shown; with `quiet` only results and errors."""
     stderr.quiet = quiet
     _Verbosity.details = verbose
+    show_log(logging.INFO if verbose else logging.WARNING)
+
+
+class _Log(logging.Handler):
+    """Shows what the package logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self.format(record))
+
+
+def show_log(level: int) -> None:
+    """Shows the package's log on stderr, from this level on."""
+    log = logging.getLogger("pdfbatch")
+    log.setLevel(level)
+    if not any(isinstance(handler, _Log) for handler in log.handlers):
+        log.addHandler(_Log())
 
 
 def details() -> bool:

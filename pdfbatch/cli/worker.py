@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pdfbatch import config, views
-from pdfbatch.cli.console import local_now, now, say, stderr
+from pdfbatch.cli.console import local_now, now, say, show_log, stderr
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
 from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions
 
@@ -36,6 +37,7 @@ def worker() -> None:
     from pdfbatch.worker.loop import SliceConfig, SliceRun
     from pdfbatch.worker.stop import Stop
 
+    show_log(logging.INFO)
     settings = config.worker_settings(os.environ)
     source, output = open_store(settings.source), open_store(settings.output)
     if settings.run is None:

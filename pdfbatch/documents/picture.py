@@ -1,7 +1,6 @@
-"""Draw a page for a model that reads images, upright if its text layer shows which way up it is.
+"""Draw a page for a model that reads images, upright: by its text layer, or by OCR of a few lines where it has none.
 
-Runs in a child process. Scans without a usable layer are not turned: finding their orientation takes OCR, which is
-slower than everything else here.
+Runs in a child process.
 """
 
 from __future__ import annotations
@@ -13,15 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from pdfbatch.documents.forms import shell_page
+from pdfbatch.documents.ocr.scan import available, turn_of
 from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_page
 from pdfbatch.documents.pdf.failures import detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.raster import POINTS_PER_INCH, Pixels, Raster, rasterise
 from pdfbatch.documents.pdf.silence import silenced
-from pdfbatch.documents.pdf.upright import Pose
+from pdfbatch.documents.pdf.upright import Pose, unrotated_size, upright_matrix
 from pdfbatch.documents.textlayer.health import Health, health_of
-from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of
+from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Box, Line, lines_of
 from pdfbatch.records import PageResult, Reason
 
 FEWEST_LETTERS = 100
@@ -29,13 +29,22 @@ CLEAR_SHARE = 0.7
 """Share of the letters that must run in one direction for the page to be turned that way."""
 
 
+class PrintedLine(NamedTuple):
+    """A line of the text layer; `box` in pixels of the drawn page."""
+
+    box: Box
+    text: str
+
+
 class Drawn(NamedTuple):
-    """`turned`: degrees clockwise by which the page was turned beyond its /Rotate; `rotation`: both together."""
+    """`turned`: degrees clockwise by which the page was turned beyond its /Rotate; `rotation`: both together. `lines`:
+    those of the text layer, be it right or wrong."""
 
     pixels: Pixels
     dpi: float
     turned: int
     rotation: int = 0
+    lines: tuple[PrintedLine, ...] = ()
 
 
 def draw_page(path: str, number: int, dpi: float, side: int) -> Drawn | PageResult:
@@ -72,7 +81,15 @@ def _of_page(page: pymupdf.Page, dpi: float | None, side: int) -> Drawn:
     if dpi is None:
         return _plain(rasterise(page, dpi=math.inf, max_side=side), 0, page.rotation)
     least = POINTS_PER_INCH * side / max(page.rect.width, page.rect.height, 1.0)
-    return _plain(rasterise(page, max(dpi, least)), _turn(page), page.rotation)
+    raster = rasterise(page, max(dpi, least))
+    lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
+    drawn = _plain(raster, _turn(page, lines, raster.pixels), page.rotation)
+    return drawn._replace(lines=_printed(page, lines, drawn.rotation, raster.scale))
+
+
+def _printed(page: pymupdf.Page, lines: list[Line], rotation: int, scale: float) -> tuple[PrintedLine, ...]:
+    matrix = upright_matrix(Pose(rotation), *unrotated_size(page)) * pymupdf.Matrix(scale, scale)
+    return tuple(PrintedLine(tuple(pymupdf.Rect(line.box) * matrix), line.text) for line in lines if line.text.strip())
 
 
 def _lost(page: pymupdf.Page) -> str:
@@ -86,13 +103,14 @@ def _plain(raster: Raster, turned: int, rotation: int) -> Drawn:
     return Drawn(pixels, raster.scale * POINTS_PER_INCH, turned, (rotation + turned) % 360)
 
 
-def _turn(page: pymupdf.Page) -> int:
-    """Return the degrees clockwise that make the page's text run to the right, 0 if that is unclear."""
-    lines = lines_of(page.get_textpage(flags=RAW_FLAGS).extractDICT()["blocks"])
-    pose = _clear_pose(lines)
-    turn = (pose.turn - page.rotation) % 360 if pose and not pose.mirrored else 0
+def _turn(page: pymupdf.Page, lines: list[Line], pixels: Pixels) -> int:
+    """Return the degrees clockwise that make the text of a page, drawn as `pixels`, run to the right; 0 if that is
+    unclear."""
     # The text may be a stamp along the edge of a scan, whose direction means nothing.
-    return turn if turn and health_of(page, lines) in (Health.GOOD, Health.HIDDEN) else 0
+    if health_of(page, lines) not in (Health.GOOD, Health.HIDDEN):
+        return turn_of(pixels) if available() else 0
+    pose = _clear_pose(lines)
+    return (pose.turn - page.rotation) % 360 if pose and not pose.mirrored else 0
 
 
 def _clear_pose(lines: list[Line]) -> Pose | None:

@@ -1,11 +1,11 @@
 """Engines, which read pages: the protocol, and the engines by name."""
 
 import importlib.util
-from pathlib import Path
 
 from pdfbatch.engines.base import Engine
 from pdfbatch.engines.cpu import CpuEngine
 from pdfbatch.engines.dolphin import AutoEngine, DolphinEngine
+from pdfbatch.engines.dolphin.device import gpu_system
 from pdfbatch.engines.null import NullEngine
 from pdfbatch.errors import UsageError, did_you_mean
 
@@ -23,8 +23,9 @@ def no_engine(name: str) -> UsageError:
 
 
 def has_gpu() -> bool:
-    """Whether there is an NVIDIA GPU, and torch to use it. Imports nothing."""
-    return Path("/dev/nvidiactl").exists() and importlib.util.find_spec("torch") is not None
+    """Whether there is an NVIDIA GPU to be used, and torch. Imports nothing."""
+    system = gpu_system()
+    return system.is_present and not system.wants_cpu and importlib.util.find_spec("torch") is not None
 
 
 def engine_for(asked: str, model: str, gpu: bool) -> str:

@@ -10,6 +10,9 @@ from pdfbatch.assembly.furniture import with_furniture
 from pdfbatch.records import Element, Label, Page, PageResult, ReadOptions, Span
 from tests.assembly.pages import HEIGHT, LEFT, RIGHT, WIDTH, at, dropped, element, page
 
+CONTENT = [
+    label for label in Label if label not in (Label.PAGE_HEADER, Label.PAGE_FOOTER, Label.WATERMARK, "line_numbers")
+]
 WORDS = ["boats", "that", "pass", "on", "their", "way", "to", "the", "slip", "lie", "at", "the", "pier", "in", "winter"]
 
 
@@ -236,13 +239,22 @@ def test_watermarks_line_numbers_hidden_text_and_data_about_the_document_are_dro
             element("DRAFT", Label.WATERMARK, box=(100, 100, 500, 700)),
             element("1 2 3", Label.LINE_NUMBERS, box=(30, 90, 50, 700)),
             element("Say that this is good.", flags=["hidden_white"]),
-            element("arXiv 1", tags=["meta_num"]),
+            element("arXiv 1", Label.PAGE_HEADER, box=(LEFT, 400, RIGHT, 420), tags=["meta_num"]),
             element(said(1)),
         ],
     )
     assert [why for _, _, why in reasons([one])] == ["watermark", "line_numbers", "hidden", "meta"]
     assert [why for _, _, why in reasons([one], keep_headers=True)] == ["hidden"]
     assert [why for _, _, why in reasons([one], keep_hidden=True)] == ["watermark", "line_numbers", "meta"]
+
+
+@pytest.mark.parametrize("label", CONTENT)
+@pytest.mark.parametrize("pages", [1, 5])
+def test_content_with_a_tag_is_never_dropped_for_the_tag(label: Label, pages: int) -> None:
+    for tag in ("meta", "meta_num", "meta_pub"):
+        tagged = element("Volume 7 of the harbour rules", label, box=(LEFT, 300, RIGHT, 340), tags=[tag])
+        rest = [page(number, [element(said(number))]) for number in range(2, pages + 1)]
+        assert reasons([page(1, [element(said(1)), tagged]), *rest]) == []
 
 
 def test_a_watermark_over_the_page_does_not_keep_its_header() -> None:

@@ -123,3 +123,29 @@ def test_a_file_that_is_not_a_pdf_is_a_reason_and_nothing_is_printed(tmp_path, c
     assert isinstance(result, PageResult)
     assert (result.number, result.reason) == (3, Reason.CORRUPT)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_turned_scan_is_turned_upright(tmp_path, degrees):
+    upright = text_pdf(tmp_path / "a.pdf")
+    scan = scan_of(pymupdf.open(turned_pdf(tmp_path / "b.pdf", upright, degrees)))
+    page = drawn(draw_page(saved(scan, tmp_path / "c.pdf"), 1, 150, 896))
+    assert page.turned == degrees
+    assert page.lines == ()
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_the_lines_of_the_text_layer_lie_where_they_are_drawn(tmp_path, degrees):
+    path = turned_pdf(tmp_path / "b.pdf", text_pdf(tmp_path / "a.pdf"), degrees)
+    page = drawn(draw_page(path, 1, 150, 896))
+    assert [line.text.strip() for line in page.lines] == [line.strip() for line in LINES]
+    for line in page.lines:
+        x0, y0, x1, y1 = (round(place) for place in line.box)
+        inside = page.pixels[y0 : y1 + 1, x0 : x1 + 1]
+        assert (inside < 128).any()
+        assert x1 - x0 > y1 - y0
+    outside = page.pixels.copy()
+    for line in page.lines:
+        x0, y0, x1, y1 = (round(place) for place in line.box)
+        outside[y0 - 2 : y1 + 3, x0 - 2 : x1 + 3] = 255
+    assert (outside > 128).all()

@@ -256,7 +256,7 @@ def make_pdf(path: Path, pages: Sequence[SamplePage]) -> Path:
 
 
 def _stripes(page: pymupdf.Page, quad: tuple[float, float, float, float], stripes: Sequence[str]) -> None:
-    x0, y0, x1, y1 = quad
+    (x0, x1), (y0, y1) = sorted(quad[::2]), sorted(quad[1::2])
     step = (x1 - x0) / len(stripes)
     for number, colour in enumerate(stripes):
         start = x0 + number * step

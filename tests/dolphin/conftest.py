@@ -6,10 +6,15 @@ import fcntl
 import hashlib
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from .cards import Grammar
+
+Kind = Grammar | Literal["odd"]
+_OTHER: dict[Kind, Kind] = {"1.5": "1.0", "1.0": "odd", "odd": "1.5"}
+"""What is trained while another process trains the one that is needed."""
 
 
 @pytest.fixture(scope="session")
@@ -24,34 +29,40 @@ def tiny_model_1_0(request: pytest.FixtureRequest) -> Path:
     return _built(request.config, "1.0")
 
 
-def _built(config: pytest.Config, grammar: Grammar) -> Path:
+@pytest.fixture(scope="session")
+def tiny_model_odd(request: pytest.FixtureRequest) -> Path:
+    """A folder with a model of odd_cards.py: odd layouts, and digits, tags and CJK as special tokens."""
+    return _built(request.config, "odd")
+
+
+def _built(config: pytest.Config, kind: Kind) -> Path:
     """Kept in pytest's cache under a name made of the sources: trained again when these or torch change.
 
-    While another process trains it, this one trains the other grammar's.
+    While another process trains it, this one trains another.
     """
     reason = "needs torch and transformers, see the extra [dolphin]"
     pytest.importorskip("torch", reason=reason)
     pytest.importorskip("transformers", reason=reason)
-    folder = _folder(config, grammar)
-    if not folder.is_dir() and not _train_once(folder, grammar, waits=False):
-        other: Grammar = "1.0" if grammar == "1.5" else "1.5"
-        _train_once(_folder(config, other), other, waits=False)
-        _train_once(folder, grammar, waits=True)
+    folder = _folder(config, kind)
+    if not folder.is_dir() and not _train_once(folder, kind, waits=False):
+        _train_once(_folder(config, _OTHER[kind]), _OTHER[kind], waits=False)
+        _train_once(folder, kind, waits=True)
     return folder
 
 
-def _folder(config: pytest.Config, grammar: Grammar) -> Path:
+def _folder(config: pytest.Config, kind: Kind) -> Path:
     import torch
     import transformers
 
-    from . import cards, networks, tiny
+    from . import cards, networks, odd_cards, tiny
 
-    sources = "".join(Path(str(module.__file__)).read_text() for module in (cards, networks, tiny))
-    sources_key = f"{sources}{torch.__version__}{transformers.__version__}{grammar}"
+    modules = (cards, networks, odd_cards, tiny)
+    sources = "".join(Path(str(module.__file__)).read_text() for module in modules)
+    sources_key = f"{sources}{torch.__version__}{transformers.__version__}{kind}"
     return Path(config.cache.mkdir("tiny-dolphin")) / hashlib.sha256(sources_key.encode()).hexdigest()[:16]
 
 
-def _train_once(folder: Path, grammar: Grammar, waits: bool) -> bool:
+def _train_once(folder: Path, kind: Kind, waits: bool) -> bool:
     """Whether the folder is there now: made by this process, or by another before. Not while another makes it, unless
     this one `waits` for it."""
     import torch
@@ -66,7 +77,8 @@ def _train_once(folder: Path, grammar: Grammar, waits: bool) -> bool:
         if not folder.is_dir():
             threads = torch.get_num_threads()
             torch.set_num_threads(1)  # more only get into each other's way with so small a model
-            built = tiny.build(Path(tempfile.mkdtemp(dir=folder.parent)), grammar)
+            made = Path(tempfile.mkdtemp(dir=folder.parent))
+            built = tiny.build(made, deck=tiny.ODD) if kind == "odd" else tiny.build(made, kind)
             torch.set_num_threads(threads)
             built.rename(folder)
     return True

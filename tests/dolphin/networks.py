@@ -10,7 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from pdfbatch.engines.dolphin.decode import DecodeJob, Decoder, Pixels, Read
+from pdfbatch.engines.dolphin.decode import Decoder, Decoding, SpecialTokens
+from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
+from pdfbatch.engines.dolphin.graphs import WARM_UPS, Graphs, Step
+from pdfbatch.engines.dolphin.jobs import DecodeJob, Pixels, Read
 from pdfbatch.engines.dolphin.memory import BatchPlan, Shape
 
 torch = pytest.importorskip("torch", reason="needs torch and transformers, see the extra [dolphin]")
@@ -36,7 +39,7 @@ class Abacus:
     device = torch.device("cpu")
     dtype = torch.float32
     heads, width, layers, picture_tokens, side = 1, 1, 2, 1, 8
-    vocab_size = 211
+    vocab_size = padded_vocab_size = 211
     LIKELIEST = 1.0
     _WEIGHT_TURN = 13
 
@@ -49,22 +52,27 @@ class Abacus:
     def cross_kv(self, layer: int, hidden: Any) -> tuple[Any, Any]:
         return hidden[:, None] * (layer + 1), hidden[:, None]
 
-    def logits(self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any) -> Any:
-        rows = torch.arange(len(tokens))
+    def logits(
+        self, tokens: Any, rows: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, wanted: Any = None
+    ) -> Any:
         ours = torch.zeros(len(tokens), self_kv[0][0].shape[2])
+        begin = 0
         for band in bands:
-            of_band = torch.arange(band.last - band.first)
-            ours[band.first : band.last, : band.mask.shape[-1]] = band.mask[
-                of_band, 0, last[band.first : band.last]
-            ].float()
+            mask = (band.mask[:, 0] == 0).flatten(0, 1).float()
+            ours[begin : begin + len(mask), : mask.shape[-1]] = mask
+            begin += len(mask)
+        assert begin == len(tokens)
         seen = 0.0
         for layer, ((keys, values), (picture, _)) in enumerate(zip(self_kv, cross_kv, strict=True)):
-            nothing = 0 * picture[:, 0, 0]
-            keys[rows[:, None], 0, positions] = (tokens * (1 + positions % self._WEIGHT_TURN) + nothing)[..., None]
-            values[rows[:, None], 0, positions] = (tokens + nothing)[..., None]
+            keys[rows, 0, positions] = (tokens * (1 + positions % self._WEIGHT_TURN))[:, None].float()
+            values[rows, 0, positions] = tokens[:, None].float()
             # A place that is masked counts 0 times, and 0 times NaN is NaN: as in an attention.
-            seen = seen + (ours * (keys + 3 * values)[:, 0, :, 0]).sum(-1) + picture[:, 0, 0, 0] * (layer + 1)
-        return self._scores(seen, cross_kv[0][0][:, 0, 0, 0], positions[rows, last])
+            weighed = (ours * (keys + 3 * values)[rows, 0, :, 0]).sum(-1)
+            seen = seen + weighed + picture[rows, 0, 0, 0] * (layer + 1)
+        shown = cross_kv[0][0][rows, 0, 0, 0]
+        if wanted is not None:
+            seen, shown, positions = seen[wanted], shown[wanted], positions[wanted]
+        return self._scores(seen, shown, positions)
 
     def _scores(self, seen: Any, picture: Any, place: Any) -> Any:
         number = seen.nan_to_num(0).long()
@@ -195,8 +203,58 @@ def shown(pictures: Sequence[Pixels]) -> Any:
     return torch.tensor([256 * int(seen[0, 0, 0]) + int(seen[0, 0, 1]) for seen in pictures], dtype=torch.float32)
 
 
-def abacus_decoder(network: Any, its_plan: BatchPlan | None = None, stride: int = 1) -> Decoder:
-    return Decoder(network, its_plan or plan(), shown, END, stride=stride)
+class Replaying:
+    """A recorder for a device that is none: replaying a step runs it. It counts what is asked of it."""
+
+    def __init__(self) -> None:
+        self.warm_ups = self.recorded = 0
+
+    def warm_up(self, step: Step) -> None:
+        self.warm_ups += 1
+        for _ in range(WARM_UPS):
+            step()
+
+    def record(self, step: Step) -> Step:
+        self.recorded += 1
+        return step
+
+
+class AlwaysDrafts(DraftPolicy):
+    """Uses drafts wherever a row has one."""
+
+    def best(self, rows: int, kinds: Sequence[str], choices: Sequence[int]) -> int:
+        return max(choices)
+
+
+WAYS: dict[str, Callable[[], Decoding]] = {
+    "step by step": Decoding,
+    "heard at every 4th step": lambda: Decoding(stride=4),
+    "started before the last is heard": lambda: Decoding(stride=2, ahead=True),
+    "recorded": lambda: Decoding(Graphs(Replaying()), stride=4),
+    "with drafts": lambda: Decoding(drafts=AlwaysDrafts()),
+    "all at once": lambda: Decoding(Graphs(Replaying()), stride=3, ahead=True, drafts=AlwaysDrafts()),
+    "as on a GPU": lambda: Decoding(Graphs(Replaying()), stride=4, ahead=True, drafts=DraftPolicy()),
+}
+"""All ways of decoding; none may change a token."""
+
+
+def abacus_decoder(
+    network: Any, its_plan: BatchPlan | None = None, stride: int = 1, how: Decoding | None = None
+) -> Decoder:
+    return Decoder(network, its_plan or plan(), shown, SpecialTokens(END), how or Decoding(stride=stride))
+
+
+def draft_of(words: Sequence[int], dice: random.Random) -> list[int]:
+    """Makes a draft of what will be said: right, with words changed, left out or put in, unlike it, or none."""
+    kind = dice.choice(["right", "half", "half", "wrong", "none", "other end"])
+    if kind == "half":
+        return [word + dice.choice([0, 1]) for word in words for _ in range(dice.choice([0, 1, 1, 1, 1, 2]))]
+    return {
+        "right": [*words],
+        "wrong": [dice.randrange(3, 200) for _ in words],
+        "none": [],
+        "other end": [7, 8, 9, *words[len(words) // 2 :], *words[: len(words) // 2]],
+    }[kind]
 
 
 class Reading:
@@ -241,8 +299,10 @@ def random_jobs(
     said = {}
     for number in range(jobs):
         prompt = [0, number % 200] * dice.choice([1, 1, 2, most_prompt // 2])
-        reading.add(number, picture(number), prompt, page_group=dice.randint(0, 3), expected=dice.randint(1, 9))
+        expected = dice.choice([1, 2, 3, 900])
+        job = reading.add(number, picture(number), prompt, page_group=dice.randint(0, 3), expected=expected)
         said[number] = network.following(number, prompt)
+        job.draft, job.kind = draft_of(said[number], dice), dice.choice(["para", "list"])
     return said
 
 

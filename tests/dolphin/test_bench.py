@@ -20,6 +20,8 @@ from bench.dolphin_counted import (  # noqa: E402
     CHIPS,
     T4_MEMORY,
     Chip,
+    attention_flop,
+    CountingRecorder,
     encoder_flop,
     keys_flop,
     padded,
@@ -28,11 +30,15 @@ from bench.dolphin_counted import (  # noqa: E402
     step_bytes,
     times,
     token_weights,
-    tokens_flop,
+    weights_flop,
 )
 from bench.dolphin_ours import Look, Ours, Setting, read_pages, ready, shape_of, watched  # noqa: E402
 from bench.dolphin_work import FULL, Geometry, Page, random_model, some_pages, words_of  # noqa: E402
+from pdfbatch.engines.dolphin.decode import Decoding  # noqa: E402
+from pdfbatch.engines.dolphin.draft_policy import DraftPolicy  # noqa: E402
+from pdfbatch.engines.dolphin.graphs import Graphs  # noqa: E402
 from pdfbatch.engines.dolphin.network import Network  # noqa: E402
+from pdfbatch.engines.dolphin.step_shape import StepShape  # noqa: E402
 
 TINY = Geometry(224, 16, (1, 1, 2, 1), (1, 2, 4, 8), 128, 2, 4, 96, 300, 256)
 SHORTER = 20
@@ -74,7 +80,7 @@ def test_shorter_pages_have_the_same_boxes_and_lengths_divided() -> None:
     whole, part = some_pages(6), some_pages(6, shorter=8, elements=5)
     for page, small in zip(whole, part, strict=True):
         assert small.elements == [one._replace(tokens=one.tokens // 8) for one in page.elements[:5]]
-        assert small.layout.tokens == 18 * 5 // 8
+        assert small.layout.tokens == 25 * 5 // 8
 
 
 def test_the_baseline_makes_a_batch_go_on_until_its_longest_row_has_ended(model: Any, pages: list[Page]) -> None:
@@ -106,7 +112,7 @@ def test_our_decoder_does_the_same_work_and_counts_it(model: Any, pages: list[Pa
 
 def test_a_simulated_run_does_the_same_work_as_a_real_one() -> None:
     pages = some_pages(20, SHORTER)
-    done = simulated(pages, Setting(plan_on(T4_MEMORY), stride=4))
+    done = simulated(pages, Setting(plan_on(T4_MEMORY), Decoding(stride=4)))
     assert done.lengths == lengths(pages)
     assert done.pictures == sum(done.encoded) == 13 * len(pages)
     assert done.steps >= done.least_steps
@@ -115,7 +121,7 @@ def test_a_simulated_run_does_the_same_work_as_a_real_one() -> None:
 def test_the_encoders_operations_are_those_that_torch_counts(model: Any) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
-    network = Network(model)
+    network = Network(model, published_encoder=True)  # torch does not count a CPU's fused attention
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         hidden = network.encode(torch.zeros(1, 3, TINY.side, TINY.side))
     assert counter.get_total_flops() == encoder_flop(TINY)
@@ -138,25 +144,39 @@ def test_a_row_costs_its_picture_and_its_places_and_all_rows_together_the_weight
     assert more - alone == shape_of(FULL, 2).picture_row
     assert step_bytes(FULL, 2, 10) - more == 10 * shape_of(FULL, 2).row_token
     assert alone - shape_of(FULL, 2).picture_row == 2 * token_weights(FULL)
-    assert tokens_flop(FULL, 64, 0) == 64 * tokens_flop(FULL, 1, 0)
+    assert weights_flop(FULL, 64) == 64 * weights_flop(FULL, 1)
 
 
 def test_graphs_compute_rows_and_places_up_to_the_next_size() -> None:
-    look = Look(rows=9, live=5, places=600, longest=270, count=4, room=(64, 1024))
-    assert padded(look) == (16, 16 * 320)
-    assert padded(look._replace(longest=250)) == (16, 16 * 256)
-    assert padded(look._replace(rows=60, room=(61, 1024))) == (61, 61 * 320)
-    assert padded(look._replace(longest=700, split=3, short=90)) == (16, 8 * 768 + 8 * 128)
+    look = Look(StepShape(9, 274), count=4, live=5, places=600, room=(64, 1024))
+    assert padded(look) == (16, 16 * 512)
+    assert padded(look._replace(shape=StepShape(9, 254))) == (16, 16 * 256)
+    assert padded(look._replace(shape=StepShape(60, 274), room=(61, 1024))) == (61, 61 * 512)
+    assert padded(look._replace(shape=StepShape(9, 704, 3, 94))) == (16, 4 * 1024 + 12 * 256)
+
+
+def test_few_graphs_are_recorded_for_many_pages() -> None:
+    recorder = CountingRecorder()
+    simulated(some_pages(48), Setting(plan_on(T4_MEMORY), Decoding(Graphs(recorder), 2, ahead=True)))
+    assert 0 < recorder.recorded <= 30
+
+
+def test_drafts_save_steps_and_change_nothing() -> None:
+    pages = some_pages(6, 2)
+    how = Decoding(stride=2, ahead=True, drafts=DraftPolicy(lambda rows, drafting: 1 + drafting / 100))
+    plain, drafted = (simulated(pages, Setting(plan_on(T4_MEMORY), how), drafted=drafted) for drafted in (False, True))
+    assert drafted.said == plain.said
+    assert drafted.steps < 0.7 * plain.steps
 
 
 def test_time_is_bound_by_operations_or_by_bytes() -> None:
-    look = Look(rows=8, live=8, places=80, longest=10, count=1, room=(8, 256))
+    look = Look(StepShape(8, 11), count=1, live=8, places=80, room=(8, 256))
     done = Ours(1, 1, 1, 8, 2, 1, 1, {}, [look], [], [2], [])  # type: ignore[arg-type]
     slow_memory, slow_sums = Chip(1e30, 1e9), Chip(1e9, 1e30)
     assert times(done, TINY, slow_memory).steps == pytest.approx(step_bytes(TINY, 8, 88) / 1e9)
-    assert times(done, TINY, slow_sums).steps == pytest.approx(tokens_flop(TINY, 8, 88) / 1e9)
+    assert times(done, TINY, slow_sums).steps == pytest.approx((weights_flop(TINY, 8) + attention_flop(TINY, 8, 88)) / 1e9)
     assert times(done, TINY, slow_sums).encoder == pytest.approx(2 * encoder_flop(TINY) / 1e9)
-    assert times(done, TINY, slow_memory, exact=False).steps == pytest.approx(step_bytes(TINY, 8, 8 * 128) / 1e9)
+    assert times(done, TINY, slow_memory, exact=False).steps == pytest.approx(step_bytes(TINY, 8, 8 * 256) / 1e9)
 
 
 def test_a_page_a_second_at_nineteen_cents_an_hour_is_53_dollars_a_million() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from pdfbatch.engines.dolphin.decode import DecodeJob, Read
+from pdfbatch.engines.dolphin.jobs import DecodeJob, Read
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
 
 from .networks import (
+    WAYS,
     Abacus,
     Breaking,
     OutOfMemoryAtRandom,
@@ -33,14 +34,14 @@ def one_thread() -> None:
 # ── rows, refilling, lengths ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("stride", [1, 4])
-@pytest.mark.parametrize(("rows", "budget"), [(1, 0), (2, 900), (3, 1200), (6, 2200), (4, 1 << 40)])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("rows", "budget"), [(1, 0), (2, 900), (3, 1200), (6, 2200), (4, 1 << 40), (40, 1 << 40)])
 def test_a_row_decodes_the_same_whatever_is_beside_it_and_however_often_it_restarts(
-    rows: int, budget: int, stride: int
+    rows: int, budget: int, way: str
 ) -> None:
     """With so small a budget a growing cache has room for fewer rows, and running ones go back into the pool."""
     network = Abacus()
-    reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=2, budget=budget), stride))
+    reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=2, budget=budget), how=WAYS[way]()))
     said = random_jobs(reading, network, 30, seed=rows, most_prompt=360)
     assert tokens(reading.until_idle()) == said
 
@@ -55,7 +56,7 @@ def test_after_a_long_row_ends_there_are_as_many_rows_as_before() -> None:
 
     def look() -> None:
         nonlocal most
-        most = max(most, sum(job is not None for job in reading.decoder._rows))
+        most = max(most, len(reading.decoder.running))
 
     del reading.reads["long"]
     assert tokens(reading.until_idle(each_turn=look)) == said
@@ -72,12 +73,13 @@ def test_three_hundred_jobs_at_once_are_read() -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 5, 10_000, None])
-@pytest.mark.parametrize("stride", [1, 4])
-def test_a_row_ends_at_its_limit_or_when_the_model_has_no_positions_left(limit: int | None, stride: int) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_row_ends_at_its_limit_or_when_the_model_has_no_positions_left(limit: int | None, way: str) -> None:
     network = Abacus(max_positions=64, mean_length=10**9)  # never says the end mark
-    reading = Reading(abacus_decoder(network, stride=stride))
+    reading = Reading(abacus_decoder(network, how=WAYS[way]()))
     for number in range(1, 7):
-        reading.add(number, picture(number), [1] * number, limit=limit)
+        draft = network.following(number, [1] * number)[: 30 * (number % 3)]
+        reading.add(number, picture(number), [1] * number, limit=limit, draft=draft)
     for number, read in reading.until_idle().items():
         most = 64 - number - 1
         assert read.tokens == network.following(number, [1] * number)[: most if limit is None else limit]
@@ -188,7 +190,7 @@ def test_discarding_removes_waiting_jobs_and_keeps_those_being_read() -> None:
     running = {
         number
         for number in range(12)
-        if any(row is not None and row.expected == 100 - number for row in reading.decoder._rows)
+        if any(job.expected == 100 - number for job in reading.decoder.running)
     }
     ended = set(reading.reads)
     reading.decoder.discard(lambda job: job.expected <= 100 - 2)
@@ -220,9 +222,11 @@ class Banded(Abacus):
         super().__init__(max_positions=2048, mean_length=300)
         self.bands: list[list[int]] = []
 
-    def logits(self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any) -> Any:
+    def logits(
+        self, tokens: Any, rows: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, wanted: Any = None
+    ) -> Any:
         self.bands.append([band.mask.shape[-1] for band in bands])
-        return super().logits(tokens, positions, self_kv, cross_kv, bands, last)
+        return super().logits(tokens, rows, positions, self_kv, cross_kv, bands, wanted)
 
 
 @pytest.mark.parametrize("stride", [1, 4])

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pdfbatch.engines.dolphin.decode import Read
+from pdfbatch.engines.dolphin.jobs import Read
 from pdfbatch.engines.dolphin.device import is_out_of_memory
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
 
 from .networks import (
     END,
+    WAYS,
     Abacus,
     Looping,
     NotANumber,
@@ -38,13 +39,13 @@ def one_thread() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("chance", "stride"), [(0.05, 1), (0.1, 4), (0.2, 4)])
-def test_running_out_of_memory_at_random_changes_no_token_and_loses_no_job(
-    chance: float, stride: int, seed: int
-) -> None:
+@pytest.mark.parametrize(
+    ("chance", "way"), [(0.05, "step by step"), (0.1, "heard at every 4th step"), (0.2, "started before the last is heard"), (0.05, "all at once")]
+)
+def test_running_out_of_memory_at_random_changes_no_token_and_loses_no_job(chance: float, way: str, seed: int) -> None:
     """At 20 % a job may fail so often in turn, alone, that it is given up; what it said until then is right too."""
     network = OutOfMemoryAtRandom(chance, seed)
-    reading = Reading(abacus_decoder(network, plan(rows=8), stride))
+    reading = Reading(abacus_decoder(network, plan(rows=8), how=WAYS[way]()))
     said = random_jobs(reading, network, 40, seed, most_prompt=20)
     read = reading.until_idle()
     given_up = [number for number in said if read[number].ending == "memory"]
@@ -103,7 +104,7 @@ def test_the_batch_is_halved_until_it_fits_and_restored_after_a_quiet_time() -> 
 
     def look() -> None:
         nonlocal smallest
-        smallest = min(smallest, reading.decoder._plan, key=lambda now: now.rows)
+        smallest = min(smallest, reading.decoder.plan, key=lambda now: now.rows)
         if network.failures > 40:
             network.quiet()
 
@@ -113,7 +114,7 @@ def test_the_batch_is_halved_until_it_fits_and_restored_after_a_quiet_time() -> 
     for number in range(100, 500):
         reading.add(number, picture(number))
     reading.until_idle()
-    assert reading.decoder._plan == whole
+    assert reading.decoder.plan == whole
 
 
 @pytest.mark.parametrize(
@@ -145,11 +146,11 @@ def test_numpy_running_out_of_memory_counts_too() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])
-@pytest.mark.parametrize("stride", [1, 4])
-def test_a_picture_that_gives_nan_fails_only_its_own_job(rows: int, stride: int) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_picture_that_gives_nan_fails_only_its_own_job(rows: int, way: str) -> None:
     """Also not the jobs that come into its row later, and in the moved and grown cache."""
     network = NotANumber(picture=11)
-    reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=3), stride))
+    reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=3), how=WAYS[way]()))
     said = random_jobs(reading, network, 20, seed=rows, most_prompt=300)
     read = reading.until_idle()
     assert read[11] == Read([], "nan")
@@ -157,18 +158,18 @@ def test_a_picture_that_gives_nan_fails_only_its_own_job(rows: int, stride: int)
 
 
 class SpoiltBehindItsEnd(Abacus):
-    """Overflows on whatever follows an end mark: steps that are taken up to the next look, and thrown away."""
+    """Overflows on whatever follows an end mark: steps that are taken before the end is heard, and thrown away."""
 
-    def logits(self, tokens: Any, *given: Any) -> Any:
-        return super().logits(torch.where(tokens == END, torch.nan, tokens.float()), *given).nan_to_num(0.0) + 0 * (
-            torch.where(tokens[:, -1:] == END, torch.nan, 0.0)
-        )
+    def logits(self, tokens: Any, rows: Any, *given: Any) -> Any:
+        scores = super().logits(tokens, rows, *given)
+        return torch.where((tokens == END)[:, None], torch.nan, scores) if len(scores) == len(tokens) else scores
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_a_nan_after_the_end_token_does_not_spoil_the_rows_next_job(rows: int) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_nan_after_the_end_token_does_not_spoil_the_rows_next_job(rows: int, way: str) -> None:
     network = SpoiltBehindItsEnd()
-    reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=3), stride=4))
+    reading = Reading(abacus_decoder(network, plan(rows=rows, pictures=3), how=WAYS[way]()))
     said = random_jobs(reading, network, 20, seed=1, most_prompt=4)
     assert tokens(reading.until_idle()) == said
 
@@ -184,10 +185,10 @@ def looped_until(network: Looping) -> list[int]:
     return [network.said_at(place) for place in range(1, begin + len(network.TURN))]
 
 
-@pytest.mark.parametrize("stride", [1, 4])
-def test_a_loop_is_retried_with_a_penalty_and_then_cut_where_it_began(stride: int) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_loop_is_retried_with_a_penalty_and_then_cut_where_it_began(way: str) -> None:
     network = Looping(stubborn=[1], moody=[2])
-    reading = Reading(abacus_decoder(network, stride=stride))
+    reading = Reading(abacus_decoder(network, how=WAYS[way]()))
     for number in range(6):
         reading.add(number, picture(number), PROMPT, loop_span=128)
     read = reading.until_idle()

@@ -10,7 +10,7 @@ import pytest
 
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import PageOrder, Reader
-from pdfbatch.engines.dolphin.deferred import DeferredReader
+from pdfbatch.engines.dolphin.deferred import DeferredReader, beside
 from pdfbatch.errors import NotReady, PdfbatchError
 from tests.pages import page_of
 
@@ -98,3 +98,26 @@ def test_any_error_while_loading_fails_the_run_and_not_the_page() -> None:
 
     with DeferredReader(lambda: FOLDER, load, 4) as reader, pytest.raises(PdfbatchError, match="says the test"):
         reader.read(order(1)).result(60)
+
+
+def test_libraries_are_imported_while_the_model_is_fetched() -> None:
+    fetching, imported = threading.Event(), threading.Event()
+
+    def fetch() -> Path:
+        fetching.set()
+        assert imported.wait(10)
+        return Path("/model")
+
+    def prepare() -> None:
+        assert fetching.wait(10)
+        imported.set()
+
+    assert beside(prepare, fetch)() == Path("/model")
+
+
+def test_a_fetch_that_fails_says_so_whatever_is_imported() -> None:
+    def fetch() -> Path:
+        raise NotReady("no model", "")
+
+    with pytest.raises(NotReady, match="no model"):
+        beside(lambda: None, fetch)()

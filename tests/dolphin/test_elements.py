@@ -213,7 +213,7 @@ def test_a_caption_stands_beside_its_figure_or_table(elements: list[tuple[str, B
         read("header", "Running"),
         read("foot", "Running"),
         read("watermark", "Running"),
-        read("para", "Running", tags=("meta_num",)),
+        read("watermark", "Running", tags=("meta_num",)),
     ],
 )
 def test_running_headers_are_dropped_unless_kept(element: list[Element], keep_headers: bool) -> None:
@@ -221,6 +221,14 @@ def test_running_headers_are_dropped_unless_kept(element: list[Element], keep_he
     assert body(element, ("para", text), keep_headers=keep_headers) in (
         [f"Running\n\n{text}", f"{text}\n\nRunning"] if keep_headers else [text]
     )
+
+
+@pytest.mark.parametrize(
+    "label", ["para", "tab", "equ", "code", "list", "cap", "sec_1", "reference", "catalogue", "anno"]
+)
+def test_content_is_kept_whatever_its_tags(label: str) -> None:
+    text = "<table><tr><td>Running</td></tr></table>" if label == "tab" else "Running"
+    assert "Running" in body(read(label, text, tags=("meta_num",)), ("para", "The text of the page."))
 
 
 def test_an_author_is_kept() -> None:

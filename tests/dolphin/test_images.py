@@ -82,9 +82,26 @@ def test_the_cheap_way_gives_the_same_size(height, width):
     assert min(cheap.shape[:2]) >= 1
 
 
-@pytest.mark.parametrize("shape", [(1169, 827), (200, 1000), (1000, 200), (150, 896), (40, 40)])
-def test_pictures_other_than_strips_are_prepared_exactly(shape):
+@pytest.mark.parametrize("shape", [(2339, 1654), (896, 896), (1200, 900)])
+def test_pictures_that_are_not_enlarged_are_prepared_exactly(shape):
     assert np.array_equal(fit(picture(*shape)), two_pass(picture(*shape)))
+
+
+@pytest.mark.parametrize("shape", [(1169, 827), (1000, 200), (150, 896), (40, 40), (418, 712), (700, 896)])
+def test_pictures_that_are_enlarged_differ_by_how_two_libraries_round(shape):
+    difference = np.abs(fit(picture(*shape)).astype(int) - two_pass(picture(*shape)))
+    assert difference.mean() < 0.3
+    assert difference.max() <= 3
+
+
+@pytest.mark.parametrize("dots", [[(1, 1)], [(1, 1), (9, 9)], [(1, 1), (1, 2), (2, 2)], [(1, 1), (2, 2), (3, 1)]])
+@pytest.mark.parametrize("more", [[], [(4, 4), (4, 5), (5, 4), (5, 5)], [(4, 4), (4, 5), (4, 6), (4, 7)]])
+def test_specks_are_ink_from_four_connected_pixels_on(dots, more):
+    pixels = paper(200, 200)
+    for y, x in [*dots, *more]:
+        pixels[10 * y : 10 * y + 10, 10 * x : 10 * x + 10] = pixels[0, 0]
+        pixels[20 + y, 20 + x] = 0
+    assert is_blank(pixels) is (not more)
 
 
 def line_of_text(width: int) -> Pixels:

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, MOST_PICTURES, MOST_ROWS, BatchPlan, Shape, plan, shape_of
+from pdfbatch.engines.dolphin.memory import (
+    ENCODER_COPIES,
+    FIRST_LENGTH,
+    MOST_PICTURES,
+    MOST_ROWS,
+    BatchPlan,
+    Shape,
+    plan,
+    shape_of,
+)
+from pdfbatch.engines.dolphin.network import Network
 
 GIB = 2**30
 bytes_ = st.integers(1, 10**9)
@@ -70,10 +80,33 @@ def test_the_real_geometry_takes_what_is_known_of_it() -> None:
 
 @pytest.mark.parametrize(
     ("free", "rows", "rows_at_4096", "pictures"),
-    [(13.8, 64, 51, 11), (139, 64, 64, 16), (6, 64, 23, 4), (0.5, 4, 1, 1), (0, 1, 1, 1), (-1, 1, 1, 1)],
+    [(13.8, 64, 51, 15), (139, 64, 64, 16), (6, 64, 22, 6), (0.5, 6, 1, 1), (0, 1, 1, 1), (-1, 1, 1, 1)],
 )
 def test_a_t4_reads_64_rows_and_smaller_devices_fewer(free: float, rows: int, rows_at_4096: int, pictures: int) -> None:
     """`free` in GiB; a T4 under a cap of 14.5 GiB has 13.8 left beside the weights."""
     made = plan(shape_of(**DOLPHIN, item_bytes=2), int(free * GIB))
     assert (made.rows, made.rows_at(4096), made.pictures) == (rows, rows_at_4096, pictures)
     assert made.rows_at(FIRST_LENGTH) == rows
+
+
+def test_the_memory_of_pictures_is_what_the_encoder_needs_at_its_peak() -> None:
+    """Counted on the meta device, at Dolphin's size; the deeper stages are smaller, so one block of each kind does."""
+    torch = pytest.importorskip("torch", reason="needs torch and transformers, see the extra [dolphin]")
+    transformers = pytest.importorskip("transformers")
+    from tests.dolphin.allocations import Allocations
+
+    swin = transformers.DonutSwinConfig(
+        image_size=[896, 896], embed_dim=128, depths=[2, 2, 2, 2], num_heads=[4, 8, 16, 32], window_size=7
+    )
+    bart = transformers.MBartConfig(
+        vocab_size=8, d_model=1024, decoder_layers=1, encoder_layers=1, is_decoder=True, add_cross_attention=True
+    )
+    config = transformers.VisionEncoderDecoderConfig.from_encoder_decoder_configs(swin, bart)
+    with torch.device("meta"):
+        network = Network(transformers.VisionEncoderDecoderModel(config).half().eval())
+    copy = 224 * 224 * 128 * 2
+    for pictures in (1, 15):
+        seen = torch.zeros(pictures, 3, 896, 896, dtype=torch.float16, device="meta")
+        with torch.inference_mode(), Allocations() as counted:
+            network.encode(seen)
+        assert 0.5 * ENCODER_COPIES < counted.peak / copy / pictures <= ENCODER_COPIES

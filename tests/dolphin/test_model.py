@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pdfbatch.cli.account import gpu_check
 from pdfbatch.engines.dolphin import model
+from pdfbatch.engines.dolphin.device import GpuSystem
 from pdfbatch.engines.dolphin.model import Dolphin, ImageProcessor, load
 from pdfbatch.errors import ExitCode, NotReady
 
@@ -53,10 +55,12 @@ def write_tokenizer(folder: Path, words: list[str]) -> None:
     write(folder / "tokenizer_config.json", {**specials, "tokenizer_class": "PreTrainedTokenizerFast"})
 
 
-def same_weights(ours: Dolphin, weights: object) -> bool:
+def same_weights(ours: Dolphin, weights: object, off: float = 1e-5) -> bool:
+    """Whether pictures are encoded alike, but for `off`."""
     pictures = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        return torch.equal(ours.network.encode(pictures), weights.encoder(pictures).last_hidden_state)
+        encoded, wanted = ours.network.encode(pictures), weights.encoder(pictures).last_hidden_state
+        return torch.allclose(encoded, wanted, rtol=0, atol=off * wanted.abs().max())
 
 
 def test_a_saved_folder_becomes_a_model_that_knows_its_prompts(folder: Path, weights: object) -> None:
@@ -65,6 +69,10 @@ def test_a_saved_folder_becomes_a_model_that_knows_its_prompts(folder: Path, wei
     assert dolphin.tokenizer.prompt("read text") == [0, 9, 5, 10, 4]
     assert dolphin.tokenizer.end == END
     assert (dolphin.network.side, dolphin.network.max_positions, dolphin.network.picture_tokens) == (128, 64, 16)
+
+
+def test_the_encoder_may_run_as_published_to_the_last_bit(folder: Path, weights: object) -> None:
+    assert same_weights(load(folder, published_encoder=True), weights, off=0)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
@@ -238,3 +246,21 @@ def test_text_is_decoded_without_special_tokens_and_outer_white_space(
 def test_memory_is_what_can_be_allocated_and_not_only_what_is_idle() -> None:
     free = model._free_bytes(torch.device("cpu"), None)
     assert free > 0
+
+
+# ── the device ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+GPU_HERE = GpuSystem(is_loaded=True, driver="550.54.15", is_reachable=True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="about machines whose torch cannot use their GPU")
+def test_a_gpu_that_torch_cannot_use_is_refused_and_the_cpu_taken_only_if_asked_for(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(NotReady, match=r"550\.54\.15") as error:
+        load(folder, system=GPU_HERE)
+    assert torch.__version__ in error.value.message
+    assert gpu_check(GPU_HERE).state == "warning"
+    with caplog.at_level("INFO", logger="pdfbatch"):
+        assert not load(folder, system=GPU_HERE._replace(wants_cpu=True)).is_cuda
+    assert "computes on the CPU" in caplog.text

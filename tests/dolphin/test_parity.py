@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pdfbatch.engines.dolphin.decode import PENALTY, Decoder
+from pdfbatch.engines.dolphin.decode import PENALTY, Decoder, Decoding, SpecialTokens
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
 from pdfbatch.engines.dolphin.model import IMAGENET_MEAN, IMAGENET_STD, ImageProcessor
 from pdfbatch.engines.dolphin.network import Network
 
 from .networks import (
     END,
+    WAYS,
     Reading,
+    draft_of,
     plan,
     random_model,
     torch,
@@ -69,8 +71,8 @@ class Asked:
                 said[number] = row[: row.index(END)]
         return said
 
-    def decoder(self, its_plan: Any, stride: int, banned_token: int | None = None) -> Decoder:
-        return Decoder(self.network, its_plan, self.eye, END, stride=stride, banned_token=banned_token)
+    def decoder(self, its_plan: Any, how: Decoding, banned_token: int | None = None) -> Decoder:
+        return Decoder(self.network, its_plan, self.eye, SpecialTokens(END, banned_token), how)
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +97,12 @@ def assert_same(asked: Asked, reading: Reading, crops: int) -> None:
     """Reads them in a random order, from several page groups, and compares token by token."""
     numbers = list(range(crops))
     random.Random(1).shuffle(numbers)
+    dice = random.Random(2)
     for number in numbers:
-        reading.add(number, asked.crops[number], asked.prompts[number], page_group=number // 40, expected=number % 7)
+        draft = draft_of(asked.said[number], dice)
+        reading.add(
+            number, asked.crops[number], asked.prompts[number], page_group=number // 40, expected=number % 7, draft=draft
+        )
     read = reading.until_idle()
     assert {number: read[number].tokens for number in numbers} == {number: asked.said[number] for number in numbers}
     for number in numbers:
@@ -105,22 +111,34 @@ def assert_same(asked: Asked, reading: Reading, crops: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("crops", "its_plan", "stride"),
+    ("crops", "its_plan", "way"),
     [
-        pytest.param(CROPS, plan(rows=24, pictures=16), 4, id="all crops, 24 rows, a look at every 4th step"),
-        pytest.param(96, plan(rows=3, pictures=2), 1, id="3 rows, a look at every step"),
+        pytest.param(CROPS, plan(rows=24, pictures=16), "heard at every 4th step", id="all crops, 24 rows"),
+        pytest.param(CROPS, plan(rows=64, pictures=16), "all at once", id="all crops, 64 rows, drafts and graphs"),
+        pytest.param(96, plan(rows=3, pictures=2), "step by step", id="3 rows"),
+        pytest.param(24, plan(rows=1, pictures=2), "with drafts", id="1 row, drafts"),
     ],
 )
-def test_pooled_rows_say_what_generate_says(asked: Asked, crops: int, its_plan: Any, stride: int) -> None:
+def test_pooled_rows_say_what_generate_says(asked: Asked, crops: int, its_plan: Any, way: str) -> None:
     """Greedy, single precision, those cut at the last place included; run with transformers 4.57.6 and 5.23.0."""
-    assert_same(asked, Reading(asked.decoder(its_plan, stride)), crops)
+    assert_same(asked, Reading(asked.decoder(its_plan, WAYS[way]())), crops)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stride", [1, 4])
-def test_rows_that_become_fewer_as_they_grow_say_what_generate_says(asked_at_length: Asked, stride: int) -> None:
+def test_attention_by_matrix_products_says_what_generate_says(asked: Asked) -> None:
+    asked.network.attention = "products"
+    try:
+        assert_same(asked, Reading(asked.decoder(plan(rows=16, pictures=8), WAYS["all at once"]())), 64)
+    finally:
+        asked.network.attention = "fused"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["step by step", "all at once"])
+def test_rows_that_become_fewer_as_they_grow_say_what_generate_says(asked_at_length: Asked, way: str) -> None:
     """100 bytes are pretended to go for a picture and one for a token: of rows of full length there are 3 less."""
-    reading = Reading(asked_at_length.decoder(plan(rows=8, pictures=5, budget=8 * (100 + FIRST_LENGTH)), stride))
+    its_plan = plan(rows=8, pictures=5, budget=8 * (100 + FIRST_LENGTH))
+    reading = Reading(asked_at_length.decoder(its_plan, WAYS[way]()))
     assert_same(asked_at_length, reading, FEW_CROPS)
     assert asked_at_length.network.max_positions > FIRST_LENGTH
 
@@ -130,9 +148,9 @@ def test_a_penalised_try_says_what_generate_says_with_that_penalty(asked: Asked)
     numbers = range(24)
     expected = asked.generated(numbers, repetition_penalty=PENALTY)
     assert expected != {number: asked.said[number] for number in numbers}
-    reading = Reading(asked.decoder(plan(rows=5), 4))
+    reading = Reading(asked.decoder(plan(rows=5), WAYS["all at once"]()))
     for number in numbers:
-        job = reading.add(number, asked.crops[number], asked.prompts[number])
+        job = reading.add(number, asked.crops[number], asked.prompts[number], draft=asked.said[number])
         if number % 3:
             job.penalty = PENALTY
     read = reading.until_idle()
@@ -146,7 +164,7 @@ def test_a_banned_token_is_replaced_by_the_next_best_as_in_generate(asked: Asked
     (banned, _), *_ = Counter(word for number in numbers for word in asked.said[number]).most_common(1)
     expected = asked.generated(numbers, bad_words_ids=[[banned]])
     assert expected != {number: asked.said[number] for number in numbers}
-    reading = Reading(asked.decoder(plan(rows=5), 4, banned))
+    reading = Reading(asked.decoder(plan(rows=5), WAYS["all at once"](), banned))
     for number in numbers:
-        reading.add(number, asked.crops[number], asked.prompts[number])
+        reading.add(number, asked.crops[number], asked.prompts[number], draft=asked.said[number])
     assert {number: read.tokens for number, read in reading.until_idle().items()} == expected

@@ -19,7 +19,7 @@ import pytest
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.decode import Pixels
+from pdfbatch.engines.dolphin.jobs import Pixels
 from pdfbatch.engines.dolphin.layout import CODE_PROMPT, FORMULA_PROMPT, LAYOUT_PROMPT, TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.model import Dolphin
 from pdfbatch.engines.dolphin.reader import DolphinReader
@@ -46,9 +46,13 @@ class Letters:
 
     end = 2
     unknown = None
+    fillers = None
 
     def prompt(self, text: str) -> list[int]:
         return [0, FIRST_LETTER + 128 + PROMPTS.index(text)]
+
+    def draft(self, text: str) -> list[int]:
+        return [FIRST_LETTER + min(ord(letter), 127) for letter in text]
 
     def text(self, tokens: Sequence[int]) -> str:
         return "".join(chr(token - FIRST_LETTER) for token in tokens)
@@ -57,7 +61,7 @@ class Letters:
 class Scripted(Abacus):
     """Says what the script has for the prompt and the shade; `poison` shades give NaN, `heavy` ones find no memory."""
 
-    vocab_size = FIRST_LETTER + 128 + len(PROMPTS)
+    vocab_size = padded_vocab_size = FIRST_LETTER + 128 + len(PROMPTS)
 
     def __init__(
         self, script: Script, poison: Sequence[int] = (), heavy: Sequence[int] = (), chance: float = 0
@@ -76,22 +80,23 @@ class Scripted(Abacus):
         self.seen += shades
         return super().encode(pictures)
 
-    def logits(self, tokens: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, last: Any) -> Any:
+    def logits(
+        self, tokens: Any, rows: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, wanted: Any = None
+    ) -> Any:
         if self._dice.random() < self.chance:
             raise torch.OutOfMemoryError("no memory, says the test")
-        rows = torch.arange(len(tokens))
         keys, _ = self_kv[0]
-        keys[rows[:, None], 0, positions] = tokens[..., None].float()
-        scores = torch.zeros(len(tokens), self.vocab_size)
-        for row, (place, shade) in enumerate(
-            zip(positions[rows, last].tolist(), cross_kv[0][0][:, 0, 0, 0].tolist(), strict=True)
-        ):
-            prompt = int(keys[row, 0, 1, 0]) - FIRST_LETTER - 128
-            text = self.script(PROMPTS[prompt], int(shade)) if prompt >= 0 else ""
-            said = place - 1
-            scores[row, FIRST_LETTER + ord(text[said]) if said < len(text) else Letters.end] = 1.0
-            if int(shade) in self.poison:
-                scores[row] = torch.nan
+        keys[rows, 0, positions] = tokens[:, None].float()
+        if wanted is not None:
+            rows, positions = rows[wanted], positions[wanted]
+        prompts = keys[rows, 0, 1, 0].long() - FIRST_LETTER - 128
+        scores = torch.zeros(len(rows), self.vocab_size)
+        shades = cross_kv[0][0][rows, 0, 0, 0].long()
+        for score, place, prompt, shade in zip(scores, positions.tolist(), prompts.tolist(), shades.tolist(), strict=True):
+            text = self.script(PROMPTS[prompt], shade) if prompt >= 0 else ""
+            score[FIRST_LETTER + ord(text[place - 1]) if place - 1 < len(text) else Letters.end] = 1.0
+            if shade in self.poison:
+                score[:] = torch.nan
         return scores
 
 

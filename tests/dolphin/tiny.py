@@ -22,8 +22,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from pdfbatch.documents.pdf.raster import rasterise
 from pdfbatch.engines.dolphin.images import two_pass
 
-from . import cards
-from .cards import CARDS, PAGES, Card, Grammar, Placed, SamplePage
+from . import cards, odd_cards
+from .cards import Card, Grammar, Placed, SamplePage
 from .networks import END, PAD, small_model
 
 LONGEST = 512
@@ -62,6 +62,18 @@ _SHORT = 20
 Picture = npt.NDArray[np.uint8]
 
 
+class Deck(NamedTuple):
+    """What a model learns: cards, pages of them, and special tokens of its tokenizer."""
+
+    cards: Sequence[Card]
+    pages: Sequence[SamplePage]
+    specials: Sequence[str] = ()
+
+
+PLAIN = Deck(cards.CARDS, cards.PAGES)
+ODD = Deck(odd_cards.CARDS * 2, odd_cards.PAGES, odd_cards.SPECIALS)
+
+
 class Lesson(NamedTuple):
     """A picture's number, a prompt, and the answer to it. At each place of it the `likely` token is to be said, and
     the `other` one to be nearly as likely; both are the answer's own but where a loop may be left."""
@@ -77,18 +89,18 @@ class Lesson(NamedTuple):
         return len(self.prompt) + len(self.answer)
 
 
-def build(folder: Path, grammar: Grammar = "1.5", seed: int = 0, image_size: int = 224) -> Path:
+def build(folder: Path, grammar: Grammar = "1.5", seed: int = 0, image_size: int = 224, deck: Deck = PLAIN) -> Path:
     """Train a model and save it into `folder`; gives back `folder`. The same seed gives the same model on one machine.
 
     `image_size` (pixels, a multiple of 32) is the side of the square pictures that the model sees.
     """
     torch.manual_seed(seed)
     chance = random.Random(seed)
-    tokenizer = _tokenizer()
+    tokenizer = _tokenizer(deck)
     model = _model(tokenizer.get_vocab_size(), image_size)
-    pictures, lessons, exam = _lessons(folder / "lessons.pdf", tokenizer, grammar, image_size, chance)
+    pictures, lessons, exam = _lessons(folder / "lessons.pdf", tokenizer, grammar, image_size, chance, deck)
     _train(model, _encoded(model, pictures, image_size), _by_kind(lessons, tokenizer), exam, chance)
-    _save(folder, model, tokenizer, image_size)
+    _save(folder, model, tokenizer, image_size, deck)
     return folder
 
 
@@ -113,11 +125,12 @@ def crop(pixels: Picture, placed: Placed, slack: Sequence[float] = (0, 0, 0, 0))
     side = max(height, width)
     left, top = (side - width) / 2, (side - height) / 2
     edges = [(place + off) / cards.SIDE * side for place, off in zip(placed.quad, slack, strict=True)]
-    x0, y0 = max(0, round(edges[0] - left)), max(0, round(edges[1] - top))
-    return pixels[y0 : round(edges[3] - top), x0 : round(edges[2] - left)]
+    x0, x1 = sorted(max(0, round(edge - left)) for edge in edges[::2])
+    y0, y1 = sorted(max(0, round(edge - top)) for edge in edges[1::2])
+    return pixels[y0:y1, x0:x1]
 
 
-def _tokenizer() -> Tokenizer:
+def _tokenizer(deck: Deck) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -127,12 +140,12 @@ def _tokenizer() -> Tokenizer:
     )
     tokenizer.decoder = decoders.ByteLevel()
     words = [cards.LAYOUT, *cards.ELEMENT_PROMPTS, cards.WRONG_PROMPT]
-    words += [word for card in CARDS for word in (card.text, card.escape)]
-    words += [word for page in PAGES for word in (page.layout("1.0"), page.layout("1.5"), page.text)]
+    words += [word for card in deck.cards for word in (card.text, card.escape)]
+    words += [word for page in deck.pages for word in (page.layout("1.0"), page.layout("1.5"), page.text)]
     trainer = trainers.BpeTrainer(
         vocab_size=2000,
         min_frequency=1,
-        special_tokens=[*_SPECIALS.values(), _PROMPT_END],
+        special_tokens=[*_SPECIALS.values(), *deck.specials, _PROMPT_END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -150,26 +163,26 @@ def _model(words: int, image_size: int) -> Any:
 
 
 def _lessons(
-    path: Path, tokenizer: Tokenizer, grammar: Grammar, side: int, chance: random.Random
+    path: Path, tokenizer: Tokenizer, grammar: Grammar, side: int, chance: random.Random, deck: Deck
 ) -> tuple[list[Picture], list[Lesson], list[Lesson]]:
     """The pictures, all lessons of them, and those that must be known in the end: the sample pages, cut exactly."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pages = [*PAGES, *(_shuffled(page, chance) for page in PAGES * 2)]
+    pages = [*deck.pages, *(_shuffled(page, chance, deck) for page in [*deck.pages] * 2)]
     cards.make_pdf(path, pages)
     pictures: list[Picture] = []
     lessons: list[Lesson] = []
     exam: list[Lesson] = []
     for dpi in _RESOLUTIONS:
         for page, pixels in zip(pages, drawn(path, dpi), strict=True):
-            for picture, questions in _questions(page, pixels, grammar, chance, _SLACK):
+            for picture, questions in _questions(page, pixels, grammar, chance, _SLACK, deck):
                 lessons += (
                     lesson for asked in questions for lesson in _asked(tokenizer, len(pictures), *asked, chance)
                 )
                 pictures.append(two_pass(picture, side))
     for dpi in (72 * side / cards.LONG, 200.0):
-        for page, pixels in zip(PAGES, drawn(path, dpi), strict=False):
+        for page, pixels in zip(deck.pages, drawn(path, dpi), strict=False):
             for slack in (0, _SLACK):  # 1.0's boxes are widened until no edge cuts ink
-                for picture, questions in _questions(page, pixels, grammar, chance, slack):
+                for picture, questions in _questions(page, pixels, grammar, chance, slack, deck):
                     asked = questions if picture is pixels else questions[:1]
                     exam += (lesson for one in asked for lesson in _asked(tokenizer, len(pictures), *one, chance))
                     pictures.append(two_pass(picture, side))
@@ -177,18 +190,18 @@ def _lessons(
     return pictures, lessons + exam, exam
 
 
-def _shuffled(page: SamplePage, chance: random.Random) -> SamplePage:
+def _shuffled(page: SamplePage, chance: random.Random, deck: Deck) -> SamplePage:
     """The page with any cards at its places, so that its layout can be known by the mark alone."""
-    return page.with_cards(chance.sample(CARDS, len(page.placed)))
+    return page.with_cards(chance.sample(deck.cards, len(page.placed)))
 
 
 Question = tuple[str, str | Card]
 
 
 def _questions(
-    page: SamplePage, pixels: Picture, grammar: Grammar, chance: random.Random, slack: float
+    page: SamplePage, pixels: Picture, grammar: Grammar, chance: random.Random, slack: float, deck: Deck
 ) -> Iterator[tuple[Picture, list[Question]]]:
-    whole: list[Question] = [(cards.LAYOUT, PAGES[[p.mark for p in PAGES].index(page.mark)].layout(grammar))]
+    whole: list[Question] = [(cards.LAYOUT, deck.pages[[p.mark for p in deck.pages].index(page.mark)].layout(grammar))]
     yield pixels, whole + ([(cards.TEXT, page.text)] if page.text else [])
     for placed in page.placed:
         right = placed.card.prompt(grammar)
@@ -248,9 +261,14 @@ def _train(
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
 
+    batches = [part for part in _BATCHES if set(part) & set(kinds)]
+
     def mixed(step: int) -> list[list[Lesson]]:
-        parts = _BATCHES if step % _LOOP_EVERY == 0 else _BATCHES[:-1]
-        return [[lesson for kind in part for lesson in chance.choices(kinds[kind], k=part[kind])] for part in parts]
+        parts = [part for part in batches if "loop" not in part or step % _LOOP_EVERY == 0]
+        return [
+            [lesson for kind in part if kind in kinds for lesson in chance.choices(kinds[kind], k=part[kind])]
+            for part in parts
+        ]
 
     for step in range(_STEPS):
         learn(mixed(step))
@@ -282,7 +300,10 @@ def _by_kind(lessons: Sequence[Lesson], tokenizer: Tokenizer) -> dict[str, list[
     kinds: dict[str, list[Lesson]] = {}
     for lesson in lessons:
         kinds.setdefault(
-            _kind(lesson, *(tokenizer.decode(part) for part in (lesson.prompt, lesson.answer))), []
+            _kind(
+                lesson, *(tokenizer.decode(part, skip_special_tokens=False) for part in (lesson.prompt, lesson.answer))
+            ),
+            [],
         ).append(lesson)
     return kinds
 
@@ -320,11 +341,11 @@ def _said(
     return model.decoder(input_ids=said, encoder_hidden_states=pictures).logits, likely, other
 
 
-def _save(folder: Path, model: Any, tokenizer: Tokenizer, image_size: int) -> None:
+def _save(folder: Path, model: Any, tokenizer: Tokenizer, image_size: int, deck: Deck) -> None:
     """In the layout of transformers 4, which 5 reads as well, but not the other way round."""
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
-    specials = {**_SPECIALS, "additional_special_tokens": [_PROMPT_END]}
+    specials = {**_SPECIALS, "additional_special_tokens": [*deck.specials, _PROMPT_END]}
     _write(folder / "special_tokens_map.json", specials)
     _write(
         folder / "tokenizer_config.json",

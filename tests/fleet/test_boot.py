@@ -111,6 +111,29 @@ def test_an_instance_without_gpus_requests_none_from_docker(box: Box) -> None:
     assert "--gpus" not in run and "awslogs-endpoint" not in run
 
 
+T4 = "Tesla T4, 550.54.15, 7.5, 15360 MiB"
+
+
+def test_the_log_names_the_gpu_its_driver_and_its_compute_capability(box: Box) -> None:
+    box.tell("nvidia-smi", f"echo '{T4}'")
+    assert len(which(box.boot(worker_ends(0)), "docker run")) == 1
+    assert T4 in box.stored()[LOG]
+
+
+def test_an_instance_whose_gpu_does_not_answer_is_replaced_without_a_pull(box: Box) -> None:
+    box.tell("nvidia-smi", "echo 'Unable to determine the device handle for GPU: Unknown Error'; exit 15")
+    calls = box.boot(worker_ends(0))
+    assert which(calls, "docker") == []
+    assert not ended_its_fleet(calls)
+    assert calls[-1] == NOW
+    assert "Unable to determine the device handle" in box.stored()[LOG]
+
+
+def test_an_instance_without_gpus_does_not_look_for_one(box: Box) -> None:
+    box.tell("nvidia-smi", "exit 9")
+    assert len(which(box.boot(worker_ends(0), {"PDFBATCH_GPUS": ""}), "docker run")) == 1
+
+
 DISKS = "/dev/nvme0n1 Amazon Elastic Block Store\n/dev/nvme1n1 Amazon EC2 NVMe Instance Storage\n"
 
 

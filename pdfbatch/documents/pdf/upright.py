@@ -54,7 +54,7 @@ class UprightPage:
         shown = (height, width) if pose.turn % 180 else (width, height)
         self.scale = _scale(*shown, letter_points)
         self.rect = pymupdf.Rect(0, 0, shown[0] * self.scale, shown[1] * self.scale)
-        self.matrix = _upright(pose, width, height) * pymupdf.Matrix(self.scale, self.scale)
+        self.matrix = upright_matrix(pose, width, height) * pymupdf.Matrix(self.scale, self.scale)
         self._made: dict[int, pymupdf.TextPage] = {}
         self.text_shown: Callable[[pymupdf.TextPage], Any] = lambda textpage: textpage.extractDICT()
         """Selects what the layout model sees of a text page."""
@@ -127,7 +127,8 @@ def pose_of(letters: Iterable[tuple[Pose, int]]) -> Pose:
     return max(sorted(counts), key=lambda pose: counts[pose], default=UPRIGHT)
 
 
-def _upright(pose: Pose, width: float, height: float) -> pymupdf.Matrix:
+def upright_matrix(pose: Pose, width: float, height: float) -> pymupdf.Matrix:
+    """Return the matrix from the unrotated space of a page of `width` x `height` points to the page set upright."""
     turned = {
         0: pymupdf.Matrix(1, 0, 0, 1, 0, 0),
         90: pymupdf.Matrix(0, 1, -1, 0, height, 0),

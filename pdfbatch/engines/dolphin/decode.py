@@ -1,34 +1,30 @@
 """Continuous batching: pictures and prompts in, tokens out. Rows are refilled from a pool of jobs as they finish.
 
-A turn encodes a batch of waiting pictures if rows could soon run empty, fills free rows, and takes a few decoding
-steps. A job's `ended` callback gets its result. No job starves: pages are taken in groups, and no job of a group starts
-while one of an earlier group waits. Within a group layouts go first (they create more jobs), then the longest jobs, so
-that no long table is left alone at the end.
+A turn encodes a batch of waiting pictures if rows could soon run empty, fills free rows, and starts a few decoding
+steps. A job's `ended` callback gets its result.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, NamedTuple
 
 from pdfbatch.engines.dolphin.device import empty_cache, is_out_of_memory
-from pdfbatch.engines.dolphin.loops import LOOK_EVERY, MIN_SPAN, loop_start
-from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, BatchPlan, grown
+from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
+from pdfbatch.engines.dolphin.graphs import Graphs
+from pdfbatch.engines.dolphin.job_pool import JobPool
+from pdfbatch.engines.dolphin.jobs import DecodeJob, DecodeMeter, Ending, Pixels, Read
+from pdfbatch.engines.dolphin.loops import LOOK_EVERY, Flags, loop_start
+from pdfbatch.engines.dolphin.memory import BatchPlan
 from pdfbatch.engines.dolphin.network import Network
-from pdfbatch.engines.dolphin.slots import Said, SlotEntry, Slots
+from pdfbatch.engines.dolphin.rows import Row, Rows
+from pdfbatch.engines.dolphin.slots import Heard, Said
+from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape, drafting_choices
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Pixels = npt.NDArray[np.uint8]
-Ending = Literal["whole", "truncated", "looped", "nan", "memory"]
 
 PENALTY = 1.1
 """Repetition penalty for the second try of a job that looped; Dolphin 1.0's demo applies it to every job."""
@@ -36,76 +32,51 @@ MEMORY_TRIES = 8
 """How often a job may run out of memory alone before it fails; other programs may use the device too."""
 _FREE_SHARE = 8
 """Rows are refilled when one in this many is free: each refill costs a separate pass."""
-LONG = 256
-"""Tokens above which a row counts as long: most elements are shorter, tables run to a thousand."""
 _CALM_TURNS = 256
 """After this many turns without an out-of-memory error a halved batch is doubled again."""
 
 
-@dataclass(eq=False)
-class DecodeJob:
-    """One picture and one prompt. `page_group` and `expected` (tokens) decide the order in which jobs start."""
+class SpecialTokens(NamedTuple):
+    """`end` ends an answer, `banned` is never chosen, and `fillers` count less in a loop, see loops.py."""
 
-    picture: Pixels
-    """Height x width x 3, each at most the encoder's side; it is padded with black."""
-    prompt: Sequence[int]
-    page_group: int
-    expected: int
-    ended: Callable[[Read], None]
-    limit: int | None = None
-    """Tokens at most, without the prompt; None: as many as the model has positions."""
-    loop_span: int = MIN_SPAN
-    hidden: Tensor | None = None
-    tokens: list[int] = field(default_factory=list)
-    penalty: float = 1.0
-    first_try: list[int] | None = None
-    """The tokens before the loop, where the first try looped."""
-    memory_tries: int = 0
-    """How often in a row it ran out of memory as the only job, without decoding a token in between."""
-    memory_tokens: int = 0
-
-    @property
-    def length(self) -> int:
-        """Tokens in its row so far, the prompt included."""
-        return len(self.prompt) + len(self.tokens)
-
-    @property
-    def kept(self) -> list[int]:
-        """The longer result of two tries that did not finish."""
-        return max(self.first_try or [], self.tokens, key=len)
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether decoding has started, even if the job is back in the pool."""
-        return bool(self.tokens) or self.first_try is not None
+    end: int
+    banned: int | None = None
+    fillers: Flags | None = None
 
 
-@dataclass(frozen=True)
-class Read:
-    """The result of one job: the tokens without prompt and end token, and how decoding ended. A `looped` result is cut
-    where it began to repeat itself; `retried` means that there was a second try."""
+class Decoding(NamedTuple):
+    """How a decoder works; none of it changes a token.
 
-    tokens: list[int]
-    ending: Ending
-    retried: bool = False
+    `stride`: steps between two reads of the tokens, each of which waits for the device. `ahead`: the next steps are
+    started before the last ones are heard, so that the device never waits for Python; rows that have ended meanwhile
+    are computed in vain. `drafts` decides when drafts are used; None: never.
+    """
+
+    graphs: Graphs | None = None
+    stride: int = 1
+    ahead: bool = False
+    drafts: DraftPolicy | None = None
 
 
-@dataclass
-class DecodeMeter:
-    """Seconds of computing, and the work done in them."""
+_STEP_BY_STEP = Decoding()
 
-    computing: float = 0.0
-    steps: int = 0
-    tokens: int = 0
-    pictures: int = 0
-    out_of_memory: int = 0
+
+class _Pending(NamedTuple):
+    """Results that were not heard yet, for rows by their place at that time, and how many tokens at most are `owed` to
+    each. `shape` is None for the first tokens of new rows."""
+
+    rows: list[Row | None]
+    heard: Heard
+    owed: Sequence[int]
+    shape: StepShape | None
+    steps: int
+    started: float
 
 
 class Decoder:
     """Drives one network. Not thread-safe; `turn` does the work.
 
-    `prepare` turns pictures into the encoder's input (E x 3 x side x side). `stride` is the number of steps between two
-    reads of the tokens (each read waits for the device). `banned_token` is never chosen.
+    `prepare` turns pictures into the encoder's input (E x 3 x side x side).
     """
 
     def __init__(
@@ -113,41 +84,41 @@ class Decoder:
         network: Network,
         plan: BatchPlan,
         prepare: Callable[[Sequence[Pixels]], Tensor],
-        end_token: int,
-        graphs: bool = False,
-        stride: int = 1,
-        banned_token: int | None = None,
+        special: SpecialTokens,
+        how: Decoding = _STEP_BY_STEP,
     ) -> None:
         self.meter = DecodeMeter()
         self._network = network
-        self._plan = self._whole_plan = plan
+        self._whole_plan = plan
         self._calm_turns = 0
         self._prepare = prepare
-        self._end = end_token
-        self._graphs = graphs
-        self._stride = stride
-        self._banned_token = banned_token
-        self._order = itertools.count()
-        self._waiting: list[tuple[int, float, int, DecodeJob]] = []
-        self._encoded: list[tuple[int, float, int, DecodeJob]] = []
-        self._rows: list[DecodeJob | None] = []
-        self._slots: Slots | None = None
+        self._special = special
+        self._how = how
+        self._pool = JobPool()
+        self._rows = Rows(network, plan, self._pool.add, how.graphs, special.banned)
+        self._pending: deque[_Pending] = deque()
+        self._last_heard = 0.0
 
     @property
     def busy(self) -> bool:
-        return bool(self._waiting or self._encoded or any(self._rows))
+        return bool(self._pool.waiting or self._pool.encoded or self._rows.live)
+
+    @property
+    def running(self) -> list[DecodeJob]:
+        """The jobs that are in rows."""
+        return [row.job for row in self._rows.live]
+
+    @property
+    def plan(self) -> BatchPlan:
+        """The plan in use, smaller than the first one after memory has run out."""
+        return self._rows.plan
 
     def add(self, job: DecodeJob) -> None:
-        self._queue(job)
+        self._pool.add(job)
 
     def discard(self, unwanted: Callable[[DecodeJob], bool]) -> list[DecodeJob]:
         """Removes and returns the unwanted jobs that have not started; their `ended` is not called."""
-        discarded: list[DecodeJob] = []
-        for pool in (self._waiting, self._encoded):
-            discarded += [entry[-1] for entry in pool if not entry[-1].is_begun and unwanted(entry[-1])]
-            pool[:] = [entry for entry in pool if entry[-1] not in discarded]
-            heapq.heapify(pool)
-        return discarded
+        return self._pool.discard(unwanted)
 
     def turn(self) -> None:
         """Does one round of encoding, filling and stepping. Running out of memory halves the batch; no job is lost."""
@@ -162,10 +133,10 @@ class Decoder:
                 self._encode()
             if self._wants_rows():
                 self._fill()
-            if any(self._rows):
+            if self._rows.live:
                 self._advance()
             self._calm_turns += 1
-            if self._calm_turns >= _CALM_TURNS and self._plan != self._whole_plan:
+            if self._calm_turns >= _CALM_TURNS and self._rows.plan != self._whole_plan:
                 self._regain()
         except Exception as error:
             if not is_out_of_memory(error):
@@ -173,39 +144,24 @@ class Decoder:
             return False
         return True
 
-    # ── the pool ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _queue(self, job: DecodeJob) -> None:
-        # A job that had started (and was put back to free memory) goes before all others of its group.
-        urgency = -float("inf") if job.is_begun else -float(job.expected)
-        pool = self._waiting if job.hidden is None else self._encoded
-        heapq.heappush(pool, (job.page_group, urgency, next(self._order), job))
-
-    @property
-    def _capacity(self) -> int:
-        return self._plan.rows if self._slots is None else self._slots.rows
-
-    @property
-    def _free(self) -> int:
-        return self._capacity - sum(job is not None for job in self._rows)
+    # ── encode and fill ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _wants_pictures(self) -> bool:
         """Whether to encode now: a whole batch waits and rows will soon need it, or rows are empty. Never while the
         only row that fits into memory is in use."""
-        if self._plan.rows == 1 and any(self._rows):
+        pool, plan = self._pool, self._rows.plan
+        if plan.rows == 1 and self._rows.live:
             return False
-        if len(self._waiting) >= self._plan.pictures and len(self._encoded) < self._plan.pictures:
+        if pool.waiting >= plan.pictures and pool.encoded < plan.pictures:
             return True
-        return bool(self._waiting) and len(self._encoded) < self._free
+        return pool.waiting > 0 and pool.encoded < self._rows.free
 
     def _wants_rows(self) -> bool:
-        waits = len(self._encoded)
-        return waits > 0 and self._free > 0 and (self._free * _FREE_SHARE >= self._capacity or waits <= self._free)
-
-    # ── encode, fill, step ───────────────────────────────────────────────────────────────────────────────────────
+        waits, free = self._pool.encoded, self._rows.free
+        return waits > 0 and free > 0 and (free * _FREE_SHARE >= self._rows.capacity or waits <= free)
 
     def _encode(self) -> None:
-        batch = [heapq.heappop(self._waiting)[-1] for _ in range(min(self._plan.pictures, len(self._waiting)))]
+        batch = self._pool.next_waiting(self._rows.plan.pictures)
         try:
             hidden = self._network.encode(self._prepare([job.picture for job in batch]))
         except Exception as error:
@@ -214,34 +170,30 @@ class Decoder:
         self.meter.pictures += len(batch)
         for job, encoded in zip(batch, hidden, strict=True):
             job.hidden = encoded.clone()  # a view would keep the whole batch in memory until its last job ends
-            self._queue(job)
+            self._pool.add(job)
 
     def _fill(self) -> None:
-        self._shorten()
-        count = min(self._free, len(self._encoded))
-        batch = [heapq.heappop(self._encoded)[-1] for _ in range(count)]
+        self._rows.shrink(self._pool.longest_encoded())
+        batch = self._pool.next_encoded(self._rows.free)
         try:
-            slots = self._room_for(max(job.length for job in batch) + self._stride)
-            rows = [row for row, job in enumerate(self._rows) if job is None][: len(batch)]
-            for job in batch[len(rows) :]:
-                self._queue(job)
-            batch = batch[: len(rows)]
-            if not batch:  # fewer rows fit when they are longer, so all remaining ones may be in use
+            self._rows.make_room(max(job.length for job in batch) + self._how.stride)
+            for job in batch[self._rows.free :]:  # fewer rows fit when they are longer
+                self._pool.add(job)
+            batch = batch[: self._rows.free]
+            if not batch:
                 return
-            said = slots.admit(rows, [self._entry(job) for job in batch])
+            rows, heard = self._rows.admit(batch)
         except Exception as error:
             self._put_back(batch, error)
             raise
-        for row, job, word in zip(rows, batch, said, strict=True):
-            self._rows[row] = job
-            self._hear(row, [word])
+        self._expect([*rows], heard, [1] * len(rows))
 
     def _put_back(self, batch: Sequence[DecodeJob], error: Exception) -> None:
         """Puts a batch back into the pool; a job that ran out of memory alone too often fails instead."""
-        alone = len(batch) == 1 and is_out_of_memory(error) and not any(self._rows)
+        alone = len(batch) == 1 and is_out_of_memory(error) and not self._rows.live
         for job in batch:
             if not (alone and self._is_hopeless(job)):
-                self._queue(job)
+                self._pool.add(job)
 
     def _is_hopeless(self, job: DecodeJob) -> bool:
         job.memory_tries = 1 if len(job.tokens) > job.memory_tokens else job.memory_tries + 1
@@ -250,129 +202,113 @@ class Decoder:
             self._finish(job, Read(job.kept, "memory"))
         return job.memory_tries >= MEMORY_TRIES
 
-    def _entry(self, job: DecodeJob) -> SlotEntry:
-        assert job.hidden is not None
-        return SlotEntry(job.hidden, [*job.prompt, *job.tokens], job.penalty)
+    # ── step and hear ────────────────────────────────────────────────────────────────────────────────────────────
 
     def _advance(self) -> None:
-        slots = self._room_for(self._longest() + self._stride)
-        self._compact(slots)
-        if not any(self._rows):
-            return
-        rows = 1 + max(row for row, job in enumerate(self._rows) if job is not None)
-        longest = self._longest()
-        count = min(self._stride, slots.length - longest)
-        split = self._long_ones_first(slots)
-        short = max((job.length for job in self._rows[split:] if job is not None), default=0)
-        steps = slots.step(rows, longest + count, count, split, short + count)
-        self.meter.steps += count
-        for row in range(rows):
-            if self._rows[row] is not None:
-                self._hear(row, [step[row] for step in steps])
+        """Starts steps and hears what was started before them; without `ahead`, them too."""
+        self._start()
+        self._hear_all(but=1 if self._how.ahead else 0)
 
-    def _longest(self) -> int:
-        return max((job.length for job in self._rows if job is not None), default=0)
-
-    def _room_for(self, length: int) -> Slots:
-        """Creates the slots or grows them to `length` tokens; rows that no longer fit go back into the pool."""
-        length = min(length, self._network.max_positions)
-        if self._slots is None:
-            size = grown(min(FIRST_LENGTH, self._network.max_positions), length, self._network.max_positions)
-            self._slots = Slots(self._network, self._plan.rows_at(size), size, self._graphs, self._banned_token)
-            self._rows = [None] * self._slots.rows
-        if length > self._slots.length:
-            size = grown(self._slots.length, length, self._network.max_positions)
-            self._resize(self._slots, self._plan.rows_at(size), size)
-        return self._slots
-
-    def _shorten(self) -> None:
-        """Shrinks the row length again once the long rows have ended, so that more rows fit."""
-        slots = self._slots
-        if slots is None or slots.rows >= self._plan.rows or slots.length <= FIRST_LENGTH:
-            return
-        needed = max(self._longest(), *(entry[-1].length for entry in self._encoded))
-        half = max(FIRST_LENGTH, slots.length // 2)
-        if 2 * needed <= half and self._plan.rows_at(half) > slots.rows:
-            self._resize(slots, self._plan.rows_at(half), half)
-
-    def _resize(self, slots: Slots, rows: int, length: int) -> None:
-        # The jobs with the fewest tokens go back: they are the cheapest to decode again.
-        running = sorted((job for job in self._rows if job is not None), key=lambda job: len(job.tokens))
-        for job in running[: max(0, len(running) - rows)]:
-            row = self._rows.index(job)
-            slots.free(row)
-            self._rows[row] = None
-            self._queue(job)
-        self._compact(slots, always=True)
-        slots.resize(rows, length)
-        self._rows = (self._rows + [None] * rows)[:rows]
-
-    def _compact(self, slots: Slots, always: bool = False) -> None:
-        """Moves rows down into free ones if that makes the steps much smaller."""
-        used = [row for row, job in enumerate(self._rows) if job is not None]
-        if not used or (not always and (used[-1] + 1) * 3 < len(used) * 4):
-            return
-        free = [row for row in range(len(used)) if self._rows[row] is None]
-        for target, source in zip(free, reversed(used), strict=False):
-            slots.move(source, target)
-            self._rows[target], self._rows[source] = self._rows[source], None
-
-    def _long_ones_first(self, slots: Slots) -> int:
-        """Moves long rows to the front and returns how many there are."""
-        split = 0
-        for row, job in enumerate(self._rows):
-            if job is None or job.length <= LONG:
-                continue
-            other = self._rows[split]
-            if other is None:
-                slots.move(row, split)
-            elif row != split:
-                slots.swap(row, split)
-            self._rows[split], self._rows[row] = job, other
-            split += 1
-        return split
-
-    # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _hear(self, row: int, words: Sequence[Said]) -> None:
-        """Adds a row's new tokens to its job; ends the row at an end token, a limit or a NaN."""
-        job = self._rows[row]
-        assert job is not None
-        for word in words:
-            ending = self._ending_with(job, word)
-            if ending is not None:
-                # Steps taken after the end, up to the next read, have written to the row's cache too.
-                self._end_row(row, job, ending, spoilt=not all(word.sound for word in words))
+    def _start(self) -> None:
+        """Starts the next steps over the rows in use."""
+        rows, drafts = self._rows, self._how.drafts
+        each = 1 if drafts is None else 1 + DRAFTED
+        rows.make_room(rows.longest + self._how.stride * each)
+        if rows.room_left < each:  # at the model's last positions
+            self._hear_all()
+            if not rows.live:
                 return
-            job.tokens.append(word.token)
-            self.meter.tokens += 1
-        if len(job.tokens) // LOOK_EVERY != (len(job.tokens) - len(words)) // LOOK_EVERY:
-            self._look_for_loop(row, job)
+            each = 1
+        count = min(self._how.stride, rows.room_left // each)
+        shape = rows.arranged(count, _no_drafts if drafts is None or each == 1 else self._drafting)
+        owed = [count * (1 + DRAFTED if place >= shape.plain else 1) for place in range(shape.rows)]
+        self._expect(rows.by_place(shape.rows), self._steps(shape, count), owed, shape, count)
+        self.meter.steps += count
+        self.meter.drafted += count * (shape.drafting > 0)
 
-    def _ending_with(self, job: DecodeJob, word: Said) -> Ending | None:
-        if not word.sound:
-            return "nan"
-        if word.token == self._end:
+    def _steps(self, shape: StepShape, count: int) -> Heard:
+        return self._rows.step(shape, count)
+
+    def _drafting(self, rows: int, kinds: Sequence[str]) -> int:
+        assert self._how.drafts is not None
+        uses_graphs = self._how.graphs is not None and self._how.graphs.are_on
+        return self._how.drafts.best(rows, kinds, drafting_choices(rows, len(kinds), uses_graphs))
+
+    def _expect(
+        self,
+        rows: list[Row | None],
+        heard: Heard,
+        owed: Sequence[int],
+        shape: StepShape | None = None,
+        steps: int = 1,
+    ) -> None:
+        for row, tokens in zip(rows, owed, strict=True):
+            if row is not None:
+                row.owed += tokens
+        self._pending.append(_Pending(rows, heard, owed, shape, steps, time.perf_counter()))
+
+    def _hear_all(self, but: int = 0) -> None:
+        while len(self._pending) > but:
+            self._hear_oldest()
+
+    def _hear_oldest(self) -> None:
+        pending = self._pending.popleft()
+        steps = pending.heard()
+        self._learn_seconds(pending)
+        for place, (row, owed) in enumerate(zip(pending.rows, pending.owed, strict=True)):
+            if row is not None:
+                row.owed -= owed
+                if not row.has_ended:
+                    self._hear(row, [step[place] for step in steps], drafted=owed > pending.steps)
+
+    def _learn_seconds(self, pending: _Pending) -> None:
+        now = time.perf_counter()
+        if self._how.drafts is not None and pending.shape is not None:
+            seconds = now - max(self._last_heard, pending.started)
+            self._how.drafts.took(pending.shape.rows, pending.shape.drafting, seconds / pending.steps)
+        self._last_heard = now
+
+    def _hear(self, row: Row, words: Sequence[Said], drafted: bool) -> None:
+        """Adds a row's new tokens to its job; ends the row at an end token, a limit or a NaN."""
+        job = row.job
+        before = len(job.tokens)
+        for word in words:
+            if not word.sound:
+                self._end_row(row, "nan")
+                return
+            for token in word.tokens:
+                ending = self._ending_with(job, token)
+                if ending is not None:
+                    self._end_row(row, ending)
+                    return
+                job.tokens.append(token)
+                self.meter.tokens += 1
+        if self._how.drafts is not None and drafted and row.has_draft:
+            self._how.drafts.heard(job.kind, len(words), len(job.tokens) - before)
+        if len(job.tokens) // LOOK_EVERY != before // LOOK_EVERY:
+            self._look_for_loop(row)
+
+    def _ending_with(self, job: DecodeJob, token: int) -> Ending | None:
+        if token == self._special.end:
             return "whole"
         # The last position is for the end token, as in transformers' generate.
         most = self._network.max_positions - len(job.prompt) - 1
         most = most if job.limit is None else min(most, job.limit)
         return "truncated" if len(job.tokens) >= most else None
 
-    def _look_for_loop(self, row: int, job: DecodeJob) -> None:
-        start = loop_start(job.tokens, job.loop_span)
+    def _look_for_loop(self, row: Row) -> None:
+        start = loop_start(row.job.tokens, row.job.loop_span, self._special.fillers)
         if start is not None:
-            job.tokens = job.tokens[:start]
-            self._end_row(row, job, "looped")
+            row.job.tokens = row.job.tokens[:start]
+            self._end_row(row, "looped")
 
-    def _end_row(self, row: int, job: DecodeJob, ending: Ending, spoilt: bool = False) -> None:
-        assert self._slots is not None
-        self._slots.free(row, wipe=spoilt)
-        self._rows[row] = None
+    def _end_row(self, row: Row, ending: Ending) -> None:
+        self._rows.end(row)
+        job = row.job
         retried = job.first_try is not None
         if ending == "looped" and not retried:
             job.first_try, job.tokens, job.penalty = job.tokens, [], PENALTY
-            self._queue(job)
+            self._pool.add(job)
             return
         self._finish(job, Read(job.tokens if ending == "whole" else job.kept, ending, retried))
 
@@ -380,21 +316,33 @@ class Decoder:
         job.hidden = None
         job.ended(read)
 
+    # ── too little memory ────────────────────────────────────────────────────────────────────────────────────────
+
     def _retreat(self) -> None:
         """Puts all running jobs back into the pool with their tokens, and halves the batch for the next turn."""
         self.meter.out_of_memory += 1
-        running = [job for job in self._rows if job is not None]
-        self._rows, self._slots = [], None
+        self._hear_what_is_left()
+        running = self._rows.clear(self._rows.plan.halved())
         for job in running:
             if not (len(running) == 1 and self._is_hopeless(job)):
-                self._queue(job)
-        self._plan = self._plan.halved()
+                self._pool.add(job)
         self._calm_turns = 0
         empty_cache(self._network.device)
+
+    def _hear_what_is_left(self) -> None:
+        """Hears the steps that were started before memory ran out."""
+        try:
+            self._hear_all()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        self._pending.clear()
 
     def _regain(self) -> None:
         """Doubles a halved batch again."""
         self._calm_turns = 0
-        self._plan = self._plan.doubled(self._whole_plan)
-        if self._slots is not None:
-            self._resize(self._slots, self._plan.rows_at(self._slots.length), self._slots.length)
+        self._rows.replan(self._rows.plan.doubled(self._whole_plan))
+
+
+def _no_drafts(rows: int, kinds: Sequence[str]) -> int:  # noqa: ARG001
+    return 0

@@ -109,6 +109,17 @@ class DeferredReader:
             future.set_exception(failed)
 
 
+def beside(prepare: Callable[[], None], fetch: Callable[[], Path]) -> Callable[[], Path]:
+    """A `fetch` that meanwhile runs `prepare` in a thread. The process does not end before that thread: torch must not
+    be interrupted while it is imported."""
+
+    def both() -> Path:
+        threading.Thread(target=prepare, name="libraries").start()
+        return fetch()
+
+    return both
+
+
 def _pass_on(read: Future[PageRead], future: Future[PageRead]) -> None:
     try:
         result = read.result()

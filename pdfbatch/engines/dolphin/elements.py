@@ -31,6 +31,8 @@ _LABELS = {
     "page_number": Label.PAGE_FOOTER,
     "watermark": Label.WATERMARK,
 }
+RUNNING = frozenset(label for label, kind in _LABELS.items() if kind in (Label.PAGE_HEADER, Label.PAGE_FOOTER))
+"""The labels of headers, footers and page numbers."""
 _FORMULAS = frozenset(["equ", "formula"])
 _CODE = frozenset(["code", "alg"])
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
 from pdfbatch.documents.sandbox.children import READING, Children
 from pdfbatch.engines.base import Reader
-from pdfbatch.engines.dolphin.deferred import DeferredReader
+from pdfbatch.engines.dolphin.deferred import DeferredReader, beside
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, model_folder, pinned
 from pdfbatch.errors import NotReady
 from pdfbatch.records import ReadOptions
@@ -43,9 +43,18 @@ class DolphinEngine:
             from pdfbatch.engines.dolphin.model import load
             from pdfbatch.engines.dolphin.reader import DolphinReader
 
-            return DolphinReader(load(folder), children, options, scratch, self._reads_layers)
+            dolphin = load(folder, as_published=options.as_published)
+            return DolphinReader(dolphin, children, options, scratch, self._reads_layers)
 
-        return DeferredReader(partial(model_folder, self.model), load_reader, 2 * children.processes)
+        fetch = beside(_import_libraries, partial(model_folder, self.model))
+        return DeferredReader(fetch, load_reader, 2 * children.processes)
+
+
+def _import_libraries() -> None:
+    """Imports what loading a model needs: 6 CPU seconds, so it is done while the weights are downloaded."""
+    with suppress(ImportError):  # loading says so
+        import torch  # noqa: F401
+        from transformers import VisionEncoderDecoderModel  # noqa: F401
 
 
 class AutoEngine(DolphinEngine):

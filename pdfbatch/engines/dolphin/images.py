@@ -69,23 +69,28 @@ def two_pass(pixels: Pixels, side: int = SIDE) -> Pixels:
 
 
 def fit(pixels: Pixels, side: int = SIDE) -> Pixels:
-    """As `two_pass`, but for strips more than six times as long as wide an approximation that takes milliseconds: it
-    enlarges, then reduces, by less. The size is the same; see `CHEAP_BLOCKS` for the loss of accuracy."""
+    """As `two_pass`, but in two thirds of the time. OpenCV enlarges instead of Pillow; the two round differently: mean
+    absolute difference 0.05 shades of 255 for print, 3 at most. Strips more than six times as long as wide are
+    enlarged, then reduced, by less; see `CHEAP_BLOCKS` for the loss of accuracy. The size is the same."""
     if not pixels.size:
         return pixels
     short = min(_final(_first(Size(pixels.shape[1], pixels.shape[0]), side), side))
     blocks = int(side / short / REDUCING_GAP)
-    return _resized_twice(pixels, side, round(side * CHEAP_BLOCKS / blocks) if blocks > CHEAP_BLOCKS else side)
+    first_side = round(side * CHEAP_BLOCKS / blocks) if blocks > CHEAP_BLOCKS else side
+    return _resized_twice(pixels, side, first_side, is_exact=False)
 
 
-def _resized_twice(pixels: Pixels, side: int, first_side: int) -> Pixels:
+def _resized_twice(pixels: Pixels, side: int, first_side: int, is_exact: bool = True) -> Pixels:
     """Through a picture whose shorter side is `first_side`."""
     if not pixels.size:
         return pixels
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    size = Size(*picture.size)
+    pixels = np.ascontiguousarray(pixels)
+    size = Size(pixels.shape[1], pixels.shape[0])
     final = _final(_first(size, side), side)
     first = _first(size, first_side)
+    if not is_exact and _is_enlarged(size, first) and first.width * first.height <= PIECE_PIXELS:
+        pixels, size = cv2.resize(pixels, first, interpolation=cv2.INTER_LINEAR), first
+    picture = Image.fromarray(pixels)
     if final == first:
         return np.asarray(picture.resize(first, Resampling.BILINEAR))
     factors = Size(*(int(a / b / REDUCING_GAP) or 1 for a, b in zip(first, final, strict=True)))
@@ -99,6 +104,8 @@ def _enlarged_and_reduced(picture: Image.Image, first: Size, factors: Size) -> I
 
     Pillow resizes across before it resizes down, and rounds between the two, so the pieces fit without a seam.
     """
+    if picture.size == first:
+        return picture if factors == (1, 1) else picture.reduce(factors)
     across = picture.resize((first.width, picture.height), Resampling.BILINEAR)
     step = max(1, PIECE_PIXELS // (first.height * factors.width)) * factors.width
     if first.width <= step:
@@ -109,6 +116,10 @@ def _enlarged_and_reduced(picture: Image.Image, first: Size, factors: Size) -> I
         piece = across.crop((left, 0, right, picture.height))
         pieces.append(np.asarray(piece.resize((right - left, first.height), Resampling.BILINEAR).reduce(factors)))
     return Image.fromarray(np.concatenate(pieces, axis=1))
+
+
+def _is_enlarged(size: Size, first: Size) -> bool:
+    return first.width >= size.width and first.height >= size.height
 
 
 def _first(size: Size, side: int) -> Size:
@@ -164,6 +175,8 @@ def is_blank(pixels: Pixels) -> bool:
     ink = cv2.max(cv2.max(red, green), blue) > min(max(FAINTEST_INK, NOISE_SPAN * noise), CERTAIN_INK)
     if not ink.any():
         return True
+    if (ink[1:, 1:] & ink[1:, :-1] & ink[:-1, 1:] & ink[:-1, :-1]).any():
+        return False  # a square of FEWEST_INK pixels, which ordinary print has; the general way takes ten times as long
     areas = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)[2][1:, cv2.CC_STAT_AREA]
     return bool(areas.max() < FEWEST_INK)
 

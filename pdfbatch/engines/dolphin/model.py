@@ -1,8 +1,8 @@
-"""Load a Dolphin model: weights onto the device in the right precision, text to tokens, pictures to tensors."""
+"""Load a Dolphin model: weights onto the device in the right precision, pictures to tensors."""
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pdfbatch.engines.dolphin import memory
+from pdfbatch.engines.dolphin.device import GpuSystem, compute_device, described, gpu_system
+from pdfbatch.engines.dolphin.model_files import read_config
 from pdfbatch.engines.dolphin.network import Network
+from pdfbatch.engines.dolphin.tokenizer import Tokenizer, load_tokenizer
 from pdfbatch.errors import NotReady
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_log = logging.getLogger(__name__)
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-ANSWER = " <Answer/>"
-"""Ends every prompt; the leading space is part of the token (Dolphin's chat.py)."""
 _CPU_SHARE = 0.25
 """Share of the free memory for the model's rows, on a machine without a GPU."""
 
@@ -33,30 +36,6 @@ class Dolphin(NamedTuple):
     image_processor: ImageProcessor
     plan: memory.BatchPlan
     is_cuda: bool
-
-
-class Tokenizer:
-    """Encodes prompts and decodes answers."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-        self.end = int(tokenizer.eos_token_id)
-        self.unknown: int | None = tokenizer.unk_token_id
-        """Banned from answers, as in Dolphin's demo (its `bad_words_ids`)."""
-        self._known: dict[str, list[int]] = {}
-
-    def prompt(self, text: str) -> list[int]:
-        if text not in self._known:
-            tokens = self._tokenizer(f"<s>{text}{ANSWER}", add_special_tokens=False)["input_ids"]
-            self._known[text] = [int(token) for token in tokens]
-        return self._known[text]
-
-    def text(self, tokens: Sequence[int]) -> str:
-        """Decodes tokens as Dolphin's demo does: without padding, start and end tokens, stripped."""
-        said = self._tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        for mark in ("<pad>", "</s>", "<s>"):
-            said = said.replace(mark, "")
-        return str(said).strip()
 
 
 class ImageProcessor:
@@ -86,20 +65,26 @@ class ImageProcessor:
         return seen
 
 
-def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
+def load(
+    folder: Path, memory_cap: float | None = None, system: GpuSystem | None = None, as_published: bool = False
+) -> Dolphin:
     """Loads the model in `folder` onto the GPU in fp16, or without a GPU onto the CPU in fp32. `memory_cap` limits the
-    device memory it may use, in GiB; None: all that is free.
+    device memory it may use, in GiB; None: all that is free. `system`: what is known of a GPU; None: look for one.
+    `as_published`: pictures are encoded and texts decoded as by Dolphin's own program.
 
     Raises:
-        NotReady: torch or transformers are not installed, or the folder holds no Dolphin 1.0 or 1.5.
+        NotReady: torch or transformers are not installed, there is a GPU that torch cannot use, or the folder holds no
+            Dolphin 1.0 or 1.5.
     """
     torch = _torch()
     _be_quiet()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    system = system or gpu_system()
+    device = compute_device(torch, system)
+    _log.info("the model computes on %s", described(torch, device, system))
     dtype = torch.float16 if device.type == "cuda" else torch.float32
-    network = Network(_model(folder, dtype).to(device).eval())
-    tokenizer = _tokenizer(folder, network.vocab_size)
-    encoder = _config(folder, "config.json").get("encoder", {})
+    network = Network(_model(folder, dtype).to(device).eval(), published_encoder=as_published)
+    tokenizer = load_tokenizer(folder, network.vocab_size, as_published)
+    encoder = read_config(folder, "config.json").get("encoder", {})
     shape = memory.shape_of(
         network.layers,
         network.width,
@@ -109,9 +94,8 @@ def load(folder: Path, memory_cap: float | None = None) -> Dolphin:
         torch.finfo(dtype).bits // 8,
     )
     plan = memory.plan(shape, _free_bytes(device, memory_cap), **({} if device.type == "cuda" else _CPU_LIMITS))
-    return Dolphin(
-        network, Tokenizer(tokenizer), ImageProcessor(network, *_normalisation(folder)), plan, device.type == "cuda"
-    )
+    image_processor = ImageProcessor(network, *_normalisation(folder))
+    return Dolphin(network, tokenizer, image_processor, plan, device.type == "cuda")
 
 
 _CPU_LIMITS = {"most_rows": 32, "most_pictures": 2}
@@ -140,7 +124,7 @@ def _be_quiet() -> None:
 def _model(folder: Path, dtype: Any) -> Any:
     from transformers import VisionEncoderDecoderModel
 
-    config = _config(folder, "config.json")
+    config = read_config(folder, "config.json")
     if not config:
         raise NotReady(f"There is no model in {folder}: it holds no config.json.", "Pass the model's own folder.")
     kind = config.get("model_type")
@@ -164,38 +148,11 @@ def _model(folder: Path, dtype: Any) -> Any:
     return model
 
 
-def _tokenizer(folder: Path, vocab_size: int) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # tokenizers' errors have no more specific class
-        raise NotReady(f"The tokenizer in {folder} cannot be loaded: {error}", "Download its files again.") from error
-    marks = tokenizer(ANSWER, add_special_tokens=False)["input_ids"]
-    if len(marks) != 1 or tokenizer.eos_token_id is None:
-        missing = repr(ANSWER) if len(marks) != 1 else "an end token"
-        raise NotReady(f"The tokenizer in {folder} does not know {missing}.", "Use Dolphin 1.0 or 1.5.")
-    if max(*marks, tokenizer.eos_token_id) >= vocab_size:
-        raise NotReady(f"Model and tokenizer in {folder} do not belong together.", "Download their files again.")
-    return tokenizer
-
-
 def _normalisation(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
     """Mean and standard deviation from the model's processor config; ImageNet's if it has none."""
-    found = _config(folder, "preprocessor_config.json") or _config(folder, "processor_config.json")
+    found = read_config(folder, "preprocessor_config.json") or read_config(folder, "processor_config.json")
     found = found.get("image_processor", found)
     return found.get("image_mean") or IMAGENET_MEAN, found.get("image_std") or IMAGENET_STD
-
-
-def _config(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise NotReady(f"{path} is damaged: {error}", "Download the model's files again.") from error
-    return found if isinstance(found, dict) else {}
 
 
 def _free_bytes(device: Any, cap: float | None) -> int:

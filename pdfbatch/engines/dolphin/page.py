@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import NamedTuple
 
 from pdfbatch.documents.layout.figures import figure_name
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.decode import DecodeJob, Ending, Pixels, Read
-from pdfbatch.engines.dolphin.elements import elements_of
-from pdfbatch.engines.dolphin.layout import TABLE_PROMPT
+from pdfbatch.engines.dolphin.jobs import DecodeJob, Ending, Pixels, Read
+from pdfbatch.engines.dolphin.elements import RUNNING, elements_of
+from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.layout import Box as PixelBox
 from pdfbatch.engines.dolphin.refine import Heard, refined
 from pdfbatch.engines.dolphin.tasks import Crop, Cut, Prepared, Refine
@@ -33,18 +34,30 @@ _PIXELS_PER_TOKEN, _PIXELS_PER_TABLE_TOKEN = 900, 450
 the order."""
 
 
+class Asked(NamedTuple):
+    """A picture that the model is to read for a page: the element's `index`, the prompt, the region's label, what the
+    text layer has there, and whether other pages may show the same picture."""
+
+    index: int
+    picture: Pixels
+    prompt: str
+    label: str
+    draft: str = ""
+    may_repeat: bool = False
+
+
 class PageWork:
-    """`ticket` counts the pages in order of arrival; `file` is where a child may draw this one, and
-    `future` is what was promised for it."""
+    """`ticket` counts the pages in order of arrival; `file` is where a child may draw this one, `parcel` where it puts
+    its results, and `future` is what was promised for it."""
 
     def __init__(self, ticket: int, order: PageOrder, file: Path) -> None:
         self.ticket = ticket
         self.order = order
         self.file = file
+        self.parcel = file.with_suffix(".parcel")
         self.future: Future[PageRead] = Future()
         self.prepared: Prepared | None = None
         self.layout_job: DecodeJob | None = None
-        self.layout = ""
         self._layout_ending: Ending = "whole"
         self._layout_tokens = 0
         self._began = time.perf_counter()
@@ -52,15 +65,13 @@ class PageWork:
         self._pieces: list[Crop] = []
         self._read: dict[int, tuple[Read, str]] = {}
         self._awaited = 0
-        self._is_cut = False
+        self.is_cut = False
+        """Whether all elements are cut out."""
+        self._when_read: Callable[[Callable[[], None]], None] | None = None
 
     @property
     def pieces_cut(self) -> int:
         return len(self._pieces)
-
-    @property
-    def is_read(self) -> bool:
-        return self._is_cut and len(self._read) == self._awaited
 
     @property
     def tokens(self) -> int:
@@ -80,10 +91,10 @@ class PageWork:
             PageResult(number=self.order.number, reason=_REASONS[read.ending], detail=_DETAILS[read.ending])
         )
 
-    def add_crops(self, cut: Cut) -> list[tuple[int, Pixels, str]]:
-        """Adds some or all of the page's elements; returns index, picture and prompt of those the model is to read."""
+    def asked_of(self, cut: Cut) -> list[Asked]:
+        """Adds some or all of the page's elements; returns those the model is to read."""
         wanted = [
-            (index, piece.image, piece.prompt)
+            Asked(index, piece.image, piece.prompt, piece.region.label, piece.draft, piece.region.label in RUNNING)
             for index, piece in enumerate(cut.pieces, start=self.pieces_cut)
             if piece.image is not None and piece.prompt is not None
         ]
@@ -91,11 +102,32 @@ class PageWork:
         # The decoder owns the pictures from here on, and frees each one when it is read.
         self._pieces += [piece._replace(image=None) for piece in cut.pieces]
         self._awaited += len(wanted)
-        self._is_cut = not cut.left
+        self.is_cut = not cut.left
         return wanted
 
+    def asked_of_layer(self, refine: Refine) -> list[Asked]:
+        """Returns the elements of the text layer that the model is to read."""
+        self._awaited = len(refine.wanted)
+        elements = refine.read.page.elements
+        return [
+            Asked(index, image, each.prompt, each.label, elements[each.place].text if each.prompt == TEXT_PROMPT else "")
+            for index, (each, image) in enumerate(zip(refine.wanted, refine.images, strict=True))
+        ]
+
     def hear(self, index: int, read: Read, text: str) -> None:
+        """Takes the model's answer for an element."""
         self._read[index] = (read, text)
+        self._resume_if_read()
+
+    def wait_until_read(self, resume: Callable[[Callable[[], None]], None]) -> None:
+        """Calls `resume` when all elements have been read."""
+        self._when_read = resume
+        self._resume_if_read()
+
+    def _resume_if_read(self) -> None:
+        if self._when_read is not None and len(self._read) == self._awaited:
+            resume, self._when_read = self._when_read, None
+            resume(lambda: None)
 
     def refined(self, refine: Refine) -> PageRead:
         """The page of the text layer, with the model's answers for some of its elements."""
@@ -106,11 +138,6 @@ class PageWork:
         }
         read = refined(refine.read, refine.wanted, heard)
         return read._replace(page=self._stamped(read.page))
-
-    @property
-    def heard(self) -> int:
-        """How many elements the model has read."""
-        return len(self._read)
 
     def result(self) -> PageRead:
         """The page's result. If an element could not be read, the rest is kept and `reason` says why."""
@@ -137,6 +164,7 @@ class PageWork:
 
     def forget_file(self) -> None:
         self.file.unlink(missing_ok=True)
+        self.parcel.unlink(missing_ok=True)
 
     def _stamped(self, page: PageResult) -> PageResult:
         update = {"seconds": round(time.perf_counter() - self._began, 3), "tokens": self.tokens}

@@ -1,7 +1,7 @@
 """Read pages with Dolphin: draw in a child process, lay out with the model, crop in a child, read with the model.
 
-One thread owns the model. Results of the children are posted to it as events, and between events it decodes as long as
-there is work. Pages of all documents share one pool.
+One thread owns the model. It advances each page along its way (`_way`) when what the page waits for has happened, and
+decodes in between as long as there is work. Pages of all documents share one pool.
 """
 
 from __future__ import annotations
@@ -10,27 +10,31 @@ import itertools
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.decode import DecodeJob, Decoder, Pixels, Read
+from pdfbatch.engines.dolphin.attention import fastest_attention
+from pdfbatch.engines.dolphin.decode import Decoder, Decoding, SpecialTokens
+from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
+from pdfbatch.engines.dolphin.graphs import CudaRecorder, Graphs
+from pdfbatch.engines.dolphin.jobs import DecodeJob, Pixels, Read
 from pdfbatch.engines.dolphin.layout import LAYOUT_PROMPT, TABLE_PROMPT
 from pdfbatch.engines.dolphin.loops import MIN_SPAN, TABLE_SPAN
 from pdfbatch.engines.dolphin.model import Dolphin
-from pdfbatch.engines.dolphin.page import PageWork, expected_tokens
-from pdfbatch.engines.dolphin.tasks import Cut, Prepared, Refine, cut_page, prepare_page
+from pdfbatch.engines.dolphin.page import Asked, PageWork, expected_tokens
+from pdfbatch.engines.dolphin.parcel import parcelled
+from pdfbatch.engines.dolphin.same_pictures import SamePictures
+from pdfbatch.engines.dolphin.tasks import Refine, cut_page, prepare_page
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import PageResult, ReadOptions
-
-T = TypeVar("T")
 
 SMALLEST_DPI = 50
 PAGE_GROUP = 16
@@ -40,8 +44,20 @@ _LAYOUT = 1 << 20
 _MOST_HELD = 1 << 30
 """Bytes of pictures waiting to be read, above which no further page is cut up."""
 _NOTHING = np.zeros((0, 0, 3), np.uint8)
-_CUDA_STRIDE = 4
+_CUDA_STRIDE = 2
 """Steps between two reads of the tokens: each read waits for the GPU; surplus steps are discarded."""
+
+Resume = Callable[[Callable[[], Any]], None]
+"""Advances a page, given a function that returns what it waited for, or raises. Only on the model's thread."""
+Wait = Callable[[Resume], None]
+"""Begins to wait for something, after which it resumes the page."""
+Way = Generator[Wait, Any, PageRead | None]
+"""A page's way to its result; None if the page was left unread."""
+
+
+def _on_cuda(dolphin: Dolphin) -> Decoding:
+    dolphin.network.attention = fastest_attention(dolphin.network, dolphin.plan.rows)
+    return Decoding(Graphs(CudaRecorder()), _CUDA_STRIDE, ahead=True, drafts=DraftPolicy())
 
 
 class DolphinReader:
@@ -60,17 +76,17 @@ class DolphinReader:
             dolphin.network,
             dolphin.plan,
             dolphin.image_processor,
-            dolphin.tokenizer.end,
-            graphs=dolphin.is_cuda,
-            stride=_CUDA_STRIDE if dolphin.is_cuda else 1,
-            banned_token=dolphin.tokenizer.unknown,
+            SpecialTokens(dolphin.tokenizer.end, dolphin.tokenizer.unknown, dolphin.tokenizer.fillers),
+            _on_cuda(dolphin) if dolphin.is_cuda else Decoding(drafts=DraftPolicy()),
         )
         self.pages_ahead = max(PAGE_GROUP, 2 * children.processes, dolphin.plan.rows)
         self._tickets = itertools.count()
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._pages: dict[int, PageWork] = {}
+        self._ways: dict[int, Way] = {}
         self._lock = threading.Lock()
-        self._laid: deque[PageWork] = deque()
+        self._for_room: deque[Resume] = deque()
+        self._same = SamePictures()
         self._held = 0
         self._draining = self._closed = False
         self._error: PdfbatchError | None = None
@@ -93,21 +109,8 @@ class DolphinReader:
                 page.future.set_exception(self._error)
                 return page.future
             self._pages[page.ticket] = page
-        options = self._options
-        if order.attempt:  # the same picture would kill its child again
-            options = options.model_copy(update={"dpi": max(SMALLEST_DPI, options.dpi >> order.attempt)})
-        drawn = self._children.submit(
-            order.seconds(options),
-            prepare_page,
-            order.path,
-            order.number,
-            options,
-            self._side,
-            str(page.file),
-            self._with_layers,
-            order.attempt,
-        )
-        self._after(page, drawn, self._drawn)
+        drawn = self._draw(page)
+        self._events.put(lambda: self._set_out(page, drawn))
         return page.future
 
     def drain(self) -> None:
@@ -151,7 +154,7 @@ class DolphinReader:
         for page in list(self._pages.values()):
             if page.layout_job in discarded:
                 self._leave(page)
-        self._cut_next()
+        self._make_room()
 
     def _abandon(self, end: Callable[[PageWork], object]) -> None:
         with self._lock:
@@ -162,113 +165,54 @@ class DolphinReader:
             if not page.future.done():
                 end(page)
 
-    # ── the steps of a page ──────────────────────────────────────────────────────────────────────────────────────
+    # ── a page's way ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _go_on(self, page: PageWork, step: Callable[[PageWork, T], None], what: T) -> None:
-        """Runs a page's next step. An error in it fails this page alone."""
-        if page.ticket not in self._pages:
+    def _way(self, page: PageWork, drawing: Wait) -> Way:
+        drawn = yield drawing
+        if isinstance(drawn, PageRead):
+            return drawn
+        if self._draining:
+            return None
+        if isinstance(drawn, Refine):
+            self._read_elements(page, page.asked_of_layer(drawn))
+            yield page.wait_until_read
+            return page.refined(drawn)
+        page.prepared = drawn._replace(layout=_NOTHING)
+        read = yield self._laid_out(page, drawn.layout)
+        if failure := page.layout_failure(read):
+            return PageRead(failure)
+        layout = self._dolphin.tokenizer.text(read.tokens)
+        while not page.is_cut:
+            yield self._wait_for_room
+            cut = yield self._cut(page, layout)
+            self._read_elements(page, page.asked_of(cut))
+        yield page.wait_until_read
+        return page.result()
+
+    def _set_out(self, page: PageWork, drawing: Wait) -> None:
+        if page.ticket in self._pages:
+            self._ways[page.ticket] = self._way(page, drawing)
+            self._advance(page, lambda: None)
+
+    def _advance(self, page: PageWork, arrived: Callable[[], Any]) -> None:
+        """Takes a page's next step. An error in it fails this page alone."""
+        way = self._ways.get(page.ticket)
+        if way is None:
             return  # it was given up by a drain, or failed
         try:
-            step(page, what)
+            wait = _next(way, arrived)
+        except StopIteration as ended:
+            self._leave(page, ended.value)
         except BaseException as error:  # the future of a killed child raises CancelledError
             self._leave(page, error)
-
-    def _after(self, page: PageWork, done: Future[T], step: Callable[[PageWork, T], None]) -> None:
-        def follow(ended: Future[T]) -> None:
-            self._events.put(lambda: self._go_on(page, lambda page, ended: step(page, ended.result()), ended))
-
-        done.add_done_callback(follow)
-
-    def _drawn(self, page: PageWork, drawn: PageRead | Refine | Prepared) -> None:
-        if isinstance(drawn, PageRead):
-            self._leave(page, drawn)
-            return
-        if isinstance(drawn, Refine):
-            self._refine(page, drawn)
-            return
-        page.prepared = drawn._replace(layout=_NOTHING)
-        if self._draining:
-            self._leave(page)
-            return
-        page.layout_job = self._decode(page, drawn.layout, LAYOUT_PROMPT, _LAYOUT, self._laid_out)
-
-    def _refine(self, page: PageWork, refine: Refine) -> None:
-        if self._draining:
-            self._leave(page)
-            return
-        for index, (asked, image) in enumerate(zip(refine.wanted, refine.images, strict=True)):
-            then = partial(self._refined, index=index, refine=refine._replace(images=[]))
-            span = TABLE_SPAN if asked.prompt == TABLE_PROMPT else MIN_SPAN
-            self._decode(page, image, asked.prompt, expected_tokens(image, asked.prompt), then, span)
-
-    def _refined(self, page: PageWork, read: Read, index: int, refine: Refine) -> None:
-        page.hear(index, read, self._dolphin.tokenizer.text(read.tokens))
-        if page.heard == len(refine.wanted):
-            self._leave(page, page.refined(refine))
-
-    def _laid_out(self, page: PageWork, read: Read) -> None:
-        if failure := page.layout_failure(read):
-            self._leave(page, PageRead(failure))
-            return
-        page.layout = self._dolphin.tokenizer.text(read.tokens)
-        self._laid.append(page)
-
-    def _cut_next(self) -> None:
-        """Cuts up pages as long as the waiting pictures stay below the limit."""
-        while self._laid and self._held < _MOST_HELD:
-            page = self._laid.popleft()
-            self._go_on(page, self._cut, page.pieces_cut)
-
-    def _cut(self, page: PageWork, first: int) -> None:
-        assert page.prepared is not None
-        cut = self._children.submit(
-            self._options.page_seconds, cut_page, page.prepared, page.layout, self._options, self._side, first
-        )
-        self._after(page, cut, self._cut_up)
-
-    def _cut_up(self, page: PageWork, cut: Cut) -> None:
-        for index, image, prompt in page.add_crops(cut):
-            span = TABLE_SPAN if prompt == TABLE_PROMPT else MIN_SPAN
-            then = partial(self._element_read, index=index)
-            self._decode(page, image, prompt, expected_tokens(image, prompt), then, span)
-        if cut.left:
-            self._laid.appendleft(page)
-            self._cut_next()
-        elif page.is_read:
-            self._finish(page)
-
-    def _element_read(self, page: PageWork, read: Read, index: int) -> None:
-        page.hear(index, read, self._dolphin.tokenizer.text(read.tokens))
-        if page.is_read:
-            self._finish(page)
-
-    def _finish(self, page: PageWork) -> None:
-        self._leave(page, page.result())
-
-    def _decode(
-        self,
-        page: PageWork,
-        picture: Pixels,
-        prompt: str,
-        expected: int,
-        then: Callable[[PageWork, Read], None],
-        span: int = MIN_SPAN,
-    ) -> DecodeJob:
-        def ended(read: Read) -> None:
-            self._held -= picture.nbytes
-            self._go_on(page, then, read)
-            self._cut_next()
-
-        tokens = self._dolphin.tokenizer.prompt(prompt)
-        self._held += picture.nbytes
-        job = DecodeJob(picture, tokens, page.ticket // PAGE_GROUP, expected, ended, loop_span=span)
-        self.decoder.add(job)
-        return job
+        else:
+            wait(partial(self._advance, page))
 
     def _leave(self, page: PageWork, outcome: PageRead | BaseException | None = None) -> None:
         """Ends a page with its outcome; None: it was not read, and the worker that resumes its document reads it."""
         with self._lock:
             self._pages.pop(page.ticket, None)
+        self._ways.pop(page.ticket, None)
         page.forget_file()
         if outcome is None or isinstance(outcome, CancelledError):
             page.future.cancel()
@@ -281,3 +225,91 @@ class DolphinReader:
         meter = self.decoder.meter
         seconds = page.tokens * meter.computing / meter.tokens if meter.tokens else 0.0
         return page.model_copy(update={"model_seconds": round(seconds, 3)}) if page.tokens else page
+
+    # ── what a page waits for ────────────────────────────────────────────────────────────────────────────────────
+
+    def _draw(self, page: PageWork) -> Wait:
+        order, options = page.order, self._options
+        if order.attempt:  # the same picture would kill its child again
+            options = options.model_copy(update={"dpi": max(SMALLEST_DPI, options.dpi >> order.attempt)})
+        given = (order.path, order.number, options, self._side, str(page.file), self._with_layers, order.attempt)
+        return self._in_child(page, order.seconds(options), prepare_page, *given)
+
+    def _cut(self, page: PageWork, layout: str) -> Wait:
+        given = (page.prepared, layout, self._options, self._side, page.pieces_cut)
+        return self._in_child(page, self._options.page_seconds, cut_page, *given)
+
+    def _in_child(self, page: PageWork, seconds: float, task: Callable[..., Any], *given: object) -> Wait:
+        done = self._children.submit(seconds, parcelled, str(page.parcel), task, *given)
+
+        def wait(resume: Resume) -> None:
+            done.add_done_callback(lambda ended: self._events.put(lambda: resume(lambda: ended.result().opened())))
+
+        return wait
+
+    def _laid_out(self, page: PageWork, picture: Pixels) -> Wait:
+        def wait(resume: Resume) -> None:
+            page.layout_job = self._decode(page, picture, LAYOUT_PROMPT, _LAYOUT, lambda read: resume(lambda: read))
+
+        return wait
+
+    def _wait_for_room(self, resume: Resume) -> None:
+        """Waits until there are not too many pictures that wait for the model."""
+        self._for_room.append(resume)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while self._for_room and self._held < _MOST_HELD:
+            self._for_room.popleft()(lambda: None)
+
+    # ── the model's part ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _read_elements(self, page: PageWork, asked: list[Asked]) -> None:
+        """Starts reading elements; one with a picture that is being read, or was read just before, waits for that."""
+        for one in asked:
+            if not one.may_repeat or self._same.is_first(one.prompt, one.picture, partial(self._hear, page, one)):
+                self._read_element(page, one)
+
+    def _read_element(self, page: PageWork, asked: Asked) -> None:
+        def ended(read: Read) -> None:
+            self._hear(page, asked, read)
+            if asked.may_repeat:
+                self._same.heard(asked.prompt, asked.picture, read)
+
+        expected = expected_tokens(asked.picture, asked.prompt)
+        job = self._job(page, asked.picture, asked.prompt, expected, ended)
+        job.loop_span = TABLE_SPAN if asked.prompt == TABLE_PROMPT else MIN_SPAN
+        job.draft, job.kind = self._dolphin.tokenizer.draft(asked.draft), asked.label
+        self.decoder.add(job)
+
+    def _hear(self, page: PageWork, asked: Asked, read: Read) -> None:
+        if page.ticket in self._ways:
+            page.hear(asked.index, read, self._dolphin.tokenizer.text(read.tokens))
+
+    def _decode(
+        self, page: PageWork, picture: Pixels, prompt: str, expected: int, ended: Callable[[Read], None]
+    ) -> DecodeJob:
+        job = self._job(page, picture, prompt, expected, ended)
+        self.decoder.add(job)
+        return job
+
+    def _job(
+        self, page: PageWork, picture: Pixels, prompt: str, expected: int, ended: Callable[[Read], None]
+    ) -> DecodeJob:
+        def end(read: Read) -> None:
+            self._held -= picture.nbytes
+            ended(read)
+            self._make_room()
+
+        self._held += picture.nbytes
+        tokens = self._dolphin.tokenizer.prompt(prompt)
+        return DecodeJob(picture, tokens, page.ticket // PAGE_GROUP, expected, end)
+
+
+def _next(way: Way, arrived: Callable[[], Any]) -> Wait:
+    """Hands a page what it waited for, or the error that came instead; returns what it waits for next."""
+    try:
+        value = arrived()
+    except BaseException as error:
+        return way.throw(error)
+    return way.send(value)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdfbatch.documents.page_read import PageRead
+from pdfbatch.engines.dolphin.layer_text import text_under
 from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, LayoutElement, parse, prompt_for, regions
 from pdfbatch.engines.dolphin.refine import Wanted, wanted
 from pdfbatch.records import Box as PointBox
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
 if TYPE_CHECKING:
-    from pdfbatch.documents.picture import Drawn
+    from pdfbatch.documents.picture import Drawn, PrintedLine
     from pdfbatch.engines.dolphin.images import Pixels
 
 MOST_PIECES = 2000
@@ -36,7 +37,7 @@ TINY = 3
 class Prepared(NamedTuple):
     """A drawn page. `file` holds its pixels, RGB, row by row; `layout` is its picture for the layout prompt, not yet
     padded; `turned` is how far it was turned clockwise to be upright, in degrees, and `rotation` includes its
-    /Rotate."""
+    /Rotate; `lines` are those of the text layer."""
 
     file: str
     width: int
@@ -45,6 +46,7 @@ class Prepared(NamedTuple):
     layout: Pixels
     turned: int = 0
     rotation: int = 0
+    lines: tuple[PrintedLine, ...] = ()
 
 
 class Refine(NamedTuple):
@@ -58,13 +60,14 @@ class Refine(NamedTuple):
 
 class Crop(NamedTuple):
     """One element's crop. `image` is for the model, with `prompt`, not yet padded; figures have a `png` instead. `flag`
-    says why there is neither: `blank` or `tiny`."""
+    says why there is neither: `blank` or `tiny`. `draft`: the text layer under a text."""
 
     region: LayoutElement
     prompt: str | None
     image: Pixels | None
     png: bytes | None
     flag: str
+    draft: str = ""
 
 
 class Cut(NamedTuple):
@@ -105,7 +108,8 @@ def prepare_page(
         return PageRead(PageResult(number=number, read_by="blank"))
     layout = _fitted(drawn.pixels, side, options)
     height, width = drawn.pixels.shape[:2]
-    return Prepared(_written(drawn.pixels, file), width, height, drawn.dpi, layout, drawn.turned, drawn.rotation)
+    picture = _written(drawn.pixels, file)
+    return Prepared(picture, width, height, drawn.dpi, layout, drawn.turned, drawn.rotation, drawn.lines)
 
 
 def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: int, first: int = 0) -> Cut:
@@ -121,11 +125,12 @@ def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: i
         flags = ["turned"] if prepared.turned else []
         if not found:
             whole = LayoutElement("para", Box(0, 0, prepared.width, prepared.height), 1)
-            return Cut([_piece(whole, TEXT_PROMPT, page, options, side)], [*flags, "no_layout"])
+            return Cut([_with_draft(_piece(whole, TEXT_PROMPT, page, options, side), prepared)], [*flags, "no_layout"])
         if len(found) > MOST_PIECES:
             flags.append("too_many_elements")
         asked = found[first:MOST_PIECES]
-        pieces = list(_bounded(_piece(r, prompt_for(r.label, layout.grammar), c, options, side) for r, c in asked))
+        found_pieces = (_piece(r, prompt_for(r.label, layout.grammar), c, options, side) for r, c in asked)
+        pieces = list(_bounded(_with_draft(piece, prepared) for piece in found_pieces))
         left = len(asked) - len(pieces)
         return Cut(pieces, flags, left)
     finally:
@@ -211,6 +216,12 @@ def _piece(region: LayoutElement, prompt: str | None, part: Pixels, options: Rea
     if prompt is None:
         return Crop(region, None, None, png(part), "")
     return Crop(region, prompt, _fitted(part, side, options), None, "")
+
+
+def _with_draft(piece: Crop, prepared: Prepared) -> Crop:
+    if piece.image is None or piece.prompt != TEXT_PROMPT:
+        return piece
+    return piece._replace(draft=text_under(prepared.lines, piece.region.box))
 
 
 def _fitted(pixels: Pixels, side: int, options: ReadOptions) -> Pixels:
