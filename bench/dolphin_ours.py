@@ -43,8 +43,8 @@ class Setting(NamedTuple):
 
 
 class Look(NamedTuple):
-    """`count` steps of `shape`, as wanted: over `live` rows in use, with `places` tokens in them together when the steps
-    began. `room` is (rows, length) of the cache."""
+    """`count` steps of `shape`, as wanted: over `live` rows in use, with `places` tokens in them together when the
+    steps began. `room` is (rows, length) of the cache."""
 
     shape: StepShape
     count: int

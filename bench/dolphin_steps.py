@@ -78,5 +78,9 @@ def counted(geometry: Geometry = FULL) -> Section:
     return Section(
         f"A step of {ROWS} rows with {LENGTH} places, counted",
         found,
-        [f"{DRAFTED} tokens of each draft", f"fp16, {100 * REACHED.flop:.0f} % of the {CHIP}'s operations, {100 * REACHED.bandwidth:.0f} % of its bandwidth"],
+        [
+            f"{DRAFTED} tokens of each draft",
+            f"fp16, {100 * REACHED.flop:.0f} % of the {CHIP}'s operations, "
+            f"{100 * REACHED.bandwidth:.0f} % of its bandwidth",
+        ],
     )

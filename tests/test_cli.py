@@ -136,7 +136,7 @@ def test_a_changed_input_is_converted_again_only_when_asked_for(pdfs: Path, out:
     assert pdfbatch("verify", out).returncode == 0
 
 
-def test_a_touched_input_has_not_changed(pdfs: Path, out: Path) -> None:
+def test_a_touched_input_has_not_changed(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     touched = pdfs / "000" / "doc-00000.pdf"
     os.utime(touched, ns=(1, 1))

@@ -110,7 +110,9 @@ def test_no_setting_answers_a_question(tmp_path: Path, pdfbatch: Program) -> Non
 
 
 def test_the_usage_line_is_what_people_type(project: Path, pdfbatch: Program) -> None:
-    usage = {name: pdfbatch(name, "-h", folder=project).stdout.split("\n\n")[0] for name in ("local-run", "logs", "status")}
+    usage = {
+        name: pdfbatch(name, "-h", folder=project).stdout.split("\n\n")[0] for name in ("local-run", "logs", "status")
+    }
     assert "local-run [OPTIONS] INPUT... OUTPUT " in usage["local-run"]
     assert "logs [OPTIONS] OUTPUT [WORKER] " in usage["logs"]
     assert "status [OPTIONS] OUTPUT " in usage["status"]

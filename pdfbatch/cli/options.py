@@ -140,7 +140,9 @@ Dpi = Annotated[
 ]
 AsPublished = Annotated[
     bool,
-    typer.Option("--as-published", help="Prepare and encode images exactly as the model's authors do, to compare results."),
+    typer.Option(
+        "--as-published", help="Prepare and encode images exactly as the model's authors do, to compare results."
+    ),
 ]
 KeepHidden = Annotated[bool, typer.Option("--keep-hidden", help="Keep hidden text, such as white on white.")]
 JoinTables = Annotated[

@@ -20,8 +20,8 @@ from bench.dolphin_counted import (  # noqa: E402
     CHIPS,
     T4_MEMORY,
     Chip,
-    attention_flop,
     CountingRecorder,
+    attention_flop,
     encoder_flop,
     keys_flop,
     padded,
@@ -149,10 +149,10 @@ def test_a_row_costs_its_picture_and_its_places_and_all_rows_together_the_weight
 
 def test_graphs_compute_rows_and_places_up_to_the_next_size() -> None:
     look = Look(StepShape(9, 274), count=4, live=5, places=600, room=(64, 1024))
-    assert padded(look) == (16, 16 * 512)
+    assert padded(look) == (16, 16 * 384)
     assert padded(look._replace(shape=StepShape(9, 254))) == (16, 16 * 256)
-    assert padded(look._replace(shape=StepShape(60, 274), room=(61, 1024))) == (61, 61 * 512)
-    assert padded(look._replace(shape=StepShape(9, 704, 3, 94))) == (16, 4 * 1024 + 12 * 256)
+    assert padded(look._replace(shape=StepShape(60, 274), room=(61, 1024))) == (61, 61 * 384)
+    assert padded(look._replace(shape=StepShape(9, 704, 3, 94))) == (16, 8 * 768 + 8 * 256)
 
 
 def test_few_graphs_are_recorded_for_many_pages() -> None:
@@ -174,7 +174,9 @@ def test_time_is_bound_by_operations_or_by_bytes() -> None:
     done = Ours(1, 1, 1, 8, 2, 1, 1, {}, [look], [], [2], [])  # type: ignore[arg-type]
     slow_memory, slow_sums = Chip(1e30, 1e9), Chip(1e9, 1e30)
     assert times(done, TINY, slow_memory).steps == pytest.approx(step_bytes(TINY, 8, 88) / 1e9)
-    assert times(done, TINY, slow_sums).steps == pytest.approx((weights_flop(TINY, 8) + attention_flop(TINY, 8, 88)) / 1e9)
+    assert times(done, TINY, slow_sums).steps == pytest.approx(
+        (weights_flop(TINY, 8) + attention_flop(TINY, 8, 88)) / 1e9
+    )
     assert times(done, TINY, slow_sums).encoder == pytest.approx(2 * encoder_flop(TINY) / 1e9)
     assert times(done, TINY, slow_memory, exact=False).steps == pytest.approx(step_bytes(TINY, 8, 8 * 256) / 1e9)
 

@@ -187,11 +187,7 @@ def test_discarding_removes_waiting_jobs_and_keeps_those_being_read() -> None:
     with torch.inference_mode():
         for _ in range(3):
             reading.decoder.turn()
-    running = {
-        number
-        for number in range(12)
-        if any(job.expected == 100 - number for job in reading.decoder.running)
-    }
+    running = {number for number in range(12) if any(job.expected == 100 - number for job in reading.decoder.running)}
     ended = set(reading.reads)
     reading.decoder.discard(lambda job: job.expected <= 100 - 2)
     read = reading.until_idle()

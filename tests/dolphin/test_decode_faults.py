@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pdfbatch.engines.dolphin.jobs import Read
 from pdfbatch.engines.dolphin.device import is_out_of_memory
+from pdfbatch.engines.dolphin.jobs import Read
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH
 
 from .networks import (
@@ -40,7 +40,13 @@ def one_thread() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    ("chance", "way"), [(0.05, "step by step"), (0.1, "heard at every 4th step"), (0.2, "started before the last is heard"), (0.05, "all at once")]
+    ("chance", "way"),
+    [
+        (0.05, "step by step"),
+        (0.1, "heard at every 4th step"),
+        (0.2, "started before the last is heard"),
+        (0.05, "all at once"),
+    ],
 )
 def test_running_out_of_memory_at_random_changes_no_token_and_loses_no_job(chance: float, way: str, seed: int) -> None:
     """At 20 % a job may fail so often in turn, alone, that it is given up; what it said until then is right too."""

@@ -11,8 +11,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch and transformers, see the extra [dolphin]")
 pytest.importorskip("transformers")
 
-from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
-from torch.utils._pytree import tree_leaves  # noqa: E402
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402, TID253
+from torch.utils._pytree import tree_leaves  # noqa: E402, TID253
 
 from bench.dolphin_kernels import AttentionOfCuda  # noqa: E402
 from bench.dolphin_work import Geometry, random_model  # noqa: E402

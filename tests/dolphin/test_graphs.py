@@ -86,12 +86,12 @@ def test_rows_with_a_penalty_keep_their_graphs() -> None:
     ("wanted", "expected"),
     [
         (StepShape(1, 10), StepShape(16, 256)),
-        (StepShape(17, 257), StepShape(64, 512)),
-        (StepShape(64, 2000, 3, 200), StepShape(64, 2048, 4, 256)),
-        (StepShape(64, 2000, 17, 200), StepShape(64, 2048)),
+        (StepShape(17, 257), StepShape(64, 384)),
+        (StepShape(64, 2000, 3, 200), StepShape(64, 4096, 8, 256)),
+        (StepShape(64, 2000, 33, 200), StepShape(64, 4096)),
         (StepShape(64, 250, 3, 200), StepShape(64, 256)),
-        (StepShape(16, 600, 9, 200, 4), StepShape(16, 1024, drafting=4)),
-        (StepShape(16, 600, 5, 200, 4), StepShape(16, 1024, 8, 256, 4)),
+        (StepShape(16, 600, 9, 200, 8), StepShape(16, 768, drafting=8)),
+        (StepShape(16, 600, 5, 200, 4), StepShape(16, 768, 8, 256, 4)),
     ],
 )
 def test_recorded_steps_have_few_shapes(wanted: StepShape, expected: StepShape) -> None:

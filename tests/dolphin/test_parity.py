@@ -101,7 +101,12 @@ def assert_same(asked: Asked, reading: Reading, crops: int) -> None:
     for number in numbers:
         draft = draft_of(asked.said[number], dice)
         reading.add(
-            number, asked.crops[number], asked.prompts[number], page_group=number // 40, expected=number % 7, draft=draft
+            number,
+            asked.crops[number],
+            asked.prompts[number],
+            page_group=number // 40,
+            expected=number % 7,
+            draft=draft,
         )
     read = reading.until_idle()
     assert {number: read[number].tokens for number in numbers} == {number: asked.said[number] for number in numbers}

@@ -92,7 +92,9 @@ class Scripted(Abacus):
         prompts = keys[rows, 0, 1, 0].long() - FIRST_LETTER - 128
         scores = torch.zeros(len(rows), self.vocab_size)
         shades = cross_kv[0][0][rows, 0, 0, 0].long()
-        for score, place, prompt, shade in zip(scores, positions.tolist(), prompts.tolist(), shades.tolist(), strict=True):
+        for score, place, prompt, shade in zip(
+            scores, positions.tolist(), prompts.tolist(), shades.tolist(), strict=True
+        ):
             text = self.script(PROMPTS[prompt], shade) if prompt >= 0 else ""
             score[FIRST_LETTER + ord(text[place - 1]) if place - 1 < len(text) else Letters.end] = 1.0
             if shade in self.poison:

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 _POSITION_OFFSET = 2  # transformers, MBartLearnedPositionalEmbedding
 ALIGNED = 64
-"""Matrix products in fp16 use the tensor cores' fast kernels only for sizes that are multiples of 8; 64 fills a tile."""
+"""Matrix products in fp16 use the tensor cores' fast kernels only for multiples of 8; 64 fills a tile."""
 Attention = Literal["fused", "products"]
 """How a decoding step attends: torch's fused kernel, or two batched matrix products around a softmax."""
 
 
 class Band(NamedTuple):
-    """Rows from `first` to `last` (exclusive) with as many tokens each, T, that read the same length of their cache: what
-    the longest of them needs. A few long rows should therefore not share a band with many short ones. `mask` is rows x
-    1 x T x length, and is added to the scores: 0 for what may be read, else -inf."""
+    """Rows from `first` to `last` (exclusive) with as many tokens each, T, that read the same length of their cache:
+    what the longest of them needs. A few long rows should therefore not share a band with many short ones. `mask` is
+    rows x 1 x T x length, and is added to the scores: 0 for what may be read, else -inf."""
 
     first: int
     last: int
@@ -100,7 +100,8 @@ class Network:
         `wanted`, only those after the tokens at these indexes. The tokens are in the order of the bands, row by row.
 
         `self_kv` and `cross_kv` hold each layer's keys and values, R x H x L x d and R x H x N x d. Those of the new
-        tokens are written into `self_kv` at their positions before it is read. No NaN is ever written: even a masked one would spoil the row's next job.
+        tokens are written into `self_kv` at their positions before it is read. No NaN is ever written: even a masked
+        one would spoil the row's next job.
         """
         torch = self._torch
         hidden = self._embed(tokens) + self._positions[positions + _POSITION_OFFSET]

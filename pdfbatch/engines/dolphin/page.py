@@ -11,8 +11,8 @@ from typing import NamedTuple
 from pdfbatch.documents.layout.figures import figure_name
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.jobs import DecodeJob, Ending, Pixels, Read
 from pdfbatch.engines.dolphin.elements import RUNNING, elements_of
+from pdfbatch.engines.dolphin.jobs import DecodeJob, Ending, Pixels, Read
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.layout import Box as PixelBox
 from pdfbatch.engines.dolphin.refine import Heard, refined
@@ -110,7 +110,9 @@ class PageWork:
         self._awaited = len(refine.wanted)
         elements = refine.read.page.elements
         return [
-            Asked(index, image, each.prompt, each.label, elements[each.place].text if each.prompt == TEXT_PROMPT else "")
+            Asked(
+                index, image, each.prompt, each.label, elements[each.place].text if each.prompt == TEXT_PROMPT else ""
+            )
             for index, (each, image) in enumerate(zip(refine.wanted, refine.images, strict=True))
         ]
 

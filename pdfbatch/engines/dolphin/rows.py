@@ -12,8 +12,8 @@ from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.slots import Heard, SlotEntry, Slots
 from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape, rounded_rows, rounded_split
 
-LONG = 256
-"""Tokens above which a row counts as long: most elements are shorter, tables run to a thousand."""
+LONG = 352
+"""Tokens above which a row counts as long: most elements and layouts are shorter, tables run to a thousand."""
 
 
 @dataclass(eq=False)
@@ -212,7 +212,7 @@ class Rows:
             self._move(row, target)
 
     def _long_ones_first(self) -> int:
-        """Moves long rows to the front; returns from which row on there are only short ones, 0 if there are only such."""
+        """Moves long rows to the front; returns from which row on all are short, 0 if all are."""
         long = [row for row in self.live if row.length > LONG]
         if not long:
             return 0

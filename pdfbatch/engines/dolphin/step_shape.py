@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 LENGTH_STEP = 64
-GRAPH_LENGTHS = (256, 512, 1024, 2048, 4096)
-GRAPH_SPLITS = (4, 8, 16)
+GRAPH_LENGTHS = (256, 384, 768, 1536, 4096)
+GRAPH_SPLITS = (8, 16, 32)
 GRAPH_ROWS = (16, 64)
 DRAFTED = 8
 """Tokens of its draft that a step verifies in a row."""
-DRAFTING_SHARES = (4, 2)
+DRAFTING_SHARES = (2,)
 """With CUDA graphs one row in so many may have a draft."""
 
 
