@@ -161,7 +161,7 @@ def turn_of(pixels: Pixels) -> int:
         return 0
     left, top, right, bottom = area
     boxes = _find_at(pixels[top:bottom, left:right], TURN_SIDE) + np.array([left, top], np.float32)
-    return orientation.find_turn(pixels, boxes, lambda pieces: [sure for _, sure in _read(pieces)])
+    return orientation.find_turn(pixels, boxes, _confidences, lambda some: _crops(pixels, some))
 
 
 def _read_picture(pixels: Pixels, scale: float, turned: int | None) -> Reading:

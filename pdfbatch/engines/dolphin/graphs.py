@@ -34,7 +34,7 @@ class CudaRecorder:
         import torch
 
         self._torch = torch
-        self._stream: Any = torch.cuda.Stream()
+        self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._pool: Any = torch.cuda.graph_pool_handle()
 
     def warm_up(self, step: Step) -> None:
@@ -100,7 +100,7 @@ def fetched(tensor: Tensor) -> Callable[[], Tensor]:
         return lambda: copy
     pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     pinned.copy_(tensor, non_blocking=True)
-    arrived = torch.cuda.Event()
+    arrived: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
     arrived.record()
 
     def wait() -> Tensor:

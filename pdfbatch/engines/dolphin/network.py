@@ -115,7 +115,8 @@ class Network:
             hidden = hidden + layer.encoder_attn.out_proj(self._attend_to_pictures(query, *picture, bands))
             hidden = hidden + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(hidden))))
         last = hidden if wanted is None else hidden[wanted]
-        return torch.nn.functional.linear(self._last_norm(last), self._head)
+        scores: Tensor = torch.nn.functional.linear(self._last_norm(last), self._head)
+        return scores
 
     def _attend_to_own(self, query: Tensor, keys: Tensor, values: Tensor, bands: Sequence[Band]) -> Tensor:
         """M x D queries → M x D."""
@@ -141,17 +142,22 @@ class Network:
         """R x H x T x d queries → R x T x D. `way` is one of both, None: `attention`."""
         torch = self._torch
         if (way or self.attention) == "fused":
-            seen = torch.nn.functional.scaled_dot_product_attention(query, keys, values, mask, scale=self._scale)
+            seen: Tensor = torch.nn.functional.scaled_dot_product_attention(
+                query, keys, values, mask, scale=self._scale
+            )
         else:
             scores = (query * self._scale) @ keys.transpose(-1, -2)
             seen = torch.softmax(scores if mask is None else scores + mask, dim=-1) @ values
-        return seen.transpose(1, 2).flatten(2)
+        joined: Tensor = seen.transpose(1, 2).flatten(2)
+        return joined
 
     def _heads_of(self, hidden: Tensor) -> Tensor:
-        return hidden.unflatten(-1, (self.heads, -1))
+        heads: Tensor = hidden.view(*hidden.shape[:-1], self.heads, -1)
+        return heads
 
     def _split(self, hidden: Tensor) -> Tensor:
-        return self._heads_of(hidden).transpose(1, 2)
+        split: Tensor = self._heads_of(hidden).transpose(1, 2)
+        return split
 
     @property
     def padded_vocab_size(self) -> int:
@@ -172,5 +178,5 @@ def _by_band(hidden: Tensor, bands: Sequence[Band]) -> Iterator[Tensor]:
     begin = 0
     for band in bands:
         rows, each = band.last - band.first, band.mask.shape[2]
-        yield hidden[begin : begin + rows * each].unflatten(0, (rows, each))
+        yield hidden[begin : begin + rows * each].view(rows, each, -1)
         begin += rows * each

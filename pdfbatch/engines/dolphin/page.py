@@ -35,10 +35,10 @@ the order."""
 
 
 class Asked(NamedTuple):
-    """A picture that the model is to read for a page: the element's `index`, the prompt, the region's label, what the
+    """A picture that the model is to read for a page: the element's `number` from 0, the prompt, the region's label, what the
     text layer has there, and whether other pages may show the same picture."""
 
-    index: int
+    number: int
     picture: Pixels
     prompt: str
     label: str

@@ -284,7 +284,7 @@ class DolphinReader:
 
     def _hear(self, page: PageWork, asked: Asked, read: Read) -> None:
         if page.ticket in self._ways:
-            page.hear(asked.index, read, self._dolphin.tokenizer.text(read.tokens))
+            page.hear(asked.number, read, self._dolphin.tokenizer.text(read.tokens))
 
     def _decode(
         self, page: PageWork, picture: Pixels, prompt: str, expected: int, ended: Callable[[Read], None]

@@ -228,7 +228,7 @@ class Slots:
         plain, behind = self._state.part(0, shape.plain), self._state.part(shape.plain, shape.rows)
         self._say(plain, self._out[: shape.plain], best[: shape.plain, None], said[: shape.plain, None])
         if shape.drafting:
-            best, said = (flat[shape.plain :].unflatten(0, (shape.drafting, -1)) for flat in (best, said))
+            best, said = (flat[shape.plain :].view(shape.drafting, -1) for flat in (best, said))
             more = agreed(best, said, guess, behind.penalty == 1)
             behind.place.copy_(self._torch.where(more > 0, guess.first + more, behind.place))
             self._say(behind, self._out[shape.plain : shape.rows], best, said, more)
@@ -260,7 +260,8 @@ class Slots:
         torch = self._torch
         at = torch.arange(length, device=positions.device)
         mask = torch.zeros(*positions.shape, length, device=positions.device, dtype=self._network.dtype)
-        return mask.masked_fill_(at > positions[..., None], -float("inf"))[:, None]
+        mask.masked_fill_(at > positions[..., None], -float("inf"))
+        return mask[:, None]
 
     def _chosen(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """M x W logits, from which what is never chosen is removed → the best scores and their tokens, M each."""
