@@ -35,8 +35,8 @@ the order."""
 
 
 class Asked(NamedTuple):
-    """A picture that the model is to read for a page: the element's `number` from 0, the prompt, the region's label, what the
-    text layer has there, and whether other pages may show the same picture."""
+    """A picture that the model is to read for a page: the element's `number` from 0, the prompt, the region's label,
+    what the text layer has there, and whether other pages may show the same picture."""
 
     number: int
     picture: Pixels

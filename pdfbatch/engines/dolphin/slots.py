@@ -259,9 +259,9 @@ class Slots:
         """R x T positions → R x 1 x T x `length`: each may read what lies before it, and itself."""
         torch = self._torch
         at = torch.arange(length, device=positions.device)
-        mask = torch.zeros(*positions.shape, length, device=positions.device, dtype=self._network.dtype)
+        mask: Tensor = torch.zeros(*positions.shape, length, device=positions.device, dtype=self._network.dtype)
         mask.masked_fill_(at > positions[..., None], -float("inf"))
-        return mask[:, None]
+        return mask.unsqueeze(1)
 
     def _chosen(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """M x W logits, from which what is never chosen is removed → the best scores and their tokens, M each."""
