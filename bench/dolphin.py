@@ -30,6 +30,13 @@ FULL_PAGES, FULL_ELEMENTS, FULL_SHORTER = 2, 5, 8
 T4_PAGES, T4_STRIDE = 288, 2
 DOLLARS_AN_HOUR = 0.19
 """The Spot price of a g4dn.xlarge."""
+MIXED = {
+    "pages read from their text layer alone": 0.6,
+    "pages with two elements for the model": 0.3,
+    "whole pages": 0.1,
+}
+MIXED_TOKENS = (65, 400)
+"""Of these two elements: a formula, and a table whose rows and columns nothing determines."""
 ASSUMED = {"careful": Reached(0.40, 0.70), "good": Reached(0.50, 0.80)}
 """The assumed efficiency of a T4: its 70 W limit the clock, and small kernels never reach the peak."""
 
@@ -149,6 +156,7 @@ def estimate() -> Section:
             Figure(f"{name}: graphs recorded", recorder.recorded),
             Figure(f"{name}: the loop's own Python, on this CPU", 1000 * done.cpu / done.pages, "ms a page"),
         ]
+        found.append(_mixed(name, done))
     found.append(Figure("rows, pictures at once", f"{plan.rows}, {plan.pictures}"))
     chip = CHIPS["T4"]
     return Section(
@@ -161,6 +169,9 @@ def estimate() -> Section:
             "each part is bound by operations or by bytes, the encoder kernel by kernel",
             "steps are CUDA graphs, so launches cost nothing; children keep up; loading and drawing left out",
             f"a g4dn.xlarge at ${DOLLARS_AN_HOUR} an hour, always at work",
+            "mixed set: "
+            + ", ".join(f"{100 * share_of:.0f} % {what}" for what, share_of in MIXED.items())
+            + f"; the two elements have {MIXED_TOKENS[0]} and {MIXED_TOKENS[1]} tokens; text layers take CPU besides",
         ],
     )
 
@@ -178,6 +189,19 @@ def _estimated(name: str, done: Ours) -> list[Figure]:
             Figure(f"{name}, {how}: cost", dollars_a_million(speed), "$ a million pages"),
         ]
     return found
+
+
+def _mixed(name: str, done: Ours) -> Figure:
+    """Estimates `auto` on a mixed set from what a picture and a token take on whole pages."""
+    reached = ASSUMED["careful"]
+    took = times(done, FULL, CHIPS["T4"], reached, exact=False)
+    encoder = dolphin_encoder.counted(FULL, False, CHIPS["T4"], reached).seconds
+    token = (took.filling + took.steps) / done.tokens
+    whole = (done.pictures * encoder + took.filling + took.steps) / done.pages
+    few = sum(encoder + tokens * token for tokens in MIXED_TOKENS)
+    seconds = MIXED["whole pages"] * whole + MIXED["pages with two elements for the model"] * few
+    speed = f"{1 / seconds:.1f} pages/s, ${dollars_a_million(1 / seconds):.1f} a million pages"
+    return Figure(f"{name}, careful: auto on a mixed set, GPU alone", speed)
 
 
 def _compute_in(threads: int) -> None:

@@ -20,7 +20,7 @@ HALF = "half"
 
 _LEVELS = {"title": 1, "sec": 2, "sub_sec": 3, "sub_sub_sec": 4}
 _LEVEL = re.compile(r"sec_(\d)")
-_LABELS = {
+LABELS = {
     "cap": Label.CAPTION,
     "fnote": Label.FOOTNOTE,
     "footnote": Label.FOOTNOTE,
@@ -31,8 +31,10 @@ _LABELS = {
     "page_number": Label.PAGE_FOOTER,
     "watermark": Label.WATERMARK,
 }
-RUNNING = frozenset(label for label, kind in _LABELS.items() if kind in (Label.PAGE_HEADER, Label.PAGE_FOOTER))
+RUNNING = frozenset(label for label, kind in LABELS.items() if kind in (Label.PAGE_HEADER, Label.PAGE_FOOTER))
 """The labels of headers, footers and page numbers."""
+DROPPED = frozenset(label for label, kind in LABELS.items() if kind is Label.WATERMARK)
+"""The labels of what is dropped wherever it stands, unless headers are kept."""
 _FORMULAS = frozenset(["equ", "formula"])
 _CODE = frozenset(["code", "alg"])
 
@@ -79,7 +81,7 @@ def _elements(label: str, text: str, figure: str) -> Iterator[Element]:
         yield from _made(Label.PARAGRAPH, [_kept_lines(text)])
     else:
         flags = [HALF] if label == "half_para" else []
-        yield from _paragraphs(_LABELS.get(label, Label.PARAGRAPH), paragraphs(text), flags)
+        yield from _paragraphs(LABELS.get(label, Label.PARAGRAPH), paragraphs(text), flags)
 
 
 _NOWHERE: Box = (0.0, 0.0, 0.0, 0.0)

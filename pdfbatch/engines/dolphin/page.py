@@ -11,12 +11,12 @@ from typing import NamedTuple
 from pdfbatch.documents.layout.figures import figure_name
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.dolphin.elements import RUNNING, elements_of
+from pdfbatch.engines.dolphin.elements import LABELS, RUNNING, elements_of
 from pdfbatch.engines.dolphin.jobs import DecodeJob, Ending, Pixels, Read
 from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.layout import Box as PixelBox
 from pdfbatch.engines.dolphin.refine import Heard, refined
-from pdfbatch.engines.dolphin.tasks import Crop, Cut, Prepared, Refine
+from pdfbatch.engines.dolphin.tasks import NOT_READ, Crop, Cut, Prepared, Refine
 from pdfbatch.records import Box, Element, Label, PageResult, Picture, Reason
 
 READ_BY = "dolphin"
@@ -175,7 +175,7 @@ class PageWork:
     def _elements(self, index: int, piece: Crop) -> list[Element]:
         """The elements of a region; at least one if there are flags to report."""
         region = piece.region
-        read, text = self._read.get(index, (None, ""))
+        read, text = self._read.get(index, (None, piece.draft if piece.flag == NOT_READ else ""))
         flags = [piece.flag] if piece.flag else []
         if read is not None:
             flags += [read.ending] if read.ending != "whole" else []
@@ -183,9 +183,14 @@ class PageWork:
         box = self._points(region.box)
         elements = elements_of(region.label, text, box, self._figure(piece), region.tags)
         if not elements and flags:
-            elements = [Element(label=Label.PARAGRAPH, box=box, source="dolphin", model_label=region.label)]
+            label = LABELS.get(region.label, Label.PARAGRAPH)
+            elements = [Element(label=label, box=box, source="dolphin", model_label=region.label)]
         score = _SCORES.get(read.ending, 1.0) if read is not None else 1.0
-        return [element.model_copy(update={"flags": element.flags + flags, "score": score}) for element in elements]
+        source = "layer" if piece.flag == NOT_READ else "dolphin"
+        return [
+            element.model_copy(update={"flags": element.flags + flags, "score": score, "source": source})
+            for element in elements
+        ]
 
     def _figure(self, piece: Crop) -> str:
         return figure_name(self.order.number, piece.region.order) if piece.png is not None else ""

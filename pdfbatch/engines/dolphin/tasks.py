@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdfbatch.documents.page_read import PageRead
+from pdfbatch.engines.dolphin.elements import DROPPED
 from pdfbatch.engines.dolphin.layer_text import text_under
 from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, LayoutElement, parse, prompt_for, regions
 from pdfbatch.engines.dolphin.refine import Wanted, wanted
@@ -30,6 +31,8 @@ MARGIN = 2.0
 POINTS_PER_INCH = 72
 UNDRAWN = 2
 """From this attempt on a page with a text layer is no longer drawn."""
+NOT_READ = "not_read"
+"""The flag of elements that the model does not read because they would be dropped."""
 TINY = 3
 """Crops with a side of at most this many pixels are not read."""
 
@@ -60,7 +63,8 @@ class Refine(NamedTuple):
 
 class Crop(NamedTuple):
     """One element's crop. `image` is for the model, with `prompt`, not yet padded; figures have a `png` instead. `flag`
-    says why there is neither: `blank` or `tiny`. `draft`: the text layer under a text."""
+    says why there is neither: `blank`, `tiny` or `NOT_READ`. `draft`: the text layer under a
+    text."""
 
     region: LayoutElement
     prompt: str | None
@@ -213,13 +217,15 @@ def _piece(region: LayoutElement, prompt: str | None, part: Pixels, options: Rea
         return Crop(region, prompt, None, None, "tiny")
     if is_blank(part):
         return Crop(region, prompt, None, None, "blank")
+    if region.label in DROPPED and not (options.keep_headers or options.as_published):
+        return Crop(region, prompt, None, None, NOT_READ)
     if prompt is None:
         return Crop(region, None, None, png(part), "")
     return Crop(region, prompt, _fitted(part, side, options), None, "")
 
 
 def _with_draft(piece: Crop, prepared: Prepared) -> Crop:
-    if piece.image is None or piece.prompt != TEXT_PROMPT:
+    if piece.prompt != TEXT_PROMPT:
         return piece
     return piece._replace(draft=text_under(prepared.lines, piece.region.box))
 
