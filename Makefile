@@ -57,7 +57,7 @@ bench: .venv/.dev ## Measure speed, memory and words kept, compared with a bare 
 	$(BIN)/python -m bench
 
 bench-gpu: .venv/.dev ## Measure Dolphin on a CUDA device, compared with its published program
-	$(BIN)/python -m bench gpu
+	$(BIN)/python -m bench gpu --output build/bench-gpu.json
 
 image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: with weights)
 	docker build --file docker/Dockerfile --tag $(IMAGE) \

@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(ALL_SECTIONS))
     parser.add_argument("--corpus", type=Path, help="folder of PDFs; default ../shared/pdfs, else our own samples")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the JSON document to FILE too")
     asked = parser.parse_args()
     if unknown := set(asked.sections) - set(ALL_SECTIONS):
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
@@ -53,8 +54,12 @@ def main() -> None:
             found += sections
             if not asked.json:
                 print("\n" + "\n\n".join(table(section) for section in sections), flush=True)
+    document = json.dumps({"machine": facts, "sections": [asdict(section) for section in found]}, indent=2)
+    if asked.output:
+        asked.output.parent.mkdir(parents=True, exist_ok=True)
+        asked.output.write_text(document + "\n")
     if asked.json:
-        print(json.dumps({"machine": facts, "sections": [asdict(section) for section in found]}, indent=2))
+        print(document)
     say(f"{len(missed(found))} targets missed")
 
 

@@ -15,7 +15,7 @@ from pdfbatch.engines.dolphin import memory
 from pdfbatch.engines.dolphin.decode import Decoding
 from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.encoder import Published
-from pdfbatch.engines.dolphin.graphs import CudaRecorder, Graphs
+from pdfbatch.engines.dolphin.graphs import CudaRecorder, Graphs, Recorder
 from pdfbatch.engines.dolphin.slots import SlotEntry, Slots
 from pdfbatch.engines.dolphin.step_shape import StepShape
 
@@ -46,6 +46,8 @@ class Setup(NamedTuple):
     cap_gib: float = T4_MEMORY
     seconds: float = 420
     """After which no further trial is begun."""
+    recorder: Callable[[], Recorder] | None = None
+    """What records steps; None: CUDA graphs on a CUDA device, nothing on others."""
 
     @property
     def is_cuda(self) -> bool:
@@ -130,6 +132,7 @@ class _Bench:
                 *self._of_the_best(done),
                 *_busy(busy.share, done),
                 at_most("peak of device memory", peak, setup.cap_gib, "GiB"),
+                Figure("until the first page is read, loaded and warm", done.first, "s"),
                 Figure("rows, pictures at once", f"{plan.rows}, {plan.pictures}"),
                 *(
                     Figure(f"waiting after each part: {part}", 1000 * took / parts.pages, "ms a page")
@@ -230,7 +233,8 @@ class _Bench:
     def _how(
         self, stride: int = STRIDE, graphs: bool = True, ahead: bool = True, drafts: DraftPolicy | None = None
     ) -> Decoding:
-        recorded = Graphs(CudaRecorder()) if graphs and self._setup.is_cuda else None
+        recorder = self._setup.recorder or (CudaRecorder if self._setup.is_cuda else None)
+        recorded = Graphs(recorder()) if graphs and recorder is not None else None
         return Decoding(recorded, stride, ahead, drafts)
 
     def _decoder(

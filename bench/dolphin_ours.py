@@ -56,6 +56,8 @@ class Look(NamedTuple):
 class Ours(NamedTuple):
     pages: int
     seconds: float
+    first: float
+    """Seconds until the first page was read."""
     cpu: float
     """CPU seconds that this process used, without its children."""
     tokens: int
@@ -187,7 +189,7 @@ def read_pages(
         raise ValueError("an element did not end at its length: the two sides would not do the same work")
     meter = decoder.meter
     return Ours(
-        len(pages), seconds, cpu, meter.tokens, meter.pictures, meter.steps, meter.computing,
+        len(pages), seconds, reading.first - began, cpu, meter.tokens, meter.pictures, meter.steps, meter.computing,
         decoder.parts, decoder.looks, decoder.fills, decoder.encoded, reading.said,
     )  # fmt: skip
 
@@ -208,6 +210,8 @@ class _Reading:
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._left = [len(page.elements) + 1 for page in pages]
         self._begun = self._done = 0
+        self.first = 0.0
+        """When the first page was read."""
 
     def run(self, ahead: int) -> None:
         for _ in range(min(ahead, len(self._pages))):
@@ -255,6 +259,7 @@ class _Reading:
         self._left[number] -= 1
         if not self._left[number]:
             self._done += 1
+            self.first = self.first or time.perf_counter()
             self._begin()
 
 

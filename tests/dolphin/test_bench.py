@@ -40,6 +40,8 @@ from pdfbatch.engines.dolphin.graphs import Graphs  # noqa: E402
 from pdfbatch.engines.dolphin.network import Network  # noqa: E402
 from pdfbatch.engines.dolphin.step_shape import StepShape  # noqa: E402
 
+from .networks import Replaying  # noqa: E402
+
 TINY = Geometry(224, 16, (1, 1, 2, 1), (1, 2, 4, 8), 128, 2, 4, 96, 300, 256)
 SHORTER = 20
 
@@ -171,7 +173,7 @@ def test_drafts_save_steps_and_change_nothing() -> None:
 
 def test_time_is_bound_by_operations_or_by_bytes() -> None:
     look = Look(StepShape(8, 11), count=1, live=8, places=80, room=(8, 256))
-    done = Ours(1, 1, 1, 8, 2, 1, 1, {}, [look], [], [2], [])  # type: ignore[arg-type]
+    done = Ours(1, 1, 1, 1, 8, 2, 1, 1, {}, [look], [], [2], [])  # type: ignore[arg-type]
     slow_memory, slow_sums = Chip(1e30, 1e9), Chip(1e9, 1e30)
     assert times(done, TINY, slow_memory).steps == pytest.approx(step_bytes(TINY, 8, 88) / 1e9)
     assert times(done, TINY, slow_sums).steps == pytest.approx(
@@ -192,8 +194,9 @@ def test_a_device_that_is_not_known_is_tried() -> None:
 
 
 def test_the_gpus_benchmark_runs_on_any_device() -> None:
+    """On the CPU, with a recorder that replays by running: what it does on a GPU, but for the GPU."""
     few = {"block": 1, "main": 2, "trial": 1, "baseline": 1, "sample": 1, "seconds": 0}
-    setup = dolphin_gpu.Setup(device="cpu", geometry=TINY, shorter=SHORTER, cap_gib=1, **few)
+    setup = dolphin_gpu.Setup(device="cpu", geometry=TINY, shorter=SHORTER, cap_gib=1, recorder=Replaying, **few)
     whole, *others = dolphin_gpu.measured(setup)
     assert {"ratio", "peak of device memory"} <= {figure.name for figure in whole.figures}
     assert len(others) == 4
