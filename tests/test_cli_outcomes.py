@@ -9,7 +9,7 @@ import pytest
 
 from samples import odd
 from samples.many import many_pdfs
-from tests.test_cli import pdfbatch
+from tests.program import within as pdfbatch
 
 RETRY = ("--local", "--engine", "null")
 

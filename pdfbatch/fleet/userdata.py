@@ -1,4 +1,5 @@
-"""Renders an instance's user data: userdata/boot.sh below its worker's variables. It contains no secret."""
+"""Renders an instance's user data: userdata/boot.sh, without its comments, below its worker's variables. It contains no
+secret."""
 
 from collections.abc import Mapping
 from importlib import resources
@@ -49,7 +50,8 @@ def render(values: Mapping[str, str]) -> str:
     """
     first_line, rest = _boot_script().split("\n", 1)
     exports = [f"export {name}={_quoted(value)}" for name, value in values.items()]
-    text = "\n".join([first_line, *exports, rest])
+    script = [line for line in rest.split("\n") if not line.startswith("#")]
+    text = "\n".join([first_line, *exports, *script])
     if (size := len(text.encode())) > LIMIT:
         raise PdfbatchError(
             f"The instances' user data would have {size:,} bytes; EC2 accepts {LIMIT:,}.",

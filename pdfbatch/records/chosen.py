@@ -110,10 +110,21 @@ def _next_part(pattern: str, at: int) -> tuple[str, int]:
     simple = {"*": "[^/]*", "?": "[^/]"}.get(pattern[at])
     if simple:
         return simple, at + 1
-    end = pattern.find("]", at + 2)
+    negated = pattern[at + 1 : at + 2] in ("!", "^")
+    end = pattern.find("]", at + 2 + negated)  # as the first of the letters it stands for itself
     if pattern[at] != "[" or end < 0:
         return re.escape(pattern[at]), at + 1
     letters = pattern[at + 1 : end]
-    negated = letters[0] in "!^"
-    inside = re.sub(r"([\\\[\]^&~|])", r"\\\1", letters[1:] if negated else letters)
-    return f"(?!/)[{'^' if negated else ''}{inside}]", end + 1
+    one = f"(?!/)[{'^' if negated else ''}{_letters(letters[1:] if negated else letters)}]"
+    try:
+        re.compile(one)
+    except re.error:  # a range from high to low
+        return re.escape(pattern[at]), at + 1
+    return one, end + 1
+
+
+def _letters(letters: str) -> str:
+    """Returns letters and ranges for use within [] of a regex."""
+    return re.sub(
+        r"(.)(?:-(.))?", lambda one: "-".join(re.escape(end) for end in one.groups() if end), letters, flags=re.DOTALL
+    )

@@ -133,9 +133,10 @@ class TooSmall(Abacus):
         self._check(len(pictures), self._most_pictures)
         return super().encode(pictures)
 
-    def logits(self, tokens: Any, positions: Any, self_kv: Any, *given: Any) -> Any:
-        self._check(len(tokens) * self_kv[0][0].shape[2], self._most_positions)
-        return super().logits(tokens, positions, self_kv, *given)
+    def logits(self, tokens: Any, rows: Any, positions: Any, self_kv: Any, *given: Any) -> Any:
+        keys, _ = self_kv[0]
+        self._check(len(keys) * keys.shape[2], self._most_positions)
+        return super().logits(tokens, rows, positions, self_kv, *given)
 
     @staticmethod
     def _check(wanted: int, most: int) -> None:
@@ -223,7 +224,7 @@ class AlwaysDrafts(DraftPolicy):
     """Uses drafts wherever a row has one."""
 
     def best(self, rows: int, kinds: Sequence[str], choices: Sequence[int]) -> int:
-        return max(choices)
+        return max(choices, default=0)
 
 
 WAYS: dict[str, Callable[[], Decoding]] = {

@@ -166,9 +166,10 @@ def test_few_graphs_are_recorded_for_many_pages() -> None:
 def test_drafts_save_steps_and_change_nothing() -> None:
     pages = some_pages(6, 2)
     how = Decoding(stride=2, ahead=True, drafts=DraftPolicy(lambda rows, drafting: 1 + drafting / 100))
-    plain, drafted = (simulated(pages, Setting(plan_on(T4_MEMORY), how), drafted=drafted) for drafted in (False, True))
+    few_rows = plan_on(T4_MEMORY)._replace(rows=8)
+    plain, drafted = (simulated(pages, Setting(few_rows, how), drafted=drafted) for drafted in (False, True))
     assert drafted.said == plain.said
-    assert drafted.steps < 0.7 * plain.steps
+    assert drafted.steps < 0.8 * plain.steps
 
 
 def test_time_is_bound_by_operations_or_by_bytes() -> None:

@@ -18,7 +18,8 @@ from pdfbatch.records import FleetRecord, Manifest
 
 ROOT = Path(__file__).parents[2]
 BOOT = (ROOT / "userdata" / "boot.sh").read_text()
-AFTER_THE_FIRST_LINE = BOOT.split("\n", 1)[1]
+WITHOUT_COMMENTS = "\n".join(line for n, line in enumerate(BOOT.split("\n")) if n == 0 or not line.startswith("#"))
+AFTER_THE_FIRST_LINE = WITHOUT_COMMENTS.split("\n", 1)[1]
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/pdfbatch"
 PREFIXES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 
@@ -151,4 +152,4 @@ def test_the_installed_package_contains_the_script(tmp_path: Path) -> None:
     said = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert said == [str(tmp_path / "pdfbatch/fleet/userdata.py"), str(len(BOOT))]
+    assert said == [str(tmp_path / "pdfbatch/fleet/userdata.py"), str(len(WITHOUT_COMMENTS))]

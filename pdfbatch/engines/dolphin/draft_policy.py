@@ -47,7 +47,7 @@ class DraftPolicy:
             self._refused = 0
             return chosen
         self._refused = (self._refused + 1) % _TRIED_AGAIN
-        return 0 if self._refused else min(choices)
+        return 0 if self._refused else min(choices, default=0)
 
     def gain(self, kind: str) -> float:
         """Returns the tokens that a step gains in a row of this kind, besides the one it always says."""

@@ -99,25 +99,12 @@ class Slots:
     def admit(self, rows: Sequence[int], entries: Sequence[SlotEntry]) -> Heard:
         """Fills free rows; the result is one step with the first token of each. Prompts may differ in length: the
         padding after a shorter one is overwritten before it can be read."""
-        torch, network = self._torch, self._network
-        place = torch.tensor(rows, device=network.device)
-        hidden = torch.stack([entry.hidden for entry in entries])
-        cross_kv = [network.cross_kv(layer, hidden) for layer in range(network.layers)]
-        for cache, (keys, values) in zip(self._cross_kv, cross_kv, strict=True):
-            cache[0, place], cache[1, place] = keys, values
-        lengths = torch.tensor([len(entry.tokens) for entry in entries], device=network.device)
+        torch, device = self._torch, self._network.device
+        place = torch.tensor(rows, device=device)
+        lengths = torch.tensor([len(entry.tokens) for entry in entries], device=device)
         longest = max(len(entry.tokens) for entry in entries)
-        tokens = torch.tensor([entry.tokens + [0] * (longest - len(entry.tokens)) for entry in entries])
-        tokens = tokens.to(network.device)
-        every = torch.arange(len(entries), device=network.device)
-        positions = torch.arange(longest, device=network.device).repeat(len(entries), 1)
-        band = Band(0, len(entries), self._mask(positions, longest))
-        shape = (len(entries), network.heads, longest, network.width // network.heads)
-        self_kv = [(hidden.new_zeros(shape), hidden.new_zeros(shape)) for _ in self._self_kv]
-        flat = (tokens.flatten(), every.repeat_interleave(longest), positions.flatten())
-        logits = network.logits(*flat, self_kv, cross_kv, [band], every * longest + lengths - 1)
-        for cache, (keys, values) in zip(self._self_kv, self_kv, strict=True):
-            cache[0, place, :, :longest], cache[1, place, :, :longest] = keys, values
+        tokens = torch.tensor([entry.tokens + [0] * (longest - len(entry.tokens)) for entry in entries]).to(device)
+        logits = self._prompted(place, torch.stack([entry.hidden for entry in entries]), tokens, lengths)
         last = tokens.gather(1, lengths[:, None] - 1)[:, 0]
         self._begin(place, rows, entries, last, lengths)
         best, token = self._chosen(logits)
@@ -126,6 +113,25 @@ class Slots:
             self._state.said[place, token] = True
         self._state.tokens[place] = token
         return _heard(torch.stack([best.isfinite().long(), token], dim=1)[None])
+
+    def _prompted(self, place: Tensor, hidden: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Fills the caches of the rows `place` (R) with pictures (R x N x D) and prompts (R x T, of which `lengths`
+        count) → R x W, the logits after each prompt."""
+        torch, network = self._torch, self._network
+        rows, longest = tokens.shape
+        cross_kv = [network.cross_kv(layer, hidden) for layer in range(network.layers)]
+        for cache, (keys, values) in zip(self._cross_kv, cross_kv, strict=True):
+            cache[0, place], cache[1, place] = keys, values
+        every = torch.arange(rows, device=network.device)
+        positions = torch.arange(longest, device=network.device).repeat(rows, 1)
+        shape = (rows, network.heads, longest, network.width // network.heads)
+        self_kv = [(hidden.new_zeros(shape), hidden.new_zeros(shape)) for _ in self._self_kv]
+        flat = (tokens.flatten(), every.repeat_interleave(longest), positions.flatten())
+        band = Band(0, rows, self._mask(positions, longest))
+        logits = network.logits(*flat, self_kv, cross_kv, [band], every * longest + lengths - 1)
+        for cache, (keys, values) in zip(self._self_kv, self_kv, strict=True):
+            cache[0, place, :, :longest], cache[1, place, :, :longest] = keys, values
+        return logits
 
     def _begin(
         self, place: Tensor, rows: Sequence[int], entries: Sequence[SlotEntry], last: Tensor, lengths: Tensor
@@ -203,9 +209,8 @@ class Slots:
         rows, behind = self._state.part(0, shape.rows), self._state.part(shape.plain, shape.rows)
         guess = drafted(behind, DRAFTED)
         at = torch.arange(shape.rows, device=network.device)
-        ahead = torch.arange(1 + DRAFTED, device=network.device)
         tokens = torch.cat([behind.tokens[:, None], guess.tokens.clamp(min=0)], dim=1)
-        positions = behind.positions[:, None] + ahead
+        positions = behind.positions[:, None] + torch.arange(1 + DRAFTED, device=network.device)
         flat = (
             torch.cat([rows.tokens[: shape.plain], tokens.flatten()]),
             torch.cat([at[: shape.plain], at[shape.plain :].repeat_interleave(1 + DRAFTED)]),

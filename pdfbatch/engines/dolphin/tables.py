@@ -16,7 +16,7 @@ _SPAN = re.compile(r"\b(rowspan|colspan)\s{0,4}=\s{0,4}[\"']?\s?(\d{1,3})(?!\d)"
 _LOOKS_HTML = re.compile(r"<(?:table|tr|t[dh])\b", re.IGNORECASE)
 
 _SECTIONS = frozenset(["thead", "tbody", "tfoot"])
-_INNER_TABLE = re.compile(r"<table>.*</table>", re.DOTALL)
+_OUTLINE = re.compile(r"<(/?)(table|caption)>")
 _CELLS = frozenset(["td", "th", "caption"])
 _STRUCTURE = _SECTIONS | _CELLS | {"tr", "table"}
 _INLINE = frozenset(["b", "i", "em", "strong", "sub", "sup", "u", "s"])
@@ -99,9 +99,16 @@ def _rows(table: str) -> list[list[tuple[str, str, int, int]]]:
 
 def caption_of(table: str) -> list[Span]:
     """The text of a repaired table's own caption."""
-    own = _INNER_TABLE.sub("", table.removeprefix("<table>").removesuffix("</table>"))
-    found = re.search(r"<caption>(.*?)</caption>", own, re.DOTALL)
-    return _spans(found.group(1)) if found else []
+    own = table.removeprefix("<table>").removesuffix("</table>")
+    depth, begun = 0, None
+    for tag in _OUTLINE.finditer(own):
+        if tag.group(2) == "table":
+            depth += -1 if tag.group(1) else 1
+        elif depth == 0 and not tag.group(1):
+            begun = tag.end()
+        elif depth == 0 and begun is not None:
+            return _spans(own[begun : tag.start()])
+    return []
 
 
 def _spans(html: str) -> list[Span]:
