@@ -5,12 +5,16 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from tests.program import Program
+
 from .cards import Grammar
+from .local_runs import LocalRun, words
 
 Kind = Grammar | Literal["odd"]
 _OTHER: dict[Kind, Kind] = {"1.5": "1.0", "1.0": "odd", "odd": "1.5"}
@@ -82,3 +86,13 @@ def _train_once(folder: Path, kind: Kind, waits: bool) -> bool:
             torch.set_num_threads(threads)
             built.rename(folder)
     return True
+
+
+@pytest.fixture(scope="module")
+def local_run(pdfbatch: Program) -> Iterator[LocalRun]:
+    """Converts within this process, which imports torch once for all tests; some tests use a process of its own."""
+    torch = pytest.importorskip("torch", reason="needs torch and transformers, see the extra [dolphin]")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield lambda *given: pdfbatch(*words(*given), "--json")
+    torch.set_num_threads(threads)

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ import pytest
 from pdfbatch.markdown.document import anchors, document_markdown
 from pdfbatch.records import DocumentElements
 from tests.dolphin import cards, layered
-from tests.program import Ended, Program, own_process
+from tests.dolphin.local_runs import ONE_THREAD, LocalRun, words
+from tests.program import Ended, own_process
 
 pytestmark = pytest.mark.slow
 
@@ -109,24 +109,6 @@ ALL_1_0 = (
     )
     .replace("<!-- page 3 -->\n", "<!-- page 3 -->\n\ntain until it rained.\n")
 )
-
-LocalRun = Callable[..., Ended]
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-"""For a process with so small a model: more threads only get into each other's way."""
-
-
-def words(pdfs: Path, out: Path, model: Path, *options: str) -> list[str]:
-    return ["local-run", str(pdfs), str(out), "--engine", "dolphin", "--model", str(model), *options]
-
-
-@pytest.fixture(scope="module")
-def local_run(pdfbatch: Program) -> Iterator[LocalRun]:
-    """Converts within this process, which imports torch once for all tests; some tests use a process of its own."""
-    torch = pytest.importorskip("torch", reason="needs torch and transformers, see the extra [dolphin]")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield lambda *given: pdfbatch(*words(*given), "--json")
-    torch.set_num_threads(threads)
 
 
 def report_of(ended: Ended) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.dolphin import cards, odd_cards
-from tests.dolphin.test_local_run import local_run
+from tests.dolphin.local_runs import LocalRun
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,9 @@ A wave is counted when it breaks.
 """
 
 
-def test_odd_layouts_and_a_tokenizer_full_of_special_tokens_lose_nothing(tiny_model_odd: Path, tmp_path: Path) -> None:
+def test_odd_layouts_and_a_tokenizer_full_of_special_tokens_lose_nothing(
+    tiny_model_odd: Path, tmp_path: Path, local_run: LocalRun
+) -> None:
     """Tags, nested and overlapping boxes, one that is written twice and one from right to left."""
     out = tmp_path / "out"
     (tmp_path / "in").mkdir()
