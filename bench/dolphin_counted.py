@@ -21,6 +21,7 @@ from .dolphin_work import FEWEST_WORDS, FULL, Geometry, Page, Pixels, prompt
 
 WINDOW = 49
 """Patches that attend to one another in the encoder."""
+_WORDS = 400
 HALF = 2
 """Bytes of a number in fp16."""
 T4_MEMORY = 14.5
@@ -155,16 +156,17 @@ class _Here(Executor):
 
 
 class _Idle:
-    """A network that computes nothing and never returns the end token: to simulate the decoder's schedule alone."""
+    """A network that computes nothing and never returns the end token, to simulate the decoder's schedule alone. What
+    it says hangs on the position: words in turn, so that a draft fits at one place only."""
 
     def __init__(self, max_positions: int) -> None:
         import torch
 
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.heads = self.width = self.layers = self.picture_tokens = 1
-        self.vocab_size = self.padded_vocab_size = FEWEST_WORDS
+        self.vocab_size = self.padded_vocab_size = _WORDS
         self.max_positions = max_positions
-        self._last_word = torch.eye(self.vocab_size)[-1:]
+        self._scores = torch.eye(_WORDS)
 
     def encode(self, pictures: Any) -> Any:
         return pictures.new_zeros(len(pictures), 1, 1)
@@ -175,7 +177,7 @@ class _Idle:
     def logits(
         self, tokens: Any, rows: Any, positions: Any, self_kv: Any, cross_kv: Any, bands: Any, wanted: Any = None
     ) -> Any:
-        return self._last_word.repeat(len(tokens if wanted is None else wanted), 1)
+        return self._scores[_said(positions if wanted is None else positions[wanted])]
 
 
 class CountingRecorder:
@@ -190,6 +192,11 @@ class CountingRecorder:
     def record(self, step: Step) -> Step:
         self.recorded += 1
         return step
+
+
+def _said(position: Any) -> Any:
+    """Returns the word that follows the one at a position."""
+    return FEWEST_WORDS + position % (_WORDS - FEWEST_WORDS)
 
 
 class _Blank(_Here):
@@ -216,10 +223,11 @@ def simulated(pages: Sequence[Page], setting: Setting, geometry: Geometry = FULL
         return torch.zeros(len(pictures), 1)
 
     decoder = watched(network, prepare, setting)
-    whole = with_mistakes([network.vocab_size - 1] * geometry.max_positions)
+    begins = len(prompt("text", geometry)) - 1
 
     def draft(page: int, place: int) -> list[int]:
-        return whole[: pages[page].elements[place].tokens]
+        tokens = pages[page].elements[place].tokens
+        return with_mistakes([_said(position) for position in range(begins, begins + tokens)])
 
     few_words = geometry._replace(vocab_size=network.vocab_size)
     return read_pages(decoder, few_words, pages, _Blank(), draft if drafted else None)

@@ -30,9 +30,10 @@ def following(draft: Sequence[int], last: int, before: int = 0, place: int = 0, 
         pytest.param(8, 1, 2, [9, 5, 7], id="one token further on, after another word in place of one"),
         pytest.param(5, 9, 1, [7, 1], id="the nearest one further on"),
         pytest.param(7, 5, 1, [1], id="a pair further on rather than a single token that is nearer"),
-        pytest.param(6, 5, 3, [], id="not before the last agreement"),
+        pytest.param(6, 5, 3, [9, 5, 7], id="not before the last agreement"),
         pytest.param(1, 7, 6, [], id="the last token of the draft"),
-        pytest.param(4, 0, 0, [], id="a token that is not in the draft"),
+        pytest.param(4, 0, 2, [8, 9, 5], id="a token that is not in the draft, in place of one"),
+        pytest.param(4, 0, 8, [], id="a token behind the draft"),
     ],
 )
 def test_a_rows_last_token_is_found_in_its_draft(last: int, before: int, place: int, expected: list[int]) -> None:

@@ -26,7 +26,8 @@ def drafted(rows: RowState, ahead: int) -> Drafted:
     """Finds each row's last token in its draft, and returns the `ahead` tokens that follow it.
 
     The place after the last agreement is tried first; then, further on, the nearest pair of the last two tokens, and
-    the nearest last token. A wrong guess costs nothing but the guess.
+    the nearest last token. If it is nowhere, it probably stands for the token at that place, and the draft goes on
+    behind it. A wrong guess costs nothing but the guess.
     """
     import torch
 
@@ -38,7 +39,7 @@ def drafted(rows: RowState, ahead: int) -> Drafted:
     rank = is_last * (1 + 2 * is_pair.long() + 4 * (at == rows.place[:, None]).long())
     best, found = (rank * draft.shape[1] - at).max(dim=-1)
     last = draft.shape[1] - 1  # always NO_TOKEN
-    first = torch.where(best > 0, found + 1, last)
+    first = torch.where(best > 0, found, rows.place) + 1
     places = first[:, None] + torch.arange(ahead, device=draft.device)
     return Drafted(draft.gather(1, places.clamp(max=last)), first)
 
