@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.slots import SlotEntry, Slots
 from pdfbatch.engines.dolphin.step_shape import DRAFTED, LENGTH_STEP, StepShape
 
-from .networks import END, Abacus, Looping, torch
+from .networks import END, Abacus, Looping, random_model, torch
 
 LONGEST = 256
 
@@ -141,6 +142,19 @@ def test_a_nan_is_reported_for_its_row_alone_and_not_left_behind(drafting: int) 
         steps = slots.step(StepShape(2, 62, drafting=drafting), 2)()
     assert word.tokens + [token for step in steps for token in step[0].tokens] == network.following(4, [1, 2])[:3]
     assert all(one.sound for step in steps for one in step)
+
+
+def test_a_draft_may_hold_tokens_that_the_model_does_not_know() -> None:
+    network = Network(random_model(words=50, max_positions=64))
+    hidden = torch.zeros(network.picture_tokens, network.width)
+    said = []
+    for draft in ([], [10**6, 50, 51] * 20):
+        slots = Slots(network, 1, 64)
+        with torch.inference_mode():
+            [[first]] = slots.admit([0], [SlotEntry(hidden, [0, 5], draft=draft)])()
+            steps = slots.step(StepShape(1, 50, drafting=1), 3)()
+        said.append([*first.tokens, *(token for [row] in steps for token in row.tokens)][:4])
+    assert said[0] == said[1]
 
 
 def test_drafts_of_the_last_rows_alone_are_used() -> None:

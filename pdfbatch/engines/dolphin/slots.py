@@ -209,7 +209,7 @@ class Slots:
         rows, behind = self._state.part(0, shape.rows), self._state.part(shape.plain, shape.rows)
         guess = drafted(behind, DRAFTED)
         at = torch.arange(shape.rows, device=network.device)
-        tokens = torch.cat([behind.tokens[:, None], guess.tokens.clamp(min=0)], dim=1)
+        tokens = torch.cat([behind.tokens[:, None], guess.tokens.clamp(0, network.vocab_size - 1)], dim=1)
         positions = behind.positions[:, None] + torch.arange(1 + DRAFTED, device=network.device)
         flat = (
             torch.cat([rows.tokens[: shape.plain], tokens.flatten()]),
