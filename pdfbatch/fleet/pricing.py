@@ -21,7 +21,7 @@ UNLUCKY = 1.15
 """How much longer a fleet takes in the worst case, with a few interruptions."""
 STANDARD_ERRORS = 2.0
 
-DOLPHIN_PAGES_PER_SECOND = (0.5, 1.8)
+DOLPHIN_PAGES_PER_SECOND = (0.5, 1.7)
 """For one T4. The high end is calculated from operations and bytes (docs/measurements.md); the low end is cautious."""
 DOLPHIN_SPEED = {
     **{"M60": 0.5, "K80": 0.5, "T4g": 1.0, "T4": 1.0, "L4": 1.5, "A10G": 1.9, "L40S": 2.7, "V100": 2.8},
