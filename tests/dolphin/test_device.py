@@ -18,7 +18,6 @@ from pdfbatch.engines.dolphin.device import (
     described,
     fault_of,
     gpu_system,
-    is_capture_error,
     is_out_of_memory,
 )
 from pdfbatch.errors import NotReady, UsageError
@@ -258,13 +257,9 @@ OTHER = [
 
 
 @pytest.mark.parametrize(
-    ("error", "memory", "recording"),
-    [
-        *((error, True, False) for error in MEMORY),
-        *((error, False, True) for error in RECORDING),
-        *((error, False, False) for error in OTHER),
-    ],
+    ("error", "is_memory"),
+    [*((error, True) for error in MEMORY), *((error, False) for error in (*RECORDING, *OTHER))],
     ids=str,
 )
-def test_errors_are_told_apart_by_what_to_do_about_them(error: Exception, memory: bool, recording: bool) -> None:
-    assert (is_out_of_memory(error), is_capture_error(error)) == (memory, recording)
+def test_out_of_memory_is_told_from_other_errors(error: Exception, is_memory: bool) -> None:
+    assert is_out_of_memory(error) == is_memory

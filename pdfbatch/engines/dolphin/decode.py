@@ -21,7 +21,7 @@ from pdfbatch.engines.dolphin.memory import BatchPlan
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.rows import Row, Rows
 from pdfbatch.engines.dolphin.slots import Heard, Said
-from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape, drafting_choices
+from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -220,7 +220,7 @@ class Decoder:
                 return
             each = 1
         count = min(self._how.stride, rows.room_left // each)
-        shape = rows.arranged(count, _no_drafts if drafts is None or each == 1 else self._drafting)
+        shape = rows.arranged(count, drafts if each > 1 else None)
         owed = [count * (1 + DRAFTED if place >= shape.plain else 1) for place in range(shape.rows)]
         self._expect(rows.by_place(shape.rows), self._steps(shape, count), owed, shape, count)
         self.meter.steps += count
@@ -228,11 +228,6 @@ class Decoder:
 
     def _steps(self, shape: StepShape, count: int) -> Heard:
         return self._rows.step(shape, count)
-
-    def _drafting(self, rows: int, kinds: Sequence[str]) -> int:
-        assert self._how.drafts is not None
-        uses_graphs = self._how.graphs is not None and self._how.graphs.are_on
-        return self._how.drafts.best(rows, kinds, drafting_choices(rows, len(kinds), uses_graphs))
 
     def _expect(
         self,
@@ -342,7 +337,3 @@ class Decoder:
         """Doubles a halved batch again."""
         self._calm_turns = 0
         self._rows.replan(self._rows.plan.doubled(self._whole_plan))
-
-
-def _no_drafts(rows: int, kinds: Sequence[str]) -> int:  # noqa: ARG001
-    return 0

@@ -210,12 +210,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(words in str(error) for words in _OUT_OF_MEMORY_WORDS)
 
 
-def is_capture_error(error: BaseException) -> bool:
-    """Whether an error comes of recording a CUDA graph: every message of that kind, cudaErrorStreamCapture… 900 to 908
-    and torch's own, has the word."""
-    return not is_out_of_memory(error) and "captur" in str(error).lower()
-
-
 def empty_cache(device: object) -> None:
     """Returns unused cached blocks to the device, which avoids fragmentation."""
     import torch

@@ -60,7 +60,6 @@ class Graphs:
         self._recorder = recorder
         self._recorded: dict[Hashable, Step] = {}
         self.are_on = True
-        self.captures = 0
 
     def forget(self) -> None:
         """Drops all graphs: the addresses of their tensors have changed."""
@@ -83,7 +82,6 @@ class Graphs:
     def _record(self, key: Hashable, step: Step) -> None:
         try:
             self._recorded[key] = self._recorder.record(step)
-            self.captures += 1
         except Exception as error:
             self.are_on = False
             self.forget()

@@ -267,15 +267,13 @@ class DolphinReader:
     def _read_elements(self, page: PageWork, asked: list[Asked]) -> None:
         """Starts reading elements; one with a picture that is being read, or was read just before, waits for that."""
         for one in asked:
-            if not one.may_repeat or self._same.is_first(one.prompt, one.picture, partial(self._hear, page, one)):
-                self._read_element(page, one)
+            hear: Callable[[Read], None] | None = partial(self._hear, page, one)
+            if one.may_repeat:
+                hear = self._same.ask(one.prompt, one.picture, partial(self._hear, page, one))
+            if hear is not None:
+                self._read_element(page, one, hear)
 
-    def _read_element(self, page: PageWork, asked: Asked) -> None:
-        def ended(read: Read) -> None:
-            self._hear(page, asked, read)
-            if asked.may_repeat:
-                self._same.heard(asked.prompt, asked.picture, read)
-
+    def _read_element(self, page: PageWork, asked: Asked, ended: Callable[[Read], None]) -> None:
         expected = expected_tokens(asked.picture, asked.prompt)
         job = self._job(page, asked.picture, asked.prompt, expected, ended)
         job.loop_span = TABLE_SPAN if asked.prompt == TABLE_PROMPT else MIN_SPAN

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.graphs import Graphs
 from pdfbatch.engines.dolphin.jobs import DecodeJob
 from pdfbatch.engines.dolphin.memory import FIRST_LENGTH, BatchPlan, grown
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.slots import Heard, SlotEntry, Slots
-from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape, rounded_rows, rounded_split
+from pdfbatch.engines.dolphin.step_shape import DRAFTED, StepShape, drafting_choices, rounded_rows, rounded_split
 
 LONG = 352
 """Tokens above which a row counts as long: most elements and layouts are shorter, tables run to a thousand."""
@@ -171,21 +172,23 @@ class Rows:
         self._rows[row.place] = None
         row.has_ended = True
 
-    def arranged(self, more: int, choose: Callable[[int, Sequence[str]], int]) -> StepShape:
+    def arranged(self, more: int, drafts: DraftPolicy | None) -> StepShape:
         """Brings the rows in use together, long ones in front and those with drafts behind, where that makes steps
-        smaller; returns the shape of steps, `more` of them.
-
-        `choose` gets the rows of a step and the kinds of those with a draft, and returns how many shall use theirs.
+        smaller; returns the shape of steps, `more` of them. `drafts` decides how many rows use their draft; None: none.
         """
         rows = self._together()
         split = self._long_ones_first()
         drafting = [row for row in self.live if row.has_draft and row.place >= split]
-        chosen = choose(rows, [row.job.kind for row in drafting]) if drafting else 0
+        chosen = self._chosen(rows, drafting, drafts) if drafts is not None and drafting else 0
         first = rows - max(0, min(chosen, rows - split))
         self._last_ones_drafting(drafting, first, rows)
         ends = {row.place: row.length + more * (1 + (DRAFTED if row.place >= first else 0)) for row in self.live}
         short = max((end for place, end in ends.items() if place >= split), default=0)
         return StepShape(rows, max(ends.values()), split if split < first else 0, short, rows - first)
+
+    def _chosen(self, rows: int, drafting: Sequence[Row], drafts: DraftPolicy) -> int:
+        choices = drafting_choices(rows, len(drafting), self._cache.uses_graphs)
+        return drafts.best(rows, [row.job.kind for row in drafting], choices)
 
     def step(self, shape: StepShape, count: int) -> Heard:
         """Starts `count` steps, see Slots.step."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -22,28 +23,26 @@ class SamePictures:
         self._answers: OrderedDict[bytes, Read] = OrderedDict()
         self._waiting: dict[bytes, list[_Hear]] = {}
 
-    def is_first(self, prompt: str, picture: Pixels, hear: _Hear) -> bool:
-        """Checks whether this picture has to be read with this prompt. Otherwise `hear` gets the answer: at once, or
-        when it comes to the one who asked first."""
+    def ask(self, prompt: str, picture: Pixels, hear: _Hear) -> _Hear | None:
+        """Asks for the answer to a picture and a prompt, which `hear` gets: at once, or when it comes. If none of them
+        was asked for before, returns what must be called with the answer, else None."""
         key = _key(prompt, picture)
         if key in self._answers:
             self._answers.move_to_end(key)
             hear(self._answers[key])
-            return False
+            return None
         if key in self._waiting:
             self._waiting[key].append(hear)
-            return False
-        self._waiting[key] = []
-        return True
+            return None
+        self._waiting[key] = [hear]
+        return partial(self._answer, key)
 
-    def heard(self, prompt: str, picture: Pixels, read: Read) -> None:
-        """Passes on the answer for a picture that had to be read."""
-        key = _key(prompt, picture)
+    def _answer(self, key: bytes, read: Read) -> None:
         if read.ending != "memory":
             self._answers[key] = read
         if len(self._answers) > MOST:
             self._answers.popitem(last=False)
-        for hear in self._waiting.pop(key, []):
+        for hear in self._waiting.pop(key):
             hear(read)
 
 
