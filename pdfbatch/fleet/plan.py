@@ -14,8 +14,10 @@ from pdfbatch.fleet import pricing
 from pdfbatch.fleet.userdata import render, values_of
 from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Plan, Range, Work
 from pdfbatch.records import FleetRecord, Manifest
-from pdfbatch.runs.begin import Remaining, followed
+from pdfbatch.runs.begin import Remaining, documents_in, followed
+from pdfbatch.runs.partition import divided
 from pdfbatch.runs.progress import timestamp
+from pdfbatch.runs.slices import Frozen
 
 DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
 """How long before their fleets expire workers drain: 2 minutes are needed, the rest allows for clock differences."""
@@ -29,10 +31,10 @@ _MOST_TAGS = 45
 
 
 class Decided(NamedTuple):
-    """A plan with its run's manifest and fleet record: what `launch` carries out."""
+    """A plan with its frozen run and fleet record: what `launch` carries out."""
 
     plan: Plan
-    manifest: Manifest
+    frozen: Frozen
     record: FleetRecord
     latest: str | None
     """As in `Remaining`."""
@@ -104,7 +106,8 @@ def decide(
         log_group=account.log_group,
         topic=account.topic,
     )
-    manifest = _manifest(request, rest, account, workers, run, now)
+    slices = divided(documents, workers)
+    manifest = _manifest(request, rest, account, documents_in(slices), run, now)
     plan = Plan(
         run=run,
         input=request.source,
@@ -141,18 +144,18 @@ def decide(
         notes=notes,
         warnings=warnings,
     )
-    return Decided(plan, manifest, record, rest.latest)
+    return Decided(plan, Frozen(manifest, slices), record, rest.latest)
 
 
 def _manifest(
-    request: LaunchRequest, rest: Remaining, account: Account, workers: int, run: str, now: datetime
+    request: LaunchRequest, rest: Remaining, account: Account, slices: list[int], run: str, now: datetime
 ) -> Manifest:
     return Manifest(
         run=run,
         created=timestamp(now),
         input=request.source,
         output=request.output,
-        total_workers=workers,
+        total_workers=len(slices),
         engine=request.engine,
         model=request.model,
         image=account.image,
@@ -163,7 +166,7 @@ def _manifest(
         retry_of=rest.retry_of,
         follows=followed(request.engine, request.model, request.options, rest.before, rest.retry_of),
         skipped=rest.skipped,
-        documents=list(rest.documents[: request.limit]),
+        slices=slices,
     )
 
 

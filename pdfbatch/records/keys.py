@@ -65,6 +65,7 @@ class RunKeys:
         self.run = run
         self.prefix = f"{STATE_PREFIX}{run}/"
         self.manifest = self.prefix + "manifest.json.gz"
+        self.slices = self.prefix + "slices/"
         self.workers = self.prefix + "workers/"
         self.ledger = self.prefix + "ledger/"
         self.failures = self.prefix + "failures/"
@@ -73,6 +74,9 @@ class RunKeys:
         self.fleet = self.prefix + "fleet.json"
         self.boots = self.prefix + "boots/"
         self.completed = self.prefix + "completed.json"
+
+    def slice_documents(self, worker: int) -> str:
+        return f"{self.slices}worker-{worker}.jsonl.gz"
 
     def heartbeat(self, worker: int) -> str:
         return f"{self.workers}worker-{worker}.json"

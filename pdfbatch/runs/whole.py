@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import DoubtfulPage, Manifest, ModelUse, Outcome
-from pdfbatch.runs import ledger, manifest
+from pdfbatch.runs import ledger, manifest, slices
 from pdfbatch.runs.past import run_ids
 from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, read_status
 from pdfbatch.runs.report import Report, Spent, Waste, read_report
@@ -38,7 +38,7 @@ def read_output_status(store: Store, latest: Manifest, now: datetime) -> OutputS
     if isinstance(store, S3Store) and len(parts) > MOST_SEGMENTS:
         return OutputStatus(**dict(status), runs=runs, all_documents=None)
     outcomes = {key: final.outcome for key, final in ledger.fold(ledger.outcomes(store, parts)).items()}
-    return OutputStatus(**dict(status), runs=runs, all_documents=_counts(outcomes, latest))
+    return OutputStatus(**dict(status), runs=runs, all_documents=_counts(outcomes, slices.keys_of(store, latest)))
 
 
 def read_whole(store: Store, now: datetime) -> Report:
@@ -62,7 +62,7 @@ def read_whole(store: Store, now: datetime) -> Report:
     per_hour = joined.dollars / joined.machine_hours if joined.dollars is not None and joined.machine_hours else None
     return joined.model_copy(
         update={
-            "documents": _counts(history, frozen),
+            "documents": _counts(history, slices.keys_of(store, frozen)),
             "pages": pages,
             "reasons": dict(sums.reasons.most_common()),
             "spared": savings(pages.read_by, pages.model_use, per_hour),
@@ -78,9 +78,10 @@ def _report(store: Store, run: str, now: datetime) -> Report | None:
         return None
 
 
-def _counts(outcomes: Mapping[str, str], latest: Manifest) -> DocumentCounts:
+def _counts(outcomes: Mapping[str, str], latest: Iterable[str]) -> DocumentCounts:
+    """`latest`: the keys of the current run."""
     kinds = Counter(outcomes.values())
-    waiting = sum(document.key not in outcomes for document in latest.documents)
+    waiting = sum(key not in outcomes for key in latest)
     return DocumentCounts(
         total=len(outcomes) + waiting,
         done=len(outcomes),

@@ -26,8 +26,8 @@ from pdfbatch.records import (
     WorkerState,
 )
 from pdfbatch.runs.lease import birth_of
-from pdfbatch.runs.partition import Slice, slice_of
-from pdfbatch.runs.progress import timestamp, weight
+from pdfbatch.runs.partition import work_of
+from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import Store
 from pdfbatch.worker.brake import Brake
@@ -51,6 +51,8 @@ class SliceConfig(NamedTuple):
     """A slice to run, and everything it needs from outside."""
 
     manifest: Manifest
+    documents: Sequence[SourceDocument]
+    """The documents of the slice."""
     worker: int
     source: Store
     output: Store
@@ -74,8 +76,8 @@ class SliceRun:
         self._job = job
         self._stop = stop
         self._keys = RunKeys(job.manifest.run)
-        self._documents = slice_of(job.manifest.documents, Slice(job.worker, job.manifest.total_workers))
-        self._tally = Tally(len(self._documents))
+        self._documents = job.documents
+        self._tally = Tally(sum(document.documents for document in self._documents))
         self._state: WorkerState = "starting"
         self._started = self._stamp()
         self._pipeline: Pipeline | None = None
@@ -99,7 +101,7 @@ class SliceRun:
         why: Why | Literal["done", "failed"] = "failed"
         try:
             journal, left = self._resume()
-            self._tally.expect(sum(weight(document.size) for document in left))
+            self._tally.expect(sum(map(work_of, left)))
             self._state = "running"
             self._work(left, journal)
             why = self._stop.why if self._stop.why and not self._all_done() else "done"

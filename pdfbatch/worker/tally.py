@@ -6,7 +6,8 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from pdfbatch.records import Counts, DoubtfulPage, ModelUse, Outcome, PageResult
-from pdfbatch.runs.progress import eta_seconds, weight
+from pdfbatch.runs.partition import BYTES_A_DOCUMENT
+from pdfbatch.runs.progress import eta_seconds
 from pdfbatch.runs.savings import total, use_of
 from pdfbatch.runs.scores import worst
 
@@ -32,7 +33,7 @@ class Tally:
         self._shorter = 0
 
     def expect(self, work: float) -> None:
-        """Sets the amount of work to be done here, in the units of `weight`."""
+        """Sets the amount of work to be done here, in the units of `work_of`."""
         with self._lock:
             self._left = work
 
@@ -51,7 +52,7 @@ class Tally:
         with self._lock:
             self._count(outcome)
             if not outcome.pages:
-                self._advance(weight(outcome.size))
+                self._advance(outcome.size + BYTES_A_DOCUMENT)
 
     def page(self, page: PageResult, share: float, resumed: bool) -> None:
         """Counts a page and its `share` of the work. Pages `resumed` from a checkpoint do not count for the pace."""

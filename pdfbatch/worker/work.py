@@ -17,7 +17,7 @@ from pdfbatch.records import (
     main_reason,
     output_key,
 )
-from pdfbatch.runs.progress import weight
+from pdfbatch.runs.partition import work_of
 from pdfbatch.runs.savings import use_of
 from pdfbatch.runs.scores import by_tenth, doubtful
 from pdfbatch.worker.pages import Pages
@@ -76,8 +76,8 @@ class SliceWork:
 
     @property
     def share_of_a_page(self) -> float:
-        """One page's share of the work, in the units of `weight`."""
-        return weight(self.document.size) / self.pages
+        """One page's share of the work, in the units of `work_of`."""
+        return work_of(self.document) / self.pages
 
     @property
     def is_read(self) -> bool:
