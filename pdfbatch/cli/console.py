@@ -7,21 +7,38 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NoReturn
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from pdfbatch.errors import ExitCode, UsageError
+from pdfbatch.visible import visible
 
 PIPE_WIDTH = 200
 """Columns where the output is not a terminal: lines for other programs are not wrapped."""
+_LAYOUT = "\n\t"
+
+
+class _Console(Console):
+    """Shows text as it is, without markup or emoji codes, and nothing that could steer a terminal."""
+
+    def __init__(self, *, stderr: bool, width: int | None) -> None:
+        super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Renders with unseen characters escaped. Views do that where lines are laid out; here nothing is missed."""
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else visible(segment.text, _LAYOUT)
+            yield segment if text is segment.text else segment._replace(text=text)
 
 
 def _console(is_terminal: bool, *, to_stderr: bool = False) -> Console:
     width = None if is_terminal or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=to_stderr, width=width)
+    return _Console(stderr=to_stderr, width=width)
 
 
 stdout = _console(sys.stdout.isatty())
@@ -78,7 +95,7 @@ def this_command() -> str:
 def show(what: str | RenderableType) -> None:
     """Prints a result to stdout. A reader that leaves early does not change the exit code."""
     with stdout.capture() as shown:
-        stdout.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str), crop=False)
+        stdout.print(what, soft_wrap=isinstance(what, str), crop=False)
     try:
         print(_trimmed(shown.get()), end="", flush=True)  # noqa: T201  # the one place that does
     except BrokenPipeError:
@@ -104,7 +121,7 @@ def _trimmed(shown: str) -> str:
 
 
 def say(text: str | RenderableType) -> None:
-    stderr.print(text, markup=False, highlight=False, soft_wrap=isinstance(text, str))
+    stderr.print(text, soft_wrap=isinstance(text, str))
 
 
 def finish(result: str | RenderableType, code: ExitCode = ExitCode.DONE) -> NoReturn:

@@ -1,5 +1,6 @@
 """Starts a run: resumes the unfinished one, or freezes what is left as a new one."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -331,10 +332,11 @@ def is_model(named: str, frozen: str) -> bool:
 
 
 def _alive_error(run: str, output: Store) -> PdfbatchError:
+    quoted = shlex.quote(output.url)
     return PdfbatchError(
         f"Run {run} on this output is still running.",
-        f"Check `pdfbatch status {output.url}`. Wait until it ends or stop it (for a fleet: "
-        f"`pdfbatch down {output.url}`), then start again. If it was killed right after its start, wait a minute.",
+        f"Check `pdfbatch status {quoted}`. Wait until it ends or stop it (for a fleet: "
+        f"`pdfbatch down {quoted}`), then start again. If it was killed right after its start, wait a minute.",
     )
 
 
