@@ -25,7 +25,7 @@ from pdfbatch.runs.partition import Slice, divided, slice_of
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
 from pdfbatch.runs.slices import Frozen, documents_of
 from pdfbatch.runs.versions import recognised
-from pdfbatch.store import Store, inside
+from pdfbatch.store import DANGLING, Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
 """The run id of a worker that was started by hand, without a manifest; sorts before every real run."""
@@ -344,7 +344,7 @@ def _outputs(output: Store) -> dict[str, str]:
     return {
         entry.key: entry.etag
         for entry in output.list()
-        if entry.key.endswith(".md") and not entry.key.startswith(STATE_PREFIX)
+        if entry.key.endswith(".md") and not entry.key.startswith(STATE_PREFIX) and entry.etag != DANGLING
     }
 
 

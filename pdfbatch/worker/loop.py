@@ -4,12 +4,15 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.confinement import Bounds, is_wide
 from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.engines import Engine
 from pdfbatch.errors import PdfbatchError
@@ -29,7 +32,7 @@ from pdfbatch.runs.lease import birth_of
 from pdfbatch.runs.partition import work_of
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.sessions import sessions_of
-from pdfbatch.store import Store
+from pdfbatch.store import LocalStore, Store
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.heartbeat import HeartbeatLease
@@ -41,7 +44,14 @@ from pdfbatch.worker.scratch import scratch_folder
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop, Why
 from pdfbatch.worker.tally import Tally
+from pdfbatch.worker.threads import in_thread
 from pdfbatch.worker.work import MadeBy
+
+T = TypeVar("T")
+
+FLUSH_SECONDS = 4.0
+"""How long one access to the store may take after a stop."""
+_LOOK_SECONDS = 0.25
 
 _STATE_AFTER: dict[Ending, WorkerState] = {"done": "done", "failed": "failed", "failing": "failed"}
 """The state of the last heartbeat; after every other ending there is work left: `interrupted`."""
@@ -87,6 +97,9 @@ class SliceRun:
         self._notice: str | None = None
         self._has_strikes = job.machine is not None
         self._brake = Brake(job.manifest.options.failures_in_a_row)
+        self.store_hangs = False
+        """Whether the store did not answer after a stop. It is not asked again; what was not saved is done again by the
+        next process."""
 
     def run(self) -> DoneMark:
         """Runs the slice to its end and returns its done mark.
@@ -97,19 +110,33 @@ class SliceRun:
         job = self._job
         beats = job.heartbeat_seconds
         heart = HeartbeatLease(job.output, self._keys, job.worker, beats, self.heartbeat, self._inherit, job.clock)
-        heart.start()
+        self._unless_hung(heart.start)
         why: Why | Literal["done", "failed"] = "failed"
         try:
-            journal, left = self._resume()
-            self._tally.expect(sum(map(work_of, left)))
-            self._state = "running"
-            self._work(left, journal)
+            if resumed := self._unless_hung(self._resume):
+                journal, left = resumed
+                self._tally.expect(sum(map(work_of, left)))
+                self._state = "running"
+                self._work(left, journal)
             why = self._stop.why if self._stop.why and not self._all_done() else "done"
         finally:
             self._state = _STATE_AFTER.get(why, "interrupted")
             mark = self._mark(why)
-            heart.end()
+            self._unless_hung(heart.end)
         return mark
+
+    def _unless_hung(self, access: Callable[[], T]) -> T | None:
+        """Returns what an access to the store returns; None if it takes longer than `FLUSH_SECONDS` after a stop."""
+        if self.store_hangs:
+            return None
+        done = in_thread(access, "store access")
+        left = FLUSH_SECONDS
+        while left > 0:
+            if wait([done], _LOOK_SECONDS).done:
+                return done.result()
+            left -= _LOOK_SECONDS if self._stop.asked else 0.0
+        self.store_hangs = True
+        return None
 
     def heartbeat(self) -> Heartbeat:
         return Heartbeat(
@@ -172,10 +199,12 @@ class SliceRun:
                         journal.enter(outcome)
                         self._tally.document(outcome)
                         self._watch_failures(outcome)
-                    if journal.keep(time.monotonic()) or self._has_saved():
+                    now = time.monotonic()
+                    has_written = journal.is_due(now) and self._unless_hung(partial(journal.keep, now))
+                    if has_written or self._has_saved():
                         self._clear_strikes()
         finally:
-            if journal.close() or self._has_saved():
+            if self._unless_hung(journal.close) or self._has_saved():
                 self._clear_strikes()
 
     def _watch_failures(self, outcome: Outcome) -> None:
@@ -190,12 +219,17 @@ class SliceRun:
             return
         job = self._job
         before = RunKeys(job.manifest.follows) if job.manifest.follows else None
-        self.checkpoints = Checkpoints(job.output, self._keys, before)
-        places = Places(job.source, job.output, self.checkpoints, scratch)
+        self.checkpoints = self._unless_hung(lambda: Checkpoints(job.output, self._keys, before))
+        if self.checkpoints is None:
+            return
+        bounds = _bounds(job.source, scratch, job.engine)
+        places = Places(job.source, job.output, self.checkpoints, scratch, bounds)
         options = job.manifest.options
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
         with (
-            Children(job.processes, options.memory_mib, job.passwords, job.engine.preload) as self._children,
+            Children(
+                job.processes, options.memory_mib, job.passwords, job.engine.preload, bounds=bounds
+            ) as self._children,
             job.engine.reader(self._children, options, scratch) as reader,
         ):
             self._pipeline = Pipeline(
@@ -211,7 +245,7 @@ class SliceRun:
         self._has_strikes = False
         output, prefix = self._job.output, self._keys.strikes_of(self._job.worker)
         with suppress(PdfbatchError):
-            output.delete([entry.key for entry in output.list(prefix)])
+            self._unless_hung(lambda: output.delete([entry.key for entry in output.list(prefix)]))
 
     def _all_done(self) -> bool:
         counts = self._tally.counts()
@@ -222,7 +256,8 @@ class SliceRun:
         if why == self._stop.why:
             mark = mark.model_copy(update={"detail": self._stop.detail})
         try:
-            self._job.output.put(self._keys.done_mark(self._job.worker), mark.model_dump_json().encode())
+            data = mark.model_dump_json().encode()
+            self._unless_hung(lambda: self._job.output.put(self._keys.done_mark(self._job.worker), data))
         except PdfbatchError:
             if why != "failed":  # the error that ended the run says more
                 raise
@@ -230,3 +265,9 @@ class SliceRun:
 
     def _stamp(self) -> str:
         return timestamp(self._job.clock())
+
+
+def _bounds(source: Store, scratch: Path, engine: Engine) -> Bounds:
+    """Returns what children may touch: the input if it is a folder of its own, and the scratch folder."""
+    reads = (source.root,) if isinstance(source, LocalStore) and not is_wide(source.root) else ()
+    return Bounds(reads, (scratch, *engine.places))

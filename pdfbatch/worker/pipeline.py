@@ -11,7 +11,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -19,6 +19,7 @@ from typing import NamedTuple, TypeVar
 from pdfbatch.documents.judgement import Judgement
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children, Failure, failure_of
+from pdfbatch.documents.sandbox.confinement import Bounds
 from pdfbatch.documents.tasks import judge_file
 from pdfbatch.engines.base import PageOrder, Reader
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, StoreError, StoreFull
@@ -30,9 +31,11 @@ from pdfbatch.records import (
     Reason,
     SourceDocument,
 )
+from pdfbatch.runs.inputs import bad_name
 from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import EVERY_PAGES, Checkpoints
 from pdfbatch.worker.publish import Publisher, patiently
+from pdfbatch.worker.scratch import copied
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.threads import DaemonPool
 from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, SliceWork
@@ -42,8 +45,8 @@ T = TypeVar("T")
 JUDGE_SECONDS = 30.0
 DRAIN_SECONDS = 90.0
 """How long pages that are being read may continue after a stop; a Spot interruption notice leaves 120 s in total."""
-SAVE_SECONDS = 10.0
-"""How long writes may take after that: a working store needs a second, and a broken one is not waited for."""
+SAVE_SECONDS = 6.0
+"""How long writes may take after that, twice: a working store needs a second, and a broken one is not waited for."""
 _TICK_SECONDS = 0.25
 _STORE_THREADS = 8
 _DOCUMENTS_AHEAD = 4
@@ -57,6 +60,8 @@ class Places(NamedTuple):
     checkpoints: Checkpoints
     scratch: Path
     """A local folder for downloaded PDFs."""
+    bounds: Bounds
+    """What children may touch."""
 
 
 class Fetched(NamedTuple):
@@ -114,7 +119,7 @@ class Pipeline:
             StoreFull, AccessDenied, NotReady: nothing can be written any more; published documents stay.
         """
         todo = iter(documents)
-        self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
+        self._threads = DaemonPool(_STORE_THREADS, "store")
         self._fetchers = DaemonPool(_STORE_THREADS, "fetch")
         try:
             while self._admit(todo) or self._open or self._outcomes:
@@ -126,7 +131,7 @@ class Pipeline:
                     return
         finally:
             self._fetchers.end()
-            self._threads.shutdown(wait=not self._is_late, cancel_futures=True)
+            self._threads.end(wait=not self._is_late)
 
     def save_pages(self) -> None:
         """Checkpoints the finished pages of all open documents soon, while the work continues. May be called from any
@@ -179,6 +184,9 @@ class Pipeline:
             if document.twin:
                 self._fail(work, work.name_clash())
                 continue
+            if fault := bad_name(self._places.output, work.key):
+                self._fail(work, Failure(Reason.BAD_NAME, fault))
+                continue
             self._when_done(self._fetchers.submit(partial(self._fetch, document)), partial(self._fetched, work))
         return True
 
@@ -192,6 +200,8 @@ class Pipeline:
         digest = patiently(lambda: source.digest(document.key), retries)
         target = self._places.scratch / f"{uuid.uuid4().hex}.pdf"
         path = patiently(lambda: source.fetch(document.key, target), retries)
+        if not self._places.bounds.reach(path):  # a link out of the input, or a file named alone
+            path = copied(path, target)
         return Fetched(document, digest, path, self._places.checkpoints.load(document, digest))
 
     def _fetched(self, work: SliceWork, done: "Future[Fetched]") -> None:
@@ -273,7 +283,7 @@ class Pipeline:
             return
         except (Exception, CancelledError) as error:
             failure = failure_of(error)
-            work.note_failure(number, failure)
+            work.note_failure(number, failure, attempt)
             if self._may_try_again(work, number, failure, attempt):
                 self._submit_page(work, number)
                 return
@@ -368,16 +378,20 @@ class Pipeline:
     # ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drain(self) -> Iterator[Outcome | None]:
-        """Lets pages that are being read finish, publishes complete documents, and checkpoints the rest."""
-        self._reader.drain()
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while (self._pages_running or self._storing) and time.monotonic() < deadline:
-            self._next_event()
-            yield from self._take_outcomes()
-        self._children.kill()
+        """Saves what is read, lets pages that are being read finish, publishes complete documents, and checkpoints the
+        rest. A store that does not answer is not waited for."""
         self._checkpoint_all()
-        deadline = time.monotonic() + SAVE_SECONDS
-        while self._storing and time.monotonic() < deadline:
+        self._reader.drain()
+        yield from self._wait(lambda: bool(self._pages_running), DRAIN_SECONDS)
+        yield from self._wait(lambda: self._storing > 0, SAVE_SECONDS)  # figures, before their pages can be saved
+        self._checkpoint_all()
+        yield from self._wait(lambda: self._storing > 0, SAVE_SECONDS)
+        self._children.kill()
+        self._is_late = self._storing > 0
+
+    def _wait(self, is_busy: Callable[[], bool], seconds: float) -> Iterator[Outcome | None]:
+        deadline = time.monotonic() + seconds
+        while is_busy() and time.monotonic() < deadline:
             self._next_event()
             yield from self._take_outcomes()
-        self._is_late = self._storing > 0
+        yield from self._take_outcomes()

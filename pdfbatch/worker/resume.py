@@ -8,7 +8,7 @@ from pdfbatch.records import Manifest, Outcome, RunKeys, SourceDocument, main_re
 from pdfbatch.runs import ledger
 from pdfbatch.runs.begin import AD_HOC_RUN
 from pdfbatch.runs.partition import is_left
-from pdfbatch.store import Store
+from pdfbatch.store import DANGLING, Store
 
 
 class ResumePoint(NamedTuple):
@@ -26,7 +26,8 @@ class ResumePoint(NamedTuple):
 def standing(manifest: Manifest, documents: Sequence[SourceDocument], worker: int, output: Store) -> ResumePoint:
     """Reads where a slice stands: one LIST of the outputs, one of the ledger, and a GET for each of its segments."""
     wanted = {output_key(document.key) for document in documents}
-    outputs = {entry.key: entry.etag for entry in output.list() if entry.key in wanted}
+    published = (entry for entry in output.list() if entry.key in wanted and entry.etag != DANGLING)
+    outputs = {entry.key: entry.etag for entry in published}
     segments = ledger.segments(output, RunKeys(manifest.run).ledger_of(worker))
     recorded = {line.key: line for _, line in ledger.outcomes(output, segments)}
     return sort_out(documents, outputs, recorded, manifest.run == AD_HOC_RUN)._replace(
