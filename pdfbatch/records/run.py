@@ -272,6 +272,8 @@ class Heartbeat(Record):
     pid: int = 0
     born: str = ""
     """When that process started, according to its kernel: a later process with the same pid has another value."""
+    session: str = ""
+    """The process, by a random id; "" in records of earlier versions."""
     reading: list[str] = []
     """What each child is reading now, for display."""
     machine: Machine | None = None
@@ -297,6 +299,8 @@ class DoneMark(Record):
     worker: int
     why: Ending
     at: Stamp
+    session: str = ""
+    """The process that ended, as in `Heartbeat`; "" if the boot script wrote the mark."""
     counts: Counts = Counts()
     detail: str = ""
     """For `gave_up`, `failing` and `over_budget`: one sentence for a person."""

@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
@@ -40,10 +41,11 @@ from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.claims import Claims
 from pdfbatch.worker.fetch import Places
 from pdfbatch.worker.heartbeat import HeartbeatLease
+from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.journal import LedgerJournal
 from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.parts import Parts
-from pdfbatch.worker.pipeline import Hooks, Pipeline
+from pdfbatch.worker.pipeline import Pipeline
 from pdfbatch.worker.resume import Unrecorded, left_of, outcome_from_output, standing
 from pdfbatch.worker.resume_parts import ResumingParts
 from pdfbatch.worker.scratch import scratch_folder
@@ -91,6 +93,7 @@ class SliceRun:
         self._tally = Tally()
         self._state: WorkerState = "starting"
         self._started = self._stamp()
+        self._session = uuid.uuid4().hex
         self._pipeline: Pipeline | None = None
         self.checkpoints: Checkpoints | None = None
         self._children: Children | None = None
@@ -136,6 +139,7 @@ class SliceRun:
             host=socket.gethostname(),
             pid=os.getpid(),
             born=birth_of(os.getpid()),
+            session=self._session,
             reading=self._pipeline.reading() if self._pipeline else [],
             machine=self._job.machine,
             notice=self._notice,
@@ -265,7 +269,9 @@ class SliceRun:
         return self._pipeline is None or self._pipeline.is_finished
 
     def _mark(self, why: Ending) -> DoneMark:
-        mark = DoneMark(worker=self._job.worker, why=why, at=self._stamp(), counts=self._tally.counts())
+        mark = DoneMark(
+            worker=self._job.worker, why=why, at=self._stamp(), session=self._session, counts=self._tally.counts()
+        )
         if why == self._stop.why:
             mark = mark.model_copy(update={"detail": self._stop.detail})
         try:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pdfbatch.documents.judgement import Judgement
 from pdfbatch.documents.page_read import PageRead
@@ -24,6 +24,7 @@ from pdfbatch.records import Outcome, PageResult, PageSet, ReadOptions, Reason, 
 from pdfbatch.runs.partition import work_of
 from pdfbatch.worker.checkpoint import EVERY_PAGES
 from pdfbatch.worker.fetch import Fetched, Places, fetch
+from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.publish import Publisher, copy_of
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.threads import DaemonPool
@@ -40,21 +41,6 @@ SAVE_SECONDS = 10.0
 _TICK_SECONDS = 0.25
 _STORE_THREADS = 8
 _DOCUMENTS_AHEAD = 4
-
-
-class Hooks(NamedTuple):
-    """What the pipeline calls, always in its deciding thread."""
-
-    stamp: Callable[[], str]
-    """Returns the time as records have it."""
-    page_done: Callable[[PageResult, float, bool], None]
-    """Takes every page, its share of the work, and whether it was read before."""
-    expect: Callable[[int, float], None]
-    """Takes documents that are added to this worker's, and their work."""
-    tick: Callable[[], None]
-    """Called several times a second, for timed work."""
-    on_durable: Callable[[], None]
-    """Called when pages read by this process are stored for good."""
 
 
 class Pipeline:
@@ -82,7 +68,8 @@ class Pipeline:
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._open: dict[tuple[str, int], SliceWork] = {}
         self._ready: deque[SliceWork] = deque()
-        self._pages_running: dict[tuple[str, int], None] = {}
+        self._pages_running: dict[tuple[str, int, int], None] = {}
+        """Key, part and page number of the pages being read; number 0 while a document is being opened."""
         self._more: deque[Offer] = deque()
         """Documents that turned up on the way: assembled from parts, or no longer the same as another."""
         self._outcomes: deque[Outcome] = deque()
@@ -124,7 +111,7 @@ class Pipeline:
     def reading(self) -> list[str]:
         """Returns what the children are reading now, for display. May be called from any thread."""
         running = list(self._pages_running)[: self._children.processes]
-        return [f"{key} p. {number}" if number else key for key, number in running]
+        return [f"{key} p. {number}" if number else key for key, _, number in running]
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,12 +186,12 @@ class Pipeline:
             self._more.append(Offer(copy, work.block))
 
     def _judge(self, work: SliceWork, resumed: list[PageResult]) -> None:
-        self._pages_running[work.key, 0] = None
+        self._pages_running[*work.name, 0] = None
         future = self._children.submit(JUDGE_SECONDS, judge_file, str(work.path))
         self._when_done(future, partial(self._judged, work, resumed))
 
     def _judged(self, work: SliceWork, resumed: list[PageResult], done: "Future[Judgement]") -> None:
-        del self._pages_running[work.key, 0]
+        del self._pages_running[*work.name, 0]
         try:
             verdict = done.result()
         except PdfbatchError as error:
@@ -261,13 +248,13 @@ class Pipeline:
 
     def _submit_page(self, work: SliceWork, number: int) -> None:
         work.running.add(number)
-        self._pages_running[work.key, number] = None
+        self._pages_running[*work.name, number] = None
         order = PageOrder(str(work.path), number, work.attempt(number))
         self._when_done(self._reader.read(order), partial(self._page_ended, work, number, order.attempt))
 
     def _page_ended(self, work: SliceWork, number: int, attempt: int, done: "Future[PageRead]") -> None:
         work.running.discard(number)
-        self._pages_running.pop((work.key, number), None)
+        self._pages_running.pop((*work.name, number), None)
         try:
             page, figures = done.result()
         except PdfbatchError as error:

@@ -28,7 +28,7 @@ class ResumingParts:
         self._parts = parts
         self._worker = worker
         self._output = output
-        self._done = done
+        self._seen = set(done)
         self._tally = tally
         self._record = record
 
@@ -40,7 +40,8 @@ class ResumingParts:
                 yield offer
                 continue
             self._tally.recall_part(part.outcome)
-            if offer.document.key not in self._done and self._parts.is_to_assemble(offer.document):
+            if offer.document.key not in self._seen and self._parts.is_to_assemble(offer.document):
+                self._seen.add(offer.document.key)
                 yield from self._assembled(offer.document._replace(part=0))
 
     def _assembled(self, whole: SourceDocument) -> Iterator[Offer]:

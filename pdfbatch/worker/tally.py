@@ -95,8 +95,9 @@ class Tally:
     def _count(self, outcome: Outcome) -> None:
         self._outcomes[outcome.outcome] += 1
         self._shorter += bool(outcome.absent_pages)
-        self._scores.update(outcome.scores)
-        self._doubtful = worst([*self._doubtful, *outcome.doubtful])
+        if not outcome.same_as:
+            self._scores.update(outcome.scores)
+            self._doubtful = worst([*self._doubtful, *outcome.doubtful])
         if outcome.reason is not None:
             self._reasons[outcome.reason] += 1
 
