@@ -179,6 +179,8 @@ class SliceRun:
         found = standing(self._keys, job.worker, entries, job.output, self._tally.recall)
         journal = LedgerJournal(job.output, self._keys, job.worker, found.next_segment, found.failures)
         self._journal = journal
+        before = RunKeys(job.manifest.follows) if job.manifest.follows else None
+        self.checkpoints = Checkpoints(job.output, self._keys, before)
         for unrecorded in found.unrecorded:
             self._record(unrecorded)
         self._done = found.done | (self._published_before(found.done) if is_ad_hoc else set())
@@ -209,9 +211,10 @@ class SliceRun:
         outcome = outcome_from_output(
             found, job.output, job.engine.name, job.worker, self._stamp(), job.manifest.options.pages
         )
-        assert self._journal is not None
+        assert self._journal is not None and self.checkpoints is not None
         self._journal.enter(outcome)
         self._tally.recall(outcome)
+        self.checkpoints.drop(found.document)  # it died before that, too
 
     def _work(self, offers: Iterator[Offer]) -> None:
         journal = self._journal
@@ -239,8 +242,7 @@ class SliceRun:
         if first is None:
             return
         job, options = self._job, self._job.manifest.options
-        before = RunKeys(job.manifest.follows) if job.manifest.follows else None
-        self.checkpoints = Checkpoints(job.output, self._keys, before)
+        assert self.checkpoints is not None
         parts = Parts(job.output, self._keys, self.checkpoints, self._claims)
         places = Places(job.source, job.output, self.checkpoints, parts, scratch)
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)

@@ -304,22 +304,30 @@ class Pipeline:
         work.results.add(page)
         self._hooks.page_done(page, work.share_of_a_page, False)
         if work.is_read:
-            self._publish(work)
+            self._publish_when_saved(work)
         elif len(work.results) % EVERY_PAGES == 0:
             self._checkpoint(work)
+
+    def _publish_when_saved(self, work: SliceWork) -> None:
+        """Publishes a document that is read, unless a checkpoint is being written: nobody would delete that."""
+        if not work.saving:
+            self._publish(work)
 
     def _checkpoint(self, work: SliceWork) -> None:
         pages = work.unsaved()
         if pages:
             work.saved.update(page.number for page in pages)
-            self._in_thread(partial(self._places.checkpoints.save, work.document, pages, work.digest), self._stored)
+            work.saving += 1
+            save = partial(self._places.checkpoints.save, work.document, pages, work.digest)
+            self._in_thread(save, partial(self._stored, work))
 
     def _checkpoint_all(self) -> None:
         for work in self._open.values():
             if not work.is_read:
                 self._checkpoint(work)
 
-    def _stored(self, done: "Future[None]") -> None:
+    def _stored(self, work: SliceWork, done: "Future[None]") -> None:
+        work.saving -= 1
         error = done.exception()
         if isinstance(error, PdfbatchError):
             self._error = error
@@ -327,6 +335,8 @@ class Pipeline:
             raise error
         else:
             self._hooks.on_durable()
+            if work.is_read:
+                self._publish_when_saved(work)
 
     # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────────
 

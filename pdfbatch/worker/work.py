@@ -61,6 +61,8 @@ class SliceWork:
     results: Pages = field(default_factory=Pages)
     saved: set[int] = field(default_factory=set)
     """Pages that are in a checkpoint."""
+    saving: int = 0
+    """The number of its checkpoints that are being written."""
     tries: Counter[int] = field(default_factory=Counter)
     failures: dict[int, Failure] = field(default_factory=dict)
     """Why the last try of a page failed."""
