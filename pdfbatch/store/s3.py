@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pdfbatch import aws
 from pdfbatch.errors import NotFound, NotReady, PreconditionFailed, StoreError
+from pdfbatch.store import listing
 from pdfbatch.store.contract import PROBE_PREFIX, Entry
 from pdfbatch.store.file_errors import file_errors
+from pdfbatch.store.listing import Page
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,13 +53,14 @@ class S3Store:
         self.url = f"s3://{bucket}/{prefix}"
         if client is not None:
             self._client = self._impatient_client = client
+            _reads_listings(client)
 
     def __repr__(self) -> str:
         return f"S3Store({self.url!r})"
 
     @cached_property
     def _client(self) -> S3Client:
-        return aws.client("s3")
+        return _reads_listings(aws.client("s3"))
 
     @cached_property
     def _impatient_client(self) -> S3Client:
@@ -73,15 +76,31 @@ class S3Store:
     ) -> Iterator[Entry]:
         """Lists as the contract says. Folder markers (empty objects whose key ends with "/") are left out."""
         shallow: Any = {} if deep else {"Delimiter": "/"}
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=self.prefix + prefix, **shallow
-        )
-        with aws.translating(f"list {self.url}{prefix}"):
-            for page in pages:
-                for found in page.get("Contents", []):
-                    key = found["Key"].removeprefix(self.prefix)
-                    if key and not (key.endswith("/") and found["Size"] == 0):
-                        yield Entry(key, found["Size"], _etag(found))
+
+        def fetch(after: str, token: str) -> Page:
+            begin: Any = {"ContinuationToken": token} if token else {"StartAfter": self.prefix + after} if after else {}
+            with aws.translating(f"list {self.url}{prefix}"):
+                answer: Any = self._client.list_objects_v2(
+                    Bucket=self.bucket, Prefix=self.prefix + prefix, **begin, **shallow
+                )
+            if listing.ANSWER not in answer:
+                raise StoreError(
+                    f"Cannot list {self.url}{prefix}: the answer is not a listing.",
+                    "Check that AWS_ENDPOINT_URL points to a working S3 server.",
+                )
+            return self._page(answer[listing.ANSWER])
+
+        for entries in listing.pages(fetch, is_guessing=deep):
+            yield from entries
+
+    def _page(self, answer: listing.Answer) -> Page:
+        """Returns an answer as a page, with keys relative to the store, without folder markers."""
+        ends = [row[0] for row in (*answer.rows[:1], *answer.rows[-1:])]
+        names = [*ends, *answer.folders[:1], *answer.folders[-1:]]
+        at = len(self.prefix)
+        rows = ((key[at:], size, etag) for key, size, etag in answer.rows)
+        entries = [Entry(*row) for row in rows if row[0] and (row[1] or not row[0].endswith("/"))]
+        return Page(entries, min(names, default="")[at:], max(names, default="")[at:], answer.token)
 
     def get(self, key: str) -> bytes:
         return self._read(key, lambda body: b"".join(self._chunks(body, key)))
@@ -216,6 +235,12 @@ class S3Store:
                 return self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
         except NotFound:
             return None
+
+
+def _reads_listings(client: S3Client) -> S3Client:
+    event = "before-parse.*.ListObjectsV2"  # with the star it comes before botocore's own handler, which parses too
+    client.meta.events.register(event, listing.take_answer, unique_id="pdfbatch-listing")
+    return client
 
 
 def _kind(key: str) -> dict[str, Any]:
