@@ -16,6 +16,7 @@ import pytest
 
 from pdfbatch.records import Manifest, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
+from pdfbatch.runs.slices import Frozen
 from pdfbatch.store import open_store
 from tests.program import Program, own_process
 from tests.worker.begun import begin_at
@@ -205,9 +206,9 @@ def test_a_fleet_worker_reads_passwords_with_its_role(
         arn = client.create_secret(Name=bucket, SecretString=f"x\n{PASSWORD}")["ARN"]
     source, output = open_store(f"s3://{bucket}/in/"), open_store(f"s3://{bucket}/out/")
     source.put("locked.pdf", (tmp_path / "locked.pdf").read_bytes())
-    begun = begin_at(source, output, "cpu", ReadOptions()).manifest
-    frozen = begun.model_copy(update={"password_secret": arn, "run": begun.run + "x"})
-    manifest.save(output, frozen)
+    begun = begin_at(source, output, "cpu", ReadOptions())
+    frozen = begun.manifest.model_copy(update={"password_secret": arn, "run": begun.manifest.run + "x"})
+    manifest.save(output, Frozen(frozen, [begun.documents]))
     environment = os.environ | {
         "WORKER_ID": "0",
         "TOTAL_WORKERS": "1",
@@ -227,7 +228,7 @@ def test_a_fleet_worker_reads_passwords_with_its_role(
     assert not any(PASSWORD.encode() in text for text in written)
     output.delete(["locked.md"])
     gone = frozen.model_copy(update={"password_secret": arn.replace(bucket, "gone"), "run": frozen.run + "x"})
-    manifest.save(output, gone)
+    manifest.save(output, Frozen(gone, [begun.documents]))
     refused = subprocess.run(
         command, env=environment | {"PDFBATCH_RUN": gone.run}, capture_output=True, text=True, check=False
     )

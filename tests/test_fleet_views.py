@@ -9,22 +9,20 @@ from rich.console import Console
 
 from pdfbatch import views
 from pdfbatch.errors import StoreError
-from pdfbatch.records import Manifest, ModelUse, RunKeys, SourceDocument
+from pdfbatch.records import Manifest, ModelUse, RunKeys
 from pdfbatch.runs.past import PastRun, PastRuns
 from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, read_status
 from pdfbatch.runs.report import Report, Retried, Spent, Waste
 from pdfbatch.runs.savings import Savings
 from pdfbatch.store import Entry
 from pdfbatch.store.local import LocalStore
+from tests.frozen import manifest_of
 from tests.runs.fleets import RUN, Story, fleet, minute
 from tests.test_views import NOW, STATUS, text
 
 
 def manifest(workers: int) -> Manifest:
-    documents = [SourceDocument(f"{number}.pdf", 1, "e") for number in range(100 * workers)]
-    return Manifest(
-        run=RUN, created="", input="in/", output="out/", total_workers=workers, engine="dolphin", documents=documents
-    )
+    return manifest_of(100 * workers, workers, run=RUN, engine="dolphin")
 
 
 def five_workers(store: LocalStore) -> RunStatus:

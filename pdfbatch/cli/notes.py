@@ -21,7 +21,7 @@ def show_notes(begun: Begun) -> None:
     """Shows the notes for a run on this computer."""
     from pdfbatch.runs.inputs import LOCKED_ETAG
 
-    documents = begun.manifest.documents
+    documents = begun.documents
     show_left_out(begun, begun.manifest.output)
     if begun.nameless:
         say(f"left out, because the file name is only .pdf (rename them): {views.some(begun.nameless)}")

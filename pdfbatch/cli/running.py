@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.engines import Engine
-    from pdfbatch.records import Manifest
     from pdfbatch.runs.begin import Begun
     from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
@@ -75,7 +74,7 @@ def run_slice(
     failures = load_failures(output, RunKeys(found.run), worker_id)
     if begun.how == "resumed" and code in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
         say("PDFs added since this run started are not in it; run the same command again to convert them")
-    finish(views.closing(found, failures, _next_step(frozen, output, failures, code)), code)
+    finish(views.closing(found, failures, _next_step(begun, output, failures, code)), code)
 
 
 def _nothing(found: RunStatus, begun: Begun, how: Print) -> str | RenderableType:
@@ -90,7 +89,7 @@ def write_slice(begun: Begun, source: Store, output: Store, processes: int | Non
     """Converts one document and writes its Markdown to stdout; everything else goes to stderr."""
     from pdfbatch.runs.ledger import load_failures
 
-    documents = begun.manifest.documents
+    documents = begun.documents
     if len(documents) != 1:
         raise UsageError(
             f"OUTPUT - takes one document, and there are {len(documents):,}.",
@@ -117,10 +116,9 @@ def _worked(
     frozen, stop = begun.manifest, Stop()
     children = processes or config.default_processes()
     engine, beats = engine_named(frozen.engine, frozen.model), heartbeat_seconds(output)
-    run = SliceRun(
-        SliceConfig(frozen, worker_id, source, output, engine, children, beats, now, passwords=passwords),
-        stop,
-    )
+    documents = begun.documents
+    job = SliceConfig(frozen, documents, worker_id, source, output, engine, children, beats, now, passwords=passwords)
+    run = SliceRun(job, stop)
 
     def end_at_once() -> None:
         if stderr.is_terminal:
@@ -149,7 +147,7 @@ def exit_code(mark: DoneMark) -> ExitCode:
     return ExitCode.SOME_DOCUMENTS_FAILED if mark.counts.failed or mark.counts.partial else ExitCode.DONE
 
 
-def _next_step(frozen: Manifest, output: Store, failures: Sequence[Outcome], code: ExitCode) -> str:
+def _next_step(begun: Begun, output: Store, failures: Sequence[Outcome], code: ExitCode) -> str:
     """Returns the most likely next command."""
     if code is ExitCode.INTERRUPTED:
         return f"{this_command()}   # resumes; finished pages are kept"
@@ -158,13 +156,13 @@ def _next_step(frozen: Manifest, output: Store, failures: Sequence[Outcome], cod
     from pdfbatch.store import LocalStore
 
     if any(failure.reason is not None and failure.reason.retryable for failure in failures):
-        return f"pdfbatch retry-failures {shlex.quote(frozen.output)} --local"
+        return f"pdfbatch retry-failures {shlex.quote(begun.manifest.output)} --local"
     if failures:
-        return views.failures_command(frozen.output)
-    made = next((output_key(each.key) for each in frozen.documents), None)
+        return views.failures_command(begun.manifest.output)
+    made = next((output_key(each.key) for each in begun.documents), None)
     if made is None or not isinstance(output, LocalStore):
-        return _verify(frozen.output)
-    return f"less {shlex.quote(frozen.output + made)}"
+        return _verify(begun.manifest.output)
+    return f"less {shlex.quote(begun.manifest.output + made)}"
 
 
 def _verify(output: str) -> str:

@@ -14,10 +14,10 @@ import typer
 from pdfbatch import config, views
 from pdfbatch.cli.console import local_now, now, say, show_log, stderr
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
-from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions
+from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pdfbatch.config import WorkerSettings
     from pdfbatch.documents.sandbox.passwords import Passwords
@@ -42,7 +42,7 @@ def worker() -> None:
     source, output = open_store(settings.source), open_store(settings.output)
     if settings.run is None:
         check_places(source, output)
-    frozen = _manifest(settings, source, output)
+    frozen, documents = _slice(settings, source, output)
     check_places(source, output, frozen.chosen)
     engine = engine_named(frozen.engine, frozen.model)
     beats = heartbeat_seconds(output)
@@ -50,7 +50,9 @@ def worker() -> None:
     fleet = load_fleet(output, frozen.run) if machine else None
     meter = _meter(fleet, machine)
     passwords = _passwords(frozen)
-    job = SliceConfig(frozen, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords)
+    job = SliceConfig(
+        frozen, documents, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords
+    )
     stop = Stop()
     run = SliceRun(job, stop)
     with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
@@ -61,14 +63,16 @@ def worker() -> None:
     raise typer.Exit(exit_code(mark))
 
 
-def _manifest(settings: WorkerSettings, source: Store, output: Store) -> Manifest:
+def _slice(settings: WorkerSettings, source: Store, output: Store) -> tuple[Manifest, Sequence[SourceDocument]]:
     from pdfbatch.runs import manifest
     from pdfbatch.runs.begin import Request, ad_hoc
     from pdfbatch.runs.partition import Slice
+    from pdfbatch.runs.slices import documents_of
 
     part = Slice.checked(settings.worker, settings.total_workers)
     if settings.run is not None:
-        return manifest.load(output, settings.run)
+        frozen = manifest.load(output, settings.run)
+        return frozen, documents_of(output, frozen, settings.worker)
     reads = select_engine(settings.engine or "", "", config.default_model(os.environ))
     options = ReadOptions(max_retries=settings.max_retries)
     return ad_hoc(source, output, Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model), now)

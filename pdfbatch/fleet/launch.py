@@ -56,7 +56,7 @@ def launch(decided: Decided, outside: Effects, keep_partial: bool = False) -> La
     plan, output = decided.plan, outside.output
     _check_still_right(decided, outside)
     output.check_writable()
-    winner = manifest.claim(output, decided.manifest, decided.latest)
+    winner = manifest.claim(output, decided.frozen, decided.latest)
     if winner != plan.run:
         raise PdfbatchError(
             f"Run {winner} was started on {plan.output} at the same time.",
@@ -134,7 +134,7 @@ class _Making:
         outside.tell("the launch failed; removing what was created")
         try:
             end(outside.clients, lambda found: found.run == run, outside.sleep, self.fleets.values(), SETTLE_SECONDS)
-            manifest.disclaim(outside.output, self._decided.manifest, self._decided.latest)
+            manifest.disclaim(outside.output, self._decided.frozen.manifest, self._decided.latest)
         except BaseException as trouble:
             outside.tell(f"NOT everything was removed: run `pdfbatch down {self._plan.output}` until nothing remains")
             if not isinstance(trouble, PdfbatchError):
@@ -145,7 +145,8 @@ class _Making:
     def _worker(self, worker: int) -> None:
         plan, clients = self._plan, self._outside.clients
         name = Names(plan.stack).template(plan.run, worker)
-        text = user_data(self._decided.manifest, self._decided.record, worker, plan.account, self._outside.environment)
+        frozen, record = self._decided.frozen.manifest, self._decided.record
+        text = user_data(frozen, record, worker, plan.account, self._outside.environment)
         self._patiently(lambda: ec2.create_template(clients, plan, worker, name, text))
         if worker == 0:
             self._patiently(lambda: ec2.try_template(clients, name, plan.account.zones[0], plan.market))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,9 +13,12 @@ from pdfbatch.fleet import names as tags
 from pdfbatch.fleet import pricing
 from pdfbatch.fleet.userdata import render, values_of
 from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Plan, Range, Work
-from pdfbatch.records import FleetRecord, Manifest
-from pdfbatch.runs.begin import Remaining, followed
+from pdfbatch.records import FleetRecord, Manifest, SourceDocument
+from pdfbatch.runs.begin import Remaining, documents_in, followed
+from pdfbatch.runs.copies import etag_of, without_copies
+from pdfbatch.runs.partition import divided, in_parts
 from pdfbatch.runs.progress import timestamp
+from pdfbatch.runs.slices import Frozen
 
 DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
 """How long before their fleets expire workers drain: 2 minutes are needed, the rest allows for clock differences."""
@@ -29,10 +32,10 @@ _MOST_TAGS = 45
 
 
 class Decided(NamedTuple):
-    """A plan with its run's manifest and fleet record: what `launch` carries out."""
+    """A plan with its frozen run and fleet record: what `launch` carries out."""
 
     plan: Plan
-    manifest: Manifest
+    frozen: Frozen
     record: FleetRecord
     latest: str | None
     """As in `Remaining`."""
@@ -57,10 +60,11 @@ def decide(
         NotReady: a cost cap, but no known price.
         UsageError: too little money or time to get anything done.
     """
-    documents = rest.documents[: request.limit]
+    documents = without_copies(rest.documents[: request.limit], etag_of)
+    most = len(in_parts(documents, request.workers))
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
-    suggested = _suggested(pages, pace, len(documents), account)
-    workers, notes = _workers(request, len(documents), suggested, account)
+    suggested = _suggested(pages, pace, most, account)
+    workers, notes = _workers(request, most, suggested, account)
     options = pricing.priced_instances(account, request.instance_types)
     warnings = [*account.warnings, *_price_warnings(account, request)]
     price = _price_range(options)
@@ -104,7 +108,8 @@ def decide(
         log_group=account.log_group,
         topic=account.topic,
     )
-    manifest = _manifest(request, rest, account, workers, run, now)
+    slices = divided(in_parts(documents, workers), workers)
+    manifest = _manifest(request, rest, account, slices, run, now)
     plan = Plan(
         run=run,
         input=request.source,
@@ -141,18 +146,23 @@ def decide(
         notes=notes,
         warnings=warnings,
     )
-    return Decided(plan, manifest, record, rest.latest)
+    return Decided(plan, Frozen(manifest, slices), record, rest.latest)
 
 
 def _manifest(
-    request: LaunchRequest, rest: Remaining, account: Account, workers: int, run: str, now: datetime
+    request: LaunchRequest,
+    rest: Remaining,
+    account: Account,
+    slices: Sequence[Sequence[SourceDocument]],
+    run: str,
+    now: datetime,
 ) -> Manifest:
     return Manifest(
         run=run,
         created=timestamp(now),
         input=request.source,
         output=request.output,
-        total_workers=workers,
+        total_workers=len(slices),
         engine=request.engine,
         model=request.model,
         image=account.image,
@@ -163,7 +173,8 @@ def _manifest(
         retry_of=rest.retry_of,
         follows=followed(request.engine, request.model, request.options, rest.before, rest.retry_of),
         skipped=rest.skipped,
-        documents=list(rest.documents[: request.limit]),
+        slices=documents_in(slices),
+        entries=list(map(len, slices)),
     )
 
 

@@ -65,14 +65,20 @@ class RunKeys:
         self.run = run
         self.prefix = f"{STATE_PREFIX}{run}/"
         self.manifest = self.prefix + "manifest.json.gz"
+        self.slices = self.prefix + "slices/"
         self.workers = self.prefix + "workers/"
         self.ledger = self.prefix + "ledger/"
         self.failures = self.prefix + "failures/"
         self.checkpoints = self.prefix + "checkpoints/"
+        self.claims = self.prefix + "claims/"
+        self.parts = self.prefix + "parts/"
         self.done = self.prefix + "done/"
         self.fleet = self.prefix + "fleet.json"
         self.boots = self.prefix + "boots/"
         self.completed = self.prefix + "completed.json"
+
+    def slice_documents(self, worker: int) -> str:
+        return f"{self.slices}worker-{worker}.jsonl.gz"
 
     def heartbeat(self, worker: int) -> str:
         return f"{self.workers}worker-{worker}.json"
@@ -98,9 +104,38 @@ class RunKeys:
     def done_mark(self, worker: int) -> str:
         return f"{self.done}worker-{worker}.json"
 
+    def claims_of(self, slice_: int) -> str:
+        """Returns the prefix of the claims of a slice's blocks."""
+        return f"{self.claims}slice-{slice_}/"
+
+    def claim(self, slice_: int, block: int) -> str:
+        return f"{self.claims_of(slice_)}{block:06d}.json"
+
+    def takeovers_of(self, worker: int) -> str:
+        """Returns the prefix of a worker's notes of the blocks that it tried to claim in other slices."""
+        return f"{self.prefix}takeovers/worker-{worker}/"
+
+    def takeover(self, worker: int, slice_: int, block: int) -> str:
+        return f"{self.takeovers_of(worker)}slice-{slice_}-{block:06d}"
+
+    def parts_of(self, key: str) -> str:
+        """Returns the prefix of the finished parts of a long document."""
+        return f"{self.parts}{_digest(key)}/"
+
+    def part(self, key: str, number: int) -> str:
+        return f"{self.parts_of(key)}{number:04d}.json"
+
+    def assembly(self, key: str) -> str:
+        return f"{self.parts_of(key)}assembly.json"
+
     def checkpoints_of(self, key: str) -> str:
-        """Returns the prefix of one document's checkpoints; a digest, because keys may be long and hold anything."""
-        return f"{self.checkpoints}{hashlib.sha256(key.encode()).hexdigest()[:24]}/"
+        """Returns the prefix of one document's checkpoints."""
+        return f"{self.checkpoints}{_digest(key)}/"
 
     def checkpoint(self, key: str, number: int) -> str:
         return f"{self.checkpoints_of(key)}{number:06d}.json"
+
+
+def _digest(key: str) -> str:
+    """Stands for a key in another key: it may be long and hold anything."""
+    return hashlib.sha256(key.encode()).hexdigest()[:24]

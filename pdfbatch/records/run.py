@@ -20,6 +20,10 @@ class SourceDocument(NamedTuple):
     there was none: the document is done in this run as soon as its Markdown exists and has another ETag.
     `attempt` is one more than the outcomes it had in earlier runs. `twin` is the input that already uses the same
     Markdown name (`b.pdf` beside `b.PDF`), "" if there is none.
+
+    A very long document has several entries, one for each of its `parts`: `part` counts from 1, and is 0 in an entry
+    for a whole document. `pages` is its length as an earlier run found it, 0 if unknown. `copies` are documents with
+    the same content: they are not read, and get the same Markdown.
     """
 
     key: str
@@ -28,6 +32,24 @@ class SourceDocument(NamedTuple):
     output_etag: str | None = None
     attempt: int = 1
     twin: str = ""
+    pages: int = 0
+    part: int = 0
+    parts: int = 1
+    copies: tuple[SourceDocument, ...] = ()
+
+    @property
+    def is_part(self) -> bool:
+        return self.part > 0
+
+    @property
+    def is_assembled(self) -> bool:
+        """Whether it stands for a whole document whose parts were read before."""
+        return self.parts > 1 and not self.part
+
+    @property
+    def documents(self) -> int:
+        """The number of documents that this entry stands for: a part counts only in its first one."""
+        return 0 if self.part > 1 else 1 + len(self.copies)
 
 
 Pages = Annotated[str, AfterValidator(lambda text: str(PageSet.read(text)))]
@@ -59,9 +81,10 @@ class ReadOptions(Record):
 
 
 class Manifest(Record):
-    """A run as frozen at launch: which documents to convert, with how many workers, and how."""
+    """A run as frozen at launch: how many documents to convert, with how many workers, and how. The documents
+    themselves are in `slices/worker-I.jsonl.gz`, see `runs/slices.py`."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     run: str
     created: str
     input: str
@@ -76,7 +99,7 @@ class Manifest(Record):
     """The AMI of the fleet's instances."""
     options: ReadOptions = ReadOptions()
     chosen: Chosen = Chosen()
-    """The part of `input` that was requested; `documents` is what is left of it."""
+    """The part of `input` that was requested; the documents are what is left of it."""
     password_secret: str = ""
     """ARN of the secret with the passwords of encrypted documents, for a fleet; never a password."""
     retry_of: str | None = None
@@ -85,7 +108,15 @@ class Manifest(Record):
     """The run before this one, whose checkpoints of unfinished documents are reused."""
     skipped: int = 0
     """Documents of the input that were already done when the manifest was frozen."""
-    documents: list[SourceDocument]
+    slices: list[int]
+    """The number of documents in each worker's slice."""
+    entries: list[int] = []
+    """The number of entries in each slice: of documents without copies, and of parts; [] in a manifest of version 1."""
+
+    @property
+    def documents(self) -> int:
+        """The number of documents of the run."""
+        return sum(self.slices)
 
 
 class CurrentRun(Record):
@@ -152,6 +183,15 @@ class Outcome(Record):
     at: str = ""
     detail: str = ""
     """One sentence for a person, such as the library's error."""
+    same_as: str = ""
+    """The document with the same content whose pages were read; "" if this one's were."""
+    parts: int = 1
+    """The number of parts that it was read in, by several workers."""
+
+    @property
+    def pages_are_its_own(self) -> bool:
+        """Whether its worker read its pages for it alone."""
+        return not self.same_as and self.parts == 1
 
 
 def _is_stamp(value: str) -> str:
@@ -232,6 +272,8 @@ class Heartbeat(Record):
     pid: int = 0
     born: str = ""
     """When that process started, according to its kernel: a later process with the same pid has another value."""
+    session: str = ""
+    """The process, by a random id; "" in records of earlier versions."""
     reading: list[str] = []
     """What each child is reading now, for display."""
     machine: Machine | None = None
@@ -257,6 +299,8 @@ class DoneMark(Record):
     worker: int
     why: Ending
     at: Stamp
+    session: str = ""
+    """The process that ended, as in `Heartbeat`; "" if the boot script wrote the mark."""
     counts: Counts = Counts()
     detail: str = ""
     """For `gave_up`, `failing` and `over_budget`: one sentence for a person."""

@@ -18,10 +18,12 @@ from pdfbatch.records import (
     SourceDocument,
 )
 from pdfbatch.runs import ledger, manifest, progress
+from pdfbatch.runs.copies import digest_in, without_copies
 from pdfbatch.runs.inputs import listed, no_documents, nothing_at
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
-from pdfbatch.runs.partition import Slice
+from pdfbatch.runs.partition import Slice, divided, in_parts, slice_of
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
+from pdfbatch.runs.slices import Frozen, documents_of
 from pdfbatch.runs.versions import recognised
 from pdfbatch.store import Store, inside
 
@@ -49,6 +51,8 @@ class Begun(NamedTuple):
     how: Literal["new", "resumed", "finished", "nothing"]
     """`finished`: this slice is done, others are still running. `nothing`: everything is done already; the manifest was
     not saved."""
+    documents: Sequence[SourceDocument] = ()
+    """The slice of this worker, unless `finished` or `nothing`."""
     changed: Sequence[str] = ()
     """Inputs that changed since their Markdown was written, and that are not converted again."""
     foreign: Sequence[str] = ()
@@ -130,7 +134,7 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
     if selection.documents:
         begun = _claim(output, fresh, latest, wanted, selection.changed, clock)
     else:
-        begun = Begun(fresh, "nothing", selection.changed)
+        begun = Begun(fresh.manifest, "nothing", changed=selection.changed)
     return begun._replace(
         foreign=selection.foreign,
         nameless=selection.nameless,
@@ -165,11 +169,9 @@ def begin_retry(
         chosen=wanted.chosen,
         has_passwords=has_passwords,
     )
-    fresh = _freeze(source, output, wanted, rest.documents, rest.skipped, clock()).model_copy(
-        update={"retry_of": rest.retry_of}
-    )
+    fresh = _freeze(source, output, wanted, rest.documents, rest.skipped, clock(), rest.retry_of)
     if not rest.documents:
-        return Begun(fresh, "nothing", hopeless=rest.hopeless)
+        return Begun(fresh.manifest, "nothing", hopeless=rest.hopeless)
     return _claim(output, fresh, rest.latest, wanted, [], clock)._replace(hopeless=rest.hopeless)
 
 
@@ -262,18 +264,21 @@ def _ended_run(output: Store, now: datetime) -> Manifest | None:
     return found
 
 
-def ad_hoc(source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]) -> Manifest:
-    """Returns the input's listing as a manifest that is never saved: a worker started by hand slices it and skips
-    documents that have Markdown."""
+def ad_hoc(
+    source: Store, output: Store, wanted: Request, clock: Callable[[], datetime]
+) -> tuple[Manifest, Sequence[SourceDocument]]:
+    """Returns the input's listing as a manifest that is never saved, and the documents of this worker's slice: a worker
+    started by hand skips documents that have Markdown."""
     output.check_writable()
     selection = what_is_left(listed(source).entries, {}, {}, redo_changed=False)
-    frozen = _freeze(source, output, wanted, selection.documents, selection.skipped, clock())
-    return frozen.model_copy(update={"run": AD_HOC_RUN})
+    slices = [slice_of(selection.documents, Slice(worker, wanted.part.total)) for worker in range(wanted.part.total)]
+    frozen = _manifest(source, output, wanted, list(map(len, slices)), selection.skipped, clock())
+    return frozen.model_copy(update={"run": AD_HOC_RUN}), slices[wanted.part.worker]
 
 
 def _claim(
     output: Store,
-    fresh: Manifest,
+    fresh: Frozen,
     latest: str | None,
     wanted: Request,
     changed: list[str],
@@ -281,9 +286,9 @@ def _claim(
 ) -> Begun:
     output.check_writable()
     winner = manifest.claim(output, fresh, latest)
-    if winner == fresh.run:
-        return Begun(fresh, "new", changed)
-    theirs = _resumable(output, winner, wanted, fresh.input, clock())
+    if winner == fresh.manifest.run:
+        return Begun(fresh.manifest, "new", fresh.slices[wanted.part.worker], changed)
+    theirs = _resumable(output, winner, wanted, fresh.manifest.input, clock())
     if theirs is None:
         raise _alive_error(winner, output)
     return theirs
@@ -305,7 +310,7 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
     if same and not finished:
         if beat is not None:
             refuse_twin(beat, mark, now)
-        return Begun(found, "resumed")
+        return Begun(found, "resumed", documents_of(output, found, wanted.part.worker))
     if not is_anyone_alive(output, found, now):
         return None
     if same:
@@ -359,7 +364,28 @@ def _what_is_left(
 
 
 def _freeze(
-    source: Store, output: Store, wanted: Request, documents: Sequence[SourceDocument], skipped: int, now: datetime
+    source: Store,
+    output: Store,
+    wanted: Request,
+    documents: Sequence[SourceDocument],
+    skipped: int,
+    now: datetime,
+    retry_of: str | None = None,
+) -> Frozen:
+    workers = wanted.part.total
+    slices = divided(in_parts(without_copies(documents[: wanted.limit], digest_in(source)), workers), workers)
+    frozen = _manifest(source, output, wanted, documents_in(slices), skipped, now)
+    update = {"retry_of": retry_of, "entries": list(map(len, slices))}
+    return Frozen(frozen.model_copy(update=update), slices)
+
+
+def documents_in(slices: Sequence[Sequence[SourceDocument]]) -> list[int]:
+    """Returns the number of documents of each slice."""
+    return [sum(entry.documents for entry in entries) for entries in slices]
+
+
+def _manifest(
+    source: Store, output: Store, wanted: Request, slices: list[int], skipped: int, now: datetime
 ) -> Manifest:
     return Manifest(
         run=manifest.new_run_id(now),
@@ -372,5 +398,5 @@ def _freeze(
         options=wanted.options,
         chosen=wanted.chosen,
         skipped=skipped,
-        documents=list(documents[: wanted.limit]),
+        slices=slices,
     )

@@ -1,6 +1,7 @@
 """Frozen manifests: written once, claimed by one conditional write, read by every worker with one GET."""
 
 import gzip
+import json
 import secrets
 from datetime import datetime
 
@@ -8,6 +9,8 @@ from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError, PreconditionFailed
 from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, FleetRecord, Manifest, RunKeys
+from pdfbatch.runs import slices
+from pdfbatch.runs.slices import Frozen
 from pdfbatch.store import Store
 
 
@@ -16,10 +19,12 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z-{secrets.token_hex(2)}"
 
 
-def save(store: Store, manifest: Manifest) -> None:
+def save(store: Store, frozen: Frozen) -> None:
+    """Writes the documents first: a manifest never lacks its documents."""
+    slices.save(store, frozen)
     # mtime=0: the same manifest gives the same bytes.
-    data = gzip.compress(manifest.model_dump_json().encode("utf-8", "surrogatepass"), mtime=0)
-    store.put_new(RunKeys(manifest.run).manifest, data)
+    data = gzip.compress(frozen.manifest.model_dump_json().encode("utf-8", "surrogatepass"), mtime=0)
+    store.put_new(RunKeys(frozen.manifest.run).manifest, data)
 
 
 def load(store: Store, run: str) -> Manifest:
@@ -40,12 +45,20 @@ def load(store: Store, run: str) -> Manifest:
             f"Delete {store.url}{CURRENT_RUN_KEY} and start again: finished documents are kept.",
         ) from error
     try:
-        return Manifest.model_validate_json(gzip.decompress(data))
-    except (OSError, EOFError, ValidationError, ValueError) as error:
+        return _manifest(gzip.decompress(data))
+    except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
         raise PdfbatchError(
             f"The manifest of run {run} is damaged ({store.url}{key}).",
             f"Delete {store.url}{CURRENT_RUN_KEY} and start again: a new run is made, finished documents are kept.",
         ) from error
+
+
+def _manifest(data: bytes) -> Manifest:
+    fields = json.loads(data)
+    if isinstance(fields, dict) and fields.get("version") == 1:  # its documents were inside it, in modulo slices
+        documents, workers = len(fields["documents"]), fields["total_workers"]
+        fields |= {"version": 2, "slices": [len(range(worker, documents, workers)) for worker in range(workers)]}
+    return Manifest.model_validate(fields)
 
 
 def current(store: Store) -> str | None:
@@ -54,12 +67,13 @@ def current(store: Store) -> str | None:
     return pointer[0] if pointer else None
 
 
-def claim(store: Store, manifest: Manifest, instead_of: str | None) -> str:
-    """Makes this manifest the current run, unless another process was first. Returns the run that is now current.
+def claim(store: Store, frozen: Frozen, instead_of: str | None) -> str:
+    """Makes this the current run, unless another process was first. Returns the run that is now current.
 
     `instead_of` is the run that was current when the manifest was frozen (None: there was none).
     """
-    save(store, manifest)
+    save(store, frozen)
+    manifest = frozen.manifest
     pointer = CurrentRun(run=manifest.run).model_dump_json().encode()
     try:
         known = _pointer(store)
@@ -71,7 +85,7 @@ def claim(store: Store, manifest: Manifest, instead_of: str | None) -> str:
             return manifest.run
     except PreconditionFailed:
         pass
-    store.delete([RunKeys(manifest.run).manifest])
+    _delete(store, manifest)
     winner = _pointer(store)
     if winner is None:
         raise PdfbatchError(
@@ -88,7 +102,13 @@ def disclaim(store: Store, manifest: Manifest, instead_of: str | None) -> None:
             store.delete([CURRENT_RUN_KEY])
         else:
             store.put_if(CURRENT_RUN_KEY, CurrentRun(run=instead_of).model_dump_json().encode(), known[1])
-    store.delete([RunKeys(manifest.run).fleet, RunKeys(manifest.run).manifest])
+    store.delete([RunKeys(manifest.run).fleet])
+    _delete(store, manifest)
+
+
+def _delete(store: Store, manifest: Manifest) -> None:
+    store.delete([RunKeys(manifest.run).manifest])
+    slices.delete(store, manifest)
 
 
 def save_fleet(store: Store, record: FleetRecord) -> None:

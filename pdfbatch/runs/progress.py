@@ -153,25 +153,19 @@ def nothing_left(source: str, output: str, skipped: int, now: datetime) -> RunSt
         total_workers=1,
         engine="null",
         skipped=skipped,
-        documents=[],
+        slices=[0],
     )
-    return summarise(nothing, [], [], now).model_copy(update={"state": "done", "workers": []})
+    return summarise(nothing, Records((), ()), now).model_copy(update={"state": "done", "workers": []})
 
 
-def summarise(
-    manifest: Manifest,
-    beats: Sequence[Heartbeat],
-    marks: Sequence[DoneMark],
-    now: datetime,
-    fleet: FleetRecord | None = None,
-    boots: Sequence[Boot] = (),
-) -> RunStatus:
+def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
     """Returns the status of a run. Workers without a heartbeat are `waiting`."""
-    past = histories(manifest.total_workers, Records(beats, marks, fleet, boots))
+    fleet = records.fleet
+    past = histories(manifest.total_workers, records)
     workers = [
-        _worker_status(share_of(manifest, worker), worker, history, now)
+        _worker_status(manifest.slices[worker], worker, history, now)
         if fleet is None
-        else _fleet_worker_status(share_of(manifest, worker), worker, history, fleet, now)
+        else _fleet_worker_status(manifest.slices[worker], worker, history, fleet, now)
         for worker, history in enumerate(past)
     ]
     counts = [_counts(history) for history in past]
@@ -187,7 +181,7 @@ def summarise(
         model=manifest.model,
         state=state,
         documents=DocumentCounts(
-            total=manifest.skipped + len(manifest.documents),
+            total=manifest.skipped + manifest.documents,
             done=manifest.skipped + sum(count.done for count in counts),
             ok=sum(count.ok for count in counts),
             partial=sum(count.partial for count in counts),
@@ -225,11 +219,6 @@ def histories(workers: int, records: Records) -> list[History]:
     for boot in records.boots:
         booted.setdefault(boot.worker, []).append(boot.machine)
     return [History(booted.get(worker, ()), beat_of.get(worker), mark_of.get(worker)) for worker in range(workers)]
-
-
-def share_of(manifest: Manifest, worker: int) -> int:
-    """Returns the number of documents in a worker's slice."""
-    return len(range(worker, len(manifest.documents), manifest.total_workers))
 
 
 def last_sign(past: Iterable[History]) -> datetime | None:
@@ -346,14 +335,9 @@ def _worst_dollars(workers: int, fleet: FleetRecord) -> float:
     return workers * (fleet.price_ceiling or fleet.worst_price) * hours
 
 
-def weight(size: int) -> float:
-    """Returns the weight of a document of `size` bytes in an ETA: long ones take longer, and none takes no time."""
-    return size + 65536.0
-
-
 def eta_seconds(left: float, done: float, seconds: float) -> float | None:
-    """Returns the seconds until `left` units of work (see `weight`) are done, at a pace of `done` units in `seconds`;
-    None if there is no pace yet."""
+    """Returns the seconds until `left` units of work (see `partition.work_of`) are done, at a pace of `done` units in
+    `seconds`; None if there is no pace yet."""
     if left <= 0:
         return 0.0
     return left * seconds / done if done > 0 else None
@@ -361,8 +345,7 @@ def eta_seconds(left: float, done: float, seconds: float) -> float | None:
 
 def read_status(store: Store, manifest: Manifest, now: datetime) -> RunStatus:
     """Reads the status of a run, in O(workers) reads however many documents there are."""
-    records = read_records(store, manifest.run)
-    return summarise(manifest, records.beats, records.marks, now, records.fleet, records.boots)
+    return summarise(manifest, read_records(store, manifest.run), now)
 
 
 def read_records(store: Store, run: str) -> Records:

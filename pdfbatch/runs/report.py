@@ -5,14 +5,14 @@ in the hours, but not shown separately. Nor is the time in which a worker waits 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from pdfbatch.records import FleetRecord, Manifest, RunKeys
-from pdfbatch.runs import ledger, machines, manifest
+from pdfbatch.runs import ledger, machines, manifest, slices
 from pdfbatch.runs.ledger import Final
 from pdfbatch.runs.liveness import STALE_SECONDS, moment
 from pdfbatch.runs.machines import History, MachineInterval
@@ -134,16 +134,17 @@ def read_report(store: Store, run: str, now: datetime) -> Report:
         PdfbatchError: its manifest or ledger is damaged.
     """
     frozen = manifest.load(store, run)
-    finals = None
+    retried = None
     if frozen.retry_of is not None:
         finals = ledger.fold(ledger.outcomes(store, ledger.segments(store, RunKeys(run).ledger)))
-    return make_report(frozen, read_records(store, run), finals, now)
+        retried = retried_of(frozen.retry_of, slices.keys_of(store, frozen), finals)
+    return make_report(frozen, read_records(store, run), retried, now)
 
 
-def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | None, now: datetime) -> Report:
-    """Computes the report. `finals`: the outcomes in the run's own ledger, None if it was not read. Pure."""
+def make_report(frozen: Manifest, records: Records, retried: Retried | None, now: datetime) -> Report:
+    """Computes the report. `retried`: the results of retried documents, None if the run retries none. Pure."""
     fleet = records.fleet
-    status = summarise(frozen, records.beats, records.marks, now, fleet, records.boots)
+    status = summarise(frozen, records, now)
     past = histories(frozen.total_workers, records)
     had = [_Slice(history, machines.intervals(history, fleet, now)) for history in past] if fleet else []
     hours = sum(stay.hours for one in had for stay in one.stays) if fleet else _process_hours(past)
@@ -175,7 +176,7 @@ def make_report(frozen: Manifest, records: Records, finals: dict[str, Final] | N
         spared=_spared(status, hours),
         waste=_waste(had, fleet, now) if fleet else None,
         stopped=[f"worker {worker.id}: {worker.detail}" for worker in status.workers if worker.detail],
-        retried=_retried(frozen, finals) if finals is not None else None,
+        retried=retried,
     )
 
 
@@ -256,13 +257,15 @@ def _pace(status: RunStatus, hours: float) -> float | None:
     return round((status.pages.read if here is None else here) / hours, 1)
 
 
-def _retried(frozen: Manifest, finals: dict[str, Final]) -> Retried:
-    results = {document.key: finals.get(document.key) for document in frozen.documents}
+def retried_of(run: str, keys: Iterable[str], finals: Mapping[str, Final]) -> Retried:
+    """Returns the results of the retried documents. `run`: the run before; `finals`: the outcomes in this run's own
+    ledger."""
+    results = {key: finals.get(key) for key in keys}
     fixed = [key for key, final in results.items() if final is not None and final.outcome == "ok"]
     broken = [(key, final) for key, final in results.items() if final is not None and final.outcome != "ok"]
     reasons = Counter(str(final.reason) for _, final in broken if final.reason is not None)
     return Retried(
-        of=frozen.retry_of or "",
+        of=run,
         fixed=len(fixed),
         broken=len(broken),
         not_yet=len(results) - len(fixed) - len(broken),

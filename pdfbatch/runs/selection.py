@@ -64,7 +64,8 @@ def what_is_left(
         if is_dry:
             dry_runs.append(key)
         if etag_now is None or has_failed or is_dry or ((is_changed or has_others) and redo_changed):
-            documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, _next_attempt(past), twin))
+            attempt, length = _next_attempt(past), _length(entry, past)
+            documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, attempt, twin, length))
             if past is not None and (reason := _hopeless(past, entry, twin)):
                 hopeless[key] = reason
             continue
@@ -100,7 +101,8 @@ def what_failed(
         entry = entries.get(key, Entry(key, 0, past.etag))
         twin = twins.get(key, "")
         etag_now = None if twin else outputs.get(output_key(key))
-        documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, past.attempt + 1, twin))
+        attempt, length = _next_attempt(past), _length(entry, past)
+        documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, attempt, twin, length))
         if reason := _hopeless(past, entry, twin):
             hopeless[key] = reason
     return Selection(documents, 0, [], hopeless)
@@ -123,3 +125,8 @@ def _hopeless(past: Final, entry: Entry, twin: str) -> Reason | None:
 
 def _next_attempt(past: Final | None) -> int:
     return past.attempt + 1 if past else 1
+
+
+def _length(entry: Entry, past: Final | None) -> int:
+    """Returns the number of pages that an earlier run found in the same file; 0 if unknown."""
+    return past.pages if past is not None and past.etag == entry.etag and not past.asked_pages else 0

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import DoubtfulPage, Manifest, ModelUse, Outcome
-from pdfbatch.runs import ledger, manifest
+from pdfbatch.runs import ledger, manifest, slices
 from pdfbatch.runs.past import run_ids
 from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, read_status
 from pdfbatch.runs.report import Report, Spent, Waste, read_report
@@ -38,7 +38,7 @@ def read_output_status(store: Store, latest: Manifest, now: datetime) -> OutputS
     if isinstance(store, S3Store) and len(parts) > MOST_SEGMENTS:
         return OutputStatus(**dict(status), runs=runs, all_documents=None)
     outcomes = {key: final.outcome for key, final in ledger.fold(ledger.outcomes(store, parts)).items()}
-    return OutputStatus(**dict(status), runs=runs, all_documents=_counts(outcomes, latest))
+    return OutputStatus(**dict(status), runs=runs, all_documents=_counts(outcomes, slices.keys_of(store, latest)))
 
 
 def read_whole(store: Store, now: datetime) -> Report:
@@ -62,7 +62,7 @@ def read_whole(store: Store, now: datetime) -> Report:
     per_hour = joined.dollars / joined.machine_hours if joined.dollars is not None and joined.machine_hours else None
     return joined.model_copy(
         update={
-            "documents": _counts(history, frozen),
+            "documents": _counts(history, slices.keys_of(store, frozen)),
             "pages": pages,
             "reasons": dict(sums.reasons.most_common()),
             "spared": savings(pages.read_by, pages.model_use, per_hour),
@@ -78,9 +78,10 @@ def _report(store: Store, run: str, now: datetime) -> Report | None:
         return None
 
 
-def _counts(outcomes: Mapping[str, str], latest: Manifest) -> DocumentCounts:
+def _counts(outcomes: Mapping[str, str], latest: Iterable[str]) -> DocumentCounts:
+    """`latest`: the keys of the current run."""
     kinds = Counter(outcomes.values())
-    waiting = sum(document.key not in outcomes for document in latest.documents)
+    waiting = sum(key not in outcomes for key in latest)
     return DocumentCounts(
         total=len(outcomes) + waiting,
         done=len(outcomes),
@@ -101,15 +102,17 @@ class _Sums:
         self.reasons = Counter[str]()
 
     def add(self, outcome: Outcome) -> None:
+        if outcome.reason is not None:
+            self.reasons[outcome.reason] += 1
+        self._shorter += bool(outcome.absent_pages)
+        if outcome.same_as:
+            return
         self._read += 0 if outcome.outcome == "failed" else outcome.pages - len(outcome.failed_pages)
         self._failed += len(outcome.failed_pages)
-        self._shorter += bool(outcome.absent_pages)
         self._read_by.update(outcome.read_by)
         self._scores.update(outcome.scores)
         self._use = total([self._use, outcome.model_use])
         self._doubtful = worst([*self._doubtful, *outcome.doubtful])
-        if outcome.reason is not None:
-            self.reasons[outcome.reason] += 1
 
     def pages(self, asked: str) -> PageCounts:
         return PageCounts(

@@ -14,13 +14,15 @@ from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.planning import measured_pace
 from pdfbatch.fleet.sample import count_pages
-from pdfbatch.records import Counts, FleetRecord, Heartbeat, Machine, Manifest, ReadOptions, RunKeys, SourceDocument
+from pdfbatch.records import Counts, FleetRecord, Heartbeat, Machine, ReadOptions, RunKeys, SourceDocument
 from pdfbatch.runs import manifest
 from pdfbatch.runs.begin import followed
+from pdfbatch.runs.slices import Frozen
 from pdfbatch.store import open_store
 from samples import odd
 from samples.many import long_pdf, many_pdfs
 from tests.fleet.conftest import IMAGE_MANIFEST, Account
+from tests.frozen import frozen
 
 REPOSITORY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/pdfbatch"
 
@@ -151,21 +153,17 @@ def test_with_nothing_to_count_the_pages_are_unknown(tmp_path: Path) -> None:
     assert count_pages(open_store(str(tmp_path)), gone, 1, 1).pages_each is None
 
 
-def a_run(engine: str = "dolphin") -> Manifest:
-    return Manifest(
-        run="20261125T120000.000Z-beef",
-        created="2026-11-25T12:00:00Z",
-        input="s3://b/in/",
-        output="s3://b/out/",
-        total_workers=2,
-        engine=engine,
-        documents=[],
+def a_run(engine: str = "dolphin") -> Frozen:
+    run = "20261125T120000.000Z-beef"
+    return frozen(
+        [], 2, run=run, created="2026-11-25T12:00:00Z", input="s3://b/in/", output="s3://b/out/", engine=engine
     )
 
 
 def test_the_pace_is_taken_from_a_last_run_with_the_same_engine_and_types(tmp_path: Path) -> None:
-    output, run = open_store(str(tmp_path)), a_run()
-    manifest.save(output, run)
+    output, frozen_run = open_store(str(tmp_path)), a_run()
+    manifest.save(output, frozen_run)
+    run = frozen_run.manifest
     assert measured_pace(output, run.run, "dolphin", ["g4dn.xlarge"]) is None, "it was not on a fleet"
     at = "2026-11-25T12:00:00Z"
     record = FleetRecord(
@@ -200,7 +198,7 @@ def test_the_pace_is_taken_from_a_last_run_with_the_same_engine_and_types(tmp_pa
 
 
 def test_checkpoints_are_resumed_only_from_a_run_with_the_same_settings() -> None:
-    before, options = a_run(), ReadOptions()
+    before, options = a_run().manifest, ReadOptions()
     assert followed("dolphin", before.model, options, before, None) == before.run
     assert followed("dolphin", before.model, options, None, None) is None
     assert followed("cpu", before.model, options, before, None) is None

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain
 
 import pytest
 
 from pdfbatch.records import DoneMark, Outcome, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.ledger import LedgerWriter
+from pdfbatch.runs.slices import documents_of
 from pdfbatch.store import Store, open_store
 from samples import odd
 from tests.fleet.conftest import Account
@@ -39,7 +41,8 @@ class Places:
         """Does in the store what the workers would do: one document fails, the others are published."""
         frozen = manifest.load(self.store, run)
         ledger = LedgerWriter(self.store, RunKeys(run), 0, 1)
-        for number, document in enumerate(frozen.documents):
+        documents = [documents_of(self.store, frozen, worker) for worker in range(frozen.total_workers)]
+        for number, document in enumerate(sorted(chain(*documents))):
             kind = "failed" if number == 0 else "ok"
             reason = "timeout" if number == 0 else None
             ledger.add(
@@ -96,8 +99,9 @@ def test_failures_are_retried_on_a_small_fleet(places: Places, pdfbatch: Program
     retried = pdfbatch("retry-failures", places.output, "--reason", "timeout", "--yes", "--json")
     assert retried.returncode == 0, retried.stderr
     frozen = manifest.load(places.store, json.loads(retried.stdout)["run"])
-    assert [document.key for document in frozen.documents] == ["0.pdf"]
-    assert (frozen.total_workers, frozen.retry_of, frozen.documents[0].attempt) == (1, first, 2)
+    documents = documents_of(places.store, frozen, 0)
+    assert [document.key for document in documents] == ["0.pdf"]
+    assert (frozen.total_workers, frozen.retry_of, documents[0].attempt) == (1, first, 2)
     assert frozen.engine == "null", "that of the run before"
     nothing = pdfbatch("retry-failures", places.output, "--reason", "crashed", "--yes")
     assert nothing.returncode == 1 and "still running" in nothing.stderr
@@ -108,7 +112,7 @@ def test_a_run_whose_workers_have_all_ended_is_not_alive(places: Places, pdfbatc
     places.finish(manifest.current(places.store) or "")
     again = pdfbatch(*places.launch)
     assert again.returncode == 0, again.stderr
-    assert len(manifest.load(places.store, manifest.current(places.store) or "").documents) == 1
+    assert manifest.load(places.store, manifest.current(places.store) or "").documents == 1
 
 
 def test_answering_no_launches_nothing_and_without_a_terminal_yes_is_required(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from pdfbatch.fleet.values import LaunchRequest
@@ -17,11 +19,11 @@ def bench(account: Account) -> Bench:
     """A run is over: 000.pdf is encrypted, everything else was converted."""
     bench = Bench(account)
     decided = bench.decide()
-    frozen = decided.manifest
-    manifest.claim(bench.output, frozen, None)
+    frozen = decided.frozen.manifest
+    manifest.claim(bench.output, decided.frozen, None)
     manifest.save_fleet(bench.output, decided.record)
     ledger = LedgerWriter(bench.output, RunKeys(frozen.run), 0, 1)
-    for document in frozen.documents:
+    for document in chain.from_iterable(decided.frozen.slices):
         reason = Reason.ENCRYPTED if document.key == "000.pdf" else None
         ledger.add(Outcome(key=document.key, outcome="failed" if reason else "ok", reason=reason, etag=document.etag))
         if reason is None:
@@ -48,7 +50,7 @@ def test_if_everything_left_would_fail_again_nothing_is_launched(bench: Bench) -
 def test_such_documents_are_launched_on_request(bench: Bench, request_: LaunchRequest) -> None:
     asked = bench.propose(request_)
     assert asked.decided is not None
-    assert [document.key for document in asked.decided.manifest.documents] == ["000.pdf"]
+    assert [document.key for document in chain(*asked.decided.frozen.slices)] == ["000.pdf"]
 
 
 def test_a_file_that_was_replaced_since_is_retried(bench: Bench) -> None:
@@ -63,4 +65,4 @@ def test_the_plan_counts_them_separately(bench: Bench) -> None:
     assert more.decided is not None
     work = more.decided.plan.work
     assert (work.documents, work.left, work.hopeless) == (8, 1, 1)
-    assert [document.key for document in more.decided.manifest.documents] == ["new.pdf"]
+    assert [document.key for document in chain(*more.decided.frozen.slices)] == ["new.pdf"]

@@ -16,6 +16,7 @@ from pdfbatch.fleet.names import output_digest
 from pdfbatch.fleet.values import LaunchRequest
 from pdfbatch.records import DoneMark, Machine, RunKeys
 from pdfbatch.runs import manifest
+from pdfbatch.runs.slices import keys_of
 from pdfbatch.store import open_store
 from tests.fleet.conftest import Account
 from tests.fleet.launching import DOCUMENTS, Bench
@@ -152,7 +153,7 @@ def test_ami_and_worker_image_are_pinned_in_the_manifest(bench: Bench) -> None:
     launched = bench.launch()
     frozen = manifest.load(bench.output, launched.run)
     assert frozen.ami.startswith("ami-") and "@sha256:" in frozen.image
-    assert frozen.total_workers == 5 and len(frozen.documents) == DOCUMENTS
+    assert frozen.total_workers == 5 and frozen.documents == DOCUMENTS
     assert manifest.current(bench.output) == launched.run
 
 
@@ -168,7 +169,7 @@ def test_a_dry_run_checks_the_template_before_any_fleet_is_created(bench: Bench)
 
 def test_no_more_workers_than_documents_are_launched_and_a_note_says_so(account: Account) -> None:
     decided = Bench(account, documents=2).decide()
-    assert decided.plan.workers == decided.manifest.total_workers == 2
+    assert decided.plan.workers == decided.frozen.manifest.total_workers == 2
     assert any("one for each document" in note for note in decided.plan.notes)
 
 
@@ -242,7 +243,7 @@ def test_after_its_end_a_second_launch_resumes_the_run(bench: Bench) -> None:
     bench.output.put("000.md", b"<!-- page 1 -->\n")
     second = bench.launch()
     frozen = manifest.load(bench.output, second.run)
-    assert [document.key for document in frozen.documents] == [f"{number:03}.pdf" for number in range(1, DOCUMENTS)]
+    assert list(keys_of(bench.output, frozen)) == [f"{number:03}.pdf" for number in range(1, DOCUMENTS)]
     assert frozen.skipped == 1 and frozen.follows == first.run
 
 

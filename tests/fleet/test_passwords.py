@@ -86,7 +86,7 @@ def test_a_stack_keeps_its_earlier_secrets() -> None:
 
 def test_user_data_does_not_contain_the_secret() -> None:
     frozen = Manifest(
-        run="R", created="2026-01-01T00:00:00Z", input=IN, output=OUT, total_workers=1, engine="cpu", documents=[]
+        run="R", created="2026-01-01T00:00:00Z", input=IN, output=OUT, total_workers=1, engine="cpu", slices=[0]
     ).model_copy(update={"password_secret": SECRET})
     text = render(values_of(frozen, fleet(), 0, False, {"PASSWORD": PASSWORD}))
     assert PASSWORD not in text and SECRET not in text

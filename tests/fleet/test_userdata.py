@@ -32,7 +32,7 @@ def manifest(source: str = "s3://papers/in/", output: str = "s3://papers/out/") 
         output=output,
         total_workers=5,
         engine="dolphin",
-        documents=[],
+        slices=[0] * 5,
     )
 
 

@@ -15,6 +15,7 @@ from pdfbatch.runs.ledger import LedgerWriter
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.report import Report, Spent, read_report
 from pdfbatch.store import Store, open_store
+from tests.frozen import frozen
 from tests.runs.fleets import LAUNCH, RUN, Story, fleet, minute, stamp
 from tests.test_views import text
 
@@ -25,18 +26,10 @@ def store(tmp_path: Path) -> Store:
 
 
 def freeze(store: Store, workers: int = 1, retry_of: str | None = None, documents: int = 100) -> Manifest:
-    frozen = Manifest(
-        run=RUN,
-        created=stamp(-1),
-        input="in/",
-        output="out/",
-        total_workers=workers,
-        engine="dolphin",
-        retry_of=retry_of,
-        documents=[SourceDocument(f"{number}.pdf", 1, "e") for number in range(documents)],
-    )
-    manifest.save(store, frozen)
-    return frozen
+    found = [SourceDocument(f"{number}.pdf", 1, "e") for number in range(documents)]
+    run = frozen(found, workers, run=RUN, created=stamp(-1), engine="dolphin", retry_of=retry_of)
+    manifest.save(store, run)
+    return run.manifest
 
 
 def launch(store: Store, *stories: Story, ended: float | None = None) -> None:

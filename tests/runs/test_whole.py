@@ -9,6 +9,7 @@ import pytest
 from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, Reason, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.report import read_report
+from pdfbatch.runs.slices import Frozen, documents_of
 from pdfbatch.runs.whole import read_output_status, read_whole
 from pdfbatch.store import Store, open_store
 from tests.runs.fleets import RUN, minute
@@ -32,7 +33,9 @@ def add_earlier_run(store: Store) -> None:
     for entry in list(store.list(RunKeys(RUN).prefix)):
         if "/ledger/" not in entry.key and entry.key != RunKeys(RUN).manifest:
             store.put(entry.key.replace(RUN, EARLIER), store.get(entry.key).replace(RUN.encode(), EARLIER.encode()))
-    manifest.save(store, manifest.load(store, RUN).model_copy(update={"run": EARLIER}))
+    known = manifest.load(store, RUN)
+    documents = [documents_of(store, known, worker) for worker in range(known.total_workers)]
+    manifest.save(store, Frozen(known.model_copy(update={"run": EARLIER}), documents))
     tell(store, EARLIER, ("0.pdf", "failed", Reason.TIMEOUT), ("gone.pdf", "ok", None))
 
 

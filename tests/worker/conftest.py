@@ -38,7 +38,7 @@ def run_slice(pdfs: Path, out: Path) -> RunSlice:
     def run(engine: Engine, *, stop: Stop | None = None, part: Slice = ALL, **options: float) -> DoneMark:
         source, output = open_store(str(pdfs)), open_store(str(out))
         begun = begin_at(source, output, engine.name, ReadOptions.model_validate(options), part)
-        job = SliceConfig(begun.manifest, part.worker, source, output, engine, 2, 1.0, now)
+        job = SliceConfig(begun.manifest, begun.documents, part.worker, source, output, engine, 2, 1.0, now)
         return SliceRun(job, stop or Stop()).run()
 
     return run

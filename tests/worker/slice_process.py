@@ -32,7 +32,9 @@ def main(pdfs: str, out: str, task: str, total: str = "1", worker: str = "0") ->
     stop = Stop()
     instance = os.environ.get("PDFBATCH_INSTANCE")
     machine = Machine(instance=instance, booted="2026-01-01T00:00:00Z") if instance else None
-    run = SliceRun(SliceConfig(begun.manifest, part.worker, source, output, engine, 2, 1.0, now, machine), stop)
+    run = SliceRun(
+        SliceConfig(begun.manifest, begun.documents, part.worker, source, output, engine, 2, 1.0, now, machine), stop
+    )
     with ExitStack() as watches:
         watches.enter_context(on_signals(stop, run.kill_children))
         if endpoint := metadata_endpoint(os.environ):

@@ -12,6 +12,7 @@ from pdfbatch.records import Outcome, ReadOptions, Reason, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.manifest import save_fleet
 from pdfbatch.runs.partition import Slice
+from pdfbatch.runs.slices import documents_of
 from pdfbatch.store import open_store
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.completion import complete
@@ -93,7 +94,8 @@ def test_five_workers_whose_engine_always_fails_stop_and_the_mail_says_why(pdfs:
     save_fleet(output, fleet(hours=10_000).model_copy(update={"run": begun.manifest.run}))
     sent: list[tuple[str, str]] = []
     for worker in range(5):
-        job = SliceConfig(begun.manifest, worker, source, output, engine(page_tasks.raise_always), 1, 1.0, now)
+        documents, reader = documents_of(output, begun.manifest, worker), engine(page_tasks.raise_always)
+        job = SliceConfig(begun.manifest, documents, worker, source, output, reader, 1, 1.0, now)
         mark = SliceRun(job, Stop()).run()
         assert mark.why == "failing" and mark.counts.failed <= 4 + 4, "no more than were under way"
         complete(output, begun.manifest, lambda *mail: sent.append(mail), now, lambda _: None)

@@ -254,7 +254,7 @@ def run_capped(pdfs: Path, out: Path, max_cost: float, triples: bool) -> tuple[D
     )
     meter = Meter(machine(), first_price(record, machine()), clock)
     reads = engine(page_tasks.note_slowly)
-    job = SliceConfig(begun.manifest, 0, source, output, reads, 1, 1.0, clock, machine(), meter)
+    job = SliceConfig(begun.manifest, begun.documents, 0, source, output, reads, 1, 1.0, clock, machine(), meter)
     run = SliceRun(job, stop)
 
     def price() -> float:

@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.errors import NotReady, StoreError
-from pdfbatch.records import Counts, DoneMark, Ending, FleetRecord, Heartbeat, Manifest, RunKeys, SourceDocument
+from pdfbatch.records import Counts, DoneMark, Ending, FleetRecord, Heartbeat, Manifest, RunKeys
 from pdfbatch.runs.manifest import save_fleet
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import LocalStore
 from pdfbatch.worker.completion import complete, sns_publisher
+from tests.frozen import manifest_of
 from tests.worker.begun import now
 
 KEYS = RunKeys("r")
@@ -25,14 +26,8 @@ AT = "2026-11-25T19:45:00Z"
 
 
 def manifest(workers: int) -> Manifest:
-    return Manifest(
-        run="r",
-        created=timestamp(now()),
-        input="s3://in/",
-        output="s3://out/",
-        total_workers=workers,
-        engine="null",
-        documents=[SourceDocument(f"{number}.pdf", 1, "e") for number in range(4 * workers)],
+    return manifest_of(
+        4 * workers, workers, created=timestamp(now()), input="s3://in/", output="s3://out/", engine="null"
     )
 
 

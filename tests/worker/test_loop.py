@@ -8,14 +8,14 @@ import pytest
 
 from pdfbatch.engines import NullEngine
 from pdfbatch.errors import StoreError
-from pdfbatch.records import Manifest, Outcome, ReadOptions, Reason, RunKeys, SourceDocument
+from pdfbatch.records import Outcome, ReadOptions, Reason, RunKeys, SourceDocument
 from pdfbatch.runs import ledger, manifest
-from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import LocalStore, open_store
 from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs
+from tests.frozen import frozen
 from tests.worker import page_tasks
 from tests.worker.begun import begin_at, now
 from tests.worker.conftest import RunSlice
@@ -86,9 +86,10 @@ def test_a_pdf_that_vanishes_after_the_freeze_is_missing(pdfs: Path, out: Path, 
     many_pdfs(pdfs, 2)
     source, output = open_store(str(pdfs)), open_store(str(out))
 
-    frozen = begin_at(source, output, "null", ReadOptions()).manifest
+    begun = begin_at(source, output, "null", ReadOptions())
     (pdfs / "000" / "doc-00001.pdf").unlink()
-    SliceRun(SliceConfig(frozen, 0, source, output, NullEngine(), 1, 1.0, now), Stop()).run()
+    job = SliceConfig(begun.manifest, begun.documents, 0, source, output, NullEngine(), 1, 1.0, now)
+    SliceRun(job, Stop()).run()
     assert lines(out)["000/doc-00001.pdf"].reason is Reason.MISSING
 
 
@@ -148,31 +149,24 @@ class Undeletable(LocalStore):
 def test_checkpoints_that_cannot_be_removed_fail_no_document(pdfs: Path, tmp_path: Path) -> None:
     long_pdf(pdfs / "long.pdf", 70)
     source, output = open_store(str(pdfs)), Undeletable(tmp_path / "out")
-    frozen = Manifest(
-        run="r",
-        created=timestamp(now()),
-        input=source.url,
-        output=output.url,
-        total_workers=1,
-        engine="note",
-        documents=[SourceDocument("long.pdf", 1, "e")],
-    )
-    mark = SliceRun(SliceConfig(frozen, 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()).run()
+    one, documents = frozen([SourceDocument("long.pdf", 1, "e")], input=source.url, output=output.url, engine="note")
+    mark = SliceRun(
+        SliceConfig(one, documents[0], 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()
+    ).run()
     assert (mark.counts.ok, mark.counts.failed) == (1, 0)
 
 
 def test_a_retried_document_whose_old_markdown_was_deleted_meanwhile_is_published_anew(pdfs: Path, out: Path) -> None:
     long_pdf(pdfs / "a.pdf", 2)
     source, output = open_store(str(pdfs)), open_store(str(out), create=True)
-    frozen = Manifest(
-        run="r",
-        created=timestamp(now()),
+    one, documents = frozen(
+        [SourceDocument("a.pdf", 1, "e", output_etag="gone", attempt=2)],
         input=source.url,
         output=output.url,
-        total_workers=1,
         engine="note",
-        documents=[SourceDocument("a.pdf", 1, "e", output_etag="gone", attempt=2)],
     )
-    mark = SliceRun(SliceConfig(frozen, 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()).run()
+    mark = SliceRun(
+        SliceConfig(one, documents[0], 0, source, output, engine(page_tasks.note), 1, 1.0, now), Stop()
+    ).run()
     assert mark.counts.ok == 1
     assert "a.pdf page 2" in (out / "a.md").read_text()

@@ -11,7 +11,7 @@ import pytest
 
 from pdfbatch.engines.base import PageTask
 from pdfbatch.errors import PdfbatchError, StoreError
-from pdfbatch.records import Counts, DoneMark, Heartbeat, Machine, Manifest, RunKeys, SourceDocument, WorkerSession
+from pdfbatch.records import Counts, DoneMark, Heartbeat, Machine, RunKeys, SourceDocument, WorkerSession
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import LocalStore, Store, open_store
@@ -20,6 +20,7 @@ from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs
+from tests.frozen import frozen
 from tests.worker import page_tasks
 from tests.worker.begun import now
 from tests.worker.page_tasks import engine, pages_read
@@ -83,22 +84,15 @@ class Bench:
 
     def __init__(self, pdfs: Path, out: Path) -> None:
         self.source, self.output = open_store(str(pdfs)), open_store(str(out), create=True)
-        self.manifest = Manifest(
-            run="r",
-            created=timestamp(now()),
-            input=self.source.url,
-            output=self.output.url,
-            total_workers=1,
-            engine="note",
-            documents=[SourceDocument(entry.key, entry.size, entry.etag) for entry in self.source.list()],
-        )
+        documents = [SourceDocument(entry.key, entry.size, entry.etag) for entry in self.source.list()]
+        self.frozen = frozen(documents, input=self.source.url, output=self.output.url, engine="note")
 
     def slice(self, task: PageTask, on: str | None, stop: Stop | None = None, output: Store | None = None) -> SliceRun:
         at = machine(on) if on else None
         where = output or self.output
-        return SliceRun(
-            SliceConfig(self.manifest, 0, self.source, where, engine(task), 2, 1.0, now, at), stop or Stop()
-        )
+        documents = self.frozen.slices[0]
+        job = SliceConfig(self.frozen.manifest, documents, 0, self.source, where, engine(task), 2, 1.0, now, at)
+        return SliceRun(job, stop or Stop())
 
     def beat(self) -> Heartbeat:
         return Heartbeat.model_validate_json(self.output.get(RunKeys("r").heartbeat(0)))
@@ -193,7 +187,7 @@ def test_pages_that_the_run_before_read_are_taken_from_its_checkpoints(
     at_once(run, lambda: len(pages_read(pdf)) >= 10, lambda: run.noticed(NOTICE))
     assert list(out.glob(".pdfbatch/r/checkpoints/*/*.json"))
 
-    first.manifest = first.manifest.model_copy(update={"run": "s", "follows": "r"})
+    first.frozen = first.frozen._replace(manifest=first.frozen.manifest.model_copy(update={"run": "s", "follows": "r"}))
     mark = first.slice(page_tasks.note, "b").run()
     assert (mark.counts.ok, mark.counts.pages_resumed + mark.counts.pages_here) == (1, PAGES)
     assert mark.counts.pages_resumed >= 10
@@ -207,7 +201,7 @@ def test_pages_of_another_version_of_the_pdf_are_not_taken(pdfs: Path, bench: Ca
     run = first.slice(page_tasks.note_slowly, "a")
     at_once(run, lambda: len(pages_read(pdf)) >= 10, lambda: run.noticed(NOTICE))
     long_pdf(pdf, PAGES - 1)
-    first.manifest = first.manifest.model_copy(update={"run": "s", "follows": "r"})
+    first.frozen = first.frozen._replace(manifest=first.frozen.manifest.model_copy(update={"run": "s", "follows": "r"}))
     assert first.slice(page_tasks.note, "b").run().counts.pages_resumed == 0
 
 
