@@ -1,6 +1,7 @@
 """A fast S3 server in memory, for measuring many keys: `python -m bench.s3_server [--latency MS] [--page N]`.
 
-Prints its port, and ends when its stdin does. It checks no signatures, and a bucket exists as soon as it is named: GET, HEAD, PUT (with If-None-Match and If-Match), DELETE, DeleteObjects, ListObjectsV2.
+Prints its port, and ends when its stdin does. It checks no signatures, and a bucket exists as soon as it is named. It
+answers GET, HEAD, PUT (with If-None-Match and If-Match), DELETE, DeleteObjects and ListObjectsV2.
 
 POST `/_seed/BUCKET` makes many objects at once: a JSON object from key to content, or to a size for an object whose
 content nobody reads. GET `/_requests` returns the number of requests by kind since the last time, and with a latency

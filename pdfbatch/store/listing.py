@@ -32,13 +32,14 @@ _KINDS = ((string.digits,), ("abcdef", string.ascii_lowercase), ("ABCDEF", strin
 
 
 class Page(NamedTuple):
-    """`first`, `last`: of all keys and folders in the answer, "" if it is empty. `token`: of the next page, "" if there
-    is none."""
+    """`first`, `last`: of all keys in the answer, "" if there are none. `token`: of the next page, "" if there is none.
+    `folders`: only in a listing that does not enter them."""
 
     entries: Sequence[Entry]
     first: str
     last: str
     token: str
+    folders: Sequence[str] = ()
 
 
 class _Ignored(Exception):
@@ -100,14 +101,11 @@ class _Range:
     is_complete: bool = False
 
 
-def pages(fetch: Fetch, *, is_guessing: bool = True) -> Iterator[Sequence[Entry]]:
+def pages(fetch: Fetch) -> Iterator[Sequence[Entry]]:
     """Yields the entries page by page. One page costs one request, on the caller's thread."""
     first = fetch("", "")
     yield first.entries
     if not first.token:
-        return
-    if not is_guessing:
-        yield from _chain(fetch, first.token)
         return
     last = first.last
     threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="list")
@@ -116,17 +114,17 @@ def pages(fetch: Fetch, *, is_guessing: bool = True) -> Iterator[Sequence[Entry]
             last = entries[-1].key
             yield entries
     except _Ignored:
-        for entries in _chain(fetch, ""):
-            yield [entry for entry in entries if entry.key > last]
+        yield from _chain(fetch, last)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _chain(fetch: Fetch, token: str) -> Iterator[Sequence[Entry]]:
-    """Yields page after page, from a token or ("") from the start."""
+def _chain(fetch: Fetch, after: str) -> Iterator[Sequence[Entry]]:
+    """Yields page after page from the start, without what is not after a key."""
+    token = ""
     while True:
         page = fetch("", token)
-        yield page.entries
+        yield [entry for entry in page.entries if entry.key > after]
         token = page.token
         if not token:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -75,32 +75,40 @@ class S3Store:
         deep: bool = True,
     ) -> Iterator[Entry]:
         """Lists as the contract says. Folder markers (empty objects whose key ends with "/") are left out."""
-        shallow: Any = {} if deep else {"Delimiter": "/"}
 
         def fetch(after: str, token: str) -> Page:
             begin: Any = {"ContinuationToken": token} if token else {"StartAfter": self.prefix + after} if after else {}
-            with aws.translating(f"list {self.url}{prefix}"):
-                answer: Any = self._client.list_objects_v2(
-                    Bucket=self.bucket, Prefix=self.prefix + prefix, **begin, **shallow
-                )
-            if listing.ANSWER not in answer:
-                raise StoreError(
-                    f"Cannot list {self.url}{prefix}: the answer is not a listing.",
-                    "Check that AWS_ENDPOINT_URL points to a working S3 server.",
-                )
-            return self._page(answer[listing.ANSWER])
+            return self._page(prefix, **begin)
 
-        for entries in listing.pages(fetch, is_guessing=deep):
+        pages = listing.pages(fetch) if deep else (page.entries for page in self._shallow(prefix))
+        for entries in pages:
             yield from entries
 
-    def _page(self, answer: listing.Answer) -> Page:
-        """Returns an answer as a page, with keys relative to the store, without folder markers."""
-        ends = [row[0] for row in (*answer.rows[:1], *answer.rows[-1:])]
-        names = [*ends, *answer.folders[:1], *answer.folders[-1:]]
+    def folders(self, folder: str) -> Sequence[str]:
+        return [each for page in self._shallow(folder) for each in page.folders]
+
+    def _shallow(self, prefix: str) -> Iterator[Page]:
+        page = self._page(prefix, Delimiter="/")
+        yield page
+        while page.token:
+            page = self._page(prefix, Delimiter="/", ContinuationToken=page.token)
+            yield page
+
+    def _page(self, prefix: str, **options: Any) -> Page:
+        """Returns a page of a listing, with keys relative to the store, without folder markers."""
+        with aws.translating(f"list {self.url}{prefix}"):
+            answer: Any = self._client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix + prefix, **options)
+        if listing.ANSWER not in answer:
+            raise StoreError(
+                f"Cannot list {self.url}{prefix}: the answer is not a listing.",
+                "Check that AWS_ENDPOINT_URL points to a working S3 server.",
+            )
+        found: listing.Answer = answer[listing.ANSWER]
         at = len(self.prefix)
-        rows = ((key[at:], size, etag) for key, size, etag in answer.rows)
+        rows = [(key[at:], size, etag) for key, size, etag in found.rows]
         entries = [Entry(*row) for row in rows if row[0] and (row[1] or not row[0].endswith("/"))]
-        return Page(entries, min(names, default="")[at:], max(names, default="")[at:], answer.token)
+        first, last = (rows[0][0], rows[-1][0]) if rows else ("", "")
+        return Page(entries, first, last, found.token, [folder[at:] for folder in found.folders])
 
     def get(self, key: str) -> bytes:
         return self._read(key, lambda body: b"".join(self._chunks(body, key)))
