@@ -98,6 +98,10 @@ class RunKeys:
     def ledger_segment(self, worker: int, number: int) -> str:
         return f"{self.ledger_of(worker)}{number:06d}.jsonl"
 
+    def joined_segment(self, worker: int, first: int, last: int, digest: str) -> str:
+        """Returns the key of several segments joined into one; `digest` is that of its content."""
+        return f"{self.ledger_of(worker)}{first:06d}-{last:06d}-{digest}.jsonl"
+
     def failure_list(self, worker: int) -> str:
         return f"{self.failures}worker-{worker}-failures.json"
 
