@@ -204,7 +204,7 @@ def _workers(request: LaunchRequest, documents: int, suggested: int | None, acco
     if request.fewer_workers and suggested is not None and suggested < workers:
         workers = suggested
         notes.append(
-            f"{workers} of {request.workers} workers: more would mostly pay for booting; --workers N overrides"
+            f"{workers} instead of {request.workers} workers: more would mostly pay for booting; --workers N overrides"
         )
     if workers > documents:
         workers = documents
