@@ -13,17 +13,33 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from pdfbatch.errors import ExitCode, UsageError
+from pdfbatch.visible import visible
 
 PIPE_WIDTH = 1_000_000
 """Columns where the output is not a terminal: no line for another program or a log is wrapped or cut."""
+_LAYOUT = "\n\t"
+
+
+class _Console(Console):
+    """Shows text as it is, without markup or emoji codes, and nothing that could steer a terminal."""
+
+    def __init__(self, *, stderr: bool, width: int | None) -> None:
+        super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Renders with unseen characters escaped. Views do that where lines are laid out; here nothing is missed."""
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else visible(segment.text, _LAYOUT)
+            yield segment if text is segment.text else segment._replace(text=text)
 
 
 def _console(is_terminal: bool, *, to_stderr: bool = False) -> Console:
     width = None if is_terminal or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=to_stderr, width=width)
+    return _Console(stderr=to_stderr, width=width)
 
 
 stdout = _console(sys.stdout.isatty())
@@ -101,13 +117,13 @@ def write_out(data: bytes) -> None:
 def _rendered(console: Console, what: str | RenderableType) -> str:
     """Returns the text to print, without the padding of tables where the output is a log or a pipe."""
     with console.capture() as shown:
-        console.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str), crop=False)
+        console.print(what, soft_wrap=isinstance(what, str), crop=False)
     return shown.get() if console.is_terminal else re.sub(r" +$", "", shown.get(), flags=re.MULTILINE)
 
 
 def say(text: str | RenderableType) -> None:
     if stderr.is_terminal:
-        stderr.print(text, markup=False, highlight=False, soft_wrap=isinstance(text, str), crop=False)
+        stderr.print(text, soft_wrap=isinstance(text, str), crop=False)
     else:
         stderr.file.write(_rendered(stderr, text))
         stderr.file.flush()

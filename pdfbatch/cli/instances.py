@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -153,7 +154,8 @@ def logs(
         silent = False
         show(screens.log_line(line))
     if silent:
-        say(f"no worker has logged anything yet; `pdfbatch status {store.url}` shows whether its instance has booted")
+        status = f"pdfbatch status {shlex.quote(store.url)}"
+        say(f"no worker has logged anything yet; `{status}` shows whether its instance has booted")
 
 
 def _workers_of(count: int) -> str:

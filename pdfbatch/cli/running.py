@@ -128,6 +128,9 @@ def _worked(
 
     with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
         mark = run.run()
+    if run.store_hangs:
+        say("The store does not answer: what was not saved is read again by the next run of the same command.")
+        raise typer.Exit(ExitCode.INTERRUPTED)
     if run.checkpoints and (outdated := sorted(run.checkpoints.outdated)):
         say(f"read again from page 1, because their checkpoints are from an earlier version: {views.some(outdated)}")
     if mark.detail:

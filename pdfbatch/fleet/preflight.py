@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TypeVar
 
 from pdfbatch.errors import NotReady
@@ -66,7 +67,8 @@ def _refuse_missing(open_points: list[Check], facts: AccountFacts, need: Need) -
     first = missing[0]
     message = f"{first.found[:1].upper()}{first.found[1:].rstrip('.')}."
     if others := [check.name for check in missing[1:]]:
-        places = " ".join([*(f"--input {url}" for url in need.inputs), *(f"--output {url}" for url in need.outputs)])
+        given = [*(("--input", url) for url in need.inputs), *(("--output", url) for url in need.outputs)]
+        places = " ".join(f"{option} {shlex.quote(url)}" for option, url in given)
         message += f" Also missing: {', '.join(others)}; `pdfbatch doctor {places}` shows all."
     raise NotReady(message, first.hint)
 

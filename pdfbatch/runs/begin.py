@@ -1,5 +1,6 @@
 """Starts a run: resumes the unfinished one, or freezes what is left as a new one."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from pdfbatch.runs.partition import Slice, divided, in_parts, slice_of
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
 from pdfbatch.runs.slices import Frozen, documents_of
 from pdfbatch.runs.versions import recognised
-from pdfbatch.store import Store, inside
+from pdfbatch.store import DANGLING, Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
 """The run id of a worker that was started by hand, without a manifest; sorts before every real run."""
@@ -332,10 +333,11 @@ def is_model(named: str, frozen: str) -> bool:
 
 
 def _alive_error(run: str, output: Store) -> PdfbatchError:
+    quoted = shlex.quote(output.url)
     return PdfbatchError(
         f"Run {run} on this output is still running.",
-        f"Check `pdfbatch status {output.url}`. Wait until it ends or stop it (for a fleet: "
-        f"`pdfbatch down {output.url}`), then start again. If it was killed right after its start, wait a minute.",
+        f"Check `pdfbatch status {quoted}`. Wait until it ends or stop it (for a fleet: "
+        f"`pdfbatch down {quoted}`), then start again. If it was killed right after its start, wait a minute.",
     )
 
 
@@ -343,7 +345,7 @@ def _outputs(output: Store) -> dict[str, str]:
     return {
         entry.key: entry.etag
         for entry in output.list()
-        if entry.key.endswith(".md") and not entry.key.startswith(STATE_PREFIX)
+        if entry.key.endswith(".md") and not entry.key.startswith(STATE_PREFIX) and entry.etag != DANGLING
     }
 
 

@@ -15,7 +15,7 @@ from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.ledger import Final
 from pdfbatch.runs.versions import recognised
-from pdfbatch.store import Store, open_store
+from pdfbatch.store import DANGLING, Store, open_store
 
 _READERS = 16
 
@@ -155,7 +155,7 @@ def _outputs(output: Store) -> tuple[list[str], dict[str, set[str]]]:
     published: list[str] = []
     figures: dict[str, set[str]] = {}
     for entry in output.list():
-        if entry.key.startswith(STATE_PREFIX):
+        if entry.key.startswith(STATE_PREFIX) or entry.etag == DANGLING:
             continue
         if entry.key.endswith(".md"):
             published.append(entry.key)
