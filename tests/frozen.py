@@ -12,7 +12,9 @@ from pdfbatch.runs.slices import Frozen
 def frozen(documents: Sequence[SourceDocument], workers: int = 1, **fields: Any) -> Frozen:
     slices = divided(documents, workers)
     known = {"run": "r", "created": "", "input": "in/", "output": "out/", "engine": "cpu"} | fields
-    return Frozen(Manifest(total_workers=workers, slices=documents_in(slices), **known), slices)
+    return Frozen(
+        Manifest(total_workers=workers, slices=documents_in(slices), entries=list(map(len, slices)), **known), slices
+    )
 
 
 def manifest_of(documents: int, workers: int = 1, **fields: Any) -> Manifest:

@@ -69,7 +69,7 @@ def report(
     jsonl: JsonLines = False,
 ) -> None:
     """Show what was converted and what it cost, over all runs of OUTPUT: each document by its newest outcome."""
-    from pdfbatch.runs.ledger import by_key, newest
+    from pdfbatch.runs.ledger import newest
     from pdfbatch.runs.report import read_report
     from pdfbatch.runs.whole import read_whole
 
@@ -79,7 +79,7 @@ def report(
         show_lines(store, run, failed_only=failures)
         return
     if failures:
-        found = by_key(each for each in newest(store, run) if each.outcome != "ok")
+        found = [each for each in newest(store, run) if each.outcome != "ok"]
         show(views.failures_json(found) if json else views.failures_screen(found, frozen.output))
         return
     totals = read_report(store, run, now()) if run else read_whole(store, now())

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def show_lines(store: Store, run: str | None, *, failed_only: bool = False) -> None:
     """Prints documents by key: those of a run, or (None) the final outcome of every document over all runs. With
     `failed_only` only the failed and partial ones."""
-    from pdfbatch.runs.ledger import by_key, newest
+    from pdfbatch.runs.ledger import newest
 
-    for outcome in by_key(each for each in newest(store, run) if not (failed_only and each.outcome == "ok")):
-        show(outcome.model_dump_json())
+    for outcome in newest(store, run):
+        if not (failed_only and outcome.outcome == "ok"):
+            show(outcome.model_dump_json())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,9 +13,10 @@ from pdfbatch.fleet import names as tags
 from pdfbatch.fleet import pricing
 from pdfbatch.fleet.userdata import render, values_of
 from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Plan, Range, Work
-from pdfbatch.records import FleetRecord, Manifest
+from pdfbatch.records import FleetRecord, Manifest, SourceDocument
 from pdfbatch.runs.begin import Remaining, documents_in, followed
-from pdfbatch.runs.partition import divided
+from pdfbatch.runs.copies import etag_of, without_copies
+from pdfbatch.runs.partition import divided, in_parts
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.slices import Frozen
 
@@ -59,10 +60,12 @@ def decide(
         NotReady: a cost cap, but no known price.
         UsageError: too little money or time to get anything done.
     """
-    documents = rest.documents[: request.limit]
+    limited = rest.documents[: request.limit]
+    documents = without_copies(limited, etag_of)
+    most = max(len(limited), len(in_parts(documents, request.workers)))
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
-    suggested = _suggested(pages, pace, len(documents), account)
-    workers, notes = _workers(request, len(documents), suggested, account)
+    suggested = _suggested(pages, pace, most, account)
+    workers, notes = _workers(request, most, suggested, account)
     options = pricing.priced_instances(account, request.instance_types)
     warnings = [*account.warnings, *_price_warnings(account, request)]
     price = _price_range(options)
@@ -106,8 +109,8 @@ def decide(
         log_group=account.log_group,
         topic=account.topic,
     )
-    slices = divided(documents, workers)
-    manifest = _manifest(request, rest, account, documents_in(slices), run, now)
+    slices = divided(in_parts(documents, workers), workers)
+    manifest = _manifest(request, rest, account, slices, run, now)
     plan = Plan(
         run=run,
         input=request.source,
@@ -148,7 +151,12 @@ def decide(
 
 
 def _manifest(
-    request: LaunchRequest, rest: Remaining, account: Account, slices: list[int], run: str, now: datetime
+    request: LaunchRequest,
+    rest: Remaining,
+    account: Account,
+    slices: Sequence[Sequence[SourceDocument]],
+    run: str,
+    now: datetime,
 ) -> Manifest:
     return Manifest(
         run=run,
@@ -166,7 +174,8 @@ def _manifest(
         retry_of=rest.retry_of,
         follows=followed(request.engine, request.model, request.options, rest.before, rest.retry_of),
         skipped=rest.skipped,
-        slices=slices,
+        slices=documents_in(slices),
+        entries=list(map(len, slices)),
     )
 
 
@@ -195,7 +204,7 @@ def _workers(request: LaunchRequest, documents: int, suggested: int | None, acco
     if request.fewer_workers and suggested is not None and suggested < workers:
         workers = suggested
         notes.append(
-            f"{workers} of {request.workers} workers: more would mostly pay for booting; --workers N overrides"
+            f"{workers} instead of {request.workers} workers: more would mostly pay for booting; --workers N overrides"
         )
     if workers > documents:
         workers = documents

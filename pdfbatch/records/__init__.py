@@ -60,6 +60,7 @@ from pdfbatch.records.run import (
     boot_of,
 )
 from pdfbatch.records.secret import Secret
+from pdfbatch.records.sharing import Claim, FinishedPart
 
 __all__ = [
     "CURRENT_RUN_KEY",
@@ -74,6 +75,7 @@ __all__ = [
     "Cell",
     "Checkpoint",
     "Chosen",
+    "Claim",
     "Counts",
     "CurrentRun",
     "DocumentElements",
@@ -82,6 +84,7 @@ __all__ = [
     "Element",
     "Ending",
     "FailureList",
+    "FinishedPart",
     "FleetRecord",
     "Heading",
     "Heartbeat",

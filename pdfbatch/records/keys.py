@@ -70,6 +70,8 @@ class RunKeys:
         self.ledger = self.prefix + "ledger/"
         self.failures = self.prefix + "failures/"
         self.checkpoints = self.prefix + "checkpoints/"
+        self.claims = self.prefix + "claims/"
+        self.parts = self.prefix + "parts/"
         self.done = self.prefix + "done/"
         self.fleet = self.prefix + "fleet.json"
         self.boots = self.prefix + "boots/"
@@ -96,15 +98,48 @@ class RunKeys:
     def ledger_segment(self, worker: int, number: int) -> str:
         return f"{self.ledger_of(worker)}{number:06d}.jsonl"
 
+    def joined_segment(self, worker: int, first: int, last: int, digest: str) -> str:
+        """Returns the key of several segments joined into one; `digest` is that of its content."""
+        return f"{self.ledger_of(worker)}{first:06d}-{last:06d}-{digest}.jsonl"
+
     def failure_list(self, worker: int) -> str:
         return f"{self.failures}worker-{worker}-failures.json"
 
     def done_mark(self, worker: int) -> str:
         return f"{self.done}worker-{worker}.json"
 
+    def claims_of(self, slice_: int) -> str:
+        """Returns the prefix of the claims of a slice's blocks."""
+        return f"{self.claims}slice-{slice_}/"
+
+    def claim(self, slice_: int, block: int) -> str:
+        return f"{self.claims_of(slice_)}{block:06d}.json"
+
+    def takeovers_of(self, worker: int) -> str:
+        """Returns the prefix of a worker's notes of the blocks that it tried to claim in other slices."""
+        return f"{self.prefix}takeovers/worker-{worker}/"
+
+    def takeover(self, worker: int, slice_: int, block: int) -> str:
+        return f"{self.takeovers_of(worker)}slice-{slice_}-{block:06d}"
+
+    def parts_of(self, key: str) -> str:
+        """Returns the prefix of the finished parts of a long document."""
+        return f"{self.parts}{_digest(key)}/"
+
+    def part(self, key: str, number: int) -> str:
+        return f"{self.parts_of(key)}{number:04d}.json"
+
+    def assembly(self, key: str) -> str:
+        return f"{self.parts_of(key)}assembly.json"
+
     def checkpoints_of(self, key: str) -> str:
-        """Returns the prefix of one document's checkpoints; a digest, because keys may be long and hold anything."""
-        return f"{self.checkpoints}{hashlib.sha256(key.encode()).hexdigest()[:24]}/"
+        """Returns the prefix of one document's checkpoints."""
+        return f"{self.checkpoints}{_digest(key)}/"
 
     def checkpoint(self, key: str, number: int) -> str:
         return f"{self.checkpoints_of(key)}{number:06d}.json"
+
+
+def _digest(key: str) -> str:
+    """Stands for a key in another key: it may be long and hold anything."""
+    return hashlib.sha256(key.encode()).hexdigest()[:24]

@@ -42,6 +42,11 @@ class SourceDocument(NamedTuple):
         return self.part > 0
 
     @property
+    def is_assembled(self) -> bool:
+        """Whether it stands for a whole document whose parts were read before."""
+        return self.parts > 1 and not self.part
+
+    @property
     def documents(self) -> int:
         """The number of documents that this entry stands for: a part counts only in its first one."""
         return 0 if self.part > 1 else 1 + len(self.copies)
@@ -105,6 +110,8 @@ class Manifest(Record):
     """Documents of the input that were already done when the manifest was frozen."""
     slices: list[int]
     """The number of documents in each worker's slice."""
+    entries: list[int] = []
+    """The number of entries in each slice: of documents without copies, and of parts; [] in a manifest of version 1."""
 
     @property
     def documents(self) -> int:
@@ -176,6 +183,15 @@ class Outcome(Record):
     at: str = ""
     detail: str = ""
     """One sentence for a person, such as the library's error."""
+    same_as: str = ""
+    """The document with the same content whose pages were read; "" if this one's were."""
+    parts: int = 1
+    """The number of parts that it was read in, by several workers."""
+
+    @property
+    def pages_are_its_own(self) -> bool:
+        """Whether its worker read its pages for it alone."""
+        return not self.same_as and self.parts == 1
 
 
 def _is_stamp(value: str) -> str:
@@ -256,6 +272,8 @@ class Heartbeat(Record):
     pid: int = 0
     born: str = ""
     """When that process started, according to its kernel: a later process with the same pid has another value."""
+    session: str = ""
+    """The process, by a random id; "" in records of earlier versions."""
     reading: list[str] = []
     """What each child is reading now, for display."""
     machine: Machine | None = None
@@ -281,6 +299,8 @@ class DoneMark(Record):
     worker: int
     why: Ending
     at: Stamp
+    session: str = ""
+    """The process that ended, as in `Heartbeat`; "" if the boot script wrote the mark."""
     counts: Counts = Counts()
     detail: str = ""
     """For `gave_up`, `failing` and `over_budget`: one sentence for a person."""

@@ -19,9 +19,10 @@ from pdfbatch.records import (
     SourceDocument,
 )
 from pdfbatch.runs import ledger, manifest, progress
+from pdfbatch.runs.copies import digest_in, without_copies
 from pdfbatch.runs.inputs import listed, no_documents, nothing_at
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
-from pdfbatch.runs.partition import Slice, divided, slice_of
+from pdfbatch.runs.partition import Slice, divided, in_parts, slice_of
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
 from pdfbatch.runs.slices import Frozen, documents_of
 from pdfbatch.runs.versions import recognised
@@ -373,9 +374,11 @@ def _freeze(
     now: datetime,
     retry_of: str | None = None,
 ) -> Frozen:
-    slices = divided(documents[: wanted.limit], wanted.part.total)
+    workers = wanted.part.total
+    slices = divided(in_parts(without_copies(documents[: wanted.limit], digest_in(source)), workers), workers)
     frozen = _manifest(source, output, wanted, documents_in(slices), skipped, now)
-    return Frozen(frozen.model_copy(update={"retry_of": retry_of}), slices)
+    update = {"retry_of": retry_of, "entries": list(map(len, slices))}
+    return Frozen(frozen.model_copy(update=update), slices)
 
 
 def documents_in(slices: Sequence[Sequence[SourceDocument]]) -> list[int]:

@@ -1,18 +1,28 @@
-"""The ledger: immutable segments of outcome lines, and the final outcome of each document."""
+"""The ledger: segments of outcome lines, and the final outcome of each document. A segment never changes; the segments
+of a worker that has ended are joined into a few."""
 
 import json
 import re
-import sys
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from hashlib import blake2b
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError, PreconditionFailed
-from pdfbatch.records import STATE_PREFIX, FailureList, Outcome, Reason, RunKeys
-from pdfbatch.store import Store
+from pdfbatch.records import STATE_PREFIX, DoubtfulPage, FailureList, Outcome, OutcomeKind, Reason, Record, RunKeys
+from pdfbatch.runs.in_order import in_order
+from pdfbatch.runs.key_table import KeyTable, Row
+from pdfbatch.store import Entry, Store
 
-_SEGMENT = re.compile(re.escape(STATE_PREFIX) + r"(?P<run>[^/]+)/ledger/worker-(?P<worker>\d+)/(?P<number>\d+)\.jsonl$")
+JOINED_BYTES = 2**20
+"""About 2,000 outcomes: many such segments can be read at once."""
+_SEGMENT = re.compile(
+    re.escape(STATE_PREFIX)
+    + r"(?P<run>[^/]+)/ledger/worker-(?P<worker>\d+)/(?P<first>\d+)(?:-(?P<last>\d+)-[0-9a-f]+)?\.jsonl$"
+)
+R = TypeVar("R", bound=Record)
 
 
 class LedgerWriter:
@@ -51,36 +61,96 @@ class LedgerWriter:
 class Segment(NamedTuple):
     run: str
     worker: int
+    first: int
     number: int
+    """The last of the segments that it was joined from; `first` for one as it was written."""
     key: str
+    size: int
 
 
 def segments(store: Store, prefix: str = STATE_PREFIX) -> list[Segment]:
-    """Returns the segments under a prefix in the order of writing: by run, then number, then worker."""
-    found = (
-        Segment(match["run"], int(match["worker"]), int(match["number"]), entry.key)
-        for entry in store.list(prefix)
-        if (match := _SEGMENT.match(entry.key))
-    )
-    return sorted(found, key=lambda s: (s.run, s.number, s.worker))
+    """Returns the segments under a prefix in the order of writing: by run, then number, then worker. Of the whole state
+    only the ledgers are listed."""
+    prefixes = [prefix]
+    if prefix == STATE_PREFIX:
+        prefixes = [f"{folder}ledger/" for folder in store.folders(STATE_PREFIX)]
+    found = (each for place in prefixes for entry in store.list(place) if (each := _segment(entry)))
+    return sorted(found, key=lambda s: (s.run, s.number, s.worker, s.key))
+
+
+def _segment(entry: Entry) -> Segment | None:
+    match = _SEGMENT.match(entry.key)
+    if match is None:
+        return None
+    first, last = int(match["first"]), int(match["last"] or match["first"])
+    return Segment(match["run"], int(match["worker"]), first, last, entry.key, entry.size)
 
 
 def outcomes(store: Store, parts: Iterable[Segment]) -> Iterator[tuple[str, Outcome]]:
-    """Yields (run, outcome) for every line of the segments.
+    """Yields (run, outcome) for every line of the segments. A line may come twice while segments are joined.
 
     Raises:
         PdfbatchError: a segment is damaged.
     """
-    for part in parts:
-        for line in store.get(part.key).splitlines():
+    return _records(store, parts, Outcome)
+
+
+def _records(store: Store, parts: Iterable[Segment], shape: type[R]) -> Iterator[tuple[str, R]]:
+    for part, data in _contents(store, list(parts)):
+        for line in data.splitlines():
             try:
-                yield part.run, Outcome.model_validate_json(line)
+                yield part.run, shape.model_validate_json(line)
             except ValidationError as error:
                 raise PdfbatchError(
                     f"A segment of the ledger is damaged ({store.url}{part.key}).",
                     "Delete that file and start again: documents listed only there are found by their Markdown or "
                     "converted again.",
                 ) from error
+
+
+def _contents(store: Store, parts: Sequence[Segment]) -> Iterator[tuple[Segment, bytes]]:
+    """Yields the segments' content; of segments that were joined since they were listed, that of the joined one."""
+
+    def read(part: Segment) -> bytes | None:
+        try:
+            return store.get(part.key)
+        except NotFound:
+            return None
+
+    gone = []
+    for part, data in zip(parts, in_order(read, parts), strict=True):
+        if data is None:
+            gone.append(part)
+        else:
+            yield part, data
+    known = {part.key for part in parts}
+    for folder in sorted({RunKeys(part.run).ledger_of(part.worker) for part in gone}):
+        yield from _contents(store, [part for part in segments(store, folder) if part.key not in known])
+
+
+def compact(store: Store, keys: RunKeys, worker: int) -> None:
+    """Joins a worker's segments into a few. Killed at any moment it loses no line: the joined segment, named after its
+    content, is there before the others are deleted."""
+    for group in _groups(segments(store, keys.ledger_of(worker))):
+        lines = [line for data in in_order(store.get, [part.key for part in group]) for line in data.splitlines()]
+        data = b"\n".join(dict.fromkeys(lines)) + b"\n"
+        key = keys.joined_segment(worker, group[0].first, group[-1].number, blake2b(data, digest_size=8).hexdigest())
+        with suppress(PreconditionFailed):
+            store.put_new(key, data)
+        store.delete([part.key for part in group if part.key != key])
+
+
+def _groups(parts: Sequence[Segment]) -> Iterator[list[Segment]]:
+    """Yields the segments that are to be joined: neighbours that are small."""
+    group: list[Segment] = []
+    for part in parts:
+        if sum(each.size for each in group) + part.size > JOINED_BYTES:
+            if len(group) > 1:
+                yield group
+            group = []
+        group.append(part)
+    if len(group) > 1:
+        yield group
 
 
 class Final(NamedTuple):
@@ -102,57 +172,68 @@ class Final(NamedTuple):
     engine: str = ""
 
 
-def fold(lines: Iterable[tuple[str, Outcome]]) -> dict[str, Final]:
-    """Returns the final outcome of each document: of its highest attempt, and if that has several, a published one.
+class _Ending(Record):
+    """What the final outcome of a document needs of a line; reading only this takes half the time."""
+
+    key: str
+    outcome: OutcomeKind
+    reason: Reason | None = None
+    pages: int = 0
+    asked_pages: str = ""
+    doubtful: tuple[DoubtfulPage, ...] = ()
+    engine: str = ""
+    etag: str = ""
+    digest: str = ""
+    size: int = 0
+    attempt: int = 1
+
+
+def fold(lines: Iterable[tuple[str, Outcome | _Ending]]) -> Mapping[str, Final]:
+    """Returns the final outcome of each document, by key: of its highest attempt, and if that has several, a published
+    one.
 
     Lines may come in any order and more than once (a worker and its replacement may both report a document).
     """
-    finals: dict[str, Final] = {}
-    for run, line in lines:
-        final = _final(run, line)
-        known = finals.get(line.key)
-        if known is None or _rank(final) > _rank(known):
-            finals[line.key] = final
-    return finals
+
+    def row(run: str, line: Outcome | _Ending) -> Row:
+        known = (
+            line.outcome,
+            line.reason.value if line.reason else "",
+            line.etag,
+            line.attempt,
+            line.pages,
+            run,
+            _lowest(line),
+        )
+        return line.key, _rank(run, line), (*known, line.asked_pages, line.size, line.digest, line.engine)
+
+    return KeyTable((row(run, line) for run, line in lines), _final)
 
 
 def newest(store: Store, run: str | None = None) -> Iterator[Outcome]:
-    """Yields the final outcome of each document in a run's ledger (None: over all runs), in the order of writing.
-
-    It reads the ledger twice, and keeps only the rank of each document in memory, not its outcome.
-    """
+    """Yields the final outcome of each document in a run's ledger (None: over all runs), by key."""
     parts = segments(store, RunKeys(run).ledger if run else STATE_PREFIX)
-    best: dict[str, tuple[tuple[int, int, str], int]] = {}
-    for number, (of_run, line) in enumerate(outcomes(store, parts)):
-        rank = _rank(_final(of_run, line))
-        if line.key not in best or rank > best[line.key][0]:
-            best[line.key] = rank, number
-    for number, (_, line) in enumerate(outcomes(store, parts)):
-        if best[line.key][1] == number:
-            yield line
+    rows = ((line.key, _rank(of_run, line), (line.model_dump_json(),)) for of_run, line in outcomes(store, parts))
+    for _, outcome in KeyTable(rows, Outcome.model_validate_json).pairs():
+        yield outcome
 
 
-def by_key(found: Iterable[Outcome]) -> list[Outcome]:
-    return sorted(found, key=lambda outcome: outcome.key)
+def _final(outcome: str, reason: str, *others: Any) -> Final:
+    return Final(outcome, Reason(reason) if reason else None, *others)
 
 
-def _final(run: str, line: Outcome) -> Final:
-    lowest, asked, engine = _lowest(line), sys.intern(line.asked_pages), sys.intern(line.engine)
-    known = (line.outcome, line.reason, line.etag, line.attempt, line.pages, run, lowest, asked)
-    return Final(*known, line.size, line.digest, engine)
-
-
-def _lowest(line: Outcome) -> float:
+def _lowest(line: Outcome | _Ending) -> float:
     return min((page.score for page in line.doubtful), default=1.0)
 
 
-def _rank(final: Final) -> tuple[int, int, str]:
-    return final.attempt, ("failed", "partial", "ok").index(final.outcome), final.run
+def _rank(run: str, line: Outcome | _Ending) -> str:
+    """Returns what sorts the outcomes of a document, the final one last."""
+    return f"{line.attempt:09}{('failed', 'partial', 'ok').index(line.outcome)}{run}"
 
 
-def history(store: Store) -> dict[str, Final]:
+def history(store: Store) -> Mapping[str, Final]:
     """Returns every document's final outcome over all runs on an output."""
-    return fold(outcomes(store, segments(store)))
+    return fold(_records(store, segments(store), _Ending))
 
 
 def load_failures(store: Store, keys: RunKeys, worker: int) -> list[Outcome]:

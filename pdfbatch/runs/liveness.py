@@ -25,5 +25,12 @@ def is_alive(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> bool:
 
 
 def has_ended(beat: Heartbeat, mark: DoneMark | None) -> bool:
-    """Whether the worker has ended: its done mark is of this process, not of an earlier one."""
-    return mark is not None and moment(mark.at) >= moment(beat.started)
+    """Whether the worker has ended: its done mark is of this process, not of an earlier one.
+
+    A process is known by its id. Only the boot script's marks, which have none, are compared by time: clocks jump.
+    """
+    if mark is None:
+        return False
+    if beat.session and mark.session:
+        return mark.session == beat.session
+    return moment(mark.at) >= moment(beat.started)

@@ -17,6 +17,8 @@ LONG_BYTES = 2**20
 """Smaller documents are never split into parts."""
 PART_BYTES = 2**17
 """No part is smaller than this."""
+BLOCK_DOCUMENTS = 1000
+"""The most entries of a block."""
 WORTH_MOVING = 0.9
 """Documents leave their modulo slices if the longest slice then has at most this share of its work."""
 
@@ -88,6 +90,17 @@ def _balanced(entries: Iterable[SourceDocument], workers: int) -> list[list[Sour
 
 def _longest(slices: Iterable[Iterable[SourceDocument]]) -> float:
     return max(sum(map(work_of, entries)) for entries in slices)
+
+
+def blocks(entries: int) -> list[range]:
+    """Divides the entries of a slice into the blocks that workers claim. Each holds an eighth of what is left, so that
+    the last ones are small and several workers end at about the same time."""
+    found, begin = list[range](), 0
+    while begin < entries:
+        end = begin + min(BLOCK_DOCUMENTS, max(1, (entries - begin) // 8))
+        found.append(range(begin, end))
+        begin = end
+    return found
 
 
 def share_of_pages(numbers: Sequence[int], part: int, parts: int) -> Sequence[int]:

@@ -102,15 +102,17 @@ class _Sums:
         self.reasons = Counter[str]()
 
     def add(self, outcome: Outcome) -> None:
+        if outcome.reason is not None:
+            self.reasons[outcome.reason] += 1
+        self._shorter += bool(outcome.absent_pages)
+        if outcome.same_as:
+            return
         self._read += 0 if outcome.outcome == "failed" else outcome.pages - len(outcome.failed_pages)
         self._failed += len(outcome.failed_pages)
-        self._shorter += bool(outcome.absent_pages)
         self._read_by.update(outcome.read_by)
         self._scores.update(outcome.scores)
         self._use = total([self._use, outcome.model_use])
         self._doubtful = worst([*self._doubtful, *outcome.doubtful])
-        if outcome.reason is not None:
-            self.reasons[outcome.reason] += 1
 
     def pages(self, asked: str) -> PageCounts:
         return PageCounts(

@@ -9,7 +9,7 @@ was written. If it raises another StoreError (the network failed), it may have b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -44,6 +44,9 @@ class Store(Protocol):
 
         `locked` is called with each folder, such as "a/b/", that permissions forbid to read, and files that cannot be
         inspected are listed with size 0. Without `locked` both raise AccessDenied. S3 has neither."""
+
+    def folders(self, folder: str) -> Sequence[str]:
+        """Returns the folders directly in a folder, such as "a/b/" in "a/", in order. "" is the root."""
 
     def get(self, key: str) -> bytes:
         """Returns the whole content, or raises NotFound."""

@@ -103,6 +103,12 @@ class LocalStore:
             elif entry := self._entry_or_locked(found, locked is not None):
                 yield entry
 
+    def folders(self, folder: str) -> Sequence[str]:
+        if folder and not _is_possible(folder[:-1]):
+            return []
+        top = _Found(folder, self._path(folder[:-1]) if folder else self.root, is_folder=True, above=())
+        return [child.key for child in self._children(top, folder) if child.is_folder]
+
     def get(self, key: str) -> bytes:
         with self._errors("read", key):
             return self._existing(key).read_bytes()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pdfbatch import aws
 from pdfbatch.errors import NotFound, NotReady, PreconditionFailed, StoreError
+from pdfbatch.store import listing
 from pdfbatch.store.contract import PROBE_PREFIX, Entry
 from pdfbatch.store.file_errors import file_errors
+from pdfbatch.store.listing import Page
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -52,13 +54,14 @@ class S3Store:
         self.url = f"s3://{bucket}/{prefix}"
         if client is not None:
             self._client = self._impatient_client = client
+            _reads_listings(client)
 
     def __repr__(self) -> str:
         return f"S3Store({self.url!r})"
 
     @cached_property
     def _client(self) -> S3Client:
-        return aws.client("s3")
+        return _reads_listings(aws.client("s3"))
 
     @cached_property
     def _impatient_client(self) -> S3Client:
@@ -73,16 +76,40 @@ class S3Store:
         deep: bool = True,
     ) -> Iterator[Entry]:
         """Lists as the contract says. Folder markers (empty objects whose key ends with "/") are left out."""
-        shallow: Any = {} if deep else {"Delimiter": "/"}
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=self.prefix + prefix, **shallow
-        )
+
+        def fetch(after: str, token: str) -> Page:
+            begin: Any = {"ContinuationToken": token} if token else {"StartAfter": self.prefix + after} if after else {}
+            return self._page(prefix, **begin)
+
+        pages = listing.pages(fetch) if deep else (page.entries for page in self._shallow(prefix))
+        for entries in pages:
+            yield from entries
+
+    def folders(self, folder: str) -> Sequence[str]:
+        return [each for page in self._shallow(folder) for each in page.folders]
+
+    def _shallow(self, prefix: str) -> Iterator[Page]:
+        page = self._page(prefix, Delimiter="/")
+        yield page
+        while page.token:
+            page = self._page(prefix, Delimiter="/", ContinuationToken=page.token)
+            yield page
+
+    def _page(self, prefix: str, **options: Any) -> Page:
+        """Returns a page of a listing, with keys relative to the store, without folder markers."""
         with aws.translating(f"list {self.url}{prefix}"):
-            for page in pages:
-                for found in page.get("Contents", []):
-                    key = found["Key"].removeprefix(self.prefix)
-                    if key and not (key.endswith("/") and found["Size"] == 0):
-                        yield Entry(key, found["Size"], _etag(found))
+            answer: Any = self._client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix + prefix, **options)
+        if listing.ANSWER not in answer:
+            raise StoreError(
+                f"Cannot list {self.url}{prefix}: the answer is not a listing.",
+                "Check that AWS_ENDPOINT_URL points to a working S3 server.",
+            )
+        found: listing.Answer = answer[listing.ANSWER]
+        at = len(self.prefix)
+        rows = [(key[at:], size, etag) for key, size, etag in found.rows]
+        entries = [Entry(*row) for row in rows if row[0] and (row[1] or not row[0].endswith("/"))]
+        first, last = (rows[0][0], rows[-1][0]) if rows else ("", "")
+        return Page(entries, first, last, found.token, [folder[at:] for folder in found.folders])
 
     def get(self, key: str) -> bytes:
         return self._read(key, lambda body: b"".join(self._chunks(body, key)))
@@ -223,6 +250,12 @@ class S3Store:
                 return self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
         except NotFound:
             return None
+
+
+def _reads_listings(client: S3Client) -> S3Client:
+    event = "before-parse.*.ListObjectsV2"  # with the star it comes before botocore's own handler, which parses too
+    client.meta.events.register(event, listing.take_answer, unique_id="pdfbatch-listing")
+    return client
 
 
 def _kind(key: str) -> dict[str, Any]:

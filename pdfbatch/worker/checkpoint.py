@@ -31,6 +31,8 @@ class Checkpoints:
         """Returns the read pages of the PDF with this ETag, or with this content by its `digest`. Pages that failed, or
         that an older version of pdfbatch read, are left out, so that they are read again."""
         pages: dict[int, PageResult] = {}
+        if document.is_assembled:  # other workers have added theirs since
+            self._look_again(document)
         for key in self._keys_of(document):
             try:
                 saved = Checkpoint.model_validate_json(self._store.get(key))
@@ -68,6 +70,11 @@ class Checkpoints:
             self._found.pop(run.checkpoints_of(document.key), None)
         if keys:
             self._store.delete(keys)
+
+    def _look_again(self, document: SourceDocument) -> None:
+        for run in self._runs:
+            prefix = run.checkpoints_of(document.key)
+            self._found[prefix] = [entry.key for entry in self._store.list(prefix)]
 
     def _keys_of(self, document: SourceDocument) -> list[str]:
         return [key for run in self._runs for key in self._found.get(run.checkpoints_of(document.key), ())]

@@ -3,11 +3,13 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import wait
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -27,25 +29,35 @@ from pdfbatch.records import (
     SourceDocument,
     WorkerSession,
     WorkerState,
+    output_key,
 )
-from pdfbatch.runs.lease import birth_of
+from pdfbatch.runs.begin import AD_HOC_RUN
+from pdfbatch.runs.lease import birth_of, last_sign
+from pdfbatch.runs.ledger import compact
+from pdfbatch.runs.liveness import is_alive
 from pdfbatch.runs.partition import work_of
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import LocalStore, Store
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.checkpoint import Checkpoints
+from pdfbatch.worker.claims import Claims
+from pdfbatch.worker.fetch import Places
 from pdfbatch.worker.heartbeat import HeartbeatLease
+from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.journal import LedgerJournal
 from pdfbatch.worker.meter import Meter
-from pdfbatch.worker.pipeline import Pipeline, Places
-from pdfbatch.worker.resume import outcome_from_output, standing
+from pdfbatch.worker.parts import Parts
+from pdfbatch.worker.pipeline import Pipeline
+from pdfbatch.worker.resume import Unrecorded, left_of, outcome_from_output, standing
+from pdfbatch.worker.resume_parts import ResumingParts
 from pdfbatch.worker.scratch import scratch_folder
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop, Why
 from pdfbatch.worker.tally import Tally
 from pdfbatch.worker.threads import in_thread
 from pdfbatch.worker.work import MadeBy
+from pdfbatch.worker.workload import Offer, Workload
 
 T = TypeVar("T")
 
@@ -86,14 +98,19 @@ class SliceRun:
         self._job = job
         self._stop = stop
         self._keys = RunKeys(job.manifest.run)
-        self._documents = job.documents
-        self._tally = Tally(sum(document.documents for document in self._documents))
+        self._claims = Claims(job.output, self._keys, job.worker, self._stamp)
+        self._done: Set[str] = set()
+        self._tally = Tally()
         self._state: WorkerState = "starting"
         self._started = self._stamp()
+        self._session = uuid.uuid4().hex
         self._pipeline: Pipeline | None = None
         self.checkpoints: Checkpoints | None = None
         self._children: Children | None = None
+        self._journal: LedgerJournal | None = None
         self._past: list[WorkerSession] = []
+        self._is_first = True
+        self._is_done = False
         self._notice: str | None = None
         self._has_strikes = job.machine is not None
         self._brake = Brake(job.manifest.options.failures_in_a_row)
@@ -113,15 +130,16 @@ class SliceRun:
         self._unless_hung(heart.start)
         why: Why | Literal["done", "failed"] = "failed"
         try:
-            if resumed := self._unless_hung(self._resume):
-                journal, left = resumed
-                self._tally.expect(sum(map(work_of, left)))
+            if offers := self._unless_hung(self._resume):
                 self._state = "running"
-                self._work(left, journal)
-            why = self._stop.why if self._stop.why and not self._all_done() else "done"
+                self._work(offers)
+                self._is_done = self._pipeline is None or self._pipeline.is_finished
+            why = self._stop.why if self._stop.why and not self._is_done else "done"
         finally:
             self._state = _STATE_AFTER.get(why, "interrupted")
             mark = self._mark(why)
+            if why == "done":
+                self._join_segments()
             self._unless_hung(heart.end)
         return mark
 
@@ -151,6 +169,7 @@ class SliceRun:
             host=socket.gethostname(),
             pid=os.getpid(),
             born=birth_of(os.getpid()),
+            session=self._session,
             reading=self._pipeline.reading() if self._pipeline else [],
             machine=self._job.machine,
             notice=self._notice,
@@ -174,67 +193,111 @@ class SliceRun:
             self._children.kill()
 
     def _inherit(self, last: Heartbeat) -> None:
+        self._is_first = False
         self._past = sessions_of(last)
         if self._job.meter is not None:
             self._job.meter.inherit(last)
 
-    def _resume(self) -> tuple[LedgerJournal, list[SourceDocument]]:
+    def _resume(self) -> Iterator[Offer]:
+        """Finds out what is left, and returns it."""
         job = self._job
-        found = standing(job.manifest, self._documents, job.worker, job.output)
-        journal = LedgerJournal(job.output, self._keys, job.worker, found.next_segment, found.recalled)
-        self._tally.recall(found.recalled, found.skipped)
-        for document in found.unrecorded:
-            outcome = outcome_from_output(
-                document, job.output, job.engine.name, job.worker, self._stamp(), job.manifest.options.pages
-            )
-            journal.enter(outcome)
-            self._tally.recall([outcome], found.skipped)
-        return journal, found.left
+        is_ad_hoc = job.manifest.run == AD_HOC_RUN
+        shares = job.manifest.total_workers > 1 and bool(job.manifest.entries) and not is_ad_hoc
+        claims = self._claims if shares else None
+        workload = Workload(
+            job.manifest, job.worker, job.documents, job.output, claims, self._tally, self._may_help, self._claimed
+        )
+        entries = [] if is_ad_hoc or self._is_first else workload.claimed()
+        found = standing(self._keys, job.worker, entries, job.output, self._tally.recall)
+        journal = LedgerJournal(job.output, self._keys, job.worker, found.next_segment, found.failures)
+        self._journal = journal
+        before = RunKeys(job.manifest.follows) if job.manifest.follows else None
+        self.checkpoints = Checkpoints(job.output, self._keys, before)
+        for unrecorded in found.unrecorded:
+            self._record(unrecorded)
+        self._done = found.done | (self._published_before(found.done) if is_ad_hoc else set())
+        return workload.offers(partial(left_of, done=self._done))
 
-    def _work(self, left: Sequence[SourceDocument], journal: LedgerJournal) -> None:
+    def _while_store_answers(self, offers: Iterator[Offer]) -> Iterator[Offer]:
+        while (offer := self._unless_hung(lambda: next(offers, None))) is not None:
+            yield offer
+
+    def _claimed(self, claim: Callable[[], bool]) -> bool:
+        return bool(self._unless_hung(claim))
+
+    def _published_before(self, done: Set[str]) -> Set[str]:
+        """Returns the documents without an outcome that have Markdown."""
+        published = {entry.key for entry in self._job.output.list()}
+        found = [
+            document
+            for document in self._job.documents
+            if output_key(document.key) in published and document.key not in done and not document.twin
+        ]
+        self._tally.skip(len(found), sum(map(work_of, found)))
+        return {document.key for document in found}
+
+    def _may_help(self, slice_: int) -> bool:
+        """Whether blocks of another slice may be taken over. On a fleet every slice will be read by somebody; on your
+        own machines only those of workers that are running: one that was not started may not be meant to."""
+        if self._job.machine is not None:
+            return True
+        beat, mark = last_sign(self._job.output, self._keys, slice_)
+        return beat is not None and is_alive(beat, mark, self._job.clock())
+
+    def _record(self, found: Unrecorded) -> None:
+        """Records a document that an earlier process published."""
+        job = self._job
+        outcome = outcome_from_output(
+            found, job.output, job.engine.name, job.worker, self._stamp(), job.manifest.options.pages
+        )
+        assert self._journal is not None and self.checkpoints is not None
+        self._journal.enter(outcome)
+        self._tally.recall(outcome)
+        self.checkpoints.drop(found.document)  # it died before that, too
+
+    def _work(self, offers: Iterator[Offer]) -> None:
+        journal = self._journal
+        assert journal is not None
         try:
             with scratch_folder() as scratch:
-                for outcome in self._outcomes(left, scratch):
-                    if outcome is not None:
-                        journal.enter(outcome)
-                        self._tally.document(outcome)
-                        self._watch_failures(outcome)
-                    now = time.monotonic()
-                    has_written = journal.is_due(now) and self._unless_hung(partial(journal.keep, now))
-                    if has_written or self._has_saved():
-                        self._clear_strikes()
+                for outcome in self._outcomes(offers, scratch):
+                    journal.enter(outcome)
+                    self._tally.document(outcome)
+                    self._watch_failures(outcome)
         finally:
-            if self._unless_hung(journal.close) or self._has_saved():
+            if self._unless_hung(journal.close):
                 self._clear_strikes()
+
+    def _keep_journal(self) -> None:
+        journal, now = self._journal, time.monotonic()
+        if journal is not None and journal.is_due(now) and self._unless_hung(partial(journal.keep, now)):
+            self._clear_strikes()
 
     def _watch_failures(self, outcome: Outcome) -> None:
         if detail := self._brake.after(outcome):
             self._stop.ask("failing", detail)
 
-    def _has_saved(self) -> bool:
-        return self._pipeline is not None and self._pipeline.has_saved
-
-    def _outcomes(self, left: Sequence[SourceDocument], scratch: Path) -> Iterator[Outcome | None]:
-        if not left:
+    def _outcomes(self, offers: Iterator[Offer], scratch: Path) -> Iterator[Outcome]:
+        first = self._unless_hung(lambda: next(offers, None))
+        if first is None:
             return
-        job = self._job
-        before = RunKeys(job.manifest.follows) if job.manifest.follows else None
-        self.checkpoints = self._unless_hung(lambda: Checkpoints(job.output, self._keys, before))
-        if self.checkpoints is None:
-            return
+        job, options = self._job, self._job.manifest.options
+        assert self.checkpoints is not None
+        parts = Parts(job.output, self._keys, self.checkpoints, self._claims)
         bounds = _bounds(job.source, scratch, job.engine)
-        places = Places(job.source, job.output, self.checkpoints, scratch, bounds)
-        options = job.manifest.options
+        places = Places(job.source, job.output, self.checkpoints, parts, scratch, bounds)
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
+        tally = self._tally
+        hooks = Hooks(self._stamp, tally.page, tally.expect, self._keep_journal, self._clear_strikes)
+        resuming = ResumingParts(parts, job.worker, job.output, self._done, tally, self._record)
+        left = self._while_store_answers(resuming.offers(chain([first], offers)))
         with (
             Children(
                 job.processes, options.memory_mib, job.passwords, job.engine.preload, bounds=bounds
             ) as self._children,
             job.engine.reader(self._children, options, scratch) as reader,
         ):
-            self._pipeline = Pipeline(
-                places, self._children, reader, made_by, options, self._stop, self._stamp, self._tally.page
-            )
+            self._pipeline = Pipeline(places, self._children, reader, made_by, options, self._stop, hooks)
             yield from self._pipeline.run(left)
 
     def _clear_strikes(self) -> None:
@@ -247,12 +310,10 @@ class SliceRun:
         with suppress(PdfbatchError):
             self._unless_hung(lambda: output.delete([entry.key for entry in output.list(prefix)]))
 
-    def _all_done(self) -> bool:
-        counts = self._tally.counts()
-        return counts.done >= counts.total
-
     def _mark(self, why: Ending) -> DoneMark:
-        mark = DoneMark(worker=self._job.worker, why=why, at=self._stamp(), counts=self._tally.counts())
+        mark = DoneMark(
+            worker=self._job.worker, why=why, at=self._stamp(), session=self._session, counts=self._tally.counts()
+        )
         if why == self._stop.why:
             mark = mark.model_copy(update={"detail": self._stop.detail})
         try:
@@ -262,6 +323,10 @@ class SliceRun:
             if why != "failed":  # the error that ended the run says more
                 raise
         return mark
+
+    def _join_segments(self) -> None:
+        with suppress(PdfbatchError):  # many small ones are as good, only slower to read
+            self._unless_hung(lambda: compact(self._job.output, self._keys, self._job.worker))
 
     def _stamp(self) -> str:
         return timestamp(self._job.clock())

@@ -8,37 +8,29 @@ the size of a PDF or the number of PDFs.
 
 import queue
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pdfbatch.documents.judgement import Judgement
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children, Failure, failure_of
-from pdfbatch.documents.sandbox.confinement import Bounds
 from pdfbatch.documents.tasks import judge_file
 from pdfbatch.engines.base import PageOrder, Reader
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, StoreError, StoreFull
-from pdfbatch.records import (
-    Outcome,
-    PageResult,
-    PageSet,
-    ReadOptions,
-    Reason,
-    SourceDocument,
-)
+from pdfbatch.records import Outcome, PageResult, PageSet, ReadOptions, Reason, SourceDocument
 from pdfbatch.runs.inputs import bad_name
-from pdfbatch.store import Store
-from pdfbatch.worker.checkpoint import EVERY_PAGES, Checkpoints
-from pdfbatch.worker.publish import Publisher, patiently
-from pdfbatch.worker.scratch import copied
+from pdfbatch.runs.partition import work_of
+from pdfbatch.worker.checkpoint import EVERY_PAGES
+from pdfbatch.worker.fetch import Fetched, Places, fetch
+from pdfbatch.worker.hooks import Hooks
+from pdfbatch.worker.publish import Publisher, copy_of
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.threads import DaemonPool
 from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, SliceWork
+from pdfbatch.worker.workload import Block, Offer
 
 T = TypeVar("T")
 
@@ -52,31 +44,8 @@ _STORE_THREADS = 8
 _DOCUMENTS_AHEAD = 4
 
 
-class Places(NamedTuple):
-    """Where a slice reads and writes."""
-
-    source: Store
-    output: Store
-    checkpoints: Checkpoints
-    scratch: Path
-    """A local folder for downloaded PDFs."""
-    bounds: Bounds
-    """What children may touch."""
-
-
-class Fetched(NamedTuple):
-    document: SourceDocument
-    digest: str
-    path: Path
-    resumed: list[PageResult]
-    """Pages of this version from a checkpoint."""
-
-
 class Pipeline:
-    """Turns documents into outcomes.
-
-    `page_done` is called with every page, its share of the work, and whether it came from a checkpoint.
-    """
+    """Turns documents into outcomes."""
 
     def __init__(
         self,
@@ -86,8 +55,7 @@ class Pipeline:
         made_by: MadeBy,
         options: ReadOptions,
         stop: Stop,
-        stamp: Callable[[], str],
-        page_done: Callable[[PageResult, float, bool], None],
+        hooks: Hooks,
     ) -> None:
         self._places = places
         self._children = children
@@ -97,28 +65,29 @@ class Pipeline:
         self._asked = PageSet.read(options.pages)
         self._publisher = Publisher(places.output, places.checkpoints, made_by.model, options)
         self._stop = stop
-        self._stamp = stamp
-        self._page_done = page_done
+        self._hooks = hooks
         self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._open: dict[str, SliceWork] = {}
+        self._open: dict[tuple[str, int], SliceWork] = {}
         self._ready: deque[SliceWork] = deque()
-        self._pages_running: dict[tuple[str, int], None] = {}
+        self._pages_running: dict[tuple[str, int, int], None] = {}
+        """Key, part and page number of the pages being read; number 0 while a document is being opened."""
+        self._more: deque[Offer] = deque()
+        """Documents that turned up on the way: assembled from parts, or no longer the same as another."""
         self._outcomes: deque[Outcome] = deque()
         self._storing = 0
-        self.has_saved = False
-        """Whether pages read by this process are in a checkpoint."""
         self._is_late = False
+        self.is_finished = False
+        """Whether `run` ended because nothing is left."""
         self._error: PdfbatchError | None = None
 
-    def run(self, documents: Iterable[SourceDocument]) -> Iterator[Outcome | None]:
-        """Yields outcomes as they come, and None in between, so that the caller can do timed work.
-
-        After a stop it yields what is still finished, saves the pages of unfinished documents, and ends.
+    def run(self, offers: Iterable[Offer]) -> Iterator[Outcome]:
+        """Yields outcomes as they come. After a stop it yields what is still finished, saves the pages of unfinished
+        documents, and ends.
 
         Raises:
             StoreFull, AccessDenied, NotReady: nothing can be written any more; published documents stay.
         """
-        todo = iter(documents)
+        todo = iter(offers)
         self._threads = DaemonPool(_STORE_THREADS, "store")
         self._fetchers = DaemonPool(_STORE_THREADS, "fetch")
         try:
@@ -128,7 +97,9 @@ class Pipeline:
                 yield from self._take_outcomes()
                 if self._stop.asked:
                     yield from self._drain()
+                    self.is_finished = not self._open and not self._more and next(todo, None) is None
                     return
+            self.is_finished = True
         finally:
             self._fetchers.end()
             self._threads.end(wait=not self._is_late)
@@ -141,7 +112,7 @@ class Pipeline:
     def reading(self) -> list[str]:
         """Returns what the children are reading now, for display. May be called from any thread."""
         running = list(self._pages_running)[: self._children.processes]
-        return [f"{key} p. {number}" if number else key for key, number in running]
+        return [f"{key} p. {number}" if number else key for key, _, number in running]
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -157,10 +128,10 @@ class Pipeline:
     def _when_done(self, future: "Future[T]", then: Callable[["Future[T]"], None]) -> None:
         future.add_done_callback(lambda done: self._events.put(partial(then, done)))
 
-    def _take_outcomes(self) -> Iterator[Outcome | None]:
+    def _take_outcomes(self) -> Iterator[Outcome]:
         while self._outcomes:
             yield self._outcomes.popleft()
-        yield None
+        self._hooks.tick()
 
     def _in_thread(self, task: Callable[[], T], then: Callable[["Future[T]"], None]) -> None:
         self._storing += 1
@@ -173,40 +144,33 @@ class Pipeline:
 
     # ── fetch and judge ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _admit(self, todo: Iterator[SourceDocument]) -> bool:
-        """Opens documents up to the limit; False if there are no more."""
-        while len(self._open) < self._reader.pages_ahead + _DOCUMENTS_AHEAD:
-            document = next(todo, None)
-            if document is None:
+    def _admit(self, todo: Iterator[Offer]) -> bool:
+        """Opens documents until enough pages wait to be read; False if there are no more documents."""
+        limit = self._reader.pages_ahead + _DOCUMENTS_AHEAD
+        while len(self._open) < limit and self._pages_waiting() < limit:
+            offer = self._more.popleft() if self._more else next(todo, None)
+            if offer is None:
                 return False
-            work = SliceWork(document, started=time.monotonic(), asked=self._asked)
-            self._open[work.key] = work
+            document = offer.document
+            work = SliceWork(document, time.monotonic(), offer.block, asked=self._asked)
+            self._open[work.name] = work
             if document.twin:
                 self._fail(work, work.name_clash())
                 continue
             if fault := bad_name(self._places.output, work.key):
                 self._fail(work, Failure(Reason.BAD_NAME, fault))
                 continue
-            self._when_done(self._fetchers.submit(partial(self._fetch, document)), partial(self._fetched, work))
+            task = partial(fetch, document, self._places, self._options.max_retries)
+            self._when_done(self._fetchers.submit(task), partial(self._fetched, work))
         return True
 
-    def _fetch(self, document: SourceDocument) -> Fetched:
-        """Fetches the current PDF: it may have changed since the manifest was frozen, or since its checkpoints."""
-        source, retries = self._places.source, self._options.max_retries
-        entry = patiently(lambda: source.head(document.key), retries)
-        if entry is None:
-            raise NotFound(f"{document.key} is missing.", "Restore it.")
-        document = document._replace(size=entry.size, etag=entry.etag)
-        digest = patiently(lambda: source.digest(document.key), retries)
-        target = self._places.scratch / f"{uuid.uuid4().hex}.pdf"
-        path = patiently(lambda: source.fetch(document.key, target), retries)
-        if not self._places.bounds.reach(path):  # a link out of the input, or a file named alone
-            path = copied(path, target)
-        return Fetched(document, digest, path, self._places.checkpoints.load(document, digest))
+    def _pages_waiting(self) -> int:
+        """Returns the number of pages that are known to wait; of a document that is not open yet, one."""
+        return sum(len(work.waiting) if work.numbers else 1 for work in self._open.values())
 
     def _fetched(self, work: SliceWork, done: "Future[Fetched]") -> None:
         try:
-            work.document, work.digest, work.path, resumed = done.result()
+            document, work.digest, work.path, resumed = done.result()
         except NotFound:
             self._fail(work, Failure(Reason.MISSING, "is no longer in the input"))
         except (StoreFull, NotReady) as error:
@@ -214,16 +178,24 @@ class Pipeline:
         except StoreError as error:
             self._fail(work, Failure(Reason.STORE_ERROR, error.message))
         else:
+            self._read_alone(work, [copy for copy in work.document.copies if copy not in document.copies])
+            work.document = document
             if not self._stop.asked:
                 self._judge(work, resumed)
 
+    def _read_alone(self, work: SliceWork, copies: Iterable[SourceDocument]) -> None:
+        """Reads documents that are no longer the same as another."""
+        for copy in copies:
+            self._hooks.expect(0, work_of(copy))
+            self._more.append(Offer(copy, work.block))
+
     def _judge(self, work: SliceWork, resumed: list[PageResult]) -> None:
-        self._pages_running[work.key, 0] = None
+        self._pages_running[*work.name, 0] = None
         future = self._children.submit(JUDGE_SECONDS, judge_file, str(work.path))
         self._when_done(future, partial(self._judged, work, resumed))
 
     def _judged(self, work: SliceWork, resumed: list[PageResult], done: "Future[Judgement]") -> None:
-        del self._pages_running[work.key, 0]
+        del self._pages_running[*work.name, 0]
         try:
             verdict = done.result()
         except PdfbatchError as error:
@@ -241,11 +213,12 @@ class Pipeline:
             return
         work.outline = verdict.outline
         work.resume(verdict.pages, resumed)
-        if not work.numbers:
+        if not work.numbers and not work.document.is_part:
             self._fail(work, work.no_such_page(verdict.pages))
             return
-        for number in work.results:
-            self._page_done(work.results.bare(number), work.share_of_a_page, True)
+        if not work.document.is_assembled:  # else the workers that read its parts count them
+            for number in work.results:
+                self._hooks.page_done(work.results.bare(number), work.share_of_a_page, True)
         if work.waiting:
             self._ready.append(work)
         else:
@@ -259,6 +232,9 @@ class Pipeline:
             if len(self._pages_running) >= self._reader.pages_ahead:
                 return
             work = self._ready[0]
+            if not self._is_ours(work):
+                self._ready.popleft()
+                continue
             number = work.waiting.popleft()
             if work.is_stuck:
                 self._page_read(work, work.untried(number))
@@ -267,15 +243,22 @@ class Pipeline:
             if not work.waiting:
                 self._ready.popleft()
 
+    def _is_ours(self, work: SliceWork) -> bool:
+        """Whether this worker is the one that reads the document; closes it if it is not."""
+        if work.block.is_mine():
+            return True
+        self._leave(work)
+        return False
+
     def _submit_page(self, work: SliceWork, number: int) -> None:
         work.running.add(number)
-        self._pages_running[work.key, number] = None
+        self._pages_running[*work.name, number] = None
         order = PageOrder(str(work.path), number, work.attempt(number))
         self._when_done(self._reader.read(order), partial(self._page_ended, work, number, order.attempt))
 
     def _page_ended(self, work: SliceWork, number: int, attempt: int, done: "Future[PageRead]") -> None:
         work.running.discard(number)
-        self._pages_running.pop((work.key, number), None)
+        self._pages_running.pop((*work.name, number), None)
         try:
             page, figures = done.result()
         except PdfbatchError as error:
@@ -323,61 +306,106 @@ class Pipeline:
 
     def _page_read(self, work: SliceWork, page: PageResult) -> None:
         work.results.add(page)
-        self._page_done(page, work.share_of_a_page, False)
+        self._hooks.page_done(page, work.share_of_a_page, False)
         if work.is_read:
-            self._publish(work)
+            self._publish_when_saved(work)
         elif len(work.results) % EVERY_PAGES == 0:
             self._checkpoint(work)
+
+    def _publish_when_saved(self, work: SliceWork) -> None:
+        """Publishes a document that is read, unless a checkpoint is being written: nobody would delete that."""
+        if not work.saving:
+            self._publish(work)
 
     def _checkpoint(self, work: SliceWork) -> None:
         pages = work.unsaved()
         if pages:
             work.saved.update(page.number for page in pages)
-            self._in_thread(partial(self._places.checkpoints.save, work.document, pages, work.digest), self._stored)
+            work.saving += 1
+            save = partial(self._places.checkpoints.save, work.document, pages, work.digest)
+            self._in_thread(save, partial(self._stored, work))
 
     def _checkpoint_all(self) -> None:
         for work in self._open.values():
             if not work.is_read:
                 self._checkpoint(work)
 
-    def _stored(self, done: "Future[None]") -> None:
+    def _stored(self, work: SliceWork, done: "Future[None]") -> None:
+        work.saving -= 1
         error = done.exception()
         if isinstance(error, PdfbatchError):
             self._error = error
         elif error is not None:
             raise error
         else:
-            self.has_saved = True
+            self._hooks.on_durable()
+            if work.is_read:
+                self._publish_when_saved(work)
 
     # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _publish(self, work: SliceWork) -> None:
-        outcome = work.outcome(self._made_by, time.monotonic() - work.started, self._stamp())
-        self._in_thread(partial(self._publisher.document, work, outcome), partial(self._published, work, outcome))
+        if not self._is_ours(work):
+            return
+        outcome = work.outcome(self._made_by, time.monotonic() - work.started, self._hooks.stamp())
+        if work.document.is_part:
+            self._finish_part(work, outcome)
+        else:
+            self._in_thread(partial(self._publisher.document, work, outcome), partial(self._published, work, outcome))
 
-    def _published(self, work: SliceWork, outcome: Outcome, done: "Future[None]") -> None:
+    def _published(self, work: SliceWork, outcome: Outcome, done: "Future[list[Outcome]]") -> None:
         try:
-            done.result()
+            copied = done.result()
         except (StoreFull, AccessDenied, NotReady) as error:
             self._error = error  # the next document would fail too: end the run, keep the pages
         except StoreError as error:
             self._fail(work, Failure(Reason.STORE_ERROR, error.message))
         else:
-            self._close(work, outcome)
+            self._close(work, outcome, *copied)
+
+    def _finish_part(self, work: SliceWork, outcome: Outcome) -> None:
+        part = work.finished_part(outcome)
+        task = partial(self._places.parts.finish, work.document, part, work.unsaved())
+        self._in_thread(task, partial(self._part_finished, work))
+
+    def _part_finished(self, work: SliceWork, done: "Future[bool]") -> None:
+        try:
+            is_to_assemble = done.result()
+        except PdfbatchError as error:
+            self._error = error
+            return
+        self._hooks.on_durable()
+        self._leave(work)
+        if is_to_assemble:
+            whole = work.frozen._replace(part=0)
+            self._hooks.expect(whole.documents, 0.0)
+            self._more.append(Offer(whole, Block()))
 
     def _fail(self, work: SliceWork, failure: Failure) -> None:
-        seconds = time.monotonic() - work.started
-        self._close(work, work.failed(failure, self._made_by, seconds, self._stamp()))
+        if not self._is_ours(work):
+            return
+        outcome = work.failed(failure, self._made_by, time.monotonic() - work.started, self._hooks.stamp())
+        if work.document.is_part:
+            self._finish_part(work, outcome)
+            return
+        if failure.reason in (Reason.MISSING, Reason.STORE_ERROR):  # says nothing about another key
+            self._read_alone(work, work.document.copies)
+            self._close(work, outcome)
+        else:
+            self._close(work, outcome, *(copy_of(outcome, copy) for copy in work.document.copies))
 
-    def _close(self, work: SliceWork, outcome: Outcome) -> None:
-        del self._open[work.key]
+    def _close(self, work: SliceWork, *outcomes: Outcome) -> None:
+        self._leave(work)
+        self._outcomes.extend(outcomes)
+
+    def _leave(self, work: SliceWork) -> None:
+        del self._open[work.name]
         if work.path is not None and work.path.is_relative_to(self._places.scratch):
             work.path.unlink(missing_ok=True)
-        self._outcomes.append(outcome)
 
     # ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _drain(self) -> Iterator[Outcome | None]:
+    def _drain(self) -> Iterator[Outcome]:
         """Saves what is read, lets pages that are being read finish, publishes complete documents, and checkpoints the
         rest. A store that does not answer is not waited for."""
         self._checkpoint_all()
@@ -389,7 +417,7 @@ class Pipeline:
         self._children.kill()
         self._is_late = self._storing > 0
 
-    def _wait(self, is_busy: Callable[[], bool], seconds: float) -> Iterator[Outcome | None]:
+    def _wait(self, is_busy: Callable[[], bool], seconds: float) -> Iterator[Outcome]:
         deadline = time.monotonic() + seconds
         while is_busy() and time.monotonic() < deadline:
             self._next_event()

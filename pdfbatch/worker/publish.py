@@ -1,20 +1,21 @@
 """Publishes a document: figures as its pages are read, then its elements, and its Markdown last."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
 
 from pydantic import ValidationError
 
 from pdfbatch.assembly.assemble import assemble
-from pdfbatch.errors import AccessDenied, NotFound, PreconditionFailed, StoreError, StoreFull
+from pdfbatch.errors import PreconditionFailed, StoreError
 from pdfbatch.markdown.document import document_markdown
 from pdfbatch.records import (
     DocumentElements,
+    ModelUse,
     Outcome,
+    Page,
     ReadOptions,
+    Reason,
     Record,
     SourceDocument,
     elements_key,
@@ -24,9 +25,8 @@ from pdfbatch.records import (
 )
 from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import Checkpoints
+from pdfbatch.worker.patience import patiently
 from pdfbatch.worker.work import SliceWork
-
-T = TypeVar("T")
 
 
 class _Ours(Record):
@@ -53,27 +53,50 @@ class Publisher:
         for name, data in figures.items():
             patiently(partial(self._output.put, figures_prefix(key) + name, data), self._retries)
 
-    def document(self, work: SliceWork, outcome: Outcome) -> None:
-        """Publishes a document, if it has anything to publish, and deletes its checkpoints.
+    def document(self, work: SliceWork, outcome: Outcome) -> list[Outcome]:
+        """Publishes a document and its copies, if it has anything to publish, and deletes its checkpoints. Returns the
+        outcomes of the copies.
 
         Raises:
-            StoreError: it could not be written, even after retries.
+            StoreError: the document could not be written, even after retries.
         """
-        if outcome.output is not None:
-            elements = DocumentElements(
-                version=2,
-                key=work.key,
-                etag=work.document.etag,
-                engine=outcome.engine,
-                model=self._model,
-                figures=figures_link(work.key),
-                pages=assemble(work.in_order(), self._options, work.outline),
-            )
-            patiently(partial(self._put_elements, elements), self._retries)
-            markdown = document_markdown(elements).encode("utf-8", "replace")
-            patiently(partial(self._put, work.document, markdown), self._retries)
+        copied: list[Outcome] = []
+        if outcome.output is None:
+            copied = [copy_of(outcome, copy) for copy in work.document.copies]
+        else:
+            pages = assemble(work.in_order(), self._options, work.outline)
+            self._write(work.document, outcome.engine, pages)
+            for copy in work.document.copies:
+                copied.append(self._copy(work.key, copy, outcome, pages))
         with suppress(StoreError):  # leftover checkpoints do no harm
             self._checkpoints.drop(work.document)
+        return copied
+
+    def _write(self, document: SourceDocument, engine: str, pages: list[Page]) -> None:
+        elements = DocumentElements(
+            version=2,
+            key=document.key,
+            etag=document.etag,
+            engine=engine,
+            model=self._model,
+            figures=figures_link(document.key),
+            pages=pages,
+        )
+        patiently(partial(self._put_elements, elements), self._retries)
+        markdown = document_markdown(elements).encode("utf-8", "replace")
+        patiently(partial(self._put, document, markdown), self._retries)
+
+    def _copy(self, original: str, copy: SourceDocument, outcome: Outcome, pages: list[Page]) -> Outcome:
+        """Publishes the pages of a document once more, under the key of one with the same content."""
+        try:
+            for name in _figures(pages):
+                data = patiently(partial(self._output.get, figures_prefix(original) + name), self._retries)
+                patiently(partial(self._output.put, figures_prefix(copy.key) + name, data), self._retries)
+            self._write(copy, outcome.engine, pages)
+        except StoreError as error:
+            update = {"outcome": "failed", "reason": Reason.STORE_ERROR, "detail": error.message, "output": None}
+            return copy_of(outcome, copy).model_copy(update=update)
+        return copy_of(outcome, copy)
 
     def _put_elements(self, elements: DocumentElements) -> None:
         """Writes the elements; replaces those of an earlier run for the same document, but no other file."""
@@ -105,13 +128,22 @@ class Publisher:
             return
 
 
-def patiently(task: Callable[[], T], retries: int) -> T:
-    """Runs a task; retries after a store error that may be temporary, and raises a permanent one at once."""
-    for attempt in range(retries):
-        try:
-            return task()
-        except (NotFound, AccessDenied, StoreFull):
-            raise
-        except StoreError:
-            time.sleep(2.0**attempt)
-    return task()
+def copy_of(outcome: Outcome, copy: SourceDocument) -> Outcome:
+    """Returns the outcome of a document with the same content as another: the same, but without the work."""
+    return outcome.model_copy(
+        update={
+            "key": copy.key,
+            "etag": copy.etag,
+            "attempt": copy.attempt,
+            "output": None if outcome.output is None else output_key(copy.key),
+            "same_as": outcome.key,
+            "doubtful": [page._replace(key=copy.key) for page in outcome.doubtful],
+            "read_by": {},
+            "model_use": ModelUse(),
+            "seconds": 0.0,
+        }
+    )
+
+
+def _figures(pages: list[Page]) -> Iterator[str]:
+    return (element.figure for page in pages for element in page.elements if element.figure)

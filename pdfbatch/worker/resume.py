@@ -1,73 +1,114 @@
-"""Finds where to resume a slice, from the ledger and one listing of the outputs."""
+"""Finds where to resume: the documents that an earlier process of this worker finished, recorded or not."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from pdfbatch.markdown.document import anchors
-from pdfbatch.records import Manifest, Outcome, RunKeys, SourceDocument, main_reason, output_key
+from pdfbatch.records import Outcome, RunKeys, SourceDocument, main_reason, output_key
 from pdfbatch.runs import ledger
-from pdfbatch.runs.begin import AD_HOC_RUN
 from pdfbatch.runs.partition import is_left
-from pdfbatch.store import DANGLING, Store
+from pdfbatch.store import Store
+
+CHECKED = 1000
+"""How many of the newest recorded documents, and how many after them, are checked for their Markdown. A process that
+died had fewer of them under way; `verify` and the next run check all."""
+_THREADS = 16
 
 
 class ResumePoint(NamedTuple):
-    left: list[SourceDocument]
-    """Documents still to be converted."""
-    recalled: list[Outcome]
-    """Outcomes that an earlier process of the slice wrote to this run's ledger."""
-    unrecorded: list[SourceDocument]
+    done: set[str]
+    """Keys of documents with an outcome."""
+    unrecorded: list[Unrecorded]
     """Documents published by a process that died before it wrote their ledger lines."""
-    skipped: int
-    """Number of documents that had Markdown before a worker was started by hand."""
+    failures: list[Outcome]
+    """The outcomes of documents that failed, at least in part."""
     next_segment: int
 
 
-def standing(manifest: Manifest, documents: Sequence[SourceDocument], worker: int, output: Store) -> ResumePoint:
-    """Reads where a slice stands: one LIST of the outputs, one of the ledger, and a GET for each of its segments."""
-    wanted = {output_key(document.key) for document in documents}
-    published = (entry for entry in output.list() if entry.key in wanted and entry.etag != DANGLING)
-    outputs = {entry.key: entry.etag for entry in published}
-    segments = ledger.segments(output, RunKeys(manifest.run).ledger_of(worker))
-    recorded = {line.key: line for _, line in ledger.outcomes(output, segments)}
-    return sort_out(documents, outputs, recorded, manifest.run == AD_HOC_RUN)._replace(
-        next_segment=segments[-1].number + 1 if segments else 1
-    )
+class Unrecorded(NamedTuple):
+    document: SourceDocument
+    same_as: str = ""
+    """As in `Outcome`."""
 
 
-def sort_out(
-    documents: Sequence[SourceDocument], outputs: Mapping[str, str], recorded: Mapping[str, Outcome], ad_hoc: bool
+def standing(
+    keys: RunKeys, worker: int, entries: Iterable[SourceDocument], output: Store, recall: Callable[[Outcome], None]
 ) -> ResumePoint:
-    """Sorts documents into done and left. One recorded as published whose Markdown is missing is left. Pure."""
-    found = ResumePoint([], [], [], 0, 1)
-    skipped = 0
-    for document in documents:
-        line = recorded.get(document.key)
-        was_made = line is not None and line.outcome != "failed"
-        is_gone = was_made and output_key(document.key) not in outputs
-        if is_gone or (line is None and is_left(document, outputs)):
-            found.left.append(document)
-        elif line is not None:
-            found.recalled.append(line)
-        elif ad_hoc:
-            skipped += 1
+    """Reads where a worker stands: its ledger, and the Markdown of the documents that it had last. `recall` is called
+    with every outcome that still holds: one recorded as published whose Markdown is missing does not."""
+    segments = ledger.segments(output, keys.ledger_of(worker))
+    done, failures, newest = set[str](), list[Outcome](), deque[Outcome]()
+
+    def settle(line: Outcome) -> None:
+        recall(line)
+        if line.outcome != "ok":
+            failures.append(line)
+
+    for _, line in ledger.outcomes(output, segments):
+        if line.key in done:
+            continue
+        done.add(line.key)
+        newest.append(line)
+        if len(newest) > CHECKED:
+            settle(newest.popleft())
+    last = _checked(entries, done)
+    markdown = _etags(output, [output_key(line.key) for line in newest] + [output_key(e.document.key) for e in last])
+    for line in newest:
+        if line.outcome != "failed" and output_key(line.key) not in markdown:
+            done.discard(line.key)
         else:
-            found.unrecorded.append(document)
-    return found._replace(skipped=skipped)
+            settle(line)
+    unrecorded = [each for each in last if not is_left(each.document, markdown)]
+    done.update(each.document.key for each in unrecorded)
+    return ResumePoint(done, unrecorded, failures, segments[-1].number + 1 if segments else 1)
+
+
+def _checked(entries: Iterable[SourceDocument], done: set[str]) -> list[Unrecorded]:
+    """Returns the documents without an outcome up to the last one with an outcome, and some after it. A part is not
+    published by itself."""
+    found, after = list[Unrecorded](), list[Unrecorded]()
+    for entry in entries:
+        if entry.is_part:
+            continue
+        for each in (Unrecorded(entry), *(Unrecorded(copy, entry.key) for copy in entry.copies)):
+            if each.document.key in done:
+                found.extend(after)
+                after.clear()
+            elif len(after) < CHECKED:
+                after.append(each)
+    return [*found, *after]
+
+
+def _etags(output: Store, keys: Sequence[str]) -> Mapping[str, str]:
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return {entry.key: entry.etag for entry in threads.map(output.head, keys) if entry is not None}
+
+
+def left_of(entry: SourceDocument, done: set[str]) -> SourceDocument | None:
+    """Returns what is left of an entry: of a document with copies, the first without an outcome stands for the others.
+    None if nothing is left. Pure."""
+    if entry.is_part:
+        return entry
+    left = [each for each in (entry, *entry.copies) if each.key not in done]
+    return left[0]._replace(copies=tuple(left[1:])) if left else None
 
 
 def outcome_from_output(
-    document: SourceDocument, output: Store, engine: str, worker: int, at: str, asked_pages: str = ""
+    found: Unrecorded, output: Store, engine: str, worker: int, at: str, asked_pages: str = ""
 ) -> Outcome:
     """Returns the ledger line that a dead process did not write, from the page anchors of its published Markdown."""
-    key = output_key(document.key)
-    found = anchors(output.get(key).decode("utf-8", "replace"))
-    bad = [(anchor.number, anchor.reason) for anchor in found if anchor.reason is not None]
+    document, key = found.document, output_key(found.document.key)
+    pages = anchors(output.get(key).decode("utf-8", "replace"))
+    bad = [(anchor.number, anchor.reason) for anchor in pages if anchor.reason is not None]
     return Outcome(
         key=document.key,
         outcome="partial" if bad else "ok",
         reason=main_reason([reason for _, reason in bad]) if bad else None,
-        pages=len(found),
+        pages=len(pages),
         asked_pages=asked_pages,
         failed_pages=bad,
         engine=engine,
@@ -78,4 +119,6 @@ def outcome_from_output(
         worker=worker,
         at=at,
         detail="published by a process that ended before it could write this line",
+        same_as=found.same_as,
+        parts=document.parts,
     )

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
 
 from pdfbatch.records import Counts, DoubtfulPage, ModelUse, Outcome, PageResult
 from pdfbatch.runs.partition import BYTES_A_DOCUMENT
@@ -17,9 +16,9 @@ _RATE_WINDOW_SECONDS = 60.0
 class Tally:
     """Counts outcomes and pages; thread-safe."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._total = total
+        self._total = 0
         self._outcomes: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._read_by: Counter[str] = Counter()
@@ -32,26 +31,43 @@ class Tally:
         self._left = self._done = 0.0
         self._shorter = 0
 
-    def expect(self, work: float) -> None:
-        """Sets the amount of work to be done here, in the units of `work_of`."""
+    def expect(self, documents: int, work: float) -> None:
+        """Adds documents to be done here, and their work in the units of `work_of`; less than 0: another worker does
+        them."""
         with self._lock:
-            self._left = work
+            self._total += documents
+            self._left += work
 
-    def recall(self, outcomes: Iterable[Outcome], skipped: int) -> None:
-        """Adds the work of an earlier process of this slice."""
+    def recall(self, outcome: Outcome) -> None:
+        """Adds the outcome of a document that an earlier process of this slice finished."""
         with self._lock:
-            self._outcomes["skipped"] = skipped
-            for outcome in outcomes:
-                self._count(outcome)
-                self._pages_failed += len(outcome.failed_pages)
-                self._pages_read += outcome.pages - len(outcome.failed_pages) if outcome.outcome != "failed" else 0
-                self._read_by.update(outcome.read_by)
-                self._model_use = total([self._model_use, outcome.model_use])
+            self._count(outcome)
+            if outcome.pages_are_its_own:
+                self._recall_pages(outcome)
+            self._left -= outcome.size + BYTES_A_DOCUMENT if outcome.pages_are_its_own else 0.0
+
+    def recall_part(self, outcome: Outcome) -> None:
+        """Adds the pages of a part that an earlier process of this worker finished."""
+        with self._lock:
+            self._recall_pages(outcome)
+            self._left -= outcome.size / outcome.parts + BYTES_A_DOCUMENT
+
+    def _recall_pages(self, outcome: Outcome) -> None:
+        self._pages_failed += len(outcome.failed_pages)
+        self._pages_read += outcome.pages - len(outcome.failed_pages) if outcome.outcome != "failed" else 0
+        self._read_by.update(outcome.read_by)
+        self._model_use = total([self._model_use, outcome.model_use])
+
+    def skip(self, documents: int, work: float) -> None:
+        """Counts documents that had Markdown before."""
+        with self._lock:
+            self._outcomes["skipped"] += documents
+            self._left -= work
 
     def document(self, outcome: Outcome) -> None:
         with self._lock:
             self._count(outcome)
-            if not outcome.pages:
+            if not outcome.pages and outcome.pages_are_its_own:
                 self._advance(outcome.size + BYTES_A_DOCUMENT)
 
     def page(self, page: PageResult, share: float, resumed: bool) -> None:
@@ -79,8 +95,9 @@ class Tally:
     def _count(self, outcome: Outcome) -> None:
         self._outcomes[outcome.outcome] += 1
         self._shorter += bool(outcome.absent_pages)
-        self._scores.update(outcome.scores)
-        self._doubtful = worst([*self._doubtful, *outcome.doubtful])
+        if not outcome.same_as:
+            self._scores.update(outcome.scores)
+            self._doubtful = worst([*self._doubtful, *outcome.doubtful])
         if outcome.reason is not None:
             self._reasons[outcome.reason] += 1
 

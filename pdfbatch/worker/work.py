@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pdfbatch.documents.sandbox.children import Failure
 from pdfbatch.engines.base import share_of_limit
 from pdfbatch.records import (
+    FinishedPart,
     Heading,
     Outcome,
     PageResult,
@@ -18,10 +19,11 @@ from pdfbatch.records import (
     main_reason,
     output_key,
 )
-from pdfbatch.runs.partition import work_of
+from pdfbatch.runs.partition import share_of_pages, work_of
 from pdfbatch.runs.savings import use_of
 from pdfbatch.runs.scores import by_tenth, doubtful
 from pdfbatch.worker.pages import Pages
+from pdfbatch.worker.workload import Block
 
 PLAINEST = 2
 """The attempt that reads in the simplest way, see engines/base.py."""
@@ -50,6 +52,7 @@ class SliceWork:
     document: SourceDocument
     started: float
     """On the monotonic clock, seconds."""
+    block: Block = field(default_factory=Block)
     path: Path | None = None
     digest: str = ""
     """Of its content, as in `Store.digest`."""
@@ -64,6 +67,8 @@ class SliceWork:
     results: Pages = field(default_factory=Pages)
     saved: set[int] = field(default_factory=set)
     """Pages that are in a checkpoint."""
+    saving: int = 0
+    """The number of its checkpoints that are being written."""
     tries: Counter[int] = field(default_factory=Counter)
     failures: dict[int, Failure] = field(default_factory=dict)
     """Why the last try of a page failed."""
@@ -74,9 +79,18 @@ class SliceWork:
     lost: set[int] = field(default_factory=set)
     """Pages that timed out in every way since a page was last read in any way."""
 
+    def __post_init__(self) -> None:
+        self.frozen = self.document
+        """As in the manifest; `document` is the current version."""
+
     @property
     def key(self) -> str:
         return self.document.key
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """Tells apart the open documents of a worker, which may be several parts of one document."""
+        return self.document.key, self.document.part
 
     @property
     def pages(self) -> int:
@@ -95,6 +109,8 @@ class SliceWork:
         """Sets the pages to read of a document of `pages` pages, without those from a checkpoint; returns how many came
         from a checkpoint."""
         self.numbers, self.absent = self.asked.of(pages), self.asked.beyond(pages)
+        if self.document.is_part:
+            self.numbers = share_of_pages(self.numbers, self.document.part, self.document.parts)
         wanted = set(self.numbers)
         for page in resumed:
             if page.number in wanted:
@@ -163,6 +179,22 @@ class SliceWork:
             self.results.whole(n) for n in self.results if n not in self.saved and self.results.bare(n).reason is None
         ]
 
+    def unread(self) -> list[PageResult]:
+        """Returns the pages that could not be read."""
+        return [self.results.whole(n) for n in self.results if self.results.bare(n).reason is not None]
+
+    def finished_part(self, outcome: Outcome) -> FinishedPart:
+        document = self.document
+        return FinishedPart(
+            key=self.key,
+            etag=document.etag,
+            digest=self.digest,
+            part=document.part,
+            parts=document.parts,
+            outcome=outcome,
+            unread=self.unread(),
+        )
+
     def in_order(self) -> list[PageResult]:
         return [self.results.whole(n) for n in self.numbers]
 
@@ -195,6 +227,7 @@ class SliceWork:
             worker=made_by.worker,
             at=at,
             detail=next((page.detail for page in pages if page.detail), self._absent_detail()),
+            parts=self.document.parts,
         )
 
     def _absent_detail(self) -> str:
@@ -222,4 +255,5 @@ class SliceWork:
             worker=made_by.worker,
             at=at,
             detail=failure.detail,
+            parts=self.document.parts,
         )

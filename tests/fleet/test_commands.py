@@ -31,7 +31,7 @@ class Places:
         self.store: Store = open_store(self.output)
         source = open_store(self.input)
         for number in range(DOCUMENTS):
-            source.put(f"{number}.pdf", odd.text_page())
+            source.put(f"{number}.pdf", odd.text_page() + b"%%%d\n" % number)
 
     @property
     def launch(self) -> list[str]:

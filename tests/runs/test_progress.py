@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pdfbatch.records import Counts, DoneMark, Ending, Heartbeat, Manifest, RunKeys, SourceDocument
+from pdfbatch.runs.liveness import has_ended
 from pdfbatch.runs.partition import work_of
 from pdfbatch.runs.progress import Records, RunState, eta_seconds, read_status, summarise, timestamp
 from pdfbatch.store import Entry, Store, open_store
@@ -225,3 +226,13 @@ def test_a_run_on_your_own_machine_shows_nothing_about_a_fleet(tmp_path: Path) -
     own = open_store(str(tmp_path / "own"), create=True)
     status = json.loads(read_status(own, fleet_manifest(1), minute(1)).model_dump_json())
     assert {status[name] for name in ("dollars", "worst_dollars", "launched", "expires")} == {None}
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-2), timedelta(hours=2)])
+def test_a_clock_that_jumped_between_two_processes_ends_neither(jump: timedelta) -> None:
+    earlier = mark(0, "interrupted").model_copy(update={"session": "a"})
+    running = beat(0, Counts(total=10), age=1).model_copy(
+        update={"session": "b", "started": timestamp(NOW + jump), "at": timestamp(NOW)}
+    )
+    assert not has_ended(running, earlier)
+    assert has_ended(running, earlier.model_copy(update={"session": "b", "at": timestamp(NOW + 2 * jump)}))

@@ -58,8 +58,8 @@ def test_an_outcome_and_a_tally_report_the_models_work() -> None:
     work.resume(len(PAGES), PAGES)
     outcome = work.outcome(MadeBy("auto", "m", 0), 1.0, "2026-01-01T12:00:00Z")
     assert outcome.model_use == USE
-    before, here = Tally(2), Tally(1)
-    before.recall([outcome], 0)
+    before, here = Tally(), Tally()
+    before.recall(outcome)
     for page in PAGES:
         here.page(page, 0.2, resumed=False)
     assert before.counts().model_use == here.counts().model_use == USE

@@ -388,3 +388,12 @@ def test_a_missing_location_is_named_with_a_hint(store: Store, location: str) ->
     assert missing.url.split("/")[-2] in str(caught.value) or "no-such-bucket-here" in str(caught.value)
     assert isinstance(caught.value, PdfbatchError)
     assert caught.value.hint
+
+
+def test_the_folders_of_a_folder_are_listed_without_what_is_in_them(store: Store) -> None:
+    for key in ("b/1", "a/x/y", "a/z", "c.pdf", ".pdfbatch/run/ledger/1", ".pdfbatch/current.json"):
+        store.put(key, b"")
+    assert list(store.folders("")) == [".pdfbatch/", "a/", "b/"]
+    assert list(store.folders("a/")) == ["a/x/"]
+    assert list(store.folders(".pdfbatch/")) == [".pdfbatch/run/"]
+    assert list(store.folders("nothing/")) == []
