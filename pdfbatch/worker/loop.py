@@ -31,6 +31,7 @@ from pdfbatch.records import (
 )
 from pdfbatch.runs.begin import AD_HOC_RUN
 from pdfbatch.runs.lease import birth_of, last_sign
+from pdfbatch.runs.ledger import compact
 from pdfbatch.runs.liveness import is_alive
 from pdfbatch.runs.partition import work_of
 from pdfbatch.runs.progress import timestamp
@@ -124,6 +125,9 @@ class SliceRun:
             self._state = _STATE_AFTER.get(why, "interrupted")
             mark = self._mark(why)
             heart.end()
+        if mark.why == "done":
+            with suppress(PdfbatchError):  # several segments say the same
+                compact(job.output, self._keys, job.worker)
         return mark
 
     def heartbeat(self) -> Heartbeat:
