@@ -1,5 +1,5 @@
-"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold` and `gpu` (about
-15 minutes)."""
+"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold`, `scale` and `gpu`
+(about 15 minutes)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import json
 import tempfile
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pymupdf
 
-from . import checks, cold, dolphin, dolphin_gpu, long, loop, pages, turned, words
+from . import checks, cold, dolphin, dolphin_gpu, long, loop, pages, scale, turned, words
 from .corpus import own_corpus
 from .figures import Section, missed, table
 from .measure import ROOT, machine, say
@@ -26,7 +27,7 @@ SECTIONS = {
     "long": long.run,
     "dolphin": dolphin.run,
 }
-ALL_SECTIONS = SECTIONS | {"cold": cold.run, "gpu": dolphin_gpu.run}
+ALL_SECTIONS = SECTIONS | {"cold": cold.run, "gpu": dolphin_gpu.run, "scale": scale.run}
 CORPUS = ROOT.parent / "shared" / "pdfs"
 
 
@@ -34,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(ALL_SECTIONS))
     parser.add_argument("--corpus", type=Path, help="folder of PDFs; default ../shared/pdfs, else our own samples")
+    parser.add_argument("--keys", type=_numbers, default=scale.KEYS, help="for scale: how many, as 10000,100000")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the JSON document to FILE too")
     asked = parser.parse_args()
@@ -49,7 +51,8 @@ def main() -> None:
         corpus = _corpus(asked.corpus, Path(scratch))
         for name in asked.sections or SECTIONS:
             started = time.perf_counter()
-            sections: list[Section] = ALL_SECTIONS[name](corpus, _folder(Path(scratch) / name))
+            section = partial(scale.run, keys=asked.keys) if name == "scale" else ALL_SECTIONS[name]
+            sections: list[Section] = section(corpus, _folder(Path(scratch) / name))
             say(f"{name}: {time.perf_counter() - started:.0f} s in all")
             found += sections
             if not asked.json:
@@ -66,6 +69,10 @@ def main() -> None:
 def _corpus(asked: Path | None, scratch: Path) -> Path:
     folder = asked or CORPUS
     return folder if folder.is_dir() else own_corpus(scratch / "own")
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
 
 
 def _folder(path: Path) -> Path:

@@ -42,8 +42,14 @@ class S3Process:
         found: dict[str, int] = json.loads(self._ask("_requests"))
         return found
 
-    def _ask(self, what: str, body: bytes | None = None) -> bytes:
-        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/{what}", body)) as answer:
+    def get(self, bucket: str, key: str) -> bytes:
+        return self._ask(f"{bucket}/{key}")
+
+    def put(self, bucket: str, key: str, body: bytes) -> None:
+        self._ask(f"{bucket}/{key}", body, "PUT")
+
+    def _ask(self, what: str, body: bytes | None = None, method: str | None = None) -> bytes:
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/{what}", body, method=method)) as answer:
             return bytes(answer.read())
 
 

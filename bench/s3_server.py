@@ -65,7 +65,7 @@ class Bucket:
     def seed(self, wanted: dict[str, str | int]) -> None:
         for key, content in wanted.items():
             if isinstance(content, int):
-                self.objects[key] = Object(b"", content, f"{zlib.crc32(key.encode()):08x}" * 4)
+                self.objects[key] = Object(b"", content, etag_of(key))
             else:
                 self.objects[key] = _object(content.encode())
         self._order = None
@@ -74,6 +74,11 @@ class Bucket:
         for key in keys:
             self.objects.pop(key, None)
         self._order = None
+
+
+def etag_of(key: str) -> str:
+    """Returns the ETag of an object without content."""
+    return f"{zlib.crc32(key.encode()):08x}" * 4
 
 
 def _object(body: bytes, mark: str = "") -> Object:

@@ -80,7 +80,7 @@ def test_some_pages_keep_their_numbers_and_are_not_mixed_with_others(folder: Pat
     ended = pdfbatch(*asked, "2-3,7", folder=folder)
     assert ended.returncode == 3, "sub/c.pdf has none of them"
     assert "not all present in 2 documents" in ended.stdout
-    assert "no_such_page: it has 1, but --pages asks for 2-3,7" in ended.stdout
+    assert "no_such_page: its last page is 1, but --pages asks for 2-3,7" in ended.stdout
     assert (folder / "out" / "B.md").read_text() == "<!-- page 2 -->\n\n<!-- page 3 -->\n\n<!-- page 7 -->\n"
     assert (folder / "out" / "a.md").read_text() == "<!-- page 2 -->\n\n<!-- page 3 -->\n"
     store = open_store(str(folder / "out"))

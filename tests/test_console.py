@@ -2,11 +2,14 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from samples.many import long_pdf
 
 LONG = "s3://papers/" + "very-long-folder-names/" * 40
 COMMAND = [sys.executable, "-m", "pdfbatch.cli"]
@@ -52,3 +55,37 @@ def test_a_terminal_shows_what_takes_some_seconds(term: str) -> None:
     os.close(terminal)
     assert b"Checking the account" in os.read(controller, 100_000)
     os.close(controller)
+
+
+def test_a_second_ctrl_c_leaves_the_prompt_on_a_line_of_its_own(tmp_path: Path) -> None:
+    long_pdf(tmp_path / "long.pdf", 1000)
+    command = [*COMMAND, "local-run", "long.pdf", "out", "--engine", "cpu", "--processes", "1"]
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(command, cwd=tmp_path, env=bare(TERM="xterm"), stderr=terminal) as program:
+        os.close(terminal)
+        shown = b""
+        for awaited in (b"reading ", b"again to quit", b"again to quit"):
+            shown = _read_until(controller, awaited)
+            program.send_signal(signal.SIGINT)
+        shown = _rest(controller)
+    os.close(controller)
+    assert program.returncode == 130
+    assert shown.endswith(b"\x1b[?25h\r\n"), shown[-200:]
+
+
+def _read_until(controller: int, awaited: bytes) -> bytes:
+    shown = b""
+    while awaited not in shown:
+        shown += os.read(controller, 10_000)
+    return shown
+
+
+def _rest(controller: int) -> bytes:
+    """Everything up to the end: Linux reports the end of a terminal as an error."""
+    shown = b""
+    try:
+        while more := os.read(controller, 10_000):
+            shown += more
+    except OSError:
+        pass
+    return shown

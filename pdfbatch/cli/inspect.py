@@ -38,7 +38,7 @@ def status(
         show_lines(store, run)
         return
     if watch:
-        views.watch(lambda: progress.read_status(store, frozen, now()), stdout, seconds, local_now)
+        views.watch(progress.status_reader(store, frozen, now), stdout, seconds, local_now)
         return
     read = progress.read_status if run else whole.read_output_status
     found = read(store, frozen, now())
@@ -70,7 +70,7 @@ def report(
 ) -> None:
     """Show what was converted and what it cost, over all runs of OUTPUT: each document by its newest outcome."""
     from pdfbatch.runs.ledger import newest
-    from pdfbatch.runs.report import read_report
+    from pdfbatch.runs.report import report_of
     from pdfbatch.runs.whole import read_whole
 
     how_to_print(json, jsonl)
@@ -79,10 +79,10 @@ def report(
         show_lines(store, run, failed_only=failures)
         return
     if failures:
-        found = [each for each in newest(store, run) if each.outcome != "ok"]
+        found = [each for each in newest(store, run).values() if each.outcome != "ok"]
         show(views.failures_json(found) if json else views.failures_screen(found, frozen.output))
         return
-    totals = read_report(store, run, now()) if run else read_whole(store, now())
+    totals = report_of(store, frozen, now()) if run else read_whole(store, frozen, now())
     show(views.as_json(totals) if json else views.report_screen(totals))
 
 

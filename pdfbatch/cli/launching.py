@@ -82,7 +82,7 @@ def _follow(output: Store, run: str, json: bool) -> NoReturn:
     from pdfbatch.runs import manifest, progress
 
     frozen = manifest.load(output, run)
-    last = views.watch(lambda: progress.read_status(output, frozen, now()), stderr, WAIT_SECONDS, local_now)
+    last = views.watch(progress.status_reader(output, frozen, now), stderr, WAIT_SECONDS, local_now)
     if last is None or last.state not in progress.OVER:
         say(f"Stopped watching; the fleet keeps running. next: pdfbatch status {shlex.quote(output.url)} --watch")
         raise typer.Exit(ExitCode.INTERRUPTED)

@@ -15,6 +15,6 @@ def show_lines(store: Store, run: str | None, *, failed_only: bool = False) -> N
     `failed_only` only the failed and partial ones."""
     from pdfbatch.runs.ledger import newest
 
-    for outcome in newest(store, run):
+    for outcome in newest(store, run).values():
         if not (failed_only and outcome.outcome == "ok"):
             show(outcome.model_dump_json())

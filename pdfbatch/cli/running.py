@@ -121,10 +121,13 @@ def _worked(
     run = SliceRun(job, stop)
 
     def end_at_once() -> None:
-        if stderr.is_terminal:
-            stderr.show_cursor(True)
-            stderr.print()
-        run.kill_children()
+        try:
+            run.kill_children()
+        finally:
+            if stderr.is_terminal:
+                stderr.show_cursor(True)
+                stderr.file.write("\n")  # below the live lines: the console itself would print above them
+                stderr.file.flush()
 
     with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
         mark = run.run()

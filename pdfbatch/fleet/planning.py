@@ -19,7 +19,7 @@ from pdfbatch.records import RunKeys, SourceDocument
 from pdfbatch.runs import manifest
 from pdfbatch.runs.begin import Remaining, remaining, remaining_failures
 from pdfbatch.runs.named import places_of
-from pdfbatch.runs.progress import done_marks, heartbeats
+from pdfbatch.runs.record_reader import done_marks, heartbeats
 from pdfbatch.store import S3Store, Store, open_store
 
 _WITH_MODEL = ("dolphin", "auto")

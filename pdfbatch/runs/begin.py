@@ -21,6 +21,7 @@ from pdfbatch.records import (
 from pdfbatch.runs import ledger, manifest, progress
 from pdfbatch.runs.copies import digest_in, without_copies
 from pdfbatch.runs.inputs import listed, no_documents, nothing_at
+from pdfbatch.runs.key_table import KeyTable
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
 from pdfbatch.runs.partition import Slice, divided, in_parts, slice_of
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
@@ -341,12 +342,9 @@ def _alive_error(run: str, output: Store) -> PdfbatchError:
     )
 
 
-def _outputs(output: Store) -> dict[str, str]:
-    return {
-        entry.key: entry.etag
-        for entry in output.list()
-        if entry.key.endswith(".md") and not entry.key.startswith(STATE_PREFIX) and entry.etag != DANGLING
-    }
+def _outputs(output: Store) -> Mapping[str, str]:
+    found = (entry for entry in output.list() if not entry.key.startswith(STATE_PREFIX) and entry.etag != DANGLING)
+    return KeyTable(((entry.key, "", (entry.etag,)) for entry in found if entry.key.endswith(".md")), str)
 
 
 def _what_is_left(

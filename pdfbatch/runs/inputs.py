@@ -1,6 +1,6 @@
 """Lists the files of an input, with the special cases: unreadable folders, PDFs without a name, twins."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import takewhile
 from typing import NamedTuple
@@ -108,12 +108,15 @@ def bad_name(output: Store, key: str) -> str:
     return ""
 
 
-def twins_of(keys: Iterable[str], owners: Set[str] = frozenset()) -> Mapping[str, str]:
+def twins_of(keys: Sequence[str], owners: Container[str] = frozenset()) -> Mapping[str, str]:
     """Finds inputs whose Markdown would have the same name (`b.pdf`, `b.PDF`). One of them is converted: an owner
     (whose Markdown exists already), else the one that ends in `.pdf`, else the first. Maps each other one to it."""
+    # Two keys with one stem end differently, so at most one of them ends in `.pdf`: most inputs have no other ending.
+    shared = {output_key(key) for key in keys if not key.endswith(".pdf")}
     named: dict[str, list[str]] = {}
-    for key in keys:
-        named.setdefault(output_key(key), []).append(key)
+    for key in keys if shared else ():
+        if (made := output_key(key)) in shared:
+            named.setdefault(made, []).append(key)
     return {
         twin: chosen
         for same in named.values()

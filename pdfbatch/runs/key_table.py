@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import marshal
 import sqlite3
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Any, Generic, TypeVar, overload
 
 _MEMORY_KIB = 32 * 1024
+_ONE = "SELECT fields FROM best WHERE key = ?"
 V = TypeVar("V")
 T = TypeVar("T")
 
@@ -55,20 +56,25 @@ class KeyTable(Mapping[str, V], Generic[V]):
         return found
 
     def __contains__(self, key: object) -> bool:
-        return self.get(str(key)) is not None
+        return self._length > 0 and self._row(str(key)) is not None
 
     @overload
     def get(self, key: str, /) -> V | None: ...
     @overload
     def get(self, key: str, /, default: V | T) -> V | T: ...
     def get(self, key: str, /, default: Any = None) -> Any:
-        if not self._length:
-            return default
-        row = self._database.execute("SELECT fields FROM best WHERE key = ?", (_bytes(key),)).fetchone()
+        row = self._row(key) if self._length else None
         return self._value(*marshal.loads(row[0])) if row else default
+
+    def _row(self, key: str) -> tuple[bytes] | None:
+        found: tuple[bytes] | None = self._database.execute(_ONE, (_bytes(key),)).fetchone()
+        return found
 
     def items(self) -> ItemsView[str, V]:
         return _Items(self)
+
+    def values(self) -> ValuesView[V]:
+        return _Values(self)
 
     def pairs(self) -> Iterator[tuple[str, V]]:
         """Yields keys and values in order, in one pass."""
@@ -83,6 +89,15 @@ class _Items(ItemsView[str, V]):
 
     def __iter__(self) -> Iterator[tuple[str, V]]:
         return self._table.pairs()
+
+
+class _Values(ValuesView[V]):
+    def __init__(self, table: KeyTable[V]) -> None:
+        super().__init__(table)
+        self._table = table
+
+    def __iter__(self) -> Iterator[V]:
+        return (value for _, value in self._table.pairs())
 
 
 def _bytes(key: str) -> bytes:

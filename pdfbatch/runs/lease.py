@@ -11,7 +11,7 @@ from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.records import FINAL_ENDINGS, DoneMark, Heartbeat, Machine, Manifest, RunKeys
 from pdfbatch.runs.liveness import STALE_SECONDS, age_seconds, has_ended, is_alive
 from pdfbatch.runs.manifest import load_fleet
-from pdfbatch.runs.progress import done_marks, heartbeats
+from pdfbatch.runs.record_reader import done_marks, heartbeats
 from pdfbatch.store import Store
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -210,12 +210,11 @@ def fold(lines: Iterable[tuple[str, Outcome | _Ending]]) -> Mapping[str, Final]:
     return KeyTable((row(run, line) for run, line in lines), _final)
 
 
-def newest(store: Store, run: str | None = None) -> Iterator[Outcome]:
-    """Yields the final outcome of each document in a run's ledger (None: over all runs), by key."""
+def newest(store: Store, run: str | None = None) -> Mapping[str, Outcome]:
+    """Returns the final outcome of each document in a run's ledger (None: over all runs), in full, by key."""
     parts = segments(store, RunKeys(run).ledger if run else STATE_PREFIX)
     rows = ((line.key, _rank(of_run, line), (line.model_dump_json(),)) for of_run, line in outcomes(store, parts))
-    for _, outcome in KeyTable(rows, Outcome.model_validate_json).pairs():
-        yield outcome
+    return KeyTable(rows, Outcome.model_validate_json)
 
 
 def _final(outcome: str, reason: str, *others: Any) -> Final:
@@ -233,7 +232,12 @@ def _rank(run: str, line: Outcome | _Ending) -> str:
 
 def history(store: Store) -> Mapping[str, Final]:
     """Returns every document's final outcome over all runs on an output."""
-    return fold(_records(store, segments(store), _Ending))
+    return finals(store, segments(store))
+
+
+def finals(store: Store, parts: Iterable[Segment]) -> Mapping[str, Final]:
+    """Returns the final outcome of each document in some segments."""
+    return fold(_records(store, parts, _Ending))
 
 
 def load_failures(store: Store, keys: RunKeys, worker: int) -> list[Outcome]:

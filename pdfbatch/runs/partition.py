@@ -7,7 +7,7 @@ from math import ceil
 from typing import NamedTuple
 
 from pdfbatch.errors import UsageError
-from pdfbatch.records import Chosen, SourceDocument, output_key
+from pdfbatch.records import SourceDocument, output_key
 
 BYTES_A_DOCUMENT = 65536.0
 """What opening and publishing a document counts for; none takes no time."""
@@ -106,11 +106,6 @@ def blocks(entries: int) -> list[range]:
 def share_of_pages(numbers: Sequence[int], part: int, parts: int) -> Sequence[int]:
     """Returns the page numbers of a part, from 1, of several: consecutive, and as even as possible."""
     return numbers[len(numbers) * (part - 1) // parts : len(numbers) * part // parts]
-
-
-def document_keys(keys: Iterable[str], chosen: Chosen = Chosen()) -> list[str]:  # noqa: B008  # frozen
-    """Returns the keys of documents, sorted as S3 sorts them (by UTF-8 bytes)."""
-    return sorted(filter(chosen.taker(), keys), key=lambda key: key.encode("utf-8", "surrogateescape"))
 
 
 def is_left(document: SourceDocument, outputs: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import STATE_PREFIX, RunKeys
 from pdfbatch.runs import manifest
+from pdfbatch.runs.in_order import in_order
 from pdfbatch.runs.progress import DocumentCounts, read_status
 from pdfbatch.store import Store
 
@@ -33,20 +34,16 @@ class PastRuns(BaseModel):
 
 
 def read_runs(store: Store, now: datetime) -> PastRuns:
-    """Reads all runs: one LIST of the state, and for each run what `status` reads."""
+    """Reads all runs: for each run what `status` reads."""
     runs = [_past(store, run, now) for run in run_ids(store)]
     return PastRuns(output=store.url, current=manifest.current(store), runs=runs)
 
 
 def run_ids(store: Store) -> list[str]:
-    """Returns the ids of all runs, oldest first, with one LIST."""
-    return sorted(run for entry in store.list(STATE_PREFIX) if (run := _run_of(entry.key)))
-
-
-def _run_of(key: str) -> str:
-    """Returns the run whose manifest has this key; "" for any other key."""
-    run = key.removeprefix(STATE_PREFIX).partition("/")[0]
-    return run if key == RunKeys(run).manifest else ""
+    """Returns the ids of all runs, oldest first: the folders with a manifest."""
+    names = [folder[len(STATE_PREFIX) : -1] for folder in store.folders(STATE_PREFIX)]
+    manifests = in_order(lambda run: store.head(RunKeys(run).manifest), names)
+    return [run for run, entry in zip(names, manifests, strict=True) if entry is not None]
 
 
 def _past(store: Store, run: str, now: datetime) -> PastRun:

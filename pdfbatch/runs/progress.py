@@ -1,13 +1,11 @@
 """A run's progress from its manifest, heartbeats, done marks and, on a fleet, boots. The arithmetic is pure."""
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from pdfbatch.errors import NotFound
 from pdfbatch.records import (
     Boot,
     Counts,
@@ -18,19 +16,17 @@ from pdfbatch.records import (
     Machine,
     Manifest,
     ModelUse,
-    Record,
     RunKeys,
-    boot_of,
 )
 from pdfbatch.runs import machines
 from pdfbatch.runs.liveness import age_seconds, has_ended, is_alive, moment
 from pdfbatch.runs.machines import History
 from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.runs.savings import total
 from pdfbatch.runs.scores import added, worst
 from pdfbatch.store import Store
 
-_READERS = 16
 _LIVING = frozenset({"booting", "starting", "running", "draining"})
 
 RunState = Literal["waiting", "running", "interrupted", "stale", "failed", "expired", "over_budget", "ended", "done"]
@@ -348,37 +344,13 @@ def read_status(store: Store, manifest: Manifest, now: datetime) -> RunStatus:
     return summarise(manifest, read_records(store, manifest.run), now)
 
 
-def read_records(store: Store, run: str) -> Records:
-    keys = RunKeys(run)
+def status_reader(store: Store, manifest: Manifest, clock: Callable[[], datetime]) -> Callable[[], RunStatus]:
+    """Returns a function that reads the status each time it is called, and then only the records that have changed."""
+    reader = RecordReader(store, RunKeys(manifest.run))
+    return lambda: summarise(manifest, read_records(store, manifest.run, reader), clock())
+
+
+def read_records(store: Store, run: str, reader: RecordReader | None = None) -> Records:
+    reader = reader or RecordReader(store, RunKeys(run))
     fleet = load_fleet(store, run)
-    return Records(heartbeats(store, keys), done_marks(store, keys), fleet, boots(store, keys) if fleet else ())
-
-
-def heartbeats(store: Store, keys: RunKeys) -> list[Heartbeat]:
-    return _read_all(store, keys.workers, Heartbeat)
-
-
-def done_marks(store: Store, keys: RunKeys) -> list[DoneMark]:
-    return _read_all(store, keys.done, DoneMark)
-
-
-def boots(store: Store, keys: RunKeys) -> list[Boot]:
-    """Returns the boots of a run with one LIST: everything is in the keys."""
-    return [boot for entry in store.list(keys.boots) if (boot := boot_of(entry.key))]
-
-
-R = TypeVar("R", bound=Record)
-
-
-def _read_all(store: Store, prefix: str, shape: type[R]) -> list[R]:
-    keys = [entry.key for entry in store.list(prefix)]
-    with ThreadPoolExecutor(_READERS) as pool:
-        return [record for record in pool.map(lambda key: _read(store, key, shape), keys) if record is not None]
-
-
-def _read(store: Store, key: str, shape: type[R]) -> R | None:
-    """Reads one record; None if it was deleted since LIST, or was written by a version with another shape."""
-    try:
-        return shape.model_validate_json(store.get(key))
-    except (NotFound, ValidationError):
-        return None
+    return Records(*reader.beats_and_marks(), fleet, reader.boots() if fleet else ())

@@ -133,12 +133,16 @@ def read_report(store: Store, run: str, now: datetime) -> Report:
         NotFound: there is no such run.
         PdfbatchError: its manifest or ledger is damaged.
     """
-    frozen = manifest.load(store, run)
+    return report_of(store, manifest.load(store, run), now)
+
+
+def report_of(store: Store, frozen: Manifest, now: datetime) -> Report:
+    """Reads the report of a run whose manifest is known."""
     retried = None
     if frozen.retry_of is not None:
-        finals = ledger.fold(ledger.outcomes(store, ledger.segments(store, RunKeys(run).ledger)))
+        finals = ledger.finals(store, ledger.segments(store, RunKeys(frozen.run).ledger))
         retried = retried_of(frozen.retry_of, slices.keys_of(store, frozen), finals)
-    return make_report(frozen, read_records(store, run), retried, now)
+    return make_report(frozen, read_records(store, frozen.run), retried, now)
 
 
 def make_report(frozen: Manifest, records: Records, retried: Retried | None, now: datetime) -> Report:
@@ -260,18 +264,24 @@ def _pace(status: RunStatus, hours: float) -> float | None:
 def retried_of(run: str, keys: Iterable[str], finals: Mapping[str, Final]) -> Retried:
     """Returns the results of the retried documents. `run`: the run before; `finals`: the outcomes in this run's own
     ledger."""
-    results = {key: finals.get(key) for key in keys}
-    fixed = [key for key, final in results.items() if final is not None and final.outcome == "ok"]
-    broken = [(key, final) for key, final in results.items() if final is not None and final.outcome != "ok"]
-    reasons = Counter(str(final.reason) for _, final in broken if final.reason is not None)
+    counts, reasons = Counter[str](), Counter[str]()
+    first: dict[str, list[str]] = {"fixed": [], "broken": []}
+    for key in keys:
+        final = finals.get(key)
+        result = "not yet" if final is None else "fixed" if final.outcome == "ok" else "broken"
+        counts[result] += 1
+        if result in first and counts[result] <= SHOWN_KEYS:
+            first[result].append(key)
+        if final is not None and result == "broken" and final.reason is not None:
+            reasons[str(final.reason)] += 1
     return Retried(
         of=run,
-        fixed=len(fixed),
-        broken=len(broken),
-        not_yet=len(results) - len(fixed) - len(broken),
+        fixed=counts["fixed"],
+        broken=counts["broken"],
+        not_yet=counts["not yet"],
         reasons=dict(reasons.most_common()),
-        fixed_keys=fixed[:SHOWN_KEYS],
-        broken_keys=[key for key, _ in broken[:SHOWN_KEYS]],
+        fixed_keys=first["fixed"],
+        broken_keys=first["broken"],
     )
 
 

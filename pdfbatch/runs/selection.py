@@ -1,13 +1,12 @@
 """Selects the documents of a run: what is left of an input, or what failed before. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from pdfbatch.records import Chosen, Reason, SourceDocument, output_key
 from pdfbatch.runs.inputs import nameless, twins_of
 from pdfbatch.runs.ledger import Final
-from pdfbatch.runs.partition import document_keys
 from pdfbatch.store import Entry
 
 DRY_RUN = "null"
@@ -48,13 +47,14 @@ def what_is_left(
 
     A failed document may have Markdown: of an earlier version, if the changed one could not be read.
     """
-    entries = {entry.key: entry for entry in inputs}
+    entries = sorted(inputs, key=_key)
     documents, changed, skipped, hopeless, foreign = [], [], 0, dict[str, Reason](), []
     other_pages, dry_runs = [], []
-    keys = document_keys(entries, chosen)
-    twins = twins_of(keys, _owners(history))
-    for key in keys:
-        entry, past = entries[key], history.get(key)
+    takes = chosen.taker()
+    wanted = [entry for entry in entries if takes(entry.key)]
+    twins = twins_of([entry.key for entry in wanted], _Owners(history))
+    for entry in wanted:
+        key, past = entry.key, history.get(entry.key)
         twin = twins.get(key, "")
         etag_now = None if twin else outputs.get(output_key(key))
         has_failed = past is not None and past.outcome == "failed"
@@ -76,7 +76,9 @@ def what_is_left(
             foreign.append(key)
         elif has_others:
             other_pages.append(key)
-    return Selection(documents, skipped, changed, hopeless, foreign, nameless(entries), other_pages, dry_runs)
+    return Selection(
+        documents, skipped, changed, hopeless, foreign, nameless(map(_key, entries)), other_pages, dry_runs
+    )
 
 
 def what_failed(
@@ -89,14 +91,16 @@ def what_failed(
 ) -> Selection:
     """Selects every document whose final outcome is failed or partial for one of the reasons (none given: for any
     reason), and every one with a page scored lower than `below`."""
-    entries = {entry.key: entry for entry in inputs}
     documents, hopeless = [], dict[str, Reason]()
-    takes = chosen.taker()
-    twins = twins_of((key for key in entries if key in history or takes(key)), _owners(history))
-    for key, past in sorted(history.items(), key=lambda item: item[0].encode()):
-        has_failed = past.outcome != "ok" and (not reasons or past.reason in reasons)
-        if not has_failed and past.lowest >= below:
-            continue
+    wanted = {key: past for key, past in history.items() if _is_wanted(past, reasons, below)}
+    takes, entries, keys = chosen.taker(), dict[str, Entry](), list[str]()
+    for entry in inputs:
+        if entry.key in wanted:
+            entries[entry.key] = entry
+        if takes(entry.key) or entry.key in history:
+            keys.append(entry.key)
+    twins = twins_of(keys, _Owners(history))
+    for key, past in sorted(wanted.items()):
         # A deleted input stays in the run, so that its outcome becomes `missing`.
         entry = entries.get(key, Entry(key, 0, past.etag))
         twin = twins.get(key, "")
@@ -108,9 +112,24 @@ def what_failed(
     return Selection(documents, 0, [], hopeless)
 
 
-def _owners(history: Mapping[str, Final]) -> Set[str]:
-    """Returns the inputs whose Markdown was written."""
-    return {key for key, past in history.items() if past.outcome != "failed"}
+def _key(entry: Entry) -> str:
+    return entry.key
+
+
+def _is_wanted(past: Final, reasons: frozenset[Reason], below: float) -> bool:
+    has_failed = past.outcome != "ok" and (not reasons or past.reason in reasons)
+    return has_failed or past.lowest < below
+
+
+class _Owners(Container[str]):
+    """The inputs whose Markdown was written."""
+
+    def __init__(self, history: Mapping[str, Final]) -> None:
+        self._history = history
+
+    def __contains__(self, key: object) -> bool:
+        past = self._history.get(str(key))
+        return past is not None and past.outcome != "failed"
 
 
 def _hopeless(past: Final, entry: Entry, twin: str) -> Reason | None:

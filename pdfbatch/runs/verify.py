@@ -1,9 +1,8 @@
 """Checks that every input has one outcome and every Markdown its pages. `judge` is pure."""
 
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -12,12 +11,12 @@ from pdfbatch.errors import NotFound
 from pdfbatch.markdown.document import anchors
 from pdfbatch.records import STATE_PREFIX, PageSet, figures_link, figures_prefix, output_key
 from pdfbatch.runs import ledger, manifest
+from pdfbatch.runs.in_order import in_order
 from pdfbatch.runs.inputs import listed
+from pdfbatch.runs.key_table import KeyTable
 from pdfbatch.runs.ledger import Final
 from pdfbatch.runs.versions import recognised
-from pdfbatch.store import DANGLING, Store, open_store
-
-_READERS = 16
+from pdfbatch.store import DANGLING, Entry, Store, open_store
 
 
 class Contents(NamedTuple):
@@ -27,6 +26,15 @@ class Contents(NamedTuple):
     pages: int | None
     figures: frozenset[str]
     numbers: tuple[int, ...] = ()
+
+
+Look = Callable[[Iterable[tuple[str, Final]]], Iterable[tuple[str, Final, Contents]]]
+"""Reads the Markdown of documents."""
+
+
+class Places(NamedTuple):
+    source: str
+    output: str
 
 
 class Verdict(BaseModel):
@@ -76,11 +84,10 @@ def verify(output: Store, run: str | None = None) -> Verdict:
     frozen, history = manifest.load(output, run), ledger.history(output)
     source = open_store(frozen.input)
     entries = recognised(source, listed(source, frozen.chosen, history).entries, history)
-    etags = {entry.key: entry.etag for entry in entries}
-    takes = frozen.chosen.taker()
-    keys = sorted((key for key in etags if key in history or takes(key)), key=lambda key: key.encode())
-    published, figures = _outputs(output)
-    return judge(source.url, output.url, keys, etags, published, figures, history, _contents(output))
+    entries.sort(key=lambda entry: entry.key)
+    return judge(
+        Places(source.url, output.url), entries, frozen.chosen.taker(), _written(output), history, _look(output)
+    )
 
 
 def no_run(output: Store) -> NotFound:
@@ -91,58 +98,126 @@ def no_run(output: Store) -> NotFound:
 
 
 def judge(
-    source: str,
-    output: str,
-    keys: Sequence[str],
-    etags: Mapping[str, str],
-    published: Sequence[str],
-    figures: Mapping[str, Set[str]],
+    places: Places,
+    entries: Iterable[Entry],
+    takes: Callable[[str], bool],
+    written: Mapping[str, None],
     history: Mapping[str, Final],
-    look: Callable[[Sequence[str]], Mapping[str, Contents]],
+    look: Look,
 ) -> Verdict:
-    """Compares inputs, outcomes and outputs. Pure except for `look`.
+    """Compares inputs, outcomes and outputs, in one pass over each. Pure except for `look`.
 
-    `published` are the keys of Markdown, `figures` the names of figures by their folder; `look` returns the contents of
-    Markdown by its key.
+    `entries` are all files of the input by key, `takes` says which are documents, `written` are the keys of Markdown
+    and figures; `history` and `written` are in order.
     """
-    there = set(published)
-    converted = {key: final for key, final in history.items() if final.outcome != "failed"}
-    lost = sorted(key for key in converted if output_key(key) not in there and key in etags)
-    contents = look([output_key(key) for key in converted if output_key(key) in there])
-    made = {output_key(key) for key in converted}
-    known = {output_key(key) for key in history}
-    orphans = there - known
-    finals = [history[key] for key in keys if key in history]
+    outputs = _judge_outputs(written, history, look)
+    inputs = _judge_inputs(entries, takes, outputs, history)
     return Verdict(
-        input=source,
-        output=output,
-        inputs=len(keys),
-        ok=sum(final.outcome == "ok" for final in finals),
-        partial=sum(final.outcome == "partial" for final in finals),
-        failed=sum(final.outcome == "failed" for final in finals),
-        no_outcome=[key for key in keys if key not in history],
-        foreign=[key for key in keys if key not in history and output_key(key) in orphans],
-        lost=lost,
-        wrong_pages=sorted(
-            key
-            for key, final in converted.items()
-            if (found := contents.get(output_key(key))) is not None and not _has_pages(found, final)
-        ),
-        lost_figures=sorted(
-            key
-            for key in converted
-            if (found := contents.get(output_key(key))) is not None
-            and not found.figures <= figures.get(figures_prefix(key), frozenset())
-        ),
-        changed=sorted(key for key in keys if key in history and history[key].etag != etags[key]),
-        stale=sorted(
-            key
-            for key, final in history.items()
-            if final.outcome == "failed" and output_key(key) in there and output_key(key) not in made
-        ),
-        missing=sorted(key for key in history if key not in etags),
-        orphans=sorted(orphans),
+        input=places.source,
+        output=places.output,
+        inputs=inputs.number,
+        ok=inputs.outcomes["ok"],
+        partial=inputs.outcomes["partial"],
+        failed=inputs.outcomes["failed"],
+        no_outcome=inputs.no_outcome,
+        foreign=[key for key in inputs.no_outcome if output_key(key) in outputs.orphans],
+        lost=inputs.lost,
+        wrong_pages=outputs.wrong_pages,
+        lost_figures=outputs.lost_figures,
+        changed=inputs.changed,
+        stale=outputs.stale,
+        missing=inputs.missing,
+        orphans=sorted(outputs.orphans),
     )
+
+
+class _Outputs(NamedTuple):
+    absent: set[str]
+    """Converted, but without Markdown."""
+    wrong_pages: list[str]
+    lost_figures: list[str]
+    stale: list[str]
+    orphans: set[str]
+
+
+def _judge_outputs(written: Mapping[str, None], history: Mapping[str, Final], look: Look) -> _Outputs:
+    found = _Outputs(set(), [], [], [], set())
+    failed_with_markdown: dict[str, str] = {}
+
+    def published() -> Iterator[tuple[str, Final]]:
+        for key, final in history.items():
+            is_there = output_key(key) in written
+            if final.outcome == "failed" and is_there:
+                failed_with_markdown[key] = output_key(key)
+            elif final.outcome != "failed" and is_there:
+                yield key, final
+            elif final.outcome != "failed":
+                found.absent.add(key)
+
+    for key, final, contents in look(published()):
+        if not _has_pages(contents, final):
+            found.wrong_pages.append(key)
+        if any(figures_prefix(key) + name not in written for name in contents.figures):
+            found.lost_figures.append(key)
+    found.stale.extend(_stale(failed_with_markdown, history))
+    known = KeyTable(((output_key(key), "", ()) for key in history), _nothing)
+    markdown = (key for key in written if key.endswith(".md"))
+    found.orphans.update(absent(markdown, known))
+    return found
+
+
+def _stale(failed: Mapping[str, str], history: Mapping[str, Final]) -> Iterable[str]:
+    """Returns the failed documents whose Markdown is not that of another document (`b.pdf` beside `b.PDF`)."""
+    theirs = set(failed.values())
+    if theirs:
+        made = (output_key(key) for key, final in history.items() if final.outcome != "failed")
+        theirs -= {key for key in made if key in theirs}
+    return [key for key, made in failed.items() if made in theirs]
+
+
+class _Inputs(NamedTuple):
+    number: int
+    outcomes: Counter[str]
+    no_outcome: list[str]
+    changed: list[str]
+    lost: list[str]
+    missing: list[str]
+
+
+def _judge_inputs(
+    entries: Iterable[Entry], takes: Callable[[str], bool], outputs: _Outputs, history: Mapping[str, Final]
+) -> _Inputs:
+    outcomes, no_outcome, changed, lost = Counter[str](), list[str](), list[str](), list[str]()
+
+    def keys() -> Iterator[str]:
+        for entry in entries:
+            past = history.get(entry.key)
+            if past is not None:
+                outcomes[past.outcome] += 1
+                if past.etag != entry.etag:
+                    changed.append(entry.key)
+                if entry.key in outputs.absent:
+                    lost.append(entry.key)
+            elif takes(entry.key):
+                no_outcome.append(entry.key)
+            yield entry.key
+
+    missing = list(absent(history, keys()))
+    number = sum(outcomes.values()) + len(no_outcome)
+    return _Inputs(number, outcomes, no_outcome, changed, lost, missing)
+
+
+def absent(wanted: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    """Yields those of `wanted` that are not `known`; both are in order and read to their ends."""
+    rest = iter(known)
+    other = next(rest, None)
+    for key in wanted:
+        while other is not None and other < key:
+            other = next(rest, None)
+        if other != key:
+            yield key
+    for _ in rest:
+        pass
 
 
 def _has_pages(found: Contents, final: Final) -> bool:
@@ -150,30 +225,23 @@ def _has_pages(found: Contents, final: Final) -> bool:
     return asked == (found.numbers if found.pages is None else tuple(range(1, found.pages + 1)))
 
 
-def _outputs(output: Store) -> tuple[list[str], dict[str, set[str]]]:
-    """Returns the keys of Markdown, and the names of figures by folder; names are interned, because they repeat."""
-    published: list[str] = []
-    figures: dict[str, set[str]] = {}
-    for entry in output.list():
-        if entry.key.startswith(STATE_PREFIX) or entry.etag == DANGLING:
-            continue
-        if entry.key.endswith(".md"):
-            published.append(entry.key)
-        folder, _, name = entry.key.rpartition("/")
-        if folder.endswith("/figures"):
-            figures.setdefault(f"{folder}/", set()).add(sys.intern(name))
-    return published, figures
+def _written(output: Store) -> Mapping[str, None]:
+    """Returns the keys of Markdown and of figures."""
+    keys = (entry.key for entry in output.list() if not entry.key.startswith(STATE_PREFIX) and entry.etag != DANGLING)
+    return KeyTable(((key, "", ()) for key in keys if key.endswith(".md") or "/figures/" in key), _nothing)
 
 
-def _contents(output: Store) -> Callable[[Sequence[str]], Mapping[str, Contents]]:
-    def read(key: str) -> Contents:
-        return contents_of(output.get(key).decode("utf-8", "replace"), key)
+def _nothing() -> None:
+    return None
 
-    def look(keys: Sequence[str]) -> Mapping[str, Contents]:
-        with ThreadPoolExecutor(_READERS) as pool:
-            return dict(zip(keys, pool.map(read, keys), strict=True))
 
-    return look
+def _look(output: Store) -> Look:
+    def read(document: tuple[str, Final]) -> tuple[str, Final, Contents]:
+        key, final = document
+        made = output_key(key)
+        return key, final, contents_of(output.get(made).decode("utf-8", "replace"), made)
+
+    return lambda documents: in_order(read, documents)
 
 
 def contents_of(markdown: str, key: str) -> Contents:
@@ -181,7 +249,7 @@ def contents_of(markdown: str, key: str) -> Contents:
     numbers = [anchor.number for anchor in anchors(markdown)]
     links = re.escape(figures_link(f"{key[: -len('.md')]}.pdf"))
     names = re.findall(rf"\]\({links}([^()/\s]+)\)", markdown)
-    figures = frozenset(map(sys.intern, names))
+    figures = frozenset(names)
     if numbers == list(range(1, len(numbers) + 1)):
         return Contents(len(numbers), figures)
     return Contents(None, figures, tuple(numbers))

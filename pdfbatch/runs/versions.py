@@ -6,9 +6,9 @@ recorded.
 """
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from pdfbatch.errors import PdfbatchError
+from pdfbatch.runs.in_order import in_order
 from pdfbatch.runs.ledger import Final
 from pdfbatch.store import Entry, Store
 
@@ -17,15 +17,25 @@ _THREADS = 8
 
 def recognised(source: Store, entries: Iterable[Entry], history: Mapping[str, Final]) -> list[Entry]:
     """Returns the entries; those with the recorded content under another ETag get the recorded ETag."""
-    with ThreadPoolExecutor(_THREADS) as threads:
-        return list(threads.map(lambda entry: _recognised(source, entry, history.get(entry.key)), entries))
+    found = list(entries)
+    if not history:
+        return found
+    known = ((number, history.get(entry.key)) for number, entry in enumerate(found))
+    doubtful = [(number, past) for number, past in known if past is not None and _is_doubtful(found[number], past)]
+    same = in_order(lambda each: _is_same(source, found[each[0]], each[1]), doubtful, _THREADS)
+    for (number, past), is_same in zip(doubtful, same, strict=True):
+        if is_same:
+            found[number] = found[number]._replace(etag=past.etag)
+    return found
 
 
-def _recognised(source: Store, entry: Entry, past: Final | None) -> Entry:
-    if past is None or past.etag == entry.etag or not past.digest or past.size != entry.size:
-        return entry
+def _is_doubtful(entry: Entry, past: Final) -> bool:
+    """Whether only the content can tell if a file has changed."""
+    return past.etag != entry.etag and past.digest != "" and past.size == entry.size
+
+
+def _is_same(source: Store, entry: Entry, past: Final) -> bool:
     try:
-        is_same = source.digest(entry.key) == past.digest
+        return source.digest(entry.key) == past.digest
     except PdfbatchError:  # reported when it is read
-        return entry
-    return entry._replace(etag=past.etag) if is_same else entry
+        return False

@@ -8,16 +8,19 @@ from datetime import datetime
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import DoubtfulPage, Manifest, ModelUse, Outcome
-from pdfbatch.runs import ledger, manifest, slices
+from pdfbatch.runs import ledger, slices
 from pdfbatch.runs.past import run_ids
 from pdfbatch.runs.progress import DocumentCounts, PageCounts, RunStatus, read_status
-from pdfbatch.runs.report import Report, Spent, Waste, read_report
+from pdfbatch.runs.report import Report, Spent, Waste, read_report, report_of
 from pdfbatch.runs.savings import savings, total
 from pdfbatch.runs.scores import worst
-from pdfbatch.store import S3Store, Store
+from pdfbatch.store import Store
 
-MOST_SEGMENTS = 500
-"""`status` reads a ledger in S3 of at most so many segments, one GET each: it must answer in seconds."""
+MOST_SEGMENTS = 1000
+MOST_BYTES = 32 * 2**20
+"""`status` reads a ledger of at most so many segments and bytes (70,000 outcomes): it must answer in seconds."""
+
+_ADDED_AT_ONCE = 1000
 
 
 class OutputStatus(RunStatus):
@@ -35,34 +38,34 @@ def read_output_status(store: Store, latest: Manifest, now: datetime) -> OutputS
     if runs == 1:
         return OutputStatus(**dict(status), runs=1, all_documents=status.documents)
     parts = ledger.segments(store)
-    if isinstance(store, S3Store) and len(parts) > MOST_SEGMENTS:
+    if len(parts) > MOST_SEGMENTS or sum(part.size for part in parts) > MOST_BYTES:
         return OutputStatus(**dict(status), runs=runs, all_documents=None)
-    outcomes = {key: final.outcome for key, final in ledger.fold(ledger.outcomes(store, parts)).items()}
-    return OutputStatus(**dict(status), runs=runs, all_documents=_counts(outcomes, slices.keys_of(store, latest)))
+    finals = ledger.finals(store, parts)
+    kinds = Counter(final.outcome for final in finals.values())
+    waiting = sum(key not in finals for key in slices.keys_of(store, latest))
+    return OutputStatus(**dict(status), runs=runs, all_documents=_counts(kinds, waiting))
 
 
-def read_whole(store: Store, now: datetime) -> Report:
+def read_whole(store: Store, frozen: Manifest, now: datetime) -> Report:
     """Reads the report over all runs of an output: documents and pages by the newest outcomes, hours and dollars of all
-    runs together, everything else of the current run.
+    runs together, everything else of the current run, `frozen`.
 
     Raises:
-        PdfbatchError: there is no current run, or its manifest or the ledger is damaged.
+        PdfbatchError: the ledger is damaged.
     """
-    current = manifest.current(store) or ""
-    latest = read_report(store, current, now)
-    before = [found for run in run_ids(store) if run < current and (found := _report(store, run, now))]
+    latest = report_of(store, frozen, now)
+    before = [found for run in run_ids(store) if run < frozen.run and (found := _report(store, run, now))]
     if not before:
         return latest
-    frozen = manifest.load(store, current)
-    sums, history = _Sums(), dict[str, str]()
-    for outcome in ledger.newest(store):
+    sums, newest = _Sums(), ledger.newest(store)
+    for outcome in newest.values():
         sums.add(outcome)
-        history[outcome.key] = outcome.outcome
+    waiting = sum(key not in newest for key in slices.keys_of(store, frozen))
     joined, pages = _joined([*before, latest]), sums.pages(latest.pages.asked)
     per_hour = joined.dollars / joined.machine_hours if joined.dollars is not None and joined.machine_hours else None
     return joined.model_copy(
         update={
-            "documents": _counts(history, slices.keys_of(store, frozen)),
+            "documents": _counts(sums.kinds, waiting),
             "pages": pages,
             "reasons": dict(sums.reasons.most_common()),
             "spared": savings(pages.read_by, pages.model_use, per_hour),
@@ -78,16 +81,15 @@ def _report(store: Store, run: str, now: datetime) -> Report | None:
         return None
 
 
-def _counts(outcomes: Mapping[str, str], latest: Iterable[str]) -> DocumentCounts:
-    """`latest`: the keys of the current run."""
-    kinds = Counter(outcomes.values())
-    waiting = sum(key not in outcomes for key in latest)
+def _counts(kinds: Mapping[str, int], waiting: int) -> DocumentCounts:
+    """`kinds`: the number of documents by outcome. `waiting`: those of the current run without one."""
+    done = sum(kinds.values())
     return DocumentCounts(
-        total=len(outcomes) + waiting,
-        done=len(outcomes),
-        ok=kinds["ok"],
-        partial=kinds["partial"],
-        failed=kinds["failed"],
+        total=done + waiting,
+        done=done,
+        ok=kinds.get("ok", 0),
+        partial=kinds.get("partial", 0),
+        failed=kinds.get("failed", 0),
     )
 
 
@@ -97,11 +99,12 @@ class _Sums:
     def __init__(self) -> None:
         self._read = self._failed = self._shorter = 0
         self._read_by, self._scores = Counter[str](), Counter[str]()
-        self._use = ModelUse()
+        self._uses: list[ModelUse] = []
         self._doubtful: list[DoubtfulPage] = []
-        self.reasons = Counter[str]()
+        self.kinds, self.reasons = Counter[str](), Counter[str]()
 
     def add(self, outcome: Outcome) -> None:
+        self.kinds[outcome.outcome] += 1
         if outcome.reason is not None:
             self.reasons[outcome.reason] += 1
         self._shorter += bool(outcome.absent_pages)
@@ -111,15 +114,18 @@ class _Sums:
         self._failed += len(outcome.failed_pages)
         self._read_by.update(outcome.read_by)
         self._scores.update(outcome.scores)
-        self._use = total([self._use, outcome.model_use])
-        self._doubtful = worst([*self._doubtful, *outcome.doubtful])
+        self._uses.append(outcome.model_use)
+        if len(self._uses) >= _ADDED_AT_ONCE:
+            self._uses = [total(self._uses)]
+        if outcome.doubtful:
+            self._doubtful = worst([*self._doubtful, *outcome.doubtful])
 
     def pages(self, asked: str) -> PageCounts:
         return PageCounts(
             read=self._read,
             failed=self._failed,
             read_by=dict(self._read_by.most_common()),
-            model_use=self._use,
+            model_use=total(self._uses),
             scores=dict(sorted(self._scores.items())),
             doubtful=self._doubtful,
             asked=asked,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import Boot, FleetRecord, Heartbeat, RunKeys
-from pdfbatch.runs.progress import boots, heartbeats
+from pdfbatch.runs.record_reader import boots, heartbeats
 from pdfbatch.store import Store
 from pdfbatch.worker.budget import LOOK_SECONDS, Use, over_budget, use_of
 from pdfbatch.worker.meter import Meter

@@ -13,7 +13,8 @@ from pdfbatch.errors import PdfbatchError, PreconditionFailed
 from pdfbatch.records import FINAL_ENDINGS, Manifest, RunKeys
 from pdfbatch.runs.liveness import is_alive, moment
 from pdfbatch.runs.manifest import load_fleet
-from pdfbatch.runs.progress import RunStatus, done_marks, heartbeats, read_status
+from pdfbatch.runs.progress import RunStatus, read_status
+from pdfbatch.runs.record_reader import done_marks, heartbeats
 from pdfbatch.store import Store
 from pdfbatch.visible import visible
 

@@ -120,7 +120,7 @@ class SliceWork:
         return len(self.results)
 
     def no_such_page(self, pages: int) -> Failure:
-        return Failure(Reason.NO_SUCH_PAGE, f"it has {pages}, but --pages asks for {self.absent}")
+        return Failure(Reason.NO_SUCH_PAGE, f"its last page is {pages}, but --pages asks for {self.absent}")
 
     @property
     def is_stuck(self) -> bool:

@@ -65,10 +65,10 @@ def test_the_newest_outcomes_are_those_of_the_history(store: Store) -> None:
         for name in ("b", "a") if run == "r1" else ("b",):
             writer.add(line(name, outcome, attempt))
             writer.flush()
-    found = {outcome.key: (outcome.outcome, outcome.attempt) for outcome in newest(store)}
+    found = {outcome.key: (outcome.outcome, outcome.attempt) for outcome in newest(store).values()}
     assert found == {key: (final.outcome, final.attempt) for key, final in history(store).items()}
     assert found == {"a": ("failed", 1), "b": ("ok", 2)}
-    assert [outcome.key for outcome in newest(store, "r1")] == ["a", "b"]
+    assert [outcome.key for outcome in newest(store, "r1").values()] == ["a", "b"]
 
 
 def written(store: Store, lines: int, worker: int = 0) -> None:
@@ -129,7 +129,7 @@ def test_no_line_is_lost_if_joining_is_killed_and_done_again(store: LocalStore, 
     with suppress(KeyboardInterrupt):
         compact(DyingStore(store.root, lives), KEYS, 0)
     assert dict(history(store)) == before
-    assert len(list(newest(store))) == 5
+    assert len(newest(store)) == 5
     compact(store, KEYS, 0)
     assert dict(history(store)) == before and len(segments(store)) == 1
 

@@ -12,7 +12,6 @@ from pdfbatch.runs.partition import (
     Slice,
     blocks,
     divided,
-    document_keys,
     in_parts,
     is_left,
     share_of_pages,
@@ -42,21 +41,6 @@ def test_a_worker_out_of_range_is_refused_with_the_range(worker: int, total: int
     with pytest.raises(UsageError) as error:
         Slice.checked(worker, total)
     assert error.value.hint
-
-
-def test_only_pdfs_are_taken_whatever_the_case_of_their_ending() -> None:
-    keys = ["b.PDF", "a.pdf", "notes.txt", "c.pdf.bak", "d/e.Pdf", ".pdf", "x/.pdf", "pdf", ".pdfbatch/r/x.pdf"]
-    assert document_keys(keys) == ["a.pdf", "b.PDF", "d/e.Pdf"]
-
-
-def test_keys_are_sorted_as_s3_sorts_them() -> None:
-    assert document_keys(["é.pdf", "z.pdf", "Z.pdf", "\U0001f600.pdf", "豈.pdf"]) == [
-        "Z.pdf",
-        "z.pdf",
-        "é.pdf",
-        "豈.pdf",
-        "\U0001f600.pdf",
-    ]
 
 
 @given(st.text(min_size=1))

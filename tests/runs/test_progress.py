@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import pytest
 from pdfbatch.records import Counts, DoneMark, Ending, Heartbeat, Manifest, RunKeys, SourceDocument
 from pdfbatch.runs.liveness import has_ended
 from pdfbatch.runs.partition import work_of
-from pdfbatch.runs.progress import Records, RunState, eta_seconds, read_status, summarise, timestamp
+from pdfbatch.runs.progress import Records, RunState, eta_seconds, read_status, status_reader, summarise, timestamp
+from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.store import Entry, Store, open_store
 from pdfbatch.store.local import LocalStore
 from tests.frozen import manifest_of
@@ -160,7 +161,30 @@ def test_a_poll_reads_a_few_small_things_per_worker_and_never_lists_the_outputs(
     read_status(counting, fleet_manifest(40), minute(20))
     keys = RunKeys(RUN)
     assert sorted(counting.lists) == sorted([keys.workers, keys.done, keys.boots])
-    assert len(counting.gets) == 2 * 40 + 1
+    assert len(counting.gets) == 40 + 1, "a last heartbeat says what the done mark says"
+
+
+def test_a_screen_that_is_updated_reads_only_what_has_changed(store: Store, tmp_path: Path) -> None:
+    stories = [working(worker) for worker in range(40)]
+    for story in stories:
+        story.write(store)
+    counting = CountingStore(tmp_path / "out")
+    read = status_reader(counting, fleet_manifest(40), lambda: minute(21))
+    assert read().documents.ok == 40 * 40
+    counting.gets.clear()
+    stories[7].beats(6, 21, done=45).write(store)
+    stories[8].beats(6, 21, "interrupted", done=41).marks(21, "interrupted").write(store)
+    assert read().documents.ok == 40 * 40 + 5 + 1
+    keys = RunKeys(RUN)
+    assert sorted(counting.gets) == sorted([keys.fleet, keys.heartbeat(7), keys.heartbeat(8), keys.done_mark(8)])
+
+
+@pytest.mark.parametrize("tell", [working, done, given_up])
+def test_a_status_is_the_same_if_all_done_marks_are_read(store: Store, tell: Callable[[int], Story]) -> None:
+    tell(0).write(store)
+    reader = RecordReader(store, RunKeys(RUN))
+    all_read = Records(reader.heartbeats(), reader.done_marks(), fleet(), reader.boots())
+    assert summarise(fleet_manifest(1), all_read, minute(30)) == read_status(store, fleet_manifest(1), minute(30))
 
 
 def test_a_notice_is_shown_only_for_the_instance_that_got_it(store: Store) -> None:

@@ -78,3 +78,23 @@ def test_a_retry_can_be_limited_to_reasons() -> None:
 def test_a_failed_document_whose_input_is_gone_stays_in_the_retry() -> None:
     chosen = what_failed([], {}, {"c.pdf": final("failed", Reason.CRASHED)}, frozenset())
     assert [document.key for document in chosen.documents] == ["c.pdf"]
+
+
+def taken(keys: list[str]) -> list[str]:
+    found = what_is_left([Entry(key, 1, "v1") for key in keys], {}, {}, redo_changed=False)
+    return [document.key for document in found.documents]
+
+
+def test_only_pdfs_are_taken_whatever_the_case_of_their_ending() -> None:
+    keys = ["b.PDF", "a.pdf", "notes.txt", "c.pdf.bak", "d/e.Pdf", ".pdf", "x/.pdf", "pdf", ".pdfbatch/r/x.pdf"]
+    assert taken(keys) == ["a.pdf", "b.PDF", "d/e.Pdf"]
+
+
+def test_keys_are_sorted_as_s3_sorts_them() -> None:
+    assert taken(["é.pdf", "z.pdf", "Z.pdf", "\U0001f600.pdf", "豈.pdf"]) == [
+        "Z.pdf",
+        "z.pdf",
+        "é.pdf",
+        "豈.pdf",
+        "\U0001f600.pdf",
+    ]

@@ -40,12 +40,12 @@ def add_earlier_run(store: Store) -> None:
 
 
 def test_a_single_run_is_reported_as_itself(store: Store) -> None:
-    assert read_whole(store, minute(90)) == read_report(store, RUN, minute(90))
+    assert read_whole(store, manifest.load(store, RUN), minute(90)) == read_report(store, RUN, minute(90))
 
 
 def test_costs_of_all_runs_are_added_up_and_the_newest_outcomes_counted(store: Store) -> None:
     add_earlier_run(store)
-    one, whole = read_report(store, RUN, minute(90)), read_whole(store, minute(90))
+    one, whole = read_report(store, RUN, minute(90)), read_whole(store, manifest.load(store, RUN), minute(90))
     assert (whole.runs, whole.run, whole.state) == (2, RUN, one.state)
     assert one.dollars and whole.dollars == pytest.approx(2 * one.dollars, abs=1e-3)
     assert one.waste and whole.waste and whole.waste.dollars == pytest.approx(2 * one.waste.dollars, abs=1e-3)
@@ -58,7 +58,7 @@ def test_costs_of_all_runs_are_added_up_and_the_newest_outcomes_counted(store: S
 def test_an_earlier_run_whose_manifest_is_damaged_is_left_out_of_the_costs(store: Store) -> None:
     add_earlier_run(store)
     store.put(RunKeys(EARLIER).manifest, b"damaged")
-    whole = read_whole(store, minute(90))
+    whole = read_whole(store, manifest.load(store, RUN), minute(90))
     assert whole.dollars == read_report(store, RUN, minute(90)).dollars
 
 

@@ -268,7 +268,7 @@ def test_equal_documents_are_read_once_and_published_for_each_key(pdfs: Path, ou
     assert (out / "sub dir" / "c.md").read_text() == (out / "a.md").read_text().replace("a/figures", "c/figures")
     status = read_status(run.output, run.manifest, now())
     assert (status.documents.ok, status.pages.read) == (4, 4)
-    assert read_whole(run.output, now()).pages.read == 4
+    assert read_whole(run.output, run.manifest, now()).pages.read == 4
 
 
 def test_copies_of_a_broken_document_fail_for_its_reason(pdfs: Path, out: Path) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from pdfbatch.records import DoneMark, RunKeys
 from pdfbatch.runs import ledger
-from pdfbatch.runs.progress import RunStatus, heartbeats
+from pdfbatch.runs.progress import RunStatus
+from pdfbatch.runs.record_reader import heartbeats
 from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import S3Store
 from samples.many import many_pdfs
