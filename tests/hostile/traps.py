@@ -265,9 +265,9 @@ def a_million_paths() -> bytes:
     return one_page(TEXT, contents="[4 0 R 6 0 R]", more=(packed(b"1 1 m 2 2 l S\n" * MANY),))
 
 
-def half_a_million_annotations() -> bytes:
+def many_annotations() -> bytes:
     note = "<</Type/Annot/Subtype/Square/Rect[1 1 9 9]>>"
-    return one_page(TEXT, page=f"/Annots[{note * 500_000}]")
+    return one_page(TEXT, page=f"/Annots[{note * 100_000}]")
 
 
 def a_page_of_200_inches() -> bytes:
@@ -286,8 +286,8 @@ def a_page_inside_out() -> bytes:
     return one_page(TEXT, box="595 842 0 0")
 
 
-def a_million_letters() -> bytes:
-    return one_page("BT /F 1 Tf " + "(abcdefghij) Tj " * 100_000 + "ET")
+def very_many_letters() -> bytes:
+    return one_page("BT /F 1 Tf " + "(abcdefghij) Tj " * 30_000 + "ET")
 
 
 # ── pictures that lie ────────────────────────────────────────────────────────────────────────────────────────────
@@ -414,12 +414,12 @@ PDFS: Mapping[str, Callable[[], bytes]] = {
         embedded_name_that_steers,
         a_million_objects,
         a_million_paths,
-        half_a_million_annotations,
+        many_annotations,
         a_page_of_200_inches,
         a_page_of_miles,
         a_page_without_an_end,
         a_page_inside_out,
-        a_million_letters,
+        very_many_letters,
         jpeg_in_a_page_that_lies,
         jbig2_that_lies,
         jpx_that_lies,
