@@ -160,7 +160,7 @@ def test_an_engine_that_calls_home_fails_that_page_and_the_outcome_says_why(
 ) -> None:
     many_pdfs(pdfs, 2, pages=3)
     assert run_slice(ChildEngine("caller", call_home)).counts.partial == 2
-    for outcome in newest(open_store(str(out)), None):
+    for outcome in newest(open_store(str(out)), None).values():
         assert outcome.failed_pages == [(2, Reason.ENGINE_ERROR)]
         assert "the reading process may not do this: [Errno 1] Operation not permitted" in outcome.detail
 
