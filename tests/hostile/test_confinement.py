@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -116,6 +117,11 @@ def test_a_child_reads_no_other_file_and_says_which_it_was_refused(room: Room) -
             assert f"may not do this: [Errno 13] Permission denied: '{path}'" in room.refused(Path.read_bytes, path)
     assert "Permission denied" in room.refused(read_environment_of, os.getpid())
     assert "Permission denied" in room.refused(os.listdir, str(room.secret.parent))
+
+
+@pytest.mark.skipif(sys.platform == "linux" and version() < 6, reason="this kernel's Landlock has no scopes")
+def test_a_child_signals_no_process_outside(room: Room) -> None:
+    assert "may not do this: [Errno 1]" in room.refused(os.kill, os.getpid(), signal.SIGCONT)
 
 
 @needs_landlock
