@@ -32,7 +32,7 @@ from tests.worker.begun import now
 pytestmark = pytest.mark.slow
 
 MEMORY_MIB = 1024
-SECONDS = 4.0
+SECONDS = 8.0
 LIBRARIES_MIB = 900
 """What the mapped libraries and models of a child take besides its own memory."""
 FINE = 6
