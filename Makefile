@@ -14,7 +14,7 @@ PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/e
   --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests docs pictures dist bench bench-scale bench-gpu image push check-image check-fleet check-sight check-localstack live lock clean
+.PHONY: help demo setup test lint types check-tests docs pictures dist bench bench-scale bench-gpu chaos image push check-image check-fleet check-sight check-localstack live lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-scale: .venv/.dev ## Measure how listing, planning, status and verify grow
 
 bench-gpu: .venv/.dev ## Measure Dolphin on a CUDA device, compared with its published program
 	$(BIN)/python -m bench gpu --output build/bench-gpu.json
+
+chaos: .venv/.dev ## Run N stories of workers under random faults, and check what must hold (N=1000 takes an hour)
+	$(BIN)/python -m tests.chaos --stories $(or $(N),60) --jobs 2
 
 image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: with weights)
 	docker build --file docker/Dockerfile --tag $(IMAGE) \

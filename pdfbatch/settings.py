@@ -26,6 +26,7 @@ FILE_NAME = "pdfbatch.toml"
 PREFIX = "PDFBATCH_"
 _PROFILES = "profile"
 _PLACES = ("input", "output")
+_PLACE_PARTS = tuple(f"{place}_{part}" for place in _PLACES for part in ("bucket", "prefix"))
 _TYPED_ONLY = {
     "yes": "Type --yes with the command: no setting may answer a question.",
     "delete": "Type --delete with the command: no setting may delete anything.",
@@ -161,7 +162,7 @@ def _checked(model: type[_Options], values: dict[str, Any], source: str) -> dict
         if fault["type"] == "extra_forbidden":
             hint = (
                 _TYPED_ONLY.get(name)
-                or did_you_mean(name, model.model_fields)
+                or did_you_mean(name, [*model.model_fields, *_PLACE_PARTS])
                 or "`pdfbatch config --all` lists all settings."
             )
             raise UsageError(f"{source}: there is no setting {name!r}.", hint) from error

@@ -337,3 +337,10 @@ def test_a_report_of_a_retry_names_what_it_fixed(store: LocalStore) -> None:
     assert "r0: 1 fixed, 300 still failing, 2 not yet tried" in screen
     assert "b.pdf, … 299 more" in screen and "corrupt 300" in screen
     assert "cost" not in screen and "idle" not in screen
+
+
+def test_a_report_before_the_first_instance_claims_no_cost() -> None:
+    silent = REPORT.model_copy(update={"machines": 0, "dollars": 0.0, "dollars_per_1000_pages": None})
+    shown = text(views.report_screen(silent), 80)
+    assert "not yet known, at most $50.40" in shown
+    assert "$0.00" not in shown and "overhead" not in shown

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "pdfbatch"
 
 # From bottom to top; packages of one floor may import one another unless they are wings.
 FLOORS = [
-    {"errors", "records", "paragraphs"},
+    {"errors", "records", "paragraphs", "visible"},
     {"markdown", "assembly", "demo"},
     {"config", "settings", "aws"},
     {"store", "documents"},

@@ -9,7 +9,7 @@ import typer
 
 from pdfbatch import views
 from pdfbatch.cli import options as o
-from pdfbatch.cli.console import agreed, finish, now, say, show
+from pdfbatch.cli.console import agreed, finish, now, say, show, waiting
 from pdfbatch.errors import AccessDenied, ExitCode
 from pdfbatch.records import Secret
 
@@ -93,7 +93,8 @@ def doctor(
         image=image,
         password_secret=Secret.read(password_secret).arn if password_secret else "",
     )
-    found = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
+    with waiting("Checking the account"):
+        found = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
     diagnosis = found.model_copy(update={"checks": [gpu_check(gpu_system()), *found.checks]})
     finish(
         views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
@@ -206,7 +207,8 @@ def setup(
     if delete:
         if not agreed(f"Delete stack {stack} in {where}, with its logs and images?", yes):
             raise typer.Exit(ExitCode.INTERRUPTED)
-        was_there = stacks.delete(clients, names)
+        with waiting(f"Deleting stack {stack}, a minute or two"):
+            was_there = stacks.delete(clients, names)
         finish(encoding.dumps({"deleted": was_there}) if json else screens.deleted_screen(stack, was_there))
     wish = SetupWish(
         names,
@@ -220,7 +222,8 @@ def setup(
         secrets=tuple(Secret.read(arn).arn for arn in password_secret or ()),
         session_manager=session_manager,
     )
-    proposal = stacks.propose(clients, wish)
+    with waiting("Asking CloudFormation what would change"):
+        proposal = stacks.propose(clients, wish)
     if show_template:
         say(proposal.template)
     if proposal.kind == "nothing":
@@ -234,5 +237,6 @@ def setup(
     if not go_on:
         stacks.abandon(clients, proposal)
         raise typer.Exit(ExitCode.INTERRUPTED)
-    stacks.carry_out(clients, proposal)
-    show(views.as_json(proposal) if json else screens.set_up_screen())
+    with waiting(f"Changing stack {stack}, a minute or two"):
+        stacks.carry_out(clients, proposal)
+    show(views.as_json(proposal) if json else screens.set_up_screen(where, email, inputs or (), outputs or ()))

@@ -119,5 +119,5 @@ def _show_error(error: PdfbatchError) -> ExitCode:
     if "--json" in sys.argv:
         show(views.error_json(error))
     else:
-        stderr.print(views.error_text(error), soft_wrap=True, highlight=False)
+        stderr.print(views.error_text(error), soft_wrap=True)
     return error.exit_code

@@ -7,21 +7,39 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NoReturn
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from pdfbatch.errors import ExitCode, UsageError
+from pdfbatch.visible import visible
 
-PIPE_WIDTH = 200
-"""Columns where the output is not a terminal: lines for other programs are not wrapped."""
+PIPE_WIDTH = 1_000_000
+"""Columns where the output is not a terminal: no line for another program or a log is wrapped or cut."""
+_LAYOUT = "\n\t"
+
+
+class _Console(Console):
+    """Shows text as it is, without markup or emoji codes, and nothing that could steer a terminal."""
+
+    def __init__(self, *, stderr: bool, width: int | None) -> None:
+        super().__init__(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Renders with unseen characters escaped. Views do that where lines are laid out; here nothing is missed."""
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else visible(segment.text, _LAYOUT)
+            yield segment if text is segment.text else segment._replace(text=text)
 
 
 def _console(is_terminal: bool, *, to_stderr: bool = False) -> Console:
     width = None if is_terminal or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=to_stderr, width=width)
+    return _Console(stderr=to_stderr, width=width)
 
 
 stdout = _console(sys.stdout.isatty())
@@ -77,10 +95,8 @@ def this_command() -> str:
 
 def show(what: str | RenderableType) -> None:
     """Prints a result to stdout. A reader that leaves early does not change the exit code."""
-    with stdout.capture() as shown:
-        stdout.print(what, markup=False, highlight=False, soft_wrap=isinstance(what, str), crop=False)
     try:
-        print(_trimmed(shown.get()), end="", flush=True)  # noqa: T201  # the one place that does
+        print(_rendered(stdout, what), end="", flush=True)  # noqa: T201  # the one place that does
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError as error:
@@ -98,13 +114,32 @@ def write_out(data: bytes) -> None:
         say(f"could not write the result to stdout: {error.strerror}")
 
 
-def _trimmed(shown: str) -> str:
-    """Removes the padding of tables where the output is a log or a pipe."""
-    return shown if stdout.is_terminal else re.sub(r" +$", "", shown, flags=re.MULTILINE)
+def _rendered(console: Console, what: str | RenderableType) -> str:
+    """Returns the text to print, without the padding of tables where the output is a log or a pipe."""
+    with console.capture() as shown:
+        console.print(what, soft_wrap=isinstance(what, str), crop=False)
+    return shown.get() if console.is_terminal else re.sub(r" +$", "", shown.get(), flags=re.MULTILINE)
 
 
 def say(text: str | RenderableType) -> None:
-    stderr.print(text, markup=False, highlight=False, soft_wrap=isinstance(text, str))
+    if stderr.is_terminal:
+        stderr.print(text, soft_wrap=isinstance(text, str), crop=False)
+    else:
+        stderr.file.write(_rendered(stderr, text))
+        stderr.file.flush()
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Shows on a terminal what takes some seconds, while it does."""
+    if not stderr.is_terminal:
+        yield
+    elif stderr.is_dumb_terminal:
+        say(f"{what} …")
+        yield
+    else:
+        with stderr.status(f"{what} …", spinner="line"):
+            yield
 
 
 def finish(result: str | RenderableType, code: ExitCode = ExitCode.DONE) -> NoReturn:
@@ -121,7 +156,7 @@ def agreed(question: str, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} There is no terminal to answer on.", "Add --yes to answer yes.")
+        raise UsageError(f"stdin is not a terminal, so nobody can answer: {question}", "Add --yes to agree.")
     if typer.confirm(question, default=False, err=True):
         return True
     say("Cancelled; nothing changed.")

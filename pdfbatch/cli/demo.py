@@ -52,6 +52,8 @@ def _show_head(path: Path) -> None:
     if not path.exists():
         return  # it failed, and the screen above says why
     lines = path.read_text(encoding="utf-8").splitlines()[:SHOWN_LINES]
+    while lines and (not lines[-1] or lines[-1].startswith("#")):
+        lines.pop()  # a heading whose text is not shown
     show("\n".join([f"{path} begins:", "", *map(_indented, lines), ""]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -9,7 +10,7 @@ import typer
 
 from pdfbatch import views
 from pdfbatch.cli import options as o
-from pdfbatch.cli.console import agreed, finish, now, say, show
+from pdfbatch.cli.console import agreed, finish, now, say, show, waiting
 from pdfbatch.cli.launching import clients_near
 from pdfbatch.errors import ExitCode, NotReady, UsageError
 from pdfbatch.views import fleet as screens
@@ -55,7 +56,8 @@ def down(
         if not agreed(screens.down_question(found), yes):
             raise typer.Exit(ExitCode.INTERRUPTED)
     note_ended(found, store, known.record, now(), say)
-    ended = end(clients, is_wanted, time.sleep)
+    with waiting("Terminating, and checking that nothing is left"):
+        ended = end(clients, is_wanted, time.sleep)
     finish(views.as_json(ended) if json else screens.ended_screen(ended))
 
 
@@ -152,7 +154,8 @@ def logs(
         silent = False
         show(screens.log_line(line))
     if silent:
-        say(f"no worker has logged anything yet; `pdfbatch status {store.url}` shows whether its instance has booted")
+        status = f"pdfbatch status {shlex.quote(store.url)}"
+        say(f"no worker has logged anything yet; `{status}` shows whether its instance has booted")
 
 
 def _workers_of(count: int) -> str:

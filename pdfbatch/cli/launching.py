@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from pdfbatch import config, views
-from pdfbatch.cli.console import agreed, details, finish, local_now, now, say, show, stderr
+from pdfbatch.cli.console import agreed, details, finish, local_now, now, say, show, stderr, waiting
 from pdfbatch.cli.notes import nothing_to_retry, show_left_out
 from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.views import fleet as screens
@@ -49,7 +49,8 @@ def plan_and_launch(
     output = open_store(request.output)
     clients = clients_near(output)
     counting = partial(count_pages, processes=config.default_processes(), pages=request.options.pages)
-    proposal = propose(request, clients=clients, now=now(), environment=os.environ, count_pages=counting)
+    with waiting("Checking the account, counting pages in a sample"):
+        proposal = propose(request, clients=clients, now=now(), environment=os.environ, count_pages=counting)
     show_left_out(proposal.rest, request.output)
     if proposal.decided is None:
         _nothing_to_do(proposal, request, json)
@@ -59,7 +60,8 @@ def plan_and_launch(
     say(screens.plan_screen(proposal.decided.plan, details()))
     if not agreed(screens.launch_question(proposal.decided.plan), yes):
         raise typer.Exit(ExitCode.INTERRUPTED)
-    launched = _carry_out(proposal.decided, clients, output, keep_partial)
+    with waiting("Requesting instances"):
+        launched = _carry_out(proposal.decided, clients, output, keep_partial)
     if not (wait and json):
         show(views.as_json(launched) if json else screens.launched_screen(launched))
     _show_first_troubles(clients, launched)
@@ -99,8 +101,9 @@ def _show_first_troubles(clients: Clients, launched: Launched) -> None:
     from pdfbatch.fleet.first_minutes import troubles
 
     try:
-        for worker, trouble in troubles(clients, launched.fleets, now(), time.sleep):
-            say(f"worker {worker}: no instance yet ({trouble}); AWS keeps trying until {launched.expiry:%H:%M} UTC")
+        with waiting("Waiting until every fleet has its instance, two minutes at most; Ctrl-C is safe"):
+            for worker, trouble in troubles(clients, launched.fleets, now(), time.sleep):
+                say(f"worker {worker}: no instance yet ({trouble}); AWS keeps trying until {launched.expiry:%H:%M} UTC")
     except PdfbatchError as error:
         say(f"could not check whether the instances start: {error.message}")
     except KeyboardInterrupt:

@@ -60,7 +60,7 @@ def local_run(
         check_places(source, store, chosen)
         wanted = Request(part, reads.name, read, changed, limit, reads.model, reads.pinned_model, chosen)
         begun = begin(source, store, wanted, now)
-        show_notes(begun)
+        show_notes(begun, store)
         if is_to_stdout:
             write_slice(begun, source, store, processes, passwords)
         run_slice(begun, worker_id, source, store, processes, how, passwords)

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from pdfbatch.records import Reason
     from pdfbatch.runs.begin import Begun, Remaining
+    from pdfbatch.store import Store
 
 CONVERT_AGAIN = "--changed converts them again"
 
 
-def show_notes(begun: Begun) -> None:
+def show_notes(begun: Begun, output: Store) -> None:
     """Shows the notes for a run on this computer."""
-    from pdfbatch.runs.inputs import LOCKED_ETAG
+    from pdfbatch.runs.inputs import LOCKED_ETAG, bad_name
 
     documents = begun.documents
     show_left_out(begun, begun.manifest.output)
@@ -34,6 +35,8 @@ def show_notes(begun: Begun) -> None:
         say(f"no permission to read, counted as failures: {views.some(locked)}")
     if twins := [f"{each.key} ({each.twin})" for each in documents if each.twin]:
         say(f"not converted, because another input has the same output (rename one of them): {views.some(twins)}")
+    if unusable := [each.key for each in documents if bad_name(output, each.key)]:
+        say(f"not converted, because the output cannot hold files of their names: {views.some(unusable)}")
 
 
 def show_left_out(found: Begun | Remaining, output: str) -> None:

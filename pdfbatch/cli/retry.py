@@ -110,7 +110,7 @@ def retry_failures(
         all_failures=all_failures,
         has_passwords=len(passwords) > 0,
     )
-    show_notes(begun)
+    show_notes(begun, store)
     if begun.how == "nothing":
         say(nothing_to_retry(reason or [], below, bool(begun.hopeless)))
     run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords)

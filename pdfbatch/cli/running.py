@@ -121,13 +121,19 @@ def _worked(
     run = SliceRun(job, stop)
 
     def end_at_once() -> None:
-        if stderr.is_terminal:
-            stderr.show_cursor(True)
-            stderr.print()
-        run.kill_children()
+        try:
+            run.kill_children()
+        finally:
+            if stderr.is_terminal:
+                stderr.show_cursor(True)
+                stderr.file.write("\n")  # below the live lines: the console itself would print above them
+                stderr.file.flush()
 
     with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
         mark = run.run()
+    if run.store_hangs:
+        say("The store does not answer: what was not saved is read again by the next run of the same command.")
+        raise typer.Exit(ExitCode.INTERRUPTED)
     if run.checkpoints and (outdated := sorted(run.checkpoints.outdated)):
         say(f"read again from page 1, because their checkpoints are from an earlier version: {views.some(outdated)}")
     if mark.detail:

@@ -185,7 +185,8 @@ def _content(file: str) -> bytes:
         folder, _, name = file.rpartition("/")
         return open_store(f"{folder}/").get(name)
     except (OSError, PdfbatchError) as error:
-        raise UsageError(f"The settings {file} cannot be read: {error}.", "Check --config FILE.") from error
+        why = str(error).rstrip(".")
+        raise UsageError(f"The settings {file} cannot be read: {why}.", "Check --config FILE.") from error
 
 
 def all_options() -> Iterable[str]:

@@ -58,7 +58,7 @@ def worker() -> None:
     with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
         mark = run.run()
     say(views.plain_line(run.heartbeat()))
-    if settings.run is not None:
+    if settings.run is not None and not run.store_hangs:
         complete(output, frozen, sns_publisher(settings.topic), now, say)
     raise typer.Exit(exit_code(mark))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -20,6 +20,11 @@ PageTask = Callable[[str, int, ReadOptions, int], PageRead]
 so it must be importable there. If it hangs, crashes or uses too much memory, only that page fails."""
 
 
+def share_of_limit(attempt: int) -> float:
+    """Returns the time limit of an attempt as a share of `--page-seconds`."""
+    return 1.0 / (1 << min(attempt, 3))
+
+
 class PageOrder(NamedTuple):
     """One page to read: page `number` (from 1) of the local PDF at `path`.
 
@@ -33,7 +38,7 @@ class PageOrder(NamedTuple):
 
     def seconds(self, options: ReadOptions) -> float:
         """Returns the time limit of a child for one task of this page."""
-        return options.page_seconds / float(1 << min(self.attempt, 3))
+        return options.page_seconds * share_of_limit(self.attempt)
 
 
 class Reader(Protocol):
@@ -62,6 +67,10 @@ class Engine(Protocol):
     @property
     def preload(self) -> str:
         """What is preloaded in its children, see documents/sandbox/children.py."""
+
+    @property
+    def places(self) -> Sequence[Path]:
+        """Folders in which its children may read and write, besides the documents and their scratch folder."""
 
     def pinned_model(self) -> str:
         """Returns the model's name as frozen in a manifest."""
@@ -92,9 +101,10 @@ class ChildEngine:
 
     model = ""
 
-    def __init__(self, name: str, task: PageTask, preload: str = READING) -> None:
+    def __init__(self, name: str, task: PageTask, preload: str = READING, places: Sequence[Path] = ()) -> None:
         self.name = name
         self.preload = preload
+        self.places = places
         self._task = task
 
     def pinned_model(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ class NullEngine:
     name = "null"
     model = ""
     preload = OPENING
+    places: Sequence[Path] = ()
 
     def pinned_model(self) -> str:
         return ""

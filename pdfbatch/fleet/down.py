@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -18,7 +19,8 @@ from pdfbatch.runs import manifest
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import Store, open_store
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = (0.5, 1.0, 2.0, 5.0)
+"""Between looks, the last again and again: most instances are ending at the second or third."""
 VERIFY_SECONDS = 300.0
 """How long to wait for fleets and instances to go: EC2's lists lag behind its commands."""
 TEMPLATE_SECONDS = 60.0
@@ -87,7 +89,7 @@ def end(
     known, seen = set(known_fleets), Resources([], [], [])
     refused: list[str] = []
     waited = quiet = 0.0
-    while True:
+    for pause in _pauses():
         found = list_resources(clients).only(wanted)
         seen = Resources(*(_together(before, now) for before, now in zip(seen, found, strict=True)))
         ids = known | {each.id for each in found.fleets}
@@ -98,9 +100,9 @@ def end(
         is_quiet = not (found.fleets or billed or known)
         if (is_quiet and quiet >= settle_seconds) or waited >= VERIFY_SECONDS:
             break
-        quiet = quiet + POLL_SECONDS if is_quiet else 0.0
-        sleep(POLL_SECONDS)
-        waited += POLL_SECONDS
+        quiet = quiet + pause if is_quiet else 0.0
+        sleep(pause)
+        waited += pause
     if not is_quiet:
         raise _left([*found.fleets, *billed], refused)
     gone = _delete_templates(clients, wanted, seen.templates, sleep)
@@ -116,7 +118,7 @@ def _delete_templates(
     clients: Clients, wanted: Callable[[Resource], bool], seen: list[Resource], sleep: Callable[[float], None]
 ) -> list[Resource]:
     """Deletes launch templates until EC2 lists none; returns every one that was seen."""
-    gone, left, waited = seen, seen, 0.0
+    gone, left, waited, pauses = seen, seen, 0.0, _pauses()
     while left:
         ec2.delete_templates(clients, [each.id for each in left])
         left = [each for each in ec2.templates(clients) if wanted(each)]
@@ -124,9 +126,13 @@ def _delete_templates(
         if left and waited >= TEMPLATE_SECONDS:
             raise _left(left, [])
         if left:
-            sleep(POLL_SECONDS)
-            waited += POLL_SECONDS
+            sleep(pause := next(pauses))
+            waited += pause
     return gone
+
+
+def _pauses() -> Iterator[float]:
+    return chain(POLL_SECONDS, repeat(POLL_SECONDS[-1]))
 
 
 def _together(before: list[Resource], now: list[Resource]) -> list[Resource]:

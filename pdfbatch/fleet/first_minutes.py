@@ -13,7 +13,7 @@ from pdfbatch import aws
 from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
 
-PAUSES = (1.0, 2.0, 4.0, 8.0, *[15.0] * 7)
+PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, *[15.0] * 7)
 """Seconds between polls, two minutes in all; most fleets have their instance after the first few."""
 
 

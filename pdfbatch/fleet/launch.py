@@ -7,6 +7,7 @@ launch leaves behind, and AWS deletes every fleet at its expiry.
 from __future__ import annotations
 
 import random
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -60,7 +61,7 @@ def launch(decided: Decided, outside: Effects, keep_partial: bool = False) -> La
     if winner != plan.run:
         raise PdfbatchError(
             f"Run {winner} was started on {plan.output} at the same time.",
-            f"See it with `pdfbatch status {plan.output}`.",
+            f"See it with `pdfbatch status {shlex.quote(plan.output)}`.",
         )
     making = _Making(decided, outside)
     try:
@@ -136,7 +137,8 @@ class _Making:
             end(outside.clients, lambda found: found.run == run, outside.sleep, self.fleets.values(), SETTLE_SECONDS)
             manifest.disclaim(outside.output, self._decided.frozen.manifest, self._decided.latest)
         except BaseException as trouble:
-            outside.tell(f"NOT everything was removed: run `pdfbatch down {self._plan.output}` until nothing remains")
+            down = f"pdfbatch down {shlex.quote(self._plan.output)}"
+            outside.tell(f"NOT everything was removed: run `{down}` until nothing remains")
             if not isinstance(trouble, PdfbatchError):
                 raise
             outside.tell(trouble.message)

@@ -60,8 +60,9 @@ def decide(
         NotReady: a cost cap, but no known price.
         UsageError: too little money or time to get anything done.
     """
-    documents = without_copies(rest.documents[: request.limit], etag_of)
-    most = len(in_parts(documents, request.workers))
+    limited = rest.documents[: request.limit]
+    documents = without_copies(limited, etag_of)
+    most = max(len(limited), len(in_parts(documents, request.workers)))
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, most, account)
     workers, notes = _workers(request, most, suggested, account)
@@ -203,7 +204,7 @@ def _workers(request: LaunchRequest, documents: int, suggested: int | None, acco
     if request.fewer_workers and suggested is not None and suggested < workers:
         workers = suggested
         notes.append(
-            f"{workers} of {request.workers} workers: more would mostly pay for booting; --workers N overrides"
+            f"{workers} instead of {request.workers} workers: more would mostly pay for booting; --workers N overrides"
         )
     if workers > documents:
         workers = documents

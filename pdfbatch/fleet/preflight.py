@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TypeVar
 
 from pdfbatch.errors import NotReady
 from pdfbatch.fleet import aws_queries
 from pdfbatch.fleet.facts import AccountFacts, Fact, Missing, Need, Unknown
 from pdfbatch.fleet.list_prices import ListPrices
-from pdfbatch.fleet.requirements import judge, offering_subnets, unmet
+from pdfbatch.fleet.requirements import judge, offering_subnets, places_abroad, unmet
 from pdfbatch.fleet.routes import NONE
 from pdfbatch.fleet.values import Account, Check, Quota, Zone
 
@@ -23,7 +24,7 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
     """
     checks = judge(facts, need)
     open_points = unmet(checks)
-    _refuse_missing(open_points, need)
+    _refuse_missing(open_points, facts, need)
     request, names = need.request, need.request.names
     types = _needed(facts.types, "instance types")
     group = _needed(facts.security_group, "security group")
@@ -39,7 +40,7 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
         vcpus={kind: each.vcpus for kind, each in types.items()},
         gpus={kind: each.gpu for kind, each in types.items()},
         quota=_or(facts.quota, Quota(code=code, name=family, limit=None)),
-        ami=_needed(facts.ami, "machine image"),
+        ami=_needed(facts.ami, "AMI"),
         image=image,
         profile=names.role(facts.region),
         security_groups=[group.id],
@@ -52,14 +53,22 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
     )
 
 
-def _refuse_missing(open_points: list[Check], need: Need) -> None:
+def _refuse_missing(open_points: list[Check], facts: AccountFacts, need: Need) -> None:
     missing = [check for check in open_points if check.state == "missing"]
     if not missing:
         return
+    if abroad := places_abroad(facts):
+        first_abroad = abroad[0]
+        raise NotReady(
+            f"{first_abroad.url} is in {first_abroad.region}, but the region here is {facts.region}, which lacks: "
+            f"{', '.join(check.name for check in missing)}.",
+            f"Set AWS_DEFAULT_REGION={first_abroad.region}, or work in {facts.region}: {need.setup()}",
+        )
     first = missing[0]
     message = f"{first.found[:1].upper()}{first.found[1:].rstrip('.')}."
     if others := [check.name for check in missing[1:]]:
-        places = " ".join([*(f"--input {url}" for url in need.inputs), *(f"--output {url}" for url in need.outputs)])
+        given = [*(("--input", url) for url in need.inputs), *(("--output", url) for url in need.outputs)]
+        places = " ".join(f"{option} {shlex.quote(url)}" for option, url in given)
         message += f" Also missing: {', '.join(others)}; `pdfbatch doctor {places}` shows all."
     raise NotReady(message, first.hint)
 

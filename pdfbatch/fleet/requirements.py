@@ -121,7 +121,7 @@ def _subnets(facts: AccountFacts, need: Need) -> Finding:
             "Choose public subnets with --subnet (route to an internet gateway, public IPv4 on launch), or add a "
             f"NAT gateway or endpoints for {', '.join(routes.NEEDED_ENDPOINTS)}.",
         )
-    found = ", ".join(f"{subnet.zone} ({subnet.way_out})" for subnet in there if subnet.way_out)
+    found = _by_way_out(there)
     if any(subnet.way_out is None for subnet in there):
         hint = "Ask for the permissions ec2:DescribeRouteTables and ec2:DescribeVpcEndpoints."
         return Finding("unknown", f"whether instances in {', '.join(s.id for s in there)} can reach S3", hint)
@@ -130,7 +130,13 @@ def _subnets(facts: AccountFacts, need: Need) -> Finding:
     return Finding("ok", f"one in each of {found}")
 
 
-def _service_roles(facts: AccountFacts, _need: Need) -> Finding:
+def _by_way_out(subnets: Sequence[Subnet]) -> str:
+    """Formats zones by how instances there reach S3: `us-east-1a, us-east-1b (internet gateway)`."""
+    ways = dict.fromkeys(subnet.way_out for subnet in subnets if subnet.way_out)
+    return "; ".join(f"{', '.join(each.zone for each in subnets if each.way_out == way)} ({way})" for way in ways)
+
+
+def _service_roles(facts: AccountFacts, need: Need) -> Finding:
     """Judges the service-linked roles. Only the console creates them by itself; the API needs them to exist, or the
     permission to create them."""
     if unusable := _unusable(facts.missing_service_roles):
@@ -138,6 +144,8 @@ def _service_roles(facts: AccountFacts, _need: Need) -> Finding:
     assert isinstance(facts.missing_service_roles, list)
     if not (missing := facts.missing_service_roles):
         return Finding("ok", ", ".join(SERVICE_ROLES))
+    if facts.has_profile is False:  # setup creates them too
+        return Finding("missing", f"no {', '.join(missing)}", need.setup())
     commands = [f"aws iam create-service-linked-role --aws-service-name {SERVICE_ROLES[role]}" for role in missing]
     return Finding("missing", f"no {', '.join(missing)}", "; ".join(commands))
 
@@ -301,6 +309,12 @@ def _places(places: Fact[list[PlaceFacts]], region: str) -> Finding:
     return Finding("ok", f"{', '.join(each.url for each in places)} in {region}")
 
 
+def places_abroad(facts: AccountFacts) -> list[PlaceFacts]:
+    """Selects the known inputs and outputs in another region than the fleet."""
+    known = [each for places in (facts.inputs, facts.outputs) if isinstance(places, list) for each in places]
+    return [each for each in known if each.region != facts.region]
+
+
 REQUIREMENTS = [
     Requirement("quota", _quota),
     Requirement("instance types", _offerings),
@@ -310,7 +324,7 @@ REQUIREMENTS = [
     Requirement("role's policy", _policy),
     Requirement("security group", _security_group),
     Requirement("log group", _log_group),
-    Requirement("machine image", _ami),
+    Requirement("AMI", _ami),
     Requirement("image repository", _repository),
     Requirement("worker image", _image),
     Requirement("key pair", _key_pair),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pdfbatch.documents.judgement import Judgement
 from pdfbatch.documents.sandbox.children import OPENING, Children
+from pdfbatch.documents.sandbox.confinement import Bounds
 from pdfbatch.documents.tasks import judge_file, sample_layers
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet.values import Work
@@ -64,10 +65,15 @@ def _look_at(source: Store, few: Sequence[SourceDocument], processes: int) -> li
             for path in threads.map(lambda each: _fetched(source, *each), zip(few, targets, strict=True))
             if path is not None
         ]
-        with Children(processes, _MEMORY_MIB, preload=OPENING) as children:
+        with Children(processes, _MEMORY_MIB, preload=OPENING, bounds=Bounds(_folders(fetched))) as children:
             judged = [children.submit(SECONDS, judge_file, str(path)) for path in fetched]
             layers = [children.submit(SECONDS, sample_layers, str(path)) for path in fetched]
             return [(_count(each), _layers(layer)) for each, layer in zip(judged, layers, strict=True)]
+
+
+def _folders(fetched: Sequence[Path]) -> tuple[Path, ...]:
+    """Returns the files themselves, wherever links lead to: they are few."""
+    return tuple(path.resolve() for path in fetched)
 
 
 def _fetched(source: Store, document: SourceDocument, target: Path) -> Path | None:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     MISSING = "missing"
     STORE_ERROR = "store_error"
     NAME_CLASH = "name_clash"
+    BAD_NAME = "bad_name"
     XFA_FORM = "xfa_form"
     NO_SUCH_PAGE = "no_such_page"
 
@@ -59,7 +60,15 @@ RETRYABLE = frozenset(
 )
 
 HOPELESS = frozenset(
-    {Reason.EMPTY_FILE, Reason.NOT_A_PDF, Reason.ENCRYPTED, Reason.NO_PAGES, Reason.NAME_CLASH, Reason.XFA_FORM}
+    {
+        Reason.EMPTY_FILE,
+        Reason.NOT_A_PDF,
+        Reason.ENCRYPTED,
+        Reason.NO_PAGES,
+        Reason.NAME_CLASH,
+        Reason.BAD_NAME,
+        Reason.XFA_FORM,
+    }
 )
 
 ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})

@@ -65,6 +65,9 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.NAME_CLASH: ReasonText(
         "another PDF has the same output, such as `b.pdf` and `b.PDF`; `detail` names it", "rename one of the two"
     ),
+    Reason.BAD_NAME: ReasonText(
+        "OUTPUT cannot hold a file of this name; `detail` says why", "rename it, or choose an OUTPUT on S3"
+    ),
     Reason.XFA_FORM: ReasonText(
         "a dynamic XFA form; filled-in values are read where possible, the printed text around them is not",
         "print it to a PDF with Acrobat",

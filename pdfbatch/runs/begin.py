@@ -1,5 +1,6 @@
 """Starts a run: resumes the unfinished one, or freezes what is left as a new one."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from pdfbatch.runs.partition import Slice, divided, in_parts, slice_of
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
 from pdfbatch.runs.slices import Frozen, documents_of
 from pdfbatch.runs.versions import recognised
-from pdfbatch.store import Store, inside
+from pdfbatch.store import DANGLING, Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
 """The run id of a worker that was started by hand, without a manifest; sorts before every real run."""
@@ -333,16 +334,17 @@ def is_model(named: str, frozen: str) -> bool:
 
 
 def _alive_error(run: str, output: Store) -> PdfbatchError:
+    quoted = shlex.quote(output.url)
     return PdfbatchError(
         f"Run {run} on this output is still running.",
-        f"Check `pdfbatch status {output.url}`. Wait until it ends or stop it (for a fleet: "
-        f"`pdfbatch down {output.url}`), then start again. If it was killed right after its start, wait a minute.",
+        f"Check `pdfbatch status {quoted}`. Wait until it ends or stop it (for a fleet: "
+        f"`pdfbatch down {quoted}`), then start again. If it was killed right after its start, wait a minute.",
     )
 
 
 def _outputs(output: Store) -> Mapping[str, str]:
-    keys = ((entry.key, entry.etag) for entry in output.list() if not entry.key.startswith(STATE_PREFIX))
-    return KeyTable(((key, "", (etag,)) for key, etag in keys if key.endswith(".md")), str)
+    found = (entry for entry in output.list() if not entry.key.startswith(STATE_PREFIX) and entry.etag != DANGLING)
+    return KeyTable(((entry.key, "", (entry.etag,)) for entry in found if entry.key.endswith(".md")), str)
 
 
 def _what_is_left(

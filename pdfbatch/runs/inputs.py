@@ -6,7 +6,16 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from pdfbatch.errors import NotFound
-from pdfbatch.records import WILD, Chosen, is_nameless, is_picture_key, matcher, output_key
+from pdfbatch.records import (
+    WILD,
+    Chosen,
+    elements_key,
+    figures_prefix,
+    is_nameless,
+    is_picture_key,
+    matcher,
+    output_key,
+)
 from pdfbatch.store import Entry, Store
 
 LOCKED_ETAG = "locked"
@@ -15,6 +24,7 @@ LOCKED_KEY = "*.pdf"
 _ASKED_ONE_BY_ONE = 20
 """Up to this many files named in one folder are looked up one by one; for more, the folder is listed."""
 _THREADS = 16
+_LONGEST_FIGURE = "page-00001-0001.png"
 
 
 class Listed(NamedTuple):
@@ -88,6 +98,14 @@ def common_folder(folders: Sequence[str]) -> str:
 def nameless(keys: Iterable[str]) -> list[str]:
     """Returns the files whose name is only `.pdf`: no Markdown could be named after them."""
     return sorted(filter(is_nameless, keys))
+
+
+def bad_name(output: Store, key: str) -> str:
+    """Returns why the output cannot hold the files of a document, in one sentence; "" if it can."""
+    for made in (output_key(key), elements_key(key), figures_prefix(key) + _LONGEST_FIGURE):
+        if fault := output.cannot_hold(made):
+            return f"the output cannot hold {made}: {fault}"
+    return ""
 
 
 def twins_of(keys: Sequence[str], owners: Container[str] = frozenset()) -> Mapping[str, str]:

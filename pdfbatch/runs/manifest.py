@@ -3,6 +3,7 @@
 import gzip
 import json
 import secrets
+import shlex
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -39,7 +40,7 @@ def load(store: Store, run: str) -> Manifest:
         data = store.get(key)
     except NotFound as error:
         if run != current(store):
-            raise NotFound(f"Unknown run {run}.", f"`pdfbatch runs {store.url}` lists them.") from error
+            raise NotFound(f"Unknown run {run}.", f"`pdfbatch runs {shlex.quote(store.url)}` lists them.") from error
         raise NotFound(
             f"The manifest of run {run} is missing in {store.url}.",
             f"Delete {store.url}{CURRENT_RUN_KEY} and start again: finished documents are kept.",

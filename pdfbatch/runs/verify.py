@@ -16,7 +16,7 @@ from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.key_table import KeyTable
 from pdfbatch.runs.ledger import Final
 from pdfbatch.runs.versions import recognised
-from pdfbatch.store import Entry, Store, open_store
+from pdfbatch.store import DANGLING, Entry, Store, open_store
 
 
 class Contents(NamedTuple):
@@ -227,7 +227,7 @@ def _has_pages(found: Contents, final: Final) -> bool:
 
 def _written(output: Store) -> Mapping[str, None]:
     """Returns the keys of Markdown and of figures."""
-    keys = (entry.key for entry in output.list() if not entry.key.startswith(STATE_PREFIX))
+    keys = (entry.key for entry in output.list() if not entry.key.startswith(STATE_PREFIX) and entry.etag != DANGLING)
     return KeyTable(((key, "", ()) for key in keys if key.endswith(".md") or "/figures/" in key), _nothing)
 
 

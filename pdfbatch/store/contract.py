@@ -18,6 +18,10 @@ TEMPORARY_PREFIX = ".pdfbatch/tmp/"
 """Where a local store keeps partially written files and its lock; never listed."""
 
 
+DANGLING = "dangling"
+"""The etag of a link to nothing, in a local store."""
+
+
 class Entry(NamedTuple):
     """One object of a store. `size` in bytes; `etag` is opaque and changes with the content."""
 
@@ -69,6 +73,9 @@ class Store(Protocol):
 
         S3's etag depends on the content alone: writers that must tell their versions apart add something unique.
         """
+
+    def cannot_hold(self, key: str) -> str:
+        """Returns why no object of this key can be written here, as the end of a sentence about it; "" if it can."""
 
     def delete(self, keys: Iterable[str]) -> None:
         """Deletes the objects; missing keys are ignored."""

@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdfbatch.errors import AccessDenied, NotFound, PreconditionFailed, StoreError
-from pdfbatch.store.contract import PROBE_PREFIX, TEMPORARY_PREFIX, Entry
+from pdfbatch.store.contract import DANGLING, PROBE_PREFIX, TEMPORARY_PREFIX, Entry
 from pdfbatch.store.file_errors import file_errors
 
 ABANDONED_SECONDS = 60
 """An unlocked temporary file older than this belongs to a dead process."""
+
+MOST_NAME_BYTES = 255
 
 _BYTES = range(0x80, 0x100)
 _TO_KEY: dict[int, int | str] = {0xDC00 + byte: 0xEF00 + byte for byte in _BYTES} | {
@@ -141,6 +143,9 @@ class LocalStore:
             except FileExistsError as error:
                 if path.is_dir():
                     raise IsADirectoryError(errno.EISDIR, "There is a folder with that name") from error
+                if not path.exists():  # a link to nothing is no object
+                    temporary.replace(path)
+                    return
                 raise self._lost(key) from None
             except OSError as error:
                 if error.errno not in _NO_HARD_LINKS or path.exists():
@@ -157,6 +162,9 @@ class LocalStore:
             temporary.replace(path)
 
         return self._write(key, data, publish)
+
+    def cannot_hold(self, key: str) -> str:
+        return _fault_of(key)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Deletes the files, and folders that become empty, as on S3."""
@@ -183,10 +191,9 @@ class LocalStore:
         self.delete([probe])
 
     def _path(self, key: str) -> Path:
-        if not _is_possible(key):
+        if fault := _fault_of(key):
             raise StoreError(
-                f"{self.url}{key} cannot be a file: a part of the key is empty, '.', '..' or longer than 255 bytes.",
-                "Rename it in the input, or use an S3 prefix here too.",
+                f"{self.url}{key} cannot be a file: {fault}.", "Rename it in the input, or use an S3 prefix here too."
             )
         return self.root / key_to_name(key)
 
@@ -257,7 +264,7 @@ class LocalStore:
             except OSError as error:
                 if error.errno not in (errno.ENOENT, errno.ELOOP):
                     raise
-                return Entry(found.key, 0, "dangling") if path.is_symlink() else None
+                return Entry(found.key, 0, DANGLING) if path.is_symlink() else None
         return _entry(found.key, status) if stat.S_ISREG(status.st_mode) else None
 
     def _write(self, key: str, data: bytes, publish: Callable[[Path, Path], object]) -> str:
@@ -333,10 +340,19 @@ class LocalStore:
 
 
 def _is_possible(key: str) -> bool:
-    """Whether a key can be a path below the root, and the only key of that path."""
-    return "\0" not in key and all(
-        part not in ("", ".", "..") and len(os.fsencode(key_to_name(part))) <= 255 for part in key.split("/")
-    )
+    return not _fault_of(key)
+
+
+def _fault_of(key: str) -> str:
+    """Returns why a key cannot be a path below the root, and the only key of that path; "" if it can."""
+    if "\0" in key:
+        return "it holds a null character"
+    for part in key.split("/"):
+        if part in ("", ".", ".."):
+            return f"a part of it is {part!r}" if part else "a part of it is empty"
+        if (length := len(os.fsencode(key_to_name(part)))) > MOST_NAME_BYTES:
+            return f"a part of it has {length} bytes, and a file name has at most {MOST_NAME_BYTES}"
+    return ""
 
 
 def _entry(key: str, status: os.stat_result) -> Entry:

@@ -33,6 +33,7 @@ READ_ATTEMPTS = 4
 CONFLICT_PAUSES = (0.1, 0.3, 0.7, 1.5)
 """Seconds to wait before retrying a conditional write that conflicted with one in progress."""
 CHUNK_BYTES = 1024 * 1024
+MOST_KEY_BYTES = 1024
 MARK = "pdfbatch-write"
 CONTENT_TYPES = {
     ".md": "text/markdown; charset=utf-8",
@@ -131,6 +132,12 @@ class S3Store:
     def head(self, key: str) -> Entry | None:
         found = self._present(key)
         return Entry(key, found["ContentLength"], _etag(found)) if found else None
+
+    def cannot_hold(self, key: str) -> str:
+        length = len((self.prefix + key).encode())
+        return (
+            f"it has {length} bytes with its prefix, and S3 allows {MOST_KEY_BYTES}" if length > MOST_KEY_BYTES else ""
+        )
 
     def digest(self, key: str) -> str:  # noqa: ARG002
         return ""

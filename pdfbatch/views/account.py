@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.fleet.doctor import Diagnosis
 from pdfbatch.fleet.setup import StackProposal
-from pdfbatch.views.words import plural
+from pdfbatch.fleet.values import Check
+from pdfbatch.views.words import plural, to_copy
 
 _STYLE = {"ok": "green", "missing": "bold red", "warning": "yellow", "unknown": "yellow"}
 _USE = {  # short, so that a line fits 80 columns
@@ -29,15 +33,13 @@ _ACTION_STYLE = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 
 def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
     """Shows a line per requirement, and under each that is not met how to fix it."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    lines: list[RenderableType] = []
     shown: set[str] = set()
+    names = max(len(check.name) for check in diagnosis.checks)
     for check in diagnosis.checks:
-        table.add_row(Text(check.state, style=_STYLE[check.state]), check.name, Text(check.found))
-        if check.state != "ok" and check.hint not in shown:
-            table.add_row("", "", Text(check.hint, style="bold"))
+        lines.append(_check_line(check, names))
+        if check.state != "ok" and check.hint and check.hint not in shown:
+            lines.append(Text.assemble("  fix: ", (check.hint, "bold"), no_wrap=True, overflow="ignore"))
             shown.add(check.hint)
     missing = sum(check.state == "missing" for check in diagnosis.checks)
     last = (
@@ -45,7 +47,17 @@ def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
         if diagnosis.ready
         else Text(f"not ready: {plural(missing, 'problem')} to fix", style="bold red")
     )
-    return Group(table, Text(), last)
+    return Group(*lines, Text(), last)
+
+
+def _check_line(check: Check, names: int) -> Table:
+    """Shows a check in columns; what was found is wrapped within its column."""
+    line = Table.grid(padding=(0, 2))
+    line.add_column(no_wrap=True, min_width=max(map(len, _STYLE)))
+    line.add_column(no_wrap=True, min_width=names)
+    line.add_column(overflow="fold")
+    line.add_row(Text(check.state, style=_STYLE[check.state]), check.name, Text(check.found))
+    return line
 
 
 def proposal_screen(proposal: StackProposal) -> RenderableType:
@@ -63,11 +75,17 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
     return Group(Text(), head, table)
 
 
-def set_up_screen() -> RenderableType:
-    return Text.assemble(
-        ("The account is set up. ", "bold green"),
-        "Confirm the subscription mail from AWS, if you gave --email. Next: `make image push` builds and uploads the "
-        "worker image, `pdfbatch doctor` checks everything, `pdfbatch launch INPUT OUTPUT` starts a run.",
+def set_up_screen(where: str, email: str, inputs: Sequence[str], outputs: Sequence[str]) -> RenderableType:
+    """Shows what to do next, with the places that were just set up."""
+    source, output = inputs[0] if inputs else "INPUT", outputs[0] if outputs else "OUTPUT"
+    lines = [Text.assemble((f"{where} is set up", "bold green"))]
+    if email:
+        lines.append(to_copy("mail:", f"confirm the subscription that AWS sends to {email}"))
+    return Group(
+        *lines,
+        to_copy("next:", "make image push   # once, in the clone: builds and uploads the worker image", "bold"),
+        to_copy("then:", f"pdfbatch doctor --input {shlex.quote(source)} --output {shlex.quote(output)}"),
+        to_copy("", f"pdfbatch launch {shlex.quote(source)} {shlex.quote(output)}"),
     )
 
 

@@ -12,13 +12,14 @@ from rich.text import Text
 from pdfbatch.records import Outcome, Reason
 from pdfbatch.records.reason_texts import REASON_TEXTS
 from pdfbatch.views.words import plural, some
+from pdfbatch.visible import visible
 
 
 def failure_line(outcome: Outcome) -> Text:
     """Shows a document and why it is not `ok`."""
-    why = f"{outcome.reason}: {outcome.detail}" if outcome.detail else str(outcome.reason)
+    why = visible(f"{outcome.reason}: {outcome.detail}" if outcome.detail else str(outcome.reason))
     pages = f", {len(outcome.failed_pages)} of {plural(outcome.pages, 'page')}" if outcome.outcome == "partial" else ""
-    return Text.assemble((outcome.key, "yellow"), f"  {why}{pages}")
+    return Text.assemble((visible(outcome.key), "yellow"), f"  {why}{pages}")
 
 
 def failures_screen(found: Sequence[Outcome], output: str) -> RenderableType:

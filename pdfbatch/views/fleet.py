@@ -32,8 +32,8 @@ def plan_screen(plan: Plan, details: bool = False) -> RenderableType:
     if plan.alternative is not None:
         lines.append(Text(f"or {_alternative(plan.alternative, work)}"))
     lines.append(Text(_quota(plan)))
-    lines += [Text.assemble(("note ", "yellow"), note) for note in plan.notes]
-    lines += [Text.assemble(("warning ", "yellow"), warning) for warning in plan.warnings]
+    lines += [Text.assemble(("note: ", "yellow"), note) for note in plan.notes]
+    lines += [Text.assemble(("warning: ", "yellow"), warning) for warning in plan.warnings]
     if details:
         return Group(*lines, Text(), _details(plan), Text(), _zones(plan))
     return Group(*lines, Text("prices by zone, AMI, image: -v", style="dim"))
@@ -41,10 +41,11 @@ def plan_screen(plan: Plan, details: bool = False) -> RenderableType:
 
 def _documents(work: Work) -> str:
     done = work.documents - work.left - work.hopeless
+    of_all = f"{work.left:,} of " if work.left < work.documents else ""
     return ", ".join(
         part
         for part in (
-            f"{work.left:,} of {plural(work.documents, 'PDF')} to convert ({_size(work.bytes_left)})",
+            f"{of_all}{plural(work.documents, 'PDF')} to convert ({_size(work.bytes_left)})",
             skipped(done) if done else "",
             f"{work.hopeless:,} left out (would fail again; --all-failures)" if work.hopeless else "",
         )
@@ -108,7 +109,7 @@ def _quota(plan: Plan) -> str:
 
 
 def _zones(plan: Plan) -> Table:
-    table = Table(show_edge=False, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("zone", no_wrap=True)
     for kind in plan.instance_types:
         table.add_column(f"{kind} $/h", justify="right", no_wrap=True)
@@ -250,7 +251,7 @@ def inventory_screen(inventory: Inventory) -> RenderableType:
     """Shows the table of `ls`, and how to delete what is left of a run."""
     if not inventory.runs:
         return Text(f"No pdfbatch runs in {inventory.region}.")
-    table = Table(show_edge=False, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("run", "launched"):
         table.add_column(name, no_wrap=True)
     for name in ("fleets", "instances", "templates"):

@@ -69,7 +69,7 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         facts.append(("Spot saved", f"{money(report.saved_dollars)} compared with on-demand prices"))
     elif report.dollars:
         facts.append(("Spot saved", "unknown: the run recorded no on-demand price"))
-    if report.waste is not None:
+    if report.waste is not None and report.machines:
         facts += _waste(report.waste, report.dollars)
     if report.retried is not None:
         facts += _retried(report.retried)
@@ -92,11 +92,13 @@ def _machines(report: Report) -> str:
         return f"{plural(report.workers, 'worker')}: {hours}"
     interrupted = f", {report.interrupted:,} interrupted" if report.interrupted else ""
     if not report.machines:
-        return "none has reported yet; `pdfbatch ls` shows what AWS bills"
+        return "none has reported yet; `pdfbatch ls` lists them"
     return f"{plural(report.machines, 'instance')} for {plural(report.workers, 'worker')}{interrupted}: {hours}"
 
 
 def _cost(report: Report) -> Text:
+    if not report.machines:
+        return Text(f"not yet known, at most {money(report.worst_dollars)}")
     cost = Text.assemble((money(report.dollars), "bold"))
     if report.dollars_per_1000_pages is not None:
         cost.append(f", {money(report.dollars_per_1000_pages)} per 1,000 pages")

@@ -33,6 +33,7 @@ from pdfbatch.views.words import (
     state_text,
     to_copy,
 )
+from pdfbatch.visible import visible
 
 _PLAIN_SECONDS = 5.0
 
@@ -58,7 +59,7 @@ def live(beat: Heartbeat, now: datetime) -> RenderableType:
 
 
 def _one_line(line: str, style: str = "") -> Text:
-    return Text(line, style=style, no_wrap=True, overflow="ellipsis")
+    return Text(visible(line), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def plain_line(beat: Heartbeat) -> str:
@@ -106,7 +107,7 @@ class Progress:
 
     def _plain_lines(self) -> None:
         while not self._ended.wait(_PLAIN_SECONDS):
-            self._console.print(plain_line(self._beat()), markup=False, highlight=False, soft_wrap=True)
+            self._console.print(Text(plain_line(self._beat())), soft_wrap=True)
 
 
 def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> RenderableType:

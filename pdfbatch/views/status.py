@@ -34,6 +34,7 @@ from pdfbatch.views.words import (
     state_text,
     to_copy,
 )
+from pdfbatch.visible import visible
 
 _SHOWN_NOTES = 3
 """Most notes about single workers, where rows are limited."""
@@ -124,7 +125,7 @@ def _local_screen(status: RunStatus, now: datetime) -> RenderableType:
     lines: list[RenderableType] = [*_head(status, now), table]
     for worker in status.workers:
         lines += [
-            Text(f"worker {worker.id} reads {what}", style="dim", no_wrap=True, overflow="ellipsis")
+            Text(f"worker {worker.id} reads {visible(what)}", style="dim", no_wrap=True, overflow="ellipsis")
             for what in worker.reading
         ]
     return Group(*lines, *([_next(status)] if status.state in OVER else []))
@@ -339,7 +340,7 @@ def _notes(workers: Sequence[WorkerStatus]) -> list[Text]:
     for worker in workers:
         if worker.detail:
             what = "stopped: the run reached its cost cap." if worker.state == "over_budget" else "gave up:"
-            notes.append(Text(f"worker {worker.id} {what} {worker.detail}", style="red"))
+            notes.append(Text(f"worker {worker.id} {what} {visible(worker.detail)}", style="red"))
         elif worker.notice and not worker.final and worker.state != "waiting":
             notes.append(Text(f"worker {worker.id}: Spot interruption; a replacement will resume", style="yellow"))
         elif worker.stale and worker.state == "booting":

@@ -14,6 +14,7 @@ from pdfbatch.errors import PdfbatchError
 from pdfbatch.runs.liveness import moment
 from pdfbatch.runs.progress import DocumentCounts, PageCounts
 from pdfbatch.runs.savings import Savings
+from pdfbatch.visible import visible
 
 SHOWN_KEYS = 10
 SHOWN_FAILURES = 5
@@ -50,7 +51,8 @@ def error_json(error: PdfbatchError) -> str:
 
 
 def error_text(error: PdfbatchError) -> Text:
-    return Text.assemble(("error: ", "bold red"), error.message, "\n", ("  try: ", "bold"), error.hint)
+    message, hint = visible(error.message), visible(error.hint)
+    return Text.assemble(("error: ", "bold red"), message, "\n", ("  try: ", "bold"), hint)
 
 
 def duration(seconds: float | None) -> str:
@@ -84,12 +86,12 @@ def dotted(*parts: str) -> str:
 
 def state_text(state: str) -> Text:
     """Formats the state of a run as a screen's first word."""
-    return Text(state.replace("_", " ").upper(), style=STATE_STYLE.get(state, "bold"))
+    return Text(visible(state.replace("_", " ").upper()), style=STATE_STYLE.get(state, "bold"))
 
 
 def to_copy(name: str, what: str, style: str = "") -> Text:
     """Shows a path or a command on one line, so that it can be copied whole."""
-    return Text.assemble(f"{name:<8} ", (what, style), no_wrap=True, overflow="ignore")
+    return Text.assemble(f"{name:<8} ", (visible(what), style), no_wrap=True, overflow="ignore")
 
 
 def plural(number: int, noun: str) -> str:
@@ -112,7 +114,7 @@ def skipped(count: int) -> str:
 def some(keys: Sequence[str], total: int | None = None) -> str:
     """Lists the first few keys and the number of the others; `total` if `keys` are not all."""
     more = (total or len(keys)) - min(len(keys), SHOWN_KEYS)
-    return ", ".join(keys[:SHOWN_KEYS]) + (f", … {more:,} more" if more else "")
+    return ", ".join(map(visible, keys[:SHOWN_KEYS])) + (f", … {more:,} more" if more else "")
 
 
 def tally(names: Iterable[str]) -> str:
@@ -135,7 +137,7 @@ def at(stamp: str) -> str:
 
 
 def reasons(counts: dict[str, int]) -> str:
-    return ", ".join(f"{reason} {count}" for reason, count in counts.items())
+    return ", ".join(f"{visible(reason)} {count}" for reason, count in counts.items())
 
 
 def scores(counts: dict[str, int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -15,6 +16,7 @@ from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.progress import RunStatus, read_status
 from pdfbatch.runs.record_reader import done_marks, heartbeats
 from pdfbatch.store import Store
+from pdfbatch.visible import visible
 
 Publish = Callable[[str, str], None]
 """Sends (subject, message) to the subscribers."""
@@ -88,17 +90,17 @@ def _publish(topic: str, subject: str, message: str) -> None:
 
 def subject(status: RunStatus) -> str:
     counts = status.documents
-    return f"pdfbatch {status.run}: {counts.done} of {counts.total} documents done, {counts.failed} failed"
+    return f"pdfbatch {visible(status.run)}: {counts.done} of {counts.total} documents done, {counts.failed} failed"
 
 
 def message(status: RunStatus) -> str:
     """Returns the text of the notification: one fact per line, and what to do next."""
     counts, pages = status.documents, status.pages
-    reasons = ", ".join(f"{reason} {number}" for reason, number in status.reasons.items())
+    reasons = ", ".join(f"{visible(reason)} {number}" for reason, number in status.reasons.items())
     lines = [
-        f"run: {status.run}",
-        f"input: {status.input}",
-        f"output: {status.output}",
+        f"run: {visible(status.run)}",
+        f"input: {visible(status.input)}",
+        f"output: {visible(status.output)}",
         f"documents: {counts.total} in all, {counts.ok} ok, {counts.partial} partial, {counts.failed} failed,"
         f" {counts.skipped} skipped, {counts.total - counts.done} left",
         *([f"reasons: {reasons}"] if reasons else []),
@@ -107,14 +109,14 @@ def message(status: RunStatus) -> str:
         *([f"dollars: {status.dollars:.2f}"] if status.dollars is not None else []),
         *_early_ends(status),
         "",
-        f"pdfbatch report {status.output}",
+        f"pdfbatch report {visible(shlex.quote(status.output))}",
     ]
     if counts.failed or counts.partial:
-        lines.append(f"pdfbatch retry-failures {status.output}")
+        lines.append(f"pdfbatch retry-failures {visible(shlex.quote(status.output))}")
     return "\n".join(lines)
 
 
 def _early_ends(status: RunStatus) -> list[str]:
-    stopped = [f"worker {worker.id} stopped: {worker.detail}" for worker in status.workers if worker.detail]
+    stopped = [f"worker {worker.id} stopped: {visible(worker.detail)}" for worker in status.workers if worker.detail]
     more = len(stopped) - _EARLY_ENDS_SHOWN
     return stopped[:_EARLY_ENDS_SHOWN] + ([f"and {more} more workers stopped early"] if more > 0 else [])

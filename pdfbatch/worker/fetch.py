@@ -6,12 +6,14 @@ import uuid
 from pathlib import Path
 from typing import NamedTuple
 
+from pdfbatch.documents.sandbox.confinement import Bounds
 from pdfbatch.errors import NotFound
 from pdfbatch.records import PageResult, SourceDocument
 from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.parts import Parts
 from pdfbatch.worker.patience import patiently
+from pdfbatch.worker.scratch import copied
 
 
 class Places(NamedTuple):
@@ -23,6 +25,8 @@ class Places(NamedTuple):
     parts: Parts
     scratch: Path
     """A local folder for downloaded PDFs."""
+    bounds: Bounds
+    """What children may touch."""
 
 
 class Fetched(NamedTuple):
@@ -49,7 +53,10 @@ def fetch(document: SourceDocument, places: Places, retries: int) -> Fetched:
     copies = tuple(copy for copy in copies if _is_unchanged(source, copy, retries))
     document = document._replace(size=entry.size, etag=entry.etag, copies=copies)
     digest = patiently(lambda: source.digest(document.key), retries)
-    path = patiently(lambda: source.fetch(document.key, places.scratch / f"{uuid.uuid4().hex}.pdf"), retries)
+    target = places.scratch / f"{uuid.uuid4().hex}.pdf"
+    path = patiently(lambda: source.fetch(document.key, target), retries)
+    if not places.bounds.reach(path):  # a link out of the input, or a file named alone
+        path = copied(path, target)
     resumed = places.checkpoints.load(document, digest)
     if document.is_assembled:
         resumed += places.parts.unread(document, digest)

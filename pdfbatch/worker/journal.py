@@ -30,14 +30,18 @@ class LedgerJournal:
             self._failures[outcome.key] = outcome
             self._new_failures = True
 
+    def is_due(self, now: float) -> bool:
+        """Whether `keep` would write something."""
+        return self._ledger_is_due(now) or self._list_is_due(now)
+
     def keep(self, now: float) -> bool:
         """Writes what is due at `now`, in seconds on the monotonic clock; returns whether the ledger was written."""
         has_written = False
-        if self._ledger.pending >= FLUSH_LINES or now - self._flushed > FLUSH_SECONDS:
+        if self._ledger_is_due(now):
             has_written = self._ledger.pending > 0
             self._ledger.flush()
             self._flushed = now
-        if self._new_failures and now - self._listed > FAILURES_SECONDS:
+        if self._list_is_due(now):
             self._list_failures()
             self._listed = now
         return has_written
@@ -48,6 +52,12 @@ class LedgerJournal:
         self._ledger.flush()
         self._list_failures()
         return has_written
+
+    def _ledger_is_due(self, now: float) -> bool:
+        return self._ledger.pending >= FLUSH_LINES or (self._ledger.pending > 0 and now - self._flushed > FLUSH_SECONDS)
+
+    def _list_is_due(self, now: float) -> bool:
+        return self._new_failures and now - self._listed > FAILURES_SECONDS
 
     def _list_failures(self) -> None:
         data = dump_failures(self._worker, self._keys.run, self._failures.values())

@@ -5,14 +5,16 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence, Set
+from concurrent.futures import wait
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.confinement import Bounds, is_wide
 from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.engines import Engine
 from pdfbatch.errors import PdfbatchError
@@ -36,7 +38,7 @@ from pdfbatch.runs.liveness import is_alive
 from pdfbatch.runs.partition import work_of
 from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.sessions import sessions_of
-from pdfbatch.store import Store
+from pdfbatch.store import LocalStore, Store
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.claims import Claims
@@ -53,8 +55,15 @@ from pdfbatch.worker.scratch import scratch_folder
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop, Why
 from pdfbatch.worker.tally import Tally
+from pdfbatch.worker.threads import in_thread
 from pdfbatch.worker.work import MadeBy
 from pdfbatch.worker.workload import Offer, Workload
+
+T = TypeVar("T")
+
+FLUSH_SECONDS = 4.0
+"""How long one access to the store may take after a stop."""
+_LOOK_SECONDS = 0.25
 
 _STATE_AFTER: dict[Ending, WorkerState] = {"done": "done", "failed": "failed", "failing": "failed"}
 """The state of the last heartbeat; after every other ending there is work left: `interrupted`."""
@@ -101,9 +110,13 @@ class SliceRun:
         self._journal: LedgerJournal | None = None
         self._past: list[WorkerSession] = []
         self._is_first = True
+        self._is_done = False
         self._notice: str | None = None
         self._has_strikes = job.machine is not None
         self._brake = Brake(job.manifest.options.failures_in_a_row)
+        self.store_hangs = False
+        """Whether the store did not answer after a stop. It is not asked again; what was not saved is done again by the
+        next process."""
 
     def run(self) -> DoneMark:
         """Runs the slice to its end and returns its done mark.
@@ -114,21 +127,34 @@ class SliceRun:
         job = self._job
         beats = job.heartbeat_seconds
         heart = HeartbeatLease(job.output, self._keys, job.worker, beats, self.heartbeat, self._inherit, job.clock)
-        heart.start()
+        self._unless_hung(heart.start)
         why: Why | Literal["done", "failed"] = "failed"
         try:
-            offers = self._resume()
-            self._state = "running"
-            self._work(offers)
-            why = self._stop.why if self._stop.why and not self._is_all_done() else "done"
+            if offers := self._unless_hung(self._resume):
+                self._state = "running"
+                self._work(offers)
+                self._is_done = self._pipeline is None or self._pipeline.is_finished
+            why = self._stop.why if self._stop.why and not self._is_done else "done"
         finally:
             self._state = _STATE_AFTER.get(why, "interrupted")
             mark = self._mark(why)
-            heart.end()
-        if mark.why == "done":
-            with suppress(PdfbatchError):  # several segments say the same
-                compact(job.output, self._keys, job.worker)
+            if why == "done":
+                self._join_segments()
+            self._unless_hung(heart.end)
         return mark
+
+    def _unless_hung(self, access: Callable[[], T]) -> T | None:
+        """Returns what an access to the store returns; None if it takes longer than `FLUSH_SECONDS` after a stop."""
+        if self.store_hangs:
+            return None
+        done = in_thread(access, "store access")
+        left = FLUSH_SECONDS
+        while left > 0:
+            if wait([done], _LOOK_SECONDS).done:
+                return done.result()
+            left -= _LOOK_SECONDS if self._stop.asked else 0.0
+        self.store_hangs = True
+        return None
 
     def heartbeat(self) -> Heartbeat:
         return Heartbeat(
@@ -178,15 +204,26 @@ class SliceRun:
         is_ad_hoc = job.manifest.run == AD_HOC_RUN
         shares = job.manifest.total_workers > 1 and bool(job.manifest.entries) and not is_ad_hoc
         claims = self._claims if shares else None
-        workload = Workload(job.manifest, job.worker, job.documents, job.output, claims, self._tally, self._may_help)
+        workload = Workload(
+            job.manifest, job.worker, job.documents, job.output, claims, self._tally, self._may_help, self._claimed
+        )
         entries = [] if is_ad_hoc or self._is_first else workload.claimed()
         found = standing(self._keys, job.worker, entries, job.output, self._tally.recall)
         journal = LedgerJournal(job.output, self._keys, job.worker, found.next_segment, found.failures)
         self._journal = journal
+        before = RunKeys(job.manifest.follows) if job.manifest.follows else None
+        self.checkpoints = Checkpoints(job.output, self._keys, before)
         for unrecorded in found.unrecorded:
             self._record(unrecorded)
         self._done = found.done | (self._published_before(found.done) if is_ad_hoc else set())
         return workload.offers(partial(left_of, done=self._done))
+
+    def _while_store_answers(self, offers: Iterator[Offer]) -> Iterator[Offer]:
+        while (offer := self._unless_hung(lambda: next(offers, None))) is not None:
+            yield offer
+
+    def _claimed(self, claim: Callable[[], bool]) -> bool:
+        return bool(self._unless_hung(claim))
 
     def _published_before(self, done: Set[str]) -> Set[str]:
         """Returns the documents without an outcome that have Markdown."""
@@ -213,9 +250,10 @@ class SliceRun:
         outcome = outcome_from_output(
             found, job.output, job.engine.name, job.worker, self._stamp(), job.manifest.options.pages
         )
-        assert self._journal is not None
+        assert self._journal is not None and self.checkpoints is not None
         self._journal.enter(outcome)
         self._tally.recall(outcome)
+        self.checkpoints.drop(found.document)  # it died before that, too
 
     def _work(self, offers: Iterator[Offer]) -> None:
         journal = self._journal
@@ -227,11 +265,12 @@ class SliceRun:
                     self._tally.document(outcome)
                     self._watch_failures(outcome)
         finally:
-            if journal.close():
+            if self._unless_hung(journal.close):
                 self._clear_strikes()
 
     def _keep_journal(self) -> None:
-        if self._journal is not None and self._journal.keep(time.monotonic()):
+        journal, now = self._journal, time.monotonic()
+        if journal is not None and journal.is_due(now) and self._unless_hung(partial(journal.keep, now)):
             self._clear_strikes()
 
     def _watch_failures(self, outcome: Outcome) -> None:
@@ -239,21 +278,23 @@ class SliceRun:
             self._stop.ask("failing", detail)
 
     def _outcomes(self, offers: Iterator[Offer], scratch: Path) -> Iterator[Outcome]:
-        first = next(offers, None)
+        first = self._unless_hung(lambda: next(offers, None))
         if first is None:
             return
         job, options = self._job, self._job.manifest.options
-        before = RunKeys(job.manifest.follows) if job.manifest.follows else None
-        self.checkpoints = Checkpoints(job.output, self._keys, before)
+        assert self.checkpoints is not None
         parts = Parts(job.output, self._keys, self.checkpoints, self._claims)
-        places = Places(job.source, job.output, self.checkpoints, parts, scratch)
+        bounds = _bounds(job.source, scratch, job.engine)
+        places = Places(job.source, job.output, self.checkpoints, parts, scratch, bounds)
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
         tally = self._tally
         hooks = Hooks(self._stamp, tally.page, tally.expect, self._keep_journal, self._clear_strikes)
         resuming = ResumingParts(parts, job.worker, job.output, self._done, tally, self._record)
-        left = resuming.offers(chain([first], offers))
+        left = self._while_store_answers(resuming.offers(chain([first], offers)))
         with (
-            Children(job.processes, options.memory_mib, job.passwords, job.engine.preload) as self._children,
+            Children(
+                job.processes, options.memory_mib, job.passwords, job.engine.preload, bounds=bounds
+            ) as self._children,
             job.engine.reader(self._children, options, scratch) as reader,
         ):
             self._pipeline = Pipeline(places, self._children, reader, made_by, options, self._stop, hooks)
@@ -267,10 +308,7 @@ class SliceRun:
         self._has_strikes = False
         output, prefix = self._job.output, self._keys.strikes_of(self._job.worker)
         with suppress(PdfbatchError):
-            output.delete([entry.key for entry in output.list(prefix)])
-
-    def _is_all_done(self) -> bool:
-        return self._pipeline is None or self._pipeline.is_finished
+            self._unless_hung(lambda: output.delete([entry.key for entry in output.list(prefix)]))
 
     def _mark(self, why: Ending) -> DoneMark:
         mark = DoneMark(
@@ -279,11 +317,22 @@ class SliceRun:
         if why == self._stop.why:
             mark = mark.model_copy(update={"detail": self._stop.detail})
         try:
-            self._job.output.put(self._keys.done_mark(self._job.worker), mark.model_dump_json().encode())
+            data = mark.model_dump_json().encode()
+            self._unless_hung(lambda: self._job.output.put(self._keys.done_mark(self._job.worker), data))
         except PdfbatchError:
             if why != "failed":  # the error that ended the run says more
                 raise
         return mark
 
+    def _join_segments(self) -> None:
+        with suppress(PdfbatchError):  # many small ones are as good, only slower to read
+            self._unless_hung(lambda: compact(self._job.output, self._keys, self._job.worker))
+
     def _stamp(self) -> str:
         return timestamp(self._job.clock())
+
+
+def _bounds(source: Store, scratch: Path, engine: Engine) -> Bounds:
+    """Returns what children may touch: the input if it is a folder of its own, and the scratch folder."""
+    reads = (source.root,) if isinstance(source, LocalStore) and not is_wide(source.root) else ()
+    return Bounds(reads, (scratch, *engine.places))

@@ -10,7 +10,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from functools import partial
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from pdfbatch.documents.tasks import judge_file
 from pdfbatch.engines.base import PageOrder, Reader
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, StoreError, StoreFull
 from pdfbatch.records import Outcome, PageResult, PageSet, ReadOptions, Reason, SourceDocument
+from pdfbatch.runs.inputs import bad_name
 from pdfbatch.runs.partition import work_of
 from pdfbatch.worker.checkpoint import EVERY_PAGES
 from pdfbatch.worker.fetch import Fetched, Places, fetch
@@ -36,8 +37,8 @@ T = TypeVar("T")
 JUDGE_SECONDS = 30.0
 DRAIN_SECONDS = 90.0
 """How long pages that are being read may continue after a stop; a Spot interruption notice leaves 120 s in total."""
-SAVE_SECONDS = 10.0
-"""How long writes may take after that: a working store needs a second, and a broken one is not waited for."""
+SAVE_SECONDS = 6.0
+"""How long writes may take after that, twice: a working store needs a second, and a broken one is not waited for."""
 _TICK_SECONDS = 0.25
 _STORE_THREADS = 8
 _DOCUMENTS_AHEAD = 4
@@ -87,7 +88,7 @@ class Pipeline:
             StoreFull, AccessDenied, NotReady: nothing can be written any more; published documents stay.
         """
         todo = iter(offers)
-        self._threads = ThreadPoolExecutor(_STORE_THREADS, thread_name_prefix="store")
+        self._threads = DaemonPool(_STORE_THREADS, "store")
         self._fetchers = DaemonPool(_STORE_THREADS, "fetch")
         try:
             while self._admit(todo) or self._open or self._outcomes:
@@ -101,7 +102,7 @@ class Pipeline:
             self.is_finished = True
         finally:
             self._fetchers.end()
-            self._threads.shutdown(wait=not self._is_late, cancel_futures=True)
+            self._threads.end(wait=not self._is_late)
 
     def save_pages(self) -> None:
         """Checkpoints the finished pages of all open documents soon, while the work continues. May be called from any
@@ -155,6 +156,9 @@ class Pipeline:
             self._open[work.name] = work
             if document.twin:
                 self._fail(work, work.name_clash())
+                continue
+            if fault := bad_name(self._places.output, work.key):
+                self._fail(work, Failure(Reason.BAD_NAME, fault))
                 continue
             task = partial(fetch, document, self._places, self._options.max_retries)
             self._when_done(self._fetchers.submit(task), partial(self._fetched, work))
@@ -262,7 +266,7 @@ class Pipeline:
             return
         except (Exception, CancelledError) as error:
             failure = failure_of(error)
-            work.note_failure(number, failure)
+            work.note_failure(number, failure, attempt)
             if self._may_try_again(work, number, failure, attempt):
                 self._submit_page(work, number)
                 return
@@ -304,22 +308,30 @@ class Pipeline:
         work.results.add(page)
         self._hooks.page_done(page, work.share_of_a_page, False)
         if work.is_read:
-            self._publish(work)
+            self._publish_when_saved(work)
         elif len(work.results) % EVERY_PAGES == 0:
             self._checkpoint(work)
+
+    def _publish_when_saved(self, work: SliceWork) -> None:
+        """Publishes a document that is read, unless a checkpoint is being written: nobody would delete that."""
+        if not work.saving:
+            self._publish(work)
 
     def _checkpoint(self, work: SliceWork) -> None:
         pages = work.unsaved()
         if pages:
             work.saved.update(page.number for page in pages)
-            self._in_thread(partial(self._places.checkpoints.save, work.document, pages, work.digest), self._stored)
+            work.saving += 1
+            save = partial(self._places.checkpoints.save, work.document, pages, work.digest)
+            self._in_thread(save, partial(self._stored, work))
 
     def _checkpoint_all(self) -> None:
         for work in self._open.values():
             if not work.is_read:
                 self._checkpoint(work)
 
-    def _stored(self, done: "Future[None]") -> None:
+    def _stored(self, work: SliceWork, done: "Future[None]") -> None:
+        work.saving -= 1
         error = done.exception()
         if isinstance(error, PdfbatchError):
             self._error = error
@@ -327,6 +339,8 @@ class Pipeline:
             raise error
         else:
             self._hooks.on_durable()
+            if work.is_read:
+                self._publish_when_saved(work)
 
     # ── publish ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -392,16 +406,20 @@ class Pipeline:
     # ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drain(self) -> Iterator[Outcome]:
-        """Lets pages that are being read finish, publishes complete documents, and checkpoints the rest."""
-        self._reader.drain()
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while (self._pages_running or self._storing) and time.monotonic() < deadline:
-            self._next_event()
-            yield from self._take_outcomes()
-        self._children.kill()
+        """Saves what is read, lets pages that are being read finish, publishes complete documents, and checkpoints the
+        rest. A store that does not answer is not waited for."""
         self._checkpoint_all()
-        deadline = time.monotonic() + SAVE_SECONDS
-        while self._storing and time.monotonic() < deadline:
+        self._reader.drain()
+        yield from self._wait(lambda: bool(self._pages_running), DRAIN_SECONDS)
+        yield from self._wait(lambda: self._storing > 0, SAVE_SECONDS)  # figures, before their pages can be saved
+        self._checkpoint_all()
+        yield from self._wait(lambda: self._storing > 0, SAVE_SECONDS)
+        self._children.kill()
+        self._is_late = self._storing > 0
+
+    def _wait(self, is_busy: Callable[[], bool], seconds: float) -> Iterator[Outcome]:
+        deadline = time.monotonic() + seconds
+        while is_busy() and time.monotonic() < deadline:
             self._next_event()
             yield from self._take_outcomes()
-        self._is_late = self._storing > 0
+        yield from self._take_outcomes()

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pdfbatch.store.file_errors import file_errors
+
 _PREFIX = "pdfbatch-scratch-"
 _LOCK = "lock"
 
@@ -25,6 +27,17 @@ def scratch_folder() -> Iterator[Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def copied(path: Path, target: Path) -> Path:
+    """Copies a file to `target`, and returns that.
+
+    Raises:
+        StoreError: it cannot be read, or there is no room.
+    """
+    with file_errors(f"copy {path} to {target}"):
+        target.unlink(missing_ok=True)  # it may be a link
+        return Path(shutil.copyfile(path, target))
 
 
 def _sweep(temporary: Path) -> None:

@@ -26,8 +26,8 @@ class DaemonPool:
         self._tasks.put(lambda: _run(future, task))
         return future
 
-    def end(self) -> None:
-        """Cancels the tasks that have not started."""
+    def end(self, *, wait: bool = False) -> None:
+        """Cancels the tasks that have not started; with `wait` it returns when the others have ended."""
         while True:
             try:
                 self._tasks.get_nowait()
@@ -35,10 +35,20 @@ class DaemonPool:
                 break
         for _ in self._threads:
             self._tasks.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
             task()
+
+
+def in_thread(task: Callable[[], T], name: str) -> "Future[T]":
+    """Runs a task in a thread of its own, which nobody waits for."""
+    future: Future[T] = Future()
+    threading.Thread(target=_run, args=[future, task], name=name, daemon=True).start()
+    return future
 
 
 def _run(future: "Future[Any]", task: Callable[[], Any]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdfbatch.documents.sandbox.children import Failure
+from pdfbatch.engines.base import share_of_limit
 from pdfbatch.records import (
     FinishedPart,
     Heading,
@@ -31,6 +32,11 @@ LATE_IN_A_ROW = 3
 """After this many timed-out pages of a document, its other pages are read in the simplest way at once."""
 LOST_IN_A_ROW = 5
 """After this many pages of a document that timed out in every way, its other pages are not tried."""
+BUDGET_PAGES = 8
+PAGES_PER_CREDIT = 20
+"""The budget of a document for tries that time out, in units of `--page-seconds`: `BUDGET_PAGES`, and one more for
+every `PAGES_PER_CREDIT` pages that were read. Once it is spent, pages are read in the simplest way at once; once it is
+spent twice, they are not tried. So a document whose pages all hide the same trap cannot hold up its slice."""
 
 
 class MadeBy(NamedTuple):
@@ -61,11 +67,15 @@ class SliceWork:
     results: Pages = field(default_factory=Pages)
     saved: set[int] = field(default_factory=set)
     """Pages that are in a checkpoint."""
+    saving: int = 0
+    """The number of its checkpoints that are being written."""
     tries: Counter[int] = field(default_factory=Counter)
     failures: dict[int, Failure] = field(default_factory=dict)
     """Why the last try of a page failed."""
     late: set[int] = field(default_factory=set)
     """Pages that timed out since a page was last read in full."""
+    wasted: float = 0.0
+    """What tries that timed out took, in units of `--page-seconds`."""
     lost: set[int] = field(default_factory=set)
     """Pages that timed out in every way since a page was last read in any way."""
 
@@ -110,16 +120,21 @@ class SliceWork:
         return len(self.results)
 
     def no_such_page(self, pages: int) -> Failure:
-        return Failure(Reason.NO_SUCH_PAGE, f"it has {pages}, but --pages asks for {self.absent}")
+        return Failure(Reason.NO_SUCH_PAGE, f"its last page is {pages}, but --pages asks for {self.absent}")
 
     @property
     def is_stuck(self) -> bool:
-        return len(self.lost) >= LOST_IN_A_ROW
+        return len(self.lost) >= LOST_IN_A_ROW or self.wasted >= 2 * self._budget
+
+    @property
+    def _budget(self) -> float:
+        return BUDGET_PAGES + len(self.results) / PAGES_PER_CREDIT
 
     def attempt(self, number: int) -> int:
         """Returns the next attempt for a page, see `PageOrder`: higher after each failure, and the simplest at once if
         the document's pages time out."""
-        return max(self.tries[number], PLAINEST if len(self.late) >= LATE_IN_A_ROW else 0)
+        is_slow = len(self.late) >= LATE_IN_A_ROW or self.wasted >= self._budget
+        return max(self.tries[number], PLAINEST if is_slow else 0)
 
     def name_clash(self) -> Failure:
         key, twin = self.key, self.document.twin
@@ -127,16 +142,20 @@ class SliceWork:
 
     def untried(self, number: int) -> PageResult:
         """Returns the result of a page that is not tried because the document is stuck."""
-        detail = f"not tried, because {len(self.lost)} pages of this document in a row timed out"
+        why = f"{len(self.lost)} pages of this document in a row timed out"
+        if len(self.lost) < LOST_IN_A_ROW:
+            why = f"tries that timed out took {self.wasted:.0f} times --page-seconds for this document"
+        detail = f"not tried, because {why}"
         return PageResult(number=number, reason=Reason.TIMEOUT, detail=detail)
 
-    def note_failure(self, number: int, failure: Failure) -> None:
+    def note_failure(self, number: int, failure: Failure, attempt: int) -> None:
         """Notes that a try of a page failed."""
         if failure.stopped:
             return
         self.failures[number] = failure
         if failure.reason is Reason.TIMEOUT:
             self.late.add(number)
+            self.wasted += share_of_limit(attempt)
 
     def note_end(self, page: PageResult, attempt: int) -> PageResult:
         """Notes the end of a page and returns it as reported: flagged if it was read in a simpler way, and with the

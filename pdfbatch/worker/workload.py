@@ -40,7 +40,8 @@ class Workload:
     """The offers of one worker, in order.
 
     `left` returns what is left of an entry of the own slice, None if it is done. `claims` is None if this worker shares
-    nothing. `may_help` says whether blocks of another slice may be taken over.
+    nothing. `may_help` says whether blocks of another slice may be taken over. `claimed` makes a claim, and returns
+    whether it succeeded.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Workload:
         claims: Claims | None,
         tally: Tally,
         may_help: Callable[[int], bool],
+        claimed: Callable[[Callable[[], bool]], bool],
     ) -> None:
         self._manifest = manifest
         self._worker = worker
@@ -60,6 +62,7 @@ class Workload:
         self._claims = claims
         self._tally = tally
         self._may_help = may_help
+        self._claimed = claimed
         self._blocks = blocks(len(documents)) if claims else [range(len(documents))]
         self._others = claims.own_slice() if claims else {}
         self._elsewhere = list(claims.elsewhere()) if claims else []
@@ -94,7 +97,7 @@ class Workload:
             return Block()
 
         def claim() -> bool:
-            is_mine = claims.take(self._worker, number)
+            is_mine = self._claimed(lambda: claims.take(self._worker, number))
             if not is_mine:
                 self._expect(entries, -1)
             return is_mine
@@ -132,7 +135,7 @@ class Workload:
         assert claims is not None
 
         def claim() -> bool:
-            is_mine = claims.take(slice_, number)
+            is_mine = self._claimed(lambda: claims.take(slice_, number))
             if is_mine:
                 self._expect(entries)
             return is_mine

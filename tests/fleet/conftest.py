@@ -17,6 +17,7 @@ import pytest
 
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.policies import SERVICE_ROLES
+from tests.fleet.places import Places
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -182,3 +183,8 @@ def still_account(account: Account) -> Account:
     """A set-up account in which time advances only by `order("tick")`."""
     account.order("ticking", False)
     return account.ready()
+
+
+@pytest.fixture
+def places(account: Account) -> Places:
+    return Places(account)

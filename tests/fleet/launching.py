@@ -42,7 +42,7 @@ class Bench:
         self.source: Store = open_store(f"s3://{self.bucket}/in/")
         self.output: Store = open_store(f"s3://{self.bucket}/out/")
         for number in range(documents):
-            self.source.put(f"{number:03}.pdf", odd.text_page())
+            self.source.put(f"{number:03}.pdf", odd.text_page() + b"%%%d\n" % number)
         self.clients = clients_of(account.endpoint)
         self.messages: list[str] = []
         self.slept = 0.0

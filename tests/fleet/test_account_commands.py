@@ -86,6 +86,8 @@ def test_setup_shows_a_table_and_asks_with_the_account_and_the_region(account: A
     made = pdfbatch("setup", *PLACES, "--email", "me@example.org", "--show-template", "--yes")
     assert made.returncode == 0, made.stderr
     assert "AWSTemplateFormatVersion" in made.stderr
+    assert "mail:    confirm the subscription that AWS sends to me@example.org" in made.stdout
+    assert "pdfbatch launch s3://" in made.stdout and "make image push" in made.stdout
 
     asked = pdfbatch("setup", "--input", "s3://more/in/")
     assert "Update stack pdfbatch in 123456789012/us-east-1?" in asked.stderr

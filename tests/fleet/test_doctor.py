@@ -107,8 +107,7 @@ def test_on_an_empty_account_it_names_everything_missing_with_its_fix(account: A
     assert cures == {
         "quota": "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-3819A6DF "
         "--desired-value 20 --region us-east-1",
-        "service-linked roles": "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com; "
-        "aws iam create-service-linked-role --aws-service-name ec2fleet.amazonaws.com",
+        "service-linked roles": SETUP,
         "worker role": SETUP,
         "role's policy": SETUP,
         "security group": SETUP,
@@ -130,7 +129,7 @@ def test_on_an_empty_account_it_names_everything_missing_with_its_fix(account: A
         "credentials",
         "instance types",
         "subnets",
-        "machine image",
+        "AMI",
         "key pair",
         "bucket keys",
         "passwords",

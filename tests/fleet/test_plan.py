@@ -267,7 +267,7 @@ def test_the_screen_shows_everything_needed_before_confirming(width: int) -> Non
     made = plan(LaunchRequest(pages_per_second=0.12))
     text = " ".join(shown(made, width).split())
     for fact in (
-        "4,000 of 4,000 PDFs to convert",
+        "4,000 PDFs to convert",
         "72,000 pages",
         "5 × g4dn.xlarge (T4) Spot, one EC2 Fleet per worker",
         "Time 33.5–38.5 h Cost $",

@@ -168,3 +168,28 @@ def test_the_quota_is_missing_only_if_not_one_instance_fits(limit: int, used: in
 def test_every_requirement_has_a_name_of_its_own() -> None:
     names = [each.name for each in REQUIREMENTS]
     assert len(names) == len(set(names))
+
+
+def test_a_service_role_alone_is_created_by_a_command_and_with_everything_else_by_setup() -> None:
+    lacking = replace(READY, missing_service_roles=["AWSServiceRoleForEC2Fleet"])
+    assert check(lacking, "service-linked roles").hint == (
+        "aws iam create-service-linked-role --aws-service-name ec2fleet.amazonaws.com"
+    )
+    nothing = replace(lacking, has_profile=False)
+    assert check(nothing, "service-linked roles").hint == NEED.setup()
+
+
+def test_in_another_region_than_the_buckets_the_region_is_named_first() -> None:
+    abroad = replace(READY, region="eu-west-1", has_profile=False)
+    with pytest.raises(NotReady) as refused:
+        account_of(abroad, NEED)
+    assert refused.value.message == (
+        f"{IN} is in us-east-1, but the region here is eu-west-1, which lacks: worker role, role's policy."
+    )
+    assert refused.value.hint == f"Set AWS_DEFAULT_REGION=us-east-1, or work in eu-west-1: {NEED.setup()}"
+
+
+def test_subnets_with_the_same_way_out_are_named_together() -> None:
+    both = [Subnet(f"subnet-{zone}", f"us-east-1{zone}", "vpc-1", "internet gateway") for zone in "ab"]
+    found = check(replace(READY, subnets=both), "subnets").found
+    assert found == "one in each of us-east-1a, us-east-1b (internet gateway)"

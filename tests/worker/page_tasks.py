@@ -5,6 +5,7 @@ Page N of a document is special by its number: page 2 is the one that fails.
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ Task = Callable[..., PageRead]
 
 
 def engine(task: PageTask, preload: str = READING) -> ChildEngine:
-    return ChildEngine(task.__name__, task, preload)
+    return ChildEngine(task.__name__, task, preload, [Path(tempfile.gettempdir())])
 
 
 def note(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:

@@ -23,7 +23,7 @@ from tests.worker.test_loop import lines
 def test_twins_each_get_an_outcome_and_the_rest_is_converted(pdfs: Path, out: Path, run_slice: RunSlice) -> None:
     page = many_pdfs(pdfs / "many", 1)[0].read_bytes()
     for name in ("a.pdf", "b.pdf", "b.PDF", "c.Pdf", "c.pdf"):
-        (pdfs / name).write_bytes(page)
+        (pdfs / name).write_bytes(page + f"%{name}".encode())
     for _ in range(2):  # a second run tells the same
         counts = run_slice(engine(page_tasks.note)).counts
         told = lines(out)

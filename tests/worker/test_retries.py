@@ -8,7 +8,7 @@ import pytest
 from pdfbatch.documents.sandbox.children import Failure
 from pdfbatch.engines.base import PageOrder
 from pdfbatch.records import PageResult, ReadOptions, Reason, SourceDocument
-from pdfbatch.worker.work import LATE_IN_A_ROW, LOST_IN_A_ROW, PLAINEST, SliceWork
+from pdfbatch.worker.work import BUDGET_PAGES, LATE_IN_A_ROW, LOST_IN_A_ROW, PAGES_PER_CREDIT, PLAINEST, SliceWork
 from samples.many import long_pdf
 from tests.pages import page_of
 from tests.worker import page_tasks
@@ -35,7 +35,7 @@ def test_a_page_that_failed_is_read_more_plainly_each_time() -> None:
     begun = work()
     assert begun.attempt(1) == 0
     begun.tries[1] += 1
-    begun.note_failure(1, LATE)
+    begun.note_failure(1, LATE, 0)
     assert (begun.attempt(1), begun.attempt(2)) == (1, 0)
 
 
@@ -43,8 +43,8 @@ def test_when_pages_of_a_document_run_late_in_a_row_the_others_go_plain_at_once(
     begun = work()
     for number in range(1, LATE_IN_A_ROW + 1):
         assert begun.attempt(19) == 0
-        begun.note_failure(number, LATE)
-        begun.note_failure(number, LATE)  # two tries of one page count once
+        begun.note_failure(number, LATE, 0)
+        begun.note_failure(number, LATE, 1)  # two tries of one page count once
     assert begun.attempt(19) == PLAINEST
     begun.note_end(page_of("read in full", 19), 0)
     assert begun.attempt(19) == 0
@@ -60,16 +60,31 @@ def test_when_pages_of_a_document_are_lost_in_a_row_the_others_are_not_tried() -
     assert not begun.is_stuck
 
 
+def test_a_document_has_a_budget_for_tries_that_time_out_which_its_good_pages_raise() -> None:
+    begun = work(pages=100)
+    for number in range(1, BUDGET_PAGES + 1):
+        assert begun.attempt(99) == 0
+        begun.note_failure(number, LATE, 0)
+        begun.note_end(page_of("read in full", 98), 0)  # so they are not in a row
+    assert begun.attempt(99) == PLAINEST and not begun.is_stuck
+    for number in range(PAGES_PER_CREDIT):
+        begun.results.add(page_of("read", number + 50))
+    assert begun.attempt(99) == 0
+    for number in range(1, BUDGET_PAGES + 3):
+        begun.note_failure(number, LATE, 0)
+    assert begun.is_stuck and "18 times --page-seconds" in begun.untried(99).detail
+
+
 def test_a_page_says_that_it_was_read_plainly() -> None:
     begun = work()
-    begun.note_failure(1, DIED)
+    begun.note_failure(1, DIED, 0)
     assert begun.note_end(page_of("a", 1), 1).flags == ["read_plainly"]
     assert begun.note_end(page_of("a", 2), 0).flags == []
 
 
 def test_a_picture_that_killed_its_reader_is_not_said_to_need_ocr() -> None:
     begun = work()
-    begun.note_failure(1, DIED)
+    begun.note_failure(1, DIED, 0)
     page = begun.note_end(PageResult(number=1, reason=Reason.NEEDS_OCR, detail="install"), 2)
     assert (page.reason, page.detail) == (Reason.CRASHED, "died")
 

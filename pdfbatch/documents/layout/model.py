@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,13 +43,12 @@ def layout_model() -> Any:
     maker = importlib.import_module("pymupdf.layout.onnx.BoxRFDGNN").BoxRFDGNN
     importlib.import_module("pymupdf4llm")  # changes how MuPDF measures glyphs
     path = Path(pymupdf.layout.__file__).parent / NETWORK
-    model = maker(imf_model_path="", use_sort=True)
     try:
+        with _sessions_made_by(_lighter_session):
+            model = maker(imf_model_path="", use_sort=True)
         model.feature_extractor = PictureNetwork(path.read_bytes())
-        model.session = LayoutNetwork(lighter_grouping(Path(model.model_path).read_bytes()))
     except (OSError, UnknownNetwork):  # pymupdf has another version
         return maker(use_sort=True)
-    _give_arena(model.table_grid_extractor)
     # Names that pymupdf's modules look up at run time.
     pymupdf.layout.pymupdf_util_ext.extract_rf_features = find_text_features
     pymupdf.layout.onnx.BoxRFDGNN.extract_bbox_features_by_roi_pooling = pooled
@@ -61,10 +61,23 @@ def _predict(*arguments: Any, **options: Any) -> Any:
     return layout_model().predict(*arguments, **options)
 
 
-def _give_arena(tables: Any) -> None:
-    """Replace the session that finds the rows and columns of tables by one with an arena."""
-    if hasattr(tables, "_grid_sess"):
-        tables._grid_sess = _session(tables.grid_onnx_path.read_bytes())
+@contextmanager
+def _sessions_made_by(make: Callable[..., Any]) -> Iterator[None]:
+    """While pymupdf creates its model, the sessions of the layout and of the tables are made here instead of twice."""
+    makers = [pymupdf.layout.onnx.BoxRFDGNN, pymupdf.layout.onnx.TableGridExtractorV2]
+    theirs = [module.make_session for module in makers]
+    for module in makers:
+        module.make_session = make
+    try:
+        yield
+    finally:
+        for module, before in zip(makers, theirs, strict=True):
+            module.make_session = before
+
+
+def _lighter_session(path: str, providers: object = None) -> Any:  # noqa: ARG001 - as pymupdf calls it
+    model = Path(path).read_bytes()
+    return _session(model) if Path(path).name.startswith("table") else LayoutNetwork(lighter_grouping(model))
 
 
 def _session(model: bytes) -> Any:

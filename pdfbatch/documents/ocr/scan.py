@@ -7,10 +7,12 @@ paragraphs, headings and tables: it sees them on a page made for it, see searcha
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import logging
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,8 @@ MIN_SURE_PALE = 0.8
 """The same for a pale picture, which may be print showing through from the back of the paper."""
 MOST_MIRRORED = 8
 """Lines of a pale picture that are also read mirrored."""
+
+CATALOGUE = "default_models.yaml"
 
 NO_BOXES = np.zeros((0, 4, 2), np.float32)
 
@@ -291,7 +295,8 @@ class _Decoder:
 @functools.cache
 def _engine() -> Any:
     """Create RapidOCR once per process: one thread, silent, with explicit models so that it never looks for others."""
-    from rapidocr import RapidOCR
+    with _without_catalogue():
+        from rapidocr import RapidOCR
 
     cv2.setNumThreads(1)
     logging.getLogger("RapidOCR").handlers.clear()
@@ -316,6 +321,19 @@ def _engine() -> Any:
     engine.text_det.session.session = _session(models["det"])
     engine.text_rec.postprocess_op = _Decoder(engine.text_rec.postprocess_op.character)
     return engine
+
+
+@contextmanager
+def _without_catalogue() -> Iterator[None]:
+    """While RapidOCR is imported, its list of models to download is empty: parsing it takes half a second, and it is
+    only asked for models that are not named."""
+    files: Any = importlib.import_module("omegaconf").OmegaConf
+    load = files.load
+    files.load = staticmethod(lambda path: files.create() if Path(path).name == CATALOGUE else load(path))
+    try:
+        yield
+    finally:
+        files.load = staticmethod(load)
 
 
 def _session(path: Path) -> Any:

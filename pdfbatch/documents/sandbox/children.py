@@ -2,35 +2,39 @@
 it.
 
 A child is killed when its task exceeds its deadline, replaced when it dies, and recycled after `TASKS_PER_CHILD` tasks,
-which bounds leaks. Its memory is limited. It prints nothing, ignores Ctrl-C (its parent decides) and dies with its
-parent.
+which bounds leaks. Its memory is limited, and so is what it may touch (confinement.py). It prints nothing, ignores
+Ctrl-C (its parent decides) and dies with its parent.
 """
 
 import ctypes
 import importlib
+import logging
 import os
 import pickle
 import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from ctypes import c_bool
+from ctypes import c_uint
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 from pebble.common.types import CONSTS
 
+from pdfbatch.documents.sandbox.confinement import Bounds, confine, lacking, packages_elsewhere
 from pdfbatch.documents.sandbox.passwords import Passwords, remember
 from pdfbatch.documents.sandbox.server import context_of
 from pdfbatch.errors import NotReady
 from pdfbatch.records import Reason
+
+_log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +45,8 @@ _LOCK_SECONDS = 30.0
 """A child that is killed while sending leaves pebble's lock held. The others wait this long for it, up to three times,
 before they exit and a new pool replaces them. Sending a large result takes a second or two, but a busy machine may let
 its parent wait."""
+_TERM_SECONDS = 0.05
+"""A child inside MuPDF does not hear SIGTERM, and pebble waits so long for each child before it kills it."""
 _POOLS = 3
 """So many pools in a row may break under a task that none of them ran before the task fails."""
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -74,7 +80,7 @@ class _Order:
 class _Pool(NamedTuple):
     pool: ProcessPool
     has_started: Any
-    """A `c_bool` in shared memory: true once one of its children is ready for tasks."""
+    """A `c_uint` in shared memory: 0 until one of its children is ready for tasks, then also what confinement lacks."""
 
 
 class Children:
@@ -93,11 +99,14 @@ class Children:
         passwords: Passwords = NO_PASSWORDS,
         preload: str = READING,
         lock_seconds: float = _LOCK_SECONDS,
+        bounds: Bounds | None = None,
     ) -> None:
         """`passwords`: those for encrypted documents. `preload`: the module that children have loaded when they
-        start. `lock_seconds`: how long a child waits for another that holds the lock of their common channel."""
+        start. `lock_seconds`: how long a child waits for another that holds the lock of their common channel.
+        `bounds`: the files that it may touch; None: all."""
+        CONSTS.term_timeout = _TERM_SECONDS
         self.processes = processes
-        self._child = _Child(memory_mib, passwords, preload, lock_seconds)
+        self._child = _Child(memory_mib, passwords, preload, lock_seconds, bounds, packages_elsewhere())
         self._lock = threading.RLock()
         self._pending: set[Future[Any]] = set()
         self._is_killed = False
@@ -136,7 +145,7 @@ class Children:
 
     def _new_pool(self) -> _Pool:
         context = context_of(self._child.preload)
-        has_started = context.Value(c_bool, False, lock=False)
+        has_started = context.Value(c_uint, 0, lock=False)
         pool = ProcessPool(
             max_workers=self.processes,
             max_tasks=TASKS_PER_CHILD,
@@ -149,6 +158,7 @@ class Children:
     def _ended(self, used: _Pool, order: _Order, sent: "Future[Any]") -> None:
         with self._lock:
             self._pending.discard(sent)
+        _log_lacking(used.has_started.value)
         error = sent.exception()
         if error is None:
             order.done.set_result(sent.result())
@@ -185,6 +195,12 @@ class Children:
         self.kill()
 
 
+@cache
+def _log_lacking(started: int) -> None:
+    for sentence in lacking(started):
+        _log.warning("%s: a document that takes one over could use them; see docs/security.md", sentence)
+
+
 def _no_start() -> NotReady:
     return NotReady(
         f"The processes that read pages ended while they were starting, {_POOLS} times in a row.",
@@ -202,6 +218,8 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(Reason.CRASHED, f"the reading process died ({name})", stopped=code == -signal.SIGTERM)
     if isinstance(error, BrokenProcessPool):
         return Failure(Reason.CRASHED, "all reading processes died")
+    if isinstance(error, PermissionError):
+        return Failure(Reason.ENGINE_ERROR, f"the reading process may not do this: {error}")
     if isinstance(error, MemoryError):
         return Failure(Reason.OUT_OF_MEMORY, "needs more memory than a child process may use")
     return Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
@@ -237,6 +255,8 @@ class _Child(NamedTuple):
     passwords: Passwords
     preload: str
     lock_seconds: float
+    bounds: Bounds | None
+    packages: Mapping[str, tuple[Path, ...]]
 
 
 def _become_child(child: _Child, has_started: Any) -> None:
@@ -246,14 +266,15 @@ def _become_child(child: _Child, has_started: Any) -> None:
     CONSTS.channel_lock_timeout = child.lock_seconds
     be_silent()
     die_with_parent()
-    importlib.import_module(child.preload)  # before its first task, so that no deadline includes it
+    for module in (child.preload, *child.packages):  # before its first task, so that no deadline includes it
+        importlib.import_module(module)
     if sys.platform == "linux":
         # RLIMIT_DATA counts private writable memory; RLIMIT_AS would count mapped models and libraries too.
         limit = child.memory_mib * 1024 * 1024
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         # If the system runs out of memory, it must kill a child before its parent.
         Path("/proc/self/oom_score_adj").write_text("1000")
-    has_started.value = True
+    has_started.value = 1 | confine(child.bounds, child.packages)
 
 
 def _run(payload: bytes) -> Any:

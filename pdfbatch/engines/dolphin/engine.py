@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ class DolphinEngine:
 
     name = "dolphin"
     preload = READING
+    places: Sequence[Path] = ()
     _reads_layers = False
 
     def __init__(self, model: str = "") -> None:

@@ -1,0 +1,213 @@
+"""One story: a run by several workers, everything that can happen to it on a throw of dice, and its end."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import boto3
+
+from pdfbatch.records import ReadOptions
+from pdfbatch.runs.partition import Slice
+from pdfbatch.store import S3Store, open_store
+from tests.chaos.model import faults_of
+from tests.chaos.pool import Pool
+from tests.chaos.server import Bucket, ChaosServer, Rates
+from tests.chaos.workers import Circumstances, Kind, Worker, command_of, environment_of
+from tests.imds import Imds
+from tests.worker.begun import begin_at
+
+URL = "s3://chaos/"
+TROUBLE_SECONDS = (0.5, 3.5)
+"""How long the trouble lasts; the workers need about 2 s without."""
+END_SECONDS = 90.0
+"""After the trouble, a run that is not done by then has failed."""
+TICK_SECONDS = 0.02
+
+
+class Abilities(NamedTuple):
+    """What this computer can do to a process."""
+
+    jump: bool
+    fill_a_disk: bool
+
+
+class Ended(NamedTuple):
+    """What a story comes to: what is wrong, and what happened in it."""
+
+    wrong: list[str]
+    events: Counter[str]
+    documents: int
+    lives: int
+    seconds: float
+
+
+class Story:
+    """A story with its own dice: the same seed throws the same events, though not at the same instant."""
+
+    def __init__(self, seed: int, server: ChaosServer, pool: Pool, folder: Path, can: Abilities) -> None:
+        self.dice = random.Random(seed)
+        self.server = server
+        self.pool = pool
+        self.folder = folder
+        self.can = can
+        self.events = Counter[str]()
+        self.read_once = True
+        self.keys = self._documents()
+        self.kind = Kind(self.dice.random() < 0.5, self.dice.choice([1, 2, 2, 3]))
+        self.workers: list[Worker] = []
+        self.others: list[subprocess.Popen[bytes]] = []
+
+    def run(self) -> Ended:
+        began = time.monotonic()
+        server = self.server
+        server.dice.seed(self.dice.random())
+        server.bucket, server.rates = Bucket(), Rates(latency=0.002)
+        for key in self.keys:
+            server.bucket.put(f"in/{key}", self.pool.pdfs[key])
+        with ExitStack() as stack:
+            stack.callback(self._end)
+            self._start(stack)
+            self._trouble()
+            wrong = self._calm_down()
+        client = boto3.client("s3", endpoint_url=server.url)
+        output = S3Store("chaos", "out/", client)
+        wrong += faults_of(output, server.bucket, self.pool, self.keys, read_once=self.read_once)
+        lives = sum(worker.lives for worker in self.workers)
+        self.events += server.bucket.faults
+        return Ended(wrong, self.events, len(self.keys), lives, time.monotonic() - began)
+
+    def _documents(self) -> list[str]:
+        keys = list(self.pool.pdfs)
+        few, many = keys[:6], keys[6:]
+        return [key for key in few if self.dice.random() < 0.5] + self.dice.sample(many, self.dice.randint(3, 10))
+
+    def _start(self, stack: ExitStack) -> None:
+        run = ""
+        if self.kind.is_fleet:
+            source, output = open_store(f"{URL}in/"), open_store(f"{URL}out/")
+            run = begin_at(source, output, "null", ReadOptions(), Slice(0, self.kind.workers)).manifest.run
+        for number in range(self.kind.workers):
+            imds = stack.enter_context(Imds()) if self.kind.is_fleet else None
+            environment = environment_of(self.kind, number, run, imds)
+            self.workers.append(Worker(number, command_of(self.kind, number, URL), environment, imds))
+
+    # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _trouble(self) -> None:
+        self.server.rates = self._rates()
+        ends = time.monotonic() + self.dice.uniform(*TROUBLE_SECONDS)
+        following = time.monotonic() + self.dice.uniform(0.2, 1.5)
+        while time.monotonic() < ends:
+            for worker in self.workers:
+                worker.look(self.dice, self.folder / "log", self._circumstances)
+            if time.monotonic() >= following:
+                self.dice.choice(self._possible())(self.dice.choice(self.workers))
+                following = time.monotonic() + self.dice.uniform(0.05, 0.8)
+            time.sleep(TICK_SECONDS)
+
+    def _rates(self) -> Rates:
+        if self.dice.random() < 0.3:
+            return Rates(latency=self.dice.choice([0.0, 0.02]))
+        most = self.dice.choice([0.02, 0.08])
+        kinds = {name: self.dice.uniform(0, most) for name in ("refused", "reset", "lost", "cut")}
+        return Rates(**kinds, hang=self.dice.choice([0.0, 0.01]), latency=self.dice.choice([0.0, 0.01, 0.03]))
+
+    def _possible(self) -> list[Callable[[Worker], None]]:
+        always = [self._kill, self._kill, self._kill, self._terminate, self._freeze, self._second_launch]
+        return [*always, self._notice] if self.kind.is_fleet else [*always, self._rival]
+
+    def _count(self, event: str, happened: bool = True) -> None:
+        self.events[event] += happened
+
+    def _kill(self, worker: Worker) -> None:
+        self._count("kill -9", worker.signal(signal.SIGKILL))
+
+    def _terminate(self, worker: Worker) -> None:
+        self._count("SIGTERM", worker.signal(signal.SIGTERM))
+
+    def _notice(self, worker: Worker) -> None:
+        self._count("Spot notice", worker.notice())
+
+    def _freeze(self, worker: Worker) -> None:
+        if worker.signal(signal.SIGSTOP):
+            self._count("SIGSTOP")
+            time.sleep(self.dice.uniform(0.1, 0.6))
+            worker.signal(signal.SIGCONT)
+
+    def _second_launch(self, worker: Worker) -> None:
+        """Starts the same worker again while it runs; it must refuse."""
+        if worker.is_running:
+            self._count("second launch")
+            self.others.append(self._start_other(worker.command, worker.environment))
+
+    def _rival(self, _: Worker) -> None:
+        """A worker started by hand, without the run, converts everything at the same time."""
+        if any(other.poll() is None for other in self.others):
+            return
+        self._count("rival")
+        self.read_once = False
+        with Imds() as imds:
+            environment = environment_of(Kind(True, 1), 0, "", imds) | {"AWS_EC2_METADATA_DISABLED": "true"}
+        environment |= {"PDFBATCH_ENGINE": "null", "PDFBATCH_INSTANCE": ""}
+        self.others.append(self._start_other(command_of(Kind(True, 1), 0, URL), environment))
+
+    def _start_other(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _circumstances(self) -> Circumstances:
+        thrown = self.dice.random()
+        if self.can.jump and thrown < 0.15:
+            self._count("clock jump")
+            return Circumstances(jump=self.dice.choice(["-2h", "+2h", "-1d"]))
+        if self.can.fill_a_disk and thrown > 0.9:
+            self._count("full disk")
+            return Circumstances(small_disk=self.folder / "small")
+        return Circumstances()
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _calm_down(self) -> list[str]:
+        """Ends the trouble and lets every worker finish; returns what is wrong with that."""
+        self.server.rates = Rates()
+        for other in self.others:
+            try:
+                other.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                return [f"a second process does not end: {other.args}"]
+        if self.dice.random() < 0.2:
+            self._down()
+        deadline = time.monotonic() + END_SECONDS
+        while not all(worker.is_done for worker in self.workers):
+            if time.monotonic() > deadline:
+                return [
+                    f"not done after {END_SECONDS:.0f} s: exit codes {[worker.exits[-5:] for worker in self.workers]}"
+                ]
+            for worker in self.workers:
+                worker.look(self.dice, self.folder / "log")
+            time.sleep(TICK_SECONDS)
+        return []
+
+    def _down(self) -> None:
+        """Stops all workers at once, as `down` does; they are started again."""
+        self._count("all stopped")
+        for worker in self.workers:
+            worker.signal(signal.SIGTERM)
+
+    def _end(self) -> None:
+        for worker in self.workers:
+            worker.end()
+        for other in self.others:
+            if other.poll() is None:
+                other.kill()
+                other.wait()

@@ -1,0 +1,148 @@
+"""The worker processes of a story, and who starts them again: as the boot script does on an instance."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.imds import Imds
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+FINAL = (0, 3)
+"""Exit codes after which a slice is done."""
+_SMALL_DISK = 'mount -t tmpfs -o size=64k none "$TMPDIR" && exec "$@"'
+
+
+class Kind(NamedTuple):
+    """What a story's workers are: processes on your own machine, or on instances of a fleet."""
+
+    is_fleet: bool
+    workers: int
+
+
+class Circumstances(NamedTuple):
+    """`jump`: by how much the process's clock is wrong; `small_disk`: a folder for its temporary files, too small."""
+
+    jump: str = ""
+    small_disk: Path | None = None
+
+
+class Worker:
+    """One slice of a story, and the process that works on it."""
+
+    def __init__(self, number: int, command: list[str], environment: Mapping[str, str], imds: Imds | None) -> None:
+        self.number = number
+        self.command = command
+        self.environment = dict(environment)
+        self.imds = imds
+        self.process: subprocess.Popen[bytes] | None = None
+        self.lives = 0
+        self.exits: list[int] = []
+        self.may_start = 0.0
+
+    @property
+    def is_done(self) -> bool:
+        return bool(self.exits) and self.exits[-1] in FINAL and self.process is None
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None
+
+    def look(self, dice: random.Random, log: Path, circumstances: Callable[[], Circumstances] | None = None) -> None:
+        """Notices an end, and starts the worker again if it is not done, under new `circumstances`."""
+        if self.process is not None and (code := self.process.poll()) is not None:
+            self.exits.append(code)
+            self.process = None
+            self.may_start = time.monotonic() + dice.uniform(0.0, 0.3)
+        if self.process is None and not self.is_done and time.monotonic() >= self.may_start:
+            self.process = self._start(log, *(circumstances() if circumstances else Circumstances()))
+            self.lives += 1
+
+    def _start(self, log: Path, jump: str, small_disk: Path | None) -> subprocess.Popen[bytes]:
+        environment = dict(self.environment)
+        command = self.command
+        if self.imds is not None:
+            self.imds.values.pop("spot/instance-action", None)
+            environment["PDFBATCH_INSTANCE"] = f"i-{self.number}-{self.lives}"
+        if jump:
+            environment |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME": jump}
+        if small_disk is not None:
+            small_disk.mkdir(exist_ok=True)
+            environment["TMPDIR"] = str(small_disk)
+            command = ["unshare", "--mount", "--map-root-user", "sh", "-c", _SMALL_DISK, "sh", *command]
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Sends a signal to the worker alone; its children must follow it by themselves."""
+        if self.process is None or self.process.poll() is not None:
+            return False
+        os.kill(self.process.pid, number)
+        return True
+
+    def notice(self) -> bool:
+        if self.imds is None or self.process is None:
+            return False
+        self.imds.values["spot/instance-action"] = '{"action": "terminate", "time": "2026-11-25T19:45:00Z"}'
+        return True
+
+    def end(self) -> None:
+        if self.process is not None:
+            for number in (signal.SIGCONT, signal.SIGKILL):
+                self.signal(number)
+            self.process.wait()
+
+
+def can_jump() -> bool:
+    return FAKETIME.exists()
+
+
+def can_fill_a_disk() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def command_of(kind: Kind, number: int, url: str) -> list[str]:
+    program = [sys.executable, "-m", "pdfbatch.cli"]
+    if kind.is_fleet:
+        return [*program, "worker"]
+    slices = ["--total-workers", str(kind.workers), "--worker-id", str(number)]
+    return [*program, "local-run", f"{url}in/", f"{url}out/", "--engine", "null", "--processes", "1", *slices]
+
+
+def environment_of(kind: Kind, number: int, run: str, imds: Imds | None) -> dict[str, str]:
+    known = {name: value for name, value in os.environ.items() if not name.startswith("PDFBATCH_")}
+    if not kind.is_fleet:
+        return known
+    assert imds is not None
+    del known["AWS_EC2_METADATA_DISABLED"]
+    return known | {
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url,
+        "WORKER_ID": str(number),
+        "TOTAL_WORKERS": str(kind.workers),
+        "S3_INPUT_BUCKET": "chaos",
+        "S3_INPUT_PREFIX": "in/",
+        "S3_OUTPUT_BUCKET": "chaos",
+        "S3_OUTPUT_PREFIX": "out/",
+        "PDFBATCH_RUN": run,
+        "PDFBATCH_INSTANCE_TYPE": "g4dn.xlarge",
+        "PDFBATCH_ZONE": "us-east-1a",
+        "PDFBATCH_BOOTED": "2026-11-25T19:00:00Z",
+    }
+
+
+def total_exits(workers: list[Worker]) -> Counter[int]:
+    return Counter(code for worker in workers for code in worker.exits)
