@@ -25,7 +25,8 @@ demo: .venv/.user ## Create sample PDFs, convert them with live progress, show t
 
 setup: .venv/.dev ## Create the development environment
 
-test: lint types check-tests ## Run lint, type checks and tests, from a fresh clone
+test: lint ## Run lint, type checks and tests, from a fresh clone
+	@$(MAKE) --no-print-directory --jobs=2 types check-tests
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -39,7 +40,7 @@ types: .venv/.dev
 	$(BIN)/mypy
 
 check-tests: .venv/.dev
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 docs: .venv/.dev ## Regenerate the generated pages of the manual and build it into build/site
 	$(BIN)/python -m docs.generate pages

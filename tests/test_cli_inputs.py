@@ -168,6 +168,7 @@ def _seen_by_the_kernel(pid: int) -> Iterator[bytes]:
                 continue
 
 
+@pytest.mark.slow
 def test_a_password_opens_a_document_and_is_found_nowhere(folder: Path) -> None:
     pdf(folder / "in" / "locked.pdf", 2, PASSWORD)
     (folder / "passwords").write_text(f"another one\n{PASSWORD}\n")
@@ -183,6 +184,12 @@ def test_a_password_opens_a_document_and_is_found_nowhere(folder: Path) -> None:
     assert any(b'"total_workers"' in text for text in texts), "a manifest was among them"
     for text in (*texts, printed.encode(), kernel):
         assert PASSWORD.encode() not in text and b"another one" not in text
+
+
+def test_a_list_of_paths_without_its_sign_is_named(folder: Path, pdfbatch: Program) -> None:
+    (folder / "list.txt").write_text("in/a.pdf\n")
+    ended = pdfbatch("local-run", "list.txt", "out", "--engine", "null", folder=folder)
+    assert ended.returncode == 3 and "write @list.txt" in ended.stderr
 
 
 def test_a_wrong_password_says_how_many_were_tried(folder: Path, pdfbatch: Program) -> None:

@@ -16,7 +16,7 @@ _ENDING = re.compile(r"\.(?:(?P<pdf>pdf)|png|jpe?g|tiff?)$", re.IGNORECASE)
 
 def stem_of(key: str) -> str:
     """Returns a document's key without its extension, in any case. Any other key is returned unchanged."""
-    return _ENDING.sub("", key)
+    return key[:-4] if key.endswith(".pdf") else _ENDING.sub("", key)
 
 
 def output_key(key: str) -> str:
@@ -40,6 +40,8 @@ def figures_link(key: str) -> str:
 
 
 def is_pdf_key(key: str) -> bool:
+    if key.endswith(".pdf"):  # nearly always, and there may be a million
+        return _is_named(key)
     found = _ENDING.search(key)
     return bool(found and found["pdf"]) and _is_named(key)
 
@@ -51,7 +53,8 @@ def is_picture_key(key: str) -> bool:
 
 def is_nameless(key: str) -> bool:
     """Whether a document's name is only an extension, such as `.pdf`: no Markdown could be named after it."""
-    return bool(_ENDING.search(key)) and stem_of(key)[-1:] in ("", "/") and not key.startswith(STATE_PREFIX)
+    stem = stem_of(key)
+    return stem[-1:] in ("", "/") and stem != key and not key.startswith(STATE_PREFIX)
 
 
 def _is_named(key: str) -> bool:

@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 from pdfbatch.errors import PdfbatchError, UsageError
 from pdfbatch.records import (
     CURRENT_RUN_KEY,
-    STATE_PREFIX,
     Chosen,
     Manifest,
     ReadOptions,
@@ -21,13 +20,13 @@ from pdfbatch.records import (
 from pdfbatch.runs import ledger, manifest, progress
 from pdfbatch.runs.copies import digest_in, without_copies
 from pdfbatch.runs.inputs import listed, no_documents, nothing_at
-from pdfbatch.runs.key_table import KeyTable
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
+from pdfbatch.runs.outputs import markdown_of
 from pdfbatch.runs.partition import Slice, divided, in_parts, slice_of
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
 from pdfbatch.runs.slices import Frozen, documents_of
 from pdfbatch.runs.versions import recognised
-from pdfbatch.store import DANGLING, Store, inside
+from pdfbatch.store import Store, inside
 
 AD_HOC_RUN = "00000000T000000.000Z-adhoc"
 """The run id of a worker that was started by hand, without a manifest; sorts before every real run."""
@@ -221,7 +220,7 @@ def remaining_failures(
     before = _ended_run(output, now)
     history = ledger.history(output)
     entries = recognised(source, listed(source, chosen, history).entries, history)
-    selection = what_failed(entries, _outputs(output), history, frozenset(reasons), below, chosen)
+    selection = what_failed(entries, markdown_of(output), history, frozenset(reasons), below, chosen)
     rest = _worth_a_try(selection, before, all_failures or bool(reasons), has_passwords)
     return rest._replace(retry_of=before.run if before else None)
 
@@ -342,11 +341,6 @@ def _alive_error(run: str, output: Store) -> PdfbatchError:
     )
 
 
-def _outputs(output: Store) -> Mapping[str, str]:
-    found = (entry for entry in output.list() if not entry.key.startswith(STATE_PREFIX) and entry.etag != DANGLING)
-    return KeyTable(((entry.key, "", (entry.etag,)) for entry in found if entry.key.endswith(".md")), str)
-
-
 def _what_is_left(
     source: Store, output: Store, chosen: Chosen, *, redo_changed: bool, pages: str, engine: str
 ) -> Selection:
@@ -356,7 +350,7 @@ def _what_is_left(
     history = ledger.history(output)
     entries = recognised(source, found.entries, history)
     selection = what_is_left(
-        entries, _outputs(output), history, redo_changed=redo_changed, chosen=chosen, pages=pages, engine=engine
+        entries, markdown_of(output), history, redo_changed=redo_changed, chosen=chosen, pages=pages, engine=engine
     )
     if not selection.documents and not selection.skipped:
         raise no_documents(source, chosen, [entry.key for entry in entries])

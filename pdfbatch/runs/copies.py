@@ -1,11 +1,11 @@
 """Finds documents with the same content, so that it is read only once."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import SourceDocument
-from pdfbatch.store import Store
+from pdfbatch.runs.in_order import in_order
+from pdfbatch.store import S3Store, Store
 
 _THREADS = 8
 
@@ -20,6 +20,8 @@ def etag_of(document: SourceDocument) -> str:
 
 def digest_in(source: Store) -> ContentOf:
     """Identifies content in any store; reads a local file."""
+    if isinstance(source, S3Store):
+        return etag_of
 
     def content_of(document: SourceDocument) -> str:
         try:
@@ -58,5 +60,6 @@ def _may_be_copied(document: SourceDocument) -> bool:
 
 
 def _contents(documents: Sequence[SourceDocument], content_of: ContentOf) -> list[str]:
-    with ThreadPoolExecutor(_THREADS) as threads:
-        return list(threads.map(content_of, documents))
+    if content_of is etag_of:  # known already, so no work for threads
+        return list(map(etag_of, documents))
+    return list(in_order(content_of, documents, _THREADS))

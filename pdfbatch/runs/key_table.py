@@ -40,6 +40,7 @@ class KeyTable(Mapping[str, V], Generic[V]):
             "INSERT OR IGNORE INTO best SELECT key, fields FROM found ORDER BY key, rank DESC, rowid"
         )
         self._database.execute("DROP TABLE found")
+        self._execute = self._database.execute
         (self._length,) = self._database.execute("SELECT count(*) FROM best").fetchone()
 
     def __len__(self) -> int:
@@ -56,19 +57,17 @@ class KeyTable(Mapping[str, V], Generic[V]):
         return found
 
     def __contains__(self, key: object) -> bool:
-        return self._length > 0 and self._row(str(key)) is not None
+        return self._length > 0 and self._execute(_ONE, (_bytes(str(key)),)).fetchone() is not None
 
     @overload
     def get(self, key: str, /) -> V | None: ...
     @overload
     def get(self, key: str, /, default: V | T) -> V | T: ...
     def get(self, key: str, /, default: Any = None) -> Any:
-        row = self._row(key) if self._length else None
+        if not self._length:
+            return default
+        row = self._execute(_ONE, (key.encode("utf-8", "surrogatepass"),)).fetchone()
         return self._value(*marshal.loads(row[0])) if row else default
-
-    def _row(self, key: str) -> tuple[bytes] | None:
-        found: tuple[bytes] | None = self._database.execute(_ONE, (_bytes(key),)).fetchone()
-        return found
 
     def items(self) -> ItemsView[str, V]:
         return _Items(self)

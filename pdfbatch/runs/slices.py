@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, overload
 
 from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.records import CURRENT_RUN_KEY, Manifest, RunKeys, SourceDocument
+from pdfbatch.runs.in_order import in_order
 from pdfbatch.store import Store
 
 _THREADS = 16
@@ -94,7 +95,7 @@ def documents_of(store: Store, manifest: Manifest, worker: int) -> Sequence[Sour
 
 def keys_of(store: Store, manifest: Manifest) -> Iterator[str]:
     """Yields the key of every document of a run, in order; reads the slices while it goes."""
-    slices = (_keys(documents_of(store, manifest, worker)) for worker in range(manifest.total_workers))
+    slices = in_order(lambda worker: _keys(documents_of(store, manifest, worker)), range(manifest.total_workers))
     yield from heapq.merge(*slices, key=lambda key: key.encode())
 
 

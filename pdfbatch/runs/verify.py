@@ -9,14 +9,15 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from pdfbatch.errors import NotFound
 from pdfbatch.markdown.document import anchors
-from pdfbatch.records import STATE_PREFIX, PageSet, figures_link, figures_prefix, output_key
+from pdfbatch.records import PageSet, figures_link, figures_prefix, output_key
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.in_order import in_order
 from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.key_table import KeyTable
 from pdfbatch.runs.ledger import Final
+from pdfbatch.runs.outputs import written_to
 from pdfbatch.runs.versions import recognised
-from pdfbatch.store import DANGLING, Entry, Store, open_store
+from pdfbatch.store import Entry, Store, open_store
 
 
 class Contents(NamedTuple):
@@ -86,7 +87,7 @@ def verify(output: Store, run: str | None = None) -> Verdict:
     entries = recognised(source, listed(source, frozen.chosen, history).entries, history)
     entries.sort(key=lambda entry: entry.key)
     return judge(
-        Places(source.url, output.url), entries, frozen.chosen.taker(), _written(output), history, _look(output)
+        Places(source.url, output.url), entries, frozen.chosen.taker(), written_to(output), history, _look(output)
     )
 
 
@@ -101,7 +102,7 @@ def judge(
     places: Places,
     entries: Iterable[Entry],
     takes: Callable[[str], bool],
-    written: Mapping[str, None],
+    written: Mapping[str, str],
     history: Mapping[str, Final],
     look: Look,
 ) -> Verdict:
@@ -140,7 +141,7 @@ class _Outputs(NamedTuple):
     orphans: set[str]
 
 
-def _judge_outputs(written: Mapping[str, None], history: Mapping[str, Final], look: Look) -> _Outputs:
+def _judge_outputs(written: Mapping[str, str], history: Mapping[str, Final], look: Look) -> _Outputs:
     found = _Outputs(set(), [], [], [], set())
     failed_with_markdown: dict[str, str] = {}
 
@@ -160,7 +161,7 @@ def _judge_outputs(written: Mapping[str, None], history: Mapping[str, Final], lo
         if any(figures_prefix(key) + name not in written for name in contents.figures):
             found.lost_figures.append(key)
     found.stale.extend(_stale(failed_with_markdown, history))
-    known = KeyTable(((output_key(key), "", ()) for key in history), _nothing)
+    known = KeyTable(((output_key(key), "", ()) for key in history), str)
     markdown = (key for key in written if key.endswith(".md"))
     found.orphans.update(absent(markdown, known))
     return found
@@ -223,16 +224,6 @@ def absent(wanted: Iterable[str], known: Iterable[str]) -> Iterator[str]:
 def _has_pages(found: Contents, final: Final) -> bool:
     asked = PageSet.read(final.asked_pages).first(final.pages)
     return asked == (found.numbers if found.pages is None else tuple(range(1, found.pages + 1)))
-
-
-def _written(output: Store) -> Mapping[str, None]:
-    """Returns the keys of Markdown and of figures."""
-    keys = (entry.key for entry in output.list() if not entry.key.startswith(STATE_PREFIX) and entry.etag != DANGLING)
-    return KeyTable(((key, "", ()) for key in keys if key.endswith(".md") or "/figures/" in key), _nothing)
-
-
-def _nothing() -> None:
-    return None
 
 
 def _look(output: Store) -> Look:

@@ -56,11 +56,10 @@ def key_to_name(key: str) -> str:
 
 
 class _Found(NamedTuple):
-    """A file or folder found during the walk. `above`: device and inode of each of its parent folders, to detect
-    symlink loops."""
+    """A file or folder found during the walk; its path is not kept, because a folder may have a million files. `above`:
+    device and inode of each of its parent folders, to detect symlink loops."""
 
     key: str
-    path: Path
     is_folder: bool
     above: tuple[tuple[int, int], ...]
 
@@ -94,7 +93,7 @@ class LocalStore:
         top = prefix[: prefix.rfind("/") + 1]
         if top.startswith(TEMPORARY_PREFIX) or (top and not _is_possible(top[:-1])):
             return
-        stack = [_Found(top, self._path(top[:-1]) if top else self.root, is_folder=True, above=())]
+        stack = [_Found(top, is_folder=True, above=())]
         while stack:
             found = stack.pop()
             if found.is_folder:
@@ -106,7 +105,7 @@ class LocalStore:
     def folders(self, folder: str) -> Sequence[str]:
         if folder and not _is_possible(folder[:-1]):
             return []
-        top = _Found(folder, self._path(folder[:-1]) if folder else self.root, is_folder=True, above=())
+        top = _Found(folder, is_folder=True, above=())
         return [child.key for child in self._children(top, folder) if child.is_folder]
 
     def get(self, key: str) -> bytes:
@@ -198,6 +197,9 @@ class LocalStore:
             )
         return self.root / key_to_name(key)
 
+    def _place(self, found: _Found) -> Path:
+        return self.root / key_to_name(found.key)
+
     def _existing(self, key: str) -> Path:
         """Returns the path of a regular file, or raises NotFound."""
         if _is_possible(key):
@@ -223,12 +225,13 @@ class LocalStore:
     def _children(self, folder: _Found, prefix: str) -> Sequence[_Found]:
         with self._errors("list", folder.key):
             try:
-                status = folder.path.stat()
+                path = self._place(folder)
+                status = path.stat()
                 identity = (status.st_dev, status.st_ino)
                 if identity in folder.above:
                     return []
                 above = (*folder.above, identity)
-                with os.scandir(folder.path) as scan:
+                with os.scandir(path) as scan:
                     children = [self._child(folder.key, entry, above) for entry in scan]
             except (FileNotFoundError, NotADirectoryError):
                 return []  # deleted since it was listed
@@ -243,7 +246,7 @@ class LocalStore:
             if error.errno not in (errno.ELOOP, errno.EACCES):
                 raise
             is_folder = False
-        return _Found(parent + name_to_key(entry.name) + "/" * is_folder, Path(entry.path), is_folder, above)
+        return _Found(parent + name_to_key(entry.name) + "/" * is_folder, is_folder, above)
 
     def _entry_or_locked(self, found: _Found, may_be_locked: bool) -> Entry | None:
         try:
@@ -255,12 +258,13 @@ class LocalStore:
 
     def _entry_or_dangling(self, found: _Found) -> Entry | None:
         with self._errors("read", found.key):
+            path = self._place(found)
             try:
-                status = found.path.stat()
+                status = path.stat()
             except OSError as error:
                 if error.errno not in (errno.ENOENT, errno.ELOOP):
                     raise
-                return Entry(found.key, 0, DANGLING) if found.path.is_symlink() else None
+                return Entry(found.key, 0, DANGLING) if path.is_symlink() else None
         return _entry(found.key, status) if stat.S_ISREG(status.st_mode) else None
 
     def _write(self, key: str, data: bytes, publish: Callable[[Path, Path], object]) -> str:

@@ -32,7 +32,7 @@ def judged(
         return ((key, final, (contents or {}).get(key, WHOLE)) for key, final in documents)
 
     entries = [Entry(key, 1, "v1") for key in sorted(inputs)]
-    table = KeyTable(((key, "", ()) for key in written), lambda: None)
+    table = KeyTable(((key, "", ()) for key in written), str)
     return judge(Places("in/", "out/"), entries, lambda _: True, table, dict(sorted(history.items())), look)
 
 
