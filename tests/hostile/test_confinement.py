@@ -14,7 +14,7 @@ import pytest
 
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children, failure_of
-from pdfbatch.documents.sandbox.confinement import Bounds, lacking
+from pdfbatch.documents.sandbox.confinement import Bounds, is_wide, lacking
 from pdfbatch.documents.sandbox.landlock import version
 from pdfbatch.documents.tasks import judge_file, read_page
 from pdfbatch.engines.base import ChildEngine
@@ -147,6 +147,21 @@ def test_a_confined_child_still_judges_and_reads(room: Room) -> None:
     assert room.allowed(judge_file, document).pages == 1  # type: ignore[attr-defined]
     read = room.allowed(read_page, document, 1, ReadOptions())
     assert isinstance(read, PageRead) and read.page.reason is None and read.page.read_by == "text"
+
+
+def test_a_folder_with_more_than_documents_is_not_shown_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home" / "me"))
+    wide = [tmp_path / "home" / "me", tmp_path / "home", Path("/")]
+    assert [is_wide(folder) for folder in (*wide, tmp_path / "home" / "me" / "papers")] == [True, True, True, False]
+
+
+@needs_landlock
+def test_a_file_named_alone_in_the_home_folder_is_read_from_a_copy(
+    pdfs: Path, out: Path, monkeypatch: pytest.MonkeyPatch, run_slice: RunSlice, loaded_children: None
+) -> None:
+    many_pdfs(pdfs, 1)
+    monkeypatch.setenv("HOME", str(pdfs))
+    assert run_slice(ChildEngine("cpu", read_page)).counts.ok == 1
 
 
 def test_a_kernel_that_cannot_confine_is_told_in_one_sentence_each() -> None:

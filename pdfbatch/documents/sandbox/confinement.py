@@ -43,7 +43,11 @@ class Bounds(NamedTuple):
 
 def is_wide(folder: Path) -> bool:
     """Whether a folder holds more than documents: the home folder, or one above it."""
-    return Path.home().resolve().is_relative_to(folder.resolve())
+    try:
+        home = Path.home().resolve()
+    except RuntimeError:  # a user without a home
+        home = Path("/")
+    return home.is_relative_to(folder.resolve())
 
 
 def packages_elsewhere() -> Mapping[str, tuple[Path, ...]]:
