@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
+from pdfbatch.errors import NotFound
 from pdfbatch.markdown.document import anchors
-from pdfbatch.records import Outcome, RunKeys, SourceDocument, main_reason, output_key
+from pdfbatch.records import (
+    DocumentElements,
+    Outcome,
+    Page,
+    RunKeys,
+    SourceDocument,
+    elements_key,
+    main_reason,
+    output_key,
+)
 from pdfbatch.runs import ledger
 from pdfbatch.runs.partition import is_left
+from pdfbatch.runs.scores import by_tenth, doubtful
 from pdfbatch.store import Store
 
 CHECKED = 1000
@@ -100,12 +113,18 @@ def left_of(entry: SourceDocument, done: set[str]) -> SourceDocument | None:
 def outcome_from_output(
     found: Unrecorded, output: Store, engine: str, worker: int, at: str, asked_pages: str = ""
 ) -> Outcome:
-    """Returns the ledger line that a dead process did not write, from the page anchors of its published Markdown."""
+    """Returns the ledger line that a dead process did not write, from the page anchors of its published Markdown, and
+    from the elements beside it what read its pages and how well."""
     document, key = found.document, output_key(found.document.key)
     pages = anchors(output.get(key).decode("utf-8", "replace"))
     bad = [(anchor.number, anchor.reason) for anchor in pages if anchor.reason is not None]
+    read = _pages_read(output, document)
     return Outcome(
         key=document.key,
+        read_by=dict(Counter(page.read_by for page in read if page.read_by)),
+        flagged_pages=[(page.number, flag) for page in read for flag in page.flags],
+        scores=by_tenth(read),
+        doubtful=doubtful(document.key, read),
         outcome="partial" if bad else "ok",
         reason=main_reason([reason for _, reason in bad]) if bad else None,
         pages=len(pages),
@@ -122,3 +141,12 @@ def outcome_from_output(
         same_as=found.same_as,
         parts=document.parts,
     )
+
+
+def _pages_read(output: Store, document: SourceDocument) -> Sequence[Page]:
+    """Returns the pages as their elements record them; none if those are gone or of another document."""
+    try:
+        elements = DocumentElements.model_validate_json(output.get(elements_key(document.key)))
+    except (NotFound, ValidationError):
+        return []
+    return elements.pages if elements.key == document.key else []
