@@ -382,14 +382,11 @@ class Pipeline:
     # ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drain(self) -> Iterator[Outcome]:
-        """Saves what is read, lets pages that are being read finish, publishes complete documents, and checkpoints the
-        rest. A store that does not answer is not waited for."""
+        """Saves what is read, waits for pages being read, publishes complete documents, and checkpoints the rest."""
         self._checkpoint_all()
         self._reader.drain()
         yield from self._wait(lambda: bool(self._pages_running), DRAIN_SECONDS)
-        yield from self._wait(
-            lambda: self._events.writing > 0, SAVE_SECONDS
-        )  # figures, before their pages can be saved
+        yield from self._wait(lambda: self._events.writing > 0, SAVE_SECONDS)  # figures before their pages
         self._checkpoint_all()
         yield from self._wait(lambda: self._events.writing > 0, SAVE_SECONDS)
         self._children.kill()
@@ -400,4 +397,3 @@ class Pipeline:
         while is_busy() and time.monotonic() < deadline:
             self._next_event()
             yield from self._take_outcomes()
-        yield from self._take_outcomes()
