@@ -46,7 +46,14 @@ def test_a_hopeless_document_is_listed_only_while_its_file_is_unchanged(reason: 
     history = {"a.pdf": final("failed", reason)}
     same = what_is_left([Entry("a.pdf", 1, "v1")], {}, history, redo_changed=False)
     other = what_is_left([Entry("a.pdf", 1, "v2")], {}, history, redo_changed=False)
-    hopeless = {Reason.EMPTY_FILE, Reason.ENCRYPTED, Reason.NOT_A_PDF, Reason.NO_PAGES, Reason.XFA_FORM, Reason.BAD_NAME}
+    hopeless = {
+        Reason.EMPTY_FILE,
+        Reason.ENCRYPTED,
+        Reason.NOT_A_PDF,
+        Reason.NO_PAGES,
+        Reason.XFA_FORM,
+        Reason.BAD_NAME,
+    }
     assert dict(same.hopeless) == ({"a.pdf": reason} if reason in hopeless else {})
     assert other.hopeless == {} and len(other.documents) == 1
     assert what_failed([Entry("a.pdf", 1, "v1")], {}, history, frozenset()).hopeless == same.hopeless
