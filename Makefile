@@ -14,7 +14,7 @@ PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/e
   --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests docs pictures dist bench bench-scale bench-gpu chaos image push check-image check-fleet check-sight check-localstack live lock clean
+.PHONY: help demo setup test lint types check-tests docs pictures dist bench bench-scale bench-gpu chaos image push check-image check-fleet check-sight check-localstack live lock audit sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,19 +25,22 @@ demo: .venv/.user ## Create sample PDFs, convert them with live progress, show t
 
 setup: .venv/.dev ## Create the development environment
 
-test: lint types check-tests ## Run lint, type checks and tests, from a fresh clone
+test: lint ## Run lint, type checks and tests, from a fresh clone
+	@$(MAKE) --no-print-directory --jobs=2 types check-tests
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/shellcheck userdata/*.sh docs/generate/bare.sh tests/docker/bench.sh .ci/run tests/fleet/machine/*.sh $(STUBS)
+	$(BIN)/zizmor --offline --quiet .github/workflows
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 types: .venv/.dev
 	$(BIN)/mypy
 
 check-tests: .venv/.dev
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 docs: .venv/.dev ## Regenerate the generated pages of the manual and build it into build/site
 	$(BIN)/python -m docs.generate pages
@@ -99,8 +102,20 @@ lock: .venv/.dev ## Update the pinned versions of the image
 	$(PINS) --upgrade --extra dolphin -o docker/requirements/dolphin.txt
 	$(PINS) --upgrade -c docker/requirements/dolphin.txt -o docker/requirements/cpu.txt
 
+audit: .venv-audit/.installed ## Look up the image's pinned packages in the database of known faults (network)
+	.venv-audit/bin/pip-audit --require-hashes --disable-pip --vulnerability-service osv \
+	  $(foreach engine,cpu dolphin,--requirement docker/requirements/$(engine).txt) \
+	  $$(awk '/^[A-Z]/ {print "--ignore-vuln", $$1}' docker/requirements/advisories.txt)
+
+sbom: .venv-audit/.installed ## List the image's Python packages as CycloneDX, in build/sbom-ENGINE.json
+	@mkdir -p build
+	@for engine in cpu dolphin; do \
+	  .venv-audit/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
+	    --output-file "build/sbom-$$engine.json" "docker/requirements/$$engine.txt" && echo "build/sbom-$$engine.json"; \
+	done
+
 clean: ## Remove the environment, caches and the demo
-	rm -rf .venv .venv-localstack .venv-dist build dist $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-audit .venv-localstack .venv-dist build dist $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The last version that needs no account; the date pins cbor2 and pyOpenSSL to what it was released with.
 .venv-localstack/.installed: .venv/.dev
@@ -113,6 +128,11 @@ clean: ## Remove the environment, caches and the demo
 .venv-dist/.installed:
 	$(PYTHON) -m venv .venv-dist
 	.venv-dist/bin/pip install --quiet build uv 'twine>=6'
+	@touch $@
+
+.venv-audit/.installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet 'pip-audit>=2.10' 'cyclonedx-bom>=7.5'
 	@touch $@
 
 .venv/.user: pyproject.toml

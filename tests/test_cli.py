@@ -292,6 +292,7 @@ def upload(bucket: str, endpoint: str, folder: Path) -> Any:
     return client
 
 
+@pytest.mark.slow
 def test_three_slices_at_once_over_s3_do_every_document_once(tmp_path: Path, bucket: str, s3_endpoint: str) -> None:
     many_pdfs(tmp_path / "in", 20)
     client = upload(bucket, s3_endpoint, tmp_path / "in")

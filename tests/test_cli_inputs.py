@@ -168,6 +168,7 @@ def _seen_by_the_kernel(pid: int) -> Iterator[bytes]:
                 continue
 
 
+@pytest.mark.slow
 def test_a_password_opens_a_document_and_is_found_nowhere(folder: Path) -> None:
     pdf(folder / "in" / "locked.pdf", 2, PASSWORD)
     (folder / "passwords").write_text(f"another one\n{PASSWORD}\n")

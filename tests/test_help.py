@@ -1,5 +1,7 @@
 """The help of every command fits 80 columns and can be read there."""
 
+import re
+
 import pytest
 
 from pdfbatch.cli.examples import EXAMPLES
@@ -19,3 +21,8 @@ def test_every_help_is_an_imperative_sentence() -> None:
     for name in EXAMPLES:
         first = tree.commands[name].help.split()[0]
         assert first[0].isupper() and not first.endswith("s"), f"{name}: {first}"
+
+
+@pytest.mark.parametrize("command", sorted(EXAMPLES))
+def test_no_help_shows_a_type_of_python(command: str, pdfbatch: Program) -> None:
+    assert re.findall(r"<[a-z\[\]]+>", pdfbatch(command, "-h", COLUMNS="80").stdout) == []

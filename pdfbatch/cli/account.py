@@ -174,11 +174,13 @@ def setup(
     models: Models = None,
     keys: Keys = None,
     password_secret: Secrets = None,
-    email: Annotated[str, typer.Option(help="Address for mails about finished runs and the budget.")] = "",
+    email: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address for mails about finished runs and the budget.")
+    ] = "",
     budget: Annotated[
         float, typer.Option(metavar="DOLLARS", min=0, help="Send a mail at 50 and 90 % of this monthly budget.")
     ] = 0.0,
-    vpc: Annotated[str, typer.Option(help="VPC to use.", show_default="the default VPC")] = "",
+    vpc: Annotated[str, typer.Option(metavar="ID", help="VPC to use.", show_default="the default VPC")] = "",
     stack: o.Stack = "pdfbatch",
     session_manager: Annotated[
         bool,

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def down(
     output: o.OptionalOutput = "",
     run: Annotated[
-        str, typer.Option(help="Terminate only this run's instances; works even if its OUTPUT was deleted.")
+        str,
+        typer.Option(metavar="ID", help="Terminate only this run's instances; works even if its OUTPUT was deleted."),
     ] = "",
     yes: o.Yes = False,
     json: o.Json = False,

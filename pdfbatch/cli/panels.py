@@ -46,11 +46,18 @@ def _typed(argument: Any) -> str:
     return name if argument.required or argument.nargs == -1 else f"[{name}]"
 
 
+def _no_type(**_: Any) -> None:
+    """Stands for the type of an argument."""
+
+
 def _arranged(parameters: list[Any]) -> list[Any]:
-    """Puts options into their panels, and takes `<bool>` from flags: they take no value."""
+    """Puts options into their panels, and takes the types from flags and arguments: `<bool>` or `<list[str]>` says
+    nothing to a reader."""
     for each in parameters:
         if getattr(each, "is_flag", False):
             each.metavar = ""
+        if each.param_type_name == "argument":
+            each.display_type_rich = _no_type
     for panel, names in PANELS.items():
         found = [each for each in parameters if each.name in names.split()]
         for each in found if len(found) > 1 else []:

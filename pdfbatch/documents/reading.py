@@ -18,10 +18,9 @@ from pdfbatch.documents.pdf.attachments import attachment_note
 from pdfbatch.documents.pdf.cut_pictures import cut_picture
 from pdfbatch.documents.pdf.damage import damage_of, lost_picture, take_warnings
 from pdfbatch.documents.pdf.document_cache import forget, give_back_memory, open_page
-from pdfbatch.documents.pdf.failures import detail_of, reason_of
+from pdfbatch.documents.pdf.failures import TooLarge, detail_of, reason_of
 from pdfbatch.documents.pdf.mupdf import pymupdf
 from pdfbatch.documents.pdf.path_guard import has_too_many_paths
-from pdfbatch.documents.pdf.raster import TooLarge
 from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.pdf.upright import Pose, UprightPage, pose_of
 from pdfbatch.documents.sight.sight import MISREAD, UNREAD, Sight, complete, look_for_hidden

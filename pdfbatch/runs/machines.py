@@ -104,7 +104,7 @@ def dollars(history: History, fleet: FleetRecord, now: datetime) -> float:
 
 
 def over(fleet: FleetRecord) -> datetime:
-    """Returns when the last instance will be gone, whatever happens."""
+    """Returns when the last instance will be gone at the latest."""
     expiry = moment(fleet.expiry)
     return expiry if fleet.ended is None else min(expiry, moment(fleet.ended))
 

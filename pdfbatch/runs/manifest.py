@@ -4,6 +4,7 @@ import gzip
 import json
 import secrets
 import shlex
+import zlib
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -47,7 +48,7 @@ def load(store: Store, run: str) -> Manifest:
         ) from error
     try:
         return _manifest(gzip.decompress(data))
-    except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, RecursionError) as error:
         raise PdfbatchError(
             f"The manifest of run {run} is damaged ({store.url}{key}).",
             f"Delete {store.url}{CURRENT_RUN_KEY} and start again: a new run is made, finished documents are kept.",

@@ -121,7 +121,7 @@ class RunStatus(BaseModel):
     """The cost of all instances at the highest price from launch to expiry."""
     launched: str | None = None
     expires: str | None = None
-    """When AWS terminates the fleet, whatever happens."""
+    """When AWS terminates the fleet at the latest."""
     region: str | None = None
     """The fleet's region, whatever region is configured here."""
 

@@ -88,7 +88,7 @@ def documents_of(store: Store, manifest: Manifest, worker: int) -> Sequence[Sour
             found[len(found) - 1]  # a damaged file has a damaged end
     except NotFound:
         return _inline(store, manifest)[worker :: manifest.total_workers]
-    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, RecursionError) as error:
         raise _damaged(store, key) from error
     return found
 
@@ -114,7 +114,7 @@ def _inline(store: Store, manifest: Manifest) -> list[SourceDocument]:
     key = RunKeys(manifest.run).manifest
     try:
         return [_document(line) for line in json.loads(gzip.decompress(store.get(key)))["documents"]]
-    except (NotFound, OSError, EOFError, zlib.error, ValueError, TypeError, KeyError) as error:
+    except (NotFound, OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(store, RunKeys(manifest.run).slices) from error
 
 

@@ -83,7 +83,7 @@ def set_up_screen(where: str, email: str, inputs: Sequence[str], outputs: Sequen
         lines.append(to_copy("mail:", f"confirm the subscription that AWS sends to {email}"))
     return Group(
         *lines,
-        to_copy("next:", "make image push   # once, in the clone: builds and uploads the worker image", "bold"),
+        to_copy("next:", "make image push   # once, in the clone: the worker image", "bold"),
         to_copy("then:", f"pdfbatch doctor --input {shlex.quote(source)} --output {shlex.quote(output)}"),
         to_copy("", f"pdfbatch launch {shlex.quote(source)} {shlex.quote(output)}"),
     )

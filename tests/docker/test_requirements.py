@@ -34,3 +34,14 @@ def test_both_images_carry_the_same_versions() -> None:
 
 def test_torch_is_left_to_its_own_layer() -> None:
     assert [name for name in pins("dolphin") if name == "torch" or name.startswith(("nvidia", "triton"))] == []
+
+
+def test_an_advisory_is_left_out_only_for_a_reason() -> None:
+    lines = (ROOT / "docker" / "requirements" / "advisories.txt").read_text().splitlines()
+    entries = [line for line in lines if line and not line.startswith("#")]
+    assert [line for line in entries if not re.fullmatch(r"[A-Z]+-[\w-]+ +\S.{19,}", line)] == []
+
+
+def test_every_action_of_the_workflows_is_pinned_by_its_commit_and_named_by_its_version() -> None:
+    used = re.findall(r"uses: (.+)", (ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    assert used and all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+(\.\d+)*", each) for each in used)

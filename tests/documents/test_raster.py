@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdfbatch.documents.pdf import raster
-from pdfbatch.documents.pdf.raster import TooLarge, cuts, fitting_scale, ink_box, own_dpi, rasterise, tiles
+from pdfbatch.documents.pdf.failures import TooLarge
+from pdfbatch.documents.pdf.raster import cuts, fitting_scale, ink_box, own_dpi, rasterise, tiles
 
 SIDES = st.floats(1, 200_000)
 

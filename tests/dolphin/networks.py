@@ -84,13 +84,14 @@ class Abacus:
     def following(self, picture: int, prompt: Sequence[int]) -> list[int]:
         """What is said to a picture after a prompt, the end mark not counted."""
         words = list(prompt)
-        while len(words) < self.max_positions:
-            weighed = sum(word * (1 + place % self._WEIGHT_TURN) for place, word in enumerate(words))
-            seen = 2 * weighed + 5 * picture + 6 * sum(words)
-            if seen % self.mean_length == 0 or len(words) == self.max_positions - 1:
-                break
+        seen = 5 * picture + sum(self._weight(place, word) for place, word in enumerate(words))
+        while len(words) < self.max_positions - 1 and seen % self.mean_length:
             words.append(3 + seen % (self.vocab_size - 3))
+            seen += self._weight(len(words) - 1, words[-1])
         return words[len(prompt) :]
+
+    def _weight(self, place: int, word: int) -> int:
+        return word * (2 * (1 + place % self._WEIGHT_TURN) + 6)
 
 
 class OutOfMemoryAtRandom(Abacus):

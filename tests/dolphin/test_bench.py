@@ -194,6 +194,7 @@ def test_a_device_that_is_not_known_is_tried() -> None:
     assert all(best.flop > best.bandwidth for best in CHIPS.values())
 
 
+@pytest.mark.slow
 def test_the_gpus_benchmark_runs_on_any_device() -> None:
     """On the CPU, with a recorder that replays by running: what it does on a GPU, but for the GPU."""
     few = {"block": 1, "main": 2, "trial": 1, "baseline": 1, "sample": 1, "seconds": 0}

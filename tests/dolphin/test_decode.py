@@ -225,6 +225,7 @@ class Banded(Abacus):
         return super().logits(tokens, rows, positions, self_kv, cross_kv, bands, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride", [1, 4])
 def test_a_few_long_rows_do_not_make_the_short_ones_read_as_much(stride: int) -> None:
     network = Banded()

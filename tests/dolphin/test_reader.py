@@ -35,6 +35,8 @@ SIDE = 896
 GRID = 18
 """Cells along each side of a page; cell (column, row) is painted in a shade of its own."""
 CELL = SIDE / GRID
+PATIENCE = 180
+"""Seconds in which even a busy machine reads a page."""
 PROMPTS = (LAYOUT_PROMPT, TEXT_PROMPT, TABLE_PROMPT, FORMULA_PROMPT, CODE_PROMPT)
 FIRST_LETTER = 3
 Script = Callable[[str, int], str]
@@ -149,13 +151,15 @@ def painted(tmp_path: Path) -> Callable[..., Path]:
 
 
 @contextmanager
-def reading(network: Scripted, tmp_path: Path, rows: int = 6, with_layers: bool = False) -> Iterator[DolphinReader]:
+def reading(
+    network: Scripted, tmp_path: Path, rows: int = 6, with_layers: bool = False, lock_seconds: float = 30
+) -> Iterator[DolphinReader]:
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
-    options = ReadOptions(page_seconds=60)
+    options = ReadOptions(page_seconds=PATIENCE)
     dolphin = Dolphin(network, Letters(), shades, plan(rows=rows), False)  # type: ignore[arg-type]
     with (
-        Children(2, 2048) as children,
+        Children(2, 2048, lock_seconds=lock_seconds) as children,
         DolphinReader(dolphin, children, options, scratch, with_layers) as reader,
     ):
         yield reader
@@ -165,7 +169,7 @@ def reading(network: Scripted, tmp_path: Path, rows: int = 6, with_layers: bool 
 def read(network: Scripted, pdf: Path, tmp_path: Path, pages: int = 1, with_layers: bool = False) -> list[PageResult]:
     with reading(network, tmp_path, with_layers=with_layers) as reader:
         futures = [reader.read(PageOrder(str(pdf), number)) for number in range(1, pages + 1)]
-        return [future.result(60).page for future in futures]
+        return [future.result(PATIENCE).page for future in futures]
 
 
 def says(layout: str, texts: dict[int, str] | None = None) -> Script:
@@ -222,7 +226,7 @@ def test_an_element_too_large_for_the_device_does_not_affect_the_others(
 
 
 def test_running_out_of_memory_at_random_changes_nothing(painted: Callable[..., Path], tmp_path: Path) -> None:
-    cells = [(column, row) for row in range(0, GRID, 2) for column in range(0, GRID, 3)]
+    cells = [(column, row) for row in range(0, GRID, 3) for column in range(0, GRID, 3)]
     texts = {shade_at(*cell): f"Text of {cell} " * (1 + cell[0] % 5) for cell in cells}
     pages = read(Scripted(says(boxes(cells), texts), chance=0.1), painted(4), tmp_path, pages=4)
     assert {markdown_of(page) for page in pages} == {"\n\n".join(texts[shade_at(*cell)].strip() for cell in cells)}
@@ -285,9 +289,9 @@ def test_a_layout_that_fills_all_positions_is_flagged_too(painted: Callable[...,
 
 def test_children_that_are_killed_cost_no_page(painted: Callable[..., Path], tmp_path: Path) -> None:
     pdf = painted(12)
-    with reading(Scripted(says(boxes(THREE))), tmp_path) as reader:
+    with reading(Scripted(says(boxes(THREE))), tmp_path, lock_seconds=5) as reader:
         futures = [reader.read(PageOrder(str(pdf), number)) for number in range(1, 13)]
-        futures[0].result(60)
+        futures[0].result(PATIENCE)
         family = psutil.Process().children(recursive=True)
         readers = [one for one in family if "forkserver" in " ".join(one.cmdline()) and one.ppid() != os.getpid()]
         assert readers, "nobody to kill"
@@ -296,13 +300,13 @@ def test_children_that_are_killed_cost_no_page(painted: Callable[..., Path], tmp
         ended = [outcome_of(future) for future in futures]
         # Who was in a killed child is told apart from who was read; the pipeline asks for the former again.
         again = [reader.read(PageOrder(str(pdf), n)) for n, page in enumerate(ended, start=1) if page is None]
-        pages = [page for page in ended if page] + [future.result(60).page for future in again]
+        pages = [page for page in ended if page] + [future.result(PATIENCE).page for future in again]
     assert {markdown_of(page) for page in pages} == {"Cell 42.\n\nCell 44.\n\nCell 46."} and len(pages) == 12
 
 
 def outcome_of(future: Future[PageRead]) -> PageResult | None:
     try:
-        return future.result(60).page
+        return future.result(PATIENCE).page
     except (Exception, CancelledError):
         return None
 
@@ -320,9 +324,9 @@ def test_when_the_model_fails_every_page_fails_and_no_new_one_is_accepted(
         futures = [reader.read(PageOrder(str(pdf), number)) for number in (1, 2, 3)]
         for future in futures:
             with pytest.raises(PdfbatchError, match="device-side assert"):
-                future.result(60)
+                future.result(PATIENCE)
         with pytest.raises(PdfbatchError, match="The model failed"):
-            reader.read(PageOrder(str(pdf), 1)).result(60)
+            reader.read(PageOrder(str(pdf), 1)).result(PATIENCE)
         for file in (tmp_path / "scratch").iterdir():  # drawn by a child after the end; the run's scratch folder goes
             file.unlink()
 
@@ -336,7 +340,7 @@ class Held(Scripted):
 
     def logits(self, *given: Any) -> Any:
         self.asked.set()
-        assert self.let_go.wait(60)
+        assert self.let_go.wait(PATIENCE)
         return super().logits(*given)
 
 
@@ -344,7 +348,7 @@ def test_a_drain_finishes_what_was_begun_and_leaves_the_rest(painted: Callable[.
     network, pdf = Held(says(boxes(THREE))), painted(8)
     with reading(network, tmp_path, rows=2) as reader:
         futures = [reader.read(PageOrder(str(pdf), number)) for number in range(1, 9)]
-        assert network.asked.wait(60)
+        assert network.asked.wait(PATIENCE)
         reader.drain()
         network.let_go.set()
         pages = [outcome_of(future) for future in futures]

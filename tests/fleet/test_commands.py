@@ -13,6 +13,7 @@ from tests.fleet.places import DOCUMENTS, Places
 from tests.program import Program, own_process
 
 
+@pytest.mark.slow
 def test_from_plan_to_down(places: Places, pdfbatch: Program) -> None:
     planned = own_process("plan", places.input, places.output, "--engine", "null", "--workers", "5", "--json")
     assert planned.returncode == 0, planned.stderr

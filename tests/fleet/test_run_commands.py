@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from pdfbatch.runs import manifest
 from pdfbatch.runs.slices import documents_of
 from tests.fleet.places import Places
 from tests.program import Program
 
 
+@pytest.mark.slow
 def test_failures_are_retried_on_a_small_fleet(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     first = manifest.current(places.store) or ""

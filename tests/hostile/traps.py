@@ -200,11 +200,12 @@ def length_that_refers_to_itself() -> bytes:
 
 # ── acting and calling home ──────────────────────────────────────────────────────────────────────────────────────
 
-ADDRESS = "http://127.0.0.1:9/owned"
+PORT = 48_129
+ADDRESS = f"http://127.0.0.1:{PORT}/owned"
 
 
 def javascript() -> bytes:
-    script = "(while (true) { app.alert('x'); this.submitForm('http://127.0.0.1:9/') })"
+    script = "(while (true) { app.alert('x'); this.submitForm('http://127.0.0.1:48129/') })"
     return with_catalog(
         "/OpenAction 6 0 R/Names<</JavaScript<</Names[(a) 6 0 R]>>>>",
         f"<</S/JavaScript/JS {script}>>",
@@ -223,10 +224,8 @@ def remote_go_to() -> bytes:
 
 def links_of_bad_schemes() -> bytes:
     bad = ("javascript:alert(1)", "data:text/html,<script>alert(1)</script>", "file:///etc/passwd", "vbscript:x")
-    links = [
-        f"<</Type/Annot/Subtype/Link/Rect[0 0 595 842]/A<</S/URI/URI({address.replace('(', chr(92) + '(').replace(')', chr(92) + ')')})>>>>"
-        for address in bad
-    ]
+    written = [address.replace("(", r"\(").replace(")", r"\)") for address in bad]
+    links = [f"<</Type/Annot/Subtype/Link/Rect[0 0 595 842]/A<</S/URI/URI({each})>>>>" for each in written]
     return with_catalog("", *links, page=f"/Annots[{' '.join(f'{6 + n} 0 R' for n in range(len(bad)))}]")
 
 
@@ -266,9 +265,9 @@ def a_million_paths() -> bytes:
     return one_page(TEXT, contents="[4 0 R 6 0 R]", more=(packed(b"1 1 m 2 2 l S\n" * MANY),))
 
 
-def half_a_million_annotations() -> bytes:
+def many_annotations() -> bytes:
     note = "<</Type/Annot/Subtype/Square/Rect[1 1 9 9]>>"
-    return one_page(TEXT, page=f"/Annots[{note * 500_000}]")
+    return one_page(TEXT, page=f"/Annots[{note * 100_000}]")
 
 
 def a_page_of_200_inches() -> bytes:
@@ -287,8 +286,8 @@ def a_page_inside_out() -> bytes:
     return one_page(TEXT, box="595 842 0 0")
 
 
-def a_million_letters() -> bytes:
-    return one_page("BT /F 1 Tf " + "(abcdefghij) Tj " * 100_000 + "ET")
+def very_many_letters() -> bytes:
+    return one_page("BT /F 1 Tf " + "(abcdefghij) Tj " * 30_000 + "ET")
 
 
 # ── pictures that lie ────────────────────────────────────────────────────────────────────────────────────────────
@@ -415,12 +414,12 @@ PDFS: Mapping[str, Callable[[], bytes]] = {
         embedded_name_that_steers,
         a_million_objects,
         a_million_paths,
-        half_a_million_annotations,
+        many_annotations,
         a_page_of_200_inches,
         a_page_of_miles,
         a_page_without_an_end,
         a_page_inside_out,
-        a_million_letters,
+        very_many_letters,
         jpeg_in_a_page_that_lies,
         jbig2_that_lies,
         jpx_that_lies,

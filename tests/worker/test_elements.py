@@ -13,6 +13,7 @@ from pdfbatch.records import DocumentElements
 from tests.worker.conftest import RunSlice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cpu", "null"])
 def test_every_engine_returns_elements_that_fit_the_schema_and_give_the_markdown(
     name: str, pdfs: Path, out: Path, run_slice: RunSlice

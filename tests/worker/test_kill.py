@@ -41,7 +41,7 @@ def test_twenty_kills_leave_what_an_undisturbed_run_makes_and_convert_no_finishe
     calm, wild = tmp_path / "calm", tmp_path / "wild"
     make_pdfs(calm)
     files = make_pdfs(wild)
-    assert start(calm, tmp_path / "calm-out").wait(120) == 0
+    undisturbed = start(calm, tmp_path / "calm-out")
 
     chance = random.Random(SEED)
     out = tmp_path / "wild-out"
@@ -61,6 +61,7 @@ def test_twenty_kills_leave_what_an_undisturbed_run_makes_and_convert_no_finishe
     assert finished, "every kill came before the first document: this run proves nothing"
     assert len(finished) < len(files) - 1, "the last kills had nothing to disturb"
     assert start(wild, out).wait(120) == 0
+    assert undisturbed.wait(120) == 0
 
     assert markdown(out) == markdown(tmp_path / "calm-out")
     assert {pdf: len(pages_read(pdf)) for pdf in finished} == reads_when_finished

@@ -154,6 +154,7 @@ def the_one(out: Path, pattern: str) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_after_a_notice_the_worker_drains_and_its_replacement_reads_only_the_rest(
     pdfs: Path, out: Path, imds: Imds
 ) -> None:

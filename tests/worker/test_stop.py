@@ -15,6 +15,8 @@ from pdfbatch.store import open_store
 from samples.many import long_pdf, many_pdfs
 from tests.worker.page_tasks import pages_read
 
+pytestmark = pytest.mark.slow
+
 PAGES = 76
 LONGER = 300
 """Pages enough for another process to start meanwhile, on a busy machine."""

@@ -34,7 +34,7 @@ def read_scan(page: pymupdf.Page, number: int, dpi: float = DPI) -> ScanPage:
     """Read the picture of the page, the `number`-th of its document, drawn at `dpi` or more.
 
     Raises:
-        raster.TooLarge: it cannot be decoded.
+        TooLarge: it cannot be decoded.
     """
     parts: list[list[Element]] = []
     figures: dict[str, bytes] = {}

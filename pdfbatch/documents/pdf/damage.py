@@ -18,6 +18,7 @@ _SYNC_FLUSH = b"\x00\x00\xff\xff"
 """Some producers flush their deflate streams instead of ending them (RFC 1951, 3.2.4: an empty stored block)."""
 
 _WARNINGS = {
+    "stack overflow": "something on the page nests without end",
     "cannot load content stream part": "part of the page's content is lost",
     "cannot find xobject resource": "a form XObject of the page is missing",
     "no xobject subtype specified": "a form XObject of the page is missing",
@@ -74,6 +75,7 @@ def damage_of(page: pymupdf.Page, warnings: str, shows_nothing: bool) -> str:
 def lost_picture(warnings: str) -> str:
     """Do the same for a page on which nothing could be read, from MuPDF's warnings while drawing it."""
     has_lost = "padding truncated image" in warnings or "cannot load image" in warnings
+    has_lost = has_lost or "openjpeg error" in warnings
     return "the page's image is damaged" if has_lost else ""
 
 

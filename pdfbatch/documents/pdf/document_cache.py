@@ -13,6 +13,7 @@ from pdfbatch.documents.pdf.attachments import without_their_password
 from pdfbatch.documents.pdf.drawing import forget_drawings
 from pdfbatch.documents.pdf.layers import settle_memberships
 from pdfbatch.documents.pdf.mupdf import pymupdf
+from pdfbatch.documents.pdf.path_guard import refuse_endless
 from pdfbatch.documents.pdf.pictures import as_pdf, opened_picture, picture_kind
 from pdfbatch.documents.pdf.second_opener import rewritten
 from pdfbatch.documents.sandbox.passwords import known
@@ -46,10 +47,16 @@ def open_document(path: str) -> pymupdf.Document:
 
 
 def open_page(path: str, number: int) -> PageOf:
-    """Open page `number`, from 1."""
+    """Open page `number`, from 1.
+
+    Raises:
+        TooLarge: its drawing instructions are endless.
+    """
     document = open_document(path)
     if document.is_pdf:
-        return PageOf(document, document[number - 1])
+        page = document[number - 1]
+        refuse_endless(page)
+        return PageOf(document, page)
     made = _kept(path, number)
     return PageOf(made, made[0])
 

@@ -11,6 +11,8 @@ _CODE = re.compile(r"^code=\d+: ")
 """MuPDF's prefix of a message."""
 _NO_MEMORY = ("malloc", "calloc", "realloc", "bad_alloc", "bad alloc", "out of memory", "cannot allocate")
 _TOO_LARGE = ("overly large", "too large", "too big", "limit exceeded")
+_ENDLESS = ("stack overflow", "cycle in", "recursion")
+"""MuPDF's words for what nests without end."""
 _DAMAGED = (
     pymupdf.FileDataError,
     pymupdf.mupdf.FzErrorFormat,
@@ -20,6 +22,10 @@ _DAMAGED = (
 )
 _DAMAGED_CODE = re.compile(rf"\bcode=(?:{pymupdf.mupdf.FZ_ERROR_FORMAT}|{pymupdf.mupdf.FZ_ERROR_SYNTAX}): ")
 """Codes that pymupdf turns into plain RuntimeErrors."""
+
+
+class TooLarge(Exception):
+    """The page holds more than may be decoded; the message says what and how much."""
 
 
 def reason_of(error: BaseException) -> Reason:
@@ -35,7 +41,8 @@ def reason_of(error: BaseException) -> Reason:
         return Reason.ENCRYPTED
     if any(isinstance(link, _DAMAGED) for link in chain):
         return Reason.CORRUPT
-    return Reason.CORRUPT if _DAMAGED_CODE.search(words) else Reason.ENGINE_ERROR
+    is_damaged = _DAMAGED_CODE.search(words) or any(word in words for word in _ENDLESS)
+    return Reason.CORRUPT if is_damaged else Reason.ENGINE_ERROR
 
 
 def detail_of(error: BaseException) -> str:

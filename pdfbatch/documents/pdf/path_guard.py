@@ -8,8 +8,10 @@ which compress to a few kilobytes of instructions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 
+from pdfbatch.documents.pdf.failures import TooLarge
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 MOST_PATHS = 20_000
@@ -20,9 +22,57 @@ SUSPECT_BYTES = 200_000
 """Shorter drawing instructions cannot hold that many paths."""
 MOST_BYTES = 256 * 1024 * 1024
 """Longer instructions are refused without counting."""
+MOST_RATIO = 1032
+"""Deflate packs no better."""
+_CHUNK = 1024 * 1024
 
 _SEGMENT = re.compile(rb"(?<=[\d.\s])(?:l|c|v|y|re)(?=[\s\d.+-])")
+_FLATE = re.compile(r"/(?:FlateDecode|Fl)\b")
 _PAINT = re.compile(rb"(?<=[\s\dhlcvyeW*])(?:[sSfFbBn]\*?)(?=\s)")
+
+
+def refuse_endless(page: pymupdf.Page) -> None:
+    """Check that the page's drawing instructions do not unpack to more than `MOST_BYTES`; unpacks only what might.
+
+    Raises:
+        TooLarge: they do.
+    """
+    document = page.parent
+    try:
+        xrefs = {*page.get_contents(), *(form[0] for form in page.get_xobjects())}
+    except Exception:  # damaged: reading the page says how
+        return
+    for xref in xrefs:
+        if 0 < xref < document.xref_length() and document.xref_is_stream(xref) and _is_endless(document, xref):
+            raise TooLarge(f"too large: drawing instructions of more than {MOST_BYTES >> 20} MiB")
+
+
+def _is_endless(document: pymupdf.Document, xref: int) -> bool:
+    filters = _FLATE.findall(document.xref_get_key(xref, "Filter")[1])
+    packed = document.xref_stream_raw(xref) or b""
+    if not filters or len(packed) * MOST_RATIO ** len(filters) <= MOST_BYTES:
+        return False
+    pieces: Iterator[bytes] = iter([packed])
+    for _ in filters:
+        pieces = _inflated(pieces)
+    left = MOST_BYTES
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            return True
+    return False
+
+
+def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Unpack a stream piece by piece; damaged data end it."""
+    unpacker = zlib.decompressobj()
+    for piece in pieces:
+        while piece:
+            try:
+                yield unpacker.decompress(piece, _CHUNK)
+            except zlib.error:
+                return
+            piece = unpacker.unconsumed_tail
 
 
 def has_too_many_paths(page: pymupdf.Page) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pdfbatch.documents.pdf.drawing import draw
+from pdfbatch.documents.pdf.failures import TooLarge
 from pdfbatch.documents.pdf.mupdf import pymupdf
 
 Pixels = npt.NDArray[np.uint8]
@@ -41,10 +42,6 @@ INK_CONTRAST = 40
 INK_MARGIN = 12
 
 _COMPONENTS = {"": 1, "DeviceGray": 1, "CalGray": 1, "Indexed": 1, "Separation": 1, "DeviceCMYK": 4}
-
-
-class TooLarge(Exception):
-    """The page holds more pixels than may be decoded; the message says what and how many."""
 
 
 @dataclass(frozen=True)

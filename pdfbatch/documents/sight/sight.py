@@ -120,7 +120,7 @@ def look_for_hidden(
     known. Without `ocr` the picture is not read, and unpainted text with ink in its place counts as visible.
 
     Raises:
-        raster.TooLarge: an image cannot be decoded.
+        TooLarge: an image cannot be decoded.
     """
     refuse_giant_pictures(page)
     look = look_at(page, textpage)
