@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -12,7 +13,7 @@ from pdfbatch import config, views
 from pdfbatch.cli.console import finish, local_now, now, say, stderr, this_command, write_out
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Print
-from pdfbatch.errors import ExitCode, UsageError
+from pdfbatch.errors import ExitCode, NotFound, UsageError
 from pdfbatch.records import DoneMark, Outcome, RunKeys, figures_prefix, output_key
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def write_slice(begun: Begun, source: Store, output: Store, processes: int | Non
     key = documents[0].key
     for failure in load_failures(output, RunKeys(begun.manifest.run), 0):
         say(views.failure_line(failure))
-    if output.head(output_key(key)) is not None:
+    with suppress(NotFound):
         write_out(output.get(output_key(key)))
     if figures := sum(1 for _ in output.list(figures_prefix(key))):
         say(f"{views.plural(figures, 'figure')} linked but not saved: use a folder as OUTPUT to save them")

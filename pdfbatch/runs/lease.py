@@ -74,12 +74,12 @@ def is_anyone_alive(output: Store, manifest: Manifest, now: datetime) -> bool:
     """Whether a worker of the run is running or about to: a run that has just started has no heartbeats yet, and a
     fleet replaces its instances until each worker has ended by itself, or the fleet was deleted or has expired."""
     keys = RunKeys(manifest.run)
-    beats = heartbeats(output, keys)
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
     if (fleet := load_fleet(output, manifest.run)) is not None:
         ended = sum(mark.why in FINAL_ENDINGS for mark in marks.values())
         is_over = fleet.ended is not None or now >= datetime.fromisoformat(fleet.expiry)
         return not is_over and ended < manifest.total_workers
+    beats = heartbeats(output, keys)
     if not beats:
         return age_seconds(manifest.created, now) < STALE_SECONDS
     return any(not _is_this_process(beat) and is_living(beat, marks.get(beat.worker), now) for beat in beats)

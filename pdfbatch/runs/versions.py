@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.runs.in_order import in_order
 from pdfbatch.runs.ledger import Final
-from pdfbatch.store import Entry, Store
+from pdfbatch.store import Entry, S3Store, Store
 
 _THREADS = 8
 
@@ -18,7 +18,7 @@ _THREADS = 8
 def recognised(source: Store, entries: Iterable[Entry], history: Mapping[str, Final]) -> list[Entry]:
     """Returns the entries; those with the recorded content under another ETag get the recorded ETag."""
     found = list(entries)
-    if not history:
+    if not history or isinstance(source, S3Store):  # in S3 the ETag depends on the content alone
         return found
     known = ((number, history.get(entry.key)) for number, entry in enumerate(found))
     doubtful = [(number, past) for number, past in known if past is not None and _is_doubtful(found[number], past)]
