@@ -19,7 +19,7 @@ from pdfbatch.records import (
 )
 from pdfbatch.runs import ledger, manifest, progress
 from pdfbatch.runs.copies import digest_in, without_copies
-from pdfbatch.runs.inputs import listed, no_documents, nothing_at
+from pdfbatch.runs.inputs import bad_name, listed, no_documents, nothing_at
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
 from pdfbatch.runs.outputs import markdown_of
 from pdfbatch.runs.partition import Slice, divided, in_parts, slice_of
@@ -367,7 +367,8 @@ def _freeze(
     retry_of: str | None = None,
 ) -> Frozen:
     workers = wanted.part.total
-    slices = divided(in_parts(without_copies(documents[: wanted.limit], digest_in(source)), workers), workers)
+    whole = without_copies(documents[: wanted.limit], digest_in(source), lambda key: not bad_name(output, key))
+    slices = divided(in_parts(whole, workers), workers)
     frozen = _manifest(source, output, wanted, documents_in(slices), skipped, now)
     update = {"retry_of": retry_of, "entries": list(map(len, slices))}
     return Frozen(frozen.model_copy(update=update), slices)

@@ -32,14 +32,20 @@ def digest_in(source: Store) -> ContentOf:
     return content_of
 
 
-def without_copies(documents: Iterable[SourceDocument], content_of: ContentOf) -> list[SourceDocument]:
+def without_copies(
+    documents: Iterable[SourceDocument], content_of: ContentOf, may_be_written: Callable[[str], bool] = bool
+) -> list[SourceDocument]:
     """Returns the first document of each content, in order, with the others as its `copies`. Only documents of the same
-    size are compared."""
+    size are compared, and those that `may_be_written`, by their keys: one that may not stands for no other."""
     found = list(documents)
     sizes: dict[int, int] = {}
     for document in found:
         sizes[document.size] = sizes.get(document.size, 0) + 1
-    candidates = [document for document in found if _may_be_copied(document) and sizes[document.size] > 1]
+    candidates = [
+        document
+        for document in found
+        if _may_be_copied(document) and sizes[document.size] > 1 and may_be_written(document.key)
+    ]
     firsts: dict[tuple[int, str], str] = {}
     copies: dict[str, list[SourceDocument]] = {}
     is_copy = set[str]()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from pdfbatch.records import STATE_PREFIX
 from pdfbatch.runs.key_table import KeyTable
-from pdfbatch.store import Store
+from pdfbatch.store import DANGLING, Store
 
 
 def markdown_of(output: Store) -> Mapping[str, str]:
@@ -21,4 +21,4 @@ def written_to(output: Store) -> Mapping[str, str]:
 
 def _etags(output: Store, is_wanted: Callable[[str], bool]) -> Mapping[str, str]:
     entries = (entry for entry in output.list() if not entry.key.startswith(STATE_PREFIX) and is_wanted(entry.key))
-    return KeyTable(((entry.key, "", (entry.etag,)) for entry in entries), str)
+    return KeyTable(((entry.key, "", (entry.etag,)) for entry in entries if entry.etag != DANGLING), str)
