@@ -137,6 +137,7 @@ def test_a_guess_goes_on_as_the_page_did(first: str, last: str, following: list[
 
 
 @given(page=st.lists(st.text(SIGNS, min_size=1, max_size=6), min_size=1, unique=True).map(sorted))
+@settings(deadline=None)
 def test_guesses_ascend_from_the_end_of_the_page(page: list[str]) -> None:
     found = guesses(page, 5)
     assert found == sorted(set(found)) and all(guess > page[-1] for guess in found)
