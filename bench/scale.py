@@ -300,11 +300,14 @@ def main() -> None:
     began, cpu = time.perf_counter(), time.process_time()
     STEPS[name](workers)
     seconds, spent = time.perf_counter() - began, time.process_time() - cpu
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent += children.ru_utime + children.ru_stime
     print(json.dumps({"name": name, "seconds": seconds, "cpu": spent, "mib": _peak_mib()}))
 
 
 def _peak_mib() -> float:
-    """Returns the peak of this process; getrusage on Linux also counts what it was before it became this program."""
+    """Returns the peak of this process, without its children; getrusage on Linux also counts what it was before it
+    became this program."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
