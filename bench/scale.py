@@ -129,7 +129,7 @@ def _growth(measured: Mapping[int, Sequence[Step]]) -> Section:
     return Section(
         f"Growth of CPU time from {few:,} to {many:,} keys, as an exponent",
         [
-            at_most(one.name, math.log(other.cpu / one.cpu) / math.log(many / few) if many > few else 0.0, 1.0)
+            at_most(one.name, round(math.log(other.cpu / one.cpu) / math.log(many / few), 2) if many > few else 0.0, 1.0)
             for one, other in pairs
         ],
     )
