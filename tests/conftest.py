@@ -14,9 +14,13 @@ from typing import Any
 
 import boto3
 import pytest
+from hypothesis import settings
 
 from pdfbatch.documents.sandbox.children import Children
 from tests.program import Program, within
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 HERE = Path(__file__).parent
 SERVER = HERE / "s3_server.py"

@@ -186,6 +186,12 @@ def test_a_password_opens_a_document_and_is_found_nowhere(folder: Path) -> None:
         assert PASSWORD.encode() not in text and b"another one" not in text
 
 
+def test_a_list_of_paths_without_its_sign_is_named(folder: Path, pdfbatch: Program) -> None:
+    (folder / "list.txt").write_text("in/a.pdf\n")
+    ended = pdfbatch("local-run", "list.txt", "out", "--engine", "null", folder=folder)
+    assert ended.returncode == 3 and "write @list.txt" in ended.stderr
+
+
 def test_a_wrong_password_says_how_many_were_tried(folder: Path, pdfbatch: Program) -> None:
     pdf(folder / "in" / "locked.pdf", 1, PASSWORD)
     (folder / "passwords").write_text("one\ntwo\n")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pdfbatch.cli.console import say
 from pdfbatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 STDOUT = "-"
 MOST_BYTES = 2**20
 """Largest file of passwords; a larger file is not one."""
+_LISTS = (".txt", ".lst", ".list", ".csv")
+"""How the names of lists end, and no document's."""
 _ENDINGS = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
@@ -77,6 +80,9 @@ def inputs_of(
     from pdfbatch.runs import manifest
     from pdfbatch.runs.named import named
 
+    for name in given:
+        if name.lower().endswith(_LISTS):
+            say(f"{name} is taken for a document; if it is a list of paths, write @{name}")
     run = manifest.current(output) if output else None
     known = manifest.load(output, run).input if output and run else ""
     return named(given, output, include=include or (), exclude=exclude or (), known=known, read_list=read_list)

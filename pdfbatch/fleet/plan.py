@@ -62,6 +62,7 @@ def decide(
     """
     limited = rest.documents[: request.limit]
     documents = without_copies(limited, etag_of)
+    work = work.model_copy(update={"copies": len(limited) - len(documents)})
     most = max(len(limited), len(in_parts(documents, request.workers)))
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, most, account)

@@ -145,7 +145,10 @@ def _model(engine: str, wanted: str, warnings: list[str]) -> str:
     except NotReady as error:
         if name.startswith("s3://"):
             raise
-        warnings.append(f"not checked: {error.message} A replacement may use a different version")
+        warnings.append(
+            f"the model's version could not be fixed, so a replacement may use a newer one: {error.message} "
+            "To fix it: --model ID@COMMIT"
+        )
         return name
 
 

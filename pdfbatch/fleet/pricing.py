@@ -73,13 +73,14 @@ def priced_instances(account: Account, types: Sequence[str]) -> list[PricedInsta
 
 
 def pages_left(work: Work) -> Range | None:
-    """Estimates the pages left: the sample's average ± two standard errors, times the documents left."""
+    """Estimates the pages left: the sample's average ± two standard errors, times the documents left to read."""
     if work.pages_each is None:
         return None
     margin = STANDARD_ERRORS * work.pages_each_error
+    documents = work.left - work.copies
     return Range(
-        low=work.left * max(work.pages_each - margin, min(1.0, work.pages_each)),
-        high=work.left * (work.pages_each + margin),
+        low=documents * max(work.pages_each - margin, min(1.0, work.pages_each)),
+        high=documents * (work.pages_each + margin),
     )
 
 

@@ -98,6 +98,8 @@ class Work(BaseModel):
     left: int
     hopeless: int = 0
     """Documents left out because they failed for a reason that a retry cannot fix."""
+    copies: int = 0
+    """Those of `left` with the same content as another: they are not read."""
     bytes_left: int = 0
     sampled: int = 0
     """Documents whose pages were counted."""

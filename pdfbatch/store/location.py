@@ -52,7 +52,7 @@ def local_path(location: str) -> Path:
         path = Path(os.path.abspath(Path(key_to_name(_local_path(location))).expanduser()))  # noqa: PTH100  # keeps links
         path.resolve()
         path.exists()
-    except (OSError, RuntimeError) as error:  # too long, symlink loop, no such user, deleted working folder
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a loop, no such user, no text, a deleted folder
         raise UsageError(f"{location!r} cannot be used: {error}.", _WHAT_IS_A_PLACE) from error
     return path
 

@@ -46,6 +46,7 @@ def _documents(work: Work) -> str:
         part
         for part in (
             f"{of_all}{plural(work.documents, 'PDF')} to convert ({_size(work.bytes_left)})",
+            f"{work.copies:,} of them with the content of another, not read again" if work.copies else "",
             skipped(done) if done else "",
             f"{work.hopeless:,} left out (would fail again; --all-failures)" if work.hopeless else "",
         )

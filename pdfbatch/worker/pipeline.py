@@ -6,13 +6,11 @@ event at a time, so no state is shared. Memory is bounded by the number of open 
 the size of a PDF or the number of PDFs.
 """
 
-import queue
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from functools import partial
-from typing import TypeVar
 
 from pdfbatch.documents.judgement import Judgement
 from pdfbatch.documents.page_read import PageRead
@@ -24,23 +22,19 @@ from pdfbatch.records import Outcome, PageResult, PageSet, ReadOptions, Reason, 
 from pdfbatch.runs.inputs import bad_name
 from pdfbatch.runs.partition import work_of
 from pdfbatch.worker.checkpoint import EVERY_PAGES
+from pdfbatch.worker.events import Events
 from pdfbatch.worker.fetch import Fetched, Places, fetch
 from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.publish import Publisher, copy_of
 from pdfbatch.worker.stop import Stop
-from pdfbatch.worker.threads import DaemonPool
 from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, SliceWork
 from pdfbatch.worker.workload import Block, Offer
-
-T = TypeVar("T")
 
 JUDGE_SECONDS = 30.0
 DRAIN_SECONDS = 90.0
 """How long pages that are being read may continue after a stop; a Spot interruption notice leaves 120 s in total."""
 SAVE_SECONDS = 6.0
 """How long writes may take after that, twice: a working store needs a second, and a broken one is not waited for."""
-_TICK_SECONDS = 0.25
-_STORE_THREADS = 8
 _DOCUMENTS_AHEAD = 4
 
 
@@ -66,7 +60,7 @@ class Pipeline:
         self._publisher = Publisher(places.output, places.checkpoints, made_by.model, options)
         self._stop = stop
         self._hooks = hooks
-        self._events: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._events = Events()
         self._open: dict[tuple[str, int], SliceWork] = {}
         self._ready: deque[SliceWork] = deque()
         self._pages_running: dict[tuple[str, int, int], None] = {}
@@ -74,7 +68,6 @@ class Pipeline:
         self._more: deque[Offer] = deque()
         """Documents that turned up on the way: assembled from parts, or no longer the same as another."""
         self._outcomes: deque[Outcome] = deque()
-        self._storing = 0
         self._is_late = False
         self.is_finished = False
         """Whether `run` ended because nothing is left."""
@@ -88,8 +81,6 @@ class Pipeline:
             StoreFull, AccessDenied, NotReady: nothing can be written any more; published documents stay.
         """
         todo = iter(offers)
-        self._threads = DaemonPool(_STORE_THREADS, "store")
-        self._fetchers = DaemonPool(_STORE_THREADS, "fetch")
         try:
             while self._admit(todo) or self._open or self._outcomes:
                 self._next_event()
@@ -101,13 +92,12 @@ class Pipeline:
                     return
             self.is_finished = True
         finally:
-            self._fetchers.end()
-            self._threads.end(wait=not self._is_late)
+            self._events.end(wait=not self._is_late)
 
     def save_pages(self) -> None:
         """Checkpoints the finished pages of all open documents soon, while the work continues. May be called from any
         thread."""
-        self._events.put(self._checkpoint_all)
+        self._events.post(self._checkpoint_all)
 
     def reading(self) -> list[str]:
         """Returns what the children are reading now, for display. May be called from any thread."""
@@ -117,30 +107,14 @@ class Pipeline:
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _next_event(self) -> None:
-        try:
-            event = self._events.get(timeout=_TICK_SECONDS)
-        except queue.Empty:
-            return
-        event()
+        self._events.handle_next()
         if self._error is not None:
             raise self._error
-
-    def _when_done(self, future: "Future[T]", then: Callable[["Future[T]"], None]) -> None:
-        future.add_done_callback(lambda done: self._events.put(partial(then, done)))
 
     def _take_outcomes(self) -> Iterator[Outcome]:
         while self._outcomes:
             yield self._outcomes.popleft()
         self._hooks.tick()
-
-    def _in_thread(self, task: Callable[[], T], then: Callable[["Future[T]"], None]) -> None:
-        self._storing += 1
-
-        def stored(done: "Future[T]") -> None:
-            self._storing -= 1
-            then(done)
-
-        self._when_done(self._threads.submit(task), stored)
 
     # ── fetch and judge ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -161,7 +135,7 @@ class Pipeline:
                 self._fail(work, Failure(Reason.BAD_NAME, fault))
                 continue
             task = partial(fetch, document, self._places, self._options.max_retries)
-            self._when_done(self._fetchers.submit(task), partial(self._fetched, work))
+            self._events.fetch(task, partial(self._fetched, work))
         return True
 
     def _pages_waiting(self) -> int:
@@ -192,7 +166,7 @@ class Pipeline:
     def _judge(self, work: SliceWork, resumed: list[PageResult]) -> None:
         self._pages_running[*work.name, 0] = None
         future = self._children.submit(JUDGE_SECONDS, judge_file, str(work.path))
-        self._when_done(future, partial(self._judged, work, resumed))
+        self._events.when_done(future, partial(self._judged, work, resumed))
 
     def _judged(self, work: SliceWork, resumed: list[PageResult], done: "Future[Judgement]") -> None:
         del self._pages_running[*work.name, 0]
@@ -254,7 +228,7 @@ class Pipeline:
         work.running.add(number)
         self._pages_running[*work.name, number] = None
         order = PageOrder(str(work.path), number, work.attempt(number))
-        self._when_done(self._reader.read(order), partial(self._page_ended, work, number, order.attempt))
+        self._events.when_done(self._reader.read(order), partial(self._page_ended, work, number, order.attempt))
 
     def _page_ended(self, work: SliceWork, number: int, attempt: int, done: "Future[PageRead]") -> None:
         work.running.discard(number)
@@ -275,7 +249,7 @@ class Pipeline:
             page, figures = PageResult(number=number, reason=failure.reason, detail=failure.detail), {}
         page = work.note_end(page, attempt)
         if figures:
-            self._in_thread(
+            self._events.write(
                 partial(self._publisher.figures, work.key, figures), partial(self._figures_saved, work, page)
             )
         else:
@@ -323,7 +297,7 @@ class Pipeline:
             work.saved.update(page.number for page in pages)
             work.saving += 1
             save = partial(self._places.checkpoints.save, work.document, pages, work.digest)
-            self._in_thread(save, partial(self._stored, work))
+            self._events.write(save, partial(self._stored, work))
 
     def _checkpoint_all(self) -> None:
         for work in self._open.values():
@@ -351,7 +325,9 @@ class Pipeline:
         if work.document.is_part:
             self._finish_part(work, outcome)
         else:
-            self._in_thread(partial(self._publisher.document, work, outcome), partial(self._published, work, outcome))
+            self._events.write(
+                partial(self._publisher.document, work, outcome), partial(self._published, work, outcome)
+            )
 
     def _published(self, work: SliceWork, outcome: Outcome, done: "Future[list[Outcome]]") -> None:
         try:
@@ -366,7 +342,7 @@ class Pipeline:
     def _finish_part(self, work: SliceWork, outcome: Outcome) -> None:
         part = work.finished_part(outcome)
         task = partial(self._places.parts.finish, work.document, part, work.unsaved())
-        self._in_thread(task, partial(self._part_finished, work))
+        self._events.write(task, partial(self._part_finished, work))
 
     def _part_finished(self, work: SliceWork, done: "Future[bool]") -> None:
         try:
@@ -411,11 +387,13 @@ class Pipeline:
         self._checkpoint_all()
         self._reader.drain()
         yield from self._wait(lambda: bool(self._pages_running), DRAIN_SECONDS)
-        yield from self._wait(lambda: self._storing > 0, SAVE_SECONDS)  # figures, before their pages can be saved
+        yield from self._wait(
+            lambda: self._events.writing > 0, SAVE_SECONDS
+        )  # figures, before their pages can be saved
         self._checkpoint_all()
-        yield from self._wait(lambda: self._storing > 0, SAVE_SECONDS)
+        yield from self._wait(lambda: self._events.writing > 0, SAVE_SECONDS)
         self._children.kill()
-        self._is_late = self._storing > 0
+        self._is_late = self._events.writing > 0
 
     def _wait(self, is_busy: Callable[[], bool], seconds: float) -> Iterator[Outcome]:
         deadline = time.monotonic() + seconds

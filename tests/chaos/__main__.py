@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+from tests.chaos.nursery import Nursery
 from tests.chaos.pool import make_pool
 from tests.chaos.server import ChaosServer
 from tests.chaos.story import Abilities, Ended, Story
@@ -53,12 +54,13 @@ def stories(seeds: range, plant: str = "") -> Iterator[Result]:
         folder = Path(name)
         with _environment(server.url, folder):
             pool = make_pool(folder / "pool", os.environ)
-            for seed in seeds:
-                place = folder / str(seed)
-                place.mkdir()
-                ended = Story(seed, server, pool, place, can).run()
-                log = place / "log"
-                yield Result(seed, ended, log.read_text(errors="replace") if ended.wrong and log.exists() else "")
+            with Nursery() as nursery:
+                for seed in seeds:
+                    place = folder / str(seed)
+                    place.mkdir()
+                    ended = Story(seed, server, nursery, pool, place, can).run()
+                    log = place / "log"
+                    yield Result(seed, ended, log.read_text(errors="replace") if ended.wrong and log.exists() else "")
 
 
 @contextmanager

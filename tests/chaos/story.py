@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -18,9 +19,10 @@ from pdfbatch.records import ReadOptions
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import S3Store, open_store
 from tests.chaos.model import faults_of
+from tests.chaos.nursery import Born, Nursery
 from tests.chaos.pool import Pool
 from tests.chaos.server import Bucket, ChaosServer, Rates
-from tests.chaos.workers import Circumstances, Kind, Worker, command_of, environment_of
+from tests.chaos.workers import Circumstances, Kind, Worker, environment_of, words_of
 from tests.imds import Imds
 from tests.worker.begun import begin_at
 
@@ -52,9 +54,12 @@ class Ended(NamedTuple):
 class Story:
     """A story with its own dice: the same seed throws the same events, though not at the same instant."""
 
-    def __init__(self, seed: int, server: ChaosServer, pool: Pool, folder: Path, can: Abilities) -> None:
+    def __init__(
+        self, seed: int, server: ChaosServer, nursery: Nursery, pool: Pool, folder: Path, can: Abilities
+    ) -> None:
         self.dice = random.Random(seed)
         self.server = server
+        self.nursery = nursery
         self.pool = pool
         self.folder = folder
         self.can = can
@@ -63,7 +68,7 @@ class Story:
         self.keys = self._documents()
         self.kind = Kind(self.dice.random() < 0.5, self.dice.choice([1, 2, 2, 3]))
         self.workers: list[Worker] = []
-        self.others: list[subprocess.Popen[bytes]] = []
+        self.others: list[Born] = []
 
     def run(self) -> Ended:
         began = time.monotonic()
@@ -97,7 +102,8 @@ class Story:
         for number in range(self.kind.workers):
             imds = stack.enter_context(Imds()) if self.kind.is_fleet else None
             environment = environment_of(self.kind, number, run, imds)
-            self.workers.append(Worker(number, command_of(self.kind, number, URL), environment, imds))
+            words = words_of(self.kind, number, URL)
+            self.workers.append(Worker(number, words, environment, imds, self.nursery))
 
     # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -146,7 +152,7 @@ class Story:
         """Starts the same worker again while it runs; it must refuse."""
         if worker.is_running:
             self._count("second launch")
-            self.others.append(self._start_other(worker.command, worker.environment))
+            self.others.append(self.nursery.start(worker.words, worker.environment, self.folder / "log"))
 
     def _rival(self, _: Worker) -> None:
         """A worker started by hand, without the run, converts everything at the same time."""
@@ -157,13 +163,7 @@ class Story:
         with Imds() as imds:
             environment = environment_of(Kind(True, 1), 0, "", imds) | {"AWS_EC2_METADATA_DISABLED": "true"}
         environment |= {"PDFBATCH_ENGINE": "null", "PDFBATCH_INSTANCE": ""}
-        self.others.append(self._start_other(command_of(Kind(True, 1), 0, URL), environment))
-
-    def _start_other(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        self.others.append(self.nursery.start(["worker"], environment, self.folder / "log"))
 
     def _circumstances(self) -> Circumstances:
         thrown = self.dice.random()
@@ -184,7 +184,7 @@ class Story:
             try:
                 other.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
-                return [f"a second process does not end: {other.args}"]
+                return ["a second process does not end"]
         if self.dice.random() < 0.2:
             self._down()
         deadline = time.monotonic() + END_SECONDS
@@ -209,5 +209,5 @@ class Story:
             worker.end()
         for other in self.others:
             if other.poll() is None:
-                other.kill()
+                os.kill(other.pid, signal.SIGKILL)
                 other.wait()

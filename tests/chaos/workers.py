@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.chaos.nursery import Born, Nursery
 from tests.imds import Imds
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -39,12 +39,15 @@ class Circumstances(NamedTuple):
 class Worker:
     """One slice of a story, and the process that works on it."""
 
-    def __init__(self, number: int, command: list[str], environment: Mapping[str, str], imds: Imds | None) -> None:
+    def __init__(
+        self, number: int, words: list[str], environment: Mapping[str, str], imds: Imds | None, nursery: Nursery
+    ) -> None:
         self.number = number
-        self.command = command
+        self.words = words
+        self.nursery = nursery
         self.environment = dict(environment)
         self.imds = imds
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Born | None = None
         self.lives = 0
         self.exits: list[int] = []
         self.may_start = 0.0
@@ -67,12 +70,14 @@ class Worker:
             self.process = self._start(log, *(circumstances() if circumstances else Circumstances()))
             self.lives += 1
 
-    def _start(self, log: Path, jump: str, small_disk: Path | None) -> subprocess.Popen[bytes]:
+    def _start(self, log: Path, jump: str, small_disk: Path | None) -> subprocess.Popen[bytes] | Born:
         environment = dict(self.environment)
-        command = self.command
+        command = [sys.executable, "-m", "pdfbatch.cli", *self.words]
         if self.imds is not None:
             self.imds.values.pop("spot/instance-action", None)
             environment["PDFBATCH_INSTANCE"] = f"i-{self.number}-{self.lives}"
+        if not jump and small_disk is None:
+            return self.nursery.start(self.words, environment, log)
         if jump:
             environment |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME": jump}
         if small_disk is not None:
@@ -115,12 +120,12 @@ def can_fill_a_disk() -> bool:
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def command_of(kind: Kind, number: int, url: str) -> list[str]:
-    program = [sys.executable, "-m", "pdfbatch.cli"]
+def words_of(kind: Kind, number: int, url: str) -> list[str]:
+    """Returns the words of the command that a worker runs."""
     if kind.is_fleet:
-        return [*program, "worker"]
+        return ["worker"]
     slices = ["--total-workers", str(kind.workers), "--worker-id", str(number)]
-    return [*program, "local-run", f"{url}in/", f"{url}out/", "--engine", "null", "--processes", "1", *slices]
+    return ["local-run", f"{url}in/", f"{url}out/", "--engine", "null", "--processes", "1", *slices]
 
 
 def environment_of(kind: Kind, number: int, run: str, imds: Imds | None) -> dict[str, str]:
@@ -142,7 +147,3 @@ def environment_of(kind: Kind, number: int, run: str, imds: Imds | None) -> dict
         "PDFBATCH_ZONE": "us-east-1a",
         "PDFBATCH_BOOTED": "2026-11-25T19:00:00Z",
     }
-
-
-def total_exits(workers: list[Worker]) -> Counter[int]:
-    return Counter(code for worker in workers for code in worker.exits)

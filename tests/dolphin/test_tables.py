@@ -2,7 +2,7 @@ import re
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.engines.dolphin.tables import caption_of, cells_of, tables_of
@@ -119,6 +119,8 @@ def test_repaired_tables_are_balanced_and_repairing_them_again_changes_nothing(t
 
 
 @settings(deadline=None)
+@example("<caption><caption>1|2")
+@example("<table><caption>one</caption><tr><td>x</td></tr><caption>two")
 @given(st.lists(st.sampled_from(TOKENS), max_size=30).map("".join))
 def test_no_text_of_a_table_is_lost_and_no_two_cells_share_a_place(text: str) -> None:
     for is_table, part in tables_of(text):

@@ -64,7 +64,7 @@ def decision(
         engine=engine,
         model="ByteDance/Dolphin-1.5@" + "c" * 40,
     )
-    documents = [SourceDocument(f"{number:05}.pdf", 1000, "e") for number in range(work.left)]
+    documents = [SourceDocument(f"{number:05}.pdf", 1000, f"e{number}") for number in range(work.left)]
     rest = Remaining(documents, work.documents - work.left, None)
     return decide(request, rest, work, found or account(), measured, run=RUN, now=NOW, environment={})
 
@@ -341,3 +341,13 @@ def test_without_sampled_text_layers_no_alternative_price_is_shown(work: Work) -
     made = plan(work=work)
     assert made.alternative is None
     assert "--engine auto" not in shown(made, 200)
+
+
+def test_documents_with_the_content_of_another_take_no_time() -> None:
+    documents = [SourceDocument(f"{number:05}.pdf", 1000, f"e{number % 10}") for number in range(100)]
+    work = Work(documents=100, left=100, sampled=10, pages_each=10)
+    asked = replace(LaunchRequest(workers=2), source="s3://in/", output="s3://out/", engine="cpu")
+    rest = Remaining(documents, 0, None)
+    decided = decide(asked, rest, work, account(), None, run=RUN, now=NOW, environment={})
+    assert (decided.plan.work.copies, decided.frozen.manifest.documents) == (90, 100)
+    assert decided.plan.pages == pricing.pages_left(work.model_copy(update={"left": 10}))

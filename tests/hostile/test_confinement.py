@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -118,6 +119,11 @@ def test_a_child_reads_no_other_file_and_says_which_it_was_refused(room: Room) -
     assert "Permission denied" in room.refused(os.listdir, str(room.secret.parent))
 
 
+@pytest.mark.skipif(sys.platform == "linux" and version() < 6, reason="this kernel's Landlock has no scopes")
+def test_a_child_signals_no_process_outside(room: Room) -> None:
+    assert "may not do this: [Errno 1]" in room.refused(os.kill, os.getpid(), signal.SIGCONT)
+
+
 @needs_landlock
 def test_a_link_in_the_input_leads_a_child_to_no_other_file(room: Room) -> None:
     (room.documents / "link.pdf").symlink_to(room.secret)
@@ -160,7 +166,7 @@ def test_an_engine_that_calls_home_fails_that_page_and_the_outcome_says_why(
 ) -> None:
     many_pdfs(pdfs, 2, pages=3)
     assert run_slice(ChildEngine("caller", call_home)).counts.partial == 2
-    for outcome in newest(open_store(str(out)), None):
+    for outcome in newest(open_store(str(out)), None).values():
         assert outcome.failed_pages == [(2, Reason.ENGINE_ERROR)]
         assert "the reading process may not do this: [Errno 1] Operation not permitted" in outcome.detail
 

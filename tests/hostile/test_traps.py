@@ -32,7 +32,7 @@ from tests.worker.begun import now
 pytestmark = pytest.mark.slow
 
 MEMORY_MIB = 1024
-SECONDS = 4.0
+SECONDS = 8.0
 LIBRARIES_MIB = 900
 """What the mapped libraries and models of a child take besides its own memory."""
 FINE = 6
@@ -124,7 +124,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, loaded_children: None) -> En
         job = SliceConfig(begun.manifest, begun.documents, 0, inputs, output, engine, 2, 1.0, now)
         SliceRun(job, Stop()).run()
     weights = [int(line) for line in (folder / "weights").read_text().split()]
-    return Ended({Path(each.key).stem: each for each in newest(output, None)}, out, weights, calls)
+    return Ended({Path(each.key).stem: each for each in newest(output, None).values()}, out, weights, calls)
 
 
 @contextmanager

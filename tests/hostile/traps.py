@@ -55,13 +55,13 @@ def with_catalog(entries: str, *more: str | bytes, page: str = "") -> bytes:
 
 
 def deflate_bomb() -> bytes:
-    """3 GiB of drawing instructions in 3 MB."""
-    return one_page(TEXT, contents="[4 0 R 6 0 R]", more=(endless(3 * 1024 * MIB),))
+    """600 MiB of drawing instructions in 600 kB."""
+    return one_page(TEXT, contents="[4 0 R 6 0 R]", more=(endless(600 * MIB),))
 
 
 def nested_deflate_bomb() -> bytes:
-    """A GiB in a few kilobytes, packed twice."""
-    data = endless(1024 * MIB).split(b"stream\n", 1)[1].removesuffix(b"\nendstream")
+    """300 MiB in a few kilobytes, packed twice."""
+    data = endless(300 * MIB).split(b"stream\n", 1)[1].removesuffix(b"\nendstream")
     twice = stream(zlib.compress(data, 9), "/Filter[/FlateDecode/FlateDecode]")
     return one_page(TEXT, contents="[4 0 R 6 0 R]", more=(twice,))
 
@@ -71,7 +71,7 @@ def a_bomb_shared_by_many_pages() -> bytes:
     numbers = range(PAGES_OF_ONE_BOMB)
     bomb = 3 + PAGES_OF_ONE_BOMB
     page = f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents {bomb} 0 R/Resources<<>>>>"
-    return document(*(page for _ in numbers), more=(endless(1024 * MIB, b"q Q "),))
+    return document(*(page for _ in numbers), more=(endless(300 * MIB, b"q Q "),))
 
 
 def picture_bomb() -> bytes:
@@ -84,8 +84,8 @@ def picture_bomb() -> bytes:
 
 
 def object_stream_bomb() -> bytes:
-    """An object stream of a GiB."""
-    holder = endless(1024 * MIB).replace(b"<<", b"<</Type/ObjStm/N 100000/First 1000000", 1)
+    """An object stream of 300 MiB."""
+    holder = endless(300 * MIB).replace(b"<<", b"<</Type/ObjStm/N 100000/First 1000000", 1)
     return one_page(TEXT, more=(holder,))
 
 
@@ -350,7 +350,7 @@ def png_that_lies() -> bytes:
 def png_that_inflates() -> bytes:
     press = zlib.compressobj(9)
     row = b"\0" * (30_000 * 3 + 1)
-    data = b"".join(press.compress(row) for _ in range(30_000)) + press.flush()
+    data = b"".join(press.compress(row) for _ in range(3_000)) + press.flush()
     head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 

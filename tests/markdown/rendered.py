@@ -89,3 +89,8 @@ def inline(children: Sequence[Token]) -> Iterator[Seen]:
             yield Seen(f"[{token.content}]", frozenset(["image"]), str(token.attrs["src"]))
         else:
             yield from (Seen(sign, frozenset(styles), link) for sign in token.content)
+
+
+def html(markdown: str) -> str:
+    """What the renderer makes of it, with raw HTML passed through as GitHub and most viewers do."""
+    return str(_RENDERER.render(markdown))

@@ -118,7 +118,7 @@ def _be_quiet() -> None:
     """Disables transformers' progress bar, which would overwrite ours."""
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
 
 
 def _model(folder: Path, dtype: Any) -> Any:

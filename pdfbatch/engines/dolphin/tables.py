@@ -98,8 +98,9 @@ def _rows(table: str) -> list[list[tuple[str, str, int, int]]]:
 
 
 def caption_of(table: str) -> list[Span]:
-    """The text of a repaired table's own caption."""
+    """The text of a repaired table's own captions."""
     own = table.removeprefix("<table>").removesuffix("</table>")
+    found: list[Span] = []
     depth, begun = 0, None
     for tag in _OUTLINE.finditer(own):
         if tag.group(2) == "table":
@@ -107,8 +108,9 @@ def caption_of(table: str) -> list[Span]:
         elif depth == 0 and not tag.group(1):
             begun = tag.end()
         elif depth == 0 and begun is not None:
-            return _spans(own[begun : tag.start()])
-    return []
+            spans = _spans(own[begun : tag.start()])
+            found += [Span(text=" "), *spans] if found and spans else spans
+    return found
 
 
 def _spans(html: str) -> list[Span]:

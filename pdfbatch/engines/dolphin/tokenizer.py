@@ -120,8 +120,8 @@ def _backend(folder: Path, config: Mapping[str, Any], names: Mapping[str, Any]) 
                 return backend
         from transformers import AutoTokenizer
 
-        loaded = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        return loaded.backend_tokenizer
+        loaded: tokenizers.Tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
+        return loaded
     except Exception as error:  # tokenizers' errors have no more specific class
         raise NotReady(f"The tokenizer in {folder} cannot be loaded: {error}", "Download its files again.") from error
 
