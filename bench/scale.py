@@ -126,12 +126,10 @@ def _growth(measured: Mapping[int, Sequence[Step]]) -> Section:
     """The exponent e of CPU time ~ keys ** e, from the fewest keys to the most."""
     few, many = min(measured), max(measured)
     pairs = zip(measured[few], measured[many], strict=True)
+    ratio = math.log(many / few) if many > few else math.inf
     return Section(
         f"Growth of CPU time from {few:,} to {many:,} keys, as an exponent",
-        [
-            at_most(one.name, round(math.log(other.cpu / one.cpu) / math.log(many / few), 2) if many > few else 0.0, 1.0)
-            for one, other in pairs
-        ],
+        [at_most(one.name, round(math.log(other.cpu / one.cpu) / ratio, 2), 1.0) for one, other in pairs],
     )
 
 
