@@ -71,11 +71,12 @@ class Step(NamedTuple):
 
 
 def run(corpus: Path, scratch: Path, keys: Sequence[int] = KEYS) -> list[Section]:
-    measured = {number: _measured(number) for number in keys}
+    measured = {number: measured_steps(number) for number in keys}
     return [*(_section(number, steps) for number, steps in measured.items()), _growth(measured), _status_section()]
 
 
-def _measured(documents: int) -> list[Step]:
+def measured_steps(documents: int) -> list[Step]:
+    """Measures every step with so many keys."""
     with s3_process() as server:
         server.seed(IN, ((_key(number), _size(number)) for number in range(documents)))
         steps = [_step(server, name, documents) for name in ("list", "plan", "freeze")]
