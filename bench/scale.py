@@ -71,11 +71,12 @@ class Step(NamedTuple):
 
 
 def run(corpus: Path, scratch: Path, keys: Sequence[int] = KEYS) -> list[Section]:
-    measured = {number: _measured(number) for number in keys}
+    measured = {number: measured_steps(number) for number in keys}
     return [*(_section(number, steps) for number, steps in measured.items()), _growth(measured), _status_section()]
 
 
-def _measured(documents: int) -> list[Step]:
+def measured_steps(documents: int) -> list[Step]:
+    """Measures every step with so many keys."""
     with s3_process() as server:
         server.seed(IN, ((_key(number), _size(number)) for number in range(documents)))
         steps = [_step(server, name, documents) for name in ("list", "plan", "freeze")]
@@ -126,12 +127,10 @@ def _growth(measured: Mapping[int, Sequence[Step]]) -> Section:
     """The exponent e of CPU time ~ keys ** e, from the fewest keys to the most."""
     few, many = min(measured), max(measured)
     pairs = zip(measured[few], measured[many], strict=True)
+    ratio = math.log(many / few) if many > few else math.inf
     return Section(
         f"Growth of CPU time from {few:,} to {many:,} keys, as an exponent",
-        [
-            at_most(one.name, math.log(other.cpu / one.cpu) / math.log(many / few) if many > few else 0.0, 1.0)
-            for one, other in pairs
-        ],
+        [at_most(one.name, round(math.log(other.cpu / one.cpu) / ratio, 2), 1.0) for one, other in pairs],
     )
 
 
@@ -300,11 +299,14 @@ def main() -> None:
     began, cpu = time.perf_counter(), time.process_time()
     STEPS[name](workers)
     seconds, spent = time.perf_counter() - began, time.process_time() - cpu
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent += children.ru_utime + children.ru_stime
     print(json.dumps({"name": name, "seconds": seconds, "cpu": spent, "mib": _peak_mib()}))
 
 
 def _peak_mib() -> float:
-    """Returns the peak of this process; getrusage on Linux also counts what it was before it became this program."""
+    """Returns the peak of this process, without its children; getrusage on Linux also counts what it was before it
+    became this program."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024

@@ -44,6 +44,10 @@ class PdfbatchError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> "tuple[type[PdfbatchError], tuple[str, str]]":
+        """So that it can be raised in another process."""
+        return type(self), (self.message, self.hint)
+
 
 class UsageError(PdfbatchError):
     exit_code = ExitCode.USAGE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import checks
+from bench import checks, scale
 from bench.corpus import CorpusFile, PageFacts, copied, own_corpus, pages_in, readable
 from bench.figures import Figure, Section, at_least, at_most, missed, table
 from bench.measure import CommandFailed, run_measured
@@ -94,3 +94,11 @@ def test_each_check_of_a_page_has_its_time_and_none_takes_more_than_all(tmp_path
     seconds = json.loads(result.read_text())
     assert set(seconds) == set(checks.PARTS)
     assert all(0 < spent <= seconds["all"] for spent in seconds.values())
+
+
+@pytest.mark.slow
+def test_every_step_of_a_run_is_measured_and_the_run_is_sound() -> None:
+    steps = {step.name: step for step in scale.measured_steps(120)}
+    assert set(steps) == {*scale.STEPS, "plan of the next run"}
+    assert all(step.requests > 0 and step.mib > 0 and step.cpu > 0 for step in steps.values())
+    assert steps["verify"].requests > 120 > steps["report"].requests

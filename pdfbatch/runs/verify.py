@@ -1,17 +1,17 @@
 """Checks that every input has one outcome and every Markdown its pages. `judge` is pure."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from pdfbatch import config
 from pdfbatch.errors import NotFound
-from pdfbatch.markdown.document import anchors
-from pdfbatch.records import PageSet, figures_link, figures_prefix, output_key
+from pdfbatch.records import PageSet, figures_prefix, output_key
 from pdfbatch.runs import ledger, manifest
-from pdfbatch.runs.in_order import in_order
+from pdfbatch.runs.contents import Contents, read_contents
 from pdfbatch.runs.inputs import listed
 from pdfbatch.runs.key_table import KeyTable
 from pdfbatch.runs.ledger import Final
@@ -19,17 +19,9 @@ from pdfbatch.runs.outputs import written_to
 from pdfbatch.runs.versions import recognised
 from pdfbatch.store import Entry, Store, open_store
 
-
-class Contents(NamedTuple):
-    """What a Markdown file contains. `pages` is None if its page anchors are not 1, 2, 3, …; then `numbers` lists them.
-    `figures` are the names of the figures that it links to."""
-
-    pages: int | None
-    figures: frozenset[str]
-    numbers: tuple[int, ...] = ()
-
-
-Look = Callable[[Iterable[tuple[str, Final]]], Iterable[tuple[str, Final, Contents]]]
+Document = tuple[str, Final]
+"""A key with its final outcome."""
+Look = Callable[[Iterable[Document]], Iterable[tuple[Document, Contents]]]
 """Reads the Markdown of documents."""
 
 
@@ -86,9 +78,13 @@ def verify(output: Store, run: str | None = None) -> Verdict:
     source = open_store(frozen.input)
     entries = recognised(source, listed(source, frozen.chosen, history).entries, history)
     entries.sort(key=lambda entry: entry.key)
-    return judge(
-        Places(source.url, output.url), entries, frozen.chosen.taker(), written_to(output), history, _look(output)
-    )
+    look = partial(read_contents, output, key_of=_key, processes=config.default_processes())
+    places = Places(source.url, output.url)
+    return judge(places, entries, frozen.chosen.taker(), written_to(output), history, look)
+
+
+def _key(document: Document) -> str:
+    return document[0]
 
 
 def no_run(output: Store) -> NotFound:
@@ -145,7 +141,7 @@ def _judge_outputs(written: Mapping[str, str], history: Mapping[str, Final], loo
     found = _Outputs(set(), [], [], [], set())
     failed_with_markdown: dict[str, str] = {}
 
-    def published() -> Iterator[tuple[str, Final]]:
+    def published() -> Iterator[Document]:
         for key, final in history.items():
             is_there = output_key(key) in written
             if final.outcome == "failed" and is_there:
@@ -155,7 +151,7 @@ def _judge_outputs(written: Mapping[str, str], history: Mapping[str, Final], loo
             elif final.outcome != "failed":
                 found.absent.add(key)
 
-    for key, final, contents in look(published()):
+    for (key, final), contents in look(published()):
         if not _has_pages(contents, final):
             found.wrong_pages.append(key)
         if any(figures_prefix(key) + name not in written for name in contents.figures):
@@ -224,23 +220,3 @@ def absent(wanted: Iterable[str], known: Iterable[str]) -> Iterator[str]:
 def _has_pages(found: Contents, final: Final) -> bool:
     asked = PageSet.read(final.asked_pages).first(final.pages)
     return asked == (found.numbers if found.pages is None else tuple(range(1, found.pages + 1)))
-
-
-def _look(output: Store) -> Look:
-    def read(document: tuple[str, Final]) -> tuple[str, Final, Contents]:
-        key, final = document
-        made = output_key(key)
-        return key, final, contents_of(output.get(made).decode("utf-8", "replace"), made)
-
-    return lambda documents: in_order(read, documents)
-
-
-def contents_of(markdown: str, key: str) -> Contents:
-    """Returns the contents of the Markdown at `key`."""
-    numbers = [anchor.number for anchor in anchors(markdown)]
-    links = re.escape(figures_link(f"{key[: -len('.md')]}.pdf"))
-    names = re.findall(rf"\]\({links}([^()/\s]+)\)", markdown)
-    figures = frozenset(names)
-    if numbers == list(range(1, len(numbers) + 1)):
-        return Contents(len(numbers), figures)
-    return Contents(None, figures, tuple(numbers))

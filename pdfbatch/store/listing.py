@@ -205,16 +205,6 @@ class _Listing:
             self._full += 1
         else:
             self._empty += 1
-            self._skip(each, page)
-
-    def _skip(self, empty: _Range, page: Page) -> None:
-        """Completes the ranges after an empty one of which the same answer shows that they are empty too."""
-        at = next(number for number, each in enumerate(self._ranges) if each is empty)
-        for each in list(self._ranges)[at + 1 :]:
-            if page.first and (each.end is None or page.first <= each.end):
-                return
-            if each.running is None and not each.fetched:
-                each.is_complete = True
 
 
 def guesses(keys: Sequence[str], most: int) -> list[str]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.runs.in_order import in_order
@@ -17,6 +17,7 @@ ROWS = st.lists(st.tuples(st.text(max_size=3), st.sampled_from("abc"), st.intege
 
 
 @given(ROWS)
+@settings(deadline=None)
 def test_a_table_is_a_mapping_in_the_order_of_utf8_with_the_highest_rank_of_each_key(
     rows: list[tuple[str, str, int]],
 ) -> None:

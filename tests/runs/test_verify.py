@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pdfbatch.errors import NotFound
 from pdfbatch.records import Reason, figures_prefix, output_key
+from pdfbatch.runs.contents import Contents, read_contents
 from pdfbatch.runs.key_table import KeyTable
 from pdfbatch.runs.ledger import Final
-from pdfbatch.runs.verify import Contents, Places, Verdict, absent, judge
-from pdfbatch.store import Entry
+from pdfbatch.runs.verify import Document, Places, Verdict, absent, judge
+from pdfbatch.store import Entry, LocalStore
 
 OK = Final("ok", None, "v1", 1, 2, "run")
 FAILED = Final("failed", Reason.TIMEOUT, "v1", 1, 2, "run")
@@ -28,8 +31,8 @@ def judged(
 ) -> Verdict:
     """`written`: keys of Markdown and figures."""
 
-    def look(documents: Iterable[tuple[str, Final]]) -> Iterator[tuple[str, Final, Contents]]:
-        return ((key, final, (contents or {}).get(key, WHOLE)) for key, final in documents)
+    def look(documents: Iterable[Document]) -> Iterator[tuple[Document, Contents]]:
+        return (((key, final), (contents or {}).get(key, WHOLE)) for key, final in documents)
 
     entries = [Entry(key, 1, "v1") for key in sorted(inputs)]
     table = KeyTable(((key, "", ()) for key in written), str)
@@ -77,6 +80,7 @@ def test_a_failed_twin_does_not_make_the_others_markdown_stale() -> None:
     outcomes=st.dictionaries(st.sampled_from(KEYS), st.sampled_from([OK, FAILED, OK._replace(etag="v0")])),
     written=st.sets(st.sampled_from([*map(output_key, KEYS), "other.md"])),
 )
+@settings(deadline=None)
 def test_passes_over_sorted_keys_find_what_sets_would(
     inputs: set[str], outcomes: dict[str, Final], written: set[str]
 ) -> None:
@@ -93,5 +97,23 @@ def test_passes_over_sorted_keys_find_what_sets_would(
 
 
 @given(st.sets(st.text(max_size=3)), st.sets(st.text(max_size=3)))
+@settings(deadline=None)
 def test_what_is_absent_is_found_in_order(wanted: set[str], known: set[str]) -> None:
     assert list(absent(sorted(wanted), sorted(known))) == sorted(wanted - known)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("documents", [0, 1, 3, 20])
+def test_markdown_is_read_in_order_by_one_process_or_several(tmp_path: Path, documents: int, processes: int) -> None:
+    store = LocalStore(tmp_path)
+    for number in range(documents):
+        store.put(f"{number}.md", f"<!-- page 1 -->\n\n![]({number}/figures/a.png)\n".encode())
+    keys = [f"{number}.pdf" for number in range(documents)]
+    found = list(read_contents(store, keys, str, processes, at_once=3))
+    assert found == [(key, Contents(1, frozenset({"a.png"}))) for key in keys]
+
+
+def test_markdown_that_vanishes_is_an_error_of_ours_from_another_process_too(tmp_path: Path) -> None:
+    with pytest.raises(NotFound) as error:
+        list(read_contents(LocalStore(tmp_path), ["a.pdf", "b.pdf"], str, 2, at_once=1))
+    assert "a.md" in error.value.message and error.value.hint

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from bench.s3_process import S3Process, s3_process
 from pdfbatch import aws
-from pdfbatch.store import S3Store
-from pdfbatch.store.listing import IN_FLIGHT, guesses
+from pdfbatch.store import Entry, S3Store
+from pdfbatch.store.listing import IN_FLIGHT, Page, guesses, pages
 
 PAGE = 3
 _buckets = (f"bucket-{number}" for number in itertools.count())
@@ -77,6 +77,31 @@ def test_a_server_that_ignores_where_to_begin_is_listed_page_by_page(
     assert [entry.key for entry in store.list()] == expected(keys)
 
 
+class WithEmptyPages:
+    """A server some of whose pages are empty although more follow."""
+
+    def __init__(self, keys: list[str], each: int) -> None:
+        self._keys = keys
+        self._each = each
+        self._asked = itertools.count()
+
+    def fetch(self, after: str, token: str) -> Page:
+        after = token[1:] if token else after
+        if next(self._asked) % self._each == 0 and not token:
+            return Page([], "", "", f"t{after}")
+        rest = [key for key in self._keys if key > after]
+        found, more = rest[:PAGE], len(rest) > PAGE
+        ends = (found[0], found[-1]) if found else ("", "")
+        return Page([Entry(key, 1, "") for key in found], *ends, f"t{found[-1]}" if more else "")
+
+
+@given(keys=st.sets(NAMES, max_size=150).map(expected), each=st.integers(1, 4))
+@settings(deadline=None)
+def test_an_empty_page_is_not_the_end(keys: list[str], each: int) -> None:
+    server = WithEmptyPages(keys, each)
+    assert [entry.key for page in pages(server.fetch) for entry in page] == keys
+
+
 @pytest.mark.parametrize("shape", ["doc-{:05}.pdf", "{}.pdf", "{:08x}", "2026/{:03}/scan.pdf"])
 def test_most_requests_show_new_keys(small_pages: tuple[S3Process, Any], shape: str) -> None:
     keys = {shape.format(number) for number in range(900)}
@@ -137,6 +162,7 @@ def test_a_guess_goes_on_as_the_page_did(first: str, last: str, following: list[
 
 
 @given(page=st.lists(st.text(SIGNS, min_size=1, max_size=6), min_size=1, unique=True).map(sorted))
+@settings(deadline=None)
 def test_guesses_ascend_from_the_end_of_the_page(page: list[str]) -> None:
     found = guesses(page, 5)
     assert found == sorted(set(found)) and all(guess > page[-1] for guess in found)
