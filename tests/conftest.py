@@ -17,21 +17,13 @@ import pytest
 from hypothesis import settings
 
 from pdfbatch.documents.sandbox.children import Children
-from tests.program import Program, within
+from tests.program import NO_ACCOUNT, Program, within
 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 HERE = Path(__file__).parent
 SERVER = HERE / "s3_server.py"
-NO_ACCOUNT = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": "/dev/null",
-    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-}
 Mount = Callable[..., Path]
 _bucket_numbers = itertools.count(1)
 

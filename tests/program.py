@@ -17,6 +17,16 @@ import pytest
 
 from pdfbatch.cli import main
 
+NO_ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+}
+"""What a process needs so that it cannot find real credentials or ask a metadata service."""
+
 
 class Ended(NamedTuple):
     returncode: int

@@ -27,15 +27,7 @@ from tests.chaos.pool import make_pool
 from tests.chaos.server import ChaosServer
 from tests.chaos.story import Abilities, Ended, Story
 from tests.chaos.workers import can_fill_a_disk, can_jump
-
-NO_ACCOUNT = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": "/dev/null",
-    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-}
+from tests.program import NO_ACCOUNT
 
 
 class Result(NamedTuple):

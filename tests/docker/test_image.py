@@ -16,7 +16,7 @@ import pytest
 
 from pdfbatch.demo.pdfs import DEMO
 from samples.many import long_pdf, many_pdfs
-from tests.conftest import NO_ACCOUNT
+from tests.program import NO_ACCOUNT
 
 IMAGE = os.environ.get("PDFBATCH_IMAGE", "")
 PAGES = 100
