@@ -139,6 +139,7 @@ class SliceRun:
             self._state = _STATE_AFTER.get(why, "interrupted")
             mark = self._mark(why)
             if why == "done":
+                self._clear_strikes()  # others may have read the whole slice
                 self._join_segments()
             self._unless_hung(heart.end)
         return mark

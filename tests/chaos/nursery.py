@@ -49,7 +49,7 @@ class Nursery:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
     def start(self, words: list[str], environment: Mapping[str, str], log: Path) -> Born:
         assert self._process.stdin is not None

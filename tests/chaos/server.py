@@ -141,6 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self._body()
+        if body is None:
+            self.close_connection = True
+            return
         parts = urlsplit(self.path)
         _, _, key = unquote(parts.path).lstrip("/").partition("/")
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
@@ -166,20 +169,24 @@ class _Handler(BaseHTTPRequestHandler):
     def _bucket(self) -> Bucket:
         return self.server.bucket
 
-    def _body(self) -> bytes:
+    def _body(self) -> bytes | None:
+        """Returns the request's body; None if the client died before it had sent all of it."""
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.send_response_only(100)
             self.end_headers()
-        data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        data = self.rfile.read(length)
+        if len(data) < length:
+            return None
         if "aws-chunked" not in self.headers.get("Content-Encoding", ""):
             return data
         found = b""
         while data:
             size, _, rest = data.partition(b"\r\n")
-            length = int(size.partition(b";")[0], 16)
-            if not length:
+            chunk = int(size.partition(b";")[0], 16)
+            if not chunk:
                 break
-            found, data = found + rest[:length], rest[length + 2 :]
+            found, data = found + rest[:chunk], rest[chunk + 2 :]
         return found
 
     def _answer(self, key: str, query: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
