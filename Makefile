@@ -66,7 +66,7 @@ bench-gpu: .venv/.dev ## Measure Dolphin on a CUDA device, compared with its pub
 	$(BIN)/python -m bench gpu --output build/bench-gpu.json
 
 chaos: .venv/.dev ## Run N stories of workers under random faults, and check what must hold (N=1000 takes an hour)
-	$(BIN)/python -m tests.chaos --stories $(or $(N),60) --jobs 2
+	$(BIN)/python -m tests.chaos --stories $(or $(N),60) --jobs 8
 
 image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: with weights)
 	docker build --file docker/Dockerfile --tag $(IMAGE) \

@@ -1,6 +1,6 @@
 """`make chaos`: many stories, each a run under random faults, checked against what must hold.
 
-    python -m tests.chaos --stories 1000 [--first 0] [--jobs 2] [--plant REGEX]
+    python -m tests.chaos --stories 1000 [--first 0] [--jobs 2] [--plant REGEX] [--only rival]
 
 `--plant`: the S3 server ignores the conditions of writes to keys that match: a bug that the check must find.
 A failing story is printed with its seed; `--first SEED --stories 1` runs it alone.
@@ -36,7 +36,7 @@ class Result(NamedTuple):
     log: str
 
 
-def stories(seeds: range, plant: str = "") -> Iterator[Result]:
+def stories(seeds: range, plant: str = "", only: str = "") -> Iterator[Result]:
     """Tells stories one after the other."""
     can = Abilities(can_jump(), can_fill_a_disk())
     with (
@@ -50,7 +50,7 @@ def stories(seeds: range, plant: str = "") -> Iterator[Result]:
                 for seed in seeds:
                     place = folder / str(seed)
                     place.mkdir()
-                    ended = Story(seed, server, nursery, pool, place, can).run()
+                    ended = Story(seed, server, nursery, pool, place, can, only).run()
                     log = place / "log"
                     yield Result(seed, ended, log.read_text(errors="replace") if ended.wrong and log.exists() else "")
 
@@ -70,13 +70,14 @@ def main() -> int:
     asked.add_argument("--stories", type=int, default=60)
     asked.add_argument("--first", type=int, default=0)
     asked.add_argument("--jobs", type=int, default=1)
-    asked.add_argument("--plant", default="")
+    asked.add_argument("--plant", default="", metavar="REGEX")
+    asked.add_argument("--only", default="", choices=["rival"])
     wish = asked.parse_args()
     if wish.jobs > 1:
         return _in_processes(wish)
     began, wrong, documents, lives = time.monotonic(), 0, 0, 0
     events = Counter[str]()
-    for result in stories(range(wish.first, wish.first + wish.stories), wish.plant):
+    for result in stories(range(wish.first, wish.first + wish.stories), wish.plant, wish.only):
         events += result.ended.events
         documents, lives = documents + result.ended.documents, lives + result.ended.lives
         if result.ended.wrong:
@@ -97,7 +98,8 @@ def _in_processes(wish: argparse.Namespace) -> int:
         first = wish.first + job * each
         count = max(0, min(each, wish.first + wish.stories - first))
         command = [sys.executable, "-m", "tests.chaos", "--first", str(first), "--stories", str(count)]
-        return subprocess.run([*command, "--plant", wish.plant], check=False).returncode
+        only = ["--only", wish.only] if wish.only else []
+        return subprocess.run([*command, "--plant", wish.plant, *only], check=False).returncode
 
     with ThreadPoolExecutor(wish.jobs) as threads:
         return max(threads.map(share, range(wish.jobs)))

@@ -52,7 +52,8 @@ def _rewritten(bucket: Bucket) -> Iterator[str]:
     for write in bucket.writes:
         if write.replaced is None or not write.key.startswith(OUT):
             continue
-        if write.key.endswith(".md") or (STATE_PREFIX in write.key and not _CHANGES.search(write.key)):
+        is_frozen = STATE_PREFIX in write.key and not _CHANGES.search(write.key)
+        if write.key.endswith(".md") or (is_frozen and write.replaced != write.data):
             yield f"overwritten: {write.key}"
     published = Counter(write.key for write in bucket.writes if write.key.endswith(".md"))
     for key, times in published.items():

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import boto3
 
-from pdfbatch.records import ReadOptions
+from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, DoneMark, ReadOptions, RunKeys
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import S3Store, open_store
 from tests.chaos.model import faults_of
@@ -55,18 +55,27 @@ class Story:
     """A story with its own dice: the same seed throws the same events, though not at the same instant."""
 
     def __init__(
-        self, seed: int, server: ChaosServer, nursery: Nursery, pool: Pool, folder: Path, can: Abilities
+        self,
+        seed: int,
+        server: ChaosServer,
+        nursery: Nursery,
+        pool: Pool,
+        folder: Path,
+        can: Abilities,
+        only: str = "",
     ) -> None:
+        """`only`: the one event that happens, "rival"; "" for all."""
         self.dice = random.Random(seed)
         self.server = server
         self.nursery = nursery
         self.pool = pool
         self.folder = folder
         self.can = can
+        self.only = only
         self.events = Counter[str]()
         self.read_once = True
         self.keys = self._documents()
-        self.kind = Kind(self.dice.random() < 0.5, self.dice.choice([1, 2, 2, 3]))
+        self.kind = Kind(self.dice.random() < 0.5 and not only, self.dice.choice([1, 2, 2, 3]))
         self.workers: list[Worker] = []
         self.others: list[Born] = []
 
@@ -113,7 +122,7 @@ class Story:
         following = time.monotonic() + self.dice.uniform(0.2, 1.5)
         while time.monotonic() < ends:
             for worker in self.workers:
-                worker.look(self.dice, self.folder / "log", self._circumstances)
+                worker.look(self.dice, self.folder / "log", self._has_finished, self._circumstances)
             if time.monotonic() >= following:
                 self.dice.choice(self._possible())(self.dice.choice(self.workers))
                 following = time.monotonic() + self.dice.uniform(0.05, 0.8)
@@ -127,6 +136,8 @@ class Story:
         return Rates(**kinds, hang=self.dice.choice([0.0, 0.01]), latency=self.dice.choice([0.0, 0.01, 0.03]))
 
     def _possible(self) -> list[Callable[[Worker], None]]:
+        if self.only == "rival":
+            return [self._rival]
         always = [self._kill, self._kill, self._kill, self._terminate, self._freeze, self._second_launch]
         return [*always, self._notice] if self.kind.is_fleet else [*always, self._rival]
 
@@ -175,6 +186,15 @@ class Story:
             return Circumstances(small_disk=self.folder / "small")
         return Circumstances()
 
+    def _has_finished(self, worker: int) -> bool:
+        objects = self.server.bucket.objects
+        current = objects.get(f"out/{CURRENT_RUN_KEY}")
+        if current is None:
+            return False
+        keys = RunKeys(CurrentRun.model_validate_json(current.data).run)
+        mark = objects.get(f"out/{keys.done_mark(worker)}")
+        return mark is not None and DoneMark.model_validate_json(mark.data).why == "done"
+
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _calm_down(self) -> list[str]:
@@ -194,7 +214,7 @@ class Story:
                     f"not done after {END_SECONDS:.0f} s: exit codes {[worker.exits[-5:] for worker in self.workers]}"
                 ]
             for worker in self.workers:
-                worker.look(self.dice, self.folder / "log")
+                worker.look(self.dice, self.folder / "log", self._has_finished)
             time.sleep(TICK_SECONDS)
         return []
 

@@ -60,10 +60,17 @@ class Worker:
     def is_running(self) -> bool:
         return self.process is not None
 
-    def look(self, dice: random.Random, log: Path, circumstances: Callable[[], Circumstances] | None = None) -> None:
-        """Notices an end, and starts the worker again if it is not done, under new `circumstances`."""
+    def look(
+        self,
+        dice: random.Random,
+        log: Path,
+        has_finished: Callable[[int], bool],
+        circumstances: Callable[[], Circumstances] | None = None,
+    ) -> None:
+        """Notices an end, and starts the worker again if it is not done, under new `circumstances`. One that was killed
+        after its done mark has finished: started again, it would begin another run."""
         if self.process is not None and (code := self.process.poll()) is not None:
-            self.exits.append(code)
+            self.exits.append(FINAL[0] if has_finished(self.number) else code)
             self.process = None
             self.may_start = time.monotonic() + dice.uniform(0.0, 0.3)
         if self.process is None and not self.is_done and time.monotonic() >= self.may_start:
