@@ -22,6 +22,7 @@ PAGES = (120, 80, 8, 8, 8, 8, 4, 4)
 LONG_PAGES = 3000
 KILLED = (0, 1)
 _PAGE_SECONDS = 0.05
+_PAGE_BYTES = 50_000
 _LONG_PAGE_SECONDS = 0.02
 
 
@@ -30,22 +31,27 @@ def run(_corpus: Path, scratch: Path) -> list[Section]:
 
 
 def _unequal(scratch: Path) -> Section:
-    source = scratch / "unequal"
-    source.mkdir()
-    for number, pages in enumerate(PAGES):
-        long_pdf(source / f"{number}.pdf", pages, lines=2)
-    alone = _ends(source, scratch / "alone", _PAGE_SECONDS, shares=False)
-    shared = _ends(source, scratch / "shared", _PAGE_SECONDS)
+    alone = _ends(_folder(scratch / "small", 0), scratch / "alone", _PAGE_SECONDS, shares=False)
+    shared = _ends(_folder(scratch / "large", _PAGE_BYTES), scratch / "shared", _PAGE_SECONDS)
     return Section(
         f"Eight documents of {', '.join(map(str, PAGES))} pages, {WORKERS} workers, {_PAGE_SECONDS} s a page",
         [
             Figure("until the last worker is done, modulo slices alone", max(alone), "s"),
-            Figure("with takeover", max(shared), "s"),
+            Figure("divided by size, in parts, with takeover", max(shared), "s"),
             Figure("idle workers at the end, modulo slices alone", _idle(alone), "s"),
-            Figure("with takeover", _idle(shared), "s"),
-            at_most("idle time, with takeover", _idle(shared) / _idle(alone), 0.75, "x"),
+            Figure("divided by size, in parts, with takeover", _idle(shared), "s"),
+            at_most("idle time, against modulo slices alone", _idle(shared) / _idle(alone), 0.75, "x"),
         ],
     )
+
+
+def _folder(folder: Path, page_bytes: int) -> Path:
+    """Makes the documents. Small ones say nothing about their pages, and are divided by modulo alone."""
+    folder.mkdir()
+    for number, pages in enumerate(PAGES):
+        with long_pdf(folder / f"{number}.pdf", pages, lines=2).open("ab") as file:
+            file.write(b"%" + b"." * (pages * page_bytes) + b"\n")
+    return folder
 
 
 def _long(scratch: Path) -> Section:
