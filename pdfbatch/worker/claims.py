@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from pdfbatch.errors import PreconditionFailed
+from pdfbatch.errors import NotFound, PreconditionFailed
 from pdfbatch.records import Claim, RunKeys
 from pdfbatch.store import Store
 
@@ -52,9 +53,9 @@ class Claims:
         prefix = self._keys.takeovers_of(self._worker)
         for entry in self._store.list(prefix):
             slice_, _, block = entry.key.removeprefix(f"{prefix}slice-").partition("-")
-            key = self._keys.claim(int(slice_), int(block))
-            if self._store.head(key) is not None and self._worker_of(key) == self._worker:
-                yield int(slice_), int(block)
+            with suppress(NotFound):
+                if self._worker_of(self._keys.claim(int(slice_), int(block))) == self._worker:
+                    yield int(slice_), int(block)
 
     def everywhere(self) -> dict[int, Set[int]]:
         """Returns the claimed blocks of every slice, with one LIST."""

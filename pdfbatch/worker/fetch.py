@@ -31,7 +31,8 @@ class Places(NamedTuple):
 
 class Fetched(NamedTuple):
     document: SourceDocument
-    """With its current version, and only those of its copies that have not changed since the manifest was frozen."""
+    """With its current version, and only those of its copies that have not changed since the manifest was frozen; a
+    part has none, because they are published when it is assembled."""
     digest: str
     path: Path
     resumed: list[PageResult]
@@ -49,7 +50,7 @@ def fetch(document: SourceDocument, places: Places, retries: int) -> Fetched:
     entry = patiently(lambda: source.head(document.key), retries)
     if entry is None:
         raise NotFound(f"{document.key} is missing.", "Restore it.")
-    copies = document.copies if entry.etag == document.etag else ()
+    copies = document.copies if entry.etag == document.etag and not document.is_part else ()
     copies = tuple(copy for copy in copies if _is_unchanged(source, copy, retries))
     document = document._replace(size=entry.size, etag=entry.etag, copies=copies)
     digest = patiently(lambda: source.digest(document.key), retries)

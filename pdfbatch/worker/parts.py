@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -22,6 +23,8 @@ class Parts:
         self._keys = keys
         self._checkpoints = checkpoints
         self._claims = claims
+        self._lock = threading.Lock()
+        self._assembled = set[str]()
 
     def finish(self, document: SourceDocument, part: FinishedPart, pages: Sequence[PageResult]) -> bool:
         """Stores a finished part: its pages that are in no checkpoint yet, then its record. Returns whether this worker
@@ -34,12 +37,18 @@ class Parts:
         return self.is_to_assemble(document)
 
     def is_to_assemble(self, document: SourceDocument) -> bool:
-        """Whether all parts of a document are finished, and this worker is the one that assembles it."""
+        """Whether all parts of a document are finished, and this worker is the one that assembles it. True only once:
+        several parts may end at the same time."""
         prefix = self._keys.parts_of(document.key)
         found = {entry.key for entry in self._store.list(prefix)}
         if any(self._keys.part(document.key, number) not in found for number in range(1, document.parts + 1)):
             return False
-        return self._claims.put(self._keys.assembly(document.key))
+        if not self._claims.put(self._keys.assembly(document.key)):
+            return False
+        with self._lock:
+            is_first = document.key not in self._assembled
+            self._assembled.add(document.key)
+        return is_first
 
     def finished(self, document: SourceDocument) -> FinishedPart | None:
         """Returns the record of one part; None if it is not finished."""

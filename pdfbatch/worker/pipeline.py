@@ -152,7 +152,8 @@ class Pipeline:
         except StoreError as error:
             self._fail(work, Failure(Reason.STORE_ERROR, error.message))
         else:
-            self._read_alone(work, [copy for copy in work.document.copies if copy not in document.copies])
+            if not document.is_part:
+                self._read_alone(work, [copy for copy in work.document.copies if copy not in document.copies])
             work.document = document
             if not self._stop.asked:
                 self._judge(work, resumed)

@@ -28,7 +28,7 @@ class ResumingParts:
         self._parts = parts
         self._worker = worker
         self._output = output
-        self._seen = set(done)
+        self._done = done
         self._tally = tally
         self._record = record
 
@@ -40,14 +40,20 @@ class ResumingParts:
                 yield offer
                 continue
             self._tally.recall_part(part.outcome)
-            if offer.document.key not in self._seen and self._parts.is_to_assemble(offer.document):
-                self._seen.add(offer.document.key)
+            if offer.document.key not in self._done and self._parts.is_to_assemble(offer.document):
                 yield from self._assembled(offer.document._replace(part=0))
 
     def _assembled(self, whole: SourceDocument) -> Iterator[Offer]:
         self._tally.expect(whole.documents, 0.0)
-        published = self._output.head(output_key(whole.key))
-        if published is None or is_left(whole, {published.key: published.etag}):
-            yield Offer(whole, Block())
-        else:
-            self._record(Unrecorded(whole))
+        left: list[SourceDocument] = []
+        for document in (whole, *whole.copies):
+            if self._is_published(document):
+                self._record(Unrecorded(document, "" if document is whole else whole.key))
+            else:
+                left.append(document)
+        if left:
+            yield Offer(left[0]._replace(copies=tuple(left[1:])), Block())
+
+    def _is_published(self, document: SourceDocument) -> bool:
+        found = self._output.head(output_key(document.key))
+        return found is not None and not is_left(document, {found.key: found.etag})

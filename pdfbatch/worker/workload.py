@@ -63,7 +63,7 @@ class Workload:
         self._tally = tally
         self._may_help = may_help
         self._claimed = claimed
-        self._blocks = blocks(len(documents)) if claims else [range(len(documents))]
+        self._blocks = blocks(len(documents))
         self._others = claims.own_slice() if claims else {}
         self._elsewhere = list(claims.elsewhere()) if claims else []
         self._offered = set(self._elsewhere)

@@ -22,8 +22,10 @@ from pdfbatch.runs.slices import documents_of
 from pdfbatch.runs.verify import verify
 from pdfbatch.runs.whole import read_whole
 from pdfbatch.store import LocalStore, Store, open_store
+from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.claims import Claims
 from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.parts import Parts
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs
 from tests.worker import page_tasks
@@ -231,6 +233,50 @@ def test_a_document_whose_assembly_died_is_assembled_by_the_same_worker_later(pd
     (out / f"{run.keys.ledger_segment(0, 1)}").unlink()  # it died after it had published everything
     assert run.work(0).ok == 1
     assert sorted(pages_read(long)) == list(range(1, 9)) and len(outcomes(run.output)) == 1
+
+
+def test_of_two_last_parts_that_end_at_once_one_leads_to_the_assembly(tmp_path: Path) -> None:
+    output, keys = LocalStore(tmp_path), RunKeys("r")
+    parts = Parts(output, keys, Checkpoints(output, keys), Claims(output, keys, 0, lambda: "2026-11-25T19:00:00Z"))
+    document = SourceDocument("long.pdf", 1, "e", parts=2)
+    for number in (1, 2):
+        output.put(keys.part("long.pdf", number), b"{}")
+    assert [parts.is_to_assemble(document) for _ in range(2)] == [True, False]
+
+
+def long_copies(pdfs: Path) -> list[Path]:
+    first = padded(long_pdf(pdfs / "a.pdf", 8))
+    return [first, *(Path(shutil.copy(first, pdfs / name)) for name in ("b.pdf", "c.pdf"))]
+
+
+def test_copies_of_a_long_document_are_published_when_it_is_assembled(pdfs: Path, out: Path) -> None:
+    found = long_copies(pdfs)
+    run = Shared(pdfs, out, 2)
+    assert sum(run.work(worker).ok for worker in range(2)) == 3
+    assert [sorted(pages_read(path)) for path in found] == [list(range(1, 9)), [], []]
+    assert len(outcomes(run.output)) == 3 and verify(run.output).sound
+
+
+def test_a_copy_of_a_long_document_that_changed_is_read_once_not_by_every_part(pdfs: Path, out: Path) -> None:
+    _, second, _ = long_copies(pdfs)
+    run = Shared(pdfs, out, 2)
+    padded(long_pdf(second, 3))
+    assert sum(run.work(worker).ok for worker in range(2)) == 3
+    assert sorted(pages_read(second)) == [1, 2, 3]
+    assert len(outcomes(run.output)) == 3
+
+
+def test_an_assembly_that_died_between_copies_is_continued(pdfs: Path, out: Path) -> None:
+    long_copies(pdfs)
+    run = Shared(pdfs, out, 2)
+    run.work(0)
+    run.work(1)
+    assembler = next(line.worker for line in outcomes(run.output).values())
+    for segment in out.glob(f"{run.keys.ledger_of(assembler)}*"):
+        segment.unlink()
+    (out / "c.md").unlink()
+    assert run.work(assembler).ok == 3
+    assert len(outcomes(run.output)) == 3 and verify(run.output).sound
 
 
 # ── equal documents ──────────────────────────────────────────────────────────────────────────────────────────────
