@@ -8,6 +8,8 @@ TORCH ?= torch==2.13.0
 IMAGE ?= pdfbatch
 FOLDER ?= /var/tmp/pdfbatch-fleet
 STACK ?= pdfbatch
+# Where it is set, every process that a test starts would compile the program anew: a second each.
+export PYTHONDONTWRITEBYTECODE =
 typed = $(if $(findstring command line,$(origin $(1))),--build-arg $(1)='$($(1))')
 STUBS := $(filter-out %/aws,$(shell find tests/fleet/machine/stubs tests/fleet/machine/shims -type f)) # aws is Python
 PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/excludes.txt --python-version 3.11 \
