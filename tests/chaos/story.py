@@ -20,7 +20,7 @@ from pdfbatch.runs.partition import Slice
 from pdfbatch.store import S3Store, open_store
 from tests.chaos.model import faults_of
 from tests.chaos.nursery import Born, Nursery
-from tests.chaos.pool import Pool
+from tests.chaos.pool import FEW, Pool
 from tests.chaos.server import Bucket, ChaosServer, Rates
 from tests.chaos.workers import Circumstances, Kind, Worker, environment_of, words_of
 from tests.imds import Imds
@@ -28,7 +28,10 @@ from tests.worker.begun import begin_at
 
 URL = "s3://chaos/"
 TROUBLE_SECONDS = (0.5, 3.5)
-"""How long the trouble lasts; the workers need about 2 s without."""
+"""How long the trouble lasts at least; the workers need about 2 s without."""
+TROUBLE_REQUESTS = (20, 200)
+MOST_SECONDS = 20.0
+"""It also lasts for some requests, so that there is enough of it on a busy computer, but no longer than this."""
 END_SECONDS = 90.0
 """After the trouble, a run that is not done by then has failed."""
 TICK_SECONDS = 0.02
@@ -100,7 +103,7 @@ class Story:
 
     def _documents(self) -> list[str]:
         keys = list(self.pool.pdfs)
-        few, many = keys[:6], keys[6:]
+        few, many = keys[:FEW], keys[FEW:]
         return [key for key in few if self.dice.random() < 0.5] + self.dice.sample(many, self.dice.randint(3, 10))
 
     def _start(self, stack: ExitStack) -> None:
@@ -118,9 +121,12 @@ class Story:
 
     def _trouble(self) -> None:
         self.server.rates = self._rates()
-        ends = time.monotonic() + self.dice.uniform(*TROUBLE_SECONDS)
-        following = time.monotonic() + self.dice.uniform(0.2, 1.5)
-        while time.monotonic() < ends:
+        began = time.monotonic()
+        seconds, requests = self.dice.uniform(*TROUBLE_SECONDS), self.dice.randint(*TROUBLE_REQUESTS)
+        following = began + self.dice.uniform(0.2, 1.5)
+        while (passed := time.monotonic() - began) < seconds or (
+            passed < MOST_SECONDS and self.server.bucket.requests.total() < requests
+        ):
             for worker in self.workers:
                 worker.look(self.dice, self.folder / "log", self._has_finished, self._circumstances)
             if time.monotonic() >= following:
