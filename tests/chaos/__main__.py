@@ -28,7 +28,6 @@ from tests.chaos.story import Abilities, Ended, Story, Wish
 from tests.chaos.workers import can_fill_a_disk, can_jump
 from tests.program import NO_ACCOUNT
 
-
 TOLD_EVERY = 50
 
 
