@@ -202,7 +202,7 @@ class Story:
         return Circumstances()
 
     def _finished_in(self, worker: int) -> tuple[str, bool]:
-        """The current run, "" if there is none, and whether this worker's last process has written its done mark in it."""
+        """The current run, "" if there is none, and whether the worker's last process in it wrote its done mark."""
         objects = self.server.bucket.objects
         current = objects.get(f"out/{CURRENT_RUN_KEY}")
         if current is None:
