@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import STATE_PREFIX, Outcome, RunKeys
 from pdfbatch.runs import ledger
 from pdfbatch.store import Store
 from pdfbatch.web.asked import SORTS, Asked
 
 _MEMORY_KIB = 64 * 1024
-_AT_ONCE = 2000
+_AT_ONCE = 500
+_PATIENCE = 0.7
 _KINDS = ("failed", "partial", "ok")
 _COLUMNS = "key, outcome, reason, engine, score, pages, bad, seconds, at, run"
 _SCHEMA = f"""
@@ -54,14 +58,41 @@ class Index:
         self._store = store
         self._prefix = RunKeys(run).ledger if run else STATE_PREFIX
         self._known: set[str] = set()
-        self._reading = threading.Lock()
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
+        self._reader: threading.Thread | None = None
+        self._read_at = -math.inf
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._database.execute(f"PRAGMA cache_size = -{_MEMORY_KIB}")
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.executescript(_SCHEMA)
         self.version = 0
         """Grows with every new outcome."""
+        self.trouble = ""
+        """Why the ledger could not be read the last time."""
+
+    @property
+    def is_reading(self) -> bool:
+        return self._reader is not None and self._reader.is_alive()
+
+    def keep_up(self, seconds: float) -> None:
+        """Reads what is new if the last time is so many seconds ago, in the background: a long ledger is shown while it
+        is read. Waits a moment, in which an ordinary one is read."""
+        with self._starting:
+            if not self.is_reading and time.monotonic() - self._read_at >= seconds:
+                self._reader = threading.Thread(target=self._refresh_quietly, daemon=True)
+                self._reader.start()
+            reader = self._reader
+        if reader is not None:
+            reader.join(_PATIENCE)
+
+    def _refresh_quietly(self) -> None:
+        try:
+            self.refresh()
+            self.trouble = ""
+        except PdfbatchError as error:
+            self.trouble = error.message
+        self._read_at = time.monotonic()
 
     def refresh(self) -> None:
         """Reads the segments that are new since the last call.
@@ -69,12 +100,11 @@ class Index:
         Raises:
             PdfbatchError: the ledger is damaged or cannot be read.
         """
-        with self._reading:
-            parts = [part for part in ledger.segments(self._store, self._prefix) if part.key not in self._known]
-            lines = ledger.outcomes(self._store, parts)
-            while batch := list(islice(lines, _AT_ONCE)):
-                self._add(batch)
-            self._known.update(part.key for part in parts)
+        parts = [part for part in ledger.segments(self._store, self._prefix) if part.key not in self._known]
+        lines = ledger.outcomes(self._store, parts)
+        while batch := list(islice(lines, _AT_ONCE)):
+            self._add(batch)
+        self._known.update(part.key for part in parts)
 
     def listing(self, asked: Asked) -> Listing:
         """Returns one page of the table, and the number of documents on all its pages."""
