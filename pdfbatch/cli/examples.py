@@ -44,6 +44,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "report": ("pdfbatch report s3://papers/md/", "pdfbatch report ~/papers-md --json"),
     "config": ("pdfbatch config", "pdfbatch config --all --json"),
     "help": ("pdfbatch help launch",),
+    "view": ("pdfbatch view ~/papers-md", "pdfbatch view s3://papers/md/ --port 8000 --no-browser"),
     "runs": ("pdfbatch runs ~/papers-md",),
 }
 

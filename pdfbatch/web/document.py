@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound
-from pdfbatch.html.markdown import safe_html
+from pdfbatch.web.safe import safe_html
 from pdfbatch.markdown.blocks import block_markdown
 from pdfbatch.markdown.document import anchors
 from pdfbatch.markdown.lists import is_listed, list_markdown
