@@ -15,7 +15,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pdfbatch.errors import NotFound, PdfbatchError
-from pdfbatch.records import REASON_TEXTS, Outcome, figures_prefix
+from pdfbatch.records import Outcome, figures_prefix
+from pdfbatch.records.reason_texts import REASON_TEXTS
 from pdfbatch.visible import visible
 from pdfbatch.web.asked import SORTS, Asked, page_number
 from pdfbatch.web.document import Document
@@ -208,5 +209,3 @@ def _figure_address(link: str, key: str, scope: str) -> str | None:
     """Returns the address of a figure that the Markdown links to; None for any other picture."""
     name = unquote(link).rpartition("/figures/")[2]
     return address("/figure", run=scope, key=key, name=name) if "/figures/" in unquote(link) else None
-
-

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound
-from pdfbatch.web.safe import safe_html
 from pdfbatch.markdown.blocks import block_markdown
 from pdfbatch.markdown.document import anchors
 from pdfbatch.markdown.lists import is_listed, list_markdown
@@ -26,6 +25,7 @@ from pdfbatch.records import (
 )
 from pdfbatch.runs.scores import DOUBTFUL
 from pdfbatch.store import Store
+from pdfbatch.web.safe import safe_html
 
 _FIGURE = re.compile(r"[^/\\]{1,200}\.png")
 _ANCHOR = re.compile(r"^<!-- page \d+(?:: [a-z_]+)? -->$", re.MULTILINE)

@@ -62,7 +62,7 @@ class Index:
         self._starting = threading.Lock()
         self._reader: threading.Thread | None = None
         self._read_at = -math.inf
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._database = sqlite3.connect("", check_same_thread=False)
         self._database.execute(f"PRAGMA cache_size = -{_MEMORY_KIB}")
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.executescript(_SCHEMA)
@@ -143,11 +143,9 @@ class Index:
         return found[0][0] if found else None
 
     def _add(self, batch: Iterable[tuple[str, Outcome]]) -> None:
-        with self._lock:
-            self._database.execute("BEGIN")
+        with self._lock, self._database:
             for run, outcome in batch:
                 self._add_one(run, outcome)
-            self._database.execute("COMMIT")
 
     def _add_one(self, run: str, outcome: Outcome) -> None:
         bad = bad_pages(outcome)
@@ -155,8 +153,8 @@ class Index:
             "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
             "rank = excluded.rank, outcome = excluded.outcome, reason = excluded.reason, engine = excluded.engine, "
             "score = excluded.score, pages = excluded.pages, bad = excluded.bad, seconds = excluded.seconds, "
-            "at = excluded.at, run = excluded.run, line = excluded.line WHERE excluded.rank > rank",
-            _values(run, outcome, len(bad)),
+            "at = excluded.at, run = excluded.run, line = excluded.line WHERE excluded.rank > documents.rank",
+            tuple(_values(run, outcome, len(bad))),
         ).rowcount
         if changed:
             self.version += 1

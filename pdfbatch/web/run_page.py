@@ -19,8 +19,11 @@ _STEPS = ("1.0", "0.9", "0.8", "0.7", "0.6", "0.5", "0.4", "0.3", "0.2", "0.1", 
 def run_fragments(status: RunStatus) -> dict[str, Markup]:
     """Returns the fragments of a run's page, made safe."""
     parts = _parts()
-    reasons = [(name, count, _documents(status.run, reason=name)) for name, count in status.reasons.items()]
-    scores = [(_step(step), status.pages.scores.get(step, 0), "") for step in _STEPS if status.pages.scores]
+    reasons = [
+        (name.replace("_", " "), count, _documents(status.run, reason=name)) for name, count in status.reasons.items()
+    ]
+    lowest = min(status.pages.scores, default="2")
+    scores = [(_step(step), status.pages.scores.get(step, 0), "") for step in _STEPS if step >= lowest]
     facts = {
         "progress": parts.progress(status, _facts(status)),
         "workers": parts.workers(status.workers),
@@ -70,5 +73,3 @@ def _step(step: str) -> str:
 
 def _most(rows: list[tuple[str, int, str]]) -> int:
     return max((count for _, count, _ in rows), default=1)
-
-

@@ -19,15 +19,93 @@ Picture = Callable[[str], str | None]
 """Returns the address of a picture that the Markdown links to; None if it is not to be shown."""
 
 _TEXT = frozenset(
-    "p h1 h2 h3 h4 h5 h6 ul ol li table thead tbody tr th td strong em del s sup sub code pre br hr blockquote a img".split()
+    [
+        "p",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "ul",
+        "ol",
+        "li",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "strong",
+        "em",
+        "del",
+        "s",
+        "sup",
+        "sub",
+        "code",
+        "pre",
+        "br",
+        "hr",
+        "blockquote",
+        "a",
+        "img",
+    ]
 )
 _MATH = frozenset(
-    "math mrow mi mn mo ms mtext mspace msup msub msubsup mfrac msqrt mroot mover munder munderover mtable mtr mtd "
-    "mstyle mpadded mphantom menclose merror".split()
+    [
+        "math",
+        "mrow",
+        "mi",
+        "mn",
+        "mo",
+        "ms",
+        "mtext",
+        "mspace",
+        "msup",
+        "msub",
+        "msubsup",
+        "mfrac",
+        "msqrt",
+        "mroot",
+        "mover",
+        "munder",
+        "munderover",
+        "mtable",
+        "mtr",
+        "mtd",
+        "mstyle",
+        "mpadded",
+        "mphantom",
+        "menclose",
+        "merror",
+    ]
 )
 _MATH_ATTRIBUTES = frozenset(
-    "display mathvariant stretchy fence separator form lspace rspace minsize maxsize width height depth linethickness "
-    "columnalign rowspacing columnspacing accent accentunder notation displaystyle scriptlevel movablelimits".split()
+    [
+        "display",
+        "mathvariant",
+        "stretchy",
+        "fence",
+        "separator",
+        "form",
+        "lspace",
+        "rspace",
+        "minsize",
+        "maxsize",
+        "width",
+        "height",
+        "depth",
+        "linethickness",
+        "columnalign",
+        "rowspacing",
+        "columnspacing",
+        "accent",
+        "accentunder",
+        "notation",
+        "displaystyle",
+        "scriptlevel",
+        "movablelimits",
+    ]
 )
 _CELL = frozenset({"colspan", "rowspan"})
 _SCHEMES = ("http://", "https://", "mailto:")
@@ -36,8 +114,8 @@ _NEEDLESS = re.compile(r"\s+xmlns=\"[^\"]*\"")
 
 
 def safe_html(markdown: str, picture: Picture) -> str:
-    """Returns the Markdown as safe HTML. Links lead to http, https and mailto only; formulas become MathML, or stay code
-    where they cannot be read."""
+    """Returns the Markdown as safe HTML. Links lead to http, https and mailto only; formulas become MathML, or stay
+    code where they cannot be read."""
     shown: set[str] = set()
 
     def place(address: str) -> str | None:

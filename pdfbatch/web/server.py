@@ -59,5 +59,7 @@ def _socket(port: int) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise UsageError(f"Port {port} cannot be used: {error.strerror}.", "Leave out --port for a free one.") from error
+        raise UsageError(
+            f"Port {port} cannot be used: {error.strerror}.", "Leave out --port for a free one."
+        ) from error
     return listening
