@@ -38,6 +38,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch retry-failures s3://papers/md/ --engine auto",
         "pdfbatch retry-failures ~/papers-md --local --reason timeout --page-seconds 600",
         "pdfbatch retry-failures ~/papers-md --local --below 0.7",
+        "pdfbatch retry-failures ~/papers-md --local --pages marked-pages.tsv",
         "pdfbatch retry-failures ~/papers-md --local --reason encrypted --password-file passwords.txt",
     ),
     "verify": ("pdfbatch verify ~/papers-md",),

@@ -1,4 +1,5 @@
-"""A list of pages to read again: one document per line, `key<TAB>pages`, as `view` writes and `retry-failures` takes."""
+"""A list of pages to read again, as `view` writes it and `retry-failures` takes it: `key<TAB>pages`, a document per
+line."""
 
 from __future__ import annotations
 
