@@ -19,7 +19,7 @@ FLOORS = [
     {"store", "documents"},
     {"runs", "engines"},
     {"worker", "fleet"},
-    {"views"},
+    {"views", "web"},
     {"cli"},
     {"__main__"},
 ]

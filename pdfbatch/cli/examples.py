@@ -38,12 +38,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch retry-failures s3://papers/md/ --engine auto",
         "pdfbatch retry-failures ~/papers-md --local --reason timeout --page-seconds 600",
         "pdfbatch retry-failures ~/papers-md --local --below 0.7",
+        "pdfbatch retry-failures ~/papers-md --local --pages marked-pages.tsv",
         "pdfbatch retry-failures ~/papers-md --local --reason encrypted --password-file passwords.txt",
     ),
     "verify": ("pdfbatch verify ~/papers-md",),
     "report": ("pdfbatch report s3://papers/md/", "pdfbatch report ~/papers-md --json"),
     "config": ("pdfbatch config", "pdfbatch config --all --json"),
     "help": ("pdfbatch help launch",),
+    "view": ("pdfbatch view ~/papers-md", "pdfbatch view s3://papers/md/ --port 8000 --no-browser"),
     "runs": ("pdfbatch runs ~/papers-md",),
 }
 
