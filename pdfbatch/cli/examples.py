@@ -45,6 +45,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "config": ("pdfbatch config", "pdfbatch config --all --json"),
     "help": ("pdfbatch help launch",),
     "runs": ("pdfbatch runs ~/papers-md",),
+    "export": (
+        "pdfbatch export s3://papers/md/ s3://papers/dataset/",
+        "pdfbatch export ~/papers-md ~/papers-chunks --format chunks --tokens 512",
+        "pdfbatch export ~/papers-md ~/papers-notes --format markdown --front-matter",
+    ),
 }
 
 

@@ -30,13 +30,35 @@ def document_markdown(document: DocumentElements) -> str:
     )
 
 
+class PageText(NamedTuple):
+    """The Markdown of one page, without its anchor."""
+
+    number: int
+    reason: Reason | None
+    text: str
+
+
+def page_texts(markdown: str) -> list[PageText]:
+    """Splits Markdown at its page anchors."""
+    found = [match for match in _ANCHOR.finditer(markdown) if _is_anchor(match)]
+    ends = [match.start() for match in found[1:]] + [len(markdown)]
+    return [
+        PageText(*_anchor(match), markdown[match.end() : end].strip("\n"))
+        for match, end in zip(found, ends, strict=True)
+    ]
+
+
 def anchors(markdown: str) -> list[Anchor]:
     """The anchors in order of appearance; a complete document has the numbers 1, 2, 3, …"""
-    return [
-        Anchor(int(match["number"]), Reason(match["reason"]) if match["reason"] else None)
-        for match in _ANCHOR.finditer(markdown)
-        if match["reason"] is None or match["reason"] in Reason.__members__.values()
-    ]
+    return [_anchor(match) for match in _ANCHOR.finditer(markdown) if _is_anchor(match)]
+
+
+def _is_anchor(match: re.Match[str]) -> bool:
+    return match["reason"] is None or match["reason"] in Reason.__members__.values()
+
+
+def _anchor(match: re.Match[str]) -> Anchor:
+    return Anchor(int(match["number"]), Reason(match["reason"]) if match["reason"] else None)
 
 
 def _page_markdown(page: Page, elements: Sequence[Element], figures: str) -> str:

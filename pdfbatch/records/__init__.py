@@ -6,6 +6,16 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.chosen import WILD, Chosen, matcher
+from pdfbatch.records.export import (
+    EXPORT_KEY,
+    MOST_SHARD_MB,
+    Compression,
+    Exportable,
+    ExportFormat,
+    ExportOptions,
+    ExportRecord,
+    Shard,
+)
 from pdfbatch.records.keys import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
@@ -65,8 +75,10 @@ from pdfbatch.records.sharing import Claim, FinishedPart
 __all__ = [
     "CURRENT_RUN_KEY",
     "ENVIRONMENTAL",
+    "EXPORT_KEY",
     "FINAL_ENDINGS",
     "HOPELESS",
+    "MOST_SHARD_MB",
     "RETRYABLE",
     "STATE_PREFIX",
     "WILD",
@@ -76,6 +88,7 @@ __all__ = [
     "Checkpoint",
     "Chosen",
     "Claim",
+    "Compression",
     "Counts",
     "CurrentRun",
     "DocumentElements",
@@ -83,6 +96,10 @@ __all__ = [
     "DoubtfulPage",
     "Element",
     "Ending",
+    "ExportFormat",
+    "ExportOptions",
+    "ExportRecord",
+    "Exportable",
     "FailureList",
     "FinishedPart",
     "FleetRecord",
@@ -103,6 +120,7 @@ __all__ = [
     "Record",
     "RunKeys",
     "Secret",
+    "Shard",
     "Source",
     "SourceDocument",
     "Span",

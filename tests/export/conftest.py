@@ -1,0 +1,33 @@
+"""An empty output and an empty destination: in folders, or in a bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pdfbatch.store import LocalStore, Store, open_store
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Store:
+    return _folder(tmp_path / "output")
+
+
+@pytest.fixture
+def dest(tmp_path: Path) -> Store:
+    return _folder(tmp_path / "dest")
+
+
+@pytest.fixture(params=["folders", "bucket"])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Store, Store]:
+    """An output and a destination."""
+    if request.param == "bucket":
+        bucket = request.getfixturevalue("bucket")
+        return open_store(f"s3://{bucket}/output/"), open_store(f"s3://{bucket}/dest/")
+    return _folder(tmp_path / "output"), _folder(tmp_path / "dest")
+
+
+def _folder(path: Path) -> LocalStore:
+    path.mkdir()
+    return LocalStore(path)
