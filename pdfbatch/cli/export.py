@@ -9,7 +9,8 @@ import typer
 
 from pdfbatch import views
 from pdfbatch.cli.console import now, show, stderr
-from pdfbatch.cli.options import Json, OneRun, Output
+from pdfbatch.cli.inputs import read_passwords
+from pdfbatch.cli.options import Json, OneRun, Output, PasswordFile
 from pdfbatch.records import MOST_SHARD_MB, Compression, Exportable, ExportFormat, ExportOptions
 
 
@@ -48,12 +49,13 @@ def export(
     shard_mb: Annotated[
         int, typer.Option("--shard-mb", metavar="N", min=1, max=MOST_SHARD_MB, help="Largest file, in million bytes.")
     ] = 256,
+    password_file: PasswordFile = "",
     json: Json = False,
 ) -> None:
     """Write the documents of OUTPUT as a dataset. Run the same command again to resume, or to add what is new."""
     from pdfbatch.export.export import export as write_export
     from pdfbatch.export.extra import check_installed
-    from pdfbatch.export.forms import make_form
+    from pdfbatch.export.forms import Places, make_form
     from pdfbatch.runs import manifest
     from pdfbatch.runs.verify import no_run
     from pdfbatch.store import open_store
@@ -76,7 +78,7 @@ def export(
         raise no_run(store)
     if run:
         manifest.load(store, run)
-    form = partial(make_form, options, store, target)
+    form = partial(make_form, options, Places(store, target, read_passwords(password_file)))
     with views.exporting(stderr) as tell:
         done = write_export(store, target, options, form, now(), tell)
     show(views.as_json(done.record) if json else views.export_screen(done, target.url))

@@ -26,3 +26,10 @@ def read_page(path: str, number: int, options: ReadOptions, attempt: int = 0) ->
     from pdfbatch.documents.reading import read_page
 
     return read_page(path, number, attempt=attempt)
+
+
+def page_png(path: str, number: int, dpi: float, rotation: int) -> bytes:
+    """Draw one page (from 1) of a local file upright, as a PNG file. Raises an exception if it cannot be drawn."""
+    from pdfbatch.documents.page_png import page_png
+
+    return page_png(path, number, dpi, rotation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -66,7 +67,7 @@ def export(
     output: Store,
     dest: Store,
     options: ExportOptions,
-    make_form: Callable[[InputFiles], Form],
+    make_form: Callable[[InputFiles], AbstractContextManager[Form]],
     now: datetime,
     tell: Tell,
 ) -> Exported:
@@ -89,10 +90,11 @@ def export(
     begun = sum(shard.documents for shard in kept)
     with scratch_folder() as scratch:
         inputs = InputFiles(scratch)
-        form = make_form(inputs)
-        reader = _Reader(output, RunBook(output, journal.record.dollars_per_page), form, inputs, sha256=options.sha256)
-        writer = _Writer(dest, journal, form, scratch, int(options.shard_mb * _MB))
-        written = writer.write(reader.read(islice(catalogue.items(), begun, None)), kept, documents, tell)
+        with make_form(inputs) as form:
+            book = RunBook(output, journal.record.dollars_per_page)
+            reader = _Reader(output, book, form, inputs, sha256=options.sha256)
+            writer = _Writer(dest, journal, form, scratch, int(options.shard_mb * _MB))
+            written = writer.write(reader.read(islice(catalogue.items(), begun, None)), kept, documents, tell)
     removed = remove_left_over(dest, journal.record)
     left_out = dict(sorted(catalogue.left_out.items()))
     final = journal.record.model_copy(update={"is_complete": True, "left_out": left_out})

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from pdfbatch.documents.sandbox.confinement import Bounds, is_wide
 from pdfbatch.errors import NotFound
 from pdfbatch.export.content import Content
-from pdfbatch.store import Store, open_store
+from pdfbatch.runs import manifest
+from pdfbatch.store import LocalStore, Store, open_store
+from pdfbatch.store.scratch import copied
 
 
 class InputFiles:
@@ -20,6 +23,7 @@ class InputFiles:
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
         self._opened = cache(_readable)
+        self._bounds: Bounds | None = None
 
     @contextmanager
     def file(self, content: Content) -> Iterator[Path | None]:
@@ -30,14 +34,25 @@ class InputFiles:
         finally:
             target.unlink(missing_ok=True)
 
+    def bounds(self, output: Store) -> Bounds:
+        """Returns what child processes may touch that open inputs of the current run."""
+        run = manifest.current(output)
+        source = open_store(manifest.load(output, run).input) if run else None
+        reads = (source.root,) if isinstance(source, LocalStore) and not is_wide(source.root) else ()
+        self._bounds = Bounds(reads, (self._scratch,))
+        return self._bounds
+
     def _fetched(self, content: Content, target: Path) -> Path | None:
         if not content.run.input:
             return None
         source, key = self._opened(content.run.input), content.item.key
         try:
-            return source.fetch(key, target) if _is_same(source, content) else None
+            path = source.fetch(key, target) if _is_same(source, content) else None
         except NotFound:
             return None
+        if path and self._bounds and not self._bounds.reach(path):  # a link out of the input, or a wide folder
+            return copied(path, target)
+        return path
 
 
 def sha256_of(path: Path) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from pdfbatch.export.export import Exported, export
-from pdfbatch.export.forms import make_form
+from pdfbatch.export.forms import Places, make_form
 from pdfbatch.markdown.document import document_markdown
 from pdfbatch.records import (
     CURRENT_RUN_KEY,
@@ -107,7 +107,9 @@ def publish(output: Store, made: Made, outcome: Outcome) -> None:
 def exported(output: Store, dest: Store, form: str, **fields: Any) -> Exported:
     """Exports as the command does, without its screen."""
     options = ExportOptions.model_validate({"format": form} | fields)
-    return export(output, dest, options, lambda inputs: make_form(options, output, dest, inputs), NOW, lambda _: None)
+    return export(
+        output, dest, options, lambda inputs: make_form(options, Places(output, dest), inputs), NOW, lambda _: None
+    )
 
 
 def files_of(dest: Store) -> dict[str, bytes]:
