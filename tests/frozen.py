@@ -11,7 +11,7 @@ from pdfbatch.runs.slices import Frozen
 
 def frozen(documents: Sequence[SourceDocument], workers: int = 1, **fields: Any) -> Frozen:
     slices = divided(documents, workers)
-    known = {"run": "r", "created": "", "input": "in/", "output": "out/", "engine": "cpu"} | fields
+    known = {"run": "r", "created": "2026-11-25T19:00:00Z", "input": "in/", "output": "out/", "engine": "cpu"} | fields
     return Frozen(
         Manifest(total_workers=workers, slices=documents_in(slices), entries=list(map(len, slices)), **known), slices
     )

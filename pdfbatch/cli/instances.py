@@ -120,7 +120,6 @@ def logs(
     run: o.Run = None,
 ) -> None:
     """Show the workers' logs from CloudWatch."""
-    from datetime import datetime
 
     from pdfbatch.fleet import logs as cloudwatch
     from pdfbatch.runs import manifest
@@ -143,7 +142,7 @@ def logs(
     if boot:
         _show_boots(store, wanted, worker)
         return
-    since = datetime.fromisoformat(record.launched)
+    since = record.launched
     clients = _clients_of(record)
     lines = (
         cloudwatch.follow(clients, record.log_group, wanted, worker, since, time.sleep)

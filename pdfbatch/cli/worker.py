@@ -91,13 +91,11 @@ def _passwords(frozen: Manifest) -> Passwords:
 def _machine(settings: WorkerSettings) -> Machine | None:
     if not settings.instance or settings.booted is None:
         return None
-    from pdfbatch.runs.progress import timestamp
-
     return Machine(
         instance=settings.instance,
         type=settings.instance_type,
         zone=settings.zone,
-        booted=timestamp(settings.booted),
+        booted=settings.booted,
     )
 
 

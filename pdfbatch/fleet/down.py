@@ -16,7 +16,6 @@ from pdfbatch.fleet.ec2 import Resource
 from pdfbatch.fleet.names import output_digest
 from pdfbatch.records import FleetRecord, RunKeys
 from pdfbatch.runs import manifest
-from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import Store, open_store
 
 POLL_SECONDS = (0.5, 1.0, 2.0, 5.0)
@@ -202,6 +201,6 @@ def _note(output: Store, run: str, now: datetime, say: Callable[[str], None]) ->
     try:
         record = manifest.load_fleet(output, run)
         if record is not None and record.ended is None:
-            manifest.save_fleet(output, record.model_copy(update={"ended": timestamp(now)}))
+            manifest.save_fleet(output, record.model_copy(update={"ended": now}))
     except PdfbatchError as error:
         say(f"could not note in {output.url} that the run has ended: {error.message}")

@@ -24,7 +24,6 @@ from pdfbatch.fleet.values import Launched, Plan, Zone
 from pdfbatch.records import DoneMark, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.lease import is_anyone_alive
-from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import Store
 
 T = TypeVar("T")
@@ -86,7 +85,7 @@ def _check_still_right(decided: Decided, outside: Effects) -> None:
     """Checks that the plan is not outdated and that no other run has started: the confirmation may have taken long."""
     again = "Run the same command again for a new plan."
     now, output = outside.clock(), outside.output
-    if now - datetime.fromisoformat(decided.record.launched) > PLAN_LASTS:
+    if now - decided.record.launched > PLAN_LASTS:
         raise PdfbatchError("The plan is out of date: its prices and deadline no longer apply.", again)
     if decided.latest and is_anyone_alive(output, manifest.load(output, decided.latest), now):
         raise PdfbatchError(f"Run {decided.latest} became active while this one was planned.", again)
@@ -124,9 +123,7 @@ class _Making:
         """Marks the slice of a worker that could not be launched as ended; else the run would wait for it for ever."""
         self.missing[worker] = why
         self._outside.tell(f"worker {worker}: {why}")
-        mark = DoneMark(
-            worker=worker, why="gave_up", at=timestamp(self._outside.clock()), detail=f"Not launched: {why}"
-        )
+        mark = DoneMark(worker=worker, why="gave_up", at=self._outside.clock(), detail=f"Not launched: {why}")
         self._outside.output.put(RunKeys(self._plan.run).done_mark(worker), mark.model_dump_json().encode())
 
     def undo(self, error: BaseException) -> None:

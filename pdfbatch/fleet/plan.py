@@ -18,7 +18,6 @@ from pdfbatch.records import FleetRecord, Manifest, SourceDocument
 from pdfbatch.runs.begin import Remaining, documents_in, followed
 from pdfbatch.runs.copies import etag_of, without_copies
 from pdfbatch.runs.partition import divided, in_parts
-from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.slices import Frozen
 
 DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
@@ -91,10 +90,10 @@ def decide(
         run=run,
         account=account.number,
         region=account.region,
-        launched=timestamp(now),
-        deadline=timestamp(expiry - DRAIN_BEFORE_EXPIRY),
-        end=timestamp(expiry - END_BEFORE_EXPIRY),
-        expiry=timestamp(expiry),
+        launched=now,
+        deadline=expiry - DRAIN_BEFORE_EXPIRY,
+        end=expiry - END_BEFORE_EXPIRY,
+        expiry=expiry,
         instance_types=list(request.instance_types),
         prices={f"{each.kind}@{each.zone}": each.price for each in options},
         worst_price=worst_price,
@@ -162,7 +161,7 @@ def _manifest(
 ) -> Manifest:
     return Manifest(
         run=run,
-        created=timestamp(now),
+        created=now,
         input=request.source,
         output=request.output,
         total_workers=len(slices),

@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import FleetRecord, Manifest
+from pdfbatch.records import FleetRecord, Manifest, text_of
 
 LIMIT = 16_384
 """EC2's limit of user data in bytes, before base64."""
@@ -31,8 +31,8 @@ def values_of(
         "S3_OUTPUT_PREFIX": output_prefix,
         "AWS_DEFAULT_REGION": record.region,
         "PDFBATCH_RUN": manifest.run,
-        "PDFBATCH_DEADLINE": record.deadline,
-        "PDFBATCH_END": record.end,
+        "PDFBATCH_DEADLINE": text_of(record.deadline),
+        "PDFBATCH_END": text_of(record.end),
         "PDFBATCH_IMAGE": record.image,
         "PDFBATCH_GPUS": "all" if gpus else "",
         "PDFBATCH_LOG_GROUP": record.log_group,

@@ -64,13 +64,13 @@ from pdfbatch.records.run import (
     OutcomeKind,
     ReadOptions,
     SourceDocument,
-    Stamp,
     WorkerSession,
     WorkerState,
     boot_of,
 )
 from pdfbatch.records.secret import Secret
 from pdfbatch.records.sharing import Claim, FinishedPart
+from pdfbatch.records.stamp import Stamp, text_of
 
 __all__ = [
     "CURRENT_RUN_KEY",
@@ -140,4 +140,5 @@ __all__ = [
     "output_key",
     "plain_text",
     "stem_of",
+    "text_of",
 ]

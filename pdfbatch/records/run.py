@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pdfbatch.records.base import Reason, Record
 from pdfbatch.records.chosen import Chosen
 from pdfbatch.records.page_set import PageSet
+from pdfbatch.records.stamp import Stamp
 
 
 class SourceDocument(NamedTuple):
@@ -86,7 +86,7 @@ class Manifest(Record):
 
     version: Literal[2] = 2
     run: str
-    created: str
+    created: Stamp
     input: str
     output: str
     total_workers: int = Field(ge=1)
@@ -182,7 +182,7 @@ class Outcome(Record):
     """Bytes of the PDF."""
     attempt: int = 1
     worker: int = 0
-    at: str = ""
+    at: Annotated[Stamp | None, BeforeValidator(lambda text: text or None)] = None
     detail: str = ""
     """One sentence for a person, such as the library's error."""
     same_as: str = ""
@@ -194,14 +194,6 @@ class Outcome(Record):
     def pages_are_its_own(self) -> bool:
         """Whether its worker read its pages for it alone."""
         return not self.same_as and self.parts == 1
-
-
-def _is_stamp(value: str) -> str:
-    datetime.fromisoformat(value)
-    return value
-
-
-Stamp = Annotated[str, AfterValidator(_is_stamp)]
 
 
 WorkerState = Literal["starting", "running", "draining", "done", "interrupted", "failed"]

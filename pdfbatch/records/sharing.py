@@ -6,7 +6,8 @@ from pydantic import Field
 
 from pdfbatch.records.base import Record
 from pdfbatch.records.page import PageResult
-from pdfbatch.records.run import Outcome, Stamp
+from pdfbatch.records.run import Outcome
+from pdfbatch.records.stamp import Stamp
 
 
 class Claim(Record):

@@ -18,7 +18,7 @@ from pdfbatch.records import (
     RunKeys,
     SourceDocument,
 )
-from pdfbatch.runs import ledger, manifest, progress
+from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.copies import digest_in, without_copies
 from pdfbatch.runs.inputs import bad_name, listed, no_documents, nothing_at
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
@@ -385,7 +385,7 @@ def _manifest(
 ) -> Manifest:
     return Manifest(
         run=manifest.new_run_id(now),
-        created=progress.timestamp(now),
+        created=now,
         input=source.url,
         output=output.url,
         total_workers=wanted.part.total,

@@ -77,7 +77,7 @@ def is_anyone_alive(output: Store, manifest: Manifest, now: datetime) -> bool:
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
     if (fleet := load_fleet(output, manifest.run)) is not None:
         ended = sum(mark.why in FINAL_ENDINGS for mark in marks.values())
-        is_over = fleet.ended is not None or now >= datetime.fromisoformat(fleet.expiry)
+        is_over = fleet.ended is not None or now >= fleet.expiry
         return not is_over and ended < manifest.total_workers
     beats = heartbeats(output, keys)
     if not beats:

@@ -1,6 +1,6 @@
 """Liveness: how old a record is, and whether the worker that wrote it is running. Pure."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pdfbatch.records import DoneMark, Heartbeat
 
@@ -8,15 +8,9 @@ STALE_SECONDS = 60.0
 """A heartbeat is written every 15 s; after four missed ones the worker counts as gone."""
 
 
-def moment(stamp: str) -> datetime:
-    """Parses a record's time. Shell scripts and programs format it differently, so never compare stamps as text."""
-    at = datetime.fromisoformat(stamp)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def age_seconds(stamp: str, now: datetime) -> float:
+def age_seconds(at: datetime, now: datetime) -> float:
     """Returns the seconds since a record's time; never negative, because clocks differ."""
-    return max(0.0, (now - moment(stamp)).total_seconds())
+    return max(0.0, (now - at).total_seconds())
 
 
 def is_alive(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> bool:
@@ -33,4 +27,4 @@ def has_ended(beat: Heartbeat, mark: DoneMark | None) -> bool:
         return False
     if beat.session and mark.session:
         return mark.session == beat.session
-    return moment(mark.at) >= moment(beat.started)
+    return mark.at >= beat.started

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from pdfbatch.records import FINAL_ENDINGS, DoneMark, FleetRecord, Heartbeat, Machine, WorkerSession
-from pdfbatch.runs.liveness import STALE_SECONDS, age_seconds, has_ended, is_alive, moment
+from pdfbatch.runs.liveness import STALE_SECONDS, age_seconds, has_ended, is_alive
 from pdfbatch.runs.sessions import sessions_of
 
 BOOT_SECONDS = 60.0
@@ -79,20 +79,20 @@ def machines(history: History) -> list[Machine]:
     """Returns every instance the slice had, oldest first."""
     known = {life.machine.instance: life.machine for life in _lives(history).values()}
     known |= {machine.instance: machine for machine in history.boots}
-    return sorted(known.values(), key=lambda machine: moment(machine.booted))
+    return sorted(known.values(), key=lambda machine: machine.booted)
 
 
 def intervals(history: History, fleet: FleetRecord, now: datetime) -> list[MachineInterval]:
     """Returns the time of each instance on the slice, oldest first."""
     lives, had = _lives(history), machines(history)
-    billed = [max(_after(machine.booted, -BOOT_SECONDS), moment(fleet.launched)) for machine in had]
+    billed = [max(_after(machine.booted, -BOOT_SECONDS), fleet.launched) for machine in had]
     limit = min(now, over(fleet))
     found = []
     for number, machine in enumerate(had):
         life = lives.get(machine.instance)
         following = billed[number + 1] if number + 1 < len(had) else _NEVER
         if life is not None:
-            following = max(following, moment(life.until))  # clocks differ: it was running at its last heartbeat
+            following = max(following, life.until)  # clocks differ: it was running at its last heartbeat
         end = min(_end(machine, life, history), following, limit)
         found.append(MachineInterval(machine, billed[number], max(end, billed[number]), life))
     return found
@@ -105,8 +105,8 @@ def dollars(history: History, fleet: FleetRecord, now: datetime) -> float:
 
 def over(fleet: FleetRecord) -> datetime:
     """Returns when the last instance will be gone at the latest."""
-    expiry = moment(fleet.expiry)
-    return expiry if fleet.ended is None else min(expiry, moment(fleet.ended))
+    expiry = fleet.expiry
+    return expiry if fleet.ended is None else min(expiry, fleet.ended)
 
 
 def standing(history: History, fleet: FleetRecord, now: datetime) -> Standing:
@@ -120,8 +120,8 @@ def standing(history: History, fleet: FleetRecord, now: datetime) -> Standing:
     beat, mark = history.beat, history.mark
     if mark is not None and history.is_final:
         return Standing(_STATE_AFTER.get(mark.why, "expired"), final=True)
-    if over(fleet) <= now and not (beat and moment(beat.started) > over(fleet)):
-        return Standing("expired" if over(fleet) == moment(fleet.expiry) else "ended", final=True)
+    if over(fleet) <= now and not (beat and beat.started > over(fleet)):
+        return Standing("expired" if over(fleet) == fleet.expiry else "ended", final=True)
     if booting := _booting(history, now):
         return Standing("booting", stale=age_seconds(booting.booted, now) > BOOTING_SECONDS)
     if beat is None:
@@ -151,7 +151,7 @@ def _booting(history: History, now: datetime) -> Machine | None:
     had, beat = machines(history), history.beat
     if not had or had[-1].instance in _lives(history):
         return None
-    if beat and is_alive(beat, history.mark, now) and moment(beat.at) > moment(had[-1].booted):
+    if beat and is_alive(beat, history.mark, now) and beat.at > had[-1].booted:
         return None
     return had[-1]
 
@@ -163,22 +163,22 @@ def _lives(history: History) -> dict[str, WorkerSession]:
     if beat is None:
         return {}
     if beat.machine is None:
-        beat = beat.model_copy(update={"machine": _newest(history.boots, moment(beat.started))})
+        beat = beat.model_copy(update={"machine": _newest(history.boots, beat.started)})
     return {life.machine.instance: life for life in sessions_of(beat)}
 
 
 def _end(machine: Machine, life: WorkerSession | None, history: History) -> datetime:
     """Returns when the instance ended according to its records; `_NEVER` if they do not say."""
     mark = history.mark
-    last = moment(life.until) if life else moment(machine.booted)
+    last = life.until if life else machine.booted
     taken = max(last, _after(life.notice, NOTICE_SECONDS)) if life and life.notice else _NEVER
     if mark is not None and machine.instance == _marked(history):
-        marked = max(last, moment(mark.at))
+        marked = max(last, mark.at)
         if mark.why in FINAL_ENDINGS:
             return marked + timedelta(seconds=END_SECONDS)
         return min(taken, marked + timedelta(seconds=FAILURE_SECONDS))
     if mark is not None and history.is_final:  # it finds the mark and shuts down, or is deleted with the fleet
-        return min(taken, max(last, moment(mark.at)) + timedelta(seconds=END_SECONDS))
+        return min(taken, max(last, mark.at) + timedelta(seconds=END_SECONDS))
     return taken
 
 
@@ -189,15 +189,15 @@ def _marked(history: History) -> str:
         return ""
     if mark.why != "gave_up" and beat and beat.machine and has_ended(beat, mark):
         return beat.machine.instance
-    machine = _newest(machines(history), moment(mark.at))
+    machine = _newest(machines(history), mark.at)
     return machine.instance if machine else ""
 
 
 def _newest(found: Sequence[Machine], at: datetime) -> Machine | None:
     """Returns the newest of the instances that had booted by `at`."""
-    booted = [machine for machine in found if moment(machine.booted) <= at]
-    return max(booted, key=lambda machine: moment(machine.booted), default=None)
+    booted = [machine for machine in found if machine.booted <= at]
+    return max(booted, key=lambda machine: machine.booted, default=None)
 
 
-def _after(stamp: str, seconds: float) -> datetime:
-    return moment(stamp) + timedelta(seconds=seconds)
+def _after(at: datetime, seconds: float) -> datetime:
+    return at + timedelta(seconds=seconds)

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import STATE_PREFIX, RunKeys
+from pdfbatch.records import STATE_PREFIX, RunKeys, Stamp
 from pdfbatch.runs import manifest
 from pdfbatch.runs.in_order import in_order
 from pdfbatch.runs.progress import DocumentCounts, read_status
@@ -17,7 +17,7 @@ from pdfbatch.store import Store
 class PastRun(BaseModel):
     model_config = ConfigDict(frozen=True)
     run: str
-    created: str = ""
+    created: Stamp | None = None
     state: str
     """As in `status`; `damaged`: its manifest cannot be read."""
     documents: DocumentCounts = DocumentCounts()

@@ -1,7 +1,7 @@
 """A run's progress from its manifest, heartbeats, done marks and, on a fleet, boots. The arithmetic is pure."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -17,9 +17,10 @@ from pdfbatch.records import (
     Manifest,
     ModelUse,
     RunKeys,
+    Stamp,
 )
 from pdfbatch.runs import machines
-from pdfbatch.runs.liveness import age_seconds, has_ended, is_alive, moment
+from pdfbatch.runs.liveness import age_seconds, has_ended, is_alive
 from pdfbatch.runs.machines import History
 from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.record_reader import RecordReader
@@ -90,7 +91,7 @@ class WorkerStatus(BaseModel):
     zone: str = ""
     respawns: int = 0
     """Number of instances after the first one."""
-    notice: str | None = None
+    notice: Stamp | None = None
     """When AWS sent a Spot interruption notice for the newest instance."""
     dollars: float | None = None
     """The cost of its instances so far; see `machines.dollars`."""
@@ -119,8 +120,8 @@ class RunStatus(BaseModel):
     """The cost of the fleet so far; None, like the next four, for a run on your own machine."""
     worst_dollars: float | None = None
     """The cost of all instances at the highest price from launch to expiry."""
-    launched: str | None = None
-    expires: str | None = None
+    launched: Stamp | None = None
+    expires: Stamp | None = None
     """When AWS terminates the fleet at the latest."""
     region: str | None = None
     """The fleet's region, whatever region is configured here."""
@@ -135,15 +136,11 @@ class Records(NamedTuple):
     boots: Sequence[Boot] = ()
 
 
-def timestamp(now: datetime) -> str:
-    return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def nothing_left(source: str, output: str, skipped: int, now: datetime) -> RunStatus:
     """Returns the status for a run that was not started because everything is done."""
     nothing = Manifest(
         run="",
-        created=timestamp(now),
+        created=now,
         input=source,
         output=output,
         total_workers=1,
@@ -219,8 +216,8 @@ def histories(workers: int, records: Records) -> list[History]:
 
 def last_sign(past: Iterable[History]) -> datetime | None:
     """Returns the time of the last heartbeat or done mark of any worker; None if there is none."""
-    stamps = [record.at for history in past for record in (history.beat, history.mark) if record is not None]
-    return max(map(moment, stamps), default=None)
+    times = [record.at for history in past for record in (history.beat, history.mark) if record is not None]
+    return max(times, default=None)
 
 
 def end_of(past: Iterable[History], fleet: FleetRecord, now: datetime) -> datetime:
@@ -323,11 +320,11 @@ def _wall_seconds(past: Sequence[History], fleet: FleetRecord | None, state: Run
     if fleet is None:
         return max((history.beat.seconds for history in past if history.beat), default=0.0)
     end = end_of(past, fleet, now) if state in OVER else now
-    return max(0.0, (end - moment(fleet.launched)).total_seconds())
+    return max(0.0, (end - fleet.launched).total_seconds())
 
 
 def _worst_dollars(workers: int, fleet: FleetRecord) -> float:
-    hours = (moment(fleet.expiry) - moment(fleet.launched)).total_seconds() / 3600
+    hours = (fleet.expiry - fleet.launched).total_seconds() / 3600
     return workers * (fleet.price_ceiling or fleet.worst_price) * hours
 
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from pdfbatch.records import FleetRecord, Manifest, RunKeys
+from pdfbatch.records import FleetRecord, Manifest, RunKeys, Stamp
 from pdfbatch.runs import ledger, machines, manifest, slices
 from pdfbatch.runs.ledger import Final
-from pdfbatch.runs.liveness import STALE_SECONDS, moment
+from pdfbatch.runs.liveness import STALE_SECONDS
 from pdfbatch.runs.machines import History, MachineInterval
 from pdfbatch.runs.progress import (
     OVER,
@@ -28,7 +28,6 @@ from pdfbatch.runs.progress import (
     last_sign,
     read_records,
     summarise,
-    timestamp,
 )
 from pdfbatch.runs.savings import Savings, savings
 from pdfbatch.store import Store
@@ -96,9 +95,9 @@ class Report(BaseModel):
     pages: PageCounts
     reasons: dict[str, int]
     """Number of failed and partial documents by reason."""
-    began: str | None
+    began: Stamp | None
     """When it was launched, or its manifest was frozen."""
-    ended: str | None
+    ended: Stamp | None
     """The last heartbeat or done mark of any worker, or without any, `down` or the expiry; None if it is running."""
     seconds: float
     """From `began` to `ended`, or to now."""
@@ -166,8 +165,8 @@ def make_report(frozen: Manifest, records: Records, retried: Retried | None, now
         pages=status.pages,
         reasons=status.reasons,
         began=began,
-        ended=timestamp(end) if is_over and end else None,
-        seconds=round(max(0.0, (end - moment(began)).total_seconds()), 3) if began and end else 0.0,
+        ended=end if is_over and end else None,
+        seconds=round(max(0.0, (end - began).total_seconds()), 3) if began and end else 0.0,
         workers=frozen.total_workers,
         machines=sum(len(one.stays) for one in had),
         interrupted=sum(one.is_cut(stay, now) for one in had for stay in one.stays),
@@ -200,9 +199,7 @@ class _Slice(NamedTuple):
         if self.is_last(stay) or stay.life is None:
             return False
         has_successor = stay is not self.stays[-1]
-        return (
-            has_successor or bool(stay.life.notice) or (now - moment(stay.life.until)).total_seconds() > STALE_SECONDS
-        )
+        return has_successor or bool(stay.life.notice) or (now - stay.life.until).total_seconds() > STALE_SECONDS
 
 
 def _waste(had: Iterable[_Slice], fleet: FleetRecord, now: datetime) -> Waste:
@@ -210,11 +207,11 @@ def _waste(had: Iterable[_Slice], fleet: FleetRecord, now: datetime) -> Waste:
     for one in had:
         for stay in one.stays:
             life = stay.life
-            boot.add(stay, stay.billed, moment(life.started) if life else stay.until)
+            boot.add(stay, stay.billed, life.started if life else stay.until)
             if life is not None and one.is_last(stay):
-                idle.add(stay, moment(life.until), stay.until)
+                idle.add(stay, life.until, stay.until)
             elif life is not None and one.is_cut(stay, now):
-                cut.add(stay, moment(life.notice or life.until), stay.until)
+                cut.add(stay, life.notice or life.until, stay.until)
     return Waste(boot=boot.spent(), interruptions=cut.spent(), idle=idle.spent())
 
 
@@ -289,8 +286,8 @@ def _process_hours(past: Iterable[History]) -> float:
     return sum(history.beat.seconds for history in past if history.beat) / 3600
 
 
-def _began(frozen: Manifest, fleet: FleetRecord | None) -> str | None:
-    return fleet.launched if fleet else frozen.created or None
+def _began(frozen: Manifest, fleet: FleetRecord | None) -> datetime:
+    return fleet.launched if fleet else frozen.created
 
 
 def _per_1000_pages(status: RunStatus) -> float | None:

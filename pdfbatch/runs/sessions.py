@@ -1,7 +1,6 @@
 """The sessions of one slice on its instances, from its last heartbeat. Pure."""
 
 from pdfbatch.records import Heartbeat, WorkerSession
-from pdfbatch.runs.liveness import moment
 
 
 def sessions_of(beat: Heartbeat) -> list[WorkerSession]:
@@ -25,8 +24,8 @@ def sessions_of(beat: Heartbeat) -> list[WorkerSession]:
 def _joined(first: WorkerSession, second: WorkerSession) -> WorkerSession:
     return second.model_copy(
         update={
-            "started": min(first.started, second.started, key=moment),
-            "until": max(first.until, second.until, key=moment),
+            "started": min(first.started, second.started),
+            "until": max(first.until, second.until),
             "pages": first.pages + second.pages,
             "notice": first.notice or second.notice,
         }

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from pdfbatch.fleet.pricing import BOOT_HOURS
 from pdfbatch.records import Reason
-from pdfbatch.runs.liveness import moment
 from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
 from pdfbatch.runs.whole import OutputStatus
 from pdfbatch.views.bar import ProgressLine, as_ascii, bar
@@ -304,7 +303,7 @@ def _booting_screen(status: RunStatus, now: datetime) -> RenderableType:
 
 
 def _end(status: RunStatus, now: datetime) -> str:
-    return f"AWS terminates it at {clock(moment(status.expires), now)}" if status.expires else ""
+    return f"AWS terminates it at {clock(status.expires, now)}" if status.expires else ""
 
 
 def _states(workers: Sequence[WorkerStatus]) -> str:

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.runs.liveness import moment
 from pdfbatch.runs.progress import DocumentCounts, PageCounts
 from pdfbatch.runs.savings import Savings
 from pdfbatch.visible import visible
@@ -131,9 +130,9 @@ def money(dollars: float | None) -> str:
     return f"${dollars:.3f}" if 0 < dollars < 0.0995 else f"${dollars:,.2f}"
 
 
-def at(stamp: str) -> str:
+def at(stamp: datetime) -> str:
     """Formats a record's time, in UTC: "2026-11-25 19:45 UTC"."""
-    return f"{moment(stamp).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{stamp.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def reasons(counts: dict[str, int]) -> str:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pdfbatch.records import Boot, FleetRecord, Heartbeat, Machine
-from pdfbatch.runs.liveness import moment
 from pdfbatch.runs.machines import BOOT_SECONDS, END_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
 
 LOOK_SECONDS = 300.0
@@ -45,9 +44,9 @@ def use_of(beat: Heartbeat | None, boots: Sequence[Boot], fleet: FleetRecord, no
     """Returns the use of another worker's slice, from its last heartbeat and the boots of its instances."""
     ceiling = fleet.price_ceiling or fleet.worst_price
     if beat is None:
-        return Use(ceiling * _hours(now - moment(fleet.launched)), ceiling)
+        return Use(ceiling * _hours(now - fleet.launched), ceiling)
     price = beat.price or (first_price(fleet, beat.machine) if beat.machine else ceiling)
-    at = moment(beat.at)
+    at = beat.at
     booted = _replaced(beat, boots)
     if beat.state in _PAID_AFTER:
         spent = beat.dollars + price * _PAID_AFTER[beat.state] / 3600
@@ -72,9 +71,9 @@ def _replaced(beat: Heartbeat, boots: Sequence[Boot]) -> datetime | None:
         return None
     own = beat.machine.instance if beat.machine else ""
     later = [
-        moment(boot.machine.booted)
+        boot.machine.booted
         for boot in boots
-        if boot.worker == beat.worker and boot.machine.instance != own and moment(boot.machine.booted) > moment(beat.at)
+        if boot.worker == beat.worker and boot.machine.instance != own and boot.machine.booted > beat.at
     ]
     return min(later) - timedelta(seconds=BOOT_SECONDS) if later else None
 

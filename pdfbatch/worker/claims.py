@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 
 from pdfbatch.errors import NotFound, PreconditionFailed
 from pdfbatch.records import Claim, RunKeys
@@ -17,11 +18,11 @@ _THREADS = 16
 class Claims:
     """One worker's view of the claims of its run. A claim is written once and never moves."""
 
-    def __init__(self, store: Store, keys: RunKeys, worker: int, stamp: Callable[[], str]) -> None:
+    def __init__(self, store: Store, keys: RunKeys, worker: int, now: Callable[[], datetime]) -> None:
         self._store = store
         self._keys = keys
         self._worker = worker
-        self._stamp = stamp
+        self._now = now
 
     def take(self, slice_: int, block: int) -> bool:
         """Claims a block; returns whether this worker has it now, also from an earlier process.
@@ -35,7 +36,7 @@ class Claims:
 
     def put(self, key: str) -> bool:
         """Writes a claim under a key; returns whether it is this worker's."""
-        claim = Claim(worker=self._worker, at=self._stamp())
+        claim = Claim(worker=self._worker, at=self._now())
         try:
             self._store.put_new(key, claim.model_dump_json().encode())
         except PreconditionFailed:

@@ -10,8 +10,8 @@ from functools import partial
 
 from pdfbatch import aws
 from pdfbatch.errors import PdfbatchError, PreconditionFailed
-from pdfbatch.records import FINAL_ENDINGS, Manifest, RunKeys
-from pdfbatch.runs.liveness import is_alive, moment
+from pdfbatch.records import FINAL_ENDINGS, Manifest, RunKeys, text_of
+from pdfbatch.runs.liveness import is_alive
 from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.progress import RunStatus, read_status
 from pdfbatch.runs.record_reader import done_marks, heartbeats
@@ -57,7 +57,7 @@ def _all_have_ended(output: Store, manifest: Manifest, now: datetime) -> bool:
         for worker in range(manifest.total_workers)
         if worker not in marks or marks[worker].why not in FINAL_ENDINGS
     }
-    if open_slices and fleet is not None and now >= moment(fleet.deadline):
+    if open_slices and fleet is not None and now >= fleet.deadline:
         beats = heartbeats(output, keys)
         open_slices &= {beat.worker for beat in beats if is_alive(beat, marks.get(beat.worker), now)}
     return not open_slices
@@ -65,7 +65,7 @@ def _all_have_ended(output: Store, manifest: Manifest, now: datetime) -> bool:
 
 def _is_first(output: Store, keys: RunKeys, now: datetime) -> bool:
     try:
-        output.put_new(keys.completed, json.dumps({"run": keys.run, "at": now.isoformat()}).encode())
+        output.put_new(keys.completed, json.dumps({"run": keys.run, "at": text_of(now)}).encode())
     except PreconditionFailed:
         return False
     return True

@@ -1,6 +1,7 @@
 """What the pipeline calls in its worker."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import NamedTuple
 
 from pdfbatch.records import PageResult
@@ -9,8 +10,7 @@ from pdfbatch.records import PageResult
 class Hooks(NamedTuple):
     """All are called in the pipeline's deciding thread."""
 
-    stamp: Callable[[], str]
-    """Returns the time as records have it."""
+    now: Callable[[], datetime]
     page_done: Callable[[PageResult, float, bool], None]
     """Takes every page, its share of the work, and whether it was read before."""
     expect: Callable[[int, float], None]

@@ -36,7 +36,6 @@ from pdfbatch.runs.lease import birth_of, last_sign
 from pdfbatch.runs.ledger import compact
 from pdfbatch.runs.liveness import is_alive
 from pdfbatch.runs.partition import work_of
-from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import LocalStore, Store
 from pdfbatch.store.scratch import scratch_folder
@@ -98,11 +97,11 @@ class SliceRun:
         self._job = job
         self._stop = stop
         self._keys = RunKeys(job.manifest.run)
-        self._claims = Claims(job.output, self._keys, job.worker, self._stamp)
+        self._claims = Claims(job.output, self._keys, job.worker, job.clock)
         self._done: Set[str] = set()
         self._tally = Tally()
         self._state: WorkerState = "starting"
-        self._started = self._stamp()
+        self._started = self._job.clock()
         self._session = uuid.uuid4().hex
         self._pipeline: Pipeline | None = None
         self.checkpoints: Checkpoints | None = None
@@ -111,7 +110,7 @@ class SliceRun:
         self._past: list[WorkerSession] = []
         self._is_first = True
         self._is_done = False
-        self._notice: str | None = None
+        self._notice: datetime | None = None
         self._has_strikes = job.machine is not None
         self._brake = Brake(job.manifest.options.failures_in_a_row)
         self.store_hangs = False
@@ -166,7 +165,7 @@ class SliceRun:
             eta_seconds=self._tally.eta_seconds(),
             seconds=self._tally.seconds(),
             started=self._started,
-            at=self._stamp(),
+            at=self._job.clock(),
             host=socket.gethostname(),
             pid=os.getpid(),
             born=birth_of(os.getpid()),
@@ -181,7 +180,7 @@ class SliceRun:
 
     def noticed(self, _notice: Notice) -> None:
         """Call after a Spot interruption notice: reports it in the heartbeat, and drains."""
-        self._notice = self._stamp()
+        self._notice = self._job.clock()
         self._stop.ask("interrupted")
 
     def save_pages(self) -> None:
@@ -249,7 +248,7 @@ class SliceRun:
         """Records a document that an earlier process published."""
         job = self._job
         outcome = outcome_from_output(
-            found, job.output, job.engine.name, job.worker, self._stamp(), job.manifest.options.pages
+            found, job.output, job.engine.name, job.worker, self._job.clock(), job.manifest.options.pages
         )
         assert self._journal is not None and self.checkpoints is not None
         self._journal.enter(outcome)
@@ -289,7 +288,7 @@ class SliceRun:
         places = Places(job.source, job.output, self.checkpoints, parts, scratch, bounds)
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
         tally = self._tally
-        hooks = Hooks(self._stamp, tally.page, tally.expect, self._keep_journal, self._clear_strikes)
+        hooks = Hooks(job.clock, tally.page, tally.expect, self._keep_journal, self._clear_strikes)
         resuming = ResumingParts(parts, job.worker, job.output, self._done, tally, self._record)
         left = self._while_store_answers(resuming.offers(chain([first], offers)))
         with (
@@ -313,7 +312,7 @@ class SliceRun:
 
     def _mark(self, why: Ending) -> DoneMark:
         mark = DoneMark(
-            worker=self._job.worker, why=why, at=self._stamp(), session=self._session, counts=self._tally.counts()
+            worker=self._job.worker, why=why, at=self._job.clock(), session=self._session, counts=self._tally.counts()
         )
         if why == self._stop.why:
             mark = mark.model_copy(update={"detail": self._stop.detail})
@@ -328,9 +327,6 @@ class SliceRun:
     def _join_segments(self) -> None:
         with suppress(PdfbatchError):  # many small ones are as good, only slower to read
             self._unless_hung(lambda: compact(self._job.output, self._keys, self._job.worker))
-
-    def _stamp(self) -> str:
-        return timestamp(self._job.clock())
 
 
 def _bounds(source: Store, scratch: Path, engine: Engine) -> Bounds:

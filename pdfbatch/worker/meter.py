@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from pdfbatch.records import Heartbeat, Machine
-from pdfbatch.runs.liveness import moment
 from pdfbatch.runs.machines import BOOT_SECONDS, FAILURE_SECONDS, NOTICE_SECONDS
 
 
@@ -21,7 +20,7 @@ class Meter:
         self._clock = clock
         self._price = price
         self._dollars = 0.0
-        self._counted = self._known = moment(machine.booted) - timedelta(seconds=BOOT_SECONDS)
+        self._counted = self._known = machine.booted - timedelta(seconds=BOOT_SECONDS)
 
     @property
     def price(self) -> float:
@@ -46,10 +45,10 @@ class Meter:
         with self._lock:
             self._dollars = last.dollars
             if last.machine is not None and last.machine.instance == self._machine.instance:
-                self._counted = self._known = moment(last.at)
+                self._counted = self._known = last.at
                 return
-            booted = moment(self._machine.booted) - timedelta(seconds=BOOT_SECONDS)
-            self._dollars += self._price * _hours(_end_of(last, booted) - moment(last.at))
+            booted = self._machine.booted - timedelta(seconds=BOOT_SECONDS)
+            self._dollars += self._price * _hours(_end_of(last, booted) - last.at)
             self._counted = self._known = booted
 
     def _count(self, now: datetime) -> None:
@@ -60,9 +59,9 @@ class Meter:
 def _end_of(last: Heartbeat, limit: datetime) -> datetime:
     """Returns when the previous instance ended. One that just went silent may have been billed until `limit`."""
     if last.state == "failed":
-        return min(limit, moment(last.at) + timedelta(seconds=FAILURE_SECONDS))
+        return min(limit, last.at + timedelta(seconds=FAILURE_SECONDS))
     if last.notice or last.state in ("interrupted", "done"):
-        return min(limit, moment(last.at) + timedelta(seconds=NOTICE_SECONDS))
+        return min(limit, last.at + timedelta(seconds=NOTICE_SECONDS))
     return limit
 
 

@@ -322,7 +322,7 @@ class Pipeline:
     def _publish(self, work: SliceWork) -> None:
         if not self._is_ours(work):
             return
-        outcome = work.outcome(self._made_by, time.monotonic() - work.started, self._hooks.stamp())
+        outcome = work.outcome(self._made_by, time.monotonic() - work.started, self._hooks.now())
         if work.document.is_part:
             self._finish_part(work, outcome)
         else:
@@ -361,7 +361,7 @@ class Pipeline:
     def _fail(self, work: SliceWork, failure: Failure) -> None:
         if not self._is_ours(work):
             return
-        outcome = work.failed(failure, self._made_by, time.monotonic() - work.started, self._hooks.stamp())
+        outcome = work.failed(failure, self._made_by, time.monotonic() - work.started, self._hooks.now())
         if work.document.is_part:
             self._finish_part(work, outcome)
             return

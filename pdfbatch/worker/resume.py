@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -111,7 +112,7 @@ def left_of(entry: SourceDocument, done: set[str]) -> SourceDocument | None:
 
 
 def outcome_from_output(
-    found: Unrecorded, output: Store, engine: str, worker: int, at: str, asked_pages: str = ""
+    found: Unrecorded, output: Store, engine: str, worker: int, at: datetime, asked_pages: str = ""
 ) -> Outcome:
     """Returns the ledger line that a dead process did not write, from the page anchors of its published Markdown, and
     from the elements beside it what read its pages and how well."""

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -198,7 +199,7 @@ class SliceWork:
     def in_order(self) -> list[PageResult]:
         return [self.results.whole(n) for n in self.numbers]
 
-    def outcome(self, made_by: MadeBy, seconds: float, at: str) -> Outcome:
+    def outcome(self, made_by: MadeBy, seconds: float, at: datetime) -> Outcome:
         """Returns the document's outcome: `failed` if no page was read, `partial` if some were not, with the most
         common reason."""
         pages = [self.results.bare(n) for n in self.numbers]
@@ -237,7 +238,7 @@ class SliceWork:
         """Whether a page has anything to publish."""
         return page.reason is None or self.results.has_elements(page.number)
 
-    def failed(self, failure: Failure, made_by: MadeBy, seconds: float, at: str) -> Outcome:
+    def failed(self, failure: Failure, made_by: MadeBy, seconds: float, at: datetime) -> Outcome:
         """Returns the outcome of a document that could not be fetched, opened or published."""
         return Outcome(
             key=self.key,

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
 from tests.chaos.nursery import Nursery
-from tests.chaos.pool import make_pool
+from tests.chaos.pool import Pool, make_pool
 from tests.chaos.server import ChaosServer
 from tests.chaos.story import Abilities, Ended, Story
 from tests.chaos.workers import can_fill_a_disk, can_jump
@@ -36,33 +34,50 @@ class Result(NamedTuple):
     log: str
 
 
-def stories(seeds: range, plant: str = "", only: str = "") -> Iterator[Result]:
-    """Tells stories one after the other."""
+class Stage(NamedTuple):
+    """What one process needs to play stories, one after the other."""
+
+    server: ChaosServer
+    nursery: Nursery
+    pool: Pool
+    folder: Path
+    can: Abilities
+    only: str
+
+    def play(self, seed: int) -> Result:
+        place = self.folder / str(seed)
+        place.mkdir()
+        ended = Story(seed, self.server, self.nursery, self.pool, place, self.can, self.only).run()
+        log = place / "log"
+        return Result(seed, ended, log.read_text(errors="replace") if ended.wrong and log.exists() else "")
+
+
+_stage: list[Stage] = []
+"""The stage of this process."""
+
+
+def stories(seeds: range, jobs: int, plant: str = "", only: str = "") -> Iterator[Result]:
+    """Plays stories in some processes, each with a server of its own."""
     can = Abilities(can_jump(), can_fill_a_disk())
-    with (
-        tempfile.TemporaryDirectory(prefix="pdfbatch-chaos-") as name,
-        ChaosServer(0, ignores_conditions=plant) as server,
-    ):
+    with tempfile.TemporaryDirectory(prefix="pdfbatch-chaos-") as name:
         folder = Path(name)
-        with _environment(server.url, folder):
-            pool = make_pool(folder / "pool", os.environ)
-            with Nursery() as nursery:
-                for seed in seeds:
-                    place = folder / str(seed)
-                    place.mkdir()
-                    ended = Story(seed, server, nursery, pool, place, can, only).run()
-                    log = place / "log"
-                    yield Result(seed, ended, log.read_text(errors="replace") if ended.wrong and log.exists() else "")
+        for part in ("pool", "tmp"):
+            (folder / part).mkdir()
+        os.environ.update(NO_ACCOUNT)
+        pool = make_pool(folder / "pool", os.environ)
+        for_each = (folder, pool, can, plant, only)
+        with ProcessPoolExecutor(jobs, get_context("fork"), initializer=_set, initargs=for_each) as processes:
+            yield from processes.map(_play, seeds)
 
 
-@contextmanager
-def _environment(url: str, folder: Path) -> Iterator[None]:
-    (folder / "pool").mkdir()
-    (folder / "tmp").mkdir()
-    known = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PDFBATCH_"))}
-    wanted = known | NO_ACCOUNT | {"AWS_ENDPOINT_URL": url, "TMPDIR": str(folder / "tmp")}
-    with mock.patch.dict(os.environ, wanted, clear=True):
-        yield
+def _set(folder: Path, pool: Pool, can: Abilities, plant: str, only: str) -> None:
+    server = ChaosServer(0, ignores_conditions=plant).__enter__()
+    os.environ.update({"AWS_ENDPOINT_URL": server.url, "TMPDIR": str(folder / "tmp")})
+    _stage.append(Stage(server, Nursery().__enter__(), pool, folder, can, only))
+
+
+def _play(seed: int) -> Result:
+    return _stage[0].play(seed)
 
 
 def main() -> int:
@@ -73,11 +88,11 @@ def main() -> int:
     asked.add_argument("--plant", default="", metavar="REGEX")
     asked.add_argument("--only", default="", choices=["rival"])
     wish = asked.parse_args()
-    if wish.jobs > 1:
-        return _in_processes(wish)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "PDFBATCH_"))]:
+        del os.environ[name]
     began, wrong, documents, lives = time.monotonic(), 0, 0, 0
     events = Counter[str]()
-    for result in stories(range(wish.first, wish.first + wish.stories), wish.plant, wish.only):
+    for result in stories(range(wish.first, wish.first + wish.stories), wish.jobs, wish.plant, wish.only):
         events += result.ended.events
         documents, lives = documents + result.ended.documents, lives + result.ended.lives
         if result.ended.wrong:
@@ -88,21 +103,6 @@ def main() -> int:
     print("faults: " + ", ".join(f"{count} {name}" for name, count in events.most_common()))
     print(f"wrong: {wrong}")
     return 1 if wrong else 0
-
-
-def _in_processes(wish: argparse.Namespace) -> int:
-    """Shares the stories among processes, each with a server of its own."""
-    each = -(-wish.stories // wish.jobs)
-
-    def share(job: int) -> int:
-        first = wish.first + job * each
-        count = max(0, min(each, wish.first + wish.stories - first))
-        command = [sys.executable, "-m", "tests.chaos", "--first", str(first), "--stories", str(count)]
-        only = ["--only", wish.only] if wish.only else []
-        return subprocess.run([*command, "--plant", wish.plant, *only], check=False).returncode
-
-    with ThreadPoolExecutor(wish.jobs) as threads:
-        return max(threads.map(share, range(wish.jobs)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from pdfbatch.records import STATE_PREFIX, Checkpoint, RunKeys, output_key
+from pdfbatch.records import STATE_PREFIX, Checkpoint, RunKeys
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.progress import read_status
 from pdfbatch.runs.slices import keys_of
@@ -26,7 +26,8 @@ def faults_of(output: S3Store, bucket: Bucket, pool: Pool, keys: list[str], *, r
     """Yields what is wrong after a story about these documents. `read_once`: nothing in it may read a page twice."""
     yield from _wrong_files(bucket, pool, keys)
     yield from _rewritten(bucket)
-    yield from _wrong_ledger(output, pool, keys)
+    if read_once or manifest.current(output) is not None:  # a rival may have left nothing to do
+        yield from _wrong_ledger(output, pool, keys)
     if read_once:
         yield from _read_again(bucket)
     leftover = [key for key in bucket.objects if "/checkpoints/" in key]
@@ -99,7 +100,3 @@ def _read_again(bucket: Bucket) -> Iterator[str]:
     again = [page for page, times in seen.items() if times > 1]
     if again:
         yield f"read again after they were saved: {len(again)} pages, such as {again[:3]}"
-
-
-def published_keys(pool: Pool, keys: list[str]) -> set[str]:
-    return {OUT + output_key(key) for key in keys if pool.published[key]}

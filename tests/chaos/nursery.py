@@ -1,21 +1,29 @@
 """Starts the program many times: a process that has it loaded forks one child for each start, which saves the imports.
 
-A child is the program as `python -m pdfbatch.cli` runs it, with its own environment, session and log.
+A child is the program as `python -m pdfbatch.cli` runs it, with its own environment, session and log. So is the server
+that forks its reading processes (server.py of the sandbox): it is forked before the program begins, has loaded what
+opens a PDF, and takes the order that would have started it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
+import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
 _LOOK_SECONDS = 0.01
+_HIGH = 200
+"""File descriptors from this number on are free."""
 
 
 class Born:
@@ -77,7 +85,8 @@ class Nursery:
 
 def _serve() -> None:
     from pdfbatch.cli import main
-    from pdfbatch.worker import loop  # noqa: F401  # loaded for all children
+    from pdfbatch.documents import judge  # noqa: F401  # loaded for all children
+    from pdfbatch.worker import loop  # noqa: F401
 
     while True:
         if select.select([sys.stdin.buffer], [], [], _LOOK_SECONDS)[0]:
@@ -88,6 +97,7 @@ def _serve() -> None:
             pid = os.fork()
             if not pid:
                 _become(order)
+                _fork_servers_ahead()
                 main()
                 os._exit(0)
             _tell({"born": pid})
@@ -110,6 +120,39 @@ def _become(order: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     sys.argv = ["pdfbatch", *order["words"]]
+
+
+def _fork_servers_ahead() -> None:
+    """Forks the server of this process's children now, while it has one thread, and gives it its order later."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if not pid:
+        ours.close()
+        _serve_as_ordered(theirs)
+    theirs.close()
+    spawn, ahead = util.spawnv_passfds, [pid]
+
+    def start(path: str | bytes, args: Sequence[str], passed: Sequence[int]) -> int:
+        if not ahead or "multiprocessing.forkserver" not in args[-1]:
+            return spawn(path, args, passed)
+        socket.send_fds(ours, [json.dumps([args[-1], list(passed)]).encode()], list(passed))
+        return ahead.pop()
+
+    util.spawnv_passfds = start
+
+
+def _serve_as_ordered(orders: socket.socket) -> None:
+    """Waits for the code that a new Python would have been started with, and runs it with the same open files."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # as a server is started
+    data, received, _, _ = socket.recv_fds(orders, 1 << 16, 8)
+    if data:
+        code, numbers = json.loads(data)
+        elsewhere = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, _HIGH) for descriptor in received]
+        for descriptor, number in zip(elsewhere, numbers, strict=True):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        exec(code, {})
+    os._exit(0)
 
 
 def _tell(what: dict[str, int]) -> None:

@@ -14,6 +14,8 @@ from samples import odd
 from samples.many import long_pdf
 
 PAGES_OF_A_CHECKPOINT = 32
+FEW = 7
+"""So many odd documents come first; a story has about half of them."""
 
 
 class Pool(NamedTuple):
@@ -28,11 +30,13 @@ def make_pool(folder: Path, environment: Mapping[str, str]) -> Pool:
     pdfs = {
         "long/three checkpoints.pdf": _pdf(folder, 3 * PAGES_OF_A_CHECKPOINT + 5),
         "giant.pdf": _pdf(folder, 2 * PAGES_OF_A_CHECKPOINT + 9, padding=2 * LONG_BYTES),
+        "é/giant again.pdf": b"",
         "broken.pdf": b"%PDF-1.7\nnothing",
         "no.pdf": b"no PDF at all",
         "twice.pdf": _pdf(folder, 3),
         "é/twice again.PDF": _pdf(folder, 3),
     }
+    pdfs["é/giant again.pdf"] = pdfs["giant.pdf"]
     pdfs |= {f"short/{number:02}.pdf": _pdf(folder, 1 + number % 4, padding=number) for number in range(16)}
     pdfs["one.pdf"] = odd.text_page()
     source, output = folder / "in", folder / "out"

@@ -20,7 +20,7 @@ from pdfbatch.runs.partition import Slice
 from pdfbatch.store import S3Store, open_store
 from tests.chaos.model import faults_of
 from tests.chaos.nursery import Born, Nursery
-from tests.chaos.pool import Pool
+from tests.chaos.pool import FEW, Pool
 from tests.chaos.server import Bucket, ChaosServer, Rates
 from tests.chaos.workers import Circumstances, Kind, Worker, environment_of, words_of
 from tests.imds import Imds
@@ -28,7 +28,10 @@ from tests.worker.begun import begin_at
 
 URL = "s3://chaos/"
 TROUBLE_SECONDS = (0.5, 3.5)
-"""How long the trouble lasts; the workers need about 2 s without."""
+"""How long the trouble lasts at least; the workers need about 2 s without."""
+TROUBLE_REQUESTS = (20, 120)
+MOST_SECONDS = 10.0
+"""It also lasts for some requests, so that there is enough of it on a busy computer, but no longer than this."""
 END_SECONDS = 90.0
 """After the trouble, a run that is not done by then has failed."""
 TICK_SECONDS = 0.02
@@ -100,7 +103,7 @@ class Story:
 
     def _documents(self) -> list[str]:
         keys = list(self.pool.pdfs)
-        few, many = keys[:6], keys[6:]
+        few, many = keys[:FEW], keys[FEW:]
         return [key for key in few if self.dice.random() < 0.5] + self.dice.sample(many, self.dice.randint(3, 10))
 
     def _start(self, stack: ExitStack) -> None:
@@ -118,11 +121,14 @@ class Story:
 
     def _trouble(self) -> None:
         self.server.rates = self._rates()
-        ends = time.monotonic() + self.dice.uniform(*TROUBLE_SECONDS)
-        following = time.monotonic() + self.dice.uniform(0.2, 1.5)
-        while time.monotonic() < ends:
+        began = time.monotonic()
+        seconds, requests = self.dice.uniform(*TROUBLE_SECONDS), self.dice.randint(*TROUBLE_REQUESTS)
+        following = began + self.dice.uniform(0.2, 1.5)
+        while (passed := time.monotonic() - began) < seconds or (
+            passed < MOST_SECONDS and self.server.bucket.requests.total() < requests
+        ):
             for worker in self.workers:
-                worker.look(self.dice, self.folder / "log", self._has_finished, self._circumstances)
+                worker.look(self.dice, self.folder / "log", self._finished_in, self._circumstances)
             if time.monotonic() >= following:
                 self.dice.choice(self._possible())(self.dice.choice(self.workers))
                 following = time.monotonic() + self.dice.uniform(0.05, 0.8)
@@ -186,14 +192,15 @@ class Story:
             return Circumstances(small_disk=self.folder / "small")
         return Circumstances()
 
-    def _has_finished(self, worker: int) -> bool:
+    def _finished_in(self, worker: int) -> tuple[str, bool]:
+        """The current run, "" if there is none, and whether it has this worker's done mark."""
         objects = self.server.bucket.objects
         current = objects.get(f"out/{CURRENT_RUN_KEY}")
         if current is None:
-            return False
-        keys = RunKeys(CurrentRun.model_validate_json(current.data).run)
-        mark = objects.get(f"out/{keys.done_mark(worker)}")
-        return mark is not None and DoneMark.model_validate_json(mark.data).why == "done"
+            return "", False
+        run = CurrentRun.model_validate_json(current.data).run
+        mark = objects.get(f"out/{RunKeys(run).done_mark(worker)}")
+        return run, mark is not None and DoneMark.model_validate_json(mark.data).why == "done"
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -208,15 +215,13 @@ class Story:
         if self.dice.random() < 0.2:
             self._down()
         deadline = time.monotonic() + END_SECONDS
-        while not all(worker.is_done for worker in self.workers):
-            if time.monotonic() > deadline:
-                return [
-                    f"not done after {END_SECONDS:.0f} s: exit codes {[worker.exits[-5:] for worker in self.workers]}"
-                ]
+        while time.monotonic() < deadline:
             for worker in self.workers:
-                worker.look(self.dice, self.folder / "log", self._has_finished)
+                worker.look(self.dice, self.folder / "log", self._finished_in)
+            if all(worker.is_done for worker in self.workers):
+                return []
             time.sleep(TICK_SECONDS)
-        return []
+        return [f"not done after {END_SECONDS:.0f} s: exit codes {[worker.exits[-5:] for worker in self.workers]}"]
 
     def _down(self) -> None:
         """Stops all workers at once, as `down` does; they are started again."""

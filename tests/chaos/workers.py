@@ -50,6 +50,8 @@ class Worker:
         self.process: subprocess.Popen[bytes] | Born | None = None
         self.lives = 0
         self.exits: list[int] = []
+        self.ended_in = ""
+        """The current run when its process ended."""
         self.may_start = 0.0
 
     @property
@@ -64,13 +66,19 @@ class Worker:
         self,
         dice: random.Random,
         log: Path,
-        has_finished: Callable[[int], bool],
+        finished_in: Callable[[int], tuple[str, bool]],
         circumstances: Callable[[], Circumstances] | None = None,
     ) -> None:
         """Notices an end, and starts the worker again if it is not done, under new `circumstances`. One that was killed
-        after its done mark has finished: started again, it would begin another run."""
-        if self.process is not None and (code := self.process.poll()) is not None:
-            self.exits.append(FINAL[0] if has_finished(self.number) else code)
+        after its done mark has finished: started again, it would begin another run. It is needed once more if a second
+        launch has begun another run since."""
+        if self.is_done:
+            run, finished = finished_in(self.number)
+            if run != self.ended_in and not finished:
+                self.exits.clear()
+        elif self.process is not None and (code := self.process.poll()) is not None:
+            self.ended_in, finished = finished_in(self.number)
+            self.exits.append(FINAL[0] if finished else code)
             self.process = None
             self.may_start = time.monotonic() + dice.uniform(0.0, 0.3)
         if self.process is None and not self.is_done and time.monotonic() >= self.may_start:

@@ -124,7 +124,7 @@ def test_instances_drain_then_shut_down_then_the_fleet_expires(bench: Bench) -> 
     launched = bench.launch(LaunchRequest(max_hours=3))
     record = manifest.load_fleet(bench.output, launched.run)
     assert record is not None
-    deadline, end_at, expiry = (datetime.fromisoformat(at) for at in (record.deadline, record.end, record.expiry))
+    deadline, end_at, expiry = record.deadline, record.end, record.expiry
     assert deadline + timedelta(minutes=5) == end_at and end_at + timedelta(minutes=5) == expiry
     assert abs(expiry - before - timedelta(hours=3)) < timedelta(minutes=1)
     for call in bench.account.calls("CreateFleet"):
@@ -250,7 +250,7 @@ def test_after_its_end_a_second_launch_resumes_the_run(bench: Bench) -> None:
 def test_a_launch_says_that_the_run_before_ran_out_of_money(bench: Bench) -> None:
     first = bench.launch(LaunchRequest(max_cost=50.0))
     for worker in range(5):
-        mark = DoneMark(worker=worker, why="over_budget", at=bench.now().isoformat(), detail="About $50 are spent.")
+        mark = DoneMark(worker=worker, why="over_budget", at=bench.now(), detail="About $50 are spent.")
         bench.output.put(RunKeys(first.run).done_mark(worker), mark.model_dump_json().encode())
     [warning] = [warning for warning in bench.decide().plan.warnings if "max-cost" in warning]
     assert first.run in warning and "$50.00" in warning

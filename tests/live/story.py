@@ -187,7 +187,7 @@ class Story:
         return "\n".join(found)
 
     def _see_reading(self, first: str, taken: datetime, console: str) -> None:
-        booted = sorted((datetime.fromisoformat(boot.machine.booted), boot.machine.instance) for boot in self._boots())
+        booted = sorted((boot.machine.booted, boot.machine.instance) for boot in self._boots())
         logs = [self._boot_log(instance) for _, instance in booted]
         self.looks.append(looks.missing_key([log for log in logs if log], self._documents("ok")))
         beats = progress.heartbeats(self.store, self.keys)

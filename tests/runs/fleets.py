@@ -16,7 +16,6 @@ from pdfbatch.records import (
     WorkerState,
 )
 from pdfbatch.runs.machines import History
-from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import Store
 
 RUN = "20260101T120000.000Z-abcd"
@@ -27,26 +26,22 @@ def minute(number: float) -> datetime:
     return LAUNCH + timedelta(minutes=number)
 
 
-def stamp(number: float) -> str:
-    return timestamp(minute(number))
-
-
 def fleet(hours: float = 2, ended: float | None = None) -> FleetRecord:
     """Machines cost a dollar an hour in us-east-1a, two elsewhere."""
     return FleetRecord(
         run=RUN,
         region="us-east-1",
-        launched=stamp(0),
-        deadline=stamp(60 * hours - 10),
-        end=stamp(60 * hours - 5),
-        expiry=stamp(60 * hours),
+        launched=minute(0),
+        deadline=minute(60 * hours - 10),
+        end=minute(60 * hours - 5),
+        expiry=minute(60 * hours),
         instance_types=["g4dn.xlarge"],
         prices={"g4dn.xlarge@us-east-1a": 1.0, "g4dn.xlarge@us-east-1b": 2.0},
         worst_price=3.0,
         image="",
         ami="",
         log_group="",
-        ended=None if ended is None else stamp(ended),
+        ended=None if ended is None else minute(ended),
     )
 
 
@@ -87,10 +82,10 @@ class Story:
             pages_per_second=2.0,
             eta_seconds=600.0,
             seconds=60 * (at - start),
-            started=stamp(start),
-            at=stamp(at),
+            started=minute(start),
+            at=minute(at),
             machine=here,
-            notice=None if notice is None else stamp(notice),
+            notice=None if notice is None else minute(notice),
             past=self._past(here),
         )
         return self
@@ -107,14 +102,14 @@ class Story:
 
     def marks(self, at: float, why: Ending, detail: str = "") -> Story:
         counts = self.beat.counts if self.beat else Counts()
-        self.mark = DoneMark(worker=self.worker, why=why, at=stamp(at), counts=counts, detail=detail)
+        self.mark = DoneMark(worker=self.worker, why=why, at=minute(at), counts=counts, detail=detail)
         return self
 
     def write(self, store: Store) -> None:
         """As the machines write them."""
         keys = RunKeys(RUN)
         for machine in self.boots:
-            name = f"{machine.booted}_{machine.instance}_{machine.type}_{machine.zone}"
+            name = f"{machine.booted:%Y%m%dT%H%M%SZ}_{machine.instance}_{machine.type}_{machine.zone}"
             store.put(f"{keys.boots}worker-{self.worker}/{name}", b"")
         if self.beat is not None:
             store.put(keys.heartbeat(self.worker), self.beat.model_dump_json().encode())

@@ -9,7 +9,7 @@ import pytest
 from pdfbatch.records import FleetRecord
 from pdfbatch.runs.machines import Standing, dollars, intervals, machines, standing
 from pdfbatch.runs.sessions import sessions_of
-from tests.runs.fleets import Story, fleet, minute, stamp
+from tests.runs.fleets import Story, fleet, minute
 
 
 class Moment(NamedTuple):
@@ -193,7 +193,7 @@ def test_a_worker_restarted_on_its_instance_has_one_session_there() -> None:
     assert again.beat is not None
     earlier = sessions_of(first_machine().beats(6, 20, done=3).beat or again.beat)
     found = sessions_of(again.beat.model_copy(update={"past": earlier}))
-    assert [(life.started, life.until, life.pages) for life in found] == [(stamp(6), stamp(25), 30)]
+    assert [(life.started, life.until, life.pages) for life in found] == [(minute(6), minute(25), 30)]
 
 
 def test_on_your_own_machine_there_are_no_sessions() -> None:

@@ -8,12 +8,12 @@ import pytest
 from pdfbatch.records import Counts, DoneMark, Ending, Heartbeat, Manifest, RunKeys, SourceDocument
 from pdfbatch.runs.liveness import has_ended
 from pdfbatch.runs.partition import work_of
-from pdfbatch.runs.progress import Records, RunState, eta_seconds, read_status, status_reader, summarise, timestamp
+from pdfbatch.runs.progress import Records, RunState, eta_seconds, read_status, status_reader, summarise
 from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.store import Entry, Store, open_store
 from pdfbatch.store.local import LocalStore
 from tests.frozen import manifest_of
-from tests.runs.fleets import RUN, Story, fleet, minute, stamp
+from tests.runs.fleets import RUN, Story, fleet, minute
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -23,13 +23,13 @@ def manifest(documents: int = 10, workers: int = 2, skipped: int = 0) -> Manifes
 
 
 def beat(worker: int, counts: Counts, age: float = 5.0) -> Heartbeat:
-    at = timestamp(NOW - timedelta(seconds=age))
-    started = timestamp(NOW - timedelta(hours=1))
+    at = NOW - timedelta(seconds=age)
+    started = NOW - timedelta(hours=1)
     return Heartbeat(worker=worker, state="running", counts=counts, started=started, at=at, seconds=3595.0)
 
 
 def mark(worker: int, why: Ending = "done", age: float = 1.0) -> DoneMark:
-    return DoneMark(worker=worker, why=why, at=timestamp(NOW - timedelta(seconds=age)), counts=Counts())
+    return DoneMark(worker=worker, why=why, at=NOW - timedelta(seconds=age), counts=Counts())
 
 
 def test_a_worker_that_never_spoke_waits_with_its_share_of_the_documents() -> None:
@@ -149,7 +149,7 @@ def test_a_fleet_is_read_from_its_store_with_its_instances_and_dollars(store: St
     assert status.workers[2].detail == "The image cannot be pulled."
     assert status.dollars == pytest.approx(0.7167)
     assert status.worst_dollars == 3 * 3.0 * 2
-    assert (status.launched, status.expires, status.seconds) == (stamp(0), stamp(120), 1200)
+    assert (status.launched, status.expires, status.seconds) == (minute(0), minute(120), 1200)
     assert status.documents.done == 75
     assert status.state == "running"
 
@@ -190,7 +190,7 @@ def test_a_status_is_the_same_if_all_done_marks_are_read(store: Store, tell: Cal
 def test_a_notice_is_shown_only_for_the_instance_that_got_it(store: Store) -> None:
     noticed = Story().boots_at(3).beats(6, 21, notice=20)
     noticed.write(store)
-    assert read_status(store, fleet_manifest(1), minute(21)).workers[0].notice == stamp(20)
+    assert read_status(store, fleet_manifest(1), minute(21)).workers[0].notice == minute(20)
     noticed.boots_at(25).write(store)
     assert read_status(store, fleet_manifest(1), minute(26)).workers[0].notice is None
 
@@ -255,8 +255,6 @@ def test_a_run_on_your_own_machine_shows_nothing_about_a_fleet(tmp_path: Path) -
 @pytest.mark.parametrize("jump", [timedelta(hours=-2), timedelta(hours=2)])
 def test_a_clock_that_jumped_between_two_processes_ends_neither(jump: timedelta) -> None:
     earlier = mark(0, "interrupted").model_copy(update={"session": "a"})
-    running = beat(0, Counts(total=10), age=1).model_copy(
-        update={"session": "b", "started": timestamp(NOW + jump), "at": timestamp(NOW)}
-    )
+    running = beat(0, Counts(total=10), age=1).model_copy(update={"session": "b", "started": NOW + jump, "at": NOW})
     assert not has_ended(running, earlier)
-    assert has_ended(running, earlier.model_copy(update={"session": "b", "at": timestamp(NOW + 2 * jump)}))
+    assert has_ended(running, earlier.model_copy(update={"session": "b", "at": NOW + 2 * jump}))

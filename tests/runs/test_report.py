@@ -12,11 +12,10 @@ from pdfbatch.errors import NotFound
 from pdfbatch.records import Counts, Heartbeat, Manifest, Outcome, OutcomeKind, Reason, RunKeys, SourceDocument
 from pdfbatch.runs import manifest
 from pdfbatch.runs.ledger import LedgerWriter
-from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.report import Report, Spent, read_report
 from pdfbatch.store import Store, open_store
 from tests.frozen import frozen
-from tests.runs.fleets import LAUNCH, RUN, Story, fleet, minute, stamp
+from tests.runs.fleets import LAUNCH, RUN, Story, fleet, minute
 from tests.test_views import text
 
 
@@ -27,7 +26,7 @@ def store(tmp_path: Path) -> Store:
 
 def freeze(store: Store, workers: int = 1, retry_of: str | None = None, documents: int = 100) -> Manifest:
     found = [SourceDocument(f"{number}.pdf", 1, "e") for number in range(documents)]
-    run = frozen(found, workers, run=RUN, created=stamp(-1), engine="dolphin", retry_of=retry_of)
+    run = frozen(found, workers, run=RUN, created=minute(-1), engine="dolphin", retry_of=retry_of)
     manifest.save(store, run)
     return run.manifest
 
@@ -65,7 +64,7 @@ def test_a_smooth_run_wastes_its_boot_and_its_last_minute(store: Store) -> None:
     assert (report.machine_hours, report.dollars) == (1.05, 1.05)
     assert report.dollars_per_1000_pages == 1.05
     assert report.pages_per_machine_hour == round(1000 / 1.05, 1)
-    assert (report.began, report.ended, report.seconds) == (stamp(0), stamp(64), 64 * 60)
+    assert (report.began, report.ended, report.seconds) == (minute(0), minute(64), 64 * 60)
 
 
 def test_a_run_with_interruptions_reports_their_cost(store: Store) -> None:
@@ -108,7 +107,7 @@ def test_a_run_taken_down_counts_until_then(store: Store) -> None:
     launch(store, Story().boots_at(3).beats(4, 30, done=50), ended=40)
     report = read_report(store, RUN, minute(90))
     assert report.waste is not None
-    assert (report.state, report.machine_hours, report.ended) == ("ended", round(38 / 60, 4), stamp(30))
+    assert (report.state, report.machine_hours, report.ended) == ("ended", round(38 / 60, 4), minute(30))
     assert report.waste.interruptions == spent(10)
 
 
@@ -124,15 +123,15 @@ def test_nothing_is_wasted_twice_and_never_more_than_was_paid(store: Store) -> N
 
 def test_a_run_on_your_own_machine_has_no_known_cost(store: Store) -> None:
     freeze(store)
-    at = timestamp(LAUNCH + timedelta(minutes=30))
+    at = LAUNCH + timedelta(minutes=30)
     counts = Counts(total=100, ok=99, failed=1, pages_read=900, pages_here=300, reasons={"corrupt": 1})
-    beat = Heartbeat(worker=0, state="done", counts=counts, started=stamp(0), at=at, seconds=1800)
+    beat = Heartbeat(worker=0, state="done", counts=counts, started=minute(0), at=at, seconds=1800)
     store.put(RunKeys(RUN).heartbeat(0), beat.model_dump_json().encode())
     report = read_report(store, RUN, minute(60))
     assert (report.dollars, report.waste, report.machines, report.retried) == (None, None, 0, None)
     assert (report.machine_hours, report.pages_per_machine_hour) == (0.5, 600.0), "600 pages are of processes before"
     assert (report.reasons, report.pages.read, report.documents.failed) == ({"corrupt": 1}, 900, 1)
-    assert report.began == stamp(-1)
+    assert report.began == minute(-1)
 
 
 # ── money ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,7 +170,7 @@ def test_the_bill_stands_still_when_the_run_is_done_even_if_an_instance_never_sp
 def test_a_run_that_was_ended_before_any_worker_spoke_has_an_end_and_a_bill_that_stands_still(store: Store) -> None:
     launch(store, Story().boots_at(3), ended=10)
     soon, later = read_report(store, RUN, minute(20)), read_report(store, RUN, minute(90))
-    assert (soon.state, soon.ended, soon.seconds) == ("ended", stamp(10), 600)
+    assert (soon.state, soon.ended, soon.seconds) == ("ended", minute(10), 600)
     assert soon == later
 
 

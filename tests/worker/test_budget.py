@@ -21,7 +21,7 @@ from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.stop import Stop
 from samples.many import many_pdfs
-from tests.runs.fleets import LAUNCH, fleet, minute, stamp
+from tests.runs.fleets import LAUNCH, fleet, minute
 from tests.worker import page_tasks
 from tests.worker.begun import begin_at
 from tests.worker.page_tasks import engine
@@ -43,7 +43,7 @@ def capped(max_cost: float, market: str = "spot") -> FleetRecord:
 
 
 def machine(number: int = 0, booted: float = 1, zone: str = "us-east-1a") -> Machine:
-    return Machine(instance=f"i-{number}", type="g4dn.xlarge", zone=zone, booted=stamp(booted))
+    return Machine(instance=f"i-{number}", type="g4dn.xlarge", zone=zone, booted=minute(booted))
 
 
 def beat(at: float, state: WorkerState = "running", price: float = 3.0, worker: int = 0) -> Heartbeat:
@@ -51,8 +51,8 @@ def beat(at: float, state: WorkerState = "running", price: float = 3.0, worker: 
         worker=worker,
         state=state,
         counts=Counts(),
-        started=stamp(0),
-        at=stamp(at),
+        started=minute(0),
+        at=minute(at),
         machine=machine(),
         dollars=1.0,
         price=price,

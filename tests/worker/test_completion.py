@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from pdfbatch.errors import NotReady, StoreError
 from pdfbatch.records import Counts, DoneMark, Ending, FleetRecord, Heartbeat, Manifest, RunKeys
 from pdfbatch.runs.manifest import save_fleet
-from pdfbatch.runs.progress import timestamp
 from pdfbatch.store import LocalStore
 from pdfbatch.worker.completion import complete, sns_publisher
 from tests.frozen import manifest_of
@@ -26,9 +25,7 @@ AT = "2026-11-25T19:45:00Z"
 
 
 def manifest(workers: int) -> Manifest:
-    return manifest_of(
-        4 * workers, workers, created=timestamp(now()), input="s3://in/", output="s3://out/", engine="null"
-    )
+    return manifest_of(4 * workers, workers, created=now(), input="s3://in/", output="s3://out/", engine="null")
 
 
 def mark(store: LocalStore, worker: int, why: Ending) -> None:
@@ -76,7 +73,7 @@ def test_a_run_has_ended_when_no_worker_will_resume(
 
 
 def test_after_the_deadline_a_slice_without_an_instance_does_not_block_the_message(store: LocalStore) -> None:
-    at = timestamp(now())
+    at = now()
     record = FleetRecord(
         run="r",
         region="us-east-1",
@@ -93,7 +90,7 @@ def test_after_the_deadline_a_slice_without_an_instance_does_not_block_the_messa
     mark(store, 0, "deadline")
     mark(store, 1, "interrupted")
     sent: list[tuple[str, str]] = []
-    later = timestamp(now() + timedelta(hours=1))
+    later = now() + timedelta(hours=1)
     save_fleet(store, record.model_copy(update={"deadline": later, "expiry": later}))
     assert not complete(store, manifest(3), lambda *mail: sent.append(mail), now, pytest.fail)
     save_fleet(store, record)

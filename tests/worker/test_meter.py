@@ -8,10 +8,10 @@ import pytest
 
 from pdfbatch.records import Counts, Heartbeat, Machine, WorkerState
 from pdfbatch.worker.meter import Meter
-from tests.runs.fleets import minute, stamp
+from tests.runs.fleets import minute
 
-HERE = Machine(instance="i-2", type="g4dn.xlarge", zone="us-east-1a", booted=stamp(61))
-BEFORE = Machine(instance="i-1", type="g4dn.xlarge", zone="us-east-1a", booted=stamp(1))
+HERE = Machine(instance="i-2", type="g4dn.xlarge", zone="us-east-1a", booted=minute(61))
+BEFORE = Machine(instance="i-1", type="g4dn.xlarge", zone="us-east-1a", booted=minute(1))
 
 
 class Clock:
@@ -33,11 +33,11 @@ def last_beat(machine: Machine, at: float, state: WorkerState = "running", notic
         worker=0,
         state=state,
         counts=Counts(),
-        started=stamp(0),
-        at=stamp(at),
+        started=minute(0),
+        at=minute(at),
         machine=machine,
         dollars=1.0,
-        notice=None if notice is None else stamp(notice),
+        notice=None if notice is None else minute(notice),
     )
 
 

@@ -12,7 +12,6 @@ import pytest
 from pdfbatch.engines.base import PageTask
 from pdfbatch.errors import PdfbatchError, StoreError
 from pdfbatch.records import Counts, DoneMark, Heartbeat, Machine, RunKeys, SourceDocument, WorkerSession
-from pdfbatch.runs.progress import timestamp
 from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import LocalStore, Store, open_store
 from pdfbatch.worker.checkpoint import EVERY_PAGES
@@ -68,7 +67,10 @@ def test_a_worker_restarted_on_its_instance_continues_its_session() -> None:
     older = sessions_of(beat("a", 1, 10, []))
     twice = sessions_of(beat("b", 20, 4, sessions_of(beat("b", 10, 3, older))))
     assert [(life.machine.instance, life.pages) for life in twice] == [("a", 10), ("b", 7)]
-    assert (twice[1].started, twice[1].until) == ("2026-11-25T19:10:00Z", "2026-11-25T19:25:00Z")
+    assert (twice[1].started, twice[1].until) == (
+        datetime(2026, 11, 25, 19, 10, tzinfo=UTC),
+        datetime(2026, 11, 25, 19, 25, tzinfo=UTC),
+    )
 
 
 def test_your_own_machine_adds_no_session_and_keeps_earlier_ones() -> None:
@@ -253,7 +255,7 @@ def test_a_container_restarted_on_its_instance_resumes_its_slice_at_once(
     """In a new container, so that nobody can see that the process of the last beat, some seconds old, is dead."""
     many_pdfs(pdfs, 2)
     some = bench()
-    fresh = timestamp(now())
+    fresh = now()
     last = {"started": fresh, "at": fresh, "host": socket.gethostname(), "born": "x:1:2", "pid": 1}
     dead = beat("a", 1, 3, []).model_copy(update=last)
     some.output.put(RunKeys("r").heartbeat(0), dead.model_dump_json().encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from threading import Thread
@@ -33,7 +34,8 @@ from tests.worker.begun import begin_at, now
 from tests.worker.page_tasks import engine, pages_read
 from tests.worker.waiting import wait_until
 
-INSTANCE = Machine(instance="i-1", type="g4dn.xlarge", zone="us-east-1a", booted="2026-11-25T19:00:00Z")
+SEVEN = datetime(2026, 11, 25, 19, tzinfo=UTC)
+INSTANCE = Machine(instance="i-1", type="g4dn.xlarge", zone="us-east-1a", booted=SEVEN)
 
 
 class Shared:
@@ -55,7 +57,7 @@ class Shared:
         return SliceRun(job, stop or Stop()).run().counts
 
     def claims(self, worker: int) -> Claims:
-        return Claims(self.output, self.keys, worker, lambda: "2026-11-25T19:00:00Z")
+        return Claims(self.output, self.keys, worker, lambda: SEVEN)
 
 
 def outcomes(store: Store) -> dict[str, Outcome]:
@@ -114,7 +116,7 @@ def test_a_worker_that_restarts_finishes_the_blocks_that_it_took_over(pdfs: Path
 
 def test_two_workers_that_claim_a_block_at_once_have_one_winner(tmp_path: Path) -> None:
     output = LocalStore(tmp_path)
-    claims = [Claims(output, RunKeys("r"), worker, lambda: "2026-11-25T19:00:00Z") for worker in range(3)]
+    claims = [Claims(output, RunKeys("r"), worker, lambda: SEVEN) for worker in range(3)]
     assert [each.take(1, 0) for each in claims] == [True, False, False]
     assert [each.take(1, 0) for each in claims] == [True, False, False], "a restart has what it had"
     assert claims[1].own_slice() == {0: 0}
@@ -237,7 +239,7 @@ def test_a_document_whose_assembly_died_is_assembled_by_the_same_worker_later(pd
 
 def test_of_two_last_parts_that_end_at_once_one_leads_to_the_assembly(tmp_path: Path) -> None:
     output, keys = LocalStore(tmp_path), RunKeys("r")
-    parts = Parts(output, keys, Checkpoints(output, keys), Claims(output, keys, 0, lambda: "2026-11-25T19:00:00Z"))
+    parts = Parts(output, keys, Checkpoints(output, keys), Claims(output, keys, 0, lambda: SEVEN))
     document = SourceDocument("long.pdf", 1, "e", parts=2)
     for number in (1, 2):
         output.put(keys.part("long.pdf", number), b"{}")
