@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pdfbatch.errors import NotFound
 from pdfbatch.export.catalogue import Item, RunBook, RunFacts
 from pdfbatch.markdown.document import PageText, page_texts
-from pdfbatch.records import DocumentElements, Outcome, Reason, Record, elements_key, output_key
+from pdfbatch.records import DocumentElements, Outcome, Reason, Record, elements_key, output_key, text_of
 from pdfbatch.store import Store
 
 BETWEEN_PAGES = "\n\n"
@@ -91,6 +91,11 @@ class Content:
     def url(self) -> str:
         """Where its input is."""
         return storable(self.run.input) + self.key
+
+    @property
+    def at(self) -> str:
+        """When it was read; "" if unknown."""
+        return text_of(self.outcome.at) if self.outcome.at else ""
 
     @property
     def id(self) -> str:

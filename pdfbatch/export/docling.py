@@ -19,13 +19,8 @@ from pdfbatch.records import Box, Compression, Element, Label, Page, Span, figur
 
 SCHEMA_NAME, SCHEMA_VERSION = "DoclingDocument", "1.7.0"
 ELEMENTS = "elements"
-_MEDIA_TYPES = {
-    "png": "image/png",
-    "jpg": "image/jpeg",
-    "jpeg": "image/jpeg",
-    "tif": "image/tiff",
-    "tiff": "image/tiff",
-}
+_PICTURES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "tif": "image/tiff", "tiff": "image/tiff"}
+"""Media types by extension; any other document is a PDF."""
 _LABELS = {Label.FORM_FIELD: "text", Label.WATERMARK: "text", Label.LINE_NUMBERS: "text"}
 """Labels that docling does not have."""
 _FURNITURE = frozenset({Label.PAGE_HEADER, Label.PAGE_FOOTER, Label.WATERMARK, Label.LINE_NUMBERS})
@@ -95,7 +90,7 @@ def origin(content: Content) -> dict[str, Any]:
     version = content.sha256 or hashlib.sha256(f"{content.outcome.digest or content.outcome.etag}".encode()).hexdigest()
     url = content.url if content.url.startswith("s3://") else f"file://{content.url}"
     return {
-        "mimetype": _MEDIA_TYPES.get(content.key.rpartition(".")[2].lower(), "application/pdf"),
+        "mimetype": _PICTURES.get(content.key.rpartition(".")[2].lower(), "application/pdf"),
         "binary_hash": int(version, 16) & (2**64 - 1),
         "filename": content.key.rpartition("/")[2],
         "uri": quote(url, safe="/:"),

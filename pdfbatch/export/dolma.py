@@ -32,14 +32,12 @@ class DolmaDocuments:
 
     def rows(self, content: Content) -> Iterator[Sequence[Row]]:
         text = content.joined.text
-        at = storable(content.outcome.at)
         language = language_of(text)
         document = {
             "id": content.id,
             "text": text,
             "source": SOURCE,
-            "added": at,
-            "created": at[:10],
+            **({"added": content.at, "created": content.at[:10]} if content.at else {}),
             "metadata": {
                 "Source-File": content.url,
                 "run": storable(content.item.run),

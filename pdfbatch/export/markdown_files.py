@@ -69,7 +69,7 @@ def front_matter(content: Content) -> str:
         "model": model,
         "model_revision": revision,
         "run": storable(content.item.run),
-        "read": storable(outcome.at),
+        "read": content.at,
         "pdfbatch": storable(content.run.version),
     }
     lines = [f"{name}: {_scalar(value)}\n" for name, value in fields.items() if value not in ("", None)]

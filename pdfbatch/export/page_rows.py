@@ -1,5 +1,5 @@
-"""The format `pages`: a row for each page with its picture and its Markdown, in Parquet files that `datasets` reads with
-pictures."""
+"""The format `pages`: a row for each page with its picture and its Markdown, in Parquet files that `datasets` reads
+with pictures."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class DocumentRows:
             "id": content.id,
             "dump": storable(content.item.run),
             "url": content.url,
-            "date": storable(content.outcome.at),
+            "date": content.at or None,
             "file_path": content.url,
             "offset": None,
             "token_count": count_tokens(text),

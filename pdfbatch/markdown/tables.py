@@ -25,7 +25,8 @@ def table_markdown(cells: Sequence[Cell]) -> str:
 
 
 def grid(cells: Iterable[Cell]) -> tuple[list[Placed], int, int]:
-    """The cells at their final places, which they cover without gaps or overlaps, and the number of rows and columns."""
+    """The cells at their final places, which they cover without gaps or overlaps, and the numbers of rows and
+    columns."""
     ordered = sorted(cells, key=lambda cell: (cell.row, cell.column))
     rows, columns = sorted({cell.row for cell in ordered}), sorted({cell.column for cell in ordered})
     covered: dict[tuple[int, int], Placed] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from pdfbatch.export.export import Exported, export
@@ -107,9 +108,8 @@ def publish(output: Store, made: Made, outcome: Outcome) -> None:
 def exported(output: Store, dest: Store, form: str, **fields: Any) -> Exported:
     """Exports as the command does, without its screen."""
     options = ExportOptions.model_validate({"format": form} | fields)
-    return export(
-        output, dest, options, lambda inputs: make_form(options, Places(output, dest), inputs), NOW, lambda _: None
-    )
+    form = partial(make_form, options, Places(output, dest))
+    return export(output, dest, options, form, NOW, lambda _: None)
 
 
 def files_of(dest: Store) -> dict[str, bytes]:
