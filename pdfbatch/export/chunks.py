@@ -15,10 +15,14 @@ from pdfbatch.export.lines import json_row, lines_part
 from pdfbatch.export.splitting import pieces, table_pieces
 from pdfbatch.export.tokens import TOKENIZER, count_tokens
 from pdfbatch.markdown.blocks import block_markdown
+from pdfbatch.markdown.inline import InlinePlace, inline
 from pdfbatch.markdown.lists import is_listed, list_markdown
+from pdfbatch.markdown.tables import grid
 from pdfbatch.records import Compression, Element, Label, Page
 
 _HEADINGS = frozenset({Label.TITLE, Label.HEADING})
+_ITEM = ("self_ref", "parent", "children", "content_layer", "label", "prov")
+"""What docling keeps of an element in a chunk."""
 _META = "docling_core.transforms.chunker.DocMeta"
 
 
@@ -60,9 +64,7 @@ def chunks_of(content: Content, pages: Sequence[Page], output: str, most: int) -
     open_chunk: Chunk | None = None
     for unit in _units(built(content, pages, output).placed, most):
         if open_chunk and open_chunk.headings == unit.headings:
-            joined = Chunk(
-                unit.headings, f"{open_chunk.text}\n\n{unit.text}", [*open_chunk.placed, *_new(open_chunk, unit)]
-            )
+            joined = _joined(open_chunk, unit)
             if count_tokens(joined.whole) <= most:
                 open_chunk = joined
                 continue
@@ -73,9 +75,11 @@ def chunks_of(content: Content, pages: Sequence[Page], output: str, most: int) -
         yield open_chunk
 
 
-def _new(before: Chunk, unit: Chunk) -> Sequence[Placed]:
-    """Returns what the unit adds: two pieces of one element have it in common."""
-    return [each for each in unit.placed if each.item is not before.placed[-1].item]
+def _joined(before: Chunk, unit: Chunk) -> Chunk:
+    last, (first, *_) = before.placed[-1], unit.placed
+    between = "\n" if is_listed(last.element) and is_listed(first.element) else "\n\n"
+    new = [] if first.item is last.item else unit.placed  # two pieces of one element have it in common
+    return Chunk(unit.headings, before.text + between + unit.text, [*before.placed, *new])
 
 
 def _units(placed: Sequence[Placed], most: int) -> Iterator[Chunk]:
@@ -121,7 +125,24 @@ def _texts(headings: Sequence[tuple[int, Placed]], most: int) -> Sequence[str]:
 
 
 def _markdown(element: Element) -> str:
+    """Returns an element's text; "" for a figure, whose caption is an element of its own."""
+    if element.label is Label.FIGURE:
+        return ""
+    if element.label is Label.TABLE and element.cells:
+        return _table(element)
     return list_markdown([element]) if is_listed(element) else block_markdown(element, "")
+
+
+def _table(element: Element) -> str:
+    """Returns a table with pipes, so that it can be split between rows: a cell that spans others is repeated."""
+    placed, rows, columns = grid(element.cells)
+    texts = [[""] * columns for _ in range(rows)]
+    for cell in placed:
+        text = inline(cell.spans, InlinePlace.CELL)
+        for row in range(cell.row, cell.row + cell.rows):
+            texts[row][cell.column : cell.column + cell.columns] = [text] * cell.columns
+    lines = [f"|{'|'.join(row)}|" for row in texts]
+    return "\n".join([lines[0], "|" + "---|" * columns, *lines[1:]]) if any(map(any, texts)) else ""
 
 
 def _fields(content: Content, number: int, chunk: Chunk) -> dict[str, Any]:
@@ -129,7 +150,7 @@ def _fields(content: Content, number: int, chunk: Chunk) -> dict[str, Any]:
     meta: dict[str, Any] = {
         "schema_name": _META,
         "version": "1.0.0",
-        "doc_items": [placed.item for placed in chunk.placed],
+        "doc_items": [{name: placed.item[name] for name in _ITEM} for placed in chunk.placed],
         "origin": origin(content),
     }
     if chunk.headings:

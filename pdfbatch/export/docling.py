@@ -153,7 +153,7 @@ class _Builder:
 
     def _item(self, element: Element, layer: str, parent: str = "#/body") -> dict[str, Any]:
         common = {"parent": {"$ref": parent}, "children": [], "content_layer": layer}
-        floating = {"captions": [], "references": [], "footnotes": []}
+        floating: dict[str, list[Any]] = {"captions": [], "references": [], "footnotes": []}
         if element.label is Label.FIGURE:
             item = {"self_ref": f"#/pictures/{len(self.pictures)}", **common, "label": "picture", **floating}
             if element.figure:

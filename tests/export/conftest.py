@@ -31,3 +31,11 @@ def places(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Store, Store
 def _folder(path: Path) -> LocalStore:
     path.mkdir()
     return LocalStore(path)
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache for `datasets`, which may not ask its hub."""
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
+        monkeypatch.setenv(name, "1")
+    return tmp_path / "cache"

@@ -23,6 +23,7 @@ from pdfbatch.records import (
     SourceDocument,
     Span,
     elements_key,
+    figures_link,
     output_key,
 )
 from pdfbatch.runs import manifest
@@ -99,6 +100,7 @@ def publish(output: Store, made: Made, outcome: Outcome) -> None:
         etag=outcome.etag,
         engine=outcome.engine,
         model="org/model@abc123",
+        figures=figures_link(made.key),
         pages=list(made.pages),
     )
     output.put(elements_key(made.key), elements.model_dump_json(exclude_defaults=True).encode("utf-8", "replace"))
