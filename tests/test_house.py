@@ -118,7 +118,7 @@ def test_a_violation_is_found(tmp_path: Path, room: str, line: str, fault: str) 
         ("pdfbatch/worker/loop.py", "import typer", "TID251"),
         ("pdfbatch/engines/cpu.py", "def f():\n    import torch", "TID251"),
         ("pdfbatch/engines/dolphin/model.py", "import torch", "TID253"),
-        ("pdfbatch/export/rows.py", "import zstandard", "TID251"),
+        ("pdfbatch/export/dolma.py", "import zstandard", "TID251"),
         ("pdfbatch/runs/report.py", "import pyarrow", "TID251"),
         ("pdfbatch/runs/report.py", "print(1)", "T201"),
     ],

@@ -38,8 +38,8 @@ def export(
         int, typer.Option("--tokens", metavar="N", min=16, help="The most tokens of a chunk (o200k_base).")
     ] = 512,
     dpi: Annotated[
-        int, typer.Option("--dpi", metavar="N", min=36, max=600, help="Resolution of pictures of pages.")
-    ] = 150,
+        int, typer.Option("--dpi", metavar="N", min=50, max=600, help="Resolution of pictures of pages.")
+    ] = 200,
     front_matter: Annotated[
         bool, typer.Option("--front-matter", help="Begin each Markdown file with YAML: title, source, run, …")
     ] = False,

@@ -35,7 +35,7 @@ class ExportOptions(Record):
     """Of JSON lines."""
     tokens: int = Field(default=512, ge=16)
     """The most tokens of a chunk."""
-    dpi: int = Field(default=150, ge=36, le=600)
+    dpi: int = Field(default=200, ge=50, le=600)
     """Resolution of pictures of pages."""
     front_matter: bool = False
     sha256: bool = False

@@ -67,15 +67,15 @@ def test_datasets_shows_the_pictures(output: Store, dest: Store, papers: LocalSt
     import datasets
 
     finish_with(output, papers)
-    exported(output, dest, "pages", dpi=36)
+    exported(output, dest, "pages", dpi=72)
     loaded = datasets.load_dataset(dest.url, split="train", cache_dir=str(offline))
     assert isinstance(loaded.features["image"], datasets.Image)
     sizes = {(row["key"], row["page"]): row["image"] and row["image"].size for row in loaded}
     assert sizes == {
         ("broken.pdf", 1): None,
         ("replaced.pdf", 1): None,
-        ("two.pdf", 1): (150, 200),
-        ("two.pdf", 2): (200, 150),
+        ("two.pdf", 1): (300, 400),
+        ("two.pdf", 2): (400, 300),
     }
 
 
