@@ -18,12 +18,12 @@ FLOORS = [
     {"config", "settings", "aws"},
     {"store", "documents"},
     {"runs", "engines"},
-    {"worker", "fleet"},
+    {"worker", "fleet", "export"},
     {"views", "web"},
     {"cli"},
     {"__main__"},
 ]
-WINGS = {"worker", "fleet"}
+WINGS = {"worker", "fleet", "export"}
 DOCUMENT_FLOORS = [{"pdf", "sandbox", "judgement"}, {"textlayer"}, {"layout", "ocr"}, {"sight"}]
 """Floors inside documents/; its other modules are above them all."""
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -118,6 +118,8 @@ def test_a_violation_is_found(tmp_path: Path, room: str, line: str, fault: str) 
         ("pdfbatch/worker/loop.py", "import typer", "TID251"),
         ("pdfbatch/engines/cpu.py", "def f():\n    import torch", "TID251"),
         ("pdfbatch/engines/dolphin/model.py", "import torch", "TID253"),
+        ("pdfbatch/export/dolma.py", "import zstandard", "TID251"),
+        ("pdfbatch/runs/report.py", "import pyarrow", "TID251"),
         ("pdfbatch/runs/report.py", "print(1)", "T201"),
     ],
 )
@@ -157,4 +159,14 @@ def _ruff(room: str, line: str) -> "subprocess.CompletedProcess[str]":
 def test_the_command_line_loads_no_heavy_library() -> None:
     code = "import sys, pdfbatch.cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "transformers", "pymupdf", "onnxruntime", "rapidocr", "numpy", "boto3", "pebble"} & set(loaded)
+    assert not {
+        "torch",
+        "transformers",
+        "pymupdf",
+        "onnxruntime",
+        "rapidocr",
+        "numpy",
+        "boto3",
+        "pebble",
+        "pyarrow",
+    } & set(loaded)

@@ -45,7 +45,7 @@ def _arranged(page: Page) -> Page:
 def _beside_their_captions(elements: Sequence[Element]) -> list[Element]:
     captions: dict[int, list[int]] = {}
     for place, element in enumerate(elements):
-        if element.label == Label.CAPTION and (owner := _owner(elements, place)) is not None:
+        if element.label == Label.CAPTION and (owner := owner_of(elements, place)) is not None:
             captions.setdefault(owner, []).append(place)
     moved = {place for own in captions.values() for place in own}
     ordered: list[Element] = []
@@ -67,7 +67,7 @@ def _described(element: Element, captions: Sequence[Element]) -> Element:
     return element.model_copy(update={"spans": [Span(text=first_sentence(caption_text))]})
 
 
-def _owner(elements: Sequence[Element], place: int) -> int | None:
+def owner_of(elements: Sequence[Element], place: int) -> int | None:
     """The figure or table that a caption belongs to: a neighbour in reading order (the nearer of two), else the nearest
     on the page, if it is near enough."""
     caption = elements[place]

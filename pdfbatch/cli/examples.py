@@ -47,6 +47,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "help": ("pdfbatch help launch",),
     "view": ("pdfbatch view ~/papers-md", "pdfbatch view s3://papers/md/ --port 8000 --no-browser"),
     "runs": ("pdfbatch runs ~/papers-md",),
+    "export": (
+        "pdfbatch export s3://papers/md/ s3://papers/dataset/",
+        "pdfbatch export ~/papers-md ~/papers-chunks --format chunks --tokens 512",
+        "pdfbatch export ~/papers-md ~/papers-notes --format markdown --front-matter",
+    ),
 }
 
 

@@ -33,3 +33,10 @@ def picture_page(path: str, number: int, rotation: int, side: int) -> PagePictur
     from pdfbatch.documents.page_picture import page_picture
 
     return page_picture(path, number, rotation, side)
+
+
+def page_png(path: str, number: int, dpi: float, rotation: int) -> bytes:
+    """Draw one page (from 1) of a local file upright, as a PNG file. Raises an exception if it cannot be drawn."""
+    from pdfbatch.documents.page_picture import page_png
+
+    return page_png(path, number, dpi, rotation)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from pdfbatch import __version__
 from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.fleet import names as tags
 from pdfbatch.fleet import pricing
@@ -166,6 +167,7 @@ def _manifest(
         total_workers=len(slices),
         engine=request.engine,
         model=request.model,
+        pdfbatch=__version__,
         image=account.image,
         ami=account.ami.id,
         options=request.options,

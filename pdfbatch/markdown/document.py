@@ -25,18 +25,40 @@ def document_markdown(document: DocumentElements) -> str:
     """The Markdown of all pages in order. An element that continues over pages is written whole where it begins. A page
     that was not read has an anchor with the reason, followed by what was read of it."""
     return "\n".join(
-        _page_markdown(page, elements, document.figures)
-        for page, elements in zip(document.pages, _whole_elements(document.pages), strict=True)
+        _page_markdown(page, [whole.finished() for whole in wholes], document.figures)
+        for page, wholes in zip(document.pages, whole_elements(document.pages), strict=True)
     )
+
+
+class PageText(NamedTuple):
+    """The Markdown of one page, without its anchor."""
+
+    number: int
+    reason: Reason | None
+    text: str
+
+
+def page_texts(markdown: str) -> list[PageText]:
+    """Splits Markdown at its page anchors."""
+    found = [match for match in _ANCHOR.finditer(markdown) if _is_anchor(match)]
+    ends = [match.start() for match in found[1:]] + [len(markdown)]
+    return [
+        PageText(*_anchor(match), markdown[match.end() : end].strip("\n"))
+        for match, end in zip(found, ends, strict=True)
+    ]
 
 
 def anchors(markdown: str) -> list[Anchor]:
     """The anchors in order of appearance; a complete document has the numbers 1, 2, 3, …"""
-    return [
-        Anchor(int(match["number"]), Reason(match["reason"]) if match["reason"] else None)
-        for match in _ANCHOR.finditer(markdown)
-        if match["reason"] is None or match["reason"] in Reason.__members__.values()
-    ]
+    return [_anchor(match) for match in _ANCHOR.finditer(markdown) if _is_anchor(match)]
+
+
+def _is_anchor(match: re.Match[str]) -> bool:
+    return match["reason"] is None or match["reason"] in Reason.__members__.values()
+
+
+def _anchor(match: re.Match[str]) -> Anchor:
+    return Anchor(int(match["number"]), Reason(match["reason"]) if match["reason"] else None)
 
 
 def _page_markdown(page: Page, elements: Sequence[Element], figures: str) -> str:
@@ -58,35 +80,45 @@ def _blocks(elements: Sequence[Element], figures: str) -> list[str]:
 
 
 @dataclass
-class _Whole:
+class Whole:
     """An element with the text or cells of the elements that continue it."""
 
-    element: Element
+    parts: list[tuple[int, Element]]
+    """The elements, each with the number of its page."""
+    ends: list[int] = field(default_factory=list)
+    """Where the text of each ends in the whole text."""
     spans: list[Span] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     rows: int = 0
 
+    @property
+    def first(self) -> Element:
+        return self.parts[0][1]
+
     def finished(self) -> Element:
         if self.rows == 0 and not self.spans:
-            return self.element
-        return self.element.model_copy(update={"spans": self.spans, "cells": self.cells})
+            return self.first
+        return self.first.model_copy(update={"spans": self.spans, "cells": self.cells})
 
-    def add(self, element: Element) -> None:
+    def add(self, page: int, element: Element) -> None:
         if self.rows == 0 and not self.spans:
-            self.spans, self.cells = list(self.element.spans), list(self.element.cells)
+            self.spans, self.cells = list(self.first.spans), list(self.first.cells)
             self.rows = row_count(self.cells)
+            self.ends = [_length(self.spans)]
         if self.cells:
             self.rows = appended(self.cells, self.rows, element.cells, element.repeated_rows)
         elif element.label is Label.CODE:
             self.spans += [Span(text="\n"), *element.spans]
         else:
             glue(self.spans, element.spans)
+        self.parts.append((page, element))
+        self.ends.append(_length(self.spans))
 
 
-def _whole_elements(pages: Sequence[Page]) -> list[list[Element]]:
+def whole_elements(pages: Sequence[Page]) -> list[list[Whole]]:
     """For each page the elements to write that begin on it."""
-    last: dict[Label, _Whole] = {}
-    wholes: list[list[_Whole]] = []
+    last: dict[Label, Whole] = {}
+    wholes: list[list[Whole]] = []
     for page in pages:
         wholes.append([])
         for element in page.elements:
@@ -94,9 +126,13 @@ def _whole_elements(pages: Sequence[Page]) -> list[list[Element]]:
                 continue
             kind = Label.PARAGRAPH if element.label in _FLOWING else element.label
             begun = last.get(kind) if element.continues else None
-            if begun is not None and bool(begun.element.cells) == bool(element.cells):
-                begun.add(element)
+            if begun is not None and bool(begun.first.cells) == bool(element.cells):
+                begun.add(page.number, element)
             else:
-                last[kind] = _Whole(element)
+                last[kind] = Whole([(page.number, element)])
                 wholes[-1].append(last[kind])
-    return [[whole.finished() for whole in page] for page in wholes]
+    return wholes
+
+
+def _length(spans: Sequence[Span]) -> int:
+    return sum(len(span.text) for span in spans)

@@ -16,7 +16,7 @@ def table_markdown(cells: Sequence[Cell]) -> str:
     Rows and columns in which no cell begins are left out; uncovered positions become empty cells. Of two overlapping
     cells the later is cut, or merged into the earlier if it begins inside it.
     """
-    placed, height, width = _grid(cells)
+    placed, height, width = grid(cells)
     if not any(span.text.strip() for cell in placed for span in cell.spans):
         return ""
     if rows := flattened(placed, height, width, _header_rows(_by_row(placed, height))):
@@ -24,7 +24,9 @@ def table_markdown(cells: Sequence[Cell]) -> str:
     return _html(placed, height)
 
 
-def _grid(cells: Iterable[Cell]) -> tuple[list[Placed], int, int]:
+def grid(cells: Iterable[Cell]) -> tuple[list[Placed], int, int]:
+    """The cells at their final places, which they cover without gaps or overlaps, and the numbers of rows and
+    columns."""
     ordered = sorted(cells, key=lambda cell: (cell.row, cell.column))
     rows, columns = sorted({cell.row for cell in ordered}), sorted({cell.column for cell in ordered})
     covered: dict[tuple[int, int], Placed] = {}

@@ -6,6 +6,16 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.chosen import WILD, Chosen, matcher
+from pdfbatch.records.export import (
+    EXPORT_KEY,
+    MOST_SHARD_MB,
+    Compression,
+    Exportable,
+    ExportFormat,
+    ExportOptions,
+    ExportRecord,
+    Shard,
+)
 from pdfbatch.records.keys import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
@@ -66,8 +76,10 @@ from pdfbatch.records.stamp import Stamp, text_of
 __all__ = [
     "CURRENT_RUN_KEY",
     "ENVIRONMENTAL",
+    "EXPORT_KEY",
     "FINAL_ENDINGS",
     "HOPELESS",
+    "MOST_SHARD_MB",
     "RETRYABLE",
     "STATE_PREFIX",
     "WILD",
@@ -77,6 +89,7 @@ __all__ = [
     "Checkpoint",
     "Chosen",
     "Claim",
+    "Compression",
     "Counts",
     "CurrentRun",
     "DocumentElements",
@@ -84,6 +97,10 @@ __all__ = [
     "DoubtfulPage",
     "Element",
     "Ending",
+    "ExportFormat",
+    "ExportOptions",
+    "ExportRecord",
+    "Exportable",
     "FailureList",
     "FinishedPart",
     "FleetRecord",
@@ -104,6 +121,7 @@ __all__ = [
     "Record",
     "RunKeys",
     "Secret",
+    "Shard",
     "Source",
     "SourceDocument",
     "Span",

@@ -93,6 +93,8 @@ class Manifest(Record):
     engine: str
     model: str = ""
     """The engine's model, pinned: a Hub id with its commit, a folder, an s3:// URL; "" if it has none."""
+    pdfbatch: str = ""
+    """The version of pdfbatch that froze it; "" in manifests of earlier versions."""
     image: str = ""
     """The worker image of a fleet, by digest; "" for a run on your own machine."""
     ami: str = ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from pdfbatch import __version__
 from pdfbatch.errors import PdfbatchError, UsageError
 from pdfbatch.records import (
     CURRENT_RUN_KEY,
@@ -395,6 +396,7 @@ def _manifest(
         total_workers=wanted.part.total,
         engine=wanted.engine,
         model=wanted.pin(),
+        pdfbatch=__version__,
         options=wanted.options,
         chosen=wanted.chosen,
         skipped=skipped,

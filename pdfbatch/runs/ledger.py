@@ -210,6 +210,23 @@ def fold(lines: Iterable[tuple[str, Outcome | _Ending]]) -> Mapping[str, Final]:
     return KeyTable((row(run, line) for run, line in lines), _final)
 
 
+class Newest(NamedTuple):
+    """The final outcome of a document over all runs, as its line in the ledger, and the run that it is of."""
+
+    run: str
+    line: str
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome.model_validate_json(self.line)
+
+
+def newest_lines(store: Store) -> Mapping[str, Newest]:
+    """Returns the final outcome of each document over all runs, by key."""
+    lines = outcomes(store, segments(store))
+    return KeyTable(((line.key, _rank(run, line), (run, line.model_dump_json())) for run, line in lines), Newest)
+
+
 def newest(store: Store, run: str | None = None) -> Mapping[str, Outcome]:
     """Returns the final outcome of each document in a run's ledger (None: over all runs), in full, by key."""
     parts = segments(store, RunKeys(run).ledger if run else STATE_PREFIX)

@@ -14,6 +14,11 @@ def markdown_of(output: Store) -> Mapping[str, str]:
     return _etags(output, lambda key: key.endswith(".md"))
 
 
+def published(output: Store) -> Mapping[str, str]:
+    """Returns the ETag of each Markdown and of each document's elements, by its key."""
+    return _etags(output, lambda key: key.endswith((".md", ".json")))
+
+
 def written_to(output: Store) -> Mapping[str, str]:
     """Returns the ETag of each Markdown and each figure, by its key."""
     return _etags(output, lambda key: key.endswith(".md") or "/figures/" in key)

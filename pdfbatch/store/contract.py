@@ -3,8 +3,9 @@
 Keys are relative to the store's root, use "/" as separator, and are always valid Unicode, so that JSON and S3 can carry
 them. Writes are atomic: a process killed at any moment never leaves a partial object under a key.
 
-A conditional write (`put_new`, `put_if`) has one winner among all processes. If it raises PreconditionFailed, nothing
-was written. If it raises another StoreError (the network failed), it may have been written: read the key to find out.
+A conditional write (`put_new`, `put_new_file`, `put_if`) has one winner among all processes. If it raises
+PreconditionFailed, nothing was written. If it raises another StoreError (the network failed), it may have been written:
+read the key to find out.
 """
 
 from __future__ import annotations
@@ -63,10 +64,13 @@ class Store(Protocol):
         the etag depends on it alone."""
 
     def put(self, key: str, data: bytes) -> str:
-        """Writes atomically, replacing any existing object. All three writes return the new etag."""
+        """Writes atomically, replacing any existing object. All writes return the new etag."""
 
     def put_new(self, key: str, data: bytes) -> str:
         """Writes only if the key does not exist, else raises PreconditionFailed."""
+
+    def put_new_file(self, key: str, path: Path) -> str:
+        """Writes the content of a local file as `put_new` does, without reading it into memory at once."""
 
     def put_if(self, key: str, data: bytes, etag: str) -> str:
         """Writes only over the version `etag`, else raises PreconditionFailed, also if the object is gone.

@@ -14,6 +14,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 import time
 import uuid
@@ -137,6 +138,12 @@ class LocalStore:
         return self._write(key, data, lambda temporary, path: temporary.replace(path))
 
     def put_new(self, key: str, data: bytes) -> str:
+        return self._put_new(key, data)
+
+    def put_new_file(self, key: str, path: Path) -> str:
+        return self._put_new(key, path)
+
+    def _put_new(self, key: str, data: bytes | Path) -> str:
         def publish(temporary: Path, path: Path) -> None:
             try:
                 path.hardlink_to(temporary)
@@ -267,7 +274,7 @@ class LocalStore:
                 return Entry(found.key, 0, DANGLING) if path.is_symlink() else None
         return _entry(found.key, status) if stat.S_ISREG(status.st_mode) else None
 
-    def _write(self, key: str, data: bytes, publish: Callable[[Path, Path], object]) -> str:
+    def _write(self, key: str, data: bytes | Path, publish: Callable[[Path, Path], object]) -> str:
         """Writes a temporary file and lets `publish` move it to its key under the lock."""
         path = self._path(key)
         with self._errors("write", key), self._temporary(data) as (temporary, etag):
@@ -277,7 +284,7 @@ class LocalStore:
             return etag
 
     @contextmanager
-    def _temporary(self, data: bytes) -> Iterator[tuple[Path, str]]:
+    def _temporary(self, data: bytes | Path) -> Iterator[tuple[Path, str]]:
         """Yields a complete file on this file system and its etag. It is locked so that `_sweep` sees that it is in
         use, and removed at the end."""
         path = self._temporary_folder() / f"{os.getpid()}-{uuid.uuid4().hex}"
@@ -285,7 +292,11 @@ class LocalStore:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                file.write(data)
+                if isinstance(data, Path):
+                    with data.open("rb") as content:
+                        shutil.copyfileobj(content, file)
+                else:
+                    file.write(data)
                 file.flush()
                 now = time.time_ns()
                 os.utime(descriptor, ns=(now, now))

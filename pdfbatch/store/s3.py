@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from pdfbatch import aws
 from pdfbatch.errors import NotFound, NotReady, PreconditionFailed, StoreError
@@ -147,6 +147,13 @@ class S3Store:
             return _etag(self._client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=data, **_kind(key)))
 
     def put_new(self, key: str, data: bytes) -> str:
+        return self._put_new(key, data)
+
+    def put_new_file(self, key: str, path: Path) -> str:
+        with file_errors(f"read {path}"), path.open("rb") as content:
+            return self._put_new(key, content)
+
+    def _put_new(self, key: str, data: bytes | BinaryIO) -> str:
         mark = uuid.uuid4().hex
         try:
             return self._put_on_condition(key, data, mark, IfNoneMatch="*")
@@ -202,10 +209,12 @@ class S3Store:
             "Use AWS S3 or a server that supports conditional writes (check AWS_ENDPOINT_URL).",
         )
 
-    def _put_on_condition(self, key: str, data: bytes, mark: str, **condition: Any) -> str:
+    def _put_on_condition(self, key: str, data: bytes | BinaryIO, mark: str, **condition: Any) -> str:
         """Writes with a condition. 409 means that another write to the key is in progress: it is tried again."""
         pauses = iter(CONFLICT_PAUSES)
         while True:
+            if not isinstance(data, bytes):
+                data.seek(0)
             try:
                 with aws.translating(f"write {self.url}{key}"):
                     answer = self._client.put_object(

@@ -1,5 +1,6 @@
 """Turns values into screens and JSON. Nothing else formats."""
 
+from pdfbatch.views.export import export_screen, exporting
 from pdfbatch.views.failures import failure_line, failures_command, failures_json, failures_screen, hopeless_screen
 from pdfbatch.views.report import report_screen
 from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_screen
@@ -28,6 +29,8 @@ __all__ = [
     "duration",
     "error_json",
     "error_text",
+    "export_screen",
+    "exporting",
     "failure_line",
     "failures_command",
     "failures_json",

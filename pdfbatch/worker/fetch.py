@@ -10,10 +10,10 @@ from pdfbatch.documents.sandbox.confinement import Bounds
 from pdfbatch.errors import NotFound
 from pdfbatch.records import PageResult, SourceDocument
 from pdfbatch.store import Store
+from pdfbatch.store.scratch import copied
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.parts import Parts
 from pdfbatch.worker.patience import patiently
-from pdfbatch.worker.scratch import copied
 
 
 class Places(NamedTuple):

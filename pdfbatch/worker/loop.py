@@ -38,6 +38,7 @@ from pdfbatch.runs.liveness import is_alive
 from pdfbatch.runs.partition import work_of
 from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import LocalStore, Store
+from pdfbatch.store.scratch import scratch_folder
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.claims import Claims
@@ -50,7 +51,6 @@ from pdfbatch.worker.parts import Parts
 from pdfbatch.worker.pipeline import Pipeline
 from pdfbatch.worker.resume import Unrecorded, left_of, outcome_from_output, standing
 from pdfbatch.worker.resume_parts import ResumingParts
-from pdfbatch.worker.scratch import scratch_folder
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop, Why
 from pdfbatch.worker.tally import Tally
