@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import STATE_PREFIX, Outcome, RunKeys
@@ -161,7 +161,7 @@ class Index:
             self._database.execute("DELETE FROM bad_pages WHERE key = ?", (outcome.key,))
             self._database.executemany("INSERT INTO bad_pages VALUES (?, ?)", ((outcome.key, page) for page in bad))
 
-    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._database.execute(query, values).fetchall()
 
