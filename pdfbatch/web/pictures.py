@@ -14,7 +14,7 @@ from pdfbatch.documents.sandbox.confinement import Bounds
 from pdfbatch.documents.tasks import picture_page
 from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.store import open_store
-from pdfbatch.worker.scratch import copied
+from pdfbatch.store.scratch import copied
 
 SIDE = 1600
 """Pixels of a picture's longer side: sharp on a laptop, and about 150 kB."""

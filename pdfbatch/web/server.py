@@ -13,12 +13,12 @@ import uvicorn
 
 from pdfbatch.errors import UsageError
 from pdfbatch.store import Store
+from pdfbatch.store.scratch import scratch_folder
 from pdfbatch.web.app import make_app
 from pdfbatch.web.guard import TOKEN, Guard
 from pdfbatch.web.marks import Marks
 from pdfbatch.web.pictures import Pictures
 from pdfbatch.web.site import Site
-from pdfbatch.worker.scratch import scratch_folder
 
 _HOST = "127.0.0.1"
 _GOODBYE_SECONDS = 1
