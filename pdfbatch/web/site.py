@@ -13,7 +13,7 @@ from pdfbatch.runs import manifest
 from pdfbatch.runs.past import run_ids
 from pdfbatch.runs.progress import RunStatus, status_reader
 from pdfbatch.store import S3Store, Store
-from pdfbatch.web.document import Document, read_document
+from pdfbatch.web.document import Document, read_document, version_of
 from pdfbatch.web.index import Index
 from pdfbatch.web.marks import Marks
 from pdfbatch.web.pictures import Pictures
@@ -99,9 +99,9 @@ class Site:
             raise NotFound("There is no such document.", "Choose one in the table of documents.")
         return found
 
-    def document(self, run: str, outcome: Outcome) -> Document:
+    def document(self, outcome: Outcome) -> Document:
         """Returns what was published of a document."""
-        place = outcome.key, f"{run} {outcome.attempt}"
+        place = outcome.key, version_of(self.store, outcome.key)
         with self._lock:
             if place in self._documents:
                 self._documents.move_to_end(place)
