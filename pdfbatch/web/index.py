@@ -186,7 +186,7 @@ class Index:
             self._database.execute("DELETE FROM bad_pages WHERE key = ?", (outcome.key,))
             self._database.executemany("INSERT INTO bad_pages VALUES (?, ?)", ((outcome.key, page) for page in bad))
 
-    def _all(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._database.execute(query, values).fetchall()
 

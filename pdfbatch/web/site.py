@@ -15,7 +15,7 @@ from pdfbatch.runs.progress import RunStatus, read_records, summarise
 from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.runs.timeline import Timeline, timeline
 from pdfbatch.store import S3Store, Store
-from pdfbatch.web.document import Document, read_document
+from pdfbatch.web.document import Document, read_document, version_of
 from pdfbatch.web.index import Index
 from pdfbatch.web.marks import Marks
 from pdfbatch.web.pictures import Pictures
@@ -113,9 +113,9 @@ class Site:
             raise NotFound("There is no such document.", "Choose one in the table of documents.")
         return found
 
-    def document(self, run: str, outcome: Outcome) -> Document:
+    def document(self, outcome: Outcome) -> Document:
         """Returns what was published of a document."""
-        place = outcome.key, f"{run} {outcome.attempt}"
+        place = outcome.key, version_of(self.store, outcome.key)
         with self._lock:
             if place in self._documents:
                 self._documents.move_to_end(place)
