@@ -63,10 +63,10 @@ class Step(NamedTuple):
 
 
 def run(_corpus: Path, scratch: Path, documents: int = DOCUMENTS, few: int = FEW) -> list[Section]:
-    return [_section(scratch / "many", documents, FORMATS[:1]), _section(scratch / "few", few, FORMATS[1:])]
+    return [measured(scratch / "many", documents, FORMATS[:1]), measured(scratch / "few", few, FORMATS[1:])]
 
 
-def _section(scratch: Path, documents: int, formats: Sequence[str]) -> Section:
+def measured(scratch: Path, documents: int, formats: Sequence[str]) -> Section:
     output = scratch / "output"
     make_output(output, documents)
     figures = [figure for name in formats for figure in _figures(name, output, scratch / name)]
