@@ -145,6 +145,6 @@ clean: ## Remove the environment, caches and the demo
 
 .venv/.dev: .venv/.user
 	$(BIN)/pip install --quiet $(TORCH)
-	$(BIN)/pip install --quiet --editable '.[dolphin,export]' --group dev
+	$(BIN)/pip install --quiet --editable '.[all]' --group dev
 	$(BIN)/pip install --quiet --no-deps 'docling-core>=2.104,<3' # only its own command needs its older typer
 	@touch $@

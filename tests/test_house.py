@@ -19,7 +19,7 @@ FLOORS = [
     {"store", "documents"},
     {"runs", "engines"},
     {"worker", "fleet", "export"},
-    {"views"},
+    {"views", "web"},
     {"cli"},
     {"__main__"},
 ]

@@ -12,7 +12,7 @@ import typer
 
 import pdfbatch
 from pdfbatch import views
-from pdfbatch.cli import account, demo, export, fleet, inspect, instances, local, retry, settings, worker
+from pdfbatch.cli import account, demo, export, fleet, inspect, instances, local, retry, settings, view, worker
 from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
 from pdfbatch.cli.panels import Command, Group
@@ -46,6 +46,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "verify": inspect.verify,
         "report": inspect.report,
         "runs": inspect.runs,
+        "view": view.view,
         "export": export.export,
     },
     "General": {"config": settings.config},

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Set
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -17,6 +18,19 @@ def _checked_pages(text: str) -> str:
         return str(PageSet.read(text))
     except ValueError as error:
         raise typer.BadParameter(f"{error} (write 1-3,7 or 5-)") from None
+
+
+def _checked_pages_or_file(text: str) -> str:
+    return text if is_file_of_pages(text) else _checked_pages(text)
+
+
+def is_file_of_pages(text: str) -> bool:
+    """Whether the value of `--pages` names a file: it is not a list of pages itself."""
+    try:
+        PageSet.read(text)
+    except ValueError:
+        return Path(text).is_file()
+    return False
 
 
 Places = Annotated[
@@ -66,9 +80,10 @@ RetryPages = Annotated[
     str,
     typer.Option(
         "--pages",
-        metavar="1-3,7",
-        callback=_checked_pages,
-        help="Read only these pages of each document.",
+        metavar="1-3,7|FILE",
+        callback=_checked_pages_or_file,
+        help="Read only these pages of each document. Or a FILE with lines of key, tab and pages, as `view` writes it: "
+        "read these documents again, whole, whatever their outcome was.",
         show_default="as in the previous run",
     ),
 ]

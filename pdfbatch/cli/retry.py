@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +17,7 @@ from pdfbatch.cli.request import request_of
 from pdfbatch.cli.running import run_slice, select_engine
 from pdfbatch.cli.settings import default_model
 from pdfbatch.errors import UsageError
-from pdfbatch.records import ReadOptions
+from pdfbatch.records import ReadOptions, Reason, read_page_list
 
 
 @o.with_read_options
@@ -62,7 +64,8 @@ def retry_failures(
     if latest is None:
         raise no_run(store)
     before = manifest.load(store, latest)
-    read = read.model_copy(update={"pages": pages or before.options.pages})
+    only = _documents_in(pages, reason or [], below) if o.is_file_of_pages(pages) else None
+    read = read.model_copy(update={"pages": before.options.pages if only is not None or not pages else pages})
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
     source = open_store(before.input)
@@ -79,6 +82,7 @@ def retry_failures(
             all_failures=all_failures,
             retry=reason or (),
             below=below,
+            only=only,
             workers=workers,
             instance_types=instance_type,
             on_demand=on_demand,
@@ -109,8 +113,26 @@ def retry_failures(
         below,
         all_failures=all_failures,
         has_passwords=len(passwords) > 0,
+        only=only,
     )
     show_notes(begun, store)
     if begun.how == "nothing":
         say(nothing_to_retry(reason or [], below, bool(begun.hopeless)))
     run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords)
+
+
+def _documents_in(file: str, reasons: Sequence[Reason], below: float) -> frozenset[str]:
+    """Returns the documents of a list of pages.
+
+    Raises:
+        UsageError: the file is no such list, or other options choose documents too.
+    """
+    if reasons or below:
+        raise UsageError("--pages FILE names the documents itself.", "Leave out --reason and --below.")
+    try:
+        found = read_page_list(Path(file).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read as a list of pages: {error}.", "Write key, tab, pages.") from error
+    if not found:
+        raise UsageError(f"{file} lists no pages.", "Mark some in `pdfbatch view`.")
+    return frozenset(found)

@@ -13,3 +13,14 @@ class Judgement(NamedTuple):
     reason: Reason | None = None
     detail: str = ""
     outline: list[Heading] = []  # noqa: RUF012 (a tuple's default, never changed)
+
+
+AS_SHOWN = -1
+"""In place of a rotation: as a viewer shows the page."""
+
+
+class PagePicture(NamedTuple):
+    """A page drawn as WebP; without `data`, `detail` says why there is none."""
+
+    data: bytes
+    detail: str = ""

@@ -1,7 +1,7 @@
 """The tasks of a child process. Only the child imports the heavy libraries, so the parent stays small and starts
 fast."""
 
-from pdfbatch.documents.judgement import Judgement
+from pdfbatch.documents.judgement import Judgement, PagePicture
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.records import ReadOptions
 
@@ -28,8 +28,15 @@ def read_page(path: str, number: int, options: ReadOptions, attempt: int = 0) ->
     return read_page(path, number, attempt=attempt)
 
 
+def picture_page(path: str, number: int, rotation: int, side: int) -> PagePicture:
+    """Draw one page (from 1) of a local file as a picture for a person; see page_picture.py."""
+    from pdfbatch.documents.page_picture import page_picture
+
+    return page_picture(path, number, rotation, side)
+
+
 def page_png(path: str, number: int, dpi: float, rotation: int) -> bytes:
     """Draw one page (from 1) of a local file upright, as a PNG file. Raises an exception if it cannot be drawn."""
-    from pdfbatch.documents.page_png import page_png
+    from pdfbatch.documents.page_picture import page_png
 
     return page_png(path, number, dpi, rotation)

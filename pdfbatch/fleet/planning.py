@@ -101,6 +101,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
         below=request.below,
         chosen=request.chosen,
         has_passwords=has_passwords,
+        only=request.only,
     )
 
 

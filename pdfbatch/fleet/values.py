@@ -46,6 +46,8 @@ class LaunchRequest:
     """Retry what failed for these reasons (empty: for any); None: process what is left."""
     below: float = 0.0
     """In a retry, also read documents again that have a page with a lower score."""
+    only: frozenset[str] | None = None
+    """In a retry, the documents to read again, whatever their outcome; None: those that failed."""
     names: Names = field(default_factory=Names)
     workers: int = DEFAULT_WORKERS
     fewer_workers: bool = False

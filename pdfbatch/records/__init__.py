@@ -45,6 +45,7 @@ from pdfbatch.records.page import (
     Text,
     plain_text,
 )
+from pdfbatch.records.page_list import page_list, read_page_list
 from pdfbatch.records.page_set import PageSet
 from pdfbatch.records.run import (
     FINAL_ENDINGS,
@@ -138,7 +139,9 @@ __all__ = [
     "main_reason",
     "matcher",
     "output_key",
+    "page_list",
     "plain_text",
+    "read_page_list",
     "stem_of",
     "text_of",
 ]

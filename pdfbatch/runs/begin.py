@@ -1,7 +1,7 @@
 """Starts a run: resumes the unfinished one, or freezes what is left as a new one."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -155,6 +155,7 @@ def begin_retry(
     *,
     all_failures: bool = False,
     has_passwords: bool = False,
+    only: Set[str] | None = None,
 ) -> Begun:
     """Starts a new run for what `remaining_failures` returns.
 
@@ -170,6 +171,7 @@ def begin_retry(
         below=below,
         chosen=wanted.chosen,
         has_passwords=has_passwords,
+        only=only,
     )
     fresh = _freeze(source, output, wanted, rest.documents, rest.skipped, clock(), rest.retry_of)
     if not rest.documents:
@@ -211,9 +213,11 @@ def remaining_failures(
     below: float = 0.0,
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     has_passwords: bool = False,
+    only: Set[str] | None = None,
 ) -> Remaining:
     """Returns what failed in all runs so far for these reasons, and documents with a page scored lower than `below`.
-    Without reasons it is what failed for any, except hopeless documents, unless `all_failures`. Writes nothing.
+    Without reasons it is what failed for any, except hopeless documents, unless `all_failures`. With `only` it is these
+    documents, whatever their outcome. Writes nothing.
 
     Raises:
         PdfbatchError: a run on this output is still running.
@@ -221,8 +225,9 @@ def remaining_failures(
     before = _ended_run(output, now)
     history = ledger.history(output)
     entries = recognised(source, listed(source, chosen, history).entries, history)
-    selection = what_failed(entries, markdown_of(output), history, frozenset(reasons), below, chosen)
-    rest = _worth_a_try(selection, before, all_failures or bool(reasons), has_passwords)
+    selection = what_failed(entries, markdown_of(output), history, frozenset(reasons), below, chosen, only)
+    takes_hopeless = all_failures or bool(reasons) or only is not None
+    rest = _worth_a_try(selection, before, takes_hopeless, has_passwords)
     return rest._replace(retry_of=before.run if before else None)
 
 

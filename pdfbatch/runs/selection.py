@@ -1,9 +1,10 @@
 """Selects the documents of a run: what is left of an input, or what failed before. Pure."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pdfbatch.errors import UsageError
 from pdfbatch.records import Chosen, Reason, SourceDocument, output_key
 from pdfbatch.runs.inputs import nameless, twins_of
 from pdfbatch.runs.ledger import Final
@@ -88,11 +89,17 @@ def what_failed(
     reasons: frozenset[Reason],
     below: float = 0.0,
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
+    only: Set[str] | None = None,
 ) -> Selection:
     """Selects every document whose final outcome is failed or partial for one of the reasons (none given: for any
-    reason), and every one with a page scored lower than `below`."""
+    reason), and every one with a page scored lower than `below`. With `only` it selects these, whatever their
+    outcome.
+
+    Raises:
+        UsageError: one of `only` has no outcome.
+    """
     documents, hopeless = [], dict[str, Reason]()
-    wanted = {key: past for key, past in history.items() if _is_wanted(past, reasons, below)}
+    wanted = dict(_wanted(history, reasons, below, only))
     takes, entries, keys = chosen.taker(), dict[str, Entry](), list[str]()
     for entry in inputs:
         if entry.key in wanted:
@@ -114,6 +121,19 @@ def what_failed(
 
 def _key(entry: Entry) -> str:
     return entry.key
+
+
+def _wanted(
+    history: Mapping[str, Final], reasons: frozenset[Reason], below: float, only: Set[str] | None
+) -> Iterator[tuple[str, Final]]:
+    if only is None:
+        yield from ((key, past) for key, past in history.items() if _is_wanted(past, reasons, below))
+        return
+    for key in sorted(only):
+        past = history.get(key)
+        if past is None:
+            raise UsageError(f"No run on this output has read {key!r}.", "Take it out of the list of pages.")
+        yield key, past
 
 
 def _is_wanted(past: Final, reasons: frozenset[Reason], below: float) -> bool:

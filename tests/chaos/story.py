@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import boto3
 
-from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, DoneMark, ReadOptions, RunKeys
+from pdfbatch.records import CURRENT_RUN_KEY, CurrentRun, DoneMark, Heartbeat, ReadOptions, RunKeys
+from pdfbatch.runs.liveness import has_ended
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import S3Store, open_store
 from tests.chaos.model import faults_of
@@ -44,6 +45,14 @@ class Abilities(NamedTuple):
     fill_a_disk: bool
 
 
+class Wish(NamedTuple):
+    """What the stories are to be. `only`: the one event that happens, "rival"; "" for all. `short`: the trouble lasts
+    only its seconds, however few requests there are."""
+
+    only: str = ""
+    short: bool = False
+
+
 class Ended(NamedTuple):
     """What a story comes to: what is wrong, and what happened in it."""
 
@@ -65,20 +74,19 @@ class Story:
         pool: Pool,
         folder: Path,
         can: Abilities,
-        only: str = "",
+        wish: Wish,
     ) -> None:
-        """`only`: the one event that happens, "rival"; "" for all."""
         self.dice = random.Random(seed)
         self.server = server
         self.nursery = nursery
         self.pool = pool
         self.folder = folder
         self.can = can
-        self.only = only
+        self.wish = wish
         self.events = Counter[str]()
         self.read_once = True
         self.keys = self._documents()
-        self.kind = Kind(self.dice.random() < 0.5 and not only, self.dice.choice([1, 2, 2, 3]))
+        self.kind = Kind(self.dice.random() < 0.5 and not wish.only, self.dice.choice([1, 2, 2, 3]))
         self.workers: list[Worker] = []
         self.others: list[Born] = []
 
@@ -122,7 +130,8 @@ class Story:
     def _trouble(self) -> None:
         self.server.rates = self._rates()
         began = time.monotonic()
-        seconds, requests = self.dice.uniform(*TROUBLE_SECONDS), self.dice.randint(*TROUBLE_REQUESTS)
+        seconds = self.dice.uniform(*TROUBLE_SECONDS)
+        requests = 0 if self.wish.short else self.dice.randint(*TROUBLE_REQUESTS)
         following = began + self.dice.uniform(0.2, 1.5)
         while (passed := time.monotonic() - began) < seconds or (
             passed < MOST_SECONDS and self.server.bucket.requests.total() < requests
@@ -142,7 +151,7 @@ class Story:
         return Rates(**kinds, hang=self.dice.choice([0.0, 0.01]), latency=self.dice.choice([0.0, 0.01, 0.03]))
 
     def _possible(self) -> list[Callable[[Worker], None]]:
-        if self.only == "rival":
+        if self.wish.only == "rival":
             return [self._rival]
         always = [self._kill, self._kill, self._kill, self._terminate, self._freeze, self._second_launch]
         return [*always, self._notice] if self.kind.is_fleet else [*always, self._rival]
@@ -193,14 +202,19 @@ class Story:
         return Circumstances()
 
     def _finished_in(self, worker: int) -> tuple[str, bool]:
-        """The current run, "" if there is none, and whether it has this worker's done mark."""
+        """The current run, "" if there is none, and whether the worker's last process in it wrote its done mark."""
         objects = self.server.bucket.objects
         current = objects.get(f"out/{CURRENT_RUN_KEY}")
         if current is None:
             return "", False
         run = CurrentRun.model_validate_json(current.data).run
-        mark = objects.get(f"out/{RunKeys(run).done_mark(worker)}")
-        return run, mark is not None and DoneMark.model_validate_json(mark.data).why == "done"
+        beat, mark = (
+            objects.get(f"out/{key}") for key in (RunKeys(run).heartbeat(worker), RunKeys(run).done_mark(worker))
+        )
+        if beat is None or mark is None:
+            return run, False
+        ended = DoneMark.model_validate_json(mark.data)
+        return run, ended.why == "done" and has_ended(Heartbeat.model_validate_json(beat.data), ended)
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -52,7 +52,7 @@ def test_running_out_of_memory_at_random_changes_no_token_and_loses_no_job(chanc
     """At 20 % a job may fail so often in turn, alone, that it is given up; what it said until then is right too."""
     network = OutOfMemoryAtRandom(chance, seed)
     reading = Reading(abacus_decoder(network, plan(rows=8), how=WAYS[way]()))
-    said = random_jobs(reading, network, 40, seed, most_prompt=20)
+    said = random_jobs(reading, network, 24, seed, most_prompt=20)
     read = reading.until_idle()
     given_up = [number for number in said if read[number].ending == "memory"]
     assert network.failures > 10

@@ -228,7 +228,7 @@ def test_an_element_too_large_for_the_device_does_not_affect_the_others(
 def test_running_out_of_memory_at_random_changes_nothing(painted: Callable[..., Path], tmp_path: Path) -> None:
     cells = [(column, row) for row in range(0, GRID, 3) for column in range(0, GRID, 3)]
     texts = {shade_at(*cell): f"Text of {cell} " * (1 + cell[0] % 5) for cell in cells}
-    pages = read(Scripted(says(boxes(cells), texts), chance=0.1), painted(4), tmp_path, pages=4)
+    pages = read(Scripted(says(boxes(cells), texts), chance=0.1), painted(2), tmp_path, pages=2)
     assert {markdown_of(page) for page in pages} == {"\n\n".join(texts[shade_at(*cell)].strip() for cell in cells)}
     assert {page.reason for page in pages} == {None}
 

@@ -1,0 +1,1 @@
+"""The local web pages of `pdfbatch view`."""
