@@ -1,4 +1,4 @@
-"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold`, `gpu`, `scale`, `sharing`
+"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold`, `gpu`, `scale`, `sharing`, `view`
 (about 15 minutes)."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pymupdf
 
-from . import checks, cold, dolphin, dolphin_gpu, long, loop, pages, scale, sharing, turned, words
+from . import checks, cold, dolphin, dolphin_gpu, long, loop, pages, scale, sharing, turned, view, words
 from .corpus import own_corpus
 from .figures import Section, missed, table
 from .measure import ROOT, machine, say
@@ -27,7 +27,13 @@ SECTIONS = {
     "long": long.run,
     "dolphin": dolphin.run,
 }
-ALL_SECTIONS = SECTIONS | {"cold": cold.run, "gpu": dolphin_gpu.run, "scale": scale.run, "sharing": sharing.run}
+ALL_SECTIONS = SECTIONS | {
+    "cold": cold.run,
+    "gpu": dolphin_gpu.run,
+    "scale": scale.run,
+    "sharing": sharing.run,
+    "view": view.run,
+}
 CORPUS = ROOT.parent / "shared" / "pdfs"
 
 
