@@ -2,8 +2,8 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Set
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -25,12 +25,8 @@ def _checked_pages_or_file(text: str) -> str:
 
 
 def is_file_of_pages(text: str) -> bool:
-    """Whether the value of `--pages` names a file: it is not a list of pages itself."""
-    try:
-        PageSet.read(text)
-    except ValueError:
-        return Path(text).is_file()
-    return False
+    """Whether the value of `--pages` names a file: it has more than numbers, commas and hyphens."""
+    return re.search(r"[^\d\s,–-]", text) is not None
 
 
 Places = Annotated[
