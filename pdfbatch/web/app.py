@@ -22,7 +22,7 @@ from pdfbatch.web.asked import SORTS, Asked, page_number
 from pdfbatch.web.document import Document
 from pdfbatch.web.live import news
 from pdfbatch.web.pictures import Wanted
-from pdfbatch.web.run_page import address, environment, run_fragments
+from pdfbatch.web.run_page import address, environment
 from pdfbatch.web.site import Site
 
 _FRAGMENT = "x-fragment"
@@ -64,7 +64,7 @@ class _Pages:
             request,
             status=status,
             runs=self._site.runs(),
-            fragments=run_fragments(status),
+            fragments=self._site.fragments(asked),
         )
 
     def documents(self, request: Request) -> Response:
@@ -87,7 +87,7 @@ class _Pages:
 
     def document(self, request: Request) -> Response:
         scope, (run, outcome) = self._named(request)
-        found = self._site.document(run, outcome)
+        found = self._site.document(outcome)
         number = page_number(request.query_params.get("page", ""))
         number = number if number in found.numbers else found.numbers[0]
         shown = found.page(number, outcome, lambda link: _figure_address(link, outcome.key, scope))
@@ -128,7 +128,7 @@ class _Pages:
     def picture(self, request: Request) -> Response:
         _, (run, outcome) = self._named(request)
         number = page_number(request.query_params.get("page", ""))
-        found = self._site.document(run, outcome)
+        found = self._site.document(outcome)
         page = found.pages.get(number)
         rotation = page.rotation if page is not None and page.width else -1
         source = self._site.manifest(run).input
@@ -138,9 +138,9 @@ class _Pages:
         return Response(drawn.data, media_type="image/webp", headers=_PRIVATE)
 
     def figure(self, request: Request) -> Response:
-        _, (run, outcome) = self._named(request)
+        _, (_, outcome) = self._named(request)
         name = request.query_params.get("name", "")
-        if not self._site.document(run, outcome).has_figure(name):
+        if not self._site.document(outcome).has_figure(name):
             raise NotFound("There is no such figure.", "Open the page again.")
         data = self._site.store.get(figures_prefix(outcome.key) + name)
         return Response(data, media_type="image/png", headers=_PRIVATE)

@@ -117,6 +117,12 @@ def read_document(store: Store, outcome: Outcome) -> Document:
     return Document(numbers, {}, markdown, "")
 
 
+def version_of(store: Store, key: str) -> str:
+    """Returns what changes when a document is published again; "" if nothing was."""
+    found = store.head(elements_key(key)) or store.head(output_key(key))
+    return found.etag if found is not None else ""
+
+
 def _elements(store: Store, key: str) -> DocumentElements | None:
     try:
         found = DocumentElements.model_validate_json(store.get(elements_key(key)))

@@ -153,7 +153,14 @@ def _attributes() -> dict[str, set[str]]:
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    parser.use(dollarmath_plugin, allow_labels=False, double_inline=False, renderer=_formula)
+    parser.use(
+        dollarmath_plugin,
+        allow_labels=False,
+        allow_space=False,
+        allow_digits=False,
+        double_inline=False,
+        renderer=_formula,
+    )
     parser.add_render_rule("image", _image)
     return parser
 

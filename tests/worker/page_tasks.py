@@ -13,7 +13,7 @@ from pathlib import Path
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import READING
 from pdfbatch.engines.base import ChildEngine, PageTask
-from pdfbatch.records import ReadOptions
+from pdfbatch.records import Box, Element, Label, PageResult, ReadOptions, Span, plain_text
 from tests.pages import page_of
 
 BAD_PAGE = 2
@@ -95,3 +95,27 @@ def hang_in_bombs(path: str, number: int, options: ReadOptions, attempt: int = 0
     while "bomb" in path:
         time.sleep(60)
     return note(path, number, options)
+
+
+HOSTILE = "<script>document.title='owned'</script> [x](javascript:alert(1)) ![y](http://evil.example/y.png)"
+
+
+def show(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:
+    """Reads every page as a heading, a formula and a text of a stranger; the first pages of documents are doubtful."""
+    boxes: list[Box] = [(72, 60, 400, 80), (72, 100, 300, 130), (72, 150, 523, 200)]
+    heading = Element(label=Label.HEADING, box=boxes[0], spans=plain_text(f"Heading of page {number}"))
+    formula = Element(
+        label=Label.FORMULA, box=boxes[1], spans=[Span(text=r"\frac{a}{b}", math=True)], source="dolphin", score=0.7
+    )
+    text = Element(label=Label.PARAGRAPH, box=boxes[2], spans=plain_text(HOSTILE), source="ocr", score=0.8)
+    score = 0.5 if number == 1 else 1.0
+    elements = [heading, formula, text]
+    page = PageResult(number=number, width=595, height=842, read_by="text", score=score, elements=elements)
+    return PageRead(page)
+
+
+def show_when_told(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:
+    """Waits with the first page of documents named z… until there is a file `go` beside them."""
+    while number == 1 and Path(path).name.startswith("z") and not Path(path).with_name("go").exists():
+        time.sleep(0.05)
+    return show(path, number, options, attempt)
