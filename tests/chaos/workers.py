@@ -108,7 +108,10 @@ class Worker:
         """Sends a signal to the worker alone; its children must follow it by themselves."""
         if self.process is None or self.process.poll() is not None:
             return False
-        os.kill(self.process.pid, number)
+        try:
+            os.kill(self.process.pid, number)
+        except ProcessLookupError:  # it ended just now
+            return False
         return True
 
     def notice(self) -> bool:
