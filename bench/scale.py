@@ -190,7 +190,7 @@ def _line(number: int, worker: int) -> str:
         key=key, outcome="ok", pages=1, read_by={"text": 1}, scores={"1.0": 1}, engine="cpu", etag=etag_of(key)
     )
     return outcome.model_copy(
-        update={"output": output_key(key), "size": _size(number), "worker": worker, "at": AT}
+        update={"output": output_key(key), "size": _size(number), "worker": worker, "at": NOW}
     ).model_dump_json()
 
 
