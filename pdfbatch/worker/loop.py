@@ -118,7 +118,7 @@ class SliceRun:
         next process."""
 
     def run(self) -> DoneMark:
-        """Runs the slice to its end and returns its done mark.
+        """Runs the slice to its end and returns its done mark; `interrupted` if it could not be written.
 
         Raises:
             PdfbatchError: the output cannot be read or written any more; published documents stay.
@@ -318,7 +318,8 @@ class SliceRun:
             mark = mark.model_copy(update={"detail": self._stop.detail})
         try:
             data = mark.model_dump_json().encode()
-            self._unless_hung(lambda: self._job.output.put(self._keys.done_mark(self._job.worker), data))
+            if self._unless_hung(lambda: self._job.output.put(self._keys.done_mark(self._job.worker), data)) is None:
+                return mark.model_copy(update={"why": "interrupted"})  # nobody would know that the slice is done
         except PdfbatchError:
             if why != "failed":  # the error that ended the run says more
                 raise

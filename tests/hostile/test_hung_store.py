@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pdfbatch.engines.null import NullEngine
 from pdfbatch.records import ReadOptions
 from pdfbatch.store import LocalStore, open_store
 from pdfbatch.worker.loop import SliceConfig, SliceRun
@@ -66,6 +67,34 @@ def test_a_stop_ends_though_the_store_does_not_answer(tmp_path: Path, hung: Hung
     hung.released.set()
     again = open_store(str(hung.root))
     assert not list(again.root.glob("*.md"))
+
+
+class HungAtTheEnd(Hung):
+    """Hangs at the done mark, and asks the worker to stop then."""
+
+    stop = Stop()
+
+    def put(self, key: str, data: bytes) -> str:
+        if "/done/" in key:
+            self.hangs.set()
+            self.stop.ask("interrupted")
+        return super().put(key, data)
+
+
+@pytest.mark.slow
+def test_a_worker_whose_done_mark_could_not_be_written_is_not_done(tmp_path: Path, loaded_children: None) -> None:
+    """Its instance would be ended, and nobody would finish the run."""
+    (tmp_path / "in").mkdir()
+    long_pdf(tmp_path / "in" / "a.pdf", 1)
+    source, output = open_store(str(tmp_path / "in")), HungAtTheEnd(tmp_path / "out")
+    begun = begin_at(source, output, "null", ReadOptions())
+    job = SliceConfig(begun.manifest, begun.documents, 0, source, output, NullEngine(), 1, 5.0, now)
+    assert SliceRun(job, output.stop).run().why == "interrupted"
+    output.released.set()
+    again = SliceConfig(
+        begun.manifest, begun.documents, 0, source, LocalStore(tmp_path / "out"), NullEngine(), 1, 5.0, now
+    )
+    assert SliceRun(again, Stop()).run().why == "done"
 
 
 def test_a_stop_saves_the_pages_before_it_waits_for_those_being_read(tmp_path: Path) -> None:
