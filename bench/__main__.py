@@ -1,5 +1,5 @@
-"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold`, `gpu`, `scale`, `sharing`
-and `view` (about 15 minutes)."""
+"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold`, `export`, `gpu`,
+`outside`, `scale`, `sharing` and `view` (about 15 minutes)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,22 @@ from pathlib import Path
 
 import pymupdf
 
-from . import checks, cold, dolphin, dolphin_gpu, long, loop, pages, scale, sharing, turned, view, words
+from . import (
+    checks,
+    cold,
+    dolphin,
+    dolphin_gpu,
+    export,
+    long,
+    loop,
+    outside,
+    pages,
+    scale,
+    sharing,
+    turned,
+    view,
+    words,
+)
 from .corpus import own_corpus
 from .figures import Section, missed, table
 from .measure import ROOT, machine, say
@@ -29,7 +44,9 @@ SECTIONS = {
 }
 ALL_SECTIONS = SECTIONS | {
     "cold": cold.run,
+    "export": export.run,
     "gpu": dolphin_gpu.run,
+    "outside": outside.run,
     "scale": scale.run,
     "sharing": sharing.run,
     "view": view.run,

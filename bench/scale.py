@@ -301,10 +301,10 @@ def main() -> None:
     seconds, spent = time.perf_counter() - began, time.process_time() - cpu
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent += children.ru_utime + children.ru_stime
-    print(json.dumps({"name": name, "seconds": seconds, "cpu": spent, "mib": _peak_mib()}))
+    print(json.dumps({"name": name, "seconds": seconds, "cpu": spent, "mib": peak_mib()}))
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """Returns the peak of this process, without its children; getrusage on Linux also counts what it was before it
     became this program."""
     status = Path("/proc/self/status")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import checks, scale
+from bench import checks, export, scale
 from bench.corpus import CorpusFile, PageFacts, copied, own_corpus, pages_in, readable
 from bench.figures import Figure, Section, at_least, at_most, missed, table
 from bench.measure import CommandFailed, run_measured
@@ -102,3 +102,11 @@ def test_every_step_of_a_run_is_measured_and_the_run_is_sound() -> None:
     assert set(steps) == {*scale.STEPS, "plan of the next run"}
     assert all(step.requests > 0 and step.mib > 0 and step.cpu > 0 for step in steps.values())
     assert steps["verify"].requests > 120 > steps["report"].requests
+
+
+def test_an_export_is_measured_in_a_process_of_its_own_and_its_second_run_writes_nothing(tmp_path: Path) -> None:
+    section = export.measured(tmp_path, 30, ["docling"])
+    figures = {figure.name: figure for figure in section.figures}
+    assert figures["docling: files it writes"].met
+    assert figures["docling: CPU time"].value
+    assert len(list((tmp_path / "output").rglob("*.md"))) == 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,6 +66,15 @@ def report(
     failures: Annotated[
         bool, typer.Option("--failures", help="List every failed or partial document, with its reason and a fix.")
     ] = False,
+    html: Annotated[
+        str,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write one run, the latest without --run, as a page that needs no server: plots, and the worst pages.",
+            show_default=False,
+        ),
+    ] = "",
     json: Json = False,
     jsonl: JsonLines = False,
 ) -> None:
@@ -78,12 +88,25 @@ def report(
     if jsonl:
         show_lines(store, run, failed_only=failures)
         return
+    if html:
+        _write_page(store, frozen, Path(html))
+        return
     if failures:
         found = [each for each in newest(store, run).values() if each.outcome != "ok"]
         show(views.failures_json(found) if json else views.failures_screen(found, frozen.output))
         return
     totals = report_of(store, frozen, now()) if run else read_whole(store, frozen, now())
     show(views.as_json(totals) if json else views.report_screen(totals))
+
+
+def _write_page(store: Store, frozen: Manifest, path: Path) -> None:
+    from pdfbatch.web.extra import check_installed
+
+    check_installed("report --html")
+    from pdfbatch.web.report import report_html, write_report
+
+    write_report(path, report_html(store, frozen, now(), pictures=True))
+    show(f"{path}  {path.stat().st_size / 1_000_000:,.1f} MB")
 
 
 def runs(output: Output, json: Json = False) -> None:

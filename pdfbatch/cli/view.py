@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +10,6 @@ import typer
 
 from pdfbatch.cli.console import now, say, show
 from pdfbatch.cli.options import OneRun, Output
-from pdfbatch.errors import NotReady
-
-_NEEDED = ("starlette", "uvicorn", "jinja2", "markdown_it", "mdit_py_plugins", "latex2mathml", "nh3")
 
 
 def view(
@@ -36,7 +32,9 @@ def view(
 
     Only this computer can open the address, and only with its token.
     """
-    _check_packages()
+    from pdfbatch.web.extra import check_installed
+
+    check_installed("view", server=True)
     from pdfbatch.runs import manifest
     from pdfbatch.runs.verify import no_run
     from pdfbatch.store import open_store
@@ -56,16 +54,3 @@ def view(
             webbrowser.open(address)
 
     serve(View(store, run, port, Path(marks).absolute()), now, opened)
-
-
-def _check_packages() -> None:
-    """
-    Raises:
-        NotReady: this installation cannot show pages.
-    """
-    lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if lacking:
-        raise NotReady(
-            f"`view` needs packages that are not installed: {', '.join(lacking)}.",
-            "pip install '.[view]' in the clone, or 'pdfbatch[view]'.",
-        )

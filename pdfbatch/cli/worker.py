@@ -59,7 +59,7 @@ def worker() -> None:
         mark = run.run()
     say(views.plain_line(run.heartbeat()))
     if settings.run is not None and not run.store_hangs:
-        complete(output, frozen, sns_publisher(settings.topic), now, say)
+        complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))
     raise typer.Exit(exit_code(mark))
 
 
@@ -86,6 +86,21 @@ def _passwords(frozen: Manifest) -> Passwords:
     from pdfbatch.worker.secret import read_secret
 
     return read_secret(frozen.password_secret)
+
+
+def _page(output: Store, frozen: Manifest) -> Callable[[], str] | None:
+    """Returns what makes the run's page; None where its packages are not installed."""
+    from pdfbatch.web.extra import missing
+
+    if missing():
+        return None
+
+    def page() -> str:
+        from pdfbatch.web.report import report_html
+
+        return report_html(output, frozen, now(), pictures=False)
+
+    return page
 
 
 def _machine(settings: WorkerSettings) -> Machine | None:

@@ -22,6 +22,8 @@ def page_picture(path: str, number: int, rotation: int, side: int) -> PagePictur
     `AS_SHOWN` leaves it as a viewer shows it. Prints nothing."""
     try:
         return PagePicture(_drawn(path, number, rotation, ".webp", _WEBP, dpi=math.inf, max_side=side), "")
+    except (ValueError, IndexError):  # MuPDF's words for it count pages from 0
+        return PagePicture(b"", f"the file shows no page {number}")
     except Exception as error:
         return PagePicture(b"", detail_of(error))
 

@@ -48,12 +48,11 @@ class Chunks:
         self._tokens = tokens
 
     def prepare(self, content: Content) -> Content:
-        if content.elements is None:
-            content.lacking.append(ELEMENTS)
         return content
 
     def rows(self, content: Content) -> Iterator[Sequence[Row]]:
         if content.elements is None:
+            content.lacking.append(ELEMENTS)
             return
         for number, chunk in enumerate(chunks_of(content, content.elements.pages, self._output, self._tokens)):
             yield [json_row(_fields(content, number, chunk))]

@@ -51,12 +51,12 @@ class DoclingDocuments:
         self._output = output
 
     def prepare(self, content: Content) -> Content:
-        if content.elements is None:
-            content.lacking.append(ELEMENTS)
         return content
 
     def rows(self, content: Content) -> Iterator[Sequence[Row]]:
-        if content.elements is not None:
+        if content.elements is None:
+            content.lacking.append(ELEMENTS)
+        else:
             yield [json_row(built(content, content.elements.pages, self._output).document)]
 
 

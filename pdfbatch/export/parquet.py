@@ -30,11 +30,11 @@ class ParquetFile:
         )
         self._rows: list[Mapping[str, Any]] = []
         self._pending = 0
-        self._groups = 0
+        self._groups = self._written = 0
 
     @property
     def size(self) -> int:
-        return self._raw.tell() + self._pending + _FOOTER_BYTES * (self._groups + 1)
+        return self._written + self._pending + _FOOTER_BYTES * (self._groups + 1)
 
     def write(self, row: Row) -> None:
         if self._rows and (self._pending + row.weight > GROUP_BYTES or len(self._rows) >= GROUP_ROWS):
@@ -54,6 +54,7 @@ class ParquetFile:
         if self._rows:
             self._groups += 1
             self._writer.write_batch(pa.RecordBatch.from_pylist(self._rows, self._schema))
+        self._written = self._raw.tell()
         self._rows, self._pending = [], 0
 
 

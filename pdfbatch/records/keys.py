@@ -79,6 +79,7 @@ class RunKeys:
         self.fleet = self.prefix + "fleet.json"
         self.boots = self.prefix + "boots/"
         self.completed = self.prefix + "completed.json"
+        self.page = self.prefix + "report.html"
 
     def slice_documents(self, worker: int) -> str:
         return f"{self.slices}worker-{worker}.jsonl.gz"

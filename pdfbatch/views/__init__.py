@@ -2,7 +2,7 @@
 
 from pdfbatch.views.export import export_screen, exporting
 from pdfbatch.views.failures import failure_line, failures_command, failures_json, failures_screen, hopeless_screen
-from pdfbatch.views.report import report_screen
+from pdfbatch.views.report import report_facts, report_screen
 from pdfbatch.views.run import Progress, closing, live, plain_line, verdict_screen
 from pdfbatch.views.runs import runs_screen
 from pdfbatch.views.status import status_screen
@@ -41,6 +41,7 @@ __all__ = [
     "plain_line",
     "plural",
     "readers",
+    "report_facts",
     "report_screen",
     "runs_screen",
     "some",

@@ -39,6 +39,11 @@ def report_screen(report: Report) -> RenderableType:
     return Group(head, facts, to_copy("one run:", f"pdfbatch report {shlex.quote(report.output)} --run ID"))
 
 
+def report_facts(report: Report) -> list[tuple[str, str]]:
+    """Returns the lines of the screen as names and plain text."""
+    return [(name, str(value)) for name, value in _facts(report)]
+
+
 def _facts(report: Report) -> list[tuple[str, str | Text]]:
     documents, pages = report.documents, report.pages
     facts: list[tuple[str, str | Text]] = [

@@ -22,7 +22,7 @@ from pdfbatch.web.asked import SORTS, Asked, page_number
 from pdfbatch.web.document import Document
 from pdfbatch.web.live import news
 from pdfbatch.web.pictures import Wanted
-from pdfbatch.web.run_page import address, environment, run_fragments
+from pdfbatch.web.run_page import address, environment
 from pdfbatch.web.site import Site
 
 _FRAGMENT = "x-fragment"
@@ -64,7 +64,7 @@ class _Pages:
             request,
             status=status,
             runs=self._site.runs(),
-            fragments=run_fragments(status),
+            fragments=self._site.fragments(asked),
         )
 
     def documents(self, request: Request) -> Response:

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -23,9 +24,9 @@ _KINDS = ("failed", "partial", "ok")
 _COLUMNS = "key, outcome, reason, engine, score, pages, bad, seconds, at, run"
 _SCHEMA = f"""
 CREATE TABLE documents (key TEXT PRIMARY KEY, rank TEXT, outcome TEXT, reason TEXT, engine TEXT, score REAL,
-    pages INTEGER, bad INTEGER, seconds REAL, at TEXT, run TEXT, line TEXT) WITHOUT ROWID;
+    pages INTEGER, bad INTEGER, seconds REAL, at TEXT, run TEXT, failed INTEGER, line TEXT) WITHOUT ROWID;
 CREATE TABLE bad_pages (key TEXT, page INTEGER, PRIMARY KEY (key, page)) WITHOUT ROWID;
-CREATE INDEX listed ON documents ({_COLUMNS});
+CREATE INDEX listed ON documents ({_COLUMNS}, failed);
 """
 """The index `listed` holds what a table of documents shows, so that filters and sorts do not read the long lines."""
 
@@ -136,6 +137,29 @@ class Index:
         found = after or self._all("SELECT key, page FROM bad_pages ORDER BY key, page LIMIT 1")
         return found[0] if found else None
 
+    def worst(self, limit: int) -> list[tuple[str, int]]:
+        """Returns documents and pages that a person should look at: those of failed documents first, then by the lowest
+        score of their document."""
+        return self._all(
+            "SELECT key, page FROM bad_pages JOIN documents USING (key) "
+            "ORDER BY outcome = 'failed' DESC, score NULLS FIRST, key, page LIMIT ?",
+            (limit,),
+        )
+
+    def pages_over_time(self, began: datetime, until: datetime, parts: int) -> list[tuple[int, int]]:
+        """Returns the pages read and failed of the documents that ended in each of `parts` equal times."""
+        length = (until - began).total_seconds()
+        rows = self._all(
+            "SELECT CAST((strftime('%s', at) - ?) * ? / ? AS INTEGER) AS part, sum(pages - failed), sum(failed) "
+            "FROM documents WHERE at != '' GROUP BY part",
+            (began.timestamp(), parts, length),
+        )
+        counts = [(0, 0)] * parts
+        for part, read, failed in rows:
+            at = min(max(part, 0), parts - 1)
+            counts[at] = counts[at][0] + read, counts[at][1] + failed
+        return counts
+
     def neighbour(self, key: str, step: int) -> str | None:
         """Returns the key of the next (`step` 1) or previous document, in the order of the keys."""
         sign, way = (">", "ASC") if step > 0 else ("<", "DESC")
@@ -150,10 +174,11 @@ class Index:
     def _add_one(self, run: str, outcome: Outcome) -> None:
         bad = bad_pages(outcome)
         changed = self._database.execute(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
             "rank = excluded.rank, outcome = excluded.outcome, reason = excluded.reason, engine = excluded.engine, "
             "score = excluded.score, pages = excluded.pages, bad = excluded.bad, seconds = excluded.seconds, "
-            "at = excluded.at, run = excluded.run, line = excluded.line WHERE excluded.rank > documents.rank",
+            "at = excluded.at, run = excluded.run, failed = excluded.failed, "
+            "line = excluded.line WHERE excluded.rank > documents.rank",
             tuple(_values(run, outcome, len(bad))),
         ).rowcount
         if changed:
@@ -193,6 +218,7 @@ def _values(run: str, outcome: Outcome, bad: int) -> Iterator[object]:
     yield outcome.seconds
     yield outcome.at.isoformat(timespec="seconds") if outcome.at else ""
     yield run
+    yield len(outcome.failed_pages)
     yield outcome.model_dump_json()
 
 

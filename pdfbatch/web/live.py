@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Mapping
 from starlette.concurrency import run_in_threadpool
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.web.run_page import run_fragments
 from pdfbatch.web.site import Site
 
 _TROUBLE = "trouble"
@@ -29,7 +28,7 @@ async def news(site: Site, run: str) -> AsyncIterator[str]:
 
 def _state(site: Site, run: str) -> Mapping[str, str]:
     try:
-        fragments = run_fragments(site.status(run))
+        fragments = site.fragments(run)
         return {**fragments, "version": str(site.index(run).version), _TROUBLE: ""}
     except PdfbatchError as error:
         return {_TROUBLE: error.message}

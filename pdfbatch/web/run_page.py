@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader
@@ -11,27 +12,48 @@ from markupsafe import Markup
 
 from pdfbatch import views
 from pdfbatch.runs.progress import RunStatus
+from pdfbatch.runs.timeline import Timeline
 from pdfbatch.visible import visible
+from pdfbatch.web import plots
 
 _STEPS = ("1.0", "0.9", "0.8", "0.7", "0.6", "0.5", "0.4", "0.3", "0.2", "0.1", "0.0")
 
 
-def run_fragments(status: RunStatus) -> dict[str, Markup]:
-    """Returns the fragments of a run's page, made safe."""
+class Course(NamedTuple):
+    """A run over time. `counts`: the pages read and failed in equal times from its begin to its end."""
+
+    timeline: Timeline
+    counts: Sequence[tuple[int, int]]
+
+
+def run_fragments(status: RunStatus, course: Course, links: bool = True) -> dict[str, Markup]:
+    """Returns the fragments of a run's page, made safe. `links`: to the other pages."""
     parts = _parts()
     reasons = [
-        (name.replace("_", " "), count, _documents(status.run, reason=name)) for name, count in status.reasons.items()
+        (name.replace("_", " "), count, _documents(status.run, reason=name) if links else "")
+        for name, count in status.reasons.items()
     ]
     lowest = min(status.pages.scores, default="2")
     scores = [(_step(step), status.pages.scores.get(step, 0), "") for step in _STEPS if step >= lowest]
     facts = {
         "progress": parts.progress(status, _facts(status)),
+        **_plots(course),
         "workers": parts.workers(status.workers),
         "reasons": parts.bars("Failures by reason", "", reasons, _most(reasons)),
         "scores": parts.bars("Pages by score", "How reliable their text is, from 0 to 1.", scores, _most(scores)),
-        "worst": parts.worst(status.pages.doubtful, status.run),
+        "worst": parts.worst(status.pages.doubtful, status.run) if links else "",
     }
     return {name: Markup(text) for name, text in facts.items()}
+
+
+def _plots(course: Course) -> dict[str, str]:
+    drawings, (line, counts) = _drawings(), course
+    lanes = plots.lane_plots(line)
+    return {
+        "pages": drawings.over_time("Pages over time", plots.pages_plot(counts, line.began, line.until)),
+        "lanes": drawings.lanes(lanes, plots.kinds_of(lanes), plots.lane_times(line)),
+        "dollars": drawings.over_time("Dollars over time", plots.dollars_plot(line)),
+    }
 
 
 def environment() -> Environment:
@@ -52,6 +74,11 @@ def address(path: str, **query: object) -> str:
 @cache
 def _parts() -> Any:
     return environment().get_template("fragments.html").module
+
+
+@cache
+def _drawings() -> Any:
+    return environment().get_template("plots.html").module
 
 
 def _shown(value: object) -> object:

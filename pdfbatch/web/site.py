@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from pdfbatch.errors import NotFound
-from pdfbatch.records import Manifest, Outcome
+from pdfbatch.records import Manifest, Outcome, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.past import run_ids
-from pdfbatch.runs.progress import RunStatus, status_reader
+from pdfbatch.runs.progress import RunStatus, read_records, summarise
+from pdfbatch.runs.record_reader import RecordReader
+from pdfbatch.runs.timeline import Timeline, timeline
 from pdfbatch.store import S3Store, Store
 from pdfbatch.web.document import Document, read_document, version_of
 from pdfbatch.web.index import Index
 from pdfbatch.web.marks import Marks
 from pdfbatch.web.pictures import Pictures
+from pdfbatch.web.plots import BARS
+from pdfbatch.web.run_page import Course, run_fragments
 
 _KEPT_INDEXES = 3
 _KEPT_DOCUMENTS = 8
@@ -39,7 +43,7 @@ class Site:
         self._clock = clock
         self._lock = threading.Lock()
         self._manifests: dict[str, Manifest] = {}
-        self._readers: dict[str, Callable[[], RunStatus]] = {}
+        self._readers: dict[str, RecordReader] = {}
         self._indexes: OrderedDict[str, Index] = OrderedDict()
         self._documents: OrderedDict[tuple[str, str], Document] = OrderedDict()
 
@@ -72,11 +76,21 @@ class Site:
 
     def status(self, asked: str) -> RunStatus:
         """Returns the status of a run, or of the current one."""
+        return self._state(asked)[0]
+
+    def fragments(self, asked: str) -> Mapping[str, str]:
+        """Returns the parts of a run's page that change."""
+        status, course = self._state(asked)
+        counts = self.index(status.run).pages_over_time(course.began, course.until, BARS)
+        return run_fragments(status, Course(course, counts))
+
+    def _state(self, asked: str) -> tuple[RunStatus, Timeline]:
         run = asked or self._run or manifest.current(self.store) or ""
-        frozen = self.manifest(run)
+        frozen, now = self.manifest(run), self._clock()
         with self._lock:
-            reader = self._readers.setdefault(run, status_reader(self.store, frozen, self._clock))
-            return reader()
+            reader = self._readers.setdefault(run, RecordReader(self.store, RunKeys(run)))
+            records = read_records(self.store, run, reader)
+        return summarise(frozen, records, now), timeline(frozen, records, now)
 
     def index(self, scope: str) -> Index:
         """Returns the table of documents, with the news of the last seconds."""

@@ -20,6 +20,8 @@ from pdfbatch.visible import visible
 
 Publish = Callable[[str, str], None]
 """Sends (subject, message) to the subscribers."""
+Page = Callable[[], str]
+"""Returns the run as an HTML page."""
 
 _ATTEMPTS = 5
 _SUBJECT_CHARACTERS = 99
@@ -27,9 +29,15 @@ _EARLY_ENDS_SHOWN = 10
 
 
 def complete(
-    output: Store, manifest: Manifest, publish: Publish, clock: Callable[[], datetime], say: Callable[[str], None]
+    output: Store,
+    manifest: Manifest,
+    publish: Publish,
+    clock: Callable[[], datetime],
+    say: Callable[[str], None],
+    page: Page | None = None,
 ) -> bool:
-    """Publishes the end of the run if no worker will resume its slice; call it after writing the done mark.
+    """Publishes the end of the run if no worker will resume its slice; call it after its done mark. `page`: makes
+    the run's HTML page, which is saved before; None: there is none.
 
     Only the first worker that writes `completed.json` publishes; returns whether it was this one. An error never fails
     the worker: it is passed to `say`.
@@ -39,12 +47,23 @@ def complete(
         if not _all_have_ended(output, manifest, clock()) or not _is_first(output, keys, clock()):
             return False
         status = read_status(output, manifest, clock())
-        publish(subject(status), message(status))
+        address = _save_page(output, keys, page, say) if page else ""
+        publish(subject(status), message(status, address))
     except Exception as error:
         why = f"{error.message} {error.hint}" if isinstance(error, PdfbatchError) else f"{error!r}"
         say(f"cannot send the notification that the run has ended: {why}")
         return False
     return True
+
+
+def _save_page(output: Store, keys: RunKeys, page: Page, say: Callable[[str], None]) -> str:
+    """Returns the page's address; "" if it could not be made: the notification matters more."""
+    try:
+        output.put(keys.page, page().encode())
+    except Exception as error:
+        say(f"cannot save the run's page: {error!r}")
+        return ""
+    return f"{output.url}{keys.page}"
 
 
 def _all_have_ended(output: Store, manifest: Manifest, now: datetime) -> bool:
@@ -93,8 +112,10 @@ def subject(status: RunStatus) -> str:
     return f"pdfbatch {visible(status.run)}: {counts.done} of {counts.total} documents done, {counts.failed} failed"
 
 
-def message(status: RunStatus) -> str:
-    """Returns the text of the notification: one fact per line, and what to do next."""
+def message(status: RunStatus, page: str = "") -> str:
+    """Returns the text of the notification: one fact per line, and what to do next. `page`: the address of the run's
+    HTML page, if there is one.
+    """
     counts, pages = status.documents, status.pages
     reasons = ", ".join(f"{visible(reason)} {number}" for reason, number in status.reasons.items())
     lines = [
@@ -108,6 +129,7 @@ def message(status: RunStatus) -> str:
         f"seconds: {status.seconds:.0f}",
         *([f"dollars: {status.dollars:.2f}"] if status.dollars is not None else []),
         *_early_ends(status),
+        *([f"page: {visible(page)}"] if page else []),
         "",
         f"pdfbatch report {visible(shlex.quote(status.output))}",
     ]

@@ -344,6 +344,7 @@ def test_front_matter_is_yaml(output: Store, dest: Store) -> None:
         _, head, body = text.split("---\n", 2)
         fields = yaml.safe_load(head)
         assert fields["source"] == f"s3://papers/pdfs/{one.key}"
+        assert fields.get("title") == ("A title" if one in RICH else None)
         assert body == "\n" + output.get(output_key(one.key)).decode()
 
 

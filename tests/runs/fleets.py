@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from pdfbatch.records import (
+    Boot,
     Counts,
     DoneMark,
     Ending,
@@ -57,6 +58,9 @@ class Story:
     @property
     def history(self) -> History:
         return History(self.boots, self.beat, self.mark)
+
+    def boot_records(self) -> list[Boot]:
+        return [Boot(self.worker, machine) for machine in self.boots]
 
     def boots_at(self, at: float, instance: str = "", zone: str = "us-east-1a") -> Story:
         name = instance or f"i-{len(self.boots)}"

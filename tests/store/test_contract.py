@@ -153,6 +153,16 @@ def test_put_new_keeps_an_existing_object(store: Store) -> None:
     assert store.get("key") == b"first"
 
 
+def test_put_new_file_writes_a_file_and_keeps_an_existing_object(store: Store, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).write_bytes(name.encode() * 100_000)
+    etag = store.put_new_file("key", tmp_path / "first")
+    with pytest.raises(PreconditionFailed):
+        store.put_new_file("key", tmp_path / "second")
+    assert store.get("key") == b"first" * 100_000
+    assert store.head("key") == Entry("key", 500_000, etag)
+
+
 def test_put_new_works_again_after_a_delete(store: Store) -> None:
     store.put_new("key", b"first")
     store.delete(["key"])

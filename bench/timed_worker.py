@@ -1,0 +1,48 @@
+"""A worker that reads as engine `cpu` and notes when: python -m bench.timed_worker IN OUT LOG PROCESSES
+
+LOG gets a line for each page: the times when its child began and ended it, in seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pdfbatch.cli  # noqa: F401  # a user's worker has it loaded
+from pdfbatch.documents.page_read import PageRead
+from pdfbatch.documents.tasks import read_page
+from pdfbatch.engines.base import ChildEngine
+from pdfbatch.records import ReadOptions
+from pdfbatch.runs.begin import Request, begin
+from pdfbatch.runs.partition import Slice
+from pdfbatch.store import open_store
+from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.stop import Stop
+
+
+def read(log: Path, path: str, number: int, options: ReadOptions, attempt: int) -> PageRead:
+    began = time.time()
+    try:
+        return read_page(path, number, options, attempt)
+    finally:
+        with log.open("a") as lines:
+            lines.write(f"{began} {time.time()}\n")
+
+
+def main(source: str, output: str, log: str, processes: str) -> None:
+    places = open_store(source), open_store(output, create=True)
+    reads = ChildEngine("timed", partial(read, Path(log)), places=[Path(log).parent])
+    begun = begin(*places, Request(Slice(0, 1), reads.name, ReadOptions()), _now)
+    job = SliceConfig(begun.manifest, begun.documents, 0, *places, reads, int(processes), 1.0, _now)
+    SliceRun(job, Stop()).run()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
