@@ -62,7 +62,7 @@ class DoclingDocuments:
 
 def built(content: Content, pages: Sequence[Page], output: str) -> Built:
     """Builds the document. `output` is the place of its figures."""
-    builder = _Builder(output + figures_prefix(storable(content.item.key)))
+    builder = _Builder(output + figures_prefix(storable(content.item.key)), pages)
     for page, wholes in zip(pages, whole_elements(pages), strict=True):
         builder.page(page, wholes)
     name = PurePosixPath(content.key).stem or content.key
@@ -88,18 +88,22 @@ def origin(content: Content) -> dict[str, Any]:
     """Returns docling's record of the file. Its hash stands for the version that was read: the input's SHA-256 as in
     docling if it is known, else a hash of digest or ETag."""
     version = content.sha256 or hashlib.sha256(f"{content.outcome.digest or content.outcome.etag}".encode()).hexdigest()
-    url = content.url if content.url.startswith("s3://") else f"file://{content.url}"
     return {
         "mimetype": _PICTURES.get(content.key.rpartition(".")[2].lower(), "application/pdf"),
         "binary_hash": int(version, 16) & (2**64 - 1),
         "filename": content.key.rpartition("/")[2],
-        "uri": quote(url, safe="/:"),
+        **({"uri": _uri(content.url)} if content.run.input else {}),
     }
 
 
+def _uri(place: str) -> str:
+    return quote(place if place.startswith("s3://") else f"file://{place}", safe="/:")
+
+
 class _Builder:
-    def __init__(self, figures: str) -> None:
+    def __init__(self, figures: str, pages: Sequence[Page]) -> None:
         self._figures = figures
+        self._sizes = {page.number: (page.width, page.height) for page in pages}
         self.children: list[dict[str, str]] = []
         self.groups: list[dict[str, Any]] = []
         self.texts: list[dict[str, Any]] = []
@@ -131,7 +135,7 @@ class _Builder:
             self._lists = []
             item = self._item(element, "body")
             self.children.append({"$ref": item["self_ref"]})
-        boxes = [(page, part.box) for page, part in whole.parts]
+        boxes = [(page, _within(part.box, *self._sizes[page])) for page, part in whole.parts]
         item["prov"] = [
             _prov(page, box, begin, end)
             for (page, box), begin, end in zip(boxes, *_spans(whole, len(item.get("orig", ""))), strict=True)
@@ -148,7 +152,8 @@ class _Builder:
         else:
             layer = "furniture" if element.label in _FURNITURE or "hidden" not in element.dropped else "invisible"
         item = self._item(element, layer)
-        item["prov"] = [_prov(page, element.box, 0, len(item.get("orig", "")))]
+        box = _within(element.box, *self._sizes[page])
+        item["prov"] = [_prov(page, box, 0, len(item.get("orig", "")))]
         self.children.append({"$ref": item["self_ref"]})
 
     def _item(self, element: Element, layer: str, parent: str = "#/body") -> dict[str, Any]:
@@ -260,9 +265,17 @@ def _table(element: Element) -> dict[str, Any]:
 
 def _image(url: str, box: Box) -> dict[str, Any]:
     """Returns the reference of a figure's file; its size is that on the page, in points."""
-    size = {"width": box[2] - box[0], "height": box[3] - box[1]}
-    uri = quote(url, safe="/:") if url.startswith("s3://") else url
-    return {"mimetype": "image/png", "dpi": _POINTS_PER_INCH, "size": size, "uri": uri}
+    size = {"width": max(box[2] - box[0], 0.0), "height": max(box[3] - box[1], 0.0)}
+    return {"mimetype": "image/png", "dpi": _POINTS_PER_INCH, "size": size, "uri": _uri(url)}
+
+
+def _within(box: Box, width: float, height: float) -> Box:
+    """Returns the part of a box that is on its page, if the page's size is known: docling warns of any other."""
+    if width <= 0 or height <= 0:
+        return box
+    left, right = (min(max(x, 0.0), width) for x in (box[0], box[2]))
+    top, bottom = (min(max(y, 0.0), height) for y in (box[1], box[3]))
+    return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
 
 
 def _prov(page: int, box: Box, begin: int, end: int) -> dict[str, Any]:

@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pdfbatch.export.content import JoinedText, joined_text
+from pdfbatch.export.content import BETWEEN_PAGES, JoinedText, joined_text
 from pdfbatch.export.rows import FINEPDFS, SCHEMA
 from pdfbatch.records import DoneMark, FleetRecord, Heartbeat, Machine, Reason, RunKeys, output_key
 from pdfbatch.records.run import Counts
@@ -172,6 +174,14 @@ def test_page_ends_cut_the_text_into_the_pages_of_the_markdown(output: Store, de
 def test_a_page_without_text_ends_where_it_begins() -> None:
     assert joined_text(["", "ab", "", "c", ""]) == JoinedText("ab\n\nc", [0, 4, 4, 5, 5])
     assert joined_text([]) == JoinedText("", [])
+
+
+@given(st.lists(st.text("ab \n\u2028é", max_size=6), max_size=8))
+def test_the_ends_of_pages_cut_any_text_into_its_pages(pages: list[str]) -> None:
+    text, ends = joined_text(pages)
+    cut = [text[begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)] if ends else []
+    assert all(part in (page, page + BETWEEN_PAGES) for part, page in zip(cut, pages, strict=True))
+    assert "".join(cut) == text
 
 
 def test_datasets_loads_the_parquet_files(output: Store, dest: Store, offline: Path) -> None:
