@@ -1,5 +1,5 @@
 """`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold`, `export`, `gpu`,
-`outside`, `scale`, `sharing`, `view` (about 15 minutes)."""
+`outside`, `scale`, `sharing` and `view` (about 15 minutes)."""
 
 from __future__ import annotations
 

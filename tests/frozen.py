@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pdfbatch.records import Manifest, SourceDocument
-from pdfbatch.runs.begin import documents_in
-from pdfbatch.runs.partition import divided
+from pdfbatch.runs.partition import divided, documents_in
 from pdfbatch.runs.slices import Frozen
 
 

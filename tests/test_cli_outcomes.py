@@ -100,3 +100,49 @@ def test_what_only_the_engine_null_has_opened_is_converted(pdfs: Path, out: Path
     assert "only opened by the engine null before, converted now: 000/doc-00000.pdf" in again.stderr
     assert "Document 0" in (out / "000" / "doc-00000.md").read_text()
     assert pdfbatch("verify", out).returncode == 0
+
+
+def test_documents_of_a_list_are_read_again_whatever_their_outcome(tmp_path: Path) -> None:
+    pdfs, out, pages = tmp_path / "in", tmp_path / "out", tmp_path / "pages.tsv"
+    first, second = many_pdfs(pdfs, 2)
+    (pdfs / "zero.pdf").write_bytes(b"")
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    key, kept = str(first.relative_to(pdfs)), (out / second.relative_to(pdfs)).with_suffix(".md").stat().st_mtime_ns
+    pages.write_text(f"# mine\n{key}\t1\n")
+    again = pdfbatch("retry-failures", out, "--local", "--engine", "null", "--pages", pages, "--json")
+    assert json.loads(again.stdout)["documents"]["total"] == 1, again.stderr
+    lines = pdfbatch("report", out, "--jsonl").stdout.splitlines()
+    assert {line["key"]: line["attempt"] for line in map(json.loads, lines)}[key] == 2
+    assert (out / second.relative_to(pdfs)).with_suffix(".md").stat().st_mtime_ns == kept
+
+
+def test_markdown_stays_when_a_listed_document_cannot_be_read_again(tmp_path: Path) -> None:
+    pdfs, out, pages = tmp_path / "in", tmp_path / "out", tmp_path / "pages.tsv"
+    (only,) = many_pdfs(pdfs, 1)
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    markdown = (out / only.relative_to(pdfs)).with_suffix(".md")
+    before = markdown.read_bytes()
+    only.write_bytes(b"")
+    pages.write_text(f"{only.relative_to(pdfs)}\t1\n")
+    again = pdfbatch("retry-failures", out, "--local", "--engine", "null", "--pages", pages)
+    assert again.returncode == 3 and markdown.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "message"),
+    [
+        ("nobody.pdf\t1\n", [], "has read 'nobody.pdf'"),
+        ("a.pdf\tone\n", [], "line 1"),
+        ("# nothing\n", [], "lists no pages"),
+        ("a.pdf\t1\n", ["--reason", "timeout"], "Leave out --reason"),
+    ],
+)
+def test_a_list_of_pages_that_makes_no_sense_is_refused(
+    tmp_path: Path, content: str, words: list[str], message: str
+) -> None:
+    many_pdfs(tmp_path / "in", 1)
+    pdfbatch("local-run", tmp_path / "in", tmp_path / "out", "--engine", "null")
+    (tmp_path / "pages.tsv").write_text(content)
+    wish = ["--local", "--engine", "null", "--pages", tmp_path / "pages.tsv"]
+    again = pdfbatch("retry-failures", tmp_path / "out", *wish, *words)
+    assert again.returncode == 2 and message in again.stderr

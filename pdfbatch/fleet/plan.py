@@ -15,9 +15,9 @@ from pdfbatch.fleet import pricing
 from pdfbatch.fleet.userdata import render, values_of
 from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Plan, Range, Work
 from pdfbatch.records import FleetRecord, Manifest, SourceDocument
-from pdfbatch.runs.begin import Remaining, documents_in, followed
+from pdfbatch.runs.begin import Remaining, followed
 from pdfbatch.runs.copies import etag_of, without_copies
-from pdfbatch.runs.partition import divided, in_parts
+from pdfbatch.runs.partition import divided, documents_in, in_parts
 from pdfbatch.runs.slices import Frozen
 
 DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)

@@ -23,7 +23,7 @@ from pdfbatch.runs.copies import digest_in, without_copies
 from pdfbatch.runs.inputs import bad_name, listed, no_documents, nothing_at
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
 from pdfbatch.runs.outputs import markdown_of
-from pdfbatch.runs.partition import Slice, divided, in_parts, slice_of
+from pdfbatch.runs.partition import Slice, divided, documents_in, in_parts, slice_of
 from pdfbatch.runs.selection import Selection, what_failed, what_is_left
 from pdfbatch.runs.slices import Frozen, documents_of
 from pdfbatch.runs.versions import recognised
@@ -378,11 +378,6 @@ def _freeze(
     frozen = _manifest(source, output, wanted, documents_in(slices), skipped, now)
     update = {"retry_of": retry_of, "entries": list(map(len, slices))}
     return Frozen(frozen.model_copy(update=update), slices)
-
-
-def documents_in(slices: Sequence[Sequence[SourceDocument]]) -> list[int]:
-    """Returns the number of documents of each slice."""
-    return [sum(entry.documents for entry in entries) for entries in slices]
 
 
 def _manifest(

@@ -103,6 +103,11 @@ def blocks(entries: int) -> list[range]:
     return found
 
 
+def documents_in(slices: Sequence[Sequence[SourceDocument]]) -> list[int]:
+    """Returns the number of documents of each slice."""
+    return [sum(entry.documents for entry in entries) for entries in slices]
+
+
 def share_of_pages(numbers: Sequence[int], part: int, parts: int) -> Sequence[int]:
     """Returns the page numbers of a part, from 1, of several: consecutive, and as even as possible."""
     return numbers[len(numbers) * (part - 1) // parts : len(numbers) * part // parts]

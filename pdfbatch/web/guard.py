@@ -29,7 +29,8 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-_WELCOME = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">
+_WELCOME = """<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,">
+<meta http-equiv="refresh" content="0;url=/">
 <title>pdfbatch</title><p><a href="/">Open the run</a></p></html>"""
 """The cookie is for this site alone (SameSite=Strict), so the next request must come from it: no redirect."""
 

@@ -37,10 +37,12 @@ class Wanted(NamedTuple):
 class Pictures:
     """Draws pages; several threads may use it. Use it as a context manager."""
 
-    def __init__(self, scratch: Path, side: int = SIDE) -> None:
-        """`side`: pixels of a picture's longer side."""
+    def __init__(self, scratch: Path, side: int = SIDE, seconds: float = _SECONDS) -> None:
+        """`scratch`: the folder for copies of documents. `side`: pixels of a picture's longer side. `seconds`: the time
+        limit for one page."""
         self._scratch = scratch
         self._side = side
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._children: Children | None = None
         self._pictures: OrderedDict[Wanted, PagePicture] = OrderedDict()
@@ -78,7 +80,7 @@ class Pictures:
     def _drawing(self, path: Path, wanted: Wanted) -> Future[PagePicture]:
         if self._children is None:
             self._children = Children(1, _MEMORY_MIB, preload=OPENING, bounds=Bounds((), (self._scratch,)))
-        return self._children.submit(_SECONDS, picture_page, str(path), wanted.number, wanted.rotation, self._side)
+        return self._children.submit(self._seconds, picture_page, str(path), wanted.number, wanted.rotation, self._side)
 
     def _file(self, wanted: Wanted) -> Path:
         """Returns a copy of the document in the scratch folder: a child sees no other file."""

@@ -73,6 +73,7 @@ def test_the_commands_that_need_only_this_computer_work_in_their_order(
 ) -> None:
     many_pdfs(tmp_path / "papers", 3)
     (tmp_path / "passwords.txt").write_text("not this one\n")
+    (tmp_path / "marked-pages.tsv").write_text("a.pdf\t1\n")  # as `view` keeps it
     (tmp_path / "papers" / "a.pdf").write_bytes(odd.text_page())
     local = [arguments for arguments in calls((ROOT / page).read_text()) if len(arguments) > 1 and is_local(arguments)]
     assert len(local) >= 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import shutil
 import signal
@@ -9,8 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -43,6 +47,12 @@ class Served(NamedTuple):
     marks: Path
 
 
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
 def until(what: Callable[[], bool]) -> None:
     """Waits until something holds."""
     for _ in range(1200):
@@ -68,17 +78,41 @@ def going(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Going]:
         worker.kill()
 
 
-@pytest.fixture(scope="module")
-def served(going: Going) -> Iterator[Served]:
-    """`pdfbatch view` as a user starts it."""
-    marks = going.out.parent / "marked.tsv"
-    command = [sys.executable, "-m", "pdfbatch.cli", "view", str(going.out), "--no-browser", "--marks", str(marks)]
+@contextmanager
+def viewing(output: str, marks: Path) -> Iterator[str]:
+    """`pdfbatch view` as a user starts it; yields its address."""
+    command = [sys.executable, "-m", "pdfbatch.cli", "view", output, "--no-browser", "--marks", str(marks)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
-        address = server.stdout.readline().strip()
-        yield Served(address, address.partition("?")[0], going, marks)
+        yield server.stdout.readline().strip()
         server.send_signal(signal.SIGINT)
         assert server.wait(60) in (0, 130)
+
+
+@pytest.fixture(scope="module")
+def served(going: Going) -> Iterator[Served]:
+    marks = going.out.parent / "marked.tsv"
+    with viewing(str(going.out), marks) as address:
+        yield Served(address, address.partition("?")[0], going, marks)
+
+
+def ask(address: str, path: str = "/", method: str = "GET", body: object = None, **headers: str) -> Answer:
+    """Sends one request to the server at an address."""
+    place = urlsplit(address)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port or 0, timeout=60)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    with closing(connection):
+        connection.request(method, path, json.dumps(body), sent)
+        answer = connection.getresponse()
+        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+
+
+def cookie_of(address: str) -> str:
+    """Visits the address with its token; returns the cookie."""
+    status, headers, _ = ask(address, f"/?{urlsplit(address).query}")
+    assert status == 200
+    assert "HttpOnly" in headers["set-cookie"] and "SameSite=strict" in headers["set-cookie"]
+    return headers["set-cookie"].partition(";")[0]
 
 
 @pytest.fixture(scope="session")

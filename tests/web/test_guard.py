@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 from collections.abc import Iterator
-from contextlib import closing
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.web.conftest import Served
-
-Answer = tuple[int, dict[str, str], bytes]
+from tests.web.conftest import Served, ask, cookie_of
 
 
 @pytest.fixture(scope="module")
@@ -21,34 +15,20 @@ def served(served: Served) -> Iterator[Served]:
     yield served
 
 
-def ask(served: Served, path: str = "/", method: str = "GET", body: object = None, **headers: str) -> Answer:
-    """Sends one request."""
-    place = urlsplit(served.base)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port or 0, timeout=60)
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    with closing(connection):
-        connection.request(method, path, json.dumps(body), sent)
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-
-
 @pytest.fixture(scope="module")
 def cookie(served: Served) -> str:
-    status, headers, _ = ask(served, served.address.removeprefix(served.base[:-1]))
-    assert status == 200
-    assert "HttpOnly" in headers["set-cookie"] and "SameSite=strict" in headers["set-cookie"]
-    return headers["set-cookie"].partition(";")[0]
+    return cookie_of(served.address)
 
 
 def test_without_the_token_nothing_is_shown(served: Served) -> None:
     for path in ("/", "/documents", "/static/view.js", "/?token=", "/?token=wrong", "/nothing"):
-        status, _, body = ask(served, path)
+        status, _, body = ask(served.base, path)
         assert status == 403 and b"out" not in body
 
 
 def test_with_the_cookie_every_page_answers_with_a_strict_policy(served: Served, cookie: str) -> None:
     for path in ("/", "/documents", "/document?key=a.pdf", "/static/view.js", "/picture?key=a.pdf&page=1"):
-        status, headers, _ = ask(served, path, cookie=cookie)
+        status, headers, _ = ask(served.base, path, cookie=cookie)
         assert status == 200, path
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
@@ -58,17 +38,17 @@ def test_with_the_cookie_every_page_answers_with_a_strict_policy(served: Served,
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "127.0.0.2"])
 def test_another_host_name_is_refused_although_it_leads_here(served: Served, cookie: str, host: str) -> None:
-    assert ask(served, "/", cookie=cookie, host=host)[0] == 421
+    assert ask(served.base, "/", cookie=cookie, host=host)[0] == 421
 
 
 def test_another_site_cannot_mark(served: Served, cookie: str) -> None:
     mark = {"key": "a.pdf", "page": 1, "marked": True}
-    assert ask(served, "/mark", "POST", mark, cookie=cookie)[0] == 403
-    assert ask(served, "/mark", "POST", mark, cookie=cookie, x_pdfbatch="1", sec_fetch_site="cross-site")[0] == 403
-    assert ask(served, "/mark", "POST", mark, x_pdfbatch="1")[0] == 403
+    assert ask(served.base, "/mark", "POST", mark, cookie=cookie)[0] == 403
+    assert ask(served.base, "/mark", "POST", mark, cookie=cookie, x_pdfbatch="1", sec_fetch_site="cross-site")[0] == 403
+    assert ask(served.base, "/mark", "POST", mark, x_pdfbatch="1")[0] == 403
     assert not served.marks.exists()
-    assert ask(served, "/mark", "GET", cookie=cookie)[0] == 405
-    assert ask(served, "/mark", "POST", mark, cookie=cookie, x_pdfbatch="1")[0] == 200
+    assert ask(served.base, "/mark", "GET", cookie=cookie)[0] == 405
+    assert ask(served.base, "/mark", "POST", mark, cookie=cookie, x_pdfbatch="1")[0] == 200
     assert served.marks.read_text().endswith("a.pdf\t1\n")
 
 
@@ -89,16 +69,16 @@ def test_another_site_cannot_mark(served: Served, cookie: str) -> None:
     ],
 )
 def test_only_what_a_run_has_written_can_be_named(served: Served, cookie: str, path: str) -> None:
-    status, _, body = ask(served, path, cookie=cookie)
+    status, _, body = ask(served.base, path, cookie=cookie)
     assert status == 404 and b"Traceback" not in body
 
 
 @pytest.mark.parametrize("body", [None, [], {"key": "a.pdf"}, {"key": "a.pdf", "page": "x", "marked": True}])
 def test_what_is_not_a_mark_is_refused(served: Served, cookie: str, body: object) -> None:
-    assert ask(served, "/mark", "POST", body, cookie=cookie, x_pdfbatch="1")[0] == 400
+    assert ask(served.base, "/mark", "POST", body, cookie=cookie, x_pdfbatch="1")[0] == 400
 
 
 def test_a_query_that_makes_no_sense_shows_the_table(served: Served, cookie: str) -> None:
     query = "page=-1&low=nan&high=9&sort=line;drop&down=maybe&text=%00%27%25"
-    status, _, body = ask(served, f"/documents?{query}", cookie=cookie)
+    status, _, body = ask(served.base, f"/documents?{query}", cookie=cookie)
     assert status == 200 and b"No document fits" in body
