@@ -66,6 +66,7 @@ class Nursery:
         while True:
             answer = self._answer()
             if "born" in answer:
+                self._codes.pop(answer["born"], None)  # of an earlier process with the same id
                 return Born(self, answer["born"])
 
     def ended(self, pid: int) -> int | None:

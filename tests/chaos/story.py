@@ -230,9 +230,10 @@ class Story:
             self._down()
         deadline = time.monotonic() + END_SECONDS
         while time.monotonic() < deadline:
+            were_done = all(worker.is_done for worker in self.workers)
             for worker in self.workers:
                 worker.look(self.dice, self.folder / "log", self._finished_in)
-            if all(worker.is_done for worker in self.workers):
+            if were_done and all(worker.is_done for worker in self.workers):
                 return []
             time.sleep(TICK_SECONDS)
         return [f"not done after {END_SECONDS:.0f} s: exit codes {[worker.exits[-5:] for worker in self.workers]}"]
