@@ -54,7 +54,7 @@ def run(_corpus: object, folder: Path) -> list[Section]:
         _segment(store, DOCUMENTS // 50 + 1, 50)
         time.sleep(2.1)  # a local output is looked at every two seconds
         figures.append(Figure("refresh: 50 new documents", viewer.seconds("/documents", fragment=True), "s"))
-        figures.append(Figure("peak memory of the server", viewer.peak_mib(), "MiB"))
+        figures.append(Figure("memory of the server at the end", viewer.memory_mib(), "MiB"))
     notes = [f"{DOCUMENTS:,} documents in segments of 50, a local folder; the slowest of {_TIMES} requests."]
     return [Section("view: the table of documents", figures, notes)]
 
@@ -100,7 +100,7 @@ class _Viewer:
         assert f"{DOCUMENTS:,} documents" in self.get("/documents", fragment=True)
         return time.perf_counter() - begun
 
-    def peak_mib(self) -> float:
+    def memory_mib(self) -> float:
         return float(psutil.Process(self._process.pid).memory_full_info().rss / MIB)
 
 
