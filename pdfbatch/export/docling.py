@@ -124,7 +124,8 @@ class _Builder:
                 self._hidden(page.number, element)
         for place, element in enumerate(page.elements):
             owner = owner_of(page.elements, place) if element.label is Label.CAPTION and place in items else None
-            if owner in items and page.elements[owner].label in FLOATS:
+            # A float without content of its own is text, which has no captions.
+            if owner in items and page.elements[owner].label in FLOATS and "captions" in items[owner]:
                 items[owner]["captions"].append({"$ref": items[place]["self_ref"]})
 
     def _shown(self, whole: Whole) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-STORIES = 60
+STORIES = 16
 JOBS = 8
 """Stories told at once: they mostly wait, for retries and for the next event."""
 

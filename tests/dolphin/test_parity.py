@@ -24,7 +24,7 @@ from .networks import (
     torch,
 )
 
-CROPS, LONGEST = 200, 112
+CROPS, LONGEST = 520, 112
 PROMPTS = [[0, 10, 4], [0, 20, 21, 22, 4], [0, 30, 31, 32, 33, 34, 35, 4], [0, *range(40, 51), 4]]
 """Of four lengths, as Dolphin's own prompts are."""
 FEW_CROPS, MORE_THAN_FIRST = 48, FIRST_LENGTH + 40

@@ -72,6 +72,8 @@ def test_a_stop_ends_though_the_store_does_not_answer(tmp_path: Path, hung: Hung
 class HungAtTheEnd(Hung):
     """Hangs at the done mark, and asks the worker to stop then."""
 
+    hangs = threading.Event()
+    released = threading.Event()
     stop = Stop()
 
     def put(self, key: str, data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,7 @@ def test_the_heartbeat_ends_last_and_reports_the_end(pdfs: Path, out: Path, run_
     mark = run_slice(NullEngine())
     beat = json.loads(next(out.glob(".pdfbatch/*/workers/worker-0.json")).read_text())
     assert beat["state"] == "done"
-    assert beat["at"] >= mark.at
+    assert datetime.fromisoformat(beat["at"]) >= mark.at
 
 
 class Undeletable(LocalStore):
