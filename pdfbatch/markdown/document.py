@@ -96,12 +96,12 @@ class Whole:
         return self.parts[0][1]
 
     def finished(self) -> Element:
-        if self.rows == 0 and not self.spans:
+        if len(self.parts) == 1:
             return self.first
         return self.first.model_copy(update={"spans": self.spans, "cells": self.cells})
 
     def add(self, page: int, element: Element) -> None:
-        if self.rows == 0 and not self.spans:
+        if len(self.parts) == 1:
             self.spans, self.cells = list(self.first.spans), list(self.first.cells)
             self.rows = row_count(self.cells)
             self.ends = [_length(self.spans)]
