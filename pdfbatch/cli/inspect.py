@@ -84,6 +84,8 @@ def report(
     from pdfbatch.runs.whole import read_whole
 
     how_to_print(json, jsonl)
+    if html and (failures or json or jsonl):
+        raise UsageError("--html FILE is a form of its own.", "Leave out --failures, --json and --jsonl.")
     store, frozen = _run_of(output, run)
     if jsonl:
         show_lines(store, run, failed_only=failures)
@@ -105,7 +107,13 @@ def _write_page(store: Store, frozen: Manifest, path: Path) -> None:
     check_installed("report --html")
     from pdfbatch.web.report import report_html, write_report
 
-    write_report(path, report_html(store, frozen, now(), pictures=True))
+    page = report_html(store, frozen, now(), pictures=True)
+    try:
+        write_report(path, page)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write {path}: {error.strerror}.", "Choose a file in a folder that is there."
+        ) from error
     show(f"{path}  {path.stat().st_size / 1_000_000:,.1f} MB")
 
 

@@ -120,7 +120,6 @@ def logs(
     run: o.Run = None,
 ) -> None:
     """Show the workers' logs from CloudWatch."""
-
     from pdfbatch.fleet import logs as cloudwatch
     from pdfbatch.runs import manifest
     from pdfbatch.runs.verify import no_run
@@ -142,12 +141,11 @@ def logs(
     if boot:
         _show_boots(store, wanted, worker)
         return
-    since = record.launched
     clients = _clients_of(record)
     lines = (
-        cloudwatch.follow(clients, record.log_group, wanted, worker, since, time.sleep)
+        cloudwatch.follow(clients, record.log_group, wanted, worker, record.launched, time.sleep)
         if follow
-        else cloudwatch.lines(clients, record.log_group, wanted, worker, since)
+        else cloudwatch.lines(clients, record.log_group, wanted, worker, record.launched)
     )
     silent = True
     for line in lines:

@@ -105,8 +105,7 @@ def dollars(history: History, fleet: FleetRecord, now: datetime) -> float:
 
 def over(fleet: FleetRecord) -> datetime:
     """Returns when the last instance will be gone at the latest."""
-    expiry = fleet.expiry
-    return expiry if fleet.ended is None else min(expiry, fleet.ended)
+    return fleet.expiry if fleet.ended is None else min(fleet.expiry, fleet.ended)
 
 
 def standing(history: History, fleet: FleetRecord, now: datetime) -> Standing:

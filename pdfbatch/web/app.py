@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from importlib.resources import files
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,12 +13,13 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from pdfbatch.documents.judgement import AS_SHOWN
 from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.records import Outcome, figures_prefix
 from pdfbatch.records.reason_texts import REASON_TEXTS
 from pdfbatch.visible import visible
 from pdfbatch.web.asked import SORTS, Asked, page_number
-from pdfbatch.web.document import Document
+from pdfbatch.web.document import Document, figure_name
 from pdfbatch.web.live import news
 from pdfbatch.web.pictures import Wanted
 from pdfbatch.web.run_page import address, environment
@@ -58,13 +58,13 @@ class _Pages:
 
     def run(self, request: Request) -> Response:
         asked = request.query_params.get("run", "")
-        status = self._site.status(asked)
+        status, fragments = self._site.run(asked)
         return self._page(
             "run.html",
             request,
             status=status,
             runs=self._site.runs(),
-            fragments=self._site.fragments(asked),
+            fragments=fragments,
         )
 
     def documents(self, request: Request) -> Response:
@@ -130,7 +130,7 @@ class _Pages:
         number = page_number(request.query_params.get("page", ""))
         found = self._site.document(outcome)
         page = found.pages.get(number)
-        rotation = page.rotation if page is not None and page.width else -1
+        rotation = page.rotation if page is not None and page.width else AS_SHOWN
         source = self._site.manifest(run).input
         drawn = self._site.pictures.picture(Wanted(source, outcome.key, outcome.etag, number, rotation))
         if not drawn.data:
@@ -202,10 +202,10 @@ _COLUMNS = {
     "seconds": "Seconds",
     "at": "Finished",
 }
-assert _COLUMNS.keys() == SORTS.keys()
+assert tuple(_COLUMNS) == SORTS
 
 
 def _figure_address(link: str, key: str, scope: str) -> str | None:
     """Returns the address of a figure that the Markdown links to; None for any other picture."""
-    name = unquote(link).rpartition("/figures/")[2]
-    return address("/figure", run=scope, key=key, name=name) if "/figures/" in unquote(link) else None
+    name = figure_name(link)
+    return address("/figure", run=scope, key=key, name=name) if name else None

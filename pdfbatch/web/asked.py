@@ -6,18 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-SORTS = {
-    "key": "key",
-    "outcome": "outcome",
-    "reason": "reason",
-    "engine": "engine",
-    "score": "score",
-    "pages": "pages",
-    "bad": "bad",
-    "seconds": "seconds",
-    "at": "at",
-}
-"""The columns of the table by their name in an address."""
+SORTS = ("key", "outcome", "reason", "engine", "score", "pages", "bad", "seconds", "at")
+"""The columns of the table, as an address names them."""
 PAGE_SIZE = 50
 _LARGEST_PAGE = 10**9
 

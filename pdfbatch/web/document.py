@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from pydantic import ValidationError
 
+from pdfbatch.documents.judgement import AS_SHOWN
 from pdfbatch.errors import NotFound
 from pdfbatch.markdown.blocks import block_markdown
 from pdfbatch.markdown.document import anchors
@@ -88,9 +90,9 @@ class Document(NamedTuple):
         failed = dict(outcome.failed_pages).get(number, outcome.reason if outcome.output is None else None)
         if found is None:
             html = safe_html(self.markdown.get(number, ""), picture)
-            return ShownPage(number, 0, 0, -1, None, "", (), failed, (), html)
+            return ShownPage(number, 0, 0, AS_SHOWN, None, "", (), failed, (), html)
         parts = [_part(at, element, self.figures, picture) for at, element in enumerate(found.elements)]
-        rotation = found.rotation if found.width else -1
+        rotation = found.rotation if found.width else AS_SHOWN
         score = found.score if found.reason is None else None
         return ShownPage(
             number, found.width, found.height, rotation, score, found.read_by, found.flags, found.reason, parts
@@ -103,6 +105,12 @@ class Document(NamedTuple):
         if not self.pages:
             return any(name in text for text in self.markdown.values())
         return any(element.figure == name for page in self.pages.values() for element in page.elements)
+
+
+def figure_name(link: str) -> str:
+    """Returns the name of the figure that Markdown links to; "" for any other picture."""
+    folder, _, name = unquote(link).rpartition("/figures/")
+    return name if folder else ""
 
 
 def read_document(store: Store, outcome: Outcome) -> Document:

@@ -15,7 +15,7 @@ from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import STATE_PREFIX, Outcome, RunKeys
 from pdfbatch.runs import ledger
 from pdfbatch.store import Store
-from pdfbatch.web.asked import SORTS, Asked
+from pdfbatch.web.asked import Asked
 
 _MEMORY_KIB = 64 * 1024
 _AT_ONCE = 500
@@ -110,7 +110,7 @@ class Index:
     def listing(self, asked: Asked) -> Listing:
         """Returns one page of the table, and the number of documents on all its pages."""
         where, values = _conditions(asked)
-        order, way = SORTS[asked.sort], "DESC" if asked.down else "ASC"
+        order, way = asked.sort, "DESC" if asked.down else "ASC"
         rows = self._all(
             f"SELECT {_COLUMNS} FROM documents WHERE {where} ORDER BY {order} {way} NULLS LAST, key LIMIT ? OFFSET ?",
             (*values, asked.size, (asked.page - 1) * asked.size),

@@ -28,7 +28,7 @@ async def news(site: Site, run: str) -> AsyncIterator[str]:
 
 def _state(site: Site, run: str) -> Mapping[str, str]:
     try:
-        fragments = site.fragments(run)
+        _, fragments = site.run(run)
         return {**fragments, "version": str(site.index(run).version), _TROUBLE: ""}
     except PdfbatchError as error:
         return {_TROUBLE: error.message}

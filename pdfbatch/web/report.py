@@ -9,10 +9,8 @@ from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from pdfbatch import views
-from pdfbatch.documents.judgement import AS_SHOWN
 from pdfbatch.errors import NotFound
 from pdfbatch.records import Manifest, Outcome, figures_prefix
 from pdfbatch.runs.progress import read_records, summarise
@@ -20,7 +18,7 @@ from pdfbatch.runs.report import report_of
 from pdfbatch.runs.timeline import timeline
 from pdfbatch.store import Store
 from pdfbatch.store.scratch import scratch_folder
-from pdfbatch.web.document import Document, ShownPage, read_document
+from pdfbatch.web.document import Document, ShownPage, figure_name, read_document
 from pdfbatch.web.index import Index
 from pdfbatch.web.pictures import Pictures, Wanted
 from pdfbatch.web.plots import BARS
@@ -88,8 +86,7 @@ def _worst_pages(store: Store, frozen: Manifest, index: Index) -> Iterator[Worst
                 documents = {key: _document(store, index, key)}
             outcome, document = documents[key]
             page = document.page(number, outcome, _figure_of(store, outcome.key, document))
-            rotation = page.rotation if page.width else AS_SHOWN
-            drawn = pictures.picture(Wanted(frozen.input, key, outcome.etag, number, rotation))
+            drawn = pictures.picture(Wanted(frozen.input, key, outcome.etag, number, page.rotation))
             yield WorstPage(outcome, page, _data("image/webp", drawn.data), drawn.detail)
 
 
@@ -103,8 +100,8 @@ def _figure_of(store: Store, key: str, document: Document) -> Callable[[str], st
     """Returns what gives a figure that the Markdown links to as a data: address."""
 
     def figure(link: str) -> str | None:
-        folder, _, name = unquote(link).rpartition("/figures/")
-        if not folder or not document.has_figure(name):
+        name = figure_name(link)
+        if not document.has_figure(name):
             return None
         try:
             data = store.get(figures_prefix(key) + name)

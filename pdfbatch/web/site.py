@@ -78,11 +78,11 @@ class Site:
         """Returns the status of a run, or of the current one."""
         return self._state(asked)[0]
 
-    def fragments(self, asked: str) -> Mapping[str, str]:
-        """Returns the parts of a run's page that change."""
+    def run(self, asked: str) -> tuple[RunStatus, Mapping[str, str]]:
+        """Returns the status of a run, or of the current one, and the parts of its page that change."""
         status, course = self._state(asked)
         counts = self.index(status.run).pages_over_time(course.began, course.until, BARS)
-        return run_fragments(status, Course(course, counts))
+        return status, run_fragments(status, Course(course, counts))
 
     def _state(self, asked: str) -> tuple[RunStatus, Timeline]:
         run = asked or self._run or manifest.current(self.store) or ""

@@ -107,6 +107,16 @@ def test_the_command_writes_it_whole(output: LocalStore, tmp_path: Path, pdfbatc
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "made", "out", "run.html"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"), [(["nowhere/run.html"], "No such file"), (["run.html", "--failures"], "Leave out --failures")]
+)
+def test_what_cannot_be_written_is_one_line(
+    output: LocalStore, tmp_path: Path, pdfbatch: Program, words: list[str], said: str
+) -> None:
+    ended = pdfbatch("report", output.url, "--html", *words, folder=tmp_path)
+    assert ended.returncode == 2 and said in ended.stderr and "Traceback" not in ended.stderr
+
+
 def completed(output: LocalStore, page: Callable[[], str] | None) -> tuple[str, list[str]]:
     """Returns the mail at the end of a run, and what was said besides."""
     sent, said = list[str](), list[str]()
