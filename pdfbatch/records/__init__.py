@@ -71,6 +71,7 @@ from pdfbatch.records.run import (
 )
 from pdfbatch.records.secret import Secret
 from pdfbatch.records.sharing import Claim, FinishedPart
+from pdfbatch.records.sink import EndPosition, Position, SinkAddress
 from pdfbatch.records.stamp import Stamp, text_of
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "DoneMark",
     "DoubtfulPage",
     "Element",
+    "EndPosition",
     "Ending",
     "ExportFormat",
     "ExportOptions",
@@ -116,12 +118,14 @@ __all__ = [
     "PageResult",
     "PageSet",
     "Picture",
+    "Position",
     "ReadOptions",
     "Reason",
     "Record",
     "RunKeys",
     "Secret",
     "Shard",
+    "SinkAddress",
     "Source",
     "SourceDocument",
     "Span",
