@@ -85,7 +85,7 @@ class Courier:
             PdfbatchError: the store cannot be read or written, or a segment is damaged.
         """
         if self._saved_at is None:
-            self._resume()
+            self.resume()
         parts = self._whole(listed)
         try:
             for _ in range(_LISTINGS):
@@ -104,7 +104,8 @@ class Courier:
                 self._count(parts)
             self._save()
 
-    def _resume(self) -> None:
+    def resume(self) -> int:
+        """Reads the position; returns how many events were delivered before."""
         route = self._route
         key = route.keys.position(route.address.name, self._worker)
         try:
@@ -115,6 +116,7 @@ class Courier:
             self._place = Place(self._saved.sent, frozenset(self._saved.late))
             self.delivered, self.waiting = self._saved.delivered, self._saved.waiting
         self._saved_at = route.clock()
+        return self.delivered
 
     def _whole(self, listed: Sequence[Segment] | None) -> Sequence[Segment]:
         """Returns the worker's segments, without a gap if there is a way."""

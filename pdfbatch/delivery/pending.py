@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 def pending(parts: Sequence[Segment], place: Place) -> list[Segment]:
-    """Returns the segments whose lines may not have been delivered, in order.
+    """Returns the segments whose lines may not have been delivered, in order; a joined one before those inside it.
 
     A joined segment up to the position was joined from delivered ones; any other segment inside its range came late, or
     is left over from joining: only its content can tell.
@@ -43,7 +43,7 @@ def pending(parts: Sequence[Segment], place: Place) -> list[Segment]:
             return True
         return part.name not in place.late and any(part.is_inside(other) for other in joined)
 
-    return sorted(filter(is_pending, parts), key=lambda part: (part.number, part.key))
+    return sorted(filter(is_pending, parts), key=lambda part: (part.first, -part.number, part.key))
 
 
 def beside(part: Segment, parts: Sequence[Segment], todo: Collection[str]) -> list[Segment]:

@@ -46,12 +46,18 @@ def signature(key: bytes, id: str, timestamp: int, body: bytes) -> str:
 class Webhook:
     """Sends each event in a request of its own, or many in one for `batch+https://…`."""
 
-    def __init__(self, address: SinkAddress, secrets: SinkSecrets, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        address: SinkAddress,
+        secrets: SinkSecrets,
+        clock: Callable[[], datetime],
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         self.most = MOST_IN_A_BATCH if address.is_batch else 1
         self._address = address
         self._key = secrets.signing_key()
         self._clock = clock
-        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS)
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=answer_seconds)
         self._http = _pool(address.target, timeout)
 
     def check(self) -> str:

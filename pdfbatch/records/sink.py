@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple, get_args
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -62,6 +62,22 @@ class SinkAddress(NamedTuple):
             return _kafka(text.strip())
         hint = did_you_mean(scheme, ["https", "batch+https", "sns", "events", "kafka"]) if colon else ""
         raise UsageError("An address of --events has an unknown form.", f"{hint} Give {_FORMS}.".lstrip())
+
+    @classmethod
+    def read_all(cls, texts: Iterable[str]) -> list[SinkAddress]:
+        """Parses several addresses, each once. A setting separates them by commas, as Kafka does its brokers: an
+        address of Kafka without a topic goes on in the next text.
+
+        Raises:
+            UsageError: as `read`.
+        """
+        whole: list[str] = []
+        for text in texts:
+            if whole and whole[-1].startswith("kafka://") and "/" not in whole[-1].removeprefix("kafka://"):
+                whole[-1] += f",{text.strip()}"
+            else:
+                whole.append(text)
+        return list(dict.fromkeys(map(cls.read, whole)))
 
     @property
     def name(self) -> str:
