@@ -49,8 +49,13 @@ class Left(NamedTuple):
 class Deliveries:
     """The threads of a slice; use as a context manager around its work, and call `finish` after it."""
 
-    def __init__(self, routes: Sequence[Route], worker: int) -> None:
-        self._threads = [_Delivery(route, worker) for route in routes]
+    def __init__(self, routes: Sequence[Route], worker: int, seconds: float = LOOK_SECONDS) -> None:
+        """`seconds`: how often the ledger is looked at."""
+        self._threads = [_Delivery(route, worker, seconds) for route in routes]
+
+    def __bool__(self) -> bool:
+        """Whether there is a sink."""
+        return bool(self._threads)
 
     def __enter__(self) -> Deliveries:
         for thread in self._threads:
@@ -73,8 +78,9 @@ class Deliveries:
 
 
 class _Delivery:
-    def __init__(self, route: Route, worker: int) -> None:
+    def __init__(self, route: Route, worker: int, seconds: float) -> None:
         self._route = route
+        self._seconds = seconds
         self._courier = Courier(route, worker, counts_first=True)
         self._wake = threading.Event()
         self._is_last = self._is_stopped = self._has_finished = False
@@ -106,7 +112,7 @@ class _Delivery:
     def _run(self) -> None:
         failures = last_tries = 0
         while not self._is_stopped and last_tries < _LAST_TRIES:
-            is_last, wait = self._is_last, LOOK_SECONDS
+            is_last, wait = self._is_last, self._seconds
             last_tries += is_last
             try:
                 self._courier.deliver(until=lambda: self._is_stopped)

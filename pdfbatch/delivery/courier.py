@@ -149,10 +149,11 @@ class Courier:
     def _send(self, chunk: Sequence[_Step]) -> None:
         events = [step.event for step in chunk if step.event is not None]
         fresh = list({event.id: event for event in events if event.id not in self._accepted}.values())
-        taken = frozenset(event.id for event in fresh)
+        taken = frozenset[str]()
         try:
             if fresh:
                 self._route.sink.send(fresh)
+            taken = frozenset(event.id for event in fresh)
         except NotDelivered as error:
             taken = error.accepted
             raise

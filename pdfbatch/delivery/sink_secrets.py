@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 from pdfbatch.errors import NotReady
@@ -13,6 +13,7 @@ from pdfbatch.errors import NotReady
 WEBHOOK_KEY = "PDFBATCH_EVENTS_KEY"
 KAFKA_USERNAME = "PDFBATCH_KAFKA_USERNAME"
 KAFKA_PASSWORD = "PDFBATCH_KAFKA_PASSWORD"
+_NAMES = (WEBHOOK_KEY, KAFKA_USERNAME, KAFKA_PASSWORD)
 _PREFIX = "whsec_"
 _FEWEST_BYTES = 16
 
@@ -29,8 +30,15 @@ class SinkSecrets:
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> SinkSecrets:
         """Reads them from a process's environment."""
-        names = (WEBHOOK_KEY, KAFKA_USERNAME, KAFKA_PASSWORD)
-        return cls(*(environment.get(name, "").strip() for name in names))
+        return cls(*(environment.get(name, "").strip() for name in _NAMES))
+
+    @classmethod
+    def taken_from(cls, environment: MutableMapping[str, str]) -> SinkSecrets:
+        """As `of`, and removes them, so that no child process inherits them."""
+        found = cls.of(environment)
+        for name in _NAMES:
+            environment.pop(name, None)
+        return found
 
     @classmethod
     def read(cls, text: str) -> SinkSecrets:

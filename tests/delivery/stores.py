@@ -32,7 +32,7 @@ class MemoryStore:
         self.lives: int | None = None
 
     def list(self, prefix: str = "", locked: Any = None, *, deep: bool = True) -> Iterator[Entry]:
-        for key in sorted(key for key in self.objects if key.startswith(prefix)):
+        for key in sorted(key for key in list(self.objects) if key.startswith(prefix)):
             yield Entry(key, len(self.objects[key]), hashlib.sha256(self.objects[key]).hexdigest())
 
     def get(self, key: str) -> bytes:
