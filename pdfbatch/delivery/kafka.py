@@ -21,8 +21,6 @@ from pdfbatch.records import SinkAddress
 
 MESSAGE_SECONDS = 20.0
 """How long librdkafka tries to deliver a message."""
-FLUSH_SECONDS = 25.0
-"""Longer, so that the true reason comes out."""
 TOPIC_SECONDS = 10.0
 QUEUE_MESSAGES = 1_000
 QUEUE_KIB = 16 * 1024
@@ -34,7 +32,7 @@ class KafkaTopic:
 
     most = 500
 
-    def __init__(self, address: SinkAddress, secrets: SinkSecrets) -> None:
+    def __init__(self, address: SinkAddress, secrets: SinkSecrets, seconds: float = MESSAGE_SECONDS) -> None:
         """
         Raises:
             NotReady: the package is not installed, or the settings are not valid.
@@ -42,6 +40,7 @@ class KafkaTopic:
         if find_spec("confluent_kafka") is None:
             raise NotReady("Events to Kafka need confluent-kafka.", "pip install 'pdfbatch[events]'")
         self._address = address
+        self._seconds = seconds
         self._settings = _settings(address, secrets)
         self._producer: Any = None
         self._said = ""
@@ -73,7 +72,7 @@ class KafkaTopic:
                 on_delivery=lambda error, _message, id=event.id: told(id, error),
             )
             producer.poll(0)
-        left = producer.flush(FLUSH_SECONDS)
+        left = producer.flush(1.25 * self._seconds)  # longer, so that the true reason comes out
         if left or faults:
             raise self._not_delivered(accepted, faults)
 
@@ -100,7 +99,8 @@ class KafkaTopic:
                 self._check_topic()
             except NotReady as error:
                 raise NotDelivered(error.message, error.hint, is_refusal=True) from None
-            self._producer = Producer(self._settings | _PRODUCER | {"error_cb": self._hear}, logger=_QUIET)
+            timeout = {"message.timeout.ms": int(self._seconds * 1000)}
+            self._producer = Producer(self._settings | _PRODUCER | timeout | {"error_cb": self._hear}, logger=_QUIET)
         return self._producer
 
     def _check_topic(self) -> None:
@@ -119,7 +119,7 @@ class KafkaTopic:
         except (KafkaException, ValueError) as error:
             raise NotReady(f"Kafka's settings are not valid ({_text(error)}).", "Correct the address.") from None
         try:
-            found = consumer.list_topics(topic, timeout=TOPIC_SECONDS).topics[topic]
+            found = consumer.list_topics(topic, timeout=min(TOPIC_SECONDS, self._seconds)).topics[topic]
         except KafkaException as error:
             consumer.poll(0)  # so that the connections' errors are heard
             raise NotDelivered(
@@ -145,7 +145,6 @@ class KafkaTopic:
 
 _PRODUCER: dict[str, Any] = {
     "enable.idempotence": True,
-    "message.timeout.ms": int(MESSAGE_SECONDS * 1000),
     "queue.buffering.max.messages": QUEUE_MESSAGES,
     "queue.buffering.max.kbytes": QUEUE_KIB,
     "linger.ms": 5,
