@@ -29,6 +29,7 @@ from pdfbatch.views.words import (
     outcomes,
     plural,
     reasons,
+    sink,
     skipped,
     state_text,
     to_copy,
@@ -82,6 +83,7 @@ def _head(status: RunStatus, now: datetime) -> list[RenderableType]:
     ]
     if status.reasons:
         lines.append(Text("failed: " + reasons(status.reasons), style="yellow"))
+    lines += [Text("events: ").append_text(sink(each)) for each in status.events]
     if isinstance(status, OutputStatus) and status.runs > 1:
         all_runs = outcomes(status.all_documents) if status.all_documents else "see `pdfbatch report`"
         lines.append(Text(f"in all {status.runs:,} runs: {all_runs}"))
