@@ -129,3 +129,9 @@ def test_a_secret_that_cannot_be_read_is_not_repeated(text: str) -> None:
 
 def test_secrets_are_not_shown() -> None:
     assert "Sesame" not in repr(SinkSecrets("Sesame", "Sesame", "Sesame"))
+
+
+def test_secrets_are_taken_out_of_the_environment_that_children_inherit() -> None:
+    environment = {"PDFBATCH_EVENTS_KEY": KEY, "PDFBATCH_KAFKA_PASSWORD": "Sesame", "HOME": "/"}
+    assert SinkSecrets.taken_from(environment) == SinkSecrets(webhook_key=KEY, password="Sesame")
+    assert environment == {"HOME": "/"}
