@@ -86,7 +86,7 @@ def _worst_pages(store: Store, frozen: Manifest, index: Index) -> Iterator[Worst
                 documents = {key: _document(store, index, key)}
             outcome, document = documents[key]
             page = document.page(number, outcome, _figure_of(store, outcome.key, document))
-            drawn = pictures.picture(Wanted(frozen.input, key, outcome.etag, number, page.rotation))
+            drawn = pictures.picture(Wanted(frozen.input, key, outcome.etag, number, page.rotation, outcome.digest))
             yield WorstPage(outcome, page, _data("image/webp", drawn.data), drawn.detail)
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdfbatch.web.plots import BARS, HEIGHT, WIDTH, dollars_plot, kinds_of, lane_plots, pages_plot
+from tests.runs.courses import course
 from tests.runs.fleets import LAUNCH
-from tests.runs.test_timeline import course
 
 counts = st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**6)), min_size=1, max_size=BARS)
 
