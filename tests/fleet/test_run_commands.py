@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,16 @@ def test_failures_are_retried_on_a_small_fleet(places: Places, pdfbatch: Program
     assert frozen.engine == "null", "that of the run before"
     nothing = pdfbatch("retry-failures", places.output, "--reason", "crashed", "--yes")
     assert nothing.returncode == 1 and "still running" in nothing.stderr
+
+
+def test_documents_of_a_list_are_read_again_on_a_fleet(places: Places, pdfbatch: Program, tmp_path: Path) -> None:
+    pdfbatch(*places.launch)
+    places.finish(manifest.current(places.store) or "")
+    (tmp_path / "pages.tsv").write_text("1.pdf\t1\n")
+    retried = pdfbatch("retry-failures", places.output, "--pages", tmp_path / "pages.tsv", "--yes", "--json")
+    assert retried.returncode == 0, retried.stderr
+    frozen = manifest.load(places.store, json.loads(retried.stdout)["run"])
+    assert [document.key for document in documents_of(places.store, frozen, 0)] == ["1.pdf"]
 
 
 def test_a_run_whose_workers_have_all_ended_is_not_alive(places: Places, pdfbatch: Program) -> None:
