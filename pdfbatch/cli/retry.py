@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import options as o
+from pdfbatch.cli.command import COMMAND, with_command
 from pdfbatch.cli.console import now, say
 from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.launching import plan_and_launch
@@ -66,6 +67,9 @@ def retry_failures(
     before = manifest.load(store, latest)
     only = _documents_in(pages, reason or [], below) if o.is_file_of_pages(pages) else None
     read = read.model_copy(update={"pages": before.options.pages if only is not None or not pages else pages})
+    if before.engine == COMMAND and not engine and not read.command.line:
+        read = read.model_copy(update={"command": before.options.command})
+    engine = with_command(engine, read.command)
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
     source = open_store(before.input)
