@@ -105,7 +105,7 @@ def retry_failures(
         )
         plan_and_launch(request, dry_run=dry_run, yes=yes, json=json)
         return
-    reads = select_engine(engine, model, default_model())
+    reads = select_engine(engine, model, default_model(), read.command)
     passwords = read_passwords(password_file)
     wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
     begun = begin_retry(

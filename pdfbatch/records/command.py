@@ -13,8 +13,8 @@ IN, OUT = "{in}", "{out}"
 
 
 class Command(Record):
-    """What to run for a batch of documents. `line` is a shell command with `{in}` and `{out}`, the folders of its inputs
-    and outputs; "" for every other engine."""
+    """What to run for a batch of documents. `line` is a shell command with `{in}` and `{out}`, the folders of its
+    inputs and outputs; "" for every other engine."""
 
     line: str = ""
     batch: int = Field(default=20, ge=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -31,9 +31,12 @@ def made_files(folder: Path, keys: Iterable[str]) -> Mapping[str, list[Made]]:
             made = stem_of(key) + rest
             if all(made != other.key for other in found[key]):
                 found[key].append(Made(made, folder / name))
-    for key, files in found.items():
-        files.sort(key=lambda made, last=output_key(key): made.key == last)  # type: ignore[misc]
-    return found
+    return {key: _markdown_last(key, files) for key, files in found.items()}
+
+
+def _markdown_last(key: str, files: Iterable[Made]) -> list[Made]:
+    markdown = output_key(key)
+    return sorted(files, key=lambda made: (made.key == markdown, made.key))
 
 
 def markdown_for(key: str, files: Sequence[Made]) -> bytes | None:
@@ -57,7 +60,7 @@ def _by_stem(keys: Iterable[str]) -> Mapping[str, str]:
     named = list(keys)
     claims: dict[str, set[str]] = {}
     for key in named:
-        claims.setdefault(os.path.splitext(key)[0], set()).add(key)
+        claims.setdefault(str(PurePosixPath(key).with_suffix("")), set()).add(key)
     found = {stem: claimants.pop() for stem, claimants in claims.items() if len(claimants) == 1}
     return found | {key: key for key in named} | {stem_of(key): key for key in named}
 

@@ -161,7 +161,7 @@ class _Batch:
             shutil.rmtree(place, ignore_errors=True)
         if len(fetched) > 1:
             return failed + [outcome for work in fetched for outcome in self.outcomes([work])]
-        return failed + [self._failed(fetched[0], self._why(ended))]
+        return [*failed, self._failed(fetched[0], self._why(ended))]
 
     def _fetch(self, works: Sequence[SliceWork], inputs: Path) -> tuple[list[Outcome], list[SliceWork]]:
         failed, fetched = list[Outcome](), list[SliceWork]()

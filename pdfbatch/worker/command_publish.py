@@ -13,7 +13,9 @@ from pdfbatch.worker.patience import patiently
 from pdfbatch.worker.publish import put_markdown
 
 
-def publish_files(output: Store, document: SourceDocument, files: Sequence[Made], markdown: bytes, retries: int) -> None:
+def publish_files(
+    output: Store, document: SourceDocument, files: Sequence[Made], markdown: bytes, retries: int
+) -> None:
     """Writes the files of a document, and its Markdown last.
 
     Raises:
