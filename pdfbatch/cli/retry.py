@@ -42,6 +42,7 @@ def retry_failures(
     key_name: o.KeyName = "",
     tag: o.Tags = None,
     stack: o.Stack = "pdfbatch",
+    pages_per_second: o.Pace = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the fleet's plan and exit.")] = False,
     yes: o.Yes = False,
     processes: o.Processes = None,
@@ -100,6 +101,7 @@ def retry_failures(
             key_name=key_name,
             tags=tag,
             stack=stack,
+            pages_per_second=pages_per_second,
             chosen=before.chosen,
             password_secret=password_secret or before.password_secret,
         )

@@ -194,3 +194,10 @@ def test_a_command_that_always_fails_stops_the_worker(tmp_path: Path, pdfs: None
         *("--batch", 1, "--max-failures-in-a-row", 3),
     )
     assert "The first 3 documents failed, all with command_failed" in ended.stderr, ended.stderr
+
+
+def test_its_markdown_is_exported_as_one_page(tmp_path: Path, run: Callable[..., Ended]) -> None:
+    run("a.png")
+    ended = within("export", tmp_path / "out", tmp_path / "data", "--format", "markdown")
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "data" / "a.md").read_text().strip() == "5"
