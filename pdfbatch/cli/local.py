@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import options as o
+from pdfbatch.cli.command import chosen_for
 from pdfbatch.cli.console import now
 from pdfbatch.cli.delivering import checked_sinks
 from pdfbatch.cli.inputs import STDOUT, inputs_of, read_passwords, split, temporary_output
@@ -51,7 +52,7 @@ def local_run(
     read = read.model_copy(update={"pages": pages})
     passwords = read_passwords(password_file)
     sinks = checked_sinks(events)
-    reads = select_engine(engine, model, default_model())
+    reads = select_engine(engine, model, default_model(), read.command)
     is_to_stdout = target == STDOUT
     how = o.how_to_print(json, jsonl)
     if is_to_stdout and how != "screen":
@@ -64,6 +65,7 @@ def local_run(
         )
     with temporary_output() if is_to_stdout else nullcontext(open_store(target)) as store:
         source, chosen = inputs_of(given, None if is_to_stdout else store, include, exclude)
+        chosen = chosen_for(reads.name, chosen)
         check_places(source, store, chosen)
         addresses = [sink.text for sink in sinks.addresses]
         wanted = Request(part, reads.name, read, changed, limit, reads.model, reads.pinned_model, chosen, addresses)

@@ -13,6 +13,7 @@ from pdfbatch.documents.sandbox.confinement import Bounds, is_wide
 from pdfbatch.errors import NotFound
 from pdfbatch.export.content import Content
 from pdfbatch.runs import manifest
+from pdfbatch.runs.versions import is_unchanged
 from pdfbatch.store import LocalStore, Store, open_store
 from pdfbatch.store.scratch import copied
 
@@ -45,9 +46,9 @@ class InputFiles:
     def _fetched(self, content: Content, target: Path) -> Path | None:
         if not content.run.input:
             return None
-        source, key = self._opened(content.run.input), content.item.key
+        source, key, read = self._opened(content.run.input), content.item.key, content.outcome
         try:
-            path = source.fetch(key, target) if _is_same(source, content) else None
+            path = source.fetch(key, target) if is_unchanged(source, key, read.etag, read.digest) else None
         except NotFound:
             return None
         if path and self._bounds and not self._bounds.reach(path):  # a link out of the input, or a wide folder
@@ -64,12 +65,3 @@ def _readable(location: str) -> Store:
     store = open_store(location)
     store.check_readable()
     return store
-
-
-def _is_same(source: Store, content: Content) -> bool:
-    """Whether the input is what was read: its ETag, or for a local file its content, has not changed."""
-    key, outcome = content.item.key, content.outcome
-    entry = source.head(key)
-    if entry is None:
-        return False
-    return entry.etag == outcome.etag or bool(outcome.digest and source.digest(key) == outcome.digest)

@@ -157,7 +157,7 @@ def nothing_left(source: str, output: str, skipped: int, now: datetime) -> RunSt
 
 
 def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
-    """Returns the status of a run. Workers without a heartbeat are `waiting`."""
+    """Returns the status of a run. Workers without a heartbeat are `waiting`, or `done` if their slice is empty."""
     fleet = records.fleet
     past = histories(manifest.total_workers, records)
     workers = [
@@ -244,7 +244,7 @@ def _counts(history: History) -> Counts:
 def _worker_status(share: int, worker: int, history: History, now: datetime) -> WorkerStatus:
     beat, mark = history.beat, history.mark
     if beat is None:
-        return WorkerStatus(id=worker, state="waiting", done=0, total=share)
+        return WorkerStatus(id=worker, state="waiting" if share else "done", done=0, total=share)
     ended = has_ended(beat, mark)
     alive = is_alive(beat, mark, now)
     counts = _counts(history)

@@ -7,7 +7,7 @@ recorded.
 
 from collections.abc import Iterable, Mapping
 
-from pdfbatch.errors import PdfbatchError
+from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.runs.in_order import in_order
 from pdfbatch.runs.ledger import Final
 from pdfbatch.store import Entry, S3Store, Store
@@ -27,6 +27,18 @@ def recognised(source: Store, entries: Iterable[Entry], history: Mapping[str, Fi
         if is_same:
             found[number] = found[number]._replace(etag=past.etag)
     return found
+
+
+def is_unchanged(source: Store, key: str, etag: str, digest: str) -> bool:
+    """Returns whether an input is still the version that was read: its ETag, or its content if a digest is recorded.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    entry = source.head(key)
+    if entry is None:
+        raise NotFound(f"{source.url}{key} does not exist.", "Restore it.")
+    return entry.etag == etag or bool(digest and source.digest(key) == digest)
 
 
 def _is_doubtful(entry: Entry, past: Final) -> bool:

@@ -6,15 +6,18 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.export.export import Exported, Progress
 from pdfbatch.views.bar import ProgressLine
 from pdfbatch.views.words import plural, to_copy
+
+if TYPE_CHECKING:
+    from pdfbatch.export.export import Exported, Progress
 
 _SECONDS = 0.2
 _SPECIAL = frozenset('"$`\\!')

@@ -132,7 +132,7 @@ class _Pages:
         page = found.pages.get(number)
         rotation = page.rotation if page is not None and page.width else AS_SHOWN
         source = self._site.manifest(run).input
-        drawn = self._site.pictures.picture(Wanted(source, outcome.key, outcome.etag, number, rotation))
+        drawn = self._site.pictures.picture(Wanted(source, outcome.key, outcome.etag, number, rotation, outcome.digest))
         if not drawn.data:
             return JSONResponse({"detail": visible(drawn.detail)}, 404)
         return Response(drawn.data, media_type="image/webp", headers=_PRIVATE)

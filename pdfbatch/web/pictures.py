@@ -13,6 +13,7 @@ from pdfbatch.documents.sandbox.children import OPENING, Children, failure_of
 from pdfbatch.documents.sandbox.confinement import Bounds
 from pdfbatch.documents.tasks import picture_page
 from pdfbatch.errors import NotFound, PdfbatchError
+from pdfbatch.runs.versions import is_unchanged
 from pdfbatch.store import open_store
 from pdfbatch.store.scratch import copied
 
@@ -25,13 +26,14 @@ _KEPT_FILES = 4
 
 
 class Wanted(NamedTuple):
-    """A page to draw. `version` is the recorded ETag of its document, so that a changed one is fetched again."""
+    """A page to draw. `etag` and `digest` are of the document as it was read; both "" if that is unknown."""
 
     source: str
     key: str
-    version: str
+    etag: str
     number: int
     rotation: int
+    digest: str = ""
 
 
 class Pictures:
@@ -68,6 +70,8 @@ class Pictures:
                 return PagePicture(b"", "The document is no longer in the input.")
             except PdfbatchError as error:
                 return PagePicture(b"", error.message)
+            if path is None:
+                return PagePicture(b"", "The document has changed since it was read.")
             drawing = self._drawing(path, wanted)
         found = _result(drawing)
         if found.data:
@@ -82,13 +86,17 @@ class Pictures:
             self._children = Children(1, _MEMORY_MIB, preload=OPENING, bounds=Bounds((), (self._scratch,)))
         return self._children.submit(self._seconds, picture_page, str(path), wanted.number, wanted.rotation, self._side)
 
-    def _file(self, wanted: Wanted) -> Path:
-        """Returns a copy of the document in the scratch folder: a child sees no other file."""
-        place = wanted.source, wanted.key, wanted.version
+    def _file(self, wanted: Wanted) -> Path | None:
+        """Returns a copy of the document in the scratch folder, because a child sees no other file; None if it is not
+        the version that was read."""
+        place = wanted.source, wanted.key, wanted.etag
         if place not in self._files:
+            source = open_store(wanted.source)
+            if (wanted.etag or wanted.digest) and not is_unchanged(source, wanted.key, wanted.etag, wanted.digest):
+                return None
             self._fetched += 1
             target = self._scratch / f"{self._fetched}.pdf"
-            found = open_store(wanted.source).fetch(wanted.key, target)
+            found = source.fetch(wanted.key, target)
             self._files[place] = target if found == target else copied(found, target)
             while len(self._files) > _KEPT_FILES:
                 self._files.popitem(last=False)[1].unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,16 @@ def test_failures_are_retried_on_a_small_fleet(places: Places, pdfbatch: Program
     assert frozen.engine == "null", "that of the run before"
     nothing = pdfbatch("retry-failures", places.output, "--reason", "crashed", "--yes")
     assert nothing.returncode == 1 and "still running" in nothing.stderr
+
+
+def test_documents_of_a_list_are_read_again_on_a_fleet(places: Places, pdfbatch: Program, tmp_path: Path) -> None:
+    pdfbatch(*places.launch)
+    places.finish(manifest.current(places.store) or "")
+    (tmp_path / "pages.tsv").write_text("1.pdf\t1\n")
+    retried = pdfbatch("retry-failures", places.output, "--pages", tmp_path / "pages.tsv", "--yes", "--json")
+    assert retried.returncode == 0, retried.stderr
+    frozen = manifest.load(places.store, json.loads(retried.stdout)["run"])
+    assert [document.key for document in documents_of(places.store, frozen, 0)] == ["1.pdf"]
 
 
 def test_a_run_whose_workers_have_all_ended_is_not_alive(places: Places, pdfbatch: Program) -> None:
@@ -87,3 +98,21 @@ def test_runs_are_listed_and_an_unknown_one_points_to_the_list(places: Places, p
         unknown = pdfbatch(command, places.output, "--run", "r7")
         assert unknown.returncode == 1 and "Unknown run r7" in unknown.stderr, command
         assert f"pdfbatch runs {places.output}" in unknown.stderr and "delete" not in unknown.stderr.lower()
+
+
+def test_a_command_is_launched_frozen_and_retried_on_a_fleet(places: Places, pdfbatch: Program) -> None:
+    command = "tool {in} {out}"
+    launch = [*places.launch[:3], "--workers", 2, "--yes", "--include", "*", "--command", command, "--batch", 7]
+    unknown = pdfbatch(*launch)
+    assert unknown.returncode == 2 and "--pages-per-second" in unknown.stderr
+    launched = pdfbatch(*launch, "--pages-per-second", 3)
+    assert launched.returncode == 0, launched.stderr
+    first = manifest.current(places.store) or ""
+    frozen = manifest.load(places.store, first)
+    assert (frozen.engine, frozen.options.command.line, frozen.options.command.batch) == ("command", command, 7)
+    assert frozen.chosen.any_kind
+    pdfbatch("down", places.output, "--yes")
+    places.finish(first)
+    retried = pdfbatch("retry-failures", places.output, "--yes", "--json", "--pages-per-second", 3)
+    assert retried.returncode == 0, retried.stderr
+    assert manifest.load(places.store, json.loads(retried.stdout)["run"]).options.command == frozen.options.command

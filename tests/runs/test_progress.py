@@ -38,6 +38,12 @@ def test_a_worker_that_never_spoke_waits_with_its_share_of_the_documents() -> No
     assert status.state == "waiting"
 
 
+def test_a_run_waits_for_no_worker_whose_slice_is_empty() -> None:
+    status = summarise(manifest(documents=1), Records([beat(0, Counts(total=1, ok=1))], [mark(0)]), NOW)
+    assert [worker.state for worker in status.workers] == ["done", "done"]
+    assert status.state == "done"
+
+
 def test_documents_of_all_workers_add_up_and_those_skipped_at_the_freeze_count_as_done() -> None:
     beats = [beat(0, Counts(total=5, ok=2, failed=1)), beat(1, Counts(total=5, partial=1, ok=1))]
     documents = summarise(manifest(skipped=4), Records(beats, []), NOW).documents

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -10,26 +9,10 @@ import pytest
 from pdfbatch.records import DoneMark, Heartbeat
 from pdfbatch.runs.progress import Records
 from pdfbatch.runs.report import make_report
-from pdfbatch.runs.timeline import Timeline, timeline
+from pdfbatch.runs.timeline import timeline
 from tests.frozen import manifest_of
-from tests.runs.fleets import LAUNCH, RUN, Story, fleet, minute
-
-INTERRUPTED = (
-    Story(0).boots_at(3).beats(6, 20, "draining", notice=19).boots_at(30).beats(33, 60, done=100).marks(60, "done")
-)
-STEADY = Story(1).boots_at(4).beats(8, 50, done=100).marks(50, "done")
-NEVER_SPOKE = Story(2).boots_at(5).boots_at(40)
-MANIFEST = manifest_of(300, 3, run=RUN, created=LAUNCH)
-
-
-def records(stories: Sequence[Story], hours: float = 2) -> Records:
-    boots = [found for story in stories for found in story.boot_records()]
-    beats = [story.beat for story in stories if story.beat]
-    return Records(beats, [story.mark for story in stories if story.mark], fleet(hours), boots)
-
-
-def course(now: float = 70) -> Timeline:
-    return timeline(MANIFEST, records([INTERRUPTED, STEADY, NEVER_SPOKE]), minute(now))
+from tests.runs.courses import INTERRUPTED, MANIFEST, NEVER_SPOKE, STEADY, course, records
+from tests.runs.fleets import LAUNCH, fleet, minute
 
 
 def test_an_instance_boots_works_and_drains_after_its_notice_and_its_replacement_boots_again() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pdfbatch.documents.judgement import AS_SHOWN, PagePicture
+from pdfbatch.store import open_store
 from pdfbatch.web.pictures import SIDE, Pictures, Wanted
 from samples import odd
 
@@ -31,6 +32,13 @@ def pictures(tmp_path: Path, loaded_children: None) -> Iterator[Pictures]:
 
 def wanted(pdfs: Path, key: str, rotation: int = AS_SHOWN, number: int = 1) -> Wanted:
     return Wanted(str(pdfs), key, "", number, rotation)
+
+
+def as_read(pdfs: Path, key: str) -> Wanted:
+    """Returns the first page of the version that lies there now."""
+    store = open_store(str(pdfs))
+    (entry,) = (entry for entry in store.list() if entry.key == key)
+    return Wanted(str(pdfs), key, entry.etag, 1, AS_SHOWN, store.digest(key))
 
 
 def shape(picture: PagePicture) -> tuple[int, int]:
@@ -57,6 +65,16 @@ def test_what_cannot_be_drawn_says_why(pdfs: Path, pictures: Pictures) -> None:
         found = pictures.picture(wanted(pdfs, key, number=number))
         assert found.data == b"" and found.detail
     shape(pictures.picture(wanted(pdfs, "short.pdf")))
+
+
+def test_a_page_is_drawn_only_from_the_version_that_was_read(pdfs: Path, pictures: Pictures) -> None:
+    path = pdfs / "a.pdf"
+    path.write_bytes(odd.text_page())
+    read = as_read(pdfs, "a.pdf")
+    path.write_bytes(odd.text_page() + b"\n")
+    assert "has changed since" in pictures.picture(read).detail
+    path.write_bytes(odd.text_page())  # the same content at another time
+    shape(pictures.picture(read))
 
 
 def test_a_page_that_takes_too_long_is_given_up(tmp_path: Path, pdfs: Path, loaded_children: None) -> None:

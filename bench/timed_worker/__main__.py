@@ -6,14 +6,11 @@ LOG gets a line for each page: the times when its child began and ended it, in s
 from __future__ import annotations
 
 import sys
-import time
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pdfbatch.cli  # noqa: F401  # a user's worker has it loaded
-from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.tasks import read_page
 from pdfbatch.engines.base import ChildEngine
 from pdfbatch.records import ReadOptions
 from pdfbatch.runs.begin import Request, begin
@@ -22,14 +19,7 @@ from pdfbatch.store import open_store
 from pdfbatch.worker.loop import SliceConfig, SliceRun
 from pdfbatch.worker.stop import Stop
 
-
-def read(log: Path, path: str, number: int, options: ReadOptions, attempt: int) -> PageRead:
-    began = time.time()
-    try:
-        return read_page(path, number, options, attempt)
-    finally:
-        with log.open("a") as lines:
-            lines.write(f"{began} {time.time()}\n")
+from .read import read
 
 
 def main(source: str, output: str, log: str, processes: str) -> None:

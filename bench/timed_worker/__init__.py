@@ -1,0 +1,1 @@
+"""A worker that reads as engine `cpu` and notes when."""
