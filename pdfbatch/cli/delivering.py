@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pdfbatch import views
@@ -57,12 +57,7 @@ def deliveries(frozen: Manifest, output: str, worker: int, wanted: WantedSinks) 
     own. A sink that cannot be used is told; the work goes on without it."""
     from pdfbatch.delivery.background import Deliveries
 
-    try:
-        routes = list(_routes(frozen, output, wanted))
-    except PdfbatchError as error:
-        say(f"events are not sent now: {error.message} {error.hint}")
-        routes = []
-    return Deliveries(routes, worker)
+    return Deliveries(_routes(frozen, output, wanted), worker)
 
 
 def deliver_left(output: Store, wanted: WantedSinks) -> None:
@@ -73,25 +68,36 @@ def deliver_left(output: Store, wanted: WantedSinks) -> None:
     run = manifest.current(output)
     if run is None:
         return
-    try:
-        for route in _routes(manifest.load(output, run), output.url, wanted):
+    for route in _routes(manifest.load(output, run), output.url, wanted):
+        try:
             found = RunDelivery(route).deliver(lambda *_: None, time.sleep, follow=False)
             if found.delivered:
                 say(f"{views.plural(found.delivered, 'event')} of run {run} delivered to {route.address.text}")
-    except PdfbatchError as error:
-        say(f"events of run {run} are not sent now: {error.message} {error.hint}")
+        except PdfbatchError as error:
+            say(f"events of run {run} are not sent now: {error.message} {error.hint}")
 
 
-def _routes(frozen: Manifest, output: str, wanted: WantedSinks) -> Iterator[Route]:
+def _routes(frozen: Manifest, output: str, wanted: WantedSinks) -> list[Route]:
+    """Returns the ways to the sinks that can be used; of the others it says why not."""
     from pdfbatch.delivery.courier import Route
     from pdfbatch.delivery.sinks import open_sink
     from pdfbatch.records import SinkAddress
     from pdfbatch.store import open_store
 
-    addresses = dict.fromkeys([*SinkAddress.read_all(frozen.events), *wanted.addresses])
-    secrets = _of_fleet(frozen.events_secret) if frozen.events_secret and addresses else wanted.secrets
+    routes, secrets = list[Route](), wanted.secrets
+    try:
+        addresses = dict.fromkeys([*SinkAddress.read_all(frozen.events), *wanted.addresses])
+        if frozen.events_secret and addresses:
+            secrets = _of_fleet(frozen.events_secret)
+    except PdfbatchError as error:
+        say(f"events are not sent now: {error.message} {error.hint}")
+        return routes
     for address in addresses:
-        yield Route(open_store(output), frozen, address, open_sink(address, secrets, now), now)
+        try:
+            routes.append(Route(open_store(output), frozen, address, open_sink(address, secrets, now), now))
+        except PdfbatchError as error:
+            say(f"events to {address.text} are not sent now: {error.message} {error.hint}")
+    return routes
 
 
 def _of_fleet(arn: str) -> SinkSecrets:

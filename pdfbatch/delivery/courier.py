@@ -23,6 +23,7 @@ from pdfbatch.runs.end import marks_of_ended
 from pdfbatch.runs.in_order import in_order
 from pdfbatch.runs.ledger import Segment, new_lines, segments
 from pdfbatch.runs.progress import read_status
+from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.store import Store
 
 SAVE_SECONDS = 2.0
@@ -235,15 +236,15 @@ class Courier:
         self._saved = position
 
 
-def deliver_end(route: Route) -> bool | None:
+def deliver_end(route: Route, reader: RecordReader | None = None) -> bool | None:
     """Delivers the event of the run's end, if all workers have ended and it was not delivered. Returns whether it was
-    sent now; None if the run has not ended.
+    sent now; None if the run has not ended. `reader` as in `marks_of_ended`.
 
     Raises:
         NotDelivered: the sink did not take it.
     """
     store, manifest, now = route.store, route.manifest, route.clock()
-    marks = marks_of_ended(store, manifest, now)
+    marks = marks_of_ended(store, manifest, now, reader)
     if marks is None:
         return None
     key = route.keys.end_position(route.address.name)

@@ -38,7 +38,8 @@ class KafkaTopic:
             NotReady: the package is not installed, or the settings are not valid.
         """
         if find_spec("confluent_kafka") is None:
-            raise NotReady("Events to Kafka need confluent-kafka.", "pip install 'pdfbatch[events]'")
+            fix = "pip install '.[events]' in the clone (docs/events.md)"
+            raise NotReady("Events to Kafka need confluent-kafka.", fix)
         self._address = address
         self._seconds = seconds
         self._settings = _settings(address, secrets)

@@ -11,6 +11,7 @@ from pdfbatch.delivery.courier import Courier, Route, deliver_end
 from pdfbatch.delivery.sink import NotDelivered
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.runs.ledger import Segment, segments
+from pdfbatch.runs.record_reader import RecordReader
 
 TRIES = 4
 """How often a sink that is down is tried without `follow`; with their pauses about 10 s."""
@@ -42,6 +43,7 @@ class RunDelivery:
 
     def __init__(self, route: Route) -> None:
         self._route = route
+        self._reader = RecordReader(route.store, route.keys)
         self._couriers: dict[int, Courier] = {}
         self._before: dict[int, int] = {}
         self._ends = 0
@@ -91,7 +93,7 @@ class RunDelivery:
             parts.setdefault(part.worker, []).append(part)
         for worker, listed in sorted(parts.items()):
             self._courier(worker).deliver(listed)
-        sent = deliver_end(self._route)
+        sent = deliver_end(self._route, self._reader)
         self._ends += bool(sent)
         self._has_ended = sent is not None
 

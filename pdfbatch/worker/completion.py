@@ -111,6 +111,7 @@ def message(status: RunStatus, page: str = "") -> str:
         f"seconds: {status.seconds:.0f}",
         *([f"dollars: {status.dollars:.2f}"] if status.dollars is not None else []),
         *_early_ends(status),
+        *(f"events: {sink.waiting} wait for {visible(sink.sink)}" for sink in status.events if sink.waiting),
         *([f"page: {visible(page)}"] if page else []),
         "",
         f"pdfbatch report {visible(shlex.quote(status.output))}",

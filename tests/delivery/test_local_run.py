@@ -97,6 +97,9 @@ def test_the_same_command_again_delivers_what_was_left(
     receiver.always = 404
     run(pdfbatch, pdfs, out, "--events", receiver.url)
     receiver.always = 200
+    without_key = pdfbatch("local-run", pdfs, out, "--engine", "null")
+    assert without_key.returncode == ExitCode.DONE
+    assert f"events to {receiver.url} are not sent now: Webhooks are signed, and there is no key." in without_key.stderr
     _, said = run(pdfbatch, pdfs, out)
     assert f"4 events of run {manifest.current(open_store(str(out)))} delivered" in said
     assert len(receiver.keys) == 3
