@@ -37,6 +37,7 @@ from samples import odd
 from tests.delivery.receiver import KEY, Receiver, receiving
 from tests.delivery.stores import MANIFEST, NOW
 from tests.fleet.conftest import Account
+from tests.fleet.launching import Bench
 from tests.fleet.policy_evaluation import allows
 from tests.fleet.test_requirements import IN, OUT, READY
 from tests.fleet.test_requirements import KEY as KMS_KEY
@@ -111,6 +112,24 @@ def test_user_data_contains_neither_the_secret_nor_its_address() -> None:
     frozen = Manifest(run="R", created=NOW, input=IN, output=OUT, total_workers=1, engine="cpu", slices=[0], **fields)
     text = render(values_of(frozen, fleet(), 0, False, {"PDFBATCH_EVENTS_KEY": KEY}))
     assert KEY not in text and SECRET not in text
+
+
+def test_a_launch_freezes_its_sinks_and_refuses_one_that_does_not_exist(account: Account) -> None:
+    bench = Bench(account)
+    secret = account.client("secretsmanager").create_secret(Name="events", SecretString=KEY)["ARN"]
+    sinks = tuple(SinkAddress.read_all([HOOK, BUS]))
+    request = LaunchRequest(workers=1, events=sinks, events_secret=secret)
+    with pytest.raises(NotReady, match="No event bus papers"):
+        bench.propose(request)
+    account.client("events").create_event_bus(Name="papers")
+    launched = bench.launch(request)
+    frozen = manifest.load(bench.output, launched.run)
+    assert (frozen.events, frozen.events_secret) == ([HOOK, BUS], secret)
+    account.order("tick")
+    (instance,) = account.instances()
+    assert secret not in instance["user_data"] and HOOK not in instance["user_data"]
+    sent = json.dumps([call for call in account.calls() if call["action"] != "CreateSecret"])
+    assert KEY not in sent, "the secret's value is never asked for, or passed on"
 
 
 # ── over HTTP ───────────────────────────────────────────────────────────────────────────────────────────────────────
