@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import math
+import re
 import socket
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ ANSWER_SECONDS = 15.0
 MOST_IN_A_BATCH = 100
 _LONGEST_WAIT = 3600.0
 _BUSY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+_REACH = "Check the address, and that the receiver runs; `pdfbatch events` delivers what is left."
 _RECEIVER = "Look into the log of the receiver; `pdfbatch events` delivers what is left."
 
 
@@ -95,7 +97,7 @@ class Webhook:
                 "POST", self._address.target, body=body, headers=headers, retries=False, redirect=False
             )
         except (HTTPError, OSError) as error:
-            raise NotDelivered(f"{self._host} cannot be reached ({_why(error)}).", _RECEIVER) from None
+            raise NotDelivered(f"{self._host} cannot be reached: {_why(error)}.", _REACH) from None
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             raise _refusal(self._host, answer.status, answer.headers, self._clock())
 
@@ -162,7 +164,8 @@ def retry_after(text: str, now: datetime) -> float:
 
 
 def _why(error: Exception) -> str:
-    """Returns the cause without the address and the object that urllib3 puts before it."""
+    """Returns the cause without what urllib3 and Python put before it: the address, an object, an error's number."""
     if "timed out" in str(error).lower():
         return "no answer in time"
-    return str(error).rpartition(": ")[2] or type(error).__name__
+    cause = re.sub(r"^\[Errno -?\d+\] ", "", str(error).rpartition(": ")[2])
+    return cause.rstrip(".") or type(error).__name__

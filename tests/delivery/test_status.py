@@ -57,7 +57,9 @@ def test_status_and_report_show_what_waits_and_later_that_nothing_does(
     receiver.answers, receiver.always = [200], 404
     pdfbatch("local-run", pdfs, out, "--engine", "null", "--events", receiver.url, PDFBATCH_EVENTS_KEY=KEY)
     line = f"1 to {receiver.url}, 2 waiting (127.0.0.1"
-    assert f"events: {line}" in pdfbatch("status", out).stdout
+    shown = pdfbatch("status", out).stdout
+    assert f"events: {line}" in shown
+    assert f"deliver: pdfbatch events {out}/ --to {receiver.url}" in shown
     assert line in pdfbatch("report", out).stdout
     (sink,) = json.loads(pdfbatch("status", out, "--json").stdout)["events"]
     assert (sink["sink"], sink["delivered"], sink["waiting"]) == (receiver.url, 1, 2)
