@@ -106,6 +106,18 @@ def test_an_output_without_a_run_is_refused(output: Store, pdfbatch: Program) ->
     assert "No runs in" in refused.stderr
 
 
+def test_ctrl_c_while_it_follows_keeps_the_place(output: Store, receiver: Receiver, pdfbatch: Program) -> None:
+    finish(output, some_documents(3))  # and no done mark: the run goes on
+    words = ["events", output.url, "--to", receiver.url]
+    command = [sys.executable, "-m", "pdfbatch.cli", *words, "--follow"]
+    process = subprocess.Popen(command, env=os.environ | {"PDFBATCH_EVENTS_KEY": KEY})
+    while len(receiver.events) < 3 or not list(output.list(KEYS.events)):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == ExitCode.INTERRUPTED
+    assert "SENT  0 events" in pdfbatch(*words, PDFBATCH_EVENTS_KEY=KEY).stdout
+
+
 def test_killed_while_it_delivers_it_loses_nothing_and_repeats_only_equal_ids(
     output: Store, receiver: Receiver, tmp_path: Path
 ) -> None:
