@@ -80,6 +80,11 @@ class SinkAddress(NamedTuple):
         return list(dict.fromkeys(map(cls.read, whole)))
 
     @property
+    def needs_secret(self) -> bool:
+        """Whether it certainly cannot be used without a secret."""
+        return self.kind == "webhook" or (self.security or "").startswith("sasl")
+
+    @property
     def name(self) -> str:
         """Stands for it in keys, such as `webhook-1f0c9a4e52d7`."""
         return f"{self.kind}-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}"
