@@ -180,7 +180,8 @@ def test_a_damaged_segment_is_named_and_holds_the_place() -> None:
     ledger.memory.put(KEYS.ledger_segment(0, 2), b"{broken\n")
     with pytest.raises(PdfbatchError, match=r"000002\.jsonl"):
         Courier(route(ledger.store, sink), 0).deliver()
-    assert ledger.position().waiting > 0
+    assert (ledger.position().sent, ledger.position().waiting) == (1, 1)
+    assert sink.keys == ledger.written, "what is before it is delivered"
     ledger.memory.delete([KEYS.ledger_segment(0, 2)])
     ledger.write()
     Courier(route(ledger.store, sink), 0).deliver()
