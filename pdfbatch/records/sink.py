@@ -181,7 +181,8 @@ class Position(Record):
     sent: int = 0
     """All lines in segments up to this number were delivered, except those in `late` ones that are not listed there."""
     late: list[str] = []
-    """Names of segments that were written under a number that had been joined before, and that were delivered."""
+    """Segments, as `Segment.identity`, that were written under a number that had been joined before, and that were
+    delivered."""
     delivered: int = 0
     """The number of events that the sink has accepted, repeated ones included."""
     waiting: int = 0
