@@ -6,6 +6,15 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.chosen import WILD, Chosen, matcher
+from pdfbatch.records.endpoint import (
+    DEFAULT_PROMPT,
+    KEY_VARIABLE,
+    NO_TEXT,
+    EndpointOptions,
+    EndpointPrice,
+    EndpointUse,
+    checked_url,
+)
 from pdfbatch.records.export import (
     EXPORT_KEY,
     MOST_SHARD_MB,
@@ -56,6 +65,7 @@ from pdfbatch.records.run import (
     DoubtfulPage,
     Ending,
     FailureList,
+    Fallback,
     FleetRecord,
     Heartbeat,
     Machine,
@@ -75,11 +85,14 @@ from pdfbatch.records.stamp import Stamp, text_of
 
 __all__ = [
     "CURRENT_RUN_KEY",
+    "DEFAULT_PROMPT",
     "ENVIRONMENTAL",
     "EXPORT_KEY",
     "FINAL_ENDINGS",
     "HOPELESS",
+    "KEY_VARIABLE",
     "MOST_SHARD_MB",
+    "NO_TEXT",
     "RETRYABLE",
     "STATE_PREFIX",
     "WILD",
@@ -97,11 +110,15 @@ __all__ = [
     "DoubtfulPage",
     "Element",
     "Ending",
+    "EndpointOptions",
+    "EndpointPrice",
+    "EndpointUse",
     "ExportFormat",
     "ExportOptions",
     "ExportRecord",
     "Exportable",
     "FailureList",
+    "Fallback",
     "FinishedPart",
     "FleetRecord",
     "Heading",
@@ -130,6 +147,7 @@ __all__ = [
     "WorkerSession",
     "WorkerState",
     "boot_of",
+    "checked_url",
     "elements_key",
     "figures_link",
     "figures_prefix",
