@@ -51,6 +51,23 @@ def test_the_reading_processes_do_not_run_the_script_of_their_parent_again(pdfs:
     assert log.read_text() == "__main__ "
 
 
+def test_no_process_loads_modules_from_the_folder_where_it_is_started(tmp_path: Path, pdfs: Path, out: Path) -> None:
+    here, log = tmp_path / "here", tmp_path / "log"
+    here.mkdir()
+    for name in ("pdfbatch", "multiprocessing", "numpy", "pymupdf"):
+        (here / f"{name}.py").write_text(f"open({str(log)!r}, 'a').write(__name__)\nraise ImportError\n")
+    script = tmp_path / "bin" / "pdfbatch"
+    script.parent.mkdir()
+    script.write_text(
+        f"import sys\nsys.path.append({str(Path(__file__).parents[1])!r})\nfrom pdfbatch.cli import main\nmain()\n"
+    )
+    command = [sys.executable, script, "local-run", pdfs, out, "--engine", "cpu", "--processes", "1"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ended = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert not log.exists()
+
+
 def test_json_is_one_document_with_the_names_of_the_contract(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     (pdfs / "zero.pdf").write_bytes(b"")
     ended = pdfbatch("local-run", pdfs, out, "--engine", "null", "--json")

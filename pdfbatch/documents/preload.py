@@ -3,6 +3,8 @@
 Forking is safe because every session runs in one thread (one_thread.py), so the server has no thread but its main one.
 """
 
+import pdfbatch.documents.judge
+import pdfbatch.documents.tasks  # noqa: F401 (what a child runs)
 from pdfbatch.documents.ocr.scan import load
 from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.reading import warm

@@ -37,7 +37,7 @@ def is_unchanged(source: Store, key: str, etag: str, digest: str) -> bool:
     """
     entry = source.head(key)
     if entry is None:
-        raise NotFound(f"{source.url}{key} does not exist.")
+        raise NotFound(f"{source.url}{key} does not exist.", "Restore it.")
     return entry.etag == etag or bool(digest and source.digest(key) == digest)
 
 

@@ -57,8 +57,13 @@ class LanePlot(NamedTuple):
     bars: Sequence[Bar]
 
 
+def bars_of(course: Timeline) -> int:
+    """Returns in how many equal times pages are counted: up to `BARS`, of a second at least."""
+    return max(1, min(BARS, int((course.until - course.began).total_seconds())))
+
+
 def pages_plot(counts: Sequence[tuple[int, int]], began: datetime, until: datetime) -> Plot | None:
-    """Draws the pages read and failed in each of `BARS` equal times; None if there are none."""
+    """Draws the pages read and failed in each of some equal times; None if there are none."""
     most = max((read + failed for read, failed in counts), default=0)
     if not most:
         return None

@@ -21,7 +21,7 @@ from pdfbatch.store.scratch import scratch_folder
 from pdfbatch.web.document import Document, ShownPage, figure_name, read_document
 from pdfbatch.web.index import Index
 from pdfbatch.web.pictures import Pictures, Wanted
-from pdfbatch.web.plots import BARS
+from pdfbatch.web.plots import bars_of
 from pdfbatch.web.run_page import Course, environment, run_fragments
 
 WORST = 50
@@ -52,7 +52,7 @@ def report_html(store: Store, frozen: Manifest, now: datetime, *, pictures: bool
     index.refresh()
     records = read_records(store, frozen.run)
     status, course = summarise(frozen, records, now), timeline(frozen, records, now)
-    counts = index.pages_over_time(course.began, course.until, BARS)
+    counts = index.pages_over_time(course.began, course.until, bars_of(course))
     found = list(_worst_pages(store, frozen, index)) if pictures else []
     style = (files("pdfbatch.web") / "static" / "style.css").read_text("utf-8")
     return (

@@ -19,7 +19,7 @@ from pdfbatch.web.document import Document, read_document, version_of
 from pdfbatch.web.index import Index
 from pdfbatch.web.marks import Marks
 from pdfbatch.web.pictures import Pictures
-from pdfbatch.web.plots import BARS
+from pdfbatch.web.plots import bars_of
 from pdfbatch.web.run_page import Course, run_fragments
 
 _KEPT_INDEXES = 3
@@ -81,7 +81,7 @@ class Site:
     def run(self, asked: str) -> tuple[RunStatus, Mapping[str, str]]:
         """Returns the status of a run, or of the current one, and the parts of its page that change."""
         status, course = self._state(asked)
-        counts = self.index(status.run).pages_over_time(course.began, course.until, BARS)
+        counts = self.index(status.run).pages_over_time(course.began, course.until, bars_of(course))
         return status, run_fragments(status, Course(course, counts))
 
     def _state(self, asked: str) -> tuple[RunStatus, Timeline]:

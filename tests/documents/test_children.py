@@ -6,7 +6,7 @@ import math
 import os
 import signal
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 import pytest
@@ -78,7 +78,8 @@ def test_a_task_that_kills_its_child_every_time_fails() -> None:
 def test_the_death_of_the_server_that_forks_children_costs_one_try() -> None:
     with Children(2, MIB, preload=LOADED) as children:
         os.kill(children.submit(30, os.getppid).result(), signal.SIGKILL)
-        for _ in range(3):
+        wait(_factorials(children))  # a child that dies with the server may have taken one of these
+        for _ in range(2):
             assert [each.result() for each in _factorials(children)] == [1, 1, 2, 6]
 
 

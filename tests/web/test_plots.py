@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfbatch.web.plots import BARS, HEIGHT, WIDTH, dollars_plot, kinds_of, lane_plots, pages_plot
+from pdfbatch.web.plots import BARS, HEIGHT, WIDTH, bars_of, dollars_plot, kinds_of, lane_plots, pages_plot
 from tests.runs.courses import course
 from tests.runs.fleets import LAUNCH
 
 counts = st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**6)), min_size=1, max_size=BARS)
+
+
+@pytest.mark.parametrize(("seconds", "bars"), [(0.2, 1), (1, 1), (18.9, 18), (60, 60), (3600, 60)])
+def test_pages_are_counted_in_times_of_a_second_or_more(seconds: float, bars: int) -> None:
+    assert bars_of(course()._replace(until=course().began + timedelta(seconds=seconds))) == bars
 
 
 @given(counts, st.integers(1, 10**7))

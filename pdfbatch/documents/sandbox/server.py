@@ -7,13 +7,17 @@ every start of a server is handed to one thread that lives as long as the proces
 """
 
 import multiprocessing
+import os
 import signal
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import resource_tracker
 from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
+from pathlib import Path
 
 
 def context_of(preload: str) -> BaseContext:
@@ -49,7 +53,25 @@ def _start() -> None:
     """Starts the server unless it is running. It inherits blocked signals, so that Ctrl-C in the terminal does not end
     it while it loads. The tracker comes first, because starting it unblocks signals
     (multiprocessing/resource_tracker.py)."""
-    resource_tracker.ensure_running()
-    kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    ensure_running()
-    signal.pthread_sigmask(signal.SIG_SETMASK, kept)
+    with _same_path():
+        resource_tracker.ensure_running()
+        kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        ensure_running()
+        signal.pthread_sigmask(signal.SIG_SETMASK, kept)
+
+
+@contextmanager
+def _same_path() -> Iterator[None]:
+    """Makes new Python processes look for modules exactly where this one does. multiprocessing starts them by
+    `python -c`, which looks in the current folder first: that may hold anything."""
+    before = dict(os.environ)
+    os.environ["PYTHONSAFEPATH"] = "1"
+    os.environ["PYTHONPATH"] = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
+    try:
+        yield
+    finally:
+        for name in ("PYTHONSAFEPATH", "PYTHONPATH"):
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
