@@ -48,7 +48,7 @@ def local_run(
     part = Slice.checked(worker_id, total_workers)
     read = read.model_copy(update={"pages": pages})
     passwords = read_passwords(password_file)
-    reads = select_engine(engine, model, default_model())
+    reads = select_engine(engine, model, default_model(), read)
     is_to_stdout = target == STDOUT
     how = o.how_to_print(json, jsonl)
     if is_to_stdout and how != "screen":

@@ -12,6 +12,10 @@ PANELS = {
         "total_workers worker_id"
     ),
     "Engine": "engine model dpi as_published processes",
+    "Endpoint": (
+        "endpoint_url endpoint_model endpoint_prompt endpoint_side endpoint_tokens endpoint_requests endpoint_price "
+        "endpoint_secret fallback fallback_below"
+    ),
     "Markdown": "keep_hidden join_tables keep_headers",
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (

@@ -68,6 +68,8 @@ def retry_failures(
     read = read.model_copy(update={"pages": before.options.pages if only is not None or not pages else pages})
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
+    if read.endpoint is None:
+        read = read.model_copy(update={"endpoint": before.options.endpoint})
     source = open_store(before.input)
     check_places(source, store, before.chosen)
     if not local:
@@ -101,7 +103,7 @@ def retry_failures(
         )
         plan_and_launch(request, dry_run=dry_run, yes=yes, json=json)
         return
-    reads = select_engine(engine, model, default_model())
+    reads = select_engine(engine, model, default_model(), read)
     passwords = read_passwords(password_file)
     wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
     begun = begin_retry(

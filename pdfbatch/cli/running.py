@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pdfbatch.cli.console import finish, local_now, now, say, stderr, this_comma
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Print
 from pdfbatch.errors import ExitCode, NotFound, UsageError
-from pdfbatch.records import DoneMark, Outcome, RunKeys, figures_prefix, output_key
+from pdfbatch.records import DoneMark, Outcome, ReadOptions, RunKeys, figures_prefix, output_key
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,14 +30,14 @@ S3_HEARTBEAT_SECONDS = 15.0
 LOCAL_HEARTBEAT_SECONDS = 2.0
 
 
-def select_engine(engine: str, model: str, default_model: str) -> Engine:
+def select_engine(engine: str, model: str, default_model: str, options: ReadOptions) -> Engine:
     """Returns the engine that was named, or the default for this computer."""
     from pdfbatch.engines import engine_for, engine_named, has_gpu
 
     reads = engine_for(engine, model, has_gpu())
     if engine and reads != engine:
         say(f"no GPU here: --engine {engine} uses only the CPU; add --model M to run the model without a GPU, slowly")
-    return engine_named(reads, model, default_model)
+    return engine_named(reads, model, default_model, options, config.endpoint_key(os.environ))
 
 
 def run_slice(
@@ -116,7 +117,8 @@ def _worked(
 
     frozen, stop = begun.manifest, Stop()
     children = processes or config.default_processes()
-    engine, beats = engine_named(frozen.engine, frozen.model), heartbeat_seconds(output)
+    key = config.endpoint_key(os.environ)
+    engine, beats = engine_named(frozen.engine, frozen.model, "", frozen.options, key), heartbeat_seconds(output)
     documents = begun.documents
     job = SliceConfig(frozen, documents, worker_id, source, output, engine, children, beats, now, passwords=passwords)
     run = SliceRun(job, stop)

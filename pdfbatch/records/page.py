@@ -51,8 +51,8 @@ class Label(StrEnum):
 
 
 Source = Literal["layer", "ocr", "dolphin", "endpoint", "form", "attachment"]
-"""Where an element's text comes from: the text layer, OCR of the page image, the model, a model behind an endpoint, or data
-in the file outside its pages."""
+"""Where an element's text comes from: the text layer, OCR of the page image, the model, a model behind an endpoint, or
+data in the file outside its pages."""
 
 
 class Span(Record):
