@@ -413,6 +413,16 @@ MaxCost = Annotated[
     float | None,
     typer.Option(min=0.01, metavar="DOLLARS", help="Stop the instances before they cost more than this."),
 ]
+LocalMaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        min=0.000001,
+        metavar="DOLLARS",
+        help="Stop when the endpoint's answers have cost this much, at --endpoint-price. Answers under way are still "
+        "paid for; the same command resumes.",
+    ),
+]
 Image = Annotated[
     str,
     typer.Option(

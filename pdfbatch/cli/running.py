@@ -48,6 +48,7 @@ def run_slice(
     processes: int | None,
     how: Print,
     passwords: Passwords,
+    max_cost: float | None = None,
 ) -> NoReturn:
     """Converts one slice with live progress, shows the result, and exits with its code."""
     from pdfbatch.runs.ledger import load_failures
@@ -65,7 +66,7 @@ def run_slice(
         finish(views.as_json(found) if how == "json" else views.status_screen(found, local_now()))
     if begun.how == "resumed":
         say(f"Resuming run {frozen.run}")
-    mark = _worked(begun, worker_id, source, output, processes, passwords)
+    mark = _worked(begun, worker_id, source, output, processes, passwords, max_cost)
     code = exit_code(mark)
     found = read_status(output, frozen, now())
     if how == "json":
@@ -87,7 +88,14 @@ def _nothing(found: RunStatus, begun: Begun, how: Print) -> str | RenderableType
     return views.as_json(found) if how == "json" else ""
 
 
-def write_slice(begun: Begun, source: Store, output: Store, processes: int | None, passwords: Passwords) -> NoReturn:
+def write_slice(
+    begun: Begun,
+    source: Store,
+    output: Store,
+    processes: int | None,
+    passwords: Passwords,
+    max_cost: float | None = None,
+) -> NoReturn:
     """Converts one document and writes its Markdown to stdout; everything else goes to stderr."""
     from pdfbatch.runs.ledger import load_failures
 
@@ -97,7 +105,7 @@ def write_slice(begun: Begun, source: Store, output: Store, processes: int | Non
             f"OUTPUT - takes one document, and there are {len(documents):,}.",
             "Use a folder as OUTPUT, or name one document.",
         )
-    mark = _worked(begun, 0, source, output, processes, passwords)
+    mark = _worked(begun, 0, source, output, processes, passwords, max_cost)
     key = documents[0].key
     for failure in load_failures(output, RunKeys(begun.manifest.run), 0):
         say(views.failure_line(failure))
@@ -109,7 +117,13 @@ def write_slice(begun: Begun, source: Store, output: Store, processes: int | Non
 
 
 def _worked(
-    begun: Begun, worker_id: int, source: Store, output: Store, processes: int | None, passwords: Passwords
+    begun: Begun,
+    worker_id: int,
+    source: Store,
+    output: Store,
+    processes: int | None,
+    passwords: Passwords,
+    max_cost: float | None,
 ) -> DoneMark:
     from pdfbatch.engines import engine_named
     from pdfbatch.worker.loop import SliceConfig, SliceRun
@@ -120,7 +134,19 @@ def _worked(
     key = config.endpoint_key(os.environ)
     engine, beats = engine_named(frozen.engine, frozen.model, "", frozen.options, key), heartbeat_seconds(output)
     documents = begun.documents
-    job = SliceConfig(frozen, documents, worker_id, source, output, engine, children, beats, now, passwords=passwords)
+    job = SliceConfig(
+        frozen,
+        documents,
+        worker_id,
+        source,
+        output,
+        engine,
+        children,
+        beats,
+        now,
+        passwords=passwords,
+        max_cost=max_cost,
+    )
     run = SliceRun(job, stop)
 
     def end_at_once() -> None:
@@ -142,6 +168,19 @@ def _worked(
     if mark.detail:
         say(mark.detail)
     return mark
+
+
+def check_cap(max_cost: float | None, options: ReadOptions) -> None:
+    """Checks that a cap on this computer can be reached.
+
+    Raises:
+        UsageError: nothing is counted against it.
+    """
+    if max_cost is not None and options.endpoint is not None and options.endpoint.price is None:
+        raise UsageError(
+            "--max-cost counts the endpoint's answers, and their price is not known.",
+            "Add --endpoint-price IN,OUT in dollars per million tokens, as in 0.25,2",
+        )
 
 
 def heartbeat_seconds(output: Store) -> float:

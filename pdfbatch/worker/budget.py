@@ -20,7 +20,8 @@ _PAID_AFTER = {"done": END_SECONDS, "interrupted": NOTICE_SECONDS, "failed": FAI
 
 
 class Use(NamedTuple):
-    """The cost of a slice so far, and the hourly price of its running instance (0.0: none is running)."""
+    """The cost of a slice so far, answers of an endpoint included, and the hourly price of its running instance (0.0:
+    none is running)."""
 
     dollars: float
     price: float
@@ -46,12 +47,12 @@ def use_of(beat: Heartbeat | None, boots: Sequence[Boot], fleet: FleetRecord, no
     if beat is None:
         return Use(ceiling * _hours(now - fleet.launched), ceiling)
     price = beat.price or (first_price(fleet, beat.machine) if beat.machine else ceiling)
-    at = beat.at
+    at, known = beat.at, beat.dollars + beat.counts.model_use.endpoint.dollars
     booted = _replaced(beat, boots)
     if beat.state in _PAID_AFTER:
-        spent = beat.dollars + price * _PAID_AFTER[beat.state] / 3600
+        spent = known + price * _PAID_AFTER[beat.state] / 3600
     else:
-        spent = beat.dollars + price * _hours((booted or now) - at)
+        spent = known + price * _hours((booted or now) - at)
     if booted is not None:
         return Use(spent + ceiling * _hours(now - booted), ceiling)
     return Use(spent, 0.0 if beat.state in _PAID_AFTER else price)

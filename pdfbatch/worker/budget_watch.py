@@ -116,4 +116,5 @@ class BudgetWatch:
     def _own(self, last: Heartbeat | None) -> Use:
         """Returns this worker's use. Until the meter has inherited the cost of earlier instances, the slice's last
         heartbeat may be higher."""
-        return Use(max(self._meter.dollars(), last.dollars if last else 0.0), self._meter.price)
+        answers = last.counts.model_use.endpoint.dollars if last else 0.0
+        return Use(max(self._meter.dollars(), last.dollars if last else 0.0) + answers, self._meter.price)

@@ -1,5 +1,5 @@
-"""Reads secrets on a fleet's instance, with its role: passwords of encrypted documents, the key of an endpoint. They are
-kept in memory only."""
+"""Reads secrets on a fleet's instance, with its role: passwords of encrypted documents, the key of an endpoint. They
+are kept in memory only."""
 
 from __future__ import annotations
 
