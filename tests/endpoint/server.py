@@ -65,6 +65,8 @@ class FakeEndpoint:
         self.always: Callable[[dict[str, Any]], Order | None] = lambda _request: None
         """Decides for requests without an order."""
         self.models: list[str] = [MODEL]
+        self.page = b""
+        """What `/models` answers instead of a list."""
         self.keys: list[str] = []
         """Accepted keys; [] accepts every request."""
         self.asked: list[dict[str, Any]] = []
@@ -97,7 +99,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.endpoint.paths.append(self.path)
         if not self._is_allowed():
             return
-        self._send(200, {}, json.dumps({"data": [{"id": name} for name in self.endpoint.models]}).encode())
+        listed = json.dumps({"data": [{"id": name} for name in self.endpoint.models]}).encode()
+        self._send(200, {}, self.endpoint.page or listed)
 
     def do_POST(self) -> None:
         endpoint = self.endpoint

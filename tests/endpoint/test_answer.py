@@ -167,6 +167,7 @@ def test_an_answer_without_end_is_cut() -> None:
         ("qwen", "", True),
         ("/m/tiny.gguf", "tiny.gguf", True),
         ("gpt-4o", "llama-3", False),
+        ("tiny/vision", "huge/vision", False),
     ],
 )
 def test_a_model_has_several_names(asked: str, named: str, same: bool) -> None:

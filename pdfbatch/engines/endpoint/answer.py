@@ -144,7 +144,10 @@ def models_in(data: bytes) -> list[str] | None:
 def is_same_model(asked: str, named: str) -> bool:
     """Whether an endpoint's name for its model may be that of the one that was asked: services add dates, gateways take
     the maker away, servers of a file name its path."""
-    one, other = (name.lower().rstrip("/").rpartition("/")[2].split(":")[0] for name in (asked, named))
+    one, other = (name.lower().rstrip("/") for name in (asked, named))
+    if not ("/" in one and "/" in other):
+        one, other = (name.rpartition("/")[2] for name in (one, other))
+    one, other = (name.split(":")[0] for name in (one, other))
     return not other or one.startswith(other) or other.startswith(one)
 
 

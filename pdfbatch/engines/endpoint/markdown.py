@@ -41,7 +41,7 @@ _WRAPPER = re.compile(
     re.IGNORECASE,
 )
 """Tags that Markdown cannot show; their text is kept."""
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})[^<>]*>")
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})(?:\s+[\w:-]{1,40}\s*=[^<>]*)?\s*/?>")
 _STYLES = {
     "b": "bold",
     "strong": "bold",
@@ -59,7 +59,7 @@ _BOX = re.compile(r"\[([ xX])\][ \t]+")
 def elements_of(answer: str, box: Box = _NOWHERE) -> list[Element]:
     """Returns the elements of an answer, in order, all with this box; none if it says that there is no text."""
     text = bare(clean(answer))
-    if text.strip().lower() == NO_TEXT:
+    if text.strip("`~ \n").lower() == NO_TEXT:
         return []
     held = _Held()
     tree = SyntaxTreeNode(_parser().parse(held.protected(text)))
