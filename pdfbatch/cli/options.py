@@ -12,6 +12,7 @@ import typer
 from pdfbatch.errors import UsageError
 from pdfbatch.records import (
     KEY_VARIABLE,
+    Command,
     EndpointOptions,
     EndpointPrice,
     Fallback,
@@ -488,6 +489,24 @@ def with_options_of(
     return command
 
 
+CommandLine = Annotated[
+    str,
+    typer.Option(
+        "--command",
+        metavar="'TOOL {in} {out}'",
+        help="Convert with this shell command instead: it reads a batch of documents in the folder {in}, and writes "
+        "2024/a.md for 2024/a.pdf to the folder {out}. See the manual.",
+        show_default=False,
+    ),
+]
+Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Documents that --command gets at a time.")]
+BatchSeconds = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time limit of --command for one batch.")]
+BatchMemory = Annotated[
+    int,
+    typer.Option(min=0, metavar="MIB", help="Memory limit of each process of --command; 0: none."),
+]
+
+
 def _read_options(
     dpi: Dpi = 200,
     as_published: AsPublished = False,
@@ -507,6 +526,10 @@ def _read_options(
     endpoint_secret: EndpointSecret = "",
     fallback: FallbackName = "",
     fallback_below: FallbackBelow = 0.9,
+    command: CommandLine = "",
+    batch: Batch = 20,
+    batch_seconds: BatchSeconds = 3600.0,
+    batch_memory: BatchMemory = 0,
 ) -> ReadOptions:
     endpoint = None
     if endpoint_url or endpoint_model:
@@ -525,6 +548,7 @@ def _read_options(
         endpoint=endpoint,
         fallback=_fallback(fallback),
         fallback_below=fallback_below,
+        command=Command(line=command, batch=batch, seconds=batch_seconds, memory_mib=batch_memory),
     )
 
 

@@ -16,6 +16,7 @@ PANELS = {
         "endpoint_url endpoint_model endpoint_prompt endpoint_side endpoint_tokens endpoint_requests endpoint_price "
         "endpoint_secret fallback fallback_below"
     ),
+    "Command": "command batch batch_seconds batch_memory",
     "Markdown": "keep_hidden join_tables keep_headers",
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (

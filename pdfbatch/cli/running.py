@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from pdfbatch import config, views
+from pdfbatch.cli.command import COMMAND, with_command
 from pdfbatch.cli.console import finish, local_now, now, say, stderr, this_command, write_out
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Print
@@ -31,9 +32,10 @@ LOCAL_HEARTBEAT_SECONDS = 2.0
 
 
 def select_engine(engine: str, model: str, default_model: str, options: ReadOptions) -> Engine:
-    """Returns the engine that was named, or the default for this computer."""
+    """Returns the engine that was named, that of a command, or the default for this computer."""
     from pdfbatch.engines import engine_for, engine_named, has_gpu
 
+    engine = with_command(engine, options.command)
     reads = engine_for(engine, model, has_gpu())
     if engine and reads != engine:
         say(f"no GPU here: --engine {engine} uses only the CPU; add --model M to run the model without a GPU, slowly")
@@ -130,7 +132,7 @@ def _worked(
     from pdfbatch.worker.stop import Stop, on_signals
 
     frozen, stop = begun.manifest, Stop()
-    children = processes or config.default_processes()
+    children = processes or (1 if frozen.engine == COMMAND else config.default_processes())
     key = config.endpoint_key(os.environ)
     engine, beats = engine_named(frozen.engine, frozen.model, "", frozen.options, key), heartbeat_seconds(output)
     documents = begun.documents

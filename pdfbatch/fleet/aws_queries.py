@@ -336,7 +336,7 @@ def has_key_pair(clients: Clients, name: str) -> bool:
 
 
 def secret_name(clients: Clients, arn: str) -> str:
-    """Looks up the name of the secret with the passwords, without reading its value; "": none.
+    """Looks up the name of a secret, without reading its value; "": none.
 
     Raises:
         NotReady: it does not exist, or is being deleted.

@@ -61,8 +61,8 @@ class Need(NamedTuple):
         outputs = self.outputs or ["s3://BUCKET/MARKDOWN/"]
         stack = [] if self.request.names == Names() else [f"--stack {self.request.names.stack}"]
         places = [*(f"--input {url}" for url in inputs), *(f"--output {url}" for url in outputs)]
-        secret = [f"--password-secret {self.request.password_secret}"] if self.request.password_secret else []
-        return " ".join(["pdfbatch setup", *places, *secret, *stack])
+        secrets = [f"--password-secret {arn}" for arn in self.request.secrets]
+        return " ".join(["pdfbatch setup", *places, *secrets, *stack])
 
 
 class SecurityGroup(NamedTuple):
@@ -111,7 +111,7 @@ class AccountFacts:
     inputs: Fact[list[PlaceFacts]]
     outputs: Fact[list[PlaceFacts]]
     secret: Fact[str]
-    """The name of the secret with the passwords; "": none requested."""
+    """The names of the secrets with passwords and the endpoint's key; "": none requested."""
     bucket_keys: Fact[dict[str, str]]
     """Customer-managed KMS keys by bucket, as S3 names them; only buckets that use one."""
     prices: Fact[dict[tuple[str, str], float]]
@@ -156,7 +156,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         has_key = ask(lambda: not request.key_name or aws_queries.has_key_pair(clients, request.key_name))
         inputs = ask(lambda: _places(need.inputs))
         outputs = ask(lambda: _places(need.outputs))
-        secret = ask(lambda: aws_queries.secret_name(clients, request.password_secret))
+        secret = ask(lambda: ", ".join(aws_queries.secret_name(clients, arn) for arn in request.secrets))
         bucket_keys = ask(lambda: _bucket_keys(need))
         prices = ask(lambda: aws_queries.prices(clients, types, now) if spot else {})
         published = ask(lambda: list_prices.ask(clients, types))

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from pdfbatch.records.base import Reason, Record
 from pdfbatch.records.chosen import Chosen
+from pdfbatch.records.command import Command
 from pdfbatch.records.endpoint import EndpointOptions, EndpointUse
 from pdfbatch.records.page_set import PageSet
 from pdfbatch.records.stamp import Stamp
@@ -88,6 +89,8 @@ class ReadOptions(Record):
     """What reads pages again that the engine could not read, or not well; "": nothing."""
     fallback_below: float = Field(default=0.9, ge=0, le=1)
     """Pages with a lower score were not read well."""
+    command: Command = Command()
+    """What the engine `command` runs."""
 
 
 class Manifest(Record):
