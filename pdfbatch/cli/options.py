@@ -412,7 +412,11 @@ MaxHours = Annotated[
 ]
 MaxCost = Annotated[
     float | None,
-    typer.Option(min=0.01, metavar="DOLLARS", help="Stop the instances before they cost more than this."),
+    typer.Option(
+        min=0.01,
+        metavar="DOLLARS",
+        help="Stop the instances before they, and an endpoint's answers, cost more than this.",
+    ),
 ]
 LocalMaxCost = Annotated[
     float | None,

@@ -15,7 +15,7 @@ from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.launching import plan_and_launch
 from pdfbatch.cli.notes import nothing_to_retry, show_notes
 from pdfbatch.cli.request import request_of
-from pdfbatch.cli.running import run_slice, select_engine
+from pdfbatch.cli.running import check_cap, run_slice, select_engine
 from pdfbatch.cli.settings import default_model
 from pdfbatch.errors import UsageError
 from pdfbatch.records import ReadOptions, Reason, read_page_list
@@ -109,6 +109,7 @@ def retry_failures(
         )
         plan_and_launch(request, dry_run=dry_run, yes=yes, json=json)
         return
+    check_cap(max_cost, read)
     reads = select_engine(engine, model, default_model(), read)
     passwords = read_passwords(password_file)
     wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
@@ -126,7 +127,7 @@ def retry_failures(
     show_notes(begun, store)
     if begun.how == "nothing":
         say(nothing_to_retry(reason or [], below, bool(begun.hopeless)))
-    run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords)
+    run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords, max_cost)
 
 
 def _documents_in(file: str, reasons: Sequence[Reason], below: float) -> frozenset[str]:

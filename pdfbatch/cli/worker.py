@@ -50,8 +50,9 @@ def worker() -> None:
     fleet = load_fleet(output, frozen.run) if machine else None
     meter = _meter(fleet, machine)
     passwords = _passwords(frozen)
+    cap = fleet.max_cost if fleet else None
     job = SliceConfig(
-        frozen, documents, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords
+        frozen, documents, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords, cap
     )
     stop = Stop()
     run = SliceRun(job, stop)
