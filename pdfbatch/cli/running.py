@@ -150,6 +150,8 @@ def _worked(
         max_cost=max_cost,
     )
     run = SliceRun(job, stop)
+    if frozen.options.endpoint and "endpoint" in (frozen.engine, frozen.options.fallback):
+        say(f"page images are sent to {frozen.options.endpoint.url}")
 
     def end_at_once() -> None:
         try:

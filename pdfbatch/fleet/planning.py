@@ -120,8 +120,11 @@ def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) 
     """Sets the engine and pins the model; what could not be checked goes to `warnings`."""
     engine = request.engine or ("dolphin" if all(account.gpus.values()) else "cpu")
     if engine == EndpointEngine.name or request.options.fallback:
-        warnings.append("whether the instances reach the endpoint is not checked from here")
         endpoint = EndpointEngine(request.options.endpoint, "")
+        warnings.append(
+            f"page images are sent to {endpoint.url}; whether the instances reach it is not checked, and its price is "
+            "not part of this plan"
+        )
         if engine == endpoint.name:
             return replace(request, engine=engine, model=endpoint.model)
     _check_engine(engine, request.model, account.gpus)

@@ -41,6 +41,10 @@ class EndpointEngine:
         self._key = key
 
     @property
+    def url(self) -> str:
+        return self._options.url
+
+    @property
     def model(self) -> str:
         return self._options.model
 
