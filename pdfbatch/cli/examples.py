@@ -31,6 +31,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch local-run '~/papers/2024/*.pdf' ~/papers-md --pages 1-3",
         "pdfbatch local-run s3://papers/pdfs/ ~/papers-md --limit 20",
         "pdfbatch local-run ~/papers ~/papers-md --total-workers 4 --worker-id 0",
+        "pdfbatch local-run ~/papers ~/papers-md --engine endpoint --endpoint-url http://localhost:8000/v1 "
+        "--endpoint-model lightonai/LightOnOCR-2-1B",
+        "pdfbatch local-run ~/papers ~/papers-md --engine auto --fallback endpoint --endpoint-url https://HOST/v1 "
+        "--endpoint-model NAME --endpoint-price 0.25,2 --max-cost 5",
         "pdfbatch local-run ~/scans ~/scans-md --include '*.png' --command 'mytool {in} {out}'",
     ),
     "demo": ("pdfbatch demo", "pdfbatch demo ~/pdfbatch-demo"),

@@ -12,6 +12,10 @@ PANELS = {
         "total_workers worker_id"
     ),
     "Engine": "engine model dpi as_published processes",
+    "Endpoint": (
+        "endpoint_url endpoint_model endpoint_prompt endpoint_side endpoint_tokens endpoint_requests endpoint_price "
+        "endpoint_secret fallback fallback_below"
+    ),
     "Command": "command batch batch_seconds batch_memory",
     "Markdown": "keep_hidden join_tables keep_headers",
     "Events": "events events_secret",

@@ -45,14 +45,15 @@ def worker() -> None:
         check_places(source, output)
     frozen, documents = _slice(settings, source, output)
     check_places(source, output, frozen.chosen)
-    engine = engine_named(frozen.engine, frozen.model)
+    engine = engine_named(frozen.engine, frozen.model, "", frozen.options, _endpoint_key(frozen))
     beats = heartbeat_seconds(output)
     machine, children = _machine(settings), config.default_processes()
     fleet = load_fleet(output, frozen.run) if machine else None
     meter = _meter(fleet, machine)
     passwords = _passwords(frozen)
+    cap = fleet.max_cost if fleet else None
     job = SliceConfig(
-        frozen, documents, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords
+        frozen, documents, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords, cap
     )
     stop = Stop()
     run = SliceRun(job, stop)
@@ -77,8 +78,8 @@ def _slice(settings: WorkerSettings, source: Store, output: Store) -> tuple[Mani
     if settings.run is not None:
         frozen = manifest.load(output, settings.run)
         return frozen, documents_of(output, frozen, settings.worker)
-    reads = select_engine(settings.engine or "", "", config.default_model(os.environ))
     options = ReadOptions(max_retries=settings.max_retries)
+    reads = select_engine(settings.engine or "", "", config.default_model(os.environ), options)
     return ad_hoc(source, output, Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model), now)
 
 
@@ -90,6 +91,16 @@ def _passwords(frozen: Manifest) -> Passwords:
     from pdfbatch.worker.secret import read_secret
 
     return read_secret(frozen.password_secret)
+
+
+def _endpoint_key(frozen: Manifest) -> str:
+    """Returns the key in the environment, or else the one in the run's secret."""
+    key, endpoint = config.endpoint_key(os.environ), frozen.options.endpoint
+    if key or endpoint is None or not endpoint.secret:
+        return key
+    from pdfbatch.worker.secret import read_endpoint_key
+
+    return read_endpoint_key(endpoint.secret)
 
 
 def _page(output: Store, frozen: Manifest) -> Callable[[], str] | None:

@@ -79,6 +79,12 @@ class LaunchRequest:
     pages_per_second: float | None = None
     """One worker's speed, where the user knows it better than our estimate."""
 
+    @property
+    def secrets(self) -> list[str]:
+        """The ARNs of the secrets that instances read."""
+        key = self.options.endpoint.secret if self.options.endpoint else ""
+        return [arn for arn in dict.fromkeys((self.password_secret, key)) if arn]
+
 
 class TypeFacts(NamedTuple):
     vcpus: int

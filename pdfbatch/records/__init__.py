@@ -7,6 +7,15 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.chosen import WILD, Chosen, matcher
 from pdfbatch.records.command import Command
+from pdfbatch.records.endpoint import (
+    DEFAULT_PROMPT,
+    KEY_VARIABLE,
+    NO_TEXT,
+    EndpointOptions,
+    EndpointPrice,
+    EndpointUse,
+    checked_url,
+)
 from pdfbatch.records.export import (
     EXPORT_KEY,
     MOST_SHARD_MB,
@@ -57,6 +66,7 @@ from pdfbatch.records.run import (
     DoubtfulPage,
     Ending,
     FailureList,
+    Fallback,
     FleetRecord,
     Heartbeat,
     Machine,
@@ -77,11 +87,14 @@ from pdfbatch.records.stamp import Stamp, text_of
 
 __all__ = [
     "CURRENT_RUN_KEY",
+    "DEFAULT_PROMPT",
     "ENVIRONMENTAL",
     "EXPORT_KEY",
     "FINAL_ENDINGS",
     "HOPELESS",
+    "KEY_VARIABLE",
     "MOST_SHARD_MB",
+    "NO_TEXT",
     "RETRYABLE",
     "STATE_PREFIX",
     "WILD",
@@ -101,11 +114,15 @@ __all__ = [
     "Element",
     "EndPosition",
     "Ending",
+    "EndpointOptions",
+    "EndpointPrice",
+    "EndpointUse",
     "ExportFormat",
     "ExportOptions",
     "ExportRecord",
     "Exportable",
     "FailureList",
+    "Fallback",
     "FinishedPart",
     "FleetRecord",
     "Heading",
@@ -136,6 +153,7 @@ __all__ = [
     "WorkerSession",
     "WorkerState",
     "boot_of",
+    "checked_url",
     "elements_key",
     "figures_link",
     "figures_prefix",

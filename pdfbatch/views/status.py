@@ -26,6 +26,7 @@ from pdfbatch.views.words import (
     done_at,
     dotted,
     duration,
+    endpoint_use,
     money,
     outcomes,
     plural,
@@ -82,6 +83,8 @@ def _head(status: RunStatus, now: datetime) -> list[RenderableType]:
             f"{skipped(documents.skipped)} · {plural(status.pages.read, 'page')}"
         ),
     ]
+    if status.pages.model_use.endpoint.answers:
+        lines.append(Text(f"endpoint: {endpoint_use(status.pages.model_use.endpoint)}"))
     if status.reasons:
         lines.append(Text("failed: " + reasons(status.reasons), style="yellow"))
     for each in status.events:

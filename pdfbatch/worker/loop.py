@@ -25,6 +25,7 @@ from pdfbatch.records import (
     Machine,
     Manifest,
     Outcome,
+    PageResult,
     RunKeys,
     SourceDocument,
     WorkerSession,
@@ -88,6 +89,8 @@ class SliceConfig(NamedTuple):
     """Counts the slice's cost, if the run has a cap."""
     passwords: Passwords = Passwords()
     """Passwords of encrypted documents."""
+    max_cost: float | None = None
+    """Dollars that this slice's requests to an endpoint may cost; None: no cap."""
 
 
 class SliceRun:
@@ -132,6 +135,7 @@ class SliceRun:
         try:
             if offers := self._unless_hung(self._resume):
                 self._state = "running"
+                self._watch_cost()
                 self._work(offers)
                 self._is_done = self._pipeline is None or self._pipeline.is_finished
             why = self._stop.why if self._stop.why and not self._is_done else "done"
@@ -274,6 +278,16 @@ class SliceRun:
         if journal is not None and journal.is_due(now) and self._unless_hung(partial(journal.keep, now)):
             self._clear_strikes()
 
+    def _page_done(self, page: PageResult, share: float, resumed: bool) -> None:
+        self._tally.page(page, share, resumed)
+        self._watch_cost()
+
+    def _watch_cost(self) -> None:
+        cap, spent = self._job.max_cost, self._tally.endpoint_dollars()
+        if cap is not None and spent >= cap:
+            detail = f"The endpoint's answers cost ${spent:,.4g}, and --max-cost is ${cap:,.4g}."
+            self._stop.ask("over_budget", detail)
+
     def _watch_failures(self, outcome: Outcome) -> None:
         if detail := self._brake.after(outcome):
             self._stop.ask("failing", detail)
@@ -289,7 +303,7 @@ class SliceRun:
         places = Places(job.source, job.output, self.checkpoints, parts, scratch, bounds)
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
         tally = self._tally
-        hooks = Hooks(job.clock, tally.page, tally.expect, self._keep_journal, self._clear_strikes)
+        hooks = Hooks(job.clock, self._page_done, tally.expect, self._keep_journal, self._clear_strikes)
         resuming = ResumingParts(parts, job.worker, job.output, self._done, tally, self._record)
         left = self._while_store_answers(resuming.offers(chain([first], offers)))
         if isinstance(job.engine, CommandEngine):
