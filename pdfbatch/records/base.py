@@ -30,6 +30,7 @@ class Reason(StrEnum):
     BAD_NAME = "bad_name"
     XFA_FORM = "xfa_form"
     NO_SUCH_PAGE = "no_such_page"
+    ABANDONED = "abandoned"
 
     @property
     def retryable(self) -> bool:
@@ -56,6 +57,7 @@ RETRYABLE = frozenset(
         Reason.ENGINE_ERROR,
         Reason.REPETITION,
         Reason.STORE_ERROR,
+        Reason.ABANDONED,
     }
 )
 

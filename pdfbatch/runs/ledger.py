@@ -32,7 +32,7 @@ class LedgerWriter:
         self._store = store
         self._keys = keys
         self._worker = worker
-        self._next = next_segment
+        self.next_segment = next_segment
         self._lines: list[str] = []
 
     def add(self, outcome: Outcome) -> None:
@@ -49,12 +49,12 @@ class LedgerWriter:
         data = ("\n".join(self._lines) + "\n").encode()
         while True:
             try:
-                self._store.put_new(self._keys.ledger_segment(self._worker, self._next), data)
+                self._store.put_new(self._keys.ledger_segment(self._worker, self.next_segment), data)
                 break
             except PreconditionFailed:
                 # Another process of this worker (a replacement that started while this one drained) used the number.
-                self._next += 1
-        self._next += 1
+                self.next_segment += 1
+        self.next_segment += 1
         self._lines.clear()
 
 

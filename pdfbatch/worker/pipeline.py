@@ -28,7 +28,7 @@ from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.publish import Publisher, copy_of
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, SliceWork
-from pdfbatch.worker.workload import Block, Offer
+from pdfbatch.worker.workload import Block, Offer, Pause
 
 JUDGE_SECONDS = 30.0
 DRAIN_SECONDS = 90.0
@@ -73,7 +73,7 @@ class Pipeline:
         """Whether `run` ended because nothing is left."""
         self._error: PdfbatchError | None = None
 
-    def run(self, offers: Iterable[Offer]) -> Iterator[Outcome]:
+    def run(self, offers: Iterable[Offer | Pause]) -> Iterator[Outcome]:
         """Yields outcomes as they come. After a stop it yields what is still finished, saves the pages of unfinished
         documents, and ends.
 
@@ -118,16 +118,19 @@ class Pipeline:
 
     # ── fetch and judge ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _admit(self, todo: Iterator[Offer]) -> bool:
-        """Opens documents until enough pages wait to be read; False if there are no more documents."""
+    def _admit(self, todo: Iterator[Offer | Pause]) -> bool:
+        """Opens documents until enough pages wait to be read, or none is there now; False if there are no more."""
         limit = self._reader.pages_ahead + _DOCUMENTS_AHEAD
         while len(self._open) < limit and self._pages_waiting() < limit:
             offer = self._more.popleft() if self._more else next(todo, None)
             if offer is None:
                 return False
+            if isinstance(offer, Pause):
+                return True
             document = offer.document
             work = SliceWork(document, time.monotonic(), offer.block, asked=self._asked)
             self._open[work.name] = work
+            work.block.opened()
             if document.twin:
                 self._fail(work, work.name_clash())
                 continue
@@ -377,6 +380,7 @@ class Pipeline:
 
     def _leave(self, work: SliceWork) -> None:
         del self._open[work.name]
+        work.block.closed()
         if work.path is not None and work.path.is_relative_to(self._places.scratch):
             work.path.unlink(missing_ok=True)
 

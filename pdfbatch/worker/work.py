@@ -46,6 +46,11 @@ class MadeBy(NamedTuple):
     worker: int
 
 
+def abandoned(document: SourceDocument, made_by: MadeBy, at: datetime, why: str) -> Outcome:
+    """Returns the outcome of a document that is failed without being tried."""
+    return SliceWork(document, 0.0).failed(Failure(Reason.ABANDONED, why), made_by, 0.0, at)
+
+
 @dataclass
 class SliceWork:
     """One open document: which pages are waiting, being read, and read."""
