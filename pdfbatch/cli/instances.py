@@ -122,6 +122,7 @@ def logs(
     """Show the workers' logs from CloudWatch."""
     from pdfbatch.fleet import logs as cloudwatch
     from pdfbatch.runs import manifest
+    from pdfbatch.runs.pool import pool_of, workers_of
     from pdfbatch.runs.verify import no_run
     from pdfbatch.store import open_store
 
@@ -131,8 +132,9 @@ def logs(
     if wanted is None:
         raise no_run(store)
     record, frozen = manifest.load_fleet(store, wanted), manifest.load(store, wanted)
-    if worker is not None and worker >= frozen.total_workers:
-        raise UsageError(f"Run {wanted} has {_workers_of(frozen.total_workers)}, not {worker}.", "Choose one of them.")
+    workers = workers_of(frozen, pool_of(store, frozen))
+    if worker is not None and worker >= workers:
+        raise UsageError(f"Run {wanted} has {_named(workers)}, not {worker}.", "Choose one of them.")
     if record is None:
         raise UsageError(
             f"Run {wanted} did not use a fleet, so it has no logs.",
@@ -156,7 +158,7 @@ def logs(
         say(f"no worker has logged anything yet; `{status}` shows whether its instance has booted")
 
 
-def _workers_of(count: int) -> str:
+def _named(count: int) -> str:
     return "only worker 0" if count == 1 else f"workers 0 to {count - 1}"
 
 

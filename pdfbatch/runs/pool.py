@@ -46,6 +46,16 @@ def change_pool(store: Store, run: str, change: Callable[[Pool], Pool]) -> Pool:
     raise PdfbatchError(f"The pool of run {run} is being changed by others.", "Run the same command again.")
 
 
+def workers_of(manifest: Manifest, pool: Pool | None) -> int:
+    """Returns how many workers a run has had: their ids count from 0, and those that were added to a pool follow."""
+    return max(manifest.total_workers, pool.used if pool else 0)
+
+
+def pool_of(store: Store, manifest: Manifest) -> Pool | None:
+    """Returns the record of a run that is a pool; None for others, without asking the store."""
+    return load_pool(store, manifest.run) if manifest.is_pool else None
+
+
 def range_of(manifest: Manifest, block: BlockId) -> range | None:
     """Returns the numbers of a block's entries in its slice; None if there is no such block."""
     ends = manifest.pool_blocks[block.slice] if block.slice < len(manifest.pool_blocks) else []

@@ -13,6 +13,7 @@ from pdfbatch.errors import PdfbatchError, PreconditionFailed
 from pdfbatch.records import FINAL_ENDINGS, Manifest, RunKeys, text_of
 from pdfbatch.runs.liveness import is_alive
 from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.pool import pool_of, workers_of
 from pdfbatch.runs.progress import RunStatus, read_status
 from pdfbatch.runs.record_reader import done_marks, heartbeats
 from pdfbatch.store import Store
@@ -73,7 +74,7 @@ def _all_have_ended(output: Store, manifest: Manifest, now: datetime) -> bool:
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
     open_slices = {
         worker
-        for worker in range(manifest.total_workers)
+        for worker in range(workers_of(manifest, pool_of(output, manifest)))
         if worker not in marks or marks[worker].why not in FINAL_ENDINGS
     }
     if open_slices and fleet is not None and now >= fleet.deadline:

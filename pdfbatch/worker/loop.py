@@ -171,7 +171,7 @@ class SliceRun:
             state="draining" if self._stop.asked and self._state == "running" else self._state,
             counts=self._tally.counts(),
             pages_per_second=self._tally.pages_per_second(),
-            eta_seconds=self._tally.eta_seconds(),
+            eta_seconds=None if self._job.queues else self._tally.eta_seconds(),
             seconds=self._tally.seconds(),
             started=self._started,
             at=self._job.clock(),
