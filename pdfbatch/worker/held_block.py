@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import BlockId, SourceDocument
+from pdfbatch.records import BlockId, PageResult, SourceDocument
 from pdfbatch.runs.messages import Message, MessageQueue
 from pdfbatch.worker.block_leases import HeldLease
 from pdfbatch.worker.workload import Block
@@ -26,6 +26,7 @@ class HeldBlock(Block):
         queue: MessageQueue,
         hidden: int,
         answered: Callable[[Callable[[], bool]], bool],
+        dropped: Callable[[Iterable[PageResult]], None],
     ) -> None:
         super().__init__()
         self.id = id_
@@ -34,13 +35,16 @@ class HeldBlock(Block):
         self._queue = queue
         self._hidden = hidden
         self._answered = answered
+        self._dropped = dropped
         self._open_documents = 0
         self.entries: list[SourceDocument] = []
         """Those that this worker reads."""
         self.left: set[str] = set()
         """Keys of the documents whose outcome is not in the ledger's buffer yet."""
         self.entered: set[str] = set()
-        """Keys of those whose outcome is."""
+        """Keys of those whose outcome is, or is in the ledger."""
+        self.buffered: set[str] = set()
+        """The part of `entered` that may not be in the ledger yet."""
 
     def is_mine(self) -> bool:
         return self.lease.is_sure() or (not self.lease.is_lost and self._answered(self.lease.is_mine))
@@ -50,6 +54,15 @@ class HeldBlock(Block):
 
     def closed(self) -> None:
         self._open_documents -= 1
+
+    def dropped(self, pages: Iterable[PageResult]) -> None:
+        self._dropped(pages)
+
+    def enter(self, keys: Set[str]) -> None:
+        """Notes that the outcomes of these documents are in the ledger's buffer."""
+        self.left -= keys
+        self.entered |= keys
+        self.buffered |= keys
 
     @property
     def is_read(self) -> bool:

@@ -1,7 +1,7 @@
 """Writes a worker's outcomes to the store while it works."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from pdfbatch.records import Outcome, RunKeys
 from pdfbatch.runs.ledger import LedgerWriter, dump_failures
@@ -34,6 +34,13 @@ class LedgerJournal:
     def next_segment(self) -> int:
         """The number of the first ledger segment that is not written yet."""
         return self._ledger.next_segment
+
+    def withdraw(self, keys: Set[str]) -> list[Outcome]:
+        """Takes back the outcomes of these documents that are not written yet, and returns them."""
+        withdrawn = self._ledger.withdraw(keys)
+        for outcome in withdrawn:
+            self._failures.pop(outcome.key, None)
+        return withdrawn
 
     def is_due(self, now: float, *, is_urgent: bool = False) -> bool:
         """Whether `keep` would write something."""

@@ -307,12 +307,14 @@ class SliceRun:
             with scratch_folder() as scratch:
                 for outcome in self._outcomes(offers, scratch):
                     if not workload.may_enter(outcome):
+                        self._tally.forget_pages_of(outcome)
                         continue
                     journal.enter(outcome)
                     workload.entered(outcome)
                     self._tally.document(outcome)
                     self._watch_failures(outcome)
         finally:
+            self._withdraw(journal)
             if self._unless_hung(journal.close):
                 self._ledger_is_written()
 
@@ -321,8 +323,15 @@ class SliceRun:
         urgent = self._workload is not None and self._workload.waits_for_ledger
         if journal is None or not journal.is_due(now, is_urgent=urgent):
             return
+        self._withdraw(journal)
         if self._unless_hung(partial(journal.keep, now, is_urgent=urgent)):
             self._ledger_is_written()
+
+    def _withdraw(self, journal: LedgerJournal) -> None:
+        """Takes back outcomes that another worker records: this process was stopped for so long that it lost them."""
+        if self._workload is not None and (lost := self._workload.lost_keys()):
+            for outcome in journal.withdraw(lost):
+                self._tally.forget(outcome)
 
     def _ledger_is_written(self) -> None:
         self._clear_strikes()

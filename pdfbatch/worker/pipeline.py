@@ -225,6 +225,7 @@ class Pipeline:
         """Whether this worker is the one that reads the document; closes it if it is not."""
         if work.block.is_mine():
             return True
+        work.block.dropped(work.bare_pages())
         self._leave(work)
         return False
 
@@ -396,6 +397,8 @@ class Pipeline:
         yield from self._wait(lambda: self._events.writing > 0, SAVE_SECONDS)
         self._children.kill()
         self._is_late = self._events.writing > 0
+        for work in self._open.values():
+            work.block.dropped(work.bare_pages())
 
     def _wait(self, is_busy: Callable[[], bool], seconds: float) -> Iterator[Outcome]:
         deadline = time.monotonic() + seconds

@@ -8,7 +8,7 @@ comes twice does nothing twice, and one that is lost is sent again once the queu
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future, wait
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -113,8 +113,16 @@ class PoolWorkload(Workload):
 
     def entered(self, outcome: Outcome) -> None:
         block = self._block_of.pop(outcome.key)
-        block.left.discard(outcome.key)
-        block.entered.add(outcome.key)
+        block.enter({outcome.key})
+
+    def lost_keys(self) -> Set[str]:
+        found = set[str]()
+        for block in self._held.values():
+            if block.buffered and not block.is_mine():
+                found |= block.buffered
+                block.entered -= block.buffered
+                block.buffered = set()
+        return found
 
     @property
     def waits_for_ledger(self) -> bool:
@@ -122,6 +130,7 @@ class PoolWorkload(Workload):
 
     def settle(self) -> None:
         for block in list(self._held.values()):
+            block.buffered = set()
             if block.is_read and block.is_mine():
                 self._finish(block)
 
@@ -178,7 +187,9 @@ class PoolWorkload(Workload):
             queue.hide(message, pool.acknowledge_seconds)  # another worker reads it
         else:
             queue.hide(message, pool.process_seconds)
-            block = HeldBlock(pointer.id, lease, message, queue, pool.process_seconds, self._hooks.answered)
+            block = HeldBlock(
+                pointer.id, lease, message, queue, pool.process_seconds, self._hooks.answered, self._tally.forget_pages
+            )
             self._held[pointer.id] = block
             yield from self._begun(block, self._slice(pointer.slice)[numbers.start : numbers.stop], is_dead=is_dead)
 
@@ -200,8 +211,8 @@ class PoolWorkload(Workload):
             self._hooks.abandon(entry, f"{why} {block.id.slice}")
         for key in list(block.left):
             self._block_of.pop(key)
-        block.entered |= block.left
-        block.left, block.entries = set(), []
+        block.enter(set(block.left))
+        block.entries = []
 
     # ── what earlier holders did ─────────────────────────────────────────────────────────────────────────────────
 
@@ -221,7 +232,7 @@ class PoolWorkload(Workload):
             if not is_left(each.document, markdown):
                 expect(self._tally, [each.document._replace(copies=())])
                 self._hooks.record(each)
-                block.entered.add(each.document.key)
+                block.enter({each.document.key})
         done |= block.entered
         return [left for entry in entries if (left := left_of(entry, done)) is not None]
 

@@ -201,6 +201,10 @@ class SliceWork:
             unread=self.unread(),
         )
 
+    def bare_pages(self) -> list[PageResult]:
+        """Returns the read pages without their content."""
+        return [self.results.bare(n) for n in self.results]
+
     def in_order(self) -> list[PageResult]:
         return [self.results.whole(n) for n in self.numbers]
 

@@ -4,10 +4,10 @@ hands out (pool_workload.py)."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Final, NamedTuple
 
-from pdfbatch.records import Outcome, SourceDocument
+from pdfbatch.records import Outcome, PageResult, SourceDocument
 from pdfbatch.runs.partition import work_of
 from pdfbatch.worker.tally import Tally
 
@@ -32,6 +32,9 @@ class Block:
 
     def closed(self) -> None:
         """Called when the pipeline has closed one of its documents."""
+
+    def dropped(self, pages: Iterable[PageResult]) -> None:
+        """Called with the read pages of a document that the pipeline leaves unfinished."""
 
 
 class Offer(NamedTuple):
@@ -76,6 +79,10 @@ class Workload(ABC):
     def waits_for_ledger(self) -> bool:
         """Whether it can finish something as soon as the ledger is written."""
         return False
+
+    def lost_keys(self) -> Set[str]:
+        """Returns the documents whose outcomes are in the ledger's buffer, but that another worker has now."""
+        return frozenset()
 
     def settle(self) -> None:  # noqa: B027  # does nothing by default
         """Called when everything entered so far is stored in the ledger."""
