@@ -186,10 +186,10 @@ class PoolWorkload(Workload):
         elif known or (lease := self._leases.take(pointer.id, self._hooks.next_segment())) is None:
             queue.hide(message, pool.acknowledge_seconds)  # another worker reads it
         else:
-            queue.hide(message, pool.process_seconds)
-            block = HeldBlock(
-                pointer.id, lease, message, queue, pool.process_seconds, self._hooks.answered, self._tally.forget_pages
-            )
+            hidden = pool.process_seconds
+            queue.hide(message, hidden)
+            forget, answered = self._tally.forget_pages, self._hooks.answered
+            block = HeldBlock(pointer.id, lease, message, queue, hidden, answered, forget)
             self._held[pointer.id] = block
             yield from self._begun(block, self._slice(pointer.slice)[numbers.start : numbers.stop], is_dead=is_dead)
 
