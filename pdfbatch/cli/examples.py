@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --limit 100 --workers 1",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --max-cost 50 --yes",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --engine cpu --instance-type c6i.xlarge",
+        "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --workers 2",
     ),
     "down": ("pdfbatch down s3://papers/md/", "pdfbatch down s3://papers/md/ --yes"),
     "ls": ("pdfbatch ls", "pdfbatch ls --json"),

@@ -76,7 +76,9 @@ def worker() -> None:
         mark = run.run()
     say(views.plain_line(run.heartbeat()))
     if settings.run is not None and not run.store_hangs:
-        complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))
+        is_last = complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))
+        if is_last and queues is not None:
+            _remove(queues)
     raise typer.Exit(exit_code(mark))
 
 
@@ -115,6 +117,14 @@ def _queues(frozen: Manifest, output: Store) -> PoolQueues | None:
             "Launch again: a new run is made, finished documents are kept.",
         )
     return PoolQueues(pool, sqs_queue(pool.queue, pool.region), sqs_queue(pool.dead_letters, pool.region))
+
+
+def _remove(queues: PoolQueues) -> None:
+    """Deletes the queues of a pool that is over; `down` does so too, and they cost nothing."""
+    try:
+        queues.remove()
+    except PdfbatchError as error:
+        say(f"cannot delete the queues of the pool: {error.message}")
 
 
 def _passwords(frozen: Manifest) -> Passwords:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.fleet import ec2
+from pdfbatch.fleet import ec2, queues
 from pdfbatch.fleet.aws_errors import action_for, explained
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.down import end
@@ -24,6 +24,7 @@ from pdfbatch.fleet.values import Launched, Plan, Zone
 from pdfbatch.records import DoneMark, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.lease import is_anyone_alive
+from pdfbatch.runs.pool import save_pool
 from pdfbatch.store import Store
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ def launch(decided: Decided, outside: Effects, keep_partial: bool = False) -> La
     making = _Making(decided, outside)
     try:
         manifest.save_fleet(output, decided.record)
+        making.queues()
         making.all_workers(keep_partial)
     except BaseException as error:  # Ctrl-C too: nothing may keep running
         making.undo(error)
@@ -111,6 +113,14 @@ class _Making:
                     raise
                 self._go_without(worker, explained(error, self._plan).message)
         self._check_not_ended()
+
+    def queues(self) -> None:
+        """Makes and fills the queues of a pool, before any worker could ask them."""
+        frozen, outside = self._decided.frozen.manifest, self._outside
+        if frozen.is_pool:
+            pool = self._patiently(lambda: queues.make(outside.clients, self._plan))
+            save_pool(outside.output, pool)
+            self._patiently(lambda: queues.fill(outside.clients, pool, frozen))
 
     def _check_not_ended(self) -> None:
         """Checks that no `down` ran meanwhile. It marks the run first, then deletes what EC2 lists, so anything created

@@ -28,6 +28,9 @@ _GONE = {
 """The message was received by somebody else since, or was received 12 hours ago, the longest that one may be kept."""
 
 
+NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+
+
 class Message(NamedTuple):
     body: str
     handle: str
@@ -62,6 +65,9 @@ class MessageQueue(Protocol):
     def delete(self, message: Message) -> None: ...
 
     def depth(self) -> Depth: ...
+
+    def remove(self) -> None:
+        """Deletes the queue itself."""
 
 
 class SqsQueue:
@@ -113,6 +119,9 @@ class SqsQueue:
             lambda: self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message.handle),
             absent=_GONE,
         )
+
+    def remove(self) -> None:
+        aws.call(f"delete {self._url}", lambda: self._client.delete_queue(QueueUrl=self._url), absent=NO_QUEUE)
 
     def depth(self) -> Depth:
         with aws.translating(f"look at {self._url}"):

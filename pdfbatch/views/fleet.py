@@ -99,7 +99,8 @@ def _workers(plan: Plan) -> str:
     suggested = ""
     if plan.suggested_workers is not None and plan.suggested_workers != plan.workers:
         suggested = f" (suggested for this work: {plan.suggested_workers})"
-    return f"{plan.workers} × {kinds} {market}, one EC2 Fleet per worker{suggested}"
+    pool = f"; a pool: a queue hands out {plural(plan.blocks, 'block')}" if plan.blocks else ""
+    return f"{plan.workers} × {kinds} {market}, one EC2 Fleet per worker{suggested}{pool}"
 
 
 def _quota(plan: Plan) -> str:
@@ -215,6 +216,7 @@ def remains_screen(remains: Resources) -> RenderableType:
     return Text(
         f"{', '.join(remains.runs())}: {plural(len(remains.fleets), 'fleet')}, "
         f"{plural(len(remains.instances), 'instance')}, {plural(len(remains.templates), 'launch template')}"
+        + _and_queues(len(remains.queues))
     )
 
 
@@ -224,9 +226,11 @@ def down_question(remains: Resources) -> str:
         f"terminate {plural(len(remains.billed()), 'instance')}" if remains.billed() else "",
         f"delete {plural(len(remains.fleets), 'fleet')}" if remains.fleets else "",
     ]
-    question = (
-        ", ".join(part for part in parts if part) or f"delete {plural(len(remains.templates), 'launch template')}"
-    )
+    rest = [
+        f"delete {plural(len(remains.templates), 'launch template')}" if remains.templates else "",
+        f"delete {plural(len(remains.queues), 'queue')}" if remains.queues else "",
+    ]
+    question = ", ".join(part for part in parts if part) or ", ".join(part for part in rest if part)
     return f"{question[0].upper()}{question[1:]}?"
 
 
@@ -236,9 +240,13 @@ def ended_screen(ended: Ended) -> RenderableType:
     return Text.assemble(
         ("Deleted: ", "bold"),
         f"{plural(ended.fleets, 'fleet')}, {plural(ended.instances, 'instance')}, "
-        f"{plural(ended.templates, 'launch template')} of {', '.join(ended.runs)}. Nothing is left "
-        "running. The Markdown stays; launch again to resume.",
+        f"{plural(ended.templates, 'launch template')}{_and_queues(ended.queues)} of {', '.join(ended.runs)}. "
+        "Nothing is left running. The Markdown stays; launch again to resume.",
     )
+
+
+def _and_queues(count: int) -> str:
+    return f", {plural(count, 'queue')}" if count else ""
 
 
 def local_screen(run: str) -> RenderableType:
@@ -280,7 +288,12 @@ def _remarks(run: RunThere) -> list[Text]:
             )
         )
     if run.is_finished:
-        left = "expired fleets and launch templates" if run.expired_fleets else "launch templates"
+        kinds = {
+            "expired fleets": run.expired_fleets,
+            "launch templates": run.templates or not run.queues,
+            "queues": run.queues,
+        }
+        left = " and ".join(kind for kind, count in kinds.items() if count)
         lines.append(Text(f"{run.run} is finished; {left} remain (free): pdfbatch down --run {run.run}", style="dim"))
     return lines
 

@@ -45,6 +45,11 @@ class PoolQueues(NamedTuple):
     queue: MessageQueue
     dead_letters: MessageQueue
 
+    def remove(self) -> None:
+        """Deletes the queues: the run is over."""
+        self.queue.remove()
+        self.dead_letters.remove()
+
 
 class PoolHooks(NamedTuple):
     """What a pool's work calls in its worker."""
