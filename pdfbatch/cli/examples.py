@@ -14,6 +14,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --engine cpu --instance-type c6i.xlarge",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --workers 2",
     ),
+    "scale": ("pdfbatch scale s3://papers/md/ --workers 5", "pdfbatch scale s3://papers/md/ --workers 1 --yes"),
     "down": ("pdfbatch down s3://papers/md/", "pdfbatch down s3://papers/md/ --yes"),
     "ls": ("pdfbatch ls", "pdfbatch ls --json"),
     "logs": ("pdfbatch logs s3://papers/md/ --follow", "pdfbatch logs s3://papers/md/ 3 --boot"),

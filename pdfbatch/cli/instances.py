@@ -42,7 +42,7 @@ def down(
     if isinstance(store, LocalStore):
         _finish_local(store, run, json)
     known = known_of(store, run, say) if store else Known("", None)
-    clients = _clients_of(known.record, store)
+    clients = clients_of(known.record, store)
     digest = output_digest(store.url) if store else ""
 
     def is_wanted(found: Resource) -> bool:
@@ -85,7 +85,7 @@ def _where(run: str, store: Store | None) -> str:
     return " ".join(part for part in (run, f"at {store.url}" if store else "") if part)
 
 
-def _clients_of(record: FleetRecord | None, output: Store | None = None) -> Clients:
+def clients_of(record: FleetRecord | None, output: Store | None = None) -> Clients:
     """Returns clients for the fleet's own region, whatever region is set here; without a record for the region that is
     set, or else for that of the output's bucket.
 
@@ -143,7 +143,7 @@ def logs(
     if boot:
         _show_boots(store, wanted, worker)
         return
-    clients = _clients_of(record)
+    clients = clients_of(record)
     lines = (
         cloudwatch.follow(clients, record.log_group, wanted, worker, record.launched, time.sleep)
         if follow

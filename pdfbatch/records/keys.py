@@ -81,6 +81,7 @@ class RunKeys:
         self.completed = self.prefix + "completed.json"
         self.page = self.prefix + "report.html"
         self.pool = self.prefix + "pool.json"
+        self.plan = self.prefix + "pool/plan.json"
         self.leases = self.prefix + "pool/leases/"
         self.finished_blocks = self.prefix + "pool/finished/"
 

@@ -75,7 +75,9 @@ class Lease(Record):
     until: Stamp
     """From then on another worker may take it; `at` if it was given back."""
     losses: int = 0
-    """How often a holder fell silent without giving it back."""
+    """How many holders in a row fell silent without giving it back, and without finishing any of its documents."""
+    left: int | None = None
+    """How many documents were left when this holder took it."""
     holders: list[Holder] = []
 
     @property

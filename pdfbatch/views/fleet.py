@@ -12,6 +12,7 @@ from rich.text import Text
 from pdfbatch.fleet.down import Ended, Resources
 from pdfbatch.fleet.inventory import Inventory, RunThere
 from pdfbatch.fleet.logs import LogLine
+from pdfbatch.fleet.scale import Scaled
 from pdfbatch.fleet.userdata import LIMIT
 from pdfbatch.fleet.values import Alternative, Launched, Plan, Range, Work, Zone
 from pdfbatch.views.words import dotted, money, plural, skipped, to_copy
@@ -247,6 +248,30 @@ def ended_screen(ended: Ended) -> RenderableType:
 
 def _and_queues(count: int) -> str:
     return f", {plural(count, 'queue')}" if count else ""
+
+
+def scale_question(more: int, dollars: float) -> str:
+    """Asks what `scale` is about to do: `more` workers, or fewer if it is negative, at most for these dollars."""
+    if more < 0:
+        return f"Take {plural(-more, 'worker')} away?"
+    return f"Add {plural(more, 'worker')}, for at most ${dollars:,.2f} more?"
+
+
+def scaled_screen(scaled: Scaled) -> RenderableType:
+    output = shlex.quote(scaled.output)
+    added, removed = (", ".join(map(str, numbers)) for numbers in (scaled.added, scaled.removed))
+    lines = [
+        Text.assemble(("Workers: ", "bold"), ", ".join(map(str, scaled.workers))),
+        *([Text(f"added: {added}")] if added else []),
+        *(
+            [Text(f"taken away: {removed}; they save their pages and give back their blocks, which takes minutes")]
+            if removed
+            else []
+        ),
+        *(Text.assemble(("not launched ", "red"), f"worker {worker}: {why}") for worker, why in scaled.missing.items()),
+        to_copy("next:", f"pdfbatch status {output} --watch", "bold"),
+    ]
+    return Group(*lines)
 
 
 def local_screen(run: str) -> RenderableType:

@@ -65,6 +65,13 @@ class HeldLease:
         """Seconds since it was last renewed."""
         return self._terms.monotonic() - self._since
 
+    def note_left(self, left: int) -> None:
+        """Notes how many documents are left. If they are fewer than the last holder found, its loss does not count."""
+        with self._lock:
+            before = self._lease.left
+            losses = 0 if before is not None and left < before else self._lease.losses
+            self._write(self._lease.model_copy(update={"left": left, "losses": losses}))
+
     def is_sure(self) -> bool:
         """Whether this process holds it for certain, without asking."""
         return not self.is_lost and self.age <= SURE * self._terms.seconds
@@ -146,6 +153,7 @@ class BlockLeases:
             at=now,
             until=now + timedelta(seconds=self._terms.seconds),
             losses=before.losses + (not before.is_given_back) if before else 0,
+            left=before.left if before else None,
             holders=holders,
         )
 

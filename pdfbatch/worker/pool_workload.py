@@ -29,8 +29,7 @@ from pdfbatch.worker.threads import in_thread
 from pdfbatch.worker.workload import PAUSE, Offer, Pause, Workload, expect
 
 MOST_LOSSES = 5
-"""After this many holders that fell silent, a block's documents are failed. A holder that gave it back does not
-count."""
+"""After this many holders in a row that fell silent, a block's documents are failed; see `Lease.losses`."""
 _SLICES_KEPT = 4
 _MEMBERS_SECONDS = 60.0
 """How often a worker looks whether it is still wanted, at the least."""
@@ -202,6 +201,7 @@ class PoolWorkload(Workload):
         left = self._left(entries, block)
         block.expect(left)
         expect(self._tally, left)
+        block.lease.note_left(len(block.left))
         self._block_of.update(dict.fromkeys(block.left, block))
         if is_dead or block.lease.losses >= MOST_LOSSES:
             self._abandon(block)
