@@ -285,6 +285,8 @@ class Heartbeat(Record):
     """The instances that worked on this slice before, oldest first."""
     holding: int = 0
     """The number of blocks of a pool that it has received and not finished."""
+    waited_seconds: float | None = None
+    """How long the last of them had waited in the queue."""
     dollars: float = 0.0
     """The cost of the slice's instances so far, earlier ones included; 0.0 if the run has no cap."""
     price: float = 0.0

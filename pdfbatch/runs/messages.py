@@ -36,6 +36,8 @@ class Message(NamedTuple):
     handle: str
     """Of this receipt: the next one has another."""
     receives: int = 1
+    sent: float | None = None
+    """When it was sent, in seconds since 1970; None: unknown."""
 
 
 class Depth(NamedTuple):
@@ -96,11 +98,12 @@ class SqsQueue:
                 MaxNumberOfMessages=1,
                 WaitTimeSeconds=min(wait, LONGEST_WAIT),
                 VisibilityTimeout=hidden,
-                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
         for found in answer.get("Messages", []):
-            receives = int(found.get("Attributes", {}).get("ApproximateReceiveCount", 1))
-            return Message(found["Body"], found["ReceiptHandle"], receives)
+            known = found.get("Attributes", {})
+            sent = int(known["SentTimestamp"]) / 1000 if "SentTimestamp" in known else None
+            return Message(found["Body"], found["ReceiptHandle"], int(known.get("ApproximateReceiveCount", 1)), sent)
         return None
 
     def hide(self, message: Message, seconds: int) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,6 +25,7 @@ from pdfbatch.runs.liveness import age_seconds, has_ended, is_alive
 from pdfbatch.runs.machines import History
 from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.pool import pool_of, workers_of
+from pdfbatch.runs.pool_status import PoolStatus, read_pool_status
 from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.runs.savings import total
 from pdfbatch.runs.scores import added, worst
@@ -99,6 +100,9 @@ class WorkerStatus(BaseModel):
     """The cost of its instances so far; see `machines.dollars`."""
     detail: str = ""
     """Why it gave up or stopped early, in one sentence."""
+    holding: int = 0
+    """As in `Heartbeat`, like `waited_seconds`; of a pool's worker."""
+    waited_seconds: float | None = None
 
 
 class RunStatus(BaseModel):
@@ -127,6 +131,11 @@ class RunStatus(BaseModel):
     """When AWS terminates the fleet at the latest."""
     region: str | None = None
     """The fleet's region, whatever region is configured here."""
+    pool: PoolStatus | None = None
+    """Filled in by `status`, for a pool."""
+
+
+S = TypeVar("S", bound=RunStatus)
 
 
 class Records(NamedTuple):
@@ -262,6 +271,8 @@ def _worker_status(share: int | None, worker: int, history: History, now: dateti
         stale=not ended and not alive,
         host=beat.host,
         reading=beat.reading if alive else [],
+        holding=beat.holding if alive else 0,
+        waited_seconds=beat.waited_seconds,
         detail=mark.detail if mark and ended else "",
     )
 
@@ -353,7 +364,18 @@ def read_status(store: Store, manifest: Manifest, now: datetime) -> RunStatus:
 def status_reader(store: Store, manifest: Manifest, clock: Callable[[], datetime]) -> Callable[[], RunStatus]:
     """Returns a function that reads the status each time it is called, and then only the records that have changed."""
     reader = RecordReader(store, RunKeys(manifest.run))
-    return lambda: summarise(manifest, read_records(store, manifest, reader), clock())
+
+    def read() -> RunStatus:
+        return with_pool(store, manifest, summarise(manifest, read_records(store, manifest, reader), clock()))
+
+    return read
+
+
+def with_pool(store: Store, manifest: Manifest, status: S) -> S:
+    """Adds how a pool stands, for which its queue is asked."""
+    if not manifest.is_pool:
+        return status
+    return status.model_copy(update={"pool": read_pool_status(store, manifest, status.workers)})
 
 
 def read_records(store: Store, manifest: Manifest, reader: RecordReader | None = None) -> Records:

@@ -181,6 +181,7 @@ class SliceRun:
             session=self._session,
             reading=self._pipeline.reading() if self._pipeline else [],
             holding=self._workload.holding if self._workload else 0,
+            waited_seconds=self._workload.waited_seconds if self._workload else None,
             machine=self._job.machine,
             notice=self._notice,
             past=self._past,

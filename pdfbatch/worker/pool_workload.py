@@ -93,12 +93,17 @@ class PoolWorkload(Workload):
         """Documents of lost blocks whose outcomes are in this worker's ledger, or about to be."""
         self._poll: Future[_Delivery | None] | None = None
         self._found_nothing = True
+        self._waited: float | None = None
         self._looked_at = terms.monotonic()
         self._sent_at = terms.monotonic()
 
     @property
     def holding(self) -> int:
         return len(self._held)
+
+    @property
+    def waited_seconds(self) -> float | None:
+        return self._waited
 
     def claimed(self) -> Iterable[SourceDocument]:
         return ()  # what the process before held comes back through the queue
@@ -195,6 +200,8 @@ class PoolWorkload(Workload):
             forget, answered = self._tally.forget_pages, self._hooks.answered
             block = HeldBlock(pointer.id, lease, message, queue, hidden, answered, forget)
             self._held[pointer.id] = block
+            if message.sent is not None:
+                self._waited = round(max(0.0, self._terms.clock().timestamp() - message.sent), 1)
             yield from self._begun(block, self._slice(pointer.slice)[numbers.start : numbers.stop], is_dead=is_dead)
 
     def _begun(self, block: HeldBlock, entries: Sequence[SourceDocument], *, is_dead: bool) -> Iterator[Offer]:

@@ -68,6 +68,11 @@ class Workload(ABC):
         """The number of blocks of a queue that it has and has not finished."""
         return 0
 
+    @property
+    def waited_seconds(self) -> float | None:
+        """How long the last block had waited in the queue; None: there is none."""
+        return None
+
     def may_enter(self, outcome: Outcome) -> bool:  # noqa: ARG002
         """Whether an outcome is this worker's to record: its block may have gone to another worker meanwhile."""
         return True
