@@ -93,6 +93,7 @@ class PoolWorkload(Workload):
         """Documents of lost blocks whose outcomes are in this worker's ledger, or about to be."""
         self._poll: Future[_Delivery | None] | None = None
         self._found_nothing = True
+        """Whether it is worth looking if the run is over."""
         self._waited: float | None = None
         self._looked_at = terms.monotonic()
         self._sent_at = terms.monotonic()
@@ -266,6 +267,7 @@ class PoolWorkload(Workload):
         self._output.put(self._keys.finished_block(*block.id), b"")
         block.delete_message()
         del self._held[block.id]
+        self._found_nothing = True  # it may have been the last one
 
     def _forget_lost(self) -> None:
         for block in list(self._held.values()):
@@ -279,7 +281,7 @@ class PoolWorkload(Workload):
                 del self._held[block.id]
 
     def _is_over(self) -> bool:
-        """Whether every block of the run is finished; asked when the queue has nothing."""
+        """Whether every block of the run is finished."""
         self._forget_lost()
         if not self._found_nothing or self._held:
             return False
