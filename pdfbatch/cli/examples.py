@@ -33,6 +33,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch local-run '~/papers/2024/*.pdf' ~/papers-md --pages 1-3",
         "pdfbatch local-run s3://papers/pdfs/ ~/papers-md --limit 20",
         "pdfbatch local-run ~/papers ~/papers-md --total-workers 4 --worker-id 0",
+        "pdfbatch local-run ~/scans ~/scans-md --include '*.png' --command 'mytool {in} {out}'",
     ),
     "demo": ("pdfbatch demo", "pdfbatch demo ~/pdfbatch-demo"),
     "status": ("pdfbatch status s3://papers/md/ --watch", "pdfbatch status ~/papers-md --json"),

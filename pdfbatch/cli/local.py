@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import options as o
+from pdfbatch.cli.command import chosen_for
 from pdfbatch.cli.console import now
 from pdfbatch.cli.inputs import STDOUT, inputs_of, read_passwords, split, temporary_output
 from pdfbatch.cli.notes import show_notes
@@ -48,7 +49,7 @@ def local_run(
     part = Slice.checked(worker_id, total_workers)
     read = read.model_copy(update={"pages": pages})
     passwords = read_passwords(password_file)
-    reads = select_engine(engine, model, default_model())
+    reads = select_engine(engine, model, default_model(), read.command)
     is_to_stdout = target == STDOUT
     how = o.how_to_print(json, jsonl)
     if is_to_stdout and how != "screen":
@@ -57,6 +58,7 @@ def local_run(
         )
     with temporary_output() if is_to_stdout else nullcontext(open_store(target)) as store:
         source, chosen = inputs_of(given, None if is_to_stdout else store, include, exclude)
+        chosen = chosen_for(reads.name, chosen)
         check_places(source, store, chosen)
         wanted = Request(part, reads.name, read, changed, limit, reads.model, reads.pinned_model, chosen)
         begun = begin(source, store, wanted, now)

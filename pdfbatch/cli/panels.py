@@ -12,6 +12,7 @@ PANELS = {
         "total_workers worker_id"
     ),
     "Engine": "engine model dpi as_published processes",
+    "Command": "command batch batch_seconds batch_memory",
     "Markdown": "keep_hidden join_tables keep_headers",
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (

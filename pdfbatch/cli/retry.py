@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import options as o
+from pdfbatch.cli.command import COMMAND, with_command
 from pdfbatch.cli.console import now, say
 from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.launching import plan_and_launch
@@ -41,6 +42,7 @@ def retry_failures(
     key_name: o.KeyName = "",
     tag: o.Tags = None,
     stack: o.Stack = "pdfbatch",
+    pages_per_second: o.Pace = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the fleet's plan and exit.")] = False,
     yes: o.Yes = False,
     processes: o.Processes = None,
@@ -66,6 +68,9 @@ def retry_failures(
     before = manifest.load(store, latest)
     only = _documents_in(pages, reason or [], below) if o.is_file_of_pages(pages) else None
     read = read.model_copy(update={"pages": before.options.pages if only is not None or not pages else pages})
+    if before.engine == COMMAND and not engine and not read.command.line:
+        read = read.model_copy(update={"command": before.options.command})
+    engine = with_command(engine, read.command)
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
     source = open_store(before.input)
@@ -96,12 +101,13 @@ def retry_failures(
             key_name=key_name,
             tags=tag,
             stack=stack,
+            pages_per_second=pages_per_second,
             chosen=before.chosen,
             password_secret=password_secret or before.password_secret,
         )
         plan_and_launch(request, dry_run=dry_run, yes=yes, json=json)
         return
-    reads = select_engine(engine, model, default_model())
+    reads = select_engine(engine, model, default_model(), read.command)
     passwords = read_passwords(password_file)
     wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
     begun = begin_retry(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from pdfbatch import config, views
+from pdfbatch.cli.command import COMMAND, NO_COMMAND, with_command
 from pdfbatch.cli.console import finish, local_now, now, say, stderr, this_command, write_out
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Print
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.engines import Engine
+    from pdfbatch.records import Command
     from pdfbatch.runs.begin import Begun
     from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
@@ -29,10 +31,11 @@ S3_HEARTBEAT_SECONDS = 15.0
 LOCAL_HEARTBEAT_SECONDS = 2.0
 
 
-def select_engine(engine: str, model: str, default_model: str) -> Engine:
-    """Returns the engine that was named, or the default for this computer."""
+def select_engine(engine: str, model: str, default_model: str, command: Command = NO_COMMAND) -> Engine:
+    """Returns the engine that was named, that of a `command`, or the default for this computer."""
     from pdfbatch.engines import engine_for, engine_named, has_gpu
 
+    engine = with_command(engine, command)
     reads = engine_for(engine, model, has_gpu())
     if engine and reads != engine:
         say(f"no GPU here: --engine {engine} uses only the CPU; add --model M to run the model without a GPU, slowly")
@@ -115,7 +118,7 @@ def _worked(
     from pdfbatch.worker.stop import Stop, on_signals
 
     frozen, stop = begun.manifest, Stop()
-    children = processes or config.default_processes()
+    children = processes or (1 if frozen.engine == COMMAND else config.default_processes())
     engine, beats = engine_named(frozen.engine, frozen.model), heartbeat_seconds(output)
     documents = begun.documents
     job = SliceConfig(frozen, documents, worker_id, source, output, engine, children, beats, now, passwords=passwords)

@@ -293,6 +293,11 @@ def _pace(request: LaunchRequest, account: Account, work: Work, measured: Pace |
         return Pace(low=request.pages_per_second, high=request.pages_per_second, source="as given")
     if measured is not None:
         return measured
+    if request.options.command.line:
+        raise UsageError(
+            "Nobody knows how fast your --command is.",
+            "Add --pages-per-second: the documents that one instance converts in a second. Try some with local-run.",
+        )
     return _estimated(request, account, work.layer_share)
 
 

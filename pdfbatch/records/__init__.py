@@ -6,6 +6,7 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.chosen import WILD, Chosen, matcher
+from pdfbatch.records.command import Command
 from pdfbatch.records.export import (
     EXPORT_KEY,
     MOST_SHARD_MB,
@@ -91,6 +92,7 @@ __all__ = [
     "Checkpoint",
     "Chosen",
     "Claim",
+    "Command",
     "Compression",
     "Counts",
     "CurrentRun",

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     XFA_FORM = "xfa_form"
     NO_SUCH_PAGE = "no_such_page"
     ABANDONED = "abandoned"
+    COMMAND_FAILED = "command_failed"
 
     @property
     def retryable(self) -> bool:
@@ -58,6 +59,7 @@ RETRYABLE = frozenset(
         Reason.REPETITION,
         Reason.STORE_ERROR,
         Reason.ABANDONED,
+        Reason.COMMAND_FAILED,
     }
 )
 
@@ -73,7 +75,9 @@ HOPELESS = frozenset(
     }
 )
 
-ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
+ENVIRONMENTAL = frozenset(
+    {Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED, Reason.COMMAND_FAILED}
+)
 
 
 def main_reason(reasons: Sequence[Reason]) -> Reason:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import cycle
 from pathlib import Path
 
 import boto3
@@ -33,6 +34,7 @@ DOCUMENTS = 300
 PROCESS_SECONDS = 6
 STOP_SECONDS = 9.0
 """Longer than a block is kept for a silent worker."""
+SIGNALS = {"kill -9": signal.SIGKILL, "long SIGSTOP": signal.SIGSTOP, "SIGTERM": signal.SIGTERM}
 END_SECONDS = 500.0
 
 
@@ -65,6 +67,7 @@ class Story:
         self.workers: dict[int, Worker] = {}
         self.frozen: dict[int, float] = {}
         self.events = Counter[str]()
+        self.following = cycle(self.dice.sample([*SIGNALS, "kill -9", "Spot notice"], 5))
 
     def start(self, stack: ExitStack, numbers: list[int]) -> None:
         for number in numbers:
@@ -93,16 +96,14 @@ class Story:
         awake = [worker for number, worker in self.workers.items() if number not in self.frozen and worker.is_running]
         if not awake:
             return False
-        worker, thrown = self.dice.choice(awake), self.dice.random()
-        if thrown < 0.4:
-            self.events["kill -9"] += worker.signal(signal.SIGKILL)
-        elif thrown < 0.7 and worker.signal(signal.SIGSTOP):
-            self.events["long SIGSTOP"] += 1
-            self.frozen[worker.number] = time.monotonic() + STOP_SECONDS
-        elif thrown < 0.9:
-            self.events["Spot notice"] += worker.notice()
+        worker, event = self.dice.choice(awake), next(self.following)
+        if event == "Spot notice":
+            happened = worker.notice()
         else:
-            self.events["SIGTERM"] += worker.signal(signal.SIGTERM)
+            happened = worker.signal(SIGNALS[event])
+        if happened and event == "long SIGSTOP":
+            self.frozen[worker.number] = time.monotonic() + STOP_SECONDS
+        self.events[event] += happened
         return True
 
     def progress(self) -> float:
@@ -171,7 +172,7 @@ def test_whatever_happens_a_pool_loses_nothing_and_publishes_nothing_twice(
             if plan and progress >= plan[0][0]:
                 story.scale(stack, plan.pop(0)[1])
             time.sleep(0.1)
-    assert {"kill -9", "long SIGSTOP", "Spot notice", "scale"} <= story.events.keys()
+    assert {*SIGNALS, "Spot notice", "scale"} <= (+story.events).keys(), story.events
     assert published(server.bucket, "out/") == expected
     writes = Counter(write.key for write in server.bucket.writes if write.key.endswith(".md"))
     assert set(writes.values()) == {1}, "every document is published once"
