@@ -97,10 +97,7 @@ class Story:
         if not awake:
             return False
         worker, event = self.dice.choice(awake), next(self.following)
-        if event == "Spot notice":
-            happened = worker.notice()
-        else:
-            happened = worker.signal(SIGNALS[event])
+        happened = worker.notice() if event == "Spot notice" else worker.signal(SIGNALS[event])
         if happened and event == "long SIGSTOP":
             self.frozen[worker.number] = time.monotonic() + STOP_SECONDS
         self.events[event] += happened

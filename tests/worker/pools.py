@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import boto3
 
+from pdfbatch.engines import CommandEngine, Engine
 from pdfbatch.engines.base import PageTask
 from pdfbatch.records import Counts, DoneMark, Manifest, Pool, ReadOptions, RunKeys
 from pdfbatch.runs import manifest as manifests
@@ -28,7 +28,14 @@ from tests.worker.page_tasks import engine
 _numbers = itertools.count(1)
 
 
-def freeze_pool(source: Store, output: Store, engine_name: str, slices: int, blocks: Sequence[int] = ()) -> Manifest:
+def freeze_pool(
+    source: Store,
+    output: Store,
+    engine_name: str,
+    slices: int,
+    blocks: Sequence[int] = (),
+    options: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
+) -> Manifest:
     """Freezes what is left of an input as a pool and makes it the current run. `blocks`: ends of the blocks of its one
     slice; else they are as a launch makes them."""
     rest = remaining(source, output, now(), redo_changed=False, all_failures=False)
@@ -40,7 +47,7 @@ def freeze_pool(source: Store, output: Store, engine_name: str, slices: int, blo
         output=output.url,
         total_workers=slices,
         engine=engine_name,
-        options=ReadOptions(),
+        options=options,
         slices=documents_in(parts),
         entries=list(map(len, parts)),
         pool_blocks=[list(blocks)] if blocks else list(map(pool_blocks, parts)),
@@ -75,9 +82,11 @@ class Pooled:
         process: int = 3,
         most_receives: int = 100,
         is_filled: bool = True,
+        options: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
     ) -> None:
-        self.source, self.output, self.task = source, output, task
-        self.manifest = freeze_pool(source, output, engine(task).name, 1 if blocks else workers, blocks)
+        self.source, self.output = source, output
+        self.engine: Engine = CommandEngine() if options.command.line else engine(task)
+        self.manifest = freeze_pool(source, output, self.engine.name, 1 if blocks else workers, blocks, options)
         self.keys = RunKeys(self.manifest.run)
         queue, dead = make_queues(endpoint, most_receives)
         self.pool = Pool(
@@ -98,8 +107,9 @@ class Pooled:
 
     def slice_run(self, worker: int, stop: Stop | None = None, clock: Any = now, beats: float = 0.5) -> SliceRun:
         queues = PoolQueues(self.pool, self.queue, self.dead_letters)
-        reader = engine(self.task)
-        job = SliceConfig(self.manifest, (), worker, self.source, self.output, reader, 2, beats, clock, queues=queues)
+        job = SliceConfig(
+            self.manifest, (), worker, self.source, self.output, self.engine, 2, beats, clock, queues=queues
+        )
         return SliceRun(job, stop or Stop())
 
     def work(self, worker: int, stop: Stop | None = None) -> Counts:
@@ -107,7 +117,3 @@ class Pooled:
 
     def mark(self, worker: int, stop: Stop | None = None) -> DoneMark:
         return self.slice_run(worker, stop).run()
-
-
-def later(moment: datetime) -> Any:
-    return lambda: moment

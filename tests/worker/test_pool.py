@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from pdfbatch.records import Outcome, Reason
+from pdfbatch.records import BlockId, Command, Outcome, ReadOptions, Reason
 from pdfbatch.runs import ledger
 from pdfbatch.runs.pool import all_blocks, finished_blocks, pointer_to
 from pdfbatch.runs.verify import verify
@@ -116,6 +116,14 @@ def test_a_worker_that_stops_gives_its_block_back_at_once(pdfs: Path, pool: Make
     assert second.why == "done", "it did not have to wait ten minutes"
     assert sorted(pages_read(pdfs / "long.pdf")) == list(range(1, 61)), "no page was read twice"
     assert len(outcomes(run.output)) == 4 and verify(run.output).sound
+
+
+def test_a_command_runs_on_what_the_queue_hands_out(pdfs: Path, out: Path, pool: Make) -> None:
+    many_pdfs(pdfs, 5)
+    line = "cd {in} && mkdir {out}/000 && for each in */*.pdf; do echo $each > {out}/${each%.pdf}.md; done"
+    run = pool([2, 5], options=ReadOptions(command=Command(line=line)))
+    assert (mark := run.mark(0)).why == "done" and mark.counts.ok == 5
+    assert (out / "000" / "doc-00003.md").read_text() == "000/doc-00003.pdf\n"
 
 
 def test_a_block_whose_workers_keep_dying_is_failed_with_a_reason(pdfs: Path, pool: Make) -> None:
