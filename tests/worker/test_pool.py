@@ -88,14 +88,10 @@ def test_messages_that_the_queue_lost_are_sent_again(pdfs: Path, pool: Make) -> 
 
 def test_a_message_of_something_else_is_thrown_away(pdfs: Path, pool: Make) -> None:
     many_pdfs(pdfs, 2)
-    run = pool([2])
-    run.queue.send(
-        [
-            "hello",
-            '{"run": "another", "slice": 0, "block": 0}',
-            f'{{"run": "{run.manifest.run}", "slice": 0, "block": 9}}',
-        ]
-    )
+    run = pool([2], is_filled=False)
+    name = run.manifest.run
+    pointers = [pointer_to(*of) for of in (("another", BlockId(0, 0)), (name, BlockId(0, 9)), (name, BlockId(0, 0)))]
+    run.queue.send(["hello", *pointers])
     assert run.work(0).ok == 2
     assert run.queue.depth().total == 0
 
