@@ -64,6 +64,12 @@ class HeldBlock(Block):
         self.entered |= keys
         self.buffered |= keys
 
+    def lose_buffered(self) -> set[str]:
+        """Returns the documents whose outcomes are in the ledger's buffer, and forgets those outcomes."""
+        lost, self.buffered = self.buffered, set()
+        self.entered -= lost
+        return lost
+
     @property
     def is_read(self) -> bool:
         """Whether all outcomes are in the ledger's buffer."""

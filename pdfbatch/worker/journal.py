@@ -39,7 +39,7 @@ class LedgerJournal:
         """Takes back the outcomes of these documents that are not written yet, and returns them."""
         withdrawn = self._ledger.withdraw(keys)
         for outcome in withdrawn:
-            self._failures.pop(outcome.key, None)
+            self._new_failures = self._failures.pop(outcome.key, None) is not None or self._new_failures
         return withdrawn
 
     def is_due(self, now: float, *, is_urgent: bool = False) -> bool:

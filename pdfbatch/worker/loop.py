@@ -239,7 +239,12 @@ class SliceRun:
         job, seconds = self._job, queues.pool.process_seconds
         terms = LeaseTerms(job.worker, self._session, seconds, job.clock, time.monotonic)
         hooks = PoolHooks(
-            self._next_segment, self._record, self._abandon, partial(self._stop.ask, "retired"), self._answered
+            self._next_segment,
+            self._record,
+            self._abandon,
+            self._withdraw,
+            partial(self._stop.ask, "retired"),
+            self._answered,
         )
         return PoolWorkload(job.manifest, queues, terms, job.output, self._tally, hooks)
 
@@ -316,7 +321,7 @@ class SliceRun:
                     self._tally.document(outcome)
                     self._watch_failures(outcome)
         finally:
-            self._withdraw(journal)
+            self._withdraw()
             if self._unless_hung(journal.close):
                 self._ledger_is_written()
 
@@ -325,15 +330,15 @@ class SliceRun:
         urgent = self._workload is not None and self._workload.waits_for_ledger
         if journal is None or not journal.is_due(now, is_urgent=urgent):
             return
-        self._withdraw(journal)
+        self._withdraw()
         if self._unless_hung(partial(journal.keep, now, is_urgent=urgent)):
             self._ledger_is_written()
 
-    def _withdraw(self, journal: LedgerJournal) -> None:
+    def _withdraw(self) -> None:
         """Takes back outcomes that another worker records: this process was stopped for so long that it lost them."""
-        if self._workload is not None and (lost := self._workload.lost_keys()):
-            for outcome in journal.withdraw(lost):
-                self._tally.forget(outcome)
+        assert self._journal is not None and self._workload is not None
+        for outcome in self._journal.withdraw(self._workload.lost_keys()):
+            self._tally.forget(outcome)
 
     def _ledger_is_written(self) -> None:
         self._clear_strikes()

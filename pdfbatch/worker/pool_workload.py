@@ -59,6 +59,8 @@ class PoolHooks(NamedTuple):
     """Takes a document that a worker published before it died."""
     abandon: Callable[[SourceDocument, str], None]
     """Takes an entry whose documents are failed, and why."""
+    withdraw: Callable[[], None]
+    """Takes the outcomes of lost documents (`lost_keys`) out of the ledger's buffer."""
     retire: Callable[[], None]
     """Called when the worker is no longer wanted."""
     answered: Callable[[Callable[[], bool]], bool]
@@ -90,7 +92,9 @@ class PoolWorkload(Workload):
         self._block_of: dict[str, HeldBlock] = {}
         """By key, for documents that are read here."""
         self._entered_before: set[str] = set()
-        """Documents of lost blocks whose outcomes are in this worker's ledger, or about to be."""
+        """Documents of lost blocks whose outcomes are in this worker's ledger."""
+        self._lost_keys: set[str] = set()
+        """Documents of lost blocks whose outcomes are still in the ledger's buffer."""
         self._poll: Future[_Delivery | None] | None = None
         self._found_nothing = True
         """Whether it is worth looking if the run is over."""
@@ -126,12 +130,10 @@ class PoolWorkload(Workload):
         block.enter({outcome.key})
 
     def lost_keys(self) -> Set[str]:
-        found = set[str]()
         for block in self._held.values():
             if block.buffered and not block.is_mine():
-                found |= block.buffered
-                block.entered -= block.buffered
-                block.buffered = set()
+                self._lost_keys |= block.lose_buffered()
+        found, self._lost_keys = self._lost_keys, set()
         return found
 
     @property
@@ -206,6 +208,8 @@ class PoolWorkload(Workload):
             yield from self._begun(block, self._slice(pointer.slice)[numbers.start : numbers.stop], is_dead=is_dead)
 
     def _begun(self, block: HeldBlock, entries: Sequence[SourceDocument], *, is_dead: bool) -> Iterator[Offer]:
+        if self._lost_keys:
+            self._hooks.withdraw()
         left = self._left(entries, block)
         block.expect(left)
         expect(self._tally, left)
@@ -271,7 +275,10 @@ class PoolWorkload(Workload):
 
     def _forget_lost(self) -> None:
         for block in list(self._held.values()):
-            if block.lease.is_lost and block.left:
+            if not block.lease.is_lost:
+                continue
+            self._lost_keys |= block.lose_buffered()
+            if block.left:
                 expect(self._tally, [left for each in block.entries if (left := left_of(each, block.entered))], -1)
                 for key in block.left:
                     self._block_of.pop(key, None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from pdfbatch.records import BlockId, Command, Outcome, ReadOptions, Reason
+from pdfbatch.records import BlockId, Command, Lease, Outcome, ReadOptions, Reason
 from pdfbatch.runs import ledger
 from pdfbatch.runs.pool import all_blocks, finished_blocks, pointer_to
 from pdfbatch.runs.verify import verify
@@ -151,3 +152,21 @@ def test_a_message_that_nobody_could_handle_comes_back_as_a_dead_letter_and_is_f
     mark = run.mark(0)
     assert mark.why == "done" and mark.counts.ok + mark.counts.failed == 2
     assert run.dead_letters.depth().total == 0 and len(outcomes(run.output)) == 2
+
+
+def test_outcomes_of_a_block_that_another_worker_took_are_not_recorded(pdfs: Path, pool: Make) -> None:
+    """As after a long stop: the lease is another's when the process goes on."""
+    many_pdfs(pdfs, 80)
+    run = pool([80], task=page_tasks.note_slowly, process=1)
+    first = run.slice_run(0, beats=0.1)
+    thread = Thread(target=first.run)
+    thread.start()
+    wait_until(lambda: first.heartbeat().counts.ok >= 3)
+    theirs = Lease(worker=9, session="theirs", at=now(), until=now() + timedelta(seconds=2))
+    run.output.put(run.keys.lease(0, 0), theirs.model_dump_json().encode())
+    wait_until(lambda: first.heartbeat().holding == 0)
+    assert finished_blocks(run.output, run.keys) == set() and first.heartbeat().counts.ok < 80
+    thread.join()
+    counts = first.heartbeat().counts
+    assert (counts.ok, counts.total, counts.pages_read) == (80, 80, 80)
+    assert len(outcomes(run.output)) == 80 and verify(run.output).sound
