@@ -29,6 +29,7 @@ _PLACES = ("input", "output")
 _PLACE_PARTS = tuple(f"{place}_{part}" for place in _PLACES for part in ("bucket", "prefix"))
 _TYPED_ONLY = {
     "yes": "Type --yes with the command: no setting may answer a question.",
+    "command": "Type --command with the command: no file that is found may run programs.",
     "delete": "Type --delete with the command: no setting may delete anything.",
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pdfbatch.cli import options as o
+from pdfbatch.cli.command import chosen_for, with_command
 from pdfbatch.cli.inputs import STDOUT, inputs_of, split
 from pdfbatch.cli.launching import plan_and_launch
 from pdfbatch.cli.request import request_of
@@ -29,6 +30,8 @@ def launch(
     exclude: o.Exclude = None,
     pages: o.Pages = "",
     password_secret: o.PasswordSecret = "",
+    events: o.Events = None,
+    events_secret: o.EventsSecret = "",
     workers: o.LaunchWorkers = None,
     instance_type: o.InstanceTypes = None,
     on_demand: o.OnDemand = False,
@@ -61,13 +64,16 @@ def launch(
     --max-hours in any case.
     """
     options = read.model_copy(update={"pages": pages})
+    engine = with_command(engine, options.command)
     given, target = split(*default_places(places, output))
     store, inputs = _places(given, target, include, exclude)
     request = request_of(
         inputs.source.url,
         store.url,
-        chosen=inputs.chosen,
+        chosen=chosen_for(engine, inputs.chosen),
         password_secret=password_secret,
+        events=events or (),
+        events_secret=events_secret,
         engine=engine,
         model=model or (default_model() if engine in ("", "dolphin", "auto") else ""),
         options=options,

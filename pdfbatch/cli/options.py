@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pdfbatch.errors import UsageError
-from pdfbatch.records import PageSet, ReadOptions, Reason
+from pdfbatch.records import Command, PageSet, ReadOptions, Reason
 from pdfbatch.runs.scores import DOUBTFUL
 
 
@@ -99,6 +99,26 @@ PasswordSecret = Annotated[
         metavar="ARN",
         help="Secrets Manager secret or SSM parameter with passwords for encrypted PDFs, one per line. Only the "
         "instances read it, with their role.",
+        show_default=False,
+    ),
+]
+Events = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--events",
+        metavar="ADDRESS",
+        help="Send an event for each outcome and for the run's end; repeatable: https://HOST/PATH, sns:ARN, events:BUS "
+        "(EventBridge), kafka://HOST:PORT/TOPIC.",
+        show_default=False,
+    ),
+]
+EventsSecret = Annotated[
+    str,
+    typer.Option(
+        "--events-secret",
+        metavar="ARN",
+        help="Secrets Manager secret or SSM parameter with the key of webhooks, or Kafka's user name and password. "
+        "Only the instances read it, with their role.",
         show_default=False,
     ),
 ]
@@ -388,6 +408,24 @@ def with_options_of(
     return command
 
 
+CommandLine = Annotated[
+    str,
+    typer.Option(
+        "--command",
+        metavar="'TOOL {in} {out}'",
+        help="Convert with this shell command instead: it reads a batch of documents in the folder {in}, and writes "
+        "2024/a.md for 2024/a.pdf to the folder {out}. See the manual.",
+        show_default=False,
+    ),
+]
+Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Documents that --command gets at a time.")]
+BatchSeconds = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time limit of --command for one batch.")]
+BatchMemory = Annotated[
+    int,
+    typer.Option(min=0, metavar="MIB", help="Memory limit of each process of --command; 0: none."),
+]
+
+
 def _read_options(
     dpi: Dpi = 200,
     as_published: AsPublished = False,
@@ -397,6 +435,10 @@ def _read_options(
     page_seconds: PageSeconds = 120.0,
     max_retries: MaxRetries = 2,
     max_failures_in_a_row: FailuresInARow = 20,
+    command: CommandLine = "",
+    batch: Batch = 20,
+    batch_seconds: BatchSeconds = 3600.0,
+    batch_memory: BatchMemory = 0,
 ) -> ReadOptions:
     return ReadOptions(
         keep_headers=keep_headers,
@@ -407,6 +449,7 @@ def _read_options(
         keep_hidden=keep_hidden,
         join_tables=join_tables,
         failures_in_a_row=max_failures_in_a_row,
+        command=Command(line=command, batch=batch, seconds=batch_seconds, memory_mib=batch_memory),
     )
 
 

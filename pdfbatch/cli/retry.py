@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from pdfbatch.cli import options as o
+from pdfbatch.cli.command import COMMAND, with_command
 from pdfbatch.cli.console import now, say
+from pdfbatch.cli.delivering import checked_sinks, sinks_here
 from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.launching import plan_and_launch
 from pdfbatch.cli.notes import nothing_to_retry, show_notes
@@ -41,6 +43,7 @@ def retry_failures(
     key_name: o.KeyName = "",
     tag: o.Tags = None,
     stack: o.Stack = "pdfbatch",
+    pages_per_second: o.Pace = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the fleet's plan and exit.")] = False,
     yes: o.Yes = False,
     processes: o.Processes = None,
@@ -48,6 +51,8 @@ def retry_failures(
     password_file: o.PasswordFile = "",
     password_secret: o.PasswordSecret = "",
     model: o.Model = "",
+    events: o.Events = None,
+    events_secret: o.EventsSecret = "",
     read: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
     json: o.Json = False,
 ) -> None:
@@ -66,8 +71,16 @@ def retry_failures(
     before = manifest.load(store, latest)
     only = _documents_in(pages, reason or [], below) if o.is_file_of_pages(pages) else None
     read = read.model_copy(update={"pages": before.options.pages if only is not None or not pages else pages})
+    if before.engine == COMMAND and not engine and not read.command.line:
+        read = read.model_copy(update={"command": before.options.command})
+    engine = with_command(engine, read.command)
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
+    if events_secret and local:
+        raise UsageError(
+            "--events-secret is for a fleet.", "With --local the environment has the secrets: docs/events.md."
+        )
+    sinks = checked_sinks(events) if local else sinks_here()
     source = open_store(before.input)
     check_places(source, store, before.chosen)
     if not local:
@@ -96,14 +109,25 @@ def retry_failures(
             key_name=key_name,
             tags=tag,
             stack=stack,
+            pages_per_second=pages_per_second,
             chosen=before.chosen,
             password_secret=password_secret or before.password_secret,
+            events=events or before.events,
+            events_secret=events_secret or before.events_secret,
         )
         plan_and_launch(request, dry_run=dry_run, yes=yes, json=json)
         return
-    reads = select_engine(engine, model, default_model())
+    reads = select_engine(engine, model, default_model(), read.command)
     passwords = read_passwords(password_file)
-    wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
+    wanted = Request(
+        Slice(0, 1),
+        reads.name,
+        read,
+        model=reads.model,
+        pin=reads.pinned_model,
+        chosen=before.chosen,
+        events=[sink.text for sink in sinks.addresses],
+    )
     begun = begin_retry(
         source,
         store,
@@ -118,7 +142,7 @@ def retry_failures(
     show_notes(begun, store)
     if begun.how == "nothing":
         say(nothing_to_retry(reason or [], below, bool(begun.hopeless)))
-    run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords)
+    run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords, sinks)
 
 
 def _documents_in(file: str, reasons: Sequence[Reason], below: float) -> frozenset[str]:

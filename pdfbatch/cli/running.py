@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from pdfbatch import config, views
+from pdfbatch.cli.command import COMMAND, NO_COMMAND, with_command
 from pdfbatch.cli.console import finish, local_now, now, say, stderr, this_command, write_out
+from pdfbatch.cli.delivering import WantedSinks, deliver_left, deliveries, sinks_here
+from pdfbatch.cli.delivering import finish as finish_events
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Print
 from pdfbatch.errors import ExitCode, NotFound, UsageError
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.engines import Engine
+    from pdfbatch.records import Command
     from pdfbatch.runs.begin import Begun
     from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
@@ -29,10 +33,11 @@ S3_HEARTBEAT_SECONDS = 15.0
 LOCAL_HEARTBEAT_SECONDS = 2.0
 
 
-def select_engine(engine: str, model: str, default_model: str) -> Engine:
-    """Returns the engine that was named, or the default for this computer."""
+def select_engine(engine: str, model: str, default_model: str, command: Command = NO_COMMAND) -> Engine:
+    """Returns the engine that was named, that of a `command`, or the default for this computer."""
     from pdfbatch.engines import engine_for, engine_named, has_gpu
 
+    engine = with_command(engine, command)
     reads = engine_for(engine, model, has_gpu())
     if engine and reads != engine:
         say(f"no GPU here: --engine {engine} uses only the CPU; add --model M to run the model without a GPU, slowly")
@@ -47,8 +52,10 @@ def run_slice(
     processes: int | None,
     how: Print,
     passwords: Passwords,
+    sinks: WantedSinks,
 ) -> NoReturn:
-    """Converts one slice with live progress, shows the result, and exits with its code."""
+    """Converts one slice with live progress, shows the result, and exits with its code. `sinks` get its events, like
+    those that the run was started with."""
     from pdfbatch.runs.ledger import load_failures
     from pdfbatch.runs.progress import nothing_left, read_status
 
@@ -57,6 +64,7 @@ def run_slice(
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
         if frozen.skipped:
             say("to convert a document again, even with other options, delete its Markdown first")
+        deliver_left(output, sinks)
         finish(_nothing(nothing, begun, how))
     if begun.how == "finished":
         say(f"slice {worker_id} of this run is done; other slices are still running")
@@ -64,7 +72,7 @@ def run_slice(
         finish(views.as_json(found) if how == "json" else views.status_screen(found, local_now()))
     if begun.how == "resumed":
         say(f"Resuming run {frozen.run}")
-    mark = _worked(begun, worker_id, source, output, processes, passwords)
+    mark = _worked(begun, worker_id, source, output, processes, passwords, sinks)
     code = exit_code(mark)
     found = read_status(output, frozen, now())
     if how == "json":
@@ -96,7 +104,7 @@ def write_slice(begun: Begun, source: Store, output: Store, processes: int | Non
             f"OUTPUT - takes one document, and there are {len(documents):,}.",
             "Use a folder as OUTPUT, or name one document.",
         )
-    mark = _worked(begun, 0, source, output, processes, passwords)
+    mark = _worked(begun, 0, source, output, processes, passwords, sinks_here())
     key = documents[0].key
     for failure in load_failures(output, RunKeys(begun.manifest.run), 0):
         say(views.failure_line(failure))
@@ -108,14 +116,20 @@ def write_slice(begun: Begun, source: Store, output: Store, processes: int | Non
 
 
 def _worked(
-    begun: Begun, worker_id: int, source: Store, output: Store, processes: int | None, passwords: Passwords
+    begun: Begun,
+    worker_id: int,
+    source: Store,
+    output: Store,
+    processes: int | None,
+    passwords: Passwords,
+    sinks: WantedSinks,
 ) -> DoneMark:
     from pdfbatch.engines import engine_named
     from pdfbatch.worker.loop import SliceConfig, SliceRun
     from pdfbatch.worker.stop import Stop, on_signals
 
     frozen, stop = begun.manifest, Stop()
-    children = processes or config.default_processes()
+    children = processes or (1 if frozen.engine == COMMAND else config.default_processes())
     engine, beats = engine_named(frozen.engine, frozen.model), heartbeat_seconds(output)
     documents = begun.documents
     job = SliceConfig(frozen, documents, worker_id, source, output, engine, children, beats, now, passwords=passwords)
@@ -130,8 +144,11 @@ def _worked(
                 stderr.file.write("\n")  # below the live lines: the console itself would print above them
                 stderr.file.flush()
 
-    with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
-        mark = run.run()
+    with deliveries(frozen, output.url, worker_id, sinks) as sending:
+        with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
+            mark = run.run()
+        if not run.store_hangs:
+            finish_events(sending, mark.why, output.url)
     if run.store_hangs:
         say("The store does not answer: what was not saved is read again by the next run of the same command.")
         raise typer.Exit(ExitCode.INTERRUPTED)

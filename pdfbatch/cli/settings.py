@@ -26,11 +26,11 @@ _NO_DEFAULT = frozenset({"model", "places"})
 _NO_SETTINGS = frozenset(
     {
         *("places", "json", "jsonl", "all", "failures", "watch", "follow", "boot", "run"),
-        *("yes", "delete", "dry_run", "policy", "show_template"),
+        *("yes", "delete", "command", "dry_run", "policy", "show_template"),
     }
 )
-"""Options that say what to do or to show this once: they must be typed. No setting answers a question or deletes
-anything. `--json` has a variable of its own."""
+"""Options that say what to do or to show this once: they must be typed. No setting answers a question, deletes anything
+or runs a program. `--json` has a variable of its own."""
 _TYPED_OUTPUT = frozenset({"down"})
 """Commands whose OUTPUT must be typed, because they stop runs."""
 

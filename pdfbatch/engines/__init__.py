@@ -3,16 +3,21 @@
 import importlib.util
 
 from pdfbatch.engines.base import Engine
+from pdfbatch.engines.command import CommandEngine
 from pdfbatch.engines.cpu import CpuEngine
 from pdfbatch.engines.dolphin import AutoEngine, DolphinEngine
 from pdfbatch.engines.dolphin.device import gpu_system
 from pdfbatch.engines.null import NullEngine
 from pdfbatch.errors import UsageError, did_you_mean
 
-__all__ = ["ENGINES", "Engine", "engine_for", "engine_named", "has_gpu", "no_engine"]
+__all__ = ["ENGINES", "CommandEngine", "Engine", "engine_for", "engine_named", "has_gpu", "no_engine"]
 
 _WITH_MODEL: dict[str, type[DolphinEngine]] = {"dolphin": DolphinEngine, "auto": AutoEngine}
-_WITHOUT_MODEL: dict[str, type[CpuEngine] | type[NullEngine]] = {"cpu": CpuEngine, "null": NullEngine}
+_WITHOUT_MODEL: dict[str, type[CpuEngine] | type[NullEngine] | type[CommandEngine]] = {
+    "cpu": CpuEngine,
+    "null": NullEngine,
+    "command": CommandEngine,
+}
 ENGINES = (*_WITHOUT_MODEL, *_WITH_MODEL)
 
 

@@ -173,6 +173,8 @@ def _manifest(
         options=request.options,
         chosen=request.chosen,
         password_secret=request.password_secret,
+        events=[sink.text for sink in request.events],
+        events_secret=request.events_secret,
         retry_of=rest.retry_of,
         follows=followed(request.engine, request.model, request.options, rest.before, rest.retry_of),
         skipped=rest.skipped,
@@ -286,6 +288,11 @@ def _pace(request: LaunchRequest, account: Account, work: Work, measured: Pace |
         return Pace(low=request.pages_per_second, high=request.pages_per_second, source="as given")
     if measured is not None:
         return measured
+    if request.options.command.line:
+        raise UsageError(
+            "Nobody knows how fast your --command is.",
+            "Add --pages-per-second: the documents that one instance converts in a second. Try some with local-run.",
+        )
     return _estimated(request, account, work.layer_share)
 
 

@@ -63,7 +63,11 @@ def propose(
     account = account_of(gather(clients, need, now), need)
     warnings = [*account.warnings, *_spent_before(output, rest.latest)]
     request = _with_engine(request, account, warnings)
-    work = count_pages(source, rest.documents[: request.limit], rest.inputs)
+    documents = rest.documents[: request.limit]
+    if request.options.command.line:
+        work = _unopened(documents, rest.inputs)
+    else:
+        work = count_pages(source, documents, rest.inputs)
     decided = decide(
         replace(request, source=source.url, output=output.url),
         rest,
@@ -103,6 +107,12 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
         has_passwords=has_passwords,
         only=request.only,
     )
+
+
+def _unopened(documents: Sequence[SourceDocument], in_input: int) -> Work:
+    """Returns the work of a command, which may read files of any kind: each document counts as one page."""
+    size = sum(document.size for document in documents)
+    return Work(documents=in_input, left=len(documents), bytes_left=size, pages_each=1.0)
 
 
 def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) -> LaunchRequest:

@@ -39,13 +39,15 @@ class PageText(NamedTuple):
 
 
 def page_texts(markdown: str) -> list[PageText]:
-    """Splits Markdown at its page anchors."""
+    """Splits Markdown at its page anchors. Without any, it is one page; text before the first belongs to that page."""
     found = [match for match in _ANCHOR.finditer(markdown) if _is_anchor(match)]
+    if not found:
+        return [PageText(1, None, markdown.strip("\n"))]
+    before = markdown[: found[0].start()]
     ends = [match.start() for match in found[1:]] + [len(markdown)]
-    return [
-        PageText(*_anchor(match), markdown[match.end() : end].strip("\n"))
-        for match, end in zip(found, ends, strict=True)
-    ]
+    texts = [markdown[match.end() : end] for match, end in zip(found, ends, strict=True)]
+    texts[0] = before + texts[0]
+    return [PageText(*_anchor(match), text.strip("\n")) for match, text in zip(found, texts, strict=True)]
 
 
 def anchors(markdown: str) -> list[Anchor]:

@@ -6,6 +6,7 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.chosen import WILD, Chosen, matcher
+from pdfbatch.records.command import Command
 from pdfbatch.records.export import (
     EXPORT_KEY,
     MOST_SHARD_MB,
@@ -71,6 +72,7 @@ from pdfbatch.records.run import (
 )
 from pdfbatch.records.secret import Secret
 from pdfbatch.records.sharing import Claim, FinishedPart
+from pdfbatch.records.sink import EndPosition, Position, SinkAddress
 from pdfbatch.records.stamp import Stamp, text_of
 
 __all__ = [
@@ -89,6 +91,7 @@ __all__ = [
     "Checkpoint",
     "Chosen",
     "Claim",
+    "Command",
     "Compression",
     "Counts",
     "CurrentRun",
@@ -96,6 +99,7 @@ __all__ = [
     "DoneMark",
     "DoubtfulPage",
     "Element",
+    "EndPosition",
     "Ending",
     "ExportFormat",
     "ExportOptions",
@@ -116,12 +120,14 @@ __all__ = [
     "PageResult",
     "PageSet",
     "Picture",
+    "Position",
     "ReadOptions",
     "Reason",
     "Record",
     "RunKeys",
     "Secret",
     "Shard",
+    "SinkAddress",
     "Source",
     "SourceDocument",
     "Span",

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     BAD_NAME = "bad_name"
     XFA_FORM = "xfa_form"
     NO_SUCH_PAGE = "no_such_page"
+    COMMAND_FAILED = "command_failed"
 
     @property
     def retryable(self) -> bool:
@@ -56,6 +57,7 @@ RETRYABLE = frozenset(
         Reason.ENGINE_ERROR,
         Reason.REPETITION,
         Reason.STORE_ERROR,
+        Reason.COMMAND_FAILED,
     }
 )
 
@@ -71,7 +73,9 @@ HOPELESS = frozenset(
     }
 )
 
-ENVIRONMENTAL = frozenset({Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED})
+ENVIRONMENTAL = frozenset(
+    {Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED, Reason.COMMAND_FAILED}
+)
 
 
 def main_reason(reasons: Sequence[Reason]) -> Reason:

@@ -28,6 +28,8 @@ class Chosen(Record):
     folder above it, any other against the key from its start. A matching folder includes everything in it."""
     exclude: list[str] = []
     """No files that match one of these, by the same rules."""
+    any_kind: bool = False
+    """Files of any kind are documents, wherever images are."""
     without: str = ""
     """The output folder if it is below INPUT: nothing in it is an input."""
 
@@ -62,7 +64,7 @@ class Chosen(Record):
             if self.include and not included(key):
                 return False
             asked_for = is_matched or bool(self.include)
-            return is_named or is_pdf_key(key) or (asked_for and is_picture_key(key))
+            return is_named or is_pdf_key(key) or (asked_for and (self.any_kind or is_picture_key(key)))
 
         return takes
 

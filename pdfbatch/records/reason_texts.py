@@ -57,6 +57,10 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "the model repeated itself endlessly, twice; the text before that is kept",
         "`pdfbatch retry-failures OUTPUT --reason repetition --local --engine cpu`",
     ),
+    Reason.COMMAND_FAILED: ReasonText(
+        "`--command` failed on this document alone, or wrote nothing for it; `detail` has its last line",
+        "`pdfbatch retry-failures OUTPUT --reason command_failed`, with another `--command` if this one is wrong",
+    ),
     Reason.MISSING: ReasonText("the file was deleted before it could be read", "restore it and run again"),
     Reason.STORE_ERROR: ReasonText(
         "the store failed for this document, also when retried",

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from pdfbatch.records.base import Reason, Record
 from pdfbatch.records.chosen import Chosen
+from pdfbatch.records.command import Command
 from pdfbatch.records.page_set import PageSet
 from pdfbatch.records.stamp import Stamp
 
@@ -78,6 +79,8 @@ class ReadOptions(Record):
     """The pages to read of every document."""
     failures_in_a_row: int = Field(default=20, ge=0)
     """Stop a worker if this many of its first documents all fail for one reason not caused by the files; 0: never."""
+    command: Command = Command()
+    """What the engine `command` runs."""
 
 
 class Manifest(Record):
@@ -104,6 +107,10 @@ class Manifest(Record):
     """The part of `input` that was requested; the documents are what is left of it."""
     password_secret: str = ""
     """ARN of the secret with the passwords of encrypted documents, for a fleet; never a password."""
+    events: list[str] = []
+    """The addresses of the sinks that get an event for each outcome; no secrets. See `SinkAddress`."""
+    events_secret: str = ""
+    """ARN of the secret with what these sinks need, for a fleet; never the secret itself."""
     retry_of: str | None = None
     """The run whose failures this run retries."""
     follows: str | None = None

@@ -46,6 +46,8 @@ class Request(NamedTuple):
     """As the person named it; `pin` returns the name to freeze."""
     pin: Callable[[], str] = str
     chosen: Chosen = Chosen()
+    events: Sequence[str] = ()
+    """As in `Manifest`."""
 
 
 class Begun(NamedTuple):
@@ -373,8 +375,11 @@ def _freeze(
     retry_of: str | None = None,
 ) -> Frozen:
     workers = wanted.part.total
-    whole = without_copies(documents[: wanted.limit], digest_in(source), lambda key: not bad_name(output, key))
-    slices = divided(in_parts(whole, workers), workers)
+    entries = list(documents[: wanted.limit])
+    if not wanted.options.command.line:  # a command reads every document, whole
+        entries = without_copies(entries, digest_in(source), lambda key: not bad_name(output, key))
+        entries = in_parts(entries, workers)
+    slices = divided(entries, workers)
     frozen = _manifest(source, output, wanted, documents_in(slices), skipped, now)
     update = {"retry_of": retry_of, "entries": list(map(len, slices))}
     return Frozen(frozen.model_copy(update=update), slices)
@@ -394,6 +399,7 @@ def _manifest(
         pdfbatch=__version__,
         options=wanted.options,
         chosen=wanted.chosen,
+        events=list(wanted.events),
         skipped=skipped,
         slices=slices,
     )

@@ -114,8 +114,10 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> R
     """Shows how a run ended: counts, the first failures, where the Markdown is, and the next command."""
     facts = _facts()
     pages = status.pages
-    if status.run:
+    if status.run and (pages.read or pages.failed or status.engine != "command"):
         facts.add_row("pages", Text(_page_figures(status)))
+    elif status.run:  # a command's own Markdown need not say where pages begin
+        facts.add_row("time", Text(duration(status.seconds)))
     if pages.asked:
         facts.add_row("selected", Text(asked_pages(pages)))
     if pages.read_by:

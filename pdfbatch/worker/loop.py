@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, TypeVar
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.documents.sandbox.confinement import Bounds, is_wide
 from pdfbatch.documents.sandbox.passwords import Passwords
-from pdfbatch.engines import Engine
+from pdfbatch.engines import CommandEngine, Engine
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import (
     DoneMark,
@@ -42,6 +42,7 @@ from pdfbatch.store.scratch import scratch_folder
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.claims import Claims
+from pdfbatch.worker.command_pipeline import CommandPipeline, Folders
 from pdfbatch.worker.fetch import Places
 from pdfbatch.worker.heartbeat import HeartbeatLease
 from pdfbatch.worker.hooks import Hooks
@@ -103,7 +104,7 @@ class SliceRun:
         self._state: WorkerState = "starting"
         self._started = self._job.clock()
         self._session = uuid.uuid4().hex
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Pipeline | CommandPipeline | None = None
         self.checkpoints: Checkpoints | None = None
         self._children: Children | None = None
         self._journal: LedgerJournal | None = None
@@ -291,6 +292,11 @@ class SliceRun:
         hooks = Hooks(job.clock, tally.page, tally.expect, self._keep_journal, self._clear_strikes)
         resuming = ResumingParts(parts, job.worker, job.output, self._done, tally, self._record)
         left = self._while_store_answers(resuming.offers(chain([first], offers)))
+        if isinstance(job.engine, CommandEngine):
+            folders = Folders(job.source, job.output, scratch)
+            self._pipeline = CommandPipeline(folders, made_by, options, self._stop, hooks, job.processes)
+            yield from self._pipeline.run(left)
+            return
         with (
             Children(
                 job.processes, options.memory_mib, job.passwords, job.engine.preload, bounds=bounds

@@ -84,7 +84,7 @@ class Publisher:
         )
         patiently(partial(self._put_elements, elements), self._retries)
         markdown = document_markdown(elements).encode("utf-8", "replace")
-        patiently(partial(self._put, document, markdown), self._retries)
+        patiently(partial(put_markdown, self._output, document, markdown), self._retries)
 
     def _copy(self, original: str, copy: SourceDocument, outcome: Outcome, pages: list[Page]) -> Outcome:
         """Publishes the pages of a document once more, under the key of one with the same content."""
@@ -116,16 +116,16 @@ class Publisher:
                 ) from None
             self._output.put(key, data)
 
-    def _put(self, document: SourceDocument, data: bytes) -> None:
-        key = output_key(document.key)
-        try:
-            if document.output_etag is None or self._output.head(key) is None:
-                self._output.put_new(key, data)
-            else:
-                self._output.put_if(key, data, document.output_etag)
-        except PreconditionFailed:
-            # Another process published it first (or this one did, and the response was lost): nothing to do.
-            return
+
+def put_markdown(output: Store, document: SourceDocument, data: bytes) -> None:
+    """Writes a document's Markdown, unless another process has published it (or this one did, and the response was
+    lost)."""
+    key = output_key(document.key)
+    with suppress(PreconditionFailed):
+        if document.output_etag is None or output.head(key) is None:
+            output.put_new(key, data)
+        else:
+            output.put_if(key, data, document.output_etag)
 
 
 def copy_of(outcome: Outcome, copy: SourceDocument) -> Outcome:

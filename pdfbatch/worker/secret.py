@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pdfbatch import aws
 from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.errors import NotReady, PdfbatchError
 from pdfbatch.records import Secret
+from pdfbatch.secret_text import secret_text
 
 
 def read_secret(arn: str) -> Passwords:
@@ -16,7 +16,7 @@ def read_secret(arn: str) -> Passwords:
     """
     secret = Secret.read(arn)
     try:
-        text = _parameter(secret) if secret.service == "ssm" else _managed(secret)
+        text = secret_text(secret)
     except PdfbatchError as error:
         raise NotReady(
             f"The passwords in {arn} cannot be read: {error.message.rstrip('.')}.",
@@ -26,16 +26,3 @@ def read_secret(arn: str) -> Passwords:
     if not found:
         raise NotReady(f"The secret {arn} contains no passwords.", "Store them as text, one per line.")
     return found
-
-
-def _managed(secret: Secret) -> str:
-    with aws.translating(f"read the secret {secret.arn}"):
-        found = aws.client("secretsmanager", region=secret.region).get_secret_value(SecretId=secret.arn)
-    return found.get("SecretString") or found.get("SecretBinary", b"").decode("utf-8", "replace")
-
-
-def _parameter(secret: Secret) -> str:
-    """Reads a parameter by its ARN, which works for both `/name` and `name`."""
-    with aws.translating(f"read the parameter {secret.arn}"):
-        found = aws.client("ssm", region=secret.region).get_parameter(Name=secret.arn, WithDecryption=True)
-    return str(found["Parameter"]["Value"])

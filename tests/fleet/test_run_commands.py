@@ -98,3 +98,21 @@ def test_runs_are_listed_and_an_unknown_one_points_to_the_list(places: Places, p
         unknown = pdfbatch(command, places.output, "--run", "r7")
         assert unknown.returncode == 1 and "Unknown run r7" in unknown.stderr, command
         assert f"pdfbatch runs {places.output}" in unknown.stderr and "delete" not in unknown.stderr.lower()
+
+
+def test_a_command_is_launched_frozen_and_retried_on_a_fleet(places: Places, pdfbatch: Program) -> None:
+    command = "tool {in} {out}"
+    launch = [*places.launch[:3], "--workers", 2, "--yes", "--include", "*", "--command", command, "--batch", 7]
+    unknown = pdfbatch(*launch)
+    assert unknown.returncode == 2 and "--pages-per-second" in unknown.stderr
+    launched = pdfbatch(*launch, "--pages-per-second", 3)
+    assert launched.returncode == 0, launched.stderr
+    first = manifest.current(places.store) or ""
+    frozen = manifest.load(places.store, first)
+    assert (frozen.engine, frozen.options.command.line, frozen.options.command.batch) == ("command", command, 7)
+    assert frozen.chosen.any_kind
+    pdfbatch("down", places.output, "--yes")
+    places.finish(first)
+    retried = pdfbatch("retry-failures", places.output, "--yes", "--json", "--pages-per-second", 3)
+    assert retried.returncode == 0, retried.stderr
+    assert manifest.load(places.store, json.loads(retried.stdout)["run"]).options.command == frozen.options.command

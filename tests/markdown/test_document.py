@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.markdown import Anchor, anchors, document_markdown
+from pdfbatch.markdown.document import PageText, page_texts
 from pdfbatch.records import Cell, Element, Label, Page, Reason, Span
 from tests.markdown import rendered
 from tests.markdown.elements import document, element, page, styled, table, texts
@@ -232,3 +233,11 @@ def _crossing_page(number: int) -> Page:
         paragraph("Some words that go on and on * with ** a _star_ or $5 in http://x.org/a_b-" * 5, number > 1),
         table([["a", "b"], ["c", "d"]] * 5, continues=number > 1),
     )
+
+
+def test_markdown_without_anchors_is_one_page_and_what_stands_before_the_first_belongs_to_it() -> None:
+    assert page_texts("# Title\n\nText\n") == [PageText(1, None, "# Title\n\nText")]
+    assert page_texts("Preface\n<!-- page 4 -->\n\nText\n<!-- page 5: timeout -->\n") == [
+        PageText(4, None, "Preface\n\n\nText"),
+        PageText(5, Reason.TIMEOUT, ""),
+    ]
