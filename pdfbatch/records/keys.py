@@ -81,6 +81,10 @@ class RunKeys:
         self.completed = self.prefix + "completed.json"
         self.page = self.prefix + "report.html"
         self.events = self.prefix + "events/"
+        self.pool = self.prefix + "pool.json"
+        self.plan = self.prefix + "pool/plan.json"
+        self.leases = self.prefix + "pool/leases/"
+        self.finished_blocks = self.prefix + "pool/finished/"
 
     def slice_documents(self, worker: int) -> str:
         return f"{self.slices}worker-{worker}.jsonl.gz"
@@ -131,6 +135,14 @@ class RunKeys:
 
     def claim(self, slice_: int, block: int) -> str:
         return f"{self.claims_of(slice_)}{block:06d}.json"
+
+    def lease(self, slice_: int, block: int) -> str:
+        """Returns the key of the lease of a pool's block."""
+        return f"{self.leases}slice-{slice_}/{block:06d}.json"
+
+    def finished_block(self, slice_: int, block: int) -> str:
+        """Returns the key of the mark that all documents of a pool's block have an outcome."""
+        return f"{self.finished_blocks}slice-{slice_}/{block:06d}"
 
     def takeovers_of(self, worker: int) -> str:
         """Returns the prefix of a worker's notes of the blocks that it tried to claim in other slices."""
