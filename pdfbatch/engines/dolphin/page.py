@@ -13,10 +13,10 @@ from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import PageOrder
 from pdfbatch.engines.dolphin.elements import LABELS, RUNNING, elements_of
 from pdfbatch.engines.dolphin.jobs import DecodeJob, Ending, Pixels, Read
-from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
+from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.layout import Box as PixelBox
-from pdfbatch.engines.dolphin.refine import Heard, refined
 from pdfbatch.engines.dolphin.tasks import NOT_READ, Crop, Cut, Prepared, Refine
+from pdfbatch.engines.refine import Heard, Kind, refined
 from pdfbatch.records import Box, Element, Label, PageResult, Picture, Reason
 
 READ_BY = "dolphin"
@@ -32,6 +32,14 @@ _SCORES: dict[Ending, float] = {"truncated": 0.5, "looped": 0.0, "nan": 0.0, "me
 _PIXELS_PER_TOKEN, _PIXELS_PER_TABLE_TOKEN = 900, 450
 """Pixels of an element's picture at the model's size per token; table markup is dense. A rough guess: it only decides
 the order."""
+
+
+_BY_KIND: dict[Kind, tuple[str, str]] = {
+    "formula": (FORMULA_PROMPT, "equ"),
+    "table": (TABLE_PROMPT, "tab"),
+    "text": (TEXT_PROMPT, "para"),
+}
+"""The prompt for an element of a text layer, and the model's label for its kind."""
 
 
 class Asked(NamedTuple):
@@ -110,9 +118,7 @@ class PageWork:
         self._awaited = len(refine.wanted)
         elements = refine.read.page.elements
         return [
-            Asked(
-                index, image, each.prompt, each.label, elements[each.place].text if each.prompt == TEXT_PROMPT else ""
-            )
+            Asked(index, image, *_BY_KIND[each.kind], elements[each.place].text if each.kind == "text" else "")
             for index, (each, image) in enumerate(zip(refine.wanted, refine.images, strict=True))
         ]
 
@@ -138,7 +144,7 @@ class PageWork:
             for index, each in enumerate(refine.wanted)
             for read, text in [self._read[index]]
         }
-        read = refined(refine.read, refine.wanted, heard)
+        read = refined(refine.read, refine.wanted, heard, _made)
         return read._replace(page=self._stamped(read.page))
 
     def result(self) -> PageRead:
@@ -199,6 +205,10 @@ class PageWork:
         assert self.prepared is not None
         x0, y0, x1, y1 = (round(place * POINTS_PER_INCH / self.prepared.dpi, 1) for place in box)
         return (x0, y0, x1, y1)
+
+
+def _made(kind: Kind, text: str, box: Box) -> list[Element]:
+    return elements_of(_BY_KIND[kind][1], text, box)
 
 
 def _score(elements: Sequence[Element], layout: Ending) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT
-from pdfbatch.engines.dolphin.refine import Heard, Wanted, refined, wanted
+from pdfbatch.engines.dolphin.elements import elements_of
+from pdfbatch.engines.refine import Heard, Kind, Wanted, wanted
+from pdfbatch.engines.refine import refined as refined_by
 from pdfbatch.records import Cell, Element, Label, PageResult, plain_text
 from tests.pages import markdown_of
 
@@ -29,10 +32,17 @@ PAGE = [
     element(Label.TABLE, "settled", top=220),
 ]
 ASKED = [
-    Wanted(1, "equ", FORMULA_PROMPT),
-    Wanted(2, "para", TEXT_PROMPT),
-    Wanted(3, "tab", TABLE_PROMPT),
+    Wanted(1, "formula"),
+    Wanted(2, "text"),
+    Wanted(3, "table"),
 ]
+
+
+LABELS: dict[Kind, str] = {"formula": "equ", "table": "tab", "text": "para"}
+
+
+def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard]) -> PageRead:
+    return refined_by(read, asked, heard, lambda kind, text, box: elements_of(LABELS[kind], text, box))
 
 
 def read_of(elements: list[Element]) -> PageRead:
@@ -123,19 +133,19 @@ def figure(*inside: Element) -> list[Element]:
 
 
 def test_text_that_the_layer_lacks_is_asked_for() -> None:
-    assert wanted([PAGE[0], seen("Stamped in 1901")]) == [Wanted(1, "para", TEXT_PROMPT)]
+    assert wanted([PAGE[0], seen("Stamped in 1901")]) == [Wanted(1, "text")]
 
 
 def test_a_figure_with_text_that_the_layer_lacks_is_asked_for_once() -> None:
     inside = [seen("dawn", IN_FIGURE), seen("noon", IN_FIGURE)]
-    assert wanted([PAGE[0], *figure(*inside), PAGE[0]]) == [Wanted(1, "para", TEXT_PROMPT, (2, 3))]
+    assert wanted([PAGE[0], *figure(*inside), PAGE[0]]) == [Wanted(1, "text", (2, 3))]
 
 
 def test_a_figure_whose_text_is_in_the_layer_is_not_asked_for() -> None:
     assert wanted(figure(element(Label.PARAGRAPH, "dawn", IN_FIGURE))) == []
     assert wanted(figure(element(Label.PARAGRAPH, "dawn", IN_FIGURE), seen("noon", IN_FIGURE))) == []
     assert wanted(figure()) == []
-    assert wanted([*figure(), seen("Below it")]) == [Wanted(1, "para", TEXT_PROMPT)]
+    assert wanted([*figure(), seen("Below it")]) == [Wanted(1, "text")]
 
 
 def test_what_the_model_read_in_a_figure_replaces_what_the_ocr_read() -> None:
