@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import pytest
 
 from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.dolphin.elements import elements_of
-from pdfbatch.engines.refine import Heard, Kind, Wanted, wanted
-from pdfbatch.engines.refine import refined as refined_by
+from pdfbatch.engines.refine import Heard as Answered
+from pdfbatch.engines.refine import Kind, Wanted, wanted
+from pdfbatch.engines.refine import refined as refined_answers
 from pdfbatch.records import Cell, Element, Label, PageResult, plain_text
 from tests.pages import markdown_of
 
@@ -41,8 +43,20 @@ ASKED = [
 LABELS: dict[Kind, str] = {"formula": "equ", "table": "tab", "text": "para"}
 
 
+class Heard(NamedTuple):
+    """As Dolphin says it."""
+
+    text: str
+    ending: str
+
+
 def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard]) -> PageRead:
-    return refined_by(read, asked, heard, lambda kind, text, box: elements_of(LABELS[kind], text, box))
+    kinds = {each.place: each.kind for each in asked}
+    elements = {
+        place: Answered(elements_of(LABELS[kinds[place]], one.text, read.page.elements[place].box), one.ending)
+        for place, one in heard.items()
+    }
+    return refined_answers(read, asked, elements)
 
 
 def read_of(elements: list[Element]) -> PageRead:

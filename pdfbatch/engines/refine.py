@@ -7,13 +7,13 @@ was found by OCR; the OCR's text is kept if the model has none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.records import Box, Element, Label
+from pdfbatch.records import Element, Label
 
 READ_BY = "mixed"
 """`read_by` of a page from the text layer with some elements read by the model."""
@@ -32,14 +32,15 @@ class Wanted(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """The model's answer for an element. `ending`: `whole`, or why it is of no use, such as `looped`."""
+    """The model's answer for an element, as elements. `ending`: `whole`, or why it is of no use, such as `looped`."""
 
-    text: str
+    elements: Sequence[Element]
     ending: str
 
-
-Make = Callable[[Kind, str, Box], list[Element]]
-"""Makes the elements of a whole answer."""
+    @property
+    def fault(self) -> str:
+        """Why the answer is of no use; "" if it is."""
+        return self.ending if self.ending != "whole" else "" if self.elements else "empty"
 
 
 def wanted(elements: Sequence[Element]) -> list[Wanted]:
@@ -69,36 +70,29 @@ def _inside(elements: Sequence[Element], figure: int) -> tuple[int, ...]:
     return tuple(inside)
 
 
-def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard], make: Make) -> PageRead:
+def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard]) -> PageRead:
     """The page with the model's answers in place of the layer's elements.
 
     `heard` is by index. Where the model did not finish, or its answer was empty, the layer's text stays, with a flag.
     """
-    made = {each.place: _made(read.page.elements[each.place], each, heard[each.place], make) for each in asked}
-    replaced = {each.place: _replacement(read.page.elements[each.place], made[each.place]) for each in asked}
-    gone = {place for each in asked if not isinstance(made[each.place], str) for place in each.instead}
+    replaced = {each.place: _replacement(read.page.elements[each.place], heard[each.place]) for each in asked}
+    gone = {place for each in asked if not heard[each.place].fault for place in each.instead}
     elements = [
         one
         for place, element in enumerate(read.page.elements)
         if place not in gone
         for one in replaced.get(place, [element])
     ]
-    by_model = sum(len(found) for found in made.values() if not isinstance(found, str))
+    by_model = sum(len(heard[each.place].elements) for each in asked if not heard[each.place].fault)
     read_by = READ_BY if by_model else read.page.read_by
     update = {"elements": elements, "read_by": read_by, "model_elements": by_model}
     return read._replace(page=read.page.model_copy(update=update))
 
 
-def _made(element: Element, asked: Wanted, heard: Heard, make: Make) -> list[Element] | str:
-    """The elements of an answer, or why it is of no use."""
-    found = make(asked.kind, heard.text, element.box) if heard.ending == "whole" else []
-    return found or (heard.ending if heard.ending != "whole" else "empty")
-
-
-def _replacement(element: Element, made: list[Element] | str) -> list[Element]:
+def _replacement(element: Element, heard: Heard) -> list[Element]:
     """The elements that replace an element; a figure stays, with its text after it."""
-    if isinstance(made, str):
-        return [element.model_copy(update={"flags": [*element.flags, f"model_{made}"]})]
+    if heard.fault:
+        return [element.model_copy(update={"flags": [*element.flags, f"model_{heard.fault}"]})]
     if element.label is Label.FIGURE:
-        return [element, *(one.model_copy(update={"flags": [*one.flags, IN_FIGURE]}) for one in made)]
-    return [one.model_copy(update={"size": element.size}) for one in made]
+        return [element, *(one.model_copy(update={"flags": [*one.flags, IN_FIGURE]}) for one in heard.elements)]
+    return [one.model_copy(update={"size": element.size}) for one in heard.elements]

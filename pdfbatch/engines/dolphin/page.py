@@ -139,12 +139,13 @@ class PageWork:
 
     def refined(self, refine: Refine) -> PageRead:
         """The page of the text layer, with the model's answers for some of its elements."""
+        elements = refine.read.page.elements
         heard = {
-            each.place: Heard(text, read.ending)
+            each.place: Heard(elements_of(_BY_KIND[each.kind][1], text, elements[each.place].box), read.ending)
             for index, each in enumerate(refine.wanted)
             for read, text in [self._read[index]]
         }
-        read = refined(refine.read, refine.wanted, heard, _made)
+        read = refined(refine.read, refine.wanted, heard)
         return read._replace(page=self._stamped(read.page))
 
     def result(self) -> PageRead:
@@ -205,10 +206,6 @@ class PageWork:
         assert self.prepared is not None
         x0, y0, x1, y1 = (round(place * POINTS_PER_INCH / self.prepared.dpi, 1) for place in box)
         return (x0, y0, x1, y1)
-
-
-def _made(kind: Kind, text: str, box: Box) -> list[Element]:
-    return elements_of(_BY_KIND[kind][1], text, box)
 
 
 def _score(elements: Sequence[Element], layout: Ending) -> float:
