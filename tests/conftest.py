@@ -19,6 +19,11 @@ from hypothesis import settings
 from pdfbatch.documents.sandbox.children import Children
 from tests.program import NO_ACCOUNT, Program, within
 
+for library in ("OMP", "OPENBLAS", "MKL"):
+    # Tests run beside each other: threads that wait for others by spinning would take most of the time. Libraries read
+    # this when they are imported.
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 

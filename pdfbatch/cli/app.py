@@ -13,7 +13,7 @@ import typer
 
 import pdfbatch
 from pdfbatch import views
-from pdfbatch.cli import account, demo, export, fleet, inspect, instances, local, retry, settings, view, worker
+from pdfbatch.cli import account, demo, events, export, fleet, inspect, instances, local, retry, settings, view, worker
 from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
 from pdfbatch.cli.panels import Command, Group
@@ -49,6 +49,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "runs": inspect.runs,
         "view": view.view,
         "export": export.export,
+        "events": events.events,
     },
     "General": {"config": settings.config},
 }

@@ -52,6 +52,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "help": ("pdfbatch help launch",),
     "view": ("pdfbatch view ~/papers-md", "pdfbatch view s3://papers/md/ --port 8000 --no-browser"),
     "runs": ("pdfbatch runs ~/papers-md",),
+    "events": (
+        "pdfbatch events ~/papers-md --to https://example.org/pdf-events",
+        "pdfbatch events s3://papers/md/ --to kafka://broker-1:9092,broker-2:9092/papers --follow",
+        "pdfbatch events s3://papers/md/ --to sns:arn:aws:sns:us-east-1:123456789012:papers",
+    ),
     "export": (
         "pdfbatch export s3://papers/md/ s3://papers/dataset/",
         "pdfbatch export ~/papers-md ~/papers-chunks --format chunks --tokens 512",

@@ -18,6 +18,7 @@ PANELS = {
     ),
     "Command": "command batch batch_seconds batch_memory",
     "Markdown": "keep_hidden join_tables keep_headers",
+    "Events": "events events_secret",
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (
         "workers instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet key_name tag stack "

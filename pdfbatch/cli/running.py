@@ -13,6 +13,8 @@ import typer
 from pdfbatch import config, views
 from pdfbatch.cli.command import COMMAND, with_command
 from pdfbatch.cli.console import finish, local_now, now, say, stderr, this_command, write_out
+from pdfbatch.cli.delivering import WantedSinks, deliver_left, deliveries, sinks_here
+from pdfbatch.cli.delivering import finish as finish_events
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Print
 from pdfbatch.errors import ExitCode, NotFound, UsageError
@@ -50,9 +52,11 @@ def run_slice(
     processes: int | None,
     how: Print,
     passwords: Passwords,
+    sinks: WantedSinks,
     max_cost: float | None = None,
 ) -> NoReturn:
-    """Converts one slice with live progress, shows the result, and exits with its code."""
+    """Converts one slice with live progress, shows the result, and exits with its code. `sinks` get its events, like
+    those that the run was started with."""
     from pdfbatch.runs.ledger import load_failures
     from pdfbatch.runs.progress import nothing_left, read_status
 
@@ -61,6 +65,7 @@ def run_slice(
         nothing = nothing_left(frozen.input, frozen.output, frozen.skipped, now())
         if frozen.skipped:
             say("to convert a document again, even with other options, delete its Markdown first")
+        deliver_left(output, sinks)
         finish(_nothing(nothing, begun, how))
     if begun.how == "finished":
         say(f"slice {worker_id} of this run is done; other slices are still running")
@@ -68,7 +73,7 @@ def run_slice(
         finish(views.as_json(found) if how == "json" else views.status_screen(found, local_now()))
     if begun.how == "resumed":
         say(f"Resuming run {frozen.run}")
-    mark = _worked(begun, worker_id, source, output, processes, passwords, max_cost)
+    mark = _worked(begun, worker_id, source, output, processes, passwords, sinks, max_cost)
     code = exit_code(mark)
     found = read_status(output, frozen, now())
     if how == "json":
@@ -107,7 +112,7 @@ def write_slice(
             f"OUTPUT - takes one document, and there are {len(documents):,}.",
             "Use a folder as OUTPUT, or name one document.",
         )
-    mark = _worked(begun, 0, source, output, processes, passwords, max_cost)
+    mark = _worked(begun, 0, source, output, processes, passwords, sinks_here(), max_cost)
     key = documents[0].key
     for failure in load_failures(output, RunKeys(begun.manifest.run), 0):
         say(views.failure_line(failure))
@@ -125,6 +130,7 @@ def _worked(
     output: Store,
     processes: int | None,
     passwords: Passwords,
+    sinks: WantedSinks,
     max_cost: float | None,
 ) -> DoneMark:
     from pdfbatch.engines import engine_named
@@ -162,8 +168,11 @@ def _worked(
                 stderr.file.write("\n")  # below the live lines: the console itself would print above them
                 stderr.file.flush()
 
-    with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
-        mark = run.run()
+    with deliveries(frozen, output.url, worker_id, sinks) as sending:
+        with on_signals(stop, end_at_once), views.Progress(run.heartbeat, stderr, local_now):
+            mark = run.run()
+        if not run.store_hangs:
+            finish_events(sending, mark.why, output.url)
     if run.store_hangs:
         say("The store does not answer: what was not saved is read again by the next run of the same command.")
         raise typer.Exit(ExitCode.INTERRUPTED)

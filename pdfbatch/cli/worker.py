@@ -13,6 +13,7 @@ import typer
 
 from pdfbatch import config, views
 from pdfbatch.cli.console import local_now, now, say, show_log, stderr
+from pdfbatch.cli.delivering import deliveries, finish, sinks_here
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
 from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
 
@@ -56,8 +57,11 @@ def worker() -> None:
     )
     stop = Stop()
     run = SliceRun(job, stop)
-    with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
-        mark = run.run()
+    with deliveries(frozen, output.url, settings.worker, sinks_here()) as sending:
+        with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
+            mark = run.run()
+        if not run.store_hangs:
+            finish(sending, mark.why, output.url)
     say(views.plain_line(run.heartbeat()))
     if settings.run is not None and not run.store_hangs:
         complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))

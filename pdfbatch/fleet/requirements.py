@@ -287,6 +287,25 @@ def _passwords(facts: AccountFacts, need: Need) -> Finding:
     return Finding("ok", f"{facts.secret}, which the role may read")
 
 
+def _events(facts: AccountFacts, need: Need) -> Finding:
+    """Judges whether the sinks in AWS exist and the role may send to them, and whether it may read what others need.
+    What a webhook or Kafka would answer to an instance cannot be known here."""
+    sinks, secret = need.request.events, need.request.events_secret
+    if not sinks:
+        return Finding("ok", "no sinks requested")
+    if unusable := _unusable(facts.sinks, facts.sinks_secret, facts.made_for):
+        return unusable
+    assert isinstance(facts.sinks, list) and isinstance(facts.made_for, SetupWish)
+    if not secret and any(sink.kind == "webhook" for sink in sinks):
+        return Finding("missing", "webhooks are signed, and no secret has the key", "Add --events-secret ARN.")
+    barred = [*set(facts.sinks) - set(facts.made_for.events), *({secret} - {"", *facts.made_for.secrets})]
+    if barred and facts.made_for == SetupWish(need.request.names):
+        return Finding("unknown", f"whether the role may use {', '.join(barred)}", need.setup())
+    if barred:
+        return Finding("missing", f"the role may not use {', '.join(barred)}", need.setup())
+    return Finding("ok", f"to {', '.join(sink.text for sink in sinks)}")
+
+
 def _inputs(facts: AccountFacts, _need: Need) -> Finding:
     return _places(facts.inputs, facts.region)
 
@@ -332,6 +351,7 @@ REQUIREMENTS = [
     Requirement("output", _outputs),
     Requirement("bucket keys", _bucket_keys),
     Requirement("passwords", _passwords),
+    Requirement("events", _events),
     Requirement("SNS topic", _topic, is_comfort=True),
     Requirement("budget", _budget, is_comfort=True),
 ]

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.fleet.names import Names
-from pdfbatch.records import Chosen, ReadOptions, Reason
+from pdfbatch.records import Chosen, ReadOptions, Reason, SinkAddress
 
 DEFAULT_TYPE = "g4dn.xlarge"
 DEFAULT_WORKERS = 5
@@ -37,6 +37,10 @@ class LaunchRequest:
     """The requested part of `source`."""
     password_secret: str = ""
     """ARN of the secret with the passwords of encrypted documents."""
+    events: tuple[SinkAddress, ...] = ()
+    """The sinks that get the run's events."""
+    events_secret: str = ""
+    """ARN of the secret with what they need."""
     redo_changed: bool = False
     limit: int | None = None
     """At most this many documents; None: all."""

@@ -82,6 +82,7 @@ from pdfbatch.records.run import (
 )
 from pdfbatch.records.secret import Secret
 from pdfbatch.records.sharing import Claim, FinishedPart
+from pdfbatch.records.sink import EndPosition, Position, SinkAddress
 from pdfbatch.records.stamp import Stamp, text_of
 
 __all__ = [
@@ -111,6 +112,7 @@ __all__ = [
     "DoneMark",
     "DoubtfulPage",
     "Element",
+    "EndPosition",
     "Ending",
     "EndpointOptions",
     "EndpointPrice",
@@ -135,12 +137,14 @@ __all__ = [
     "PageResult",
     "PageSet",
     "Picture",
+    "Position",
     "ReadOptions",
     "Reason",
     "Record",
     "RunKeys",
     "Secret",
     "Shard",
+    "SinkAddress",
     "Source",
     "SourceDocument",
     "Span",

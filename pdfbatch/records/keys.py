@@ -80,6 +80,7 @@ class RunKeys:
         self.boots = self.prefix + "boots/"
         self.completed = self.prefix + "completed.json"
         self.page = self.prefix + "report.html"
+        self.events = self.prefix + "events/"
 
     def slice_documents(self, worker: int) -> str:
         return f"{self.slices}worker-{worker}.jsonl.gz"
@@ -105,6 +106,14 @@ class RunKeys:
     def joined_segment(self, worker: int, first: int, last: int, digest: str) -> str:
         """Returns the key of several segments joined into one; `digest` is that of its content."""
         return f"{self.ledger_of(worker)}{first:06d}-{last:06d}-{digest}.jsonl"
+
+    def position(self, sink: str, worker: int) -> str:
+        """Returns the key of what was delivered of a worker's ledger; `sink` is `SinkAddress.name`."""
+        return f"{self.events}{sink}/worker-{worker}.json"
+
+    def end_position(self, sink: str) -> str:
+        """Returns the key of what was delivered about the run's end."""
+        return f"{self.events}{sink}/run.json"
 
     def failure_list(self, worker: int) -> str:
         return f"{self.failures}worker-{worker}-failures.json"

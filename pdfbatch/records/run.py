@@ -119,6 +119,10 @@ class Manifest(Record):
     """The part of `input` that was requested; the documents are what is left of it."""
     password_secret: str = ""
     """ARN of the secret with the passwords of encrypted documents, for a fleet; never a password."""
+    events: list[str] = []
+    """The addresses of the sinks that get an event for each outcome; no secrets. See `SinkAddress`."""
+    events_secret: str = ""
+    """ARN of the secret with what these sinks need, for a fleet; never the secret itself."""
     retry_of: str | None = None
     """The run whose failures this run retries."""
     follows: str | None = None

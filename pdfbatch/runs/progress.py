@@ -16,6 +16,7 @@ from pdfbatch.records import (
     Machine,
     Manifest,
     ModelUse,
+    Position,
     RunKeys,
     Stamp,
 )
@@ -26,6 +27,7 @@ from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.runs.savings import total
 from pdfbatch.runs.scores import added, worst
+from pdfbatch.runs.sinks import SinkStatus, sink_statuses
 from pdfbatch.store import Store
 
 _LIVING = frozenset({"booting", "starting", "running", "draining"})
@@ -123,6 +125,8 @@ class RunStatus(BaseModel):
     launched: Stamp | None = None
     expires: Stamp | None = None
     """When AWS terminates the fleet at the latest."""
+    events: list[SinkStatus] = []
+    """The sinks of the run's events."""
     region: str | None = None
     """The fleet's region, whatever region is configured here."""
 
@@ -134,6 +138,7 @@ class Records(NamedTuple):
     marks: Sequence[DoneMark]
     fleet: FleetRecord | None = None
     boots: Sequence[Boot] = ()
+    positions: Sequence[Position] = ()
 
 
 def nothing_left(source: str, output: str, skipped: int, now: datetime) -> RunStatus:
@@ -200,6 +205,7 @@ def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
         worst_dollars=None if fleet is None else round(_worst_dollars(manifest.total_workers, fleet), 4),
         launched=fleet.launched if fleet else None,
         expires=fleet.expiry if fleet else None,
+        events=sink_statuses(manifest, records.positions, counts),
         region=fleet.region if fleet else None,
     )
 
@@ -350,4 +356,4 @@ def status_reader(store: Store, manifest: Manifest, clock: Callable[[], datetime
 def read_records(store: Store, run: str, reader: RecordReader | None = None) -> Records:
     reader = reader or RecordReader(store, RunKeys(run))
     fleet = load_fleet(store, run)
-    return Records(*reader.beats_and_marks(), fleet, reader.boots() if fleet else ())
+    return Records(*reader.beats_and_marks(), fleet, reader.boots() if fleet else (), reader.positions())

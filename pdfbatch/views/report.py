@@ -20,6 +20,7 @@ from pdfbatch.views.words import (
     readers,
     reasons,
     scores,
+    sink,
     skipped,
     some,
     spared,
@@ -67,6 +68,7 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         )
     if report.reasons:
         facts.append(("failures", Text(reasons(report.reasons), style="yellow")))
+    facts += [("events" if not number else "", sink(each)) for number, each in enumerate(report.events)]
     if report.stopped:
         facts.append(("stopped", Text(some(report.stopped), style="red")))
     facts.append(("time", _time(report)))

@@ -17,6 +17,7 @@ from pdfbatch.records import Reason
 from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
 from pdfbatch.runs.whole import OutputStatus
 from pdfbatch.views.bar import ProgressLine, as_ascii, bar
+from pdfbatch.views.events import events_command
 from pdfbatch.views.failures import failures_command
 from pdfbatch.views.words import (
     SHOWN_KEYS,
@@ -30,6 +31,7 @@ from pdfbatch.views.words import (
     outcomes,
     plural,
     reasons,
+    sink,
     skipped,
     state_text,
     to_copy,
@@ -85,6 +87,10 @@ def _head(status: RunStatus, now: datetime) -> list[RenderableType]:
         lines.append(Text(f"endpoint: {endpoint_use(status.pages.model_use.endpoint)}"))
     if status.reasons:
         lines.append(Text("failed: " + reasons(status.reasons), style="yellow"))
+    for each in status.events:
+        lines.append(Text("events: ").append_text(sink(each)))
+        if each.waiting and status.state != "running":
+            lines.append(to_copy("deliver:", events_command(status.output, each.sink)))
     if isinstance(status, OutputStatus) and status.runs > 1:
         all_runs = outcomes(status.all_documents) if status.all_documents else "see `pdfbatch report`"
         lines.append(Text(f"in all {status.runs:,} runs: {all_runs}"))

@@ -14,6 +14,7 @@ from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import EndpointUse
 from pdfbatch.runs.progress import DocumentCounts, PageCounts
 from pdfbatch.runs.savings import Savings
+from pdfbatch.runs.sinks import SinkStatus
 from pdfbatch.visible import visible
 
 SHOWN_KEYS = 10
@@ -139,6 +140,15 @@ def at(stamp: datetime) -> str:
 
 def reasons(counts: dict[str, int]) -> str:
     return ", ".join(f"{visible(reason)} {count}" for reason, count in counts.items())
+
+
+def sink(found: SinkStatus) -> Text:
+    """Returns what a sink of events has, and what waits for it."""
+    text = Text(f"{found.delivered:,} to {visible(found.sink)}")
+    if found.waiting:
+        why = f" ({visible(found.trouble.rstrip('.'))})" if found.trouble else ""
+        text.append(f", {found.waiting:,} waiting{why}", "yellow")
+    return text
 
 
 def scores(counts: dict[str, int]) -> str:

@@ -3,10 +3,10 @@ are kept in memory only."""
 
 from __future__ import annotations
 
-from pdfbatch import aws
 from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.errors import NotReady, PdfbatchError
 from pdfbatch.records import Secret
+from pdfbatch.secret_text import secret_text
 
 
 def read_secret(arn: str) -> Passwords:
@@ -34,24 +34,10 @@ def read_endpoint_key(arn: str) -> str:
 
 
 def _text(arn: str, what: str) -> str:
-    secret = Secret.read(arn)
     try:
-        return _parameter(secret) if secret.service == "ssm" else _managed(secret)
+        return secret_text(Secret.read(arn))
     except PdfbatchError as error:
         raise NotReady(
             f"The {what} in {arn} cannot be read: {error.message.rstrip('.')}.",
             f"Allow the role to read it: pdfbatch setup --password-secret {arn}",
         ) from None  # the rest of AWS's response must not be shown
-
-
-def _managed(secret: Secret) -> str:
-    with aws.translating(f"read the secret {secret.arn}"):
-        found = aws.client("secretsmanager", region=secret.region).get_secret_value(SecretId=secret.arn)
-    return found.get("SecretString") or found.get("SecretBinary", b"").decode("utf-8", "replace")
-
-
-def _parameter(secret: Secret) -> str:
-    """Reads a parameter by its ARN, which works for both `/name` and `name`."""
-    with aws.translating(f"read the parameter {secret.arn}"):
-        found = aws.client("ssm", region=secret.region).get_parameter(Name=secret.arn, WithDecryption=True)
-    return str(found["Parameter"]["Value"])

@@ -52,12 +52,13 @@ def test_classes_are_pooled_as_pymupdf_does(theirs: Any, number: int, width: int
     assert np.allclose(pooled(likelihoods, boxes, width, height), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [odd.text_page(), odd.hidden_layer(), odd.stamp_only(), *(one.make() for one in DEMO if "column" in one.name)],
-)
-def test_boxes_have_the_text_features_that_pymupdf_finds(theirs: Any, data: bytes) -> None:
-    page = pymupdf.open(stream=data)[0]
+PAGES = {"text page": odd.text_page, "hidden layer": odd.hidden_layer, "stamp only": odd.stamp_only}
+PAGES |= {one.name: one.make for one in DEMO if "column" in one.name}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_boxes_have_the_text_features_that_pymupdf_finds(theirs: Any, name: str) -> None:
+    page = pymupdf.open(stream=PAGES[name]())[0]
     found, expected = (theirs.pymupdf_util_base.extract_base_elements(page, input_type=("text",)) for _ in range(2))
     for one in (found, expected):
         one["custom_features"] = [{"box_type": "text"} for _ in one["bboxes"]]

@@ -6,6 +6,7 @@ import hashlib
 import io
 import resource
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 
 import cv2
@@ -182,45 +183,43 @@ def with_bleeding(pixels: Pixels) -> Pixels:
     return pixels
 
 
-@pytest.mark.parametrize(
-    "pixels",
-    [
-        paper(),
-        paper(tint=0),
-        paper(tint=(240, 225, 180), noise=4),
-        paper(tint=(90, 120, 200), noise=4),
-        paper(2339, 1654, noise=12),
-        paper(40, 700, noise=8),
-        paper(1, 1),
-        with_specks(paper(2339, 1654, noise=4)),
-        with_shadow(paper(1200, 900, tint=250, noise=4)),
-        with_bleeding(paper()),
-    ],
-    ids=["clean", "black", "tinted", "blue", "noisy", "crop", "pixel", "specks", "shadow", "bleeding"],
-)
-def test_paper_is_blank_whatever_its_tint_noise_dust_and_shadow(pixels):
-    assert is_blank(pixels)
+BLANK: dict[str, Callable[[], Pixels]] = {
+    "clean": paper,
+    "black": lambda: paper(tint=0),
+    "tinted": lambda: paper(tint=(240, 225, 180), noise=4),
+    "blue": lambda: paper(tint=(90, 120, 200), noise=4),
+    "noisy": lambda: paper(2339, 1654, noise=12),
+    "crop": lambda: paper(40, 700, noise=8),
+    "pixel": lambda: paper(1, 1),
+    "specks": lambda: with_specks(paper(2339, 1654, noise=4)),
+    "shadow": lambda: with_shadow(paper(1200, 900, tint=250, noise=4)),
+    "bleeding": lambda: with_bleeding(paper()),
+}
+
+
+@pytest.mark.parametrize("name", BLANK)
+def test_paper_is_blank_whatever_its_tint_noise_dust_and_shadow(name):
+    assert is_blank(BLANK[name]())
 
 
 def with_sign(pixels: Pixels, colour: object, size: float = 0.9) -> Pixels:
     return np.asarray(cv2.putText(pixels, "7", (120, 30), 0, size, colour, 2))
 
 
-@pytest.mark.parametrize(
-    "pixels",
-    [
-        with_sign(paper(2339, 1654, noise=8), (30, 30, 30)),
-        with_sign(paper(2339, 1654), (200, 200, 200)),
-        with_sign(paper(60, 400, noise=12), (60, 60, 60), 0.5),
-        with_sign(paper(60, 400, tint=30), (220, 220, 220)),
-        with_sign(paper(60, 400, tint=(200, 60, 60)), (60, 120, 60)),
-        picture(50, 50),
-        line_of_text(620),
-    ],
-    ids=["page", "faint", "noisy", "inverse", "colour", "grain", "line"],
-)
-def test_a_page_with_one_character_is_not_blank(pixels):
-    assert not is_blank(pixels)
+SIGNS: dict[str, Callable[[], Pixels]] = {
+    "page": lambda: with_sign(paper(2339, 1654, noise=8), (30, 30, 30)),
+    "faint": lambda: with_sign(paper(2339, 1654), (200, 200, 200)),
+    "noisy": lambda: with_sign(paper(60, 400, noise=12), (60, 60, 60), 0.5),
+    "inverse": lambda: with_sign(paper(60, 400, tint=30), (220, 220, 220)),
+    "colour": lambda: with_sign(paper(60, 400, tint=(200, 60, 60)), (60, 120, 60)),
+    "grain": lambda: picture(50, 50),
+    "line": lambda: line_of_text(620),
+}
+
+
+@pytest.mark.parametrize("name", SIGNS)
+def test_a_page_with_one_character_is_not_blank(name):
+    assert not is_blank(SIGNS[name]())
 
 
 def test_an_edge_that_cuts_letters_moves_out_to_clean_paper():

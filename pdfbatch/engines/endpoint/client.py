@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
@@ -17,6 +15,7 @@ from pdfbatch import __version__
 from pdfbatch.engines.endpoint.answer import Answer, Trouble, answer_of, is_same_model, models_in, trouble_of
 from pdfbatch.engines.endpoint.request import Dialect, body_of
 from pdfbatch.errors import NotReady, did_you_mean
+from pdfbatch.http_pools import http_pool
 from pdfbatch.records import KEY_VARIABLE, EndpointOptions
 from pdfbatch.visible import visible
 
@@ -61,7 +60,7 @@ class HttpClient:
         self._now = now
         self._clock = clock
         self._dialect = Dialect()
-        self._pools = _pools(options.url, options.most_requests)
+        self._pools = http_pool(options.url, most=options.most_requests)
 
     def ask(self, png: bytes, prompt: str, temperature: float, seconds: float) -> Answer | Trouble:
         while True:
@@ -175,21 +174,6 @@ def _unanswered(error: Exception, seconds: float) -> Trouble:
     if isinstance(error, Urllib3TimeoutError):
         return Trouble("late", f"the endpoint did not answer within {seconds:.0f} s")
     return Trouble("broken", "the endpoint broke the connection off")
-
-
-def _pools(url: str, most: int) -> urllib3.PoolManager:
-    """Returns connections that are kept, through the proxy that the environment names for this host."""
-    parts = urlsplit(url)
-    proxy = "" if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme, "")
-    if not proxy:
-        return urllib3.PoolManager(maxsize=most)
-    whose = urlsplit(proxy)
-    login = f"{whose.username}:{whose.password or ''}" if whose.username else None
-    headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
-    try:
-        return urllib3.ProxyManager(proxy, maxsize=most, proxy_headers=headers)
-    except (HTTPError, ValueError):
-        raise NotReady("The address of the proxy is not valid.", "Correct HTTPS_PROXY, or set NO_PROXY.") from None
 
 
 def _no_model(url: str, model: str, models: list[str]) -> NotReady:
