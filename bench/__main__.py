@@ -1,5 +1,5 @@
-"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold`, `export`, `gpu`,
-`outside`, `scale`, `sharing` and `view` (about 15 minutes)."""
+"""`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold`, `events`,
+`export`, `gpu`, `outside`, `scale`, `sharing` and `view` (about 15 minutes)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from . import (
     cold,
     dolphin,
     dolphin_gpu,
+    events,
     export,
     long,
     loop,
@@ -44,6 +45,7 @@ SECTIONS = {
 }
 ALL_SECTIONS = SECTIONS | {
     "cold": cold.run,
+    "events": events.run,
     "export": export.run,
     "gpu": dolphin_gpu.run,
     "outside": outside.run,

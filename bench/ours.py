@@ -51,11 +51,18 @@ class Run:
 
 
 def local_run(
-    source: Path, output: Path, *, engine: str = "cpu", processes: int = 1, keep_headers: bool = False
+    source: Path,
+    output: Path,
+    *,
+    engine: str = "cpu",
+    processes: int = 1,
+    keep_headers: bool = False,
+    events: str = "",
 ) -> Run:
     command = [sys.executable, "-m", "pdfbatch.cli", "local-run", str(source), str(output), "--json"]
     command += ["--engine", engine, "--processes", str(processes)]
     command += ["--keep-headers"] * keep_headers
+    command += ["--events", events] if events else []
     usage = run_measured(command, FINISHED)
     return Run(usage, output, json.loads(usage.output))
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
@@ -71,6 +72,8 @@ def client(
 def client(service: Literal["ec2"], attempts: int = ..., region: str = ...) -> EC2Client: ...
 @overload
 def client(service: Literal["ecr"], attempts: int = ..., region: str = ...) -> ECRClient: ...
+@overload
+def client(service: Literal["events"], attempts: int = ..., region: str = ...) -> EventBridgeClient: ...
 @overload
 def client(service: Literal["iam"], attempts: int = ..., region: str = ...) -> IAMClient: ...
 @overload

@@ -15,15 +15,15 @@ PACKAGE = ROOT / "pdfbatch"
 FLOORS = [
     {"errors", "records", "paragraphs", "visible"},
     {"markdown", "assembly", "demo"},
-    {"config", "settings", "aws"},
+    {"config", "settings", "aws", "secret_text", "http_pools"},
     {"store", "documents"},
     {"runs", "engines"},
-    {"worker", "fleet", "export"},
+    {"worker", "fleet", "export", "delivery"},
     {"views", "web"},
     {"cli"},
     {"__main__"},
 ]
-WINGS = {"worker", "fleet", "export"}
+WINGS = {"worker", "fleet", "export", "delivery"}
 DOCUMENT_FLOORS = [{"pdf", "sandbox", "judgement"}, {"textlayer"}, {"layout", "ocr"}, {"sight"}]
 """Floors inside documents/; its other modules are above them all."""
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -120,6 +120,8 @@ def test_a_violation_is_found(tmp_path: Path, room: str, line: str, fault: str) 
         ("pdfbatch/engines/dolphin/model.py", "import torch", "TID253"),
         ("pdfbatch/export/dolma.py", "import zstandard", "TID251"),
         ("pdfbatch/runs/report.py", "import pyarrow", "TID251"),
+        ("pdfbatch/delivery/sns.py", "import urllib3", "TID251"),
+        ("pdfbatch/delivery/courier.py", "import confluent_kafka", "TID251"),
         ("pdfbatch/runs/report.py", "print(1)", "T201"),
     ],
 )
@@ -169,4 +171,6 @@ def test_the_command_line_loads_no_heavy_library() -> None:
         "boto3",
         "pebble",
         "pyarrow",
+        "urllib3",
+        "confluent_kafka",
     } & set(loaded)

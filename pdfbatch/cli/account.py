@@ -11,7 +11,7 @@ from pdfbatch import views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.console import agreed, finish, now, say, show, waiting
 from pdfbatch.errors import AccessDenied, ExitCode
-from pdfbatch.records import Secret
+from pdfbatch.records import Secret, SinkAddress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,21 @@ Secrets = Annotated[
     ),
 ]
 
+Sinks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--events", metavar="ADDRESS", help="SNS topic or event bus that instances may send events to; repeatable."
+    ),
+]
+EventsSecrets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--events-secret",
+        metavar="ARN",
+        help="Secret with the key of webhooks, or Kafka's password, that instances may read; repeatable.",
+    ),
+]
+
 
 def doctor(
     inputs: Inputs = None,
@@ -56,6 +71,8 @@ def doctor(
     instance_type: o.InstanceTypes = None,
     image: o.Image = "",
     password_secret: o.PasswordSecret = "",
+    events: o.Events = None,
+    events_secret: o.EventsSecret = "",
     stack: o.Stack = "pdfbatch",
     policy: Annotated[
         bool,
@@ -92,6 +109,8 @@ def doctor(
         market=market,
         image=image,
         password_secret=Secret.read(password_secret).arn if password_secret else "",
+        events=tuple(SinkAddress.read_all(events or ())),
+        events_secret=Secret.read(events_secret).arn if events_secret else "",
     )
     with waiting("Checking the account"):
         found = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
@@ -164,6 +183,7 @@ def _policy_text(
         keys=wish.keys,
         types=types,
         on_demand=on_demand,
+        events=wish.events,
     )
     return encoding.dumps(allowed, indent=2)
 
@@ -174,6 +194,8 @@ def setup(
     models: Models = None,
     keys: Keys = None,
     password_secret: Secrets = None,
+    events: Sinks = None,
+    events_secret: EventsSecrets = None,
     email: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Address for mails about finished runs and the budget.")
     ] = "",
@@ -221,7 +243,8 @@ def setup(
         budget_dollars=budget,
         vpc=vpc,
         keys=tuple(keys or ()),
-        secrets=tuple(Secret.read(arn).arn for arn in password_secret or ()),
+        secrets=tuple(Secret.read(arn).arn for arn in [*(password_secret or ()), *(events_secret or ())]),
+        events=tuple(sink.text for sink in SinkAddress.read_all(events or ()) if sink.kind in ("sns", "eventbridge")),
         session_manager=session_manager,
     )
     with waiting("Asking CloudFormation what would change"):

@@ -13,7 +13,21 @@ import typer
 
 import pdfbatch
 from pdfbatch import views
-from pdfbatch.cli import account, demo, export, fleet, inspect, instances, local, retry, scale, settings, view, worker
+from pdfbatch.cli import (
+    account,
+    demo,
+    events,
+    export,
+    fleet,
+    inspect,
+    instances,
+    local,
+    retry,
+    scale,
+    settings,
+    view,
+    worker,
+)
 from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
 from pdfbatch.cli.panels import Command, Group
@@ -50,6 +64,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "runs": inspect.runs,
         "view": view.view,
         "export": export.export,
+        "events": events.events,
     },
     "General": {"config": settings.config},
 }

@@ -33,6 +33,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch local-run '~/papers/2024/*.pdf' ~/papers-md --pages 1-3",
         "pdfbatch local-run s3://papers/pdfs/ ~/papers-md --limit 20",
         "pdfbatch local-run ~/papers ~/papers-md --total-workers 4 --worker-id 0",
+        "pdfbatch local-run ~/papers ~/papers-md --engine endpoint --endpoint-url http://localhost:8000/v1 "
+        "--endpoint-model lightonai/LightOnOCR-2-1B",
+        "pdfbatch local-run ~/papers ~/papers-md --engine auto --fallback endpoint --endpoint-url https://HOST/v1 "
+        "--endpoint-model NAME --endpoint-price 0.25,2 --max-cost 5",
         "pdfbatch local-run ~/scans ~/scans-md --include '*.png' --command 'mytool {in} {out}'",
     ),
     "demo": ("pdfbatch demo", "pdfbatch demo ~/pdfbatch-demo"),
@@ -50,6 +54,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "help": ("pdfbatch help launch",),
     "view": ("pdfbatch view ~/papers-md", "pdfbatch view s3://papers/md/ --port 8000 --no-browser"),
     "runs": ("pdfbatch runs ~/papers-md",),
+    "events": (
+        "pdfbatch events ~/papers-md --to https://example.org/pdf-events",
+        "pdfbatch events s3://papers/md/ --to kafka://broker-1:9092,broker-2:9092/papers --follow",
+        "pdfbatch events s3://papers/md/ --to sns:arn:aws:sns:us-east-1:123456789012:papers",
+    ),
     "export": (
         "pdfbatch export s3://papers/md/ s3://papers/dataset/",
         "pdfbatch export ~/papers-md ~/papers-chunks --format chunks --tokens 512",

@@ -43,10 +43,12 @@ def request_of(
     pages_per_second: float | None = None,
     chosen: Chosen,
     password_secret: str = "",
+    events: Iterable[str] = (),
+    events_secret: str = "",
 ) -> LaunchRequest:
     from pdfbatch.fleet.names import Names
     from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, LaunchRequest
-    from pdfbatch.records import Secret
+    from pdfbatch.records import Secret, SinkAddress
 
     if on_demand and max_price is not None:
         raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of them.")
@@ -59,6 +61,8 @@ def request_of(
         options=options,
         chosen=chosen,
         password_secret=Secret.read(password_secret).arn if password_secret else "",
+        events=tuple(SinkAddress.read_all(events)),
+        events_secret=Secret.read(events_secret).arn if events_secret else "",
         redo_changed=redo_changed,
         limit=limit,
         all_failures=all_failures,

@@ -11,11 +11,12 @@ import typer
 from pdfbatch.cli import options as o
 from pdfbatch.cli.command import COMMAND, with_command
 from pdfbatch.cli.console import now, say
+from pdfbatch.cli.delivering import checked_sinks, sinks_here
 from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.launching import plan_and_launch
 from pdfbatch.cli.notes import nothing_to_retry, show_notes
 from pdfbatch.cli.request import request_of
-from pdfbatch.cli.running import run_slice, select_engine
+from pdfbatch.cli.running import check_cap, run_slice, select_engine
 from pdfbatch.cli.settings import default_model
 from pdfbatch.errors import UsageError
 from pdfbatch.records import ReadOptions, Reason, read_page_list
@@ -50,6 +51,8 @@ def retry_failures(
     password_file: o.PasswordFile = "",
     password_secret: o.PasswordSecret = "",
     model: o.Model = "",
+    events: o.Events = None,
+    events_secret: o.EventsSecret = "",
     read: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
     json: o.Json = False,
 ) -> None:
@@ -73,6 +76,13 @@ def retry_failures(
     engine = with_command(engine, read.command)
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
+    if events_secret and local:
+        raise UsageError(
+            "--events-secret is for a fleet.", "With --local the environment has the secrets: docs/events.md."
+        )
+    sinks = checked_sinks(events) if local else sinks_here()
+    if read.endpoint is None:
+        read = read.model_copy(update={"endpoint": before.options.endpoint})
     source = open_store(before.input)
     check_places(source, store, before.chosen)
     if not local:
@@ -104,12 +114,23 @@ def retry_failures(
             pages_per_second=pages_per_second,
             chosen=before.chosen,
             password_secret=password_secret or before.password_secret,
+            events=events or before.events,
+            events_secret=events_secret or before.events_secret,
         )
         plan_and_launch(request, dry_run=dry_run, yes=yes, json=json)
         return
-    reads = select_engine(engine, model, default_model(), read.command)
+    check_cap(max_cost, read)
+    reads = select_engine(engine, model, default_model(), read)
     passwords = read_passwords(password_file)
-    wanted = Request(Slice(0, 1), reads.name, read, model=reads.model, pin=reads.pinned_model, chosen=before.chosen)
+    wanted = Request(
+        Slice(0, 1),
+        reads.name,
+        read,
+        model=reads.model,
+        pin=reads.pinned_model,
+        chosen=before.chosen,
+        events=[sink.text for sink in sinks.addresses],
+    )
     begun = begin_retry(
         source,
         store,
@@ -124,7 +145,7 @@ def retry_failures(
     show_notes(begun, store)
     if begun.how == "nothing":
         say(nothing_to_retry(reason or [], below, bool(begun.hopeless)))
-    run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords)
+    run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords, sinks, max_cost)
 
 
 def _documents_in(file: str, reasons: Sequence[Reason], below: float) -> frozenset[str]:

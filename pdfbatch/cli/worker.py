@@ -13,6 +13,7 @@ import typer
 
 from pdfbatch import config, views
 from pdfbatch.cli.console import local_now, now, say, show_log, stderr
+from pdfbatch.cli.delivering import deliveries, finish, sinks_here
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from pdfbatch.config import WorkerSettings
     from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.store import Store
-    from pdfbatch.worker.loop import SliceConfig, SliceRun
+    from pdfbatch.worker.loop import SliceRun
     from pdfbatch.worker.meter import Meter
     from pdfbatch.worker.pool_workload import PoolQueues
+    from pdfbatch.worker.slice_config import SliceConfig
     from pdfbatch.worker.stop import Stop
 
 
@@ -36,7 +38,8 @@ def worker() -> None:
     from pdfbatch.runs.manifest import load_fleet
     from pdfbatch.store import open_store
     from pdfbatch.worker.completion import complete, sns_publisher
-    from pdfbatch.worker.loop import SliceConfig, SliceRun
+    from pdfbatch.worker.loop import SliceRun
+    from pdfbatch.worker.slice_config import SliceConfig
     from pdfbatch.worker.stop import Stop
 
     show_log(logging.INFO)
@@ -46,13 +49,14 @@ def worker() -> None:
         check_places(source, output)
     frozen, documents = _slice(settings, source, output)
     check_places(source, output, frozen.chosen)
-    engine = engine_named(frozen.engine, frozen.model)
+    engine = engine_named(frozen.engine, frozen.model, "", frozen.options, _endpoint_key(frozen))
     queues = _queues(frozen, output)
     beats = heartbeat_seconds(output)
     machine, children = _machine(settings), config.default_processes()
     fleet = load_fleet(output, frozen.run) if machine else None
     meter = _meter(fleet, machine)
     passwords = _passwords(frozen)
+    cap = fleet.max_cost if fleet else None
     job = SliceConfig(
         frozen,
         documents,
@@ -67,13 +71,17 @@ def worker() -> None:
         meter,
         passwords,
         queues,
+        cap,
     )
     stop = Stop()
     if queues is not None and settings.worker not in queues.pool.workers:
         stop.ask("retired")
     run = SliceRun(job, stop)
-    with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
-        mark = run.run()
+    with deliveries(frozen, output.url, settings.worker, sinks_here()) as sending:
+        with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
+            mark = run.run()
+        if not run.store_hangs:
+            finish(sending, mark.why, output.url)
     say(views.plain_line(run.heartbeat()))
     if settings.run is not None and not run.store_hangs:
         is_last = complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))
@@ -93,8 +101,8 @@ def _slice(settings: WorkerSettings, source: Store, output: Store) -> tuple[Mani
     part = Slice.checked(settings.worker, settings.total_workers)
     if settings.run is not None:
         return frozen, documents_of(output, frozen, settings.worker)
-    reads = select_engine(settings.engine or "", "", config.default_model(os.environ))
     options = ReadOptions(max_retries=settings.max_retries)
+    reads = select_engine(settings.engine or "", "", config.default_model(os.environ), options)
     return ad_hoc(source, output, Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model), now)
 
 
@@ -135,6 +143,16 @@ def _passwords(frozen: Manifest) -> Passwords:
     from pdfbatch.worker.secret import read_secret
 
     return read_secret(frozen.password_secret)
+
+
+def _endpoint_key(frozen: Manifest) -> str:
+    """Returns the key in the environment, or else the one in the run's secret."""
+    key, endpoint = config.endpoint_key(os.environ), frozen.options.endpoint
+    if key or endpoint is None or not endpoint.secret:
+        return key
+    from pdfbatch.worker.secret import read_endpoint_key
+
+    return read_endpoint_key(endpoint.secret)
 
 
 def _page(output: Store, frozen: Manifest) -> Callable[[], str] | None:

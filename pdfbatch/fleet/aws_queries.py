@@ -335,8 +335,8 @@ def has_key_pair(clients: Clients, name: str) -> bool:
     return found is not None
 
 
-def secret_name(clients: Clients, arn: str) -> str:
-    """Looks up the name of the secret with the passwords, without reading its value; "": none.
+def secret_name(clients: Clients, arn: str, suggested: str = "pdf-passwords") -> str:
+    """Looks up the name of a secret, without reading its value; "": none. `suggested`: a name for a new one.
 
     Raises:
         NotReady: it does not exist, or is being deleted.
@@ -345,21 +345,22 @@ def secret_name(clients: Clients, arn: str) -> str:
         return ""
     secret = Secret.read(arn)
     if secret.service == "ssm":
-        return _parameter_with_passwords(clients, secret)
+        return _parameter_name(clients, secret, suggested)
     found = aws.call(
         f"look up the secret {arn}",
         lambda: clients.secrets(secret.region).describe_secret(SecretId=arn),
         absent={"ResourceNotFoundException"},
     )
     if found is None or "DeletedDate" in found:
-        raise NotReady(f"no secret {arn}", _MAKE_SECRET)
+        raise NotReady(f"no secret {arn}", _make_secret(suggested))
     return str(found["Name"])
 
 
-_MAKE_SECRET = "aws secretsmanager create-secret --name pdf-passwords --secret-string file://FILE"
+def _make_secret(name: str) -> str:
+    return f"aws secretsmanager create-secret --name {name} --secret-string file://FILE"
 
 
-def _parameter_with_passwords(clients: Clients, secret: Secret) -> str:
+def _parameter_name(clients: Clients, secret: Secret, suggested: str) -> str:
     names = [secret.name, secret.name[1:]]
     found = aws.call(
         f"look up the parameter {secret.arn}",
@@ -368,7 +369,7 @@ def _parameter_with_passwords(clients: Clients, secret: Secret) -> str:
         ),
     )["Parameters"]
     if not found:
-        raise NotReady(f"no parameter {secret.arn}", _MAKE_SECRET)
+        raise NotReady(f"no parameter {secret.arn}", _make_secret(suggested))
     if found[0]["Type"] != "SecureString":
         raise NotReady(
             f"the parameter {secret.arn} is not a SecureString", "Recreate it as a SecureString: it is unencrypted now."

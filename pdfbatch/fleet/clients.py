@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
@@ -97,6 +98,12 @@ class Clients:
 
     def secrets(self, region: str) -> SecretsManagerClient:
         return aws.client("secretsmanager", ATTEMPTS, region)
+
+    def topics(self, region: str) -> SNSClient:
+        return aws.client("sns", ATTEMPTS, region or self.region)
+
+    def buses(self, region: str) -> EventBridgeClient:
+        return aws.client("events", ATTEMPTS, region or self.region)
 
     def parameters(self, region: str) -> SSMClient:
         return aws.client("ssm", ATTEMPTS, region)

@@ -22,6 +22,7 @@ from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.policies import SERVICE_ROLES, place
 from pdfbatch.fleet.setup import current_wish, has_service_role
+from pdfbatch.fleet.sink_queries import found_sinks
 from pdfbatch.fleet.template import SetupWish
 from pdfbatch.fleet.values import Ami, LaunchRequest, Quota, Subnet, TypeFacts
 from pdfbatch.store import S3Store
@@ -61,8 +62,11 @@ class Need(NamedTuple):
         outputs = self.outputs or ["s3://BUCKET/MARKDOWN/"]
         stack = [] if self.request.names == Names() else [f"--stack {self.request.names.stack}"]
         places = [*(f"--input {url}" for url in inputs), *(f"--output {url}" for url in outputs)]
-        secret = [f"--password-secret {self.request.password_secret}"] if self.request.password_secret else []
-        return " ".join(["pdfbatch setup", *places, *secret, *stack])
+        request = self.request
+        secrets = [f"--password-secret {arn}" for arn in request.secrets]
+        secrets += [f"--events-secret {request.events_secret}"] if request.events_secret else []
+        sinks = [f"--events {sink.text}" for sink in request.events if sink.kind in ("sns", "eventbridge")]
+        return " ".join(["pdfbatch setup", *places, *secrets, *sinks, *stack])
 
 
 class SecurityGroup(NamedTuple):
@@ -111,7 +115,11 @@ class AccountFacts:
     inputs: Fact[list[PlaceFacts]]
     outputs: Fact[list[PlaceFacts]]
     secret: Fact[str]
-    """The name of the secret with the passwords; "": none requested."""
+    """The names of the secrets with passwords and the endpoint's key; "": none requested."""
+    sinks: Fact[list[str]]
+    """The requested sinks of events in AWS."""
+    sinks_secret: Fact[str]
+    """The name of the secret with what sinks need; "": none requested."""
     bucket_keys: Fact[dict[str, str]]
     """Customer-managed KMS keys by bucket, as S3 names them; only buckets that use one."""
     prices: Fact[dict[tuple[str, str], float]]
@@ -156,7 +164,9 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         has_key = ask(lambda: not request.key_name or aws_queries.has_key_pair(clients, request.key_name))
         inputs = ask(lambda: _places(need.inputs))
         outputs = ask(lambda: _places(need.outputs))
-        secret = ask(lambda: aws_queries.secret_name(clients, request.password_secret))
+        secret = ask(lambda: ", ".join(aws_queries.secret_name(clients, arn) for arn in request.secrets))
+        sinks = ask(lambda: found_sinks(clients, request.events))
+        sinks_secret = ask(lambda: aws_queries.secret_name(clients, request.events_secret, "pdf-events"))
         bucket_keys = ask(lambda: _bucket_keys(need))
         prices = ask(lambda: aws_queries.prices(clients, types, now) if spot else {})
         published = ask(lambda: list_prices.ask(clients, types))
@@ -184,6 +194,8 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         inputs=inputs.result(),
         outputs=outputs.result(),
         secret=secret.result(),
+        sinks=sinks.result(),
+        sinks_secret=sinks_secret.result(),
         bucket_keys=bucket_keys.result(),
         prices=prices.result(),
         published=published.result(),

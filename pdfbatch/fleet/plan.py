@@ -174,6 +174,8 @@ def _manifest(
         options=request.options,
         chosen=request.chosen,
         password_secret=request.password_secret,
+        events=[sink.text for sink in request.events],
+        events_secret=request.events_secret,
         retry_of=rest.retry_of,
         follows=followed(request.engine, request.model, request.options, rest.before, rest.retry_of),
         skipped=rest.skipped,

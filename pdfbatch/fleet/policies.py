@@ -11,12 +11,12 @@ seen, not read. Buckets with only inputs or models may be listed below their pre
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pdfbatch.errors import UsageError
 from pdfbatch.fleet.names import TAG_BOOTS, TAG_STACK, Names, partition
-from pdfbatch.records import Secret
+from pdfbatch.records import Secret, SinkAddress
 from pdfbatch.store import S3Store, open_store
 
 Policy = dict[str, Any]
@@ -90,11 +90,15 @@ def worker_policy(
     models: Sequence[str] = (),
     keys: Sequence[str] = (),
     secrets: Sequence[str] = (),
+    events: Sequence[str] = (),
 ) -> Policy:
     """Builds the instance role's policy: read `inputs` and `models`, write `outputs` (URLs), delete the stack's fleets.
 
-    `keys`: ARNs of the KMS keys that encrypt the objects; `secrets`: ARNs of the secrets with document passwords.
+    `keys`: ARNs of the KMS keys that encrypt the objects; `secrets`: ARNs of the secrets that it reads; `events`: the
+    SNS topics and event buses that get the run's events.
     """
+    sinks = SinkAddress.read_all(events)
+    topics = [("sns", sink.region) for sink in sinks if sink.kind == "sns"]
     locked = [Secret.read(arn) for arn in secrets]
     sources, targets = _places([*inputs, *models]), _places(outputs)
     ec2, logs = (
@@ -106,8 +110,9 @@ def worker_policy(
             *_objects(region, "ReadInput", ["s3:GetObject"], sources),
             *_objects(region, "WriteOutput", WRITE_OBJECTS, targets),
             *_listings(region, _places([*inputs, *models, *outputs]), {place(url).bucket for url in outputs}),
-            *_keys(keys, locked),
+            *_keys(keys, [*((each.service, each.region) for each in locked), *topics]),
             *_secrets(locked),
+            *_sinks("Send", {"sns": "sns:Publish", "eventbridge": "events:PutEvents"}, sinks, region, account),
             _allow("EndFleet", ["ec2:DeleteFleets", "ec2:ModifyFleet"], f"{ec2}:fleet/*", _of_stack(names)),
             _allow("EndMachine", ["ec2:TerminateInstances"], f"{ec2}:instance/*", _of_stack(names)),
             _allow("FindFleet", FIND_FLEET, "*"),
@@ -131,6 +136,7 @@ def launcher_policy(
     keys: Sequence[str] = (),
     types: Sequence[str] = (),
     on_demand: bool = False,
+    events: Sequence[str] = (),
 ) -> Policy:
     """Builds the policy for plan, launch, status, logs, ls, down and doctor, once an administrator has run setup.
 
@@ -148,6 +154,7 @@ def launcher_policy(
             _allow("Pools", ["sqs:*"], _queues(region, account, names)),
             *_roles(region, account, names),
             *_looking(region, account, names, _places([*inputs, *models, *outputs])),
+            *_sinks("See", _SEE_SINK, SinkAddress.read_all(events), region, account),
         ]
     )
 
@@ -305,13 +312,33 @@ def _secrets(secrets: Sequence[Secret]) -> list[Statement]:
     """Allows to read the values of these secrets only; AWS-managed keys that encrypt them need no permission."""
     actions = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}
     return [
-        _allow(f"ReadPasswords{number}", [actions[secret.service]], secret.arn)
+        _allow(f"ReadSecret{number}", [actions[secret.service]], secret.arn)
         for number, secret in enumerate(sorted(secrets))
     ]
 
 
-def _keys(arns: Iterable[str], secrets: Sequence[Secret] = ()) -> list[Statement]:
-    """Builds one statement per region, because a key is used by S3, and by the secrets' service, of its own region.
+_SEE_SINK = {"sns": "sns:GetTopicAttributes", "eventbridge": "events:DescribeEventBus"}
+
+
+def _sinks(
+    does: str, actions: Mapping[str, str], sinks: Sequence[SinkAddress], region: str, account: str
+) -> list[Statement]:
+    """Allows one action on these topics, and one on these buses; a bus without an ARN is in the fleet's region."""
+    statements = []
+    for kind, action in actions.items():
+        arns = [
+            sink.target if sink.region else f"arn:{partition(region)}:events:{region}:{account}:event-bus/{sink.target}"
+            for sink in sinks
+            if sink.kind == kind
+        ]
+        if arns:
+            statements.append(_allow(f"{does}{'Topics' if kind == 'sns' else 'Buses'}", [action], sorted(arns)))
+    return statements
+
+
+def _keys(arns: Iterable[str], users: Sequence[tuple[str, str]] = ()) -> list[Statement]:
+    """Builds one statement per region, because a key is used by S3, and by other services (`users`, with their
+    regions), of its own region.
 
     The KMS guide names `s3.REGION.amazonaws.com`. Whether China's regions use `amazonaws.com.cn` is not documented, so
     both are allowed there.
@@ -322,8 +349,8 @@ def _keys(arns: Iterable[str], secrets: Sequence[Secret] = ()) -> list[Statement
     statements = []
     for number, (region, keys) in enumerate(sorted(regions.items())):
         endings = ("com", "com.cn") if partition(region) == "aws-cn" else ("com",)
-        users = ["s3", *sorted({secret.service for secret in secrets if secret.region == region})]
-        services = [f"{user}.{region}.amazonaws.{end}" for user in users for end in endings]
+        others = {service for service, its_region in users if its_region == region}
+        services = [f"{user}.{region}.amazonaws.{end}" for user in ["s3", *sorted(others)] for end in endings]
         condition = {"StringEquals": {"kms:ViaService": services}}
         statements.append(_allow(f"UseKey{number}", ["kms:Decrypt", "kms:GenerateDataKey"], keys, condition))
     return statements

@@ -38,7 +38,9 @@ class SetupWish(NamedTuple):
     session_manager: bool = False
     """Whether users may open a shell on instances with Systems Manager Session Manager."""
     secrets: tuple[str, ...] = ()
-    """ARNs of the secrets with document passwords."""
+    """ARNs of the secrets with document passwords, and with what sinks of events need."""
+    events: tuple[str, ...] = ()
+    """Sinks of events that need a permission: SNS topics and event buses, as `SinkAddress.text`."""
     pools: bool = True
     """Whether the role may use the queues of pools: false in a stack of an earlier version."""
 
@@ -56,6 +58,7 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         keys=tuple(dict.fromkeys([*old.keys, *new.keys])),
         session_manager=new.session_manager or old.session_manager,
         secrets=tuple(dict.fromkeys([*old.secrets, *new.secrets])),
+        events=tuple(dict.fromkeys([*old.events, *new.events])),
     )
 
 
@@ -87,6 +90,7 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         session_manager=bool(kept.get("session_manager", False)),
         pools=bool(kept.get("pools", False)),
         secrets=tuple(kept.get("secrets", ())),
+        events=tuple(kept.get("events", ())),
     )
 
 
@@ -143,7 +147,7 @@ def _tags(names: Names) -> list[dict[str, str]]:
 
 def _role(wish: SetupWish, region: str, account: str) -> Template:
     managed = {"ManagedPolicyArns": [_session_manager(region)]} if wish.session_manager else {}
-    reach = (wish.inputs, wish.outputs, wish.models, wish.keys, wish.secrets)
+    reach = (wish.inputs, wish.outputs, wish.models, wish.keys, wish.secrets, wish.events)
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {

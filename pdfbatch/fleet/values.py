@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.fleet.names import Names
-from pdfbatch.records import Chosen, ReadOptions, Reason
+from pdfbatch.records import Chosen, ReadOptions, Reason, SinkAddress
 
 DEFAULT_TYPE = "g4dn.xlarge"
 DEFAULT_WORKERS = 5
@@ -37,6 +37,10 @@ class LaunchRequest:
     """The requested part of `source`."""
     password_secret: str = ""
     """ARN of the secret with the passwords of encrypted documents."""
+    events: tuple[SinkAddress, ...] = ()
+    """The sinks that get the run's events."""
+    events_secret: str = ""
+    """ARN of the secret with what they need."""
     redo_changed: bool = False
     limit: int | None = None
     """At most this many documents; None: all."""
@@ -76,6 +80,12 @@ class LaunchRequest:
     """Hand the work out by a queue, so that workers can be added and removed."""
     pages_per_second: float | None = None
     """One worker's speed, where the user knows it better than our estimate."""
+
+    @property
+    def secrets(self) -> list[str]:
+        """The ARNs of the secrets that instances read."""
+        key = self.options.endpoint.secret if self.options.endpoint else ""
+        return [arn for arn in dict.fromkeys((self.password_secret, key)) if arn]
 
 
 class TypeFacts(NamedTuple):

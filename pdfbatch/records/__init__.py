@@ -7,6 +7,15 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.chosen import WILD, Chosen, matcher
 from pdfbatch.records.command import Command
+from pdfbatch.records.endpoint import (
+    DEFAULT_PROMPT,
+    KEY_VARIABLE,
+    NO_TEXT,
+    EndpointOptions,
+    EndpointPrice,
+    EndpointUse,
+    checked_url,
+)
 from pdfbatch.records.export import (
     EXPORT_KEY,
     MOST_SHARD_MB,
@@ -58,6 +67,7 @@ from pdfbatch.records.run import (
     DoubtfulPage,
     Ending,
     FailureList,
+    Fallback,
     FleetRecord,
     Heartbeat,
     Machine,
@@ -73,15 +83,19 @@ from pdfbatch.records.run import (
 )
 from pdfbatch.records.secret import Secret
 from pdfbatch.records.sharing import Claim, FinishedPart
+from pdfbatch.records.sink import EndPosition, Position, SinkAddress
 from pdfbatch.records.stamp import Stamp, text_of
 
 __all__ = [
     "CURRENT_RUN_KEY",
+    "DEFAULT_PROMPT",
     "ENVIRONMENTAL",
     "EXPORT_KEY",
     "FINAL_ENDINGS",
     "HOPELESS",
+    "KEY_VARIABLE",
     "MOST_SHARD_MB",
+    "NO_TEXT",
     "RETRYABLE",
     "STATE_PREFIX",
     "WILD",
@@ -100,12 +114,17 @@ __all__ = [
     "DoneMark",
     "DoubtfulPage",
     "Element",
+    "EndPosition",
     "Ending",
+    "EndpointOptions",
+    "EndpointPrice",
+    "EndpointUse",
     "ExportFormat",
     "ExportOptions",
     "ExportRecord",
     "Exportable",
     "FailureList",
+    "Fallback",
     "FinishedPart",
     "FleetRecord",
     "Heading",
@@ -124,12 +143,14 @@ __all__ = [
     "Picture",
     "Pointer",
     "Pool",
+    "Position",
     "ReadOptions",
     "Reason",
     "Record",
     "RunKeys",
     "Secret",
     "Shard",
+    "SinkAddress",
     "Source",
     "SourceDocument",
     "Span",
@@ -138,6 +159,7 @@ __all__ = [
     "WorkerSession",
     "WorkerState",
     "boot_of",
+    "checked_url",
     "elements_key",
     "figures_link",
     "figures_prefix",

@@ -84,6 +84,7 @@ class RunKeys:
         self.plan = self.prefix + "pool/plan.json"
         self.leases = self.prefix + "pool/leases/"
         self.finished_blocks = self.prefix + "pool/finished/"
+        self.events = self.prefix + "events/"
 
     def slice_documents(self, worker: int) -> str:
         return f"{self.slices}worker-{worker}.jsonl.gz"
@@ -109,6 +110,14 @@ class RunKeys:
     def joined_segment(self, worker: int, first: int, last: int, digest: str) -> str:
         """Returns the key of several segments joined into one; `digest` is that of its content."""
         return f"{self.ledger_of(worker)}{first:06d}-{last:06d}-{digest}.jsonl"
+
+    def position(self, sink: str, worker: int) -> str:
+        """Returns the key of what was delivered of a worker's ledger; `sink` is `SinkAddress.name`."""
+        return f"{self.events}{sink}/worker-{worker}.json"
+
+    def end_position(self, sink: str) -> str:
+        """Returns the key of what was delivered about the run's end."""
+        return f"{self.events}{sink}/run.json"
 
     def failure_list(self, worker: int) -> str:
         return f"{self.failures}worker-{worker}-failures.json"

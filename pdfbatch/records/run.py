@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pdfbatch.records.base import Reason, Record
 from pdfbatch.records.chosen import Chosen
 from pdfbatch.records.command import Command
+from pdfbatch.records.endpoint import EndpointOptions, EndpointUse
 from pdfbatch.records.page_set import PageSet
 from pdfbatch.records.stamp import Stamp
 
@@ -57,6 +58,9 @@ Pages = Annotated[str, AfterValidator(lambda text: str(PageSet.read(text)))]
 """A `PageSet` as text; "" means every page."""
 
 
+Fallback = Literal["", "endpoint"]
+
+
 class ReadOptions(Record):
     """How to read pages; part of the manifest, so that a resumed run reads the rest the same way."""
 
@@ -79,6 +83,12 @@ class ReadOptions(Record):
     """The pages to read of every document."""
     failures_in_a_row: int = Field(default=20, ge=0)
     """Stop a worker if this many of its first documents all fail for one reason not caused by the files; 0: never."""
+    endpoint: EndpointOptions | None = None
+    """The model behind an address, for the engine `endpoint` and as `fallback`."""
+    fallback: Fallback = ""
+    """What reads pages again that the engine could not read, or not well; "": nothing."""
+    fallback_below: float = Field(default=0.9, ge=0, le=1)
+    """Pages with a lower score were not read well."""
     command: Command = Command()
     """What the engine `command` runs."""
 
@@ -107,6 +117,10 @@ class Manifest(Record):
     """The part of `input` that was requested; the documents are what is left of it."""
     password_secret: str = ""
     """ARN of the secret with the passwords of encrypted documents, for a fleet; never a password."""
+    events: list[str] = []
+    """The addresses of the sinks that get an event for each outcome; no secrets. See `SinkAddress`."""
+    events_secret: str = ""
+    """ARN of the secret with what these sinks need, for a fleet; never the secret itself."""
     retry_of: str | None = None
     """The run whose failures this run retries."""
     follows: str | None = None
@@ -159,6 +173,8 @@ class ModelUse(Record):
     """The part of `tokens` for pages it read whole."""
     seconds: float = 0.0
     """Its computing time."""
+    endpoint: EndpointUse = EndpointUse()
+    """What an endpoint did for them; not counted in the other numbers."""
 
 
 class Outcome(Record):

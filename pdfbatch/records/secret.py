@@ -31,8 +31,9 @@ class Secret(NamedTuple):
         """
         found = _ARN.fullmatch(arn)
         if found is None:
+            what = repr(arn) if arn.startswith("arn:") else "The value"  # it may be the secret itself
             raise UsageError(
-                f"{arn!r} is not the ARN of a Secrets Manager secret or an SSM parameter.",
+                f"{what} is not the ARN of a Secrets Manager secret or an SSM parameter.",
                 "Give arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX, including the six characters that AWS "
                 "adds, or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME .",
             )

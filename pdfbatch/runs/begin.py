@@ -46,6 +46,8 @@ class Request(NamedTuple):
     """As the person named it; `pin` returns the name to freeze."""
     pin: Callable[[], str] = str
     chosen: Chosen = Chosen()
+    events: Sequence[str] = ()
+    """As in `Manifest`."""
 
 
 class Begun(NamedTuple):
@@ -397,6 +399,7 @@ def _manifest(
         pdfbatch=__version__,
         options=wanted.options,
         chosen=wanted.chosen,
+        events=list(wanted.events),
         skipped=skipped,
         slices=slices,
     )

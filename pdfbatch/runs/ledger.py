@@ -1,6 +1,8 @@
 """The ledger: segments of outcome lines, and the final outcome of each document. A segment never changes; the segments
 of a worker that has ended are joined into a few."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -73,6 +75,19 @@ class Segment(NamedTuple):
     key: str
     size: int
 
+    @property
+    def is_joined(self) -> bool:
+        return "-" in self.name
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder and extension."""
+        return self.key[self.key.rfind("/") + 1 :].removesuffix(".jsonl")
+
+    def is_inside(self, other: Segment) -> bool:
+        """Whether its numbers are all among those that another segment was joined from."""
+        return other.is_joined and other.key != self.key and other.first <= self.first and self.number <= other.number
+
 
 def segments(store: Store, prefix: str = STATE_PREFIX) -> list[Segment]:
     """Returns the segments under a prefix in the order of writing: by run, then number, then worker. Of the whole state
@@ -99,6 +114,23 @@ def outcomes(store: Store, parts: Iterable[Segment]) -> Iterator[tuple[str, Outc
         PdfbatchError: a segment is damaged.
     """
     return _records(store, parts, Outcome)
+
+
+def new_lines(store: Store, part: Segment, beside: Iterable[Segment]) -> list[bytes]:
+    """Returns the lines of a segment that no segment in `beside` has, in order and each once.
+
+    Raises:
+        NotFound: it was joined since it was listed.
+    """
+    known = {line for other in beside for line in _lines_of(store, other)}
+    return [line for line in dict.fromkeys(store.get(part.key).splitlines()) if line not in known]
+
+
+def _lines_of(store: Store, part: Segment) -> list[bytes]:
+    try:
+        return store.get(part.key).splitlines()
+    except NotFound:
+        return []
 
 
 def _records(store: Store, parts: Iterable[Segment], shape: type[R]) -> Iterator[tuple[str, R]]:
@@ -136,14 +168,23 @@ def _contents(store: Store, parts: Sequence[Segment]) -> Iterator[tuple[Segment,
 
 def compact(store: Store, keys: RunKeys, worker: int) -> None:
     """Joins a worker's segments into a few. Killed at any moment it loses no line: the joined segment, named after its
-    content, is there before the others are deleted."""
-    for group in _groups(segments(store, keys.ledger_of(worker))):
+    content, is there before the others are deleted.
+
+    A segment is joined only once. One that a late process wrote under a number that was joined before stays as it is:
+    readers that remember how far they came find it by its name.
+    """
+    parts = segments(store, keys.ledger_of(worker))
+    joined, plain = [part for part in parts if part.is_joined], [part for part in parts if not part.is_joined]
+    inside = {part.key: [other for other in joined if part.is_inside(other)] for part in plain}
+    left = [part for part in plain if inside[part.key] and not new_lines(store, part, inside[part.key])]
+    store.delete([part.key for part in left])  # of a process that was killed here
+    for group in _groups([part for part in plain if not inside[part.key]]):
         lines = [line for data in in_order(store.get, [part.key for part in group]) for line in data.splitlines()]
         data = b"\n".join(dict.fromkeys(lines)) + b"\n"
         key = keys.joined_segment(worker, group[0].first, group[-1].number, blake2b(data, digest_size=8).hexdigest())
         with suppress(PreconditionFailed):
             store.put_new(key, data)
-        store.delete([part.key for part in group if part.key != key])
+        store.delete([part.key for part in group])
 
 
 def _groups(parts: Sequence[Segment]) -> Iterator[list[Segment]]:

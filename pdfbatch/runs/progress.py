@@ -17,6 +17,7 @@ from pdfbatch.records import (
     Manifest,
     ModelUse,
     Pool,
+    Position,
     RunKeys,
     Stamp,
 )
@@ -29,6 +30,7 @@ from pdfbatch.runs.pool_status import PoolStatus, read_pool_status
 from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.runs.savings import total
 from pdfbatch.runs.scores import added, worst
+from pdfbatch.runs.sinks import SinkStatus, sink_statuses
 from pdfbatch.store import Store
 
 _LIVING = frozenset({"booting", "starting", "running", "draining"})
@@ -129,6 +131,8 @@ class RunStatus(BaseModel):
     launched: Stamp | None = None
     expires: Stamp | None = None
     """When AWS terminates the fleet at the latest."""
+    events: list[SinkStatus] = []
+    """The sinks of the run's events."""
     region: str | None = None
     """The fleet's region, whatever region is configured here."""
     pool: PoolStatus | None = None
@@ -145,6 +149,7 @@ class Records(NamedTuple):
     marks: Sequence[DoneMark]
     fleet: FleetRecord | None = None
     boots: Sequence[Boot] = ()
+    positions: Sequence[Position] = ()
     pool: Pool | None = None
 
 
@@ -214,6 +219,7 @@ def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
         worst_dollars=None if fleet is None else round(_worst_dollars(len(past), fleet), 4),
         launched=fleet.launched if fleet else None,
         expires=fleet.expiry if fleet else None,
+        events=sink_statuses(manifest, records.positions, counts),
         region=fleet.region if fleet else None,
     )
 
@@ -381,5 +387,5 @@ def with_pool(store: Store, manifest: Manifest, status: S) -> S:
 def read_records(store: Store, manifest: Manifest, reader: RecordReader | None = None) -> Records:
     reader = reader or RecordReader(store, RunKeys(manifest.run))
     fleet = load_fleet(store, manifest.run)
-    pool = pool_of(store, manifest)
-    return Records(*reader.beats_and_marks(), fleet, reader.boots() if fleet else (), pool)
+    boots = reader.boots() if fleet else ()
+    return Records(*reader.beats_and_marks(), fleet, boots, reader.positions(), pool_of(store, manifest))

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound
-from pdfbatch.records import Boot, DoneMark, Heartbeat, Record, RunKeys, boot_of
+from pdfbatch.records import Boot, DoneMark, Heartbeat, Position, Record, RunKeys, boot_of
 from pdfbatch.runs.in_order import in_order
 from pdfbatch.store import Entry, Store
 
@@ -29,6 +29,11 @@ class RecordReader:
 
     def done_marks(self) -> list[DoneMark]:
         return self._read(list(self._store.list(self._keys.done)), DoneMark)
+
+    def positions(self) -> list[Position]:
+        """Returns how far the events of each worker were delivered to each sink."""
+        workers = [entry for entry in self._store.list(self._keys.events) if "/worker-" in entry.key]
+        return self._read(workers, Position)
 
     def beats_and_marks(self) -> tuple[Sequence[Heartbeat], Sequence[DoneMark]]:
         """Reads both, but not the done marks of workers whose last heartbeat says the same: it is written after the

@@ -30,6 +30,7 @@ from pdfbatch.runs.progress import (
     summarise,
 )
 from pdfbatch.runs.savings import Savings, savings
+from pdfbatch.runs.sinks import SinkStatus
 from pdfbatch.store import Store
 
 SHOWN_KEYS = 20
@@ -106,6 +107,8 @@ class Report(BaseModel):
     """Number of instances, replacements included; 0 on your own machine."""
     interrupted: int
     """Number of instances that were interrupted, or failed, before their slice was done."""
+    events: list[SinkStatus] = []
+    """The sinks of the run's events; of several runs, of the last one."""
     machine_hours: float
     """On your own machine: the hours of the last process of each slice; earlier ones left no record."""
     pages_per_machine_hour: float | None
@@ -178,6 +181,7 @@ def make_report(frozen: Manifest, records: Records, retried: Retried | None, now
         saved_dollars=_saved([stay for one in had for stay in one.stays], fleet) if fleet else None,
         spared=_spared(status, hours),
         waste=_waste(had, fleet, now) if fleet else None,
+        events=status.events,
         stopped=[f"worker {worker.id}: {worker.detail}" for worker in status.workers if worker.detail],
         retried=retried,
     )

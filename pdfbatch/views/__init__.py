@@ -1,5 +1,6 @@
 """Turns values into screens and JSON. Nothing else formats."""
 
+from pdfbatch.views.events import delivered_screen, events_command, left_lines
 from pdfbatch.views.export import export_screen, exporting
 from pdfbatch.views.failures import failure_line, failures_command, failures_json, failures_screen, hopeless_screen
 from pdfbatch.views.report import report_facts, report_screen
@@ -26,9 +27,11 @@ __all__ = [
     "as_json",
     "clock",
     "closing",
+    "delivered_screen",
     "duration",
     "error_json",
     "error_text",
+    "events_command",
     "export_screen",
     "exporting",
     "failure_line",
@@ -36,6 +39,7 @@ __all__ = [
     "failures_json",
     "failures_screen",
     "hopeless_screen",
+    "left_lines",
     "live",
     "money",
     "plain_line",

@@ -13,12 +13,14 @@ from pdfbatch.views.words import (
     asked_pages,
     at,
     duration,
+    endpoint_use,
     money,
     outcomes,
     plural,
     readers,
     reasons,
     scores,
+    sink,
     skipped,
     some,
     spared,
@@ -56,6 +58,8 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         facts.append(("method", readers(pages.read_by, report.engine, pages.model_use.elements)))
     if pages.read_by and report.engine == "auto":
         facts.append(("auto saved", spared(report.spared)))
+    if pages.model_use.endpoint.answers:
+        facts.append(("endpoint", endpoint_use(pages.model_use.endpoint)))
     if pages.scores:
         facts.append(("scores", scores(pages.scores)))
     if pages.doubtful:
@@ -64,6 +68,7 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         )
     if report.reasons:
         facts.append(("failures", Text(reasons(report.reasons), style="yellow")))
+    facts += [("events" if not number else "", sink(each)) for number, each in enumerate(report.events)]
     if report.stopped:
         facts.append(("stopped", Text(some(report.stopped), style="red")))
     facts.append(("time", _time(report)))

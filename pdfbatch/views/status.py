@@ -18,6 +18,7 @@ from pdfbatch.runs.pool_status import PoolStatus
 from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
 from pdfbatch.runs.whole import OutputStatus
 from pdfbatch.views.bar import ProgressLine, as_ascii, bar
+from pdfbatch.views.events import events_command
 from pdfbatch.views.failures import failures_command
 from pdfbatch.views.words import (
     SHOWN_KEYS,
@@ -26,10 +27,12 @@ from pdfbatch.views.words import (
     done_at,
     dotted,
     duration,
+    endpoint_use,
     money,
     outcomes,
     plural,
     reasons,
+    sink,
     skipped,
     state_text,
     to_copy,
@@ -82,8 +85,14 @@ def _head(status: RunStatus, now: datetime) -> list[RenderableType]:
             f"{skipped(documents.skipped)} · {plural(status.pages.read, 'page')}"
         ),
     ]
+    if status.pages.model_use.endpoint.answers:
+        lines.append(Text(f"endpoint: {endpoint_use(status.pages.model_use.endpoint)}"))
     if status.reasons:
         lines.append(Text("failed: " + reasons(status.reasons), style="yellow"))
+    for each in status.events:
+        lines.append(Text("events: ").append_text(sink(each)))
+        if each.waiting and status.state != "running":
+            lines.append(to_copy("deliver:", events_command(status.output, each.sink)))
     if isinstance(status, OutputStatus) and status.runs > 1:
         all_runs = outcomes(status.all_documents) if status.all_documents else "see `pdfbatch report`"
         lines.append(Text(f"in all {status.runs:,} runs: {all_runs}"))

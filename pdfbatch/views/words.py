@@ -11,8 +11,10 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
+from pdfbatch.records import EndpointUse
 from pdfbatch.runs.progress import DocumentCounts, PageCounts
 from pdfbatch.runs.savings import Savings
+from pdfbatch.runs.sinks import SinkStatus
 from pdfbatch.visible import visible
 
 SHOWN_KEYS = 10
@@ -39,6 +41,7 @@ _READERS = {
     "ocr": "OCR",
     "blank": "blank",
 }
+_BY_MODEL = ("dolphin", "mixed", "endpoint")
 
 
 def as_json(value: BaseModel) -> str:
@@ -140,6 +143,15 @@ def reasons(counts: dict[str, int]) -> str:
     return ", ".join(f"{visible(reason)} {count}" for reason, count in counts.items())
 
 
+def sink(found: SinkStatus) -> Text:
+    """Returns what a sink of events has, and what waits for it."""
+    text = Text(f"{found.delivered:,} to {visible(found.sink)}")
+    if found.waiting:
+        why = f" ({visible(found.trouble.rstrip('.'))})" if found.trouble else ""
+        text.append(f", {found.waiting:,} waiting{why}", "yellow")
+    return text
+
+
 def scores(counts: dict[str, int]) -> str:
     """Counts pages by score, the best first, in four steps: `0.9 to 1: 62, 0.5 to 0.7: 1`."""
     steps = [("0.9 to 1", 0.9, 2.0), ("0.7 to 0.9", 0.7, 0.9), ("0.5 to 0.7", 0.5, 0.7), ("below 0.5", 0.0, 0.5)]
@@ -156,10 +168,17 @@ def readers(read_by: dict[str, int], engine: str, elements: int = 0) -> str:
     if "mixed" in read_by:
         named[_READERS["mixed"]] += f" ({plural(elements, 'element')} by the model)"
     counts = ", ".join(f"{name} {count}" for name, count in named.items())
-    total, model = sum(read_by.values()), read_by.get("dolphin", 0) + read_by.get("mixed", 0)
+    total, model = sum(read_by.values()), sum(read_by.get(name, 0) for name in _BY_MODEL)
     if engine != "auto" or model == total:
         return counts
     return f"{counts}; {100 * (total - model) / total:.0f} % of the pages did not need the model"
+
+
+def endpoint_use(use: EndpointUse) -> str:
+    """Formats what an endpoint was asked and what that cost."""
+    guessed = f" ({use.uncounted:,} of them not counted by the endpoint: estimated)" if use.uncounted else ""
+    price = f", {money(use.dollars)}" if use.dollars else ""
+    return f"{plural(use.answers, 'answer')}{guessed}, {use.tokens_in:,} tokens read, {use.tokens_out:,} written{price}"
 
 
 def spared(saved: Savings | None) -> str:

@@ -10,12 +10,9 @@ from functools import partial
 
 from pdfbatch import aws
 from pdfbatch.errors import PdfbatchError, PreconditionFailed
-from pdfbatch.records import FINAL_ENDINGS, Manifest, RunKeys, text_of
-from pdfbatch.runs.liveness import is_alive
-from pdfbatch.runs.manifest import load_fleet
-from pdfbatch.runs.pool import pool_of, workers_of
+from pdfbatch.records import Manifest, RunKeys, text_of
+from pdfbatch.runs.end import marks_of_ended
 from pdfbatch.runs.progress import RunStatus, read_status
-from pdfbatch.runs.record_reader import done_marks, heartbeats
 from pdfbatch.store import Store
 from pdfbatch.visible import visible
 
@@ -45,7 +42,7 @@ def complete(
     """
     try:
         keys = RunKeys(manifest.run)
-        if not _all_have_ended(output, manifest, clock()) or not _is_first(output, keys, clock()):
+        if marks_of_ended(output, manifest, clock()) is None or not _is_first(output, keys, clock()):
             return False
         status = read_status(output, manifest, clock())
         address = _save_page(output, keys, page, say) if page else ""
@@ -65,22 +62,6 @@ def _save_page(output: Store, keys: RunKeys, page: Page, say: Callable[[str], No
         say(f"cannot save the run's page: {error!r}")
         return ""
     return f"{output.url}{keys.page}"
-
-
-def _all_have_ended(output: Store, manifest: Manifest, now: datetime) -> bool:
-    """Whether all workers have ended. After the deadline a slice may have no instance to write its done mark: then a
-    stale heartbeat is enough."""
-    keys, fleet = RunKeys(manifest.run), load_fleet(output, manifest.run)
-    marks = {mark.worker: mark for mark in done_marks(output, keys)}
-    open_slices = {
-        worker
-        for worker in range(workers_of(manifest, pool_of(output, manifest)))
-        if worker not in marks or marks[worker].why not in FINAL_ENDINGS
-    }
-    if open_slices and fleet is not None and now >= fleet.deadline:
-        beats = heartbeats(output, keys)
-        open_slices &= {beat.worker for beat in beats if is_alive(beat, marks.get(beat.worker), now)}
-    return not open_slices
 
 
 def _is_first(output: Store, keys: RunKeys, now: datetime) -> bool:
@@ -130,6 +111,7 @@ def message(status: RunStatus, page: str = "") -> str:
         f"seconds: {status.seconds:.0f}",
         *([f"dollars: {status.dollars:.2f}"] if status.dollars is not None else []),
         *_early_ends(status),
+        *(f"events: {sink.waiting} wait for {visible(sink.sink)}" for sink in status.events if sink.waiting),
         *([f"page: {visible(page)}"] if page else []),
         "",
         f"pdfbatch report {visible(shlex.quote(status.output))}",

@@ -4,27 +4,25 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import wait
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.documents.sandbox.confinement import Bounds, is_wide
-from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.engines import CommandEngine, Engine
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import (
     DoneMark,
     Ending,
     Heartbeat,
-    Machine,
-    Manifest,
     Outcome,
+    PageResult,
     RunKeys,
     SourceDocument,
     WorkerSession,
@@ -48,12 +46,12 @@ from pdfbatch.worker.fetch import Places
 from pdfbatch.worker.heartbeat import HeartbeatLease
 from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.journal import LedgerJournal
-from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.parts import Parts
 from pdfbatch.worker.pipeline import Pipeline
 from pdfbatch.worker.pool_workload import PoolHooks, PoolQueues, PoolWorkload
 from pdfbatch.worker.resume import Unrecorded, left_of, outcome_from_output, standing
 from pdfbatch.worker.resume_parts import ResumingParts
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.slice_workload import SliceWorkload
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop, Why
@@ -70,29 +68,6 @@ _LOOK_SECONDS = 0.25
 
 _STATE_AFTER: dict[Ending, WorkerState] = {"done": "done", "failed": "failed", "failing": "failed"}
 """The state of the last heartbeat; after every other ending there is work left: `interrupted`."""
-
-
-class SliceConfig(NamedTuple):
-    """A slice to run, and everything it needs from outside."""
-
-    manifest: Manifest
-    documents: Sequence[SourceDocument]
-    """The documents of the slice."""
-    worker: int
-    source: Store
-    output: Store
-    engine: Engine
-    processes: int
-    heartbeat_seconds: float
-    clock: Callable[[], datetime]
-    machine: Machine | None = None
-    """The fleet's instance that this is; None on your own machine."""
-    meter: Meter | None = None
-    """Counts the slice's cost, if the run has a cap."""
-    passwords: Passwords = Passwords()
-    """Passwords of encrypted documents."""
-    queues: PoolQueues | None = None
-    """Of a pool; None in a run with slices of the workers' own."""
 
 
 class SliceRun:
@@ -140,6 +115,7 @@ class SliceRun:
         try:
             if offers := self._unless_hung(self._resume):
                 self._state = "running"
+                self._watch_cost()
                 self._work(offers)
                 self._is_done = self._pipeline is None or self._pipeline.is_finished
             why = self._stop.why if self._stop.why and not self._is_done else "done"
@@ -345,6 +321,16 @@ class SliceRun:
         if self._workload is not None:
             self._unless_hung(self._workload.settle)
 
+    def _page_done(self, page: PageResult, share: float, resumed: bool) -> None:
+        self._tally.page(page, share, resumed)
+        self._watch_cost()
+
+    def _watch_cost(self) -> None:
+        cap, spent = self._job.max_cost, self._tally.endpoint_dollars()
+        if cap is not None and spent >= cap:
+            detail = f"The endpoint's answers cost ${spent:,.4g}, and --max-cost is ${cap:,.4g}."
+            self._stop.ask("over_budget", detail)
+
     def _watch_failures(self, outcome: Outcome) -> None:
         if detail := self._brake.after(outcome):
             self._stop.ask("failing", detail)
@@ -360,7 +346,7 @@ class SliceRun:
         places = Places(job.source, job.output, self.checkpoints, parts, scratch, bounds)
         made_by = MadeBy(job.engine.name, job.manifest.model, job.worker)
         tally = self._tally
-        hooks = Hooks(job.clock, tally.page, tally.expect, self._keep_journal, self._clear_strikes)
+        hooks = Hooks(job.clock, self._page_done, tally.expect, self._keep_journal, self._clear_strikes)
         resuming = ResumingParts(parts, job.worker, job.output, self._done, tally, self._record)
         left = self._while_store_answers(resuming.offers(chain([first], offers)))
         if isinstance(job.engine, CommandEngine):

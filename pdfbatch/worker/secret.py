@@ -1,11 +1,12 @@
-"""Reads the passwords of encrypted documents on a fleet's instance, with its role. They are kept in memory only."""
+"""Reads secrets on a fleet's instance, with its role: passwords of encrypted documents, the key of an endpoint. They
+are kept in memory only."""
 
 from __future__ import annotations
 
-from pdfbatch import aws
 from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.errors import NotReady, PdfbatchError
 from pdfbatch.records import Secret
+from pdfbatch.secret_text import secret_text
 
 
 def read_secret(arn: str) -> Passwords:
@@ -14,28 +15,29 @@ def read_secret(arn: str) -> Passwords:
     Raises:
         NotReady: the secret cannot be read, or contains no passwords.
     """
-    secret = Secret.read(arn)
-    try:
-        text = _parameter(secret) if secret.service == "ssm" else _managed(secret)
-    except PdfbatchError as error:
-        raise NotReady(
-            f"The passwords in {arn} cannot be read: {error.message.rstrip('.')}.",
-            f"Allow the role to read it: pdfbatch setup --password-secret {arn}",
-        ) from None  # the rest of AWS's response must not be shown
-    found = Passwords.read(text)
+    found = Passwords.read(_text(arn, "passwords"))
     if not found:
         raise NotReady(f"The secret {arn} contains no passwords.", "Store them as text, one per line.")
     return found
 
 
-def _managed(secret: Secret) -> str:
-    with aws.translating(f"read the secret {secret.arn}"):
-        found = aws.client("secretsmanager", region=secret.region).get_secret_value(SecretId=secret.arn)
-    return found.get("SecretString") or found.get("SecretBinary", b"").decode("utf-8", "replace")
+def read_endpoint_key(arn: str) -> str:
+    """Reads the key of an endpoint from a secret.
+
+    Raises:
+        NotReady: the secret cannot be read, or is empty.
+    """
+    found = _text(arn, "key").strip()
+    if not found:
+        raise NotReady(f"The secret {arn} contains no key.", "Store the endpoint's key as text.")
+    return found
 
 
-def _parameter(secret: Secret) -> str:
-    """Reads a parameter by its ARN, which works for both `/name` and `name`."""
-    with aws.translating(f"read the parameter {secret.arn}"):
-        found = aws.client("ssm", region=secret.region).get_parameter(Name=secret.arn, WithDecryption=True)
-    return str(found["Parameter"]["Value"])
+def _text(arn: str, what: str) -> str:
+    try:
+        return secret_text(Secret.read(arn))
+    except PdfbatchError as error:
+        raise NotReady(
+            f"The {what} in {arn} cannot be read: {error.message.rstrip('.')}.",
+            f"Allow the role to read it: pdfbatch setup --password-secret {arn}",
+        ) from None  # the rest of AWS's response must not be shown

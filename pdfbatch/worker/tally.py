@@ -151,6 +151,11 @@ class Tally:
                 shorter=self._shorter,
             )
 
+    def endpoint_dollars(self) -> float:
+        """Returns what the slice's requests to an endpoint cost, those of earlier processes included."""
+        with self._lock:
+            return self._model_use.endpoint.dollars
+
     def eta_seconds(self) -> float | None:
         seconds = self.seconds()
         with self._lock:

@@ -134,6 +134,7 @@ def test_on_an_empty_account_it_names_everything_missing_with_its_fix(account: A
         "key pair",
         "bucket keys",
         "passwords",
+        "events",
     }
 
 
@@ -336,7 +337,7 @@ def test_without_any_permission_nothing_is_reported_as_missing(account: Account,
     assert {
         check.state
         for check in diagnosis.checks
-        if check.name not in ("region", "credentials", "key pair", "passwords", "input", "output")
+        if check.name not in ("region", "credentials", "key pair", "passwords", "events", "input", "output")
     } == {"unknown"}
 
 

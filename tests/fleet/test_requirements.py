@@ -17,6 +17,7 @@ from pdfbatch.fleet.preflight import account_of
 from pdfbatch.fleet.requirements import REQUIREMENTS, judge, unmet
 from pdfbatch.fleet.template import METADATA, SetupWish, template, wish_in
 from pdfbatch.fleet.values import Ami, Check, LaunchRequest, Quota, Subnet, TypeFacts
+from pdfbatch.records import SinkAddress
 
 IN, OUT = "s3://docs/in/", "s3://docs/out/"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
@@ -42,6 +43,8 @@ READY = AccountFacts(
     inputs=[PlaceFacts(IN, "us-east-1")],
     outputs=[PlaceFacts(OUT, "us-east-1")],
     secret="",
+    sinks=[],
+    sinks_secret="",
     bucket_keys={},
     prices={("g4dn.xlarge", "us-east-1a"): 0.19, ("g4dn.xlarge", "us-east-1b"): 0.21},
     published=ListPrices(on_demand={"g4dn.xlarge": 0.526}, gib_month=0.088),
@@ -114,7 +117,9 @@ def test_what_cannot_be_checked_is_never_silently_ok(field: str) -> None:
     made_for = SetupWish(Names(), (IN,), (OUT,), secrets=(secret,))
     unknown = {field: Unknown("no permission to check", "Ask for the permission x:Y.")}
     facts = replace(READY, **{"made_for": made_for, **unknown})
-    need = NEED._replace(request=LaunchRequest(key_name="mine", password_secret=secret))
+    sinks = (SinkAddress.read("events:papers"),)
+    request = LaunchRequest(key_name="mine", password_secret=secret, events=sinks, events_secret=secret)
+    need = NEED._replace(request=request)
     said = [each.found + each.hint for each in judge(facts, need) if each.state == "unknown"]
     try:
         said += account_of(facts, need).warnings

@@ -166,7 +166,7 @@ def test_a_poll_reads_a_few_small_things_per_worker_and_never_lists_the_outputs(
     counting = CountingStore(tmp_path / "out")
     read_status(counting, fleet_manifest(40), minute(20))
     keys = RunKeys(RUN)
-    assert sorted(counting.lists) == sorted([keys.workers, keys.done, keys.boots])
+    assert sorted(counting.lists) == sorted([keys.workers, keys.done, keys.boots, keys.events])
     assert len(counting.gets) == 40 + 1, "a last heartbeat says what the done mark says"
 
 

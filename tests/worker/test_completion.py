@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.errors import NotReady, StoreError
-from pdfbatch.records import Counts, DoneMark, Ending, FleetRecord, Heartbeat, Manifest, RunKeys
+from pdfbatch.records import Counts, DoneMark, Ending, FleetRecord, Heartbeat, Manifest, Position, RunKeys
 from pdfbatch.runs.manifest import save_fleet
 from pdfbatch.store import LocalStore
 from pdfbatch.worker.completion import complete, sns_publisher
@@ -53,6 +53,15 @@ def test_the_message_has_the_runs_numbers_and_what_to_do_next(store: LocalStore)
     assert "reasons: timeout 4\npages: 22 read, 4 failed\n" in message
     assert message.endswith("pdfbatch report s3://out/\npdfbatch retry-failures s3://out/")
     assert json.loads(store.get(KEYS.completed))["run"] == "r"
+
+
+def test_the_message_counts_events_that_were_not_delivered(store: LocalStore) -> None:
+    mark(store, 0, "done")
+    position = Position(address="events:papers", worker=0, delivered=1, waiting=3, at=now())
+    store.put(KEYS.position("eventbridge-1", 0), position.model_dump_json().encode())
+    sent: list[tuple[str, str]] = []
+    assert complete(store, manifest(1), lambda *mail: sent.append(mail), now, pytest.fail)
+    assert "\nevents: 3 wait for events:papers\n" in sent[0][1]
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
