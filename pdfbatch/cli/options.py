@@ -251,6 +251,14 @@ FallbackBelow = Annotated[
         "--fallback-below", min=0, max=1, metavar="SCORE", help="Pages with a lower score were not read well."
     ),
 ]
+FallbackElements = Annotated[
+    bool,
+    typer.Option(
+        "--fallback-elements",
+        help="On all other pages, the fallback reads formulas, paragraphs full of mathematics and unclear tables, each "
+        "cut out alone.",
+    ),
+]
 Dpi = Annotated[
     int,
     typer.Option(
@@ -557,6 +565,7 @@ def _read_options(
     endpoint_secret: EndpointSecret = "",
     fallback: FallbackName = "",
     fallback_below: FallbackBelow = 0.9,
+    fallback_elements: FallbackElements = False,
     command: CommandLine = "",
     batch: Batch = 20,
     batch_seconds: BatchSeconds = 3600.0,
@@ -579,6 +588,7 @@ def _read_options(
         endpoint=endpoint,
         fallback=_fallback(fallback),
         fallback_below=fallback_below,
+        fallback_elements=fallback_elements,
         command=Command(line=command, batch=batch, seconds=batch_seconds, memory_mib=batch_memory),
     )
 

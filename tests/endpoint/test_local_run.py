@@ -18,6 +18,7 @@ import psutil
 import pymupdf
 import pytest
 
+from tests.dolphin import layered
 from tests.endpoint import cards
 from tests.endpoint.server import (
     KEY,
@@ -33,6 +34,7 @@ from tests.program import Ended, Program, own_process
 
 pytestmark = pytest.mark.slow
 
+TABLE = '<table><tr><td colspan="2">Waves</td></tr><tr><td>dawn</td><td>41</td></tr></table>'
 GIBBERISH = "round and on " * 3000
 
 
@@ -267,6 +269,31 @@ def test_a_fallback_reads_only_the_pages_that_were_not_read_well(
     assert [page["read_by"] for page in pages] == ["text", "endpoint"]
     assert text_of(9) in (out / "a.md").read_text()
     assert report_of(ended)["engine"] == "cpu"
+
+
+def test_elements_that_need_a_model_are_cut_out_and_read_one_by_one(
+    endpoint: FakeEndpoint, pdfs: Path, out: Path, pdfbatch: Program
+) -> None:
+    layered.layered_pdf(pdfs / "mixed.pdf")
+
+    def answer(request: dict[str, Any]) -> Order:
+        prompt = request["messages"][0]["content"][1]["text"]
+        return saying(TABLE if "table" in prompt else r"n = \frac{41}{7} + x^{2}")
+
+    endpoint.always = answer
+    endpoint.honest = lambda request: {"choices": [{"message": {}}], "model": request["model"]}  # type: ignore[method-assign]
+    options = ("--engine", "cpu", "--fallback", "endpoint", "--fallback-elements")
+    ended = pdfbatch(*words(pdfs, out, endpoint, *options), PDFBATCH_ENDPOINT_KEY=KEY)
+    assert ended.returncode == 0, ended.stderr
+    markdown = (out / "mixed.md").read_text()
+    assert "$$\nn = \\frac{41}{7} + x^{2}\n$$" in markdown and '<td colspan="2">Waves</td>' in markdown
+    assert " ".join(layered.BEFORE) in markdown, "the layer's own text stays"
+    (page,) = json.loads((out / "mixed.json").read_text())["pages"]
+    assert [each.get("source", "layer") for each in page["elements"]] == [
+        *("layer", "endpoint", "layer", "endpoint", "layer")
+    ]
+    pages = report_of(ended)["pages"]
+    assert pages["read_by"] == {"mixed": 1} and pages["model_use"]["endpoint"]["answers"] == 2
 
 
 NEARBY = "--engine endpoint --endpoint-model m --endpoint-url http://localhost:9/v1"

@@ -15,7 +15,7 @@ from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.dolphin.elements import DROPPED
 from pdfbatch.engines.dolphin.layer_text import text_under
 from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, LayoutElement, parse, prompt_for, regions
-from pdfbatch.engines.dolphin.refine import Wanted, wanted
+from pdfbatch.engines.refine import Wanted, wanted
 from pdfbatch.records import Box as PointBox
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
