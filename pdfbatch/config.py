@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pdfbatch.errors import UsageError
+from pdfbatch.records import KEY_VARIABLE
 
 
 class WorkerSettings(BaseModel):
@@ -73,6 +74,11 @@ def metadata_endpoint(environment: Mapping[str, str]) -> str | None:
 def default_model(environment: Mapping[str, str]) -> str:
     """Returns the model that the image names because it contains the weights; "" if it names none."""
     return environment.get("PDFBATCH_MODEL", "")
+
+
+def endpoint_key(environment: Mapping[str, str]) -> str:
+    """Returns the key of the endpoint; "" if there is none."""
+    return environment.get(KEY_VARIABLE, "").strip()
 
 
 def default_processes() -> int:

@@ -30,6 +30,7 @@ _PLACE_PARTS = tuple(f"{place}_{part}" for place in _PLACES for part in ("bucket
 _TYPED_ONLY = {
     "yes": "Type --yes with the command: no setting may answer a question.",
     "command": "Type --command with the command: no file that is found may run programs.",
+    "endpoint_key": "Set PDFBATCH_ENDPOINT_KEY in the environment: no file holds keys.",
     "delete": "Type --delete with the command: no setting may delete anything.",
 }
 

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "pdfbatch"
 FLOORS = [
     {"errors", "records", "paragraphs", "visible"},
     {"markdown", "assembly", "demo"},
-    {"config", "settings", "aws", "secret_text"},
+    {"config", "settings", "aws", "secret_text", "http_pools"},
     {"store", "documents"},
     {"runs", "engines"},
     {"worker", "fleet", "export", "delivery"},

@@ -145,6 +145,8 @@ def _goes_on(cut: _Cut, element: Element, page: int) -> bool:
         return _halves_join(cut, element, page)
     if {before.source, element.source} == {"dolphin"}:
         return False
+    if element.source == "endpoint" and page == cut.page:
+        return False  # it has no boxes, and knows where its paragraphs end
     apart = cut.is_parted or page != cut.page or element.box[1] < before.box[3] - 2
     return (apart or _is_next_line(before, element)) and _reads_on(before.text.strip(), element.text.strip())
 

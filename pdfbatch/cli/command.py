@@ -7,7 +7,6 @@ from pdfbatch.records import Chosen, Command
 
 COMMAND = "command"
 """The engine that runs it."""
-NO_COMMAND = Command()
 
 
 def with_command(engine: str, command: Command) -> str:

@@ -12,7 +12,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --limit 100 --workers 1",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --max-cost 50 --yes",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --engine cpu --instance-type c6i.xlarge",
+        "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --workers 2",
     ),
+    "scale": ("pdfbatch scale s3://papers/md/ --workers 5", "pdfbatch scale s3://papers/md/ --workers 1 --yes"),
     "down": ("pdfbatch down s3://papers/md/", "pdfbatch down s3://papers/md/ --yes"),
     "ls": ("pdfbatch ls", "pdfbatch ls --json"),
     "logs": ("pdfbatch logs s3://papers/md/ --follow", "pdfbatch logs s3://papers/md/ 3 --boot"),
@@ -31,6 +33,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch local-run '~/papers/2024/*.pdf' ~/papers-md --pages 1-3",
         "pdfbatch local-run s3://papers/pdfs/ ~/papers-md --limit 20",
         "pdfbatch local-run ~/papers ~/papers-md --total-workers 4 --worker-id 0",
+        "pdfbatch local-run ~/papers ~/papers-md --engine endpoint --endpoint-url http://localhost:8000/v1 "
+        "--endpoint-model lightonai/LightOnOCR-2-1B",
+        "pdfbatch local-run ~/papers ~/papers-md --engine auto --fallback endpoint --endpoint-url https://HOST/v1 "
+        "--endpoint-model NAME --endpoint-price 0.25,2 --max-cost 5",
         "pdfbatch local-run ~/scans ~/scans-md --include '*.png' --command 'mytool {in} {out}'",
     ),
     "demo": ("pdfbatch demo", "pdfbatch demo ~/pdfbatch-demo"),

@@ -13,7 +13,7 @@ from pdfbatch.cli.console import now
 from pdfbatch.cli.delivering import checked_sinks
 from pdfbatch.cli.inputs import STDOUT, inputs_of, read_passwords, split, temporary_output
 from pdfbatch.cli.notes import show_notes
-from pdfbatch.cli.running import run_slice, select_engine, write_slice
+from pdfbatch.cli.running import check_cap, run_slice, select_engine, write_slice
 from pdfbatch.cli.settings import default_model, default_places
 from pdfbatch.errors import UsageError
 from pdfbatch.records import ReadOptions
@@ -32,6 +32,7 @@ def local_run(
     worker_id: Annotated[int, typer.Option(metavar="N", help="Which of these workers this is, counted from 0.")] = 0,
     processes: o.Processes = None,
     limit: o.Limit = None,
+    max_cost: o.LocalMaxCost = None,
     changed: o.Changed = False,
     model: o.Model = "",
     events: o.Events = None,
@@ -50,9 +51,10 @@ def local_run(
     given, target = split(*default_places(places, output))
     part = Slice.checked(worker_id, total_workers)
     read = read.model_copy(update={"pages": pages})
+    check_cap(max_cost, read)
     passwords = read_passwords(password_file)
     sinks = checked_sinks(events)
-    reads = select_engine(engine, model, default_model(), read.command)
+    reads = select_engine(engine, model, default_model(), read)
     is_to_stdout = target == STDOUT
     how = o.how_to_print(json, jsonl)
     if is_to_stdout and how != "screen":
@@ -72,5 +74,5 @@ def local_run(
         begun = begin(source, store, wanted, now)
         show_notes(begun, store)
         if is_to_stdout:
-            write_slice(begun, source, store, processes, passwords)
-        run_slice(begun, worker_id, source, store, processes, how, passwords, sinks)
+            write_slice(begun, source, store, processes, passwords, max_cost)
+        run_slice(begun, worker_id, source, store, processes, how, passwords, sinks, max_cost)

@@ -4,12 +4,24 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Set
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from pdfbatch.errors import UsageError
-from pdfbatch.records import Command, PageSet, ReadOptions, Reason
+from pdfbatch.records import (
+    KEY_VARIABLE,
+    Command,
+    EndpointOptions,
+    EndpointPrice,
+    Fallback,
+    PageSet,
+    ReadOptions,
+    Reason,
+    Secret,
+    checked_url,
+)
 from pdfbatch.runs.scores import DOUBTFUL
 
 
@@ -129,7 +141,8 @@ EngineName = Annotated[
         "--engine",
         metavar="ENGINE",
         help="How to read pages. cpu: text layers and OCR. dolphin: the model, best on a GPU. auto: text layers, and "
-        "the model where they are missing or wrong. null: dry run, writes Markdown without text.",
+        "the model where they are missing or wrong. endpoint: a model at --endpoint-url. null: dry run, writes "
+        "Markdown without text.",
         show_default="dolphin with a GPU and torch, otherwise cpu",
     ),
 ]
@@ -139,7 +152,8 @@ FleetEngineName = Annotated[
         "--engine",
         metavar="ENGINE",
         help="How to read pages. dolphin: the model. auto: text layers, and the model where they are missing or wrong; "
-        "cheaper. cpu: text layers and OCR, for instances without a GPU. null: dry run, writes Markdown without text.",
+        "cheaper. cpu: text layers and OCR, for instances without a GPU. endpoint: a model at --endpoint-url. null: "
+        "dry run, writes Markdown without text.",
         show_default="dolphin on instances with a GPU, otherwise cpu",
     ),
 ]
@@ -148,7 +162,7 @@ RetryEngineName = Annotated[
     typer.Option(
         "--engine",
         metavar="ENGINE",
-        help="How to read pages: cpu, dolphin, auto or null; may differ from the previous run.",
+        help="How to read pages: cpu, dolphin, auto, endpoint or null; may differ from the previous run.",
         show_default="on a fleet: as in the previous run; with --local: dolphin with a GPU and torch, otherwise cpu",
     ),
 ]
@@ -158,6 +172,91 @@ Model = Annotated[
         help="Dolphin 1.0 or 1.5: Hub id (with @revision), folder or s3:// folder.",
         show_default="PDFBATCH_MODEL, otherwise ByteDance/Dolphin-1.5",
         metavar="MODEL",
+    ),
+]
+EndpointUrl = Annotated[
+    str,
+    typer.Option(
+        "--endpoint-url",
+        metavar="URL",
+        help="Address of a model that speaks OpenAI's API, as https://HOST/v1; page images are sent there. Its key is "
+        f"read from {KEY_VARIABLE} in the environment.",
+        show_default=False,
+    ),
+]
+EndpointModel = Annotated[
+    str,
+    typer.Option("--endpoint-model", metavar="NAME", help="The model's name there.", show_default=False),
+]
+EndpointPrompt = Annotated[
+    str,
+    typer.Option(
+        "--endpoint-prompt",
+        metavar="TEXT|@FILE",
+        help="What the model is asked with each page image; a model for OCR may want a prompt of its own.",
+        show_default="a request for Markdown, see docs/endpoint.md",
+    ),
+]
+EndpointSide = Annotated[
+    int,
+    typer.Option(
+        "--endpoint-side", min=256, max=4096, metavar="PIXELS", help="Longer side of the page images that are sent."
+    ),
+]
+EndpointTokens = Annotated[
+    int,
+    typer.Option("--endpoint-tokens", min=16, metavar="N", help="Most tokens of one answer."),
+]
+EndpointRequests = Annotated[
+    int,
+    typer.Option(
+        "--endpoint-requests",
+        min=1,
+        max=512,
+        metavar="N",
+        help="Most requests at once, for each worker. It begins with 2 and finds out how many the endpoint takes.",
+    ),
+]
+EndpointPriceText = Annotated[
+    str,
+    typer.Option(
+        "--endpoint-price",
+        metavar="IN,OUT",
+        help="Dollars per million tokens, read and written; counted against --max-cost.",
+        show_default="nothing is counted",
+    ),
+]
+EndpointSecret = Annotated[
+    str,
+    typer.Option(
+        "--endpoint-secret",
+        metavar="ARN",
+        help="Secrets Manager secret or SSM parameter with the endpoint's key, for a fleet. Only the instances read "
+        "it, with their role.",
+        show_default=False,
+    ),
+]
+FallbackName = Annotated[
+    str,
+    typer.Option(
+        "--fallback",
+        metavar="ENGINE",
+        help="endpoint: pages that the engine could not read, or not well, are read by the model at --endpoint-url.",
+        show_default="none",
+    ),
+]
+FallbackBelow = Annotated[
+    float,
+    typer.Option(
+        "--fallback-below", min=0, max=1, metavar="SCORE", help="Pages with a lower score were not read well."
+    ),
+]
+FallbackElements = Annotated[
+    bool,
+    typer.Option(
+        "--fallback-elements",
+        help="On all other pages, the fallback reads formulas, paragraphs full of mathematics and unclear tables, each "
+        "cut out alone.",
     ),
 ]
 Dpi = Annotated[
@@ -341,7 +440,21 @@ MaxHours = Annotated[
 ]
 MaxCost = Annotated[
     float | None,
-    typer.Option(min=0.01, metavar="DOLLARS", help="Stop the instances before they cost more than this."),
+    typer.Option(
+        min=0.01,
+        metavar="DOLLARS",
+        help="Stop the instances before they, and an endpoint's answers, cost more than this.",
+    ),
+]
+LocalMaxCost = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        min=0.000001,
+        metavar="DOLLARS",
+        help="Stop when the endpoint's answers have cost this much, at --endpoint-price. Answers under way are still "
+        "paid for; the same command resumes.",
+    ),
 ]
 Image = Annotated[
     str,
@@ -373,6 +486,13 @@ Pace = Annotated[
 Wait = Annotated[
     bool,
     typer.Option("--wait", help="Wait until the run is over; exit codes are those of local-run."),
+]
+AsPool = Annotated[
+    bool,
+    typer.Option(
+        "--pool",
+        help="Hand the work out by an SQS queue: workers can be added and removed with `pdfbatch scale`.",
+    ),
 ]
 KeepPartial = Annotated[
     bool,
@@ -435,11 +555,27 @@ def _read_options(
     page_seconds: PageSeconds = 120.0,
     max_retries: MaxRetries = 2,
     max_failures_in_a_row: FailuresInARow = 20,
+    endpoint_url: EndpointUrl = "",
+    endpoint_model: EndpointModel = "",
+    endpoint_prompt: EndpointPrompt = "",
+    endpoint_side: EndpointSide = 1540,
+    endpoint_tokens: EndpointTokens = 8192,
+    endpoint_requests: EndpointRequests = 32,
+    endpoint_price: EndpointPriceText = "",
+    endpoint_secret: EndpointSecret = "",
+    fallback: FallbackName = "",
+    fallback_below: FallbackBelow = 0.9,
+    fallback_elements: FallbackElements = False,
     command: CommandLine = "",
     batch: Batch = 20,
     batch_seconds: BatchSeconds = 3600.0,
     batch_memory: BatchMemory = 0,
 ) -> ReadOptions:
+    endpoint = None
+    if endpoint_url or endpoint_model:
+        endpoint = _endpoint(endpoint_url, endpoint_model, endpoint_prompt, endpoint_price, endpoint_secret).model_copy(
+            update={"side": endpoint_side, "most_tokens": endpoint_tokens, "most_requests": endpoint_requests}
+        )
     return ReadOptions(
         keep_headers=keep_headers,
         page_seconds=page_seconds,
@@ -449,8 +585,43 @@ def _read_options(
         keep_hidden=keep_hidden,
         join_tables=join_tables,
         failures_in_a_row=max_failures_in_a_row,
+        endpoint=endpoint,
+        fallback=_fallback(fallback),
+        fallback_below=fallback_below,
+        fallback_elements=fallback_elements,
         command=Command(line=command, batch=batch, seconds=batch_seconds, memory_mib=batch_memory),
     )
+
+
+def _endpoint(url: str, model: str, prompt: str, price: str, secret: str) -> EndpointOptions:
+    if not url or not model:
+        missing = "--endpoint-model" if url else "--endpoint-url"
+        raise UsageError(f"An endpoint needs its address and its model: {missing} is missing.", f"Add {missing}.")
+    given = {"prompt": _prompt(prompt)} if prompt else {}
+    return EndpointOptions(
+        url=checked_url(url),
+        model=model,
+        price=EndpointPrice.read(price) if price else None,
+        secret=Secret.read(secret).arn if secret else "",
+        **given,
+    )
+
+
+def _prompt(text: str) -> str:
+    """Returns a prompt, read from a file if it is @FILE."""
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).expanduser().read_text("utf-8").strip()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"The prompt {text[1:]} cannot be read: {reason}.", "Give --endpoint-prompt @FILE.") from None
+
+
+def _fallback(name: str) -> Fallback:
+    if name not in ("", "endpoint"):
+        raise UsageError(f"{name!r} cannot be a fallback.", "Give --fallback endpoint.")
+    return "endpoint" if name else ""
 
 
 def with_read_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -12,12 +12,16 @@ PANELS = {
         "total_workers worker_id"
     ),
     "Engine": "engine model dpi as_published processes",
+    "Endpoint": (
+        "endpoint_url endpoint_model endpoint_prompt endpoint_side endpoint_tokens endpoint_requests endpoint_price "
+        "endpoint_secret fallback fallback_below fallback_elements"
+    ),
     "Command": "command batch batch_seconds batch_memory",
     "Markdown": "keep_hidden join_tables keep_headers",
     "Events": "events events_secret",
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (
-        "workers instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet key_name tag stack "
+        "workers pool instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet key_name tag stack "
         "pages_per_second keep_partial wait"
     ),
 }

@@ -16,7 +16,7 @@ from pdfbatch.cli.inputs import read_passwords
 from pdfbatch.cli.launching import plan_and_launch
 from pdfbatch.cli.notes import nothing_to_retry, show_notes
 from pdfbatch.cli.request import request_of
-from pdfbatch.cli.running import run_slice, select_engine
+from pdfbatch.cli.running import check_cap, run_slice, select_engine
 from pdfbatch.cli.settings import default_model
 from pdfbatch.errors import UsageError
 from pdfbatch.records import ReadOptions, Reason, read_page_list
@@ -81,6 +81,8 @@ def retry_failures(
             "--events-secret is for a fleet.", "With --local the environment has the secrets: docs/events.md."
         )
     sinks = checked_sinks(events) if local else sinks_here()
+    if read.endpoint is None:
+        read = read.model_copy(update={"endpoint": before.options.endpoint})
     source = open_store(before.input)
     check_places(source, store, before.chosen)
     if not local:
@@ -117,7 +119,8 @@ def retry_failures(
         )
         plan_and_launch(request, dry_run=dry_run, yes=yes, json=json)
         return
-    reads = select_engine(engine, model, default_model(), read.command)
+    check_cap(max_cost, read)
+    reads = select_engine(engine, model, default_model(), read)
     passwords = read_passwords(password_file)
     wanted = Request(
         Slice(0, 1),
@@ -142,7 +145,7 @@ def retry_failures(
     show_notes(begun, store)
     if begun.how == "nothing":
         say(nothing_to_retry(reason or [], below, bool(begun.hopeless)))
-    run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords, sinks)
+    run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords, sinks, max_cost)
 
 
 def _documents_in(file: str, reasons: Sequence[Reason], below: float) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,21 +11,20 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from pdfbatch import config, views
-from pdfbatch.cli.command import COMMAND, NO_COMMAND, with_command
+from pdfbatch.cli.command import COMMAND, with_command
 from pdfbatch.cli.console import finish, local_now, now, say, stderr, this_command, write_out
 from pdfbatch.cli.delivering import WantedSinks, deliver_left, deliveries, sinks_here
 from pdfbatch.cli.delivering import finish as finish_events
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Print
 from pdfbatch.errors import ExitCode, NotFound, UsageError
-from pdfbatch.records import DoneMark, Outcome, RunKeys, figures_prefix, output_key
+from pdfbatch.records import DoneMark, Outcome, ReadOptions, RunKeys, figures_prefix, output_key
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.engines import Engine
-    from pdfbatch.records import Command
     from pdfbatch.runs.begin import Begun
     from pdfbatch.runs.progress import RunStatus
     from pdfbatch.store import Store
@@ -33,15 +33,15 @@ S3_HEARTBEAT_SECONDS = 15.0
 LOCAL_HEARTBEAT_SECONDS = 2.0
 
 
-def select_engine(engine: str, model: str, default_model: str, command: Command = NO_COMMAND) -> Engine:
-    """Returns the engine that was named, that of a `command`, or the default for this computer."""
+def select_engine(engine: str, model: str, default_model: str, options: ReadOptions) -> Engine:
+    """Returns the engine that was named, that of a command, or the default for this computer."""
     from pdfbatch.engines import engine_for, engine_named, has_gpu
 
-    engine = with_command(engine, command)
+    engine = with_command(engine, options.command)
     reads = engine_for(engine, model, has_gpu())
     if engine and reads != engine:
         say(f"no GPU here: --engine {engine} uses only the CPU; add --model M to run the model without a GPU, slowly")
-    return engine_named(reads, model, default_model)
+    return engine_named(reads, model, default_model, options, config.endpoint_key(os.environ))
 
 
 def run_slice(
@@ -53,6 +53,7 @@ def run_slice(
     how: Print,
     passwords: Passwords,
     sinks: WantedSinks,
+    max_cost: float | None = None,
 ) -> NoReturn:
     """Converts one slice with live progress, shows the result, and exits with its code. `sinks` get its events, like
     those that the run was started with."""
@@ -72,7 +73,7 @@ def run_slice(
         finish(views.as_json(found) if how == "json" else views.status_screen(found, local_now()))
     if begun.how == "resumed":
         say(f"Resuming run {frozen.run}")
-    mark = _worked(begun, worker_id, source, output, processes, passwords, sinks)
+    mark = _worked(begun, worker_id, source, output, processes, passwords, sinks, max_cost)
     code = exit_code(mark)
     found = read_status(output, frozen, now())
     if how == "json":
@@ -94,7 +95,14 @@ def _nothing(found: RunStatus, begun: Begun, how: Print) -> str | RenderableType
     return views.as_json(found) if how == "json" else ""
 
 
-def write_slice(begun: Begun, source: Store, output: Store, processes: int | None, passwords: Passwords) -> NoReturn:
+def write_slice(
+    begun: Begun,
+    source: Store,
+    output: Store,
+    processes: int | None,
+    passwords: Passwords,
+    max_cost: float | None = None,
+) -> NoReturn:
     """Converts one document and writes its Markdown to stdout; everything else goes to stderr."""
     from pdfbatch.runs.ledger import load_failures
 
@@ -104,7 +112,7 @@ def write_slice(begun: Begun, source: Store, output: Store, processes: int | Non
             f"OUTPUT - takes one document, and there are {len(documents):,}.",
             "Use a folder as OUTPUT, or name one document.",
         )
-    mark = _worked(begun, 0, source, output, processes, passwords, sinks_here())
+    mark = _worked(begun, 0, source, output, processes, passwords, sinks_here(), max_cost)
     key = documents[0].key
     for failure in load_failures(output, RunKeys(begun.manifest.run), 0):
         say(views.failure_line(failure))
@@ -123,6 +131,7 @@ def _worked(
     processes: int | None,
     passwords: Passwords,
     sinks: WantedSinks,
+    max_cost: float | None,
 ) -> DoneMark:
     from pdfbatch.engines import engine_named
     from pdfbatch.worker.loop import SliceConfig, SliceRun
@@ -130,10 +139,25 @@ def _worked(
 
     frozen, stop = begun.manifest, Stop()
     children = processes or (1 if frozen.engine == COMMAND else config.default_processes())
-    engine, beats = engine_named(frozen.engine, frozen.model), heartbeat_seconds(output)
+    key = config.endpoint_key(os.environ)
+    engine, beats = engine_named(frozen.engine, frozen.model, "", frozen.options, key), heartbeat_seconds(output)
     documents = begun.documents
-    job = SliceConfig(frozen, documents, worker_id, source, output, engine, children, beats, now, passwords=passwords)
+    job = SliceConfig(
+        frozen,
+        documents,
+        worker_id,
+        source,
+        output,
+        engine,
+        children,
+        beats,
+        now,
+        passwords=passwords,
+        max_cost=max_cost,
+    )
     run = SliceRun(job, stop)
+    if frozen.options.endpoint and "endpoint" in (frozen.engine, frozen.options.fallback):
+        say(f"page images are sent to {frozen.options.endpoint.url}")
 
     def end_at_once() -> None:
         try:
@@ -157,6 +181,19 @@ def _worked(
     if mark.detail:
         say(mark.detail)
     return mark
+
+
+def check_cap(max_cost: float | None, options: ReadOptions) -> None:
+    """Checks that a cap on this computer can be reached.
+
+    Raises:
+        UsageError: nothing is counted against it.
+    """
+    if max_cost is not None and options.endpoint is not None and options.endpoint.price is None:
+        raise UsageError(
+            "--max-cost counts the endpoint's answers, and their price is not known.",
+            "Add --endpoint-price IN,OUT in dollars per million tokens, as in 0.25,2",
+        )
 
 
 def heartbeat_seconds(output: Store) -> float:

@@ -1,4 +1,4 @@
-"""Webhooks: events as HTTP requests, signed as Standard Webhooks asks. The only user of urllib3.
+"""Webhooks: events as HTTP requests, signed as Standard Webhooks asks.
 
 Sources: the Standard Webhooks specification 1.0 (signature over `id.timestamp.body`, in headers `webhook-…`), and the
 HTTP protocol binding of CloudEvents 1.0.2 (structured and batched content).
@@ -17,17 +17,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationParseError
-from urllib3.util import make_headers
+from urllib3.exceptions import HTTPError
 
 from pdfbatch import __version__
 from pdfbatch.delivery.cloud_event import BATCH_MEDIA_TYPE, MEDIA_TYPE, CloudEvent, batch_json
 from pdfbatch.delivery.sink import NotDelivered
 from pdfbatch.delivery.sink_secrets import SinkSecrets
-from pdfbatch.errors import NotReady
+from pdfbatch.http_pools import http_pool, proxy_for
 from pdfbatch.records import SinkAddress
 
 CONNECT_SECONDS = 5.0
@@ -60,12 +58,12 @@ class Webhook:
         self._key = secrets.signing_key()
         self._clock = clock
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=answer_seconds)
-        self._http = _pool(address.target, timeout)
+        self._http = http_pool(address.target, timeout)
 
     def check(self) -> str:
         """Looks the host up. A receiver may accept only signed events, so nothing is requested."""
         host = urlsplit(self._address.target).hostname or ""
-        if _proxy(self._address.target):
+        if proxy_for(self._address.target):
             return ""
         try:
             socket.getaddrinfo(host, None)
@@ -107,31 +105,6 @@ class Webhook:
 
     def close(self) -> None:
         self._http.clear()
-
-
-def _pool(url: str, timeout: urllib3.Timeout) -> urllib3.PoolManager:
-    """Returns connections that are kept, through the proxy that the environment names for this host.
-
-    Raises:
-        NotReady: the proxy's address is not valid.
-    """
-    if not (proxy := _proxy(url)):
-        return urllib3.PoolManager(timeout=timeout)
-    parts = urlsplit(proxy)
-    login = f"{parts.username}:{parts.password or ''}" if parts.username else None
-    try:
-        return urllib3.ProxyManager(
-            proxy, timeout=timeout, proxy_headers=make_headers(proxy_basic_auth=login) if login else None
-        )
-    except (LocationParseError, ValueError):
-        raise NotReady("The address of the proxy is not valid.", "Correct HTTPS_PROXY, or set NO_PROXY.") from None
-
-
-def _proxy(url: str) -> str:
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return ""
-    return getproxies().get(parts.scheme, "")
 
 
 def _refusal(host: str, status: int, headers: urllib3.HTTPHeaderDict, now: datetime) -> NotDelivered:

@@ -7,8 +7,11 @@ from pdfbatch.engines.command import CommandEngine
 from pdfbatch.engines.cpu import CpuEngine
 from pdfbatch.engines.dolphin import AutoEngine, DolphinEngine
 from pdfbatch.engines.dolphin.device import gpu_system
+from pdfbatch.engines.endpoint import EndpointEngine
+from pdfbatch.engines.fallback import FallbackEngine
 from pdfbatch.engines.null import NullEngine
 from pdfbatch.errors import UsageError, did_you_mean
+from pdfbatch.records import ReadOptions
 
 __all__ = ["ENGINES", "CommandEngine", "Engine", "engine_for", "engine_named", "has_gpu", "no_engine"]
 
@@ -18,7 +21,8 @@ _WITHOUT_MODEL: dict[str, type[CpuEngine] | type[NullEngine] | type[CommandEngin
     "null": NullEngine,
     "command": CommandEngine,
 }
-ENGINES = (*_WITHOUT_MODEL, *_WITH_MODEL)
+ENGINES = (*_WITHOUT_MODEL, *_WITH_MODEL, EndpointEngine.name)
+_WITH_FALLBACK = ("cpu", *_WITH_MODEL)
 
 
 def no_engine(name: str) -> UsageError:
@@ -43,18 +47,39 @@ def engine_for(asked: str, model: str, gpu: bool) -> str:
     return "cpu" if asked == "auto" and not gpu and not model else asked
 
 
-def engine_named(name: str, model: str = "", default_model: str = "") -> Engine:
-    """Returns the engine of that name.
+def engine_named(
+    name: str,
+    model: str = "",
+    default_model: str = "",
+    options: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
+    endpoint_key: str = "",
+) -> Engine:
+    """Returns the engine of that name, with the fallback that the options name.
 
     `model`: a Hub id, a folder or an s3:// URL for an engine that runs a model; "" means `default_model`, or the
-    engine's own default.
+    engine's own default. `endpoint_key`: the secret for the endpoint in the options.
 
     Raises:
-        UsageError: the engine is unknown, or does not use a model.
+        UsageError: the engine is unknown, or does not use a model, a fallback or an endpoint as it was asked to.
         NotReady: this installation lacks a requirement of the engine.
     """
+    first = _first(name, model, default_model, options, endpoint_key)
+    if not options.fallback:
+        return first
+    if name not in _WITH_FALLBACK:
+        raise UsageError(
+            f"The engine {name!r} has no fallback.", f"Use --fallback with --engine {' or '.join(_WITH_FALLBACK)}."
+        )
+    return FallbackEngine(first, EndpointEngine(options.endpoint, endpoint_key))
+
+
+def _first(name: str, model: str, default_model: str, options: ReadOptions, endpoint_key: str) -> Engine:
     if name in _WITH_MODEL:
         return _WITH_MODEL[name](model or default_model)
+    if name == EndpointEngine.name:
+        if model and (options.endpoint is None or model != options.endpoint.model):
+            raise UsageError("--model is Dolphin's.", "Name the endpoint's model with --endpoint-model.")
+        return EndpointEngine(options.endpoint, endpoint_key)
     if name not in _WITHOUT_MODEL:
         raise no_engine(name)
     if model:

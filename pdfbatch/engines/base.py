@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -77,6 +77,18 @@ class Engine(Protocol):
 
     def reader(self, children: Children, options: ReadOptions, scratch: Path) -> AbstractContextManager[Reader]:
         """Returns a reader that is ready until the context ends; `scratch` is a folder for its files."""
+
+
+def pass_on(read: Future[PageRead], future: Future[PageRead]) -> None:
+    """Ends `future` as `read` has ended."""
+    try:
+        result = read.result()
+    except CancelledError:
+        future.cancel()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 class ChildReader:

@@ -63,10 +63,10 @@ class Need(NamedTuple):
         stack = [] if self.request.names == Names() else [f"--stack {self.request.names.stack}"]
         places = [*(f"--input {url}" for url in inputs), *(f"--output {url}" for url in outputs)]
         request = self.request
-        secrets = [("password", request.password_secret), ("events", request.events_secret)]
+        secrets = [f"--password-secret {arn}" for arn in request.secrets]
+        secrets += [f"--events-secret {request.events_secret}"] if request.events_secret else []
         sinks = [f"--events {sink.text}" for sink in request.events if sink.kind in ("sns", "eventbridge")]
-        locked = [f"--{kind}-secret {arn}" for kind, arn in secrets if arn]
-        return " ".join(["pdfbatch setup", *places, *locked, *sinks, *stack])
+        return " ".join(["pdfbatch setup", *places, *secrets, *sinks, *stack])
 
 
 class SecurityGroup(NamedTuple):
@@ -115,7 +115,7 @@ class AccountFacts:
     inputs: Fact[list[PlaceFacts]]
     outputs: Fact[list[PlaceFacts]]
     secret: Fact[str]
-    """The name of the secret with the passwords; "": none requested."""
+    """The names of the secrets with passwords and the endpoint's key; "": none requested."""
     sinks: Fact[list[str]]
     """The requested sinks of events in AWS."""
     sinks_secret: Fact[str]
@@ -164,7 +164,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         has_key = ask(lambda: not request.key_name or aws_queries.has_key_pair(clients, request.key_name))
         inputs = ask(lambda: _places(need.inputs))
         outputs = ask(lambda: _places(need.outputs))
-        secret = ask(lambda: aws_queries.secret_name(clients, request.password_secret))
+        secret = ask(lambda: ", ".join(aws_queries.secret_name(clients, arn) for arn in request.secrets))
         sinks = ask(lambda: found_sinks(clients, request.events))
         sinks_secret = ask(lambda: aws_queries.secret_name(clients, request.events_secret, "pdf-events"))
         bucket_keys = ask(lambda: _bucket_keys(need))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pdfbatch.engines import ENGINES, no_engine
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, pinned
+from pdfbatch.engines.endpoint import EndpointEngine
 from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.facts import Need, gather
@@ -118,6 +119,14 @@ def _unopened(documents: Sequence[SourceDocument], in_input: int) -> Work:
 def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) -> LaunchRequest:
     """Sets the engine and pins the model; what could not be checked goes to `warnings`."""
     engine = request.engine or ("dolphin" if all(account.gpus.values()) else "cpu")
+    if engine == EndpointEngine.name or request.options.fallback:
+        endpoint = EndpointEngine(request.options.endpoint, "")
+        warnings.append(
+            f"page images are sent to {endpoint.url}; whether the instances reach it is not checked, and its price is "
+            "not part of this plan"
+        )
+        if engine == endpoint.name:
+            return replace(request, engine=engine, model=endpoint.model)
     _check_engine(engine, request.model, account.gpus)
     return replace(request, engine=engine, model=_model(engine, request.model, warnings))
 

@@ -270,20 +270,20 @@ def _bucket_keys(facts: AccountFacts, need: Need) -> Finding:
 
 
 def _passwords(facts: AccountFacts, need: Need) -> Finding:
-    """Judges whether the secret exists and the role may read it; its value is not read."""
-    arn = need.request.password_secret
-    if not arn:
+    """Judges whether the secrets exist and the role may read them; their values are not read."""
+    if not need.request.secrets:
         return Finding("ok", "no secret set")
     if unusable := _unusable(facts.secret, facts.made_for):
         return unusable
     assert isinstance(facts.made_for, SetupWish)
     if facts.made_for == SetupWish(need.request.names):
         return Finding("unknown", f"whether the role may read {facts.secret}", need.setup())
-    if arn not in facts.made_for.secrets:
+    if not set(need.request.secrets) <= set(facts.made_for.secrets):
         return Finding("missing", f"the role may not read {facts.secret}", need.setup())
-    region = Secret.read(arn).region
-    if region != facts.region:
-        return Finding("warning", f"{facts.secret} is in {region}, the fleet in {facts.region}", "Copy it there.")
+    regions = {Secret.read(arn).region for arn in need.request.secrets}
+    if abroad := regions - {facts.region}:
+        where = " and ".join(sorted(abroad))
+        return Finding("warning", f"{facts.secret} is in {where}, the fleet in {facts.region}", "Copy it there.")
     return Finding("ok", f"{facts.secret}, which the role may read")
 
 
@@ -296,8 +296,10 @@ def _events(facts: AccountFacts, need: Need) -> Finding:
     if unusable := _unusable(facts.sinks, facts.sinks_secret, facts.made_for):
         return unusable
     assert isinstance(facts.sinks, list) and isinstance(facts.made_for, SetupWish)
-    if not secret and any(sink.kind == "webhook" for sink in sinks):
-        return Finding("missing", "webhooks are signed, and no secret has the key", "Add --events-secret ARN.")
+    if not secret and (locked := next((sink for sink in sinks if sink.needs_secret), None)):
+        return Finding(
+            "missing", f"{locked.text} needs a key or a password", "Add --events-secret ARN (docs/events.md)."
+        )
     barred = [*set(facts.sinks) - set(facts.made_for.events), *({secret} - {"", *facts.made_for.secrets})]
     if barred and facts.made_for == SetupWish(need.request.names):
         return Finding("unknown", f"whether the role may use {', '.join(barred)}", need.setup())

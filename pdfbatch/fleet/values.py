@@ -76,8 +76,16 @@ class LaunchRequest:
     key_name: str = ""
     """An EC2 key pair for SSH; "": none."""
     tags: tuple[tuple[str, str], ...] = ()
+    is_pool: bool = False
+    """Hand the work out by a queue, so that workers can be added and removed."""
     pages_per_second: float | None = None
     """One worker's speed, where the user knows it better than our estimate."""
+
+    @property
+    def secrets(self) -> list[str]:
+        """The ARNs of the secrets that instances read."""
+        key = self.options.endpoint.secret if self.options.endpoint else ""
+        return [arn for arn in dict.fromkeys((self.password_secret, key)) if arn]
 
 
 class TypeFacts(NamedTuple):
@@ -276,6 +284,8 @@ class Plan(BaseModel):
     key_name: str = ""
     stack: str
     tags: dict[str, str]
+    blocks: int = 0
+    """Of a pool: the number of messages in its queue; 0: it is none."""
     notes: list[str] = []
     """Caps and other differences from the request."""
     warnings: list[str] = []

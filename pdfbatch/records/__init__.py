@@ -7,6 +7,15 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.chosen import WILD, Chosen, matcher
 from pdfbatch.records.command import Command
+from pdfbatch.records.endpoint import (
+    DEFAULT_PROMPT,
+    KEY_VARIABLE,
+    NO_TEXT,
+    EndpointOptions,
+    EndpointPrice,
+    EndpointUse,
+    checked_url,
+)
 from pdfbatch.records.export import (
     EXPORT_KEY,
     MOST_SHARD_MB,
@@ -48,6 +57,7 @@ from pdfbatch.records.page import (
 )
 from pdfbatch.records.page_list import page_list, read_page_list
 from pdfbatch.records.page_set import PageSet
+from pdfbatch.records.pool import BlockId, Holder, Lease, Pointer, Pool, pointer_of
 from pdfbatch.records.run import (
     FINAL_ENDINGS,
     Boot,
@@ -57,6 +67,7 @@ from pdfbatch.records.run import (
     DoubtfulPage,
     Ending,
     FailureList,
+    Fallback,
     FleetRecord,
     Heartbeat,
     Machine,
@@ -77,14 +88,18 @@ from pdfbatch.records.stamp import Stamp, text_of
 
 __all__ = [
     "CURRENT_RUN_KEY",
+    "DEFAULT_PROMPT",
     "ENVIRONMENTAL",
     "EXPORT_KEY",
     "FINAL_ENDINGS",
     "HOPELESS",
+    "KEY_VARIABLE",
     "MOST_SHARD_MB",
+    "NO_TEXT",
     "RETRYABLE",
     "STATE_PREFIX",
     "WILD",
+    "BlockId",
     "Boot",
     "Box",
     "Cell",
@@ -101,16 +116,22 @@ __all__ = [
     "Element",
     "EndPosition",
     "Ending",
+    "EndpointOptions",
+    "EndpointPrice",
+    "EndpointUse",
     "ExportFormat",
     "ExportOptions",
     "ExportRecord",
     "Exportable",
     "FailureList",
+    "Fallback",
     "FinishedPart",
     "FleetRecord",
     "Heading",
     "Heartbeat",
+    "Holder",
     "Label",
+    "Lease",
     "Machine",
     "Manifest",
     "ModelUse",
@@ -120,6 +141,8 @@ __all__ = [
     "PageResult",
     "PageSet",
     "Picture",
+    "Pointer",
+    "Pool",
     "Position",
     "ReadOptions",
     "Reason",
@@ -136,6 +159,7 @@ __all__ = [
     "WorkerSession",
     "WorkerState",
     "boot_of",
+    "checked_url",
     "elements_key",
     "figures_link",
     "figures_prefix",
@@ -147,6 +171,7 @@ __all__ = [
     "output_key",
     "page_list",
     "plain_text",
+    "pointer_of",
     "read_page_list",
     "stem_of",
     "text_of",

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, Field
 
 from pdfbatch.records.base import Reason, Record
+from pdfbatch.records.endpoint import EndpointUse
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in points of the upright page; y grows downwards."""
@@ -49,9 +50,9 @@ class Label(StrEnum):
     LINE_NUMBERS = "line_numbers"
 
 
-Source = Literal["layer", "ocr", "dolphin", "form", "attachment"]
-"""Where an element's text comes from: the text layer, OCR of the page image, the model, or data in the file outside its
-pages."""
+Source = Literal["layer", "ocr", "dolphin", "endpoint", "form", "attachment"]
+"""Where an element's text comes from: the text layer, OCR of the page image, the model, a model behind an endpoint, or
+data in the file outside its pages."""
 
 
 class Span(Record):
@@ -153,7 +154,7 @@ class Page(Record):
     reason: Reason | None = None
     read_by: str = ""
     """What read it: `text` (text layer), `plain` (text layer, without layout), `ocr`, `blank`, `dolphin`,
-    `mixed` (text layer, some elements by the model)."""
+    `mixed` (text layer, some elements by the model), `endpoint`."""
     score: float = Field(default=1.0, ge=0, le=1)
     """How reliable its text is."""
     flags: list[str] = []
@@ -178,6 +179,8 @@ class PageResult(Page):
     """Tokens that the model decoded for the page."""
     model_seconds: float = 0.0
     """The model's computing time for the page: its share by tokens, because many pages are read at once."""
+    endpoint: EndpointUse = EndpointUse()
+    """What an endpoint was asked for the page."""
     detail: Text = ""
     """For an unread page: one sentence for a person."""
 

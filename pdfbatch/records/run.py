@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pdfbatch.records.base import Reason, Record
 from pdfbatch.records.chosen import Chosen
 from pdfbatch.records.command import Command
+from pdfbatch.records.endpoint import EndpointOptions, EndpointUse
 from pdfbatch.records.page_set import PageSet
 from pdfbatch.records.stamp import Stamp
 
@@ -57,6 +58,9 @@ Pages = Annotated[str, AfterValidator(lambda text: str(PageSet.read(text)))]
 """A `PageSet` as text; "" means every page."""
 
 
+Fallback = Literal["", "endpoint"]
+
+
 class ReadOptions(Record):
     """How to read pages; part of the manifest, so that a resumed run reads the rest the same way."""
 
@@ -79,6 +83,14 @@ class ReadOptions(Record):
     """The pages to read of every document."""
     failures_in_a_row: int = Field(default=20, ge=0)
     """Stop a worker if this many of its first documents all fail for one reason not caused by the files; 0: never."""
+    endpoint: EndpointOptions | None = None
+    """The model behind an address, for the engine `endpoint` and as `fallback`."""
+    fallback: Fallback = ""
+    """What reads pages again that the engine could not read, or not well; "": nothing."""
+    fallback_below: float = Field(default=0.9, ge=0, le=1)
+    """Pages with a lower score were not read well."""
+    fallback_elements: bool = False
+    """On other pages, it reads formulas, unclear tables and the like."""
     command: Command = Command()
     """What the engine `command` runs."""
 
@@ -121,6 +133,13 @@ class Manifest(Record):
     """The number of documents in each worker's slice."""
     entries: list[int] = []
     """The number of entries in each slice: of documents without copies, and of parts; [] in a manifest of version 1."""
+    pool_blocks: list[list[int]] = []
+    """The blocks of each slice of a pool, by the number of entries before their ends; [] in a run that is not one."""
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether any worker reads any block, as a queue hands them out."""
+        return bool(self.pool_blocks)
 
     @property
     def documents(self) -> int:
@@ -156,6 +175,8 @@ class ModelUse(Record):
     """The part of `tokens` for pages it read whole."""
     seconds: float = 0.0
     """Its computing time."""
+    endpoint: EndpointUse = EndpointUse()
+    """What an endpoint did for them; not counted in the other numbers."""
 
 
 class Outcome(Record):
@@ -283,15 +304,20 @@ class Heartbeat(Record):
     """When AWS sent a Spot interruption notice for this instance."""
     past: list[WorkerSession] = []
     """The instances that worked on this slice before, oldest first."""
+    holding: int = 0
+    """The number of blocks of a pool that it has received and not finished."""
+    waited_seconds: float | None = None
+    """How long the last of them had waited in the queue."""
     dollars: float = 0.0
     """The cost of the slice's instances so far, earlier ones included; 0.0 if the run has no cap."""
     price: float = 0.0
     """Current price of this instance in dollars per hour, all included; 0.0 if the run has no cap."""
 
 
-Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up", "failing", "over_budget"]
-FINAL_ENDINGS = frozenset[Ending]({"done", "deadline", "gave_up", "failing", "over_budget"})
-"""After these no instance resumes the slice in this run; `gave_up` is written by the boot script, not the worker."""
+Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up", "failing", "over_budget", "retired"]
+FINAL_ENDINGS = frozenset[Ending]({"done", "deadline", "gave_up", "failing", "over_budget", "retired"})
+"""After these no instance resumes the slice in this run; `gave_up` is written by the boot script, not the worker.
+`retired`: `scale` took it out of a pool."""
 
 
 class DoneMark(Record):

@@ -6,10 +6,11 @@ It assumes that a page not read whole would have needed as many tokens as the av
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 
 from pydantic import BaseModel, ConfigDict
 
-from pdfbatch.records import ModelUse, PageResult
+from pdfbatch.records import EndpointUse, ModelUse, PageResult
 
 WHOLE, BLANK = "dolphin", "blank"
 """As in `PageResult.read_by`."""
@@ -33,6 +34,7 @@ def use_of(pages: Iterable[PageResult]) -> ModelUse:
             tokens=page.tokens,
             whole_tokens=page.tokens if page.read_by == WHOLE else 0,
             seconds=page.model_seconds,
+            endpoint=page.endpoint,
         )
         for page in pages
     )
@@ -46,6 +48,7 @@ def total(uses: Iterable[ModelUse]) -> ModelUse:
         tokens=sum(use.tokens for use in every),
         whole_tokens=sum(use.whole_tokens for use in every),
         seconds=round(sum(use.seconds for use in every), 3),
+        endpoint=reduce(EndpointUse.plus, (use.endpoint for use in every), EndpointUse()),
     )
 
 

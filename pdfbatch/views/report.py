@@ -13,6 +13,7 @@ from pdfbatch.views.words import (
     asked_pages,
     at,
     duration,
+    endpoint_use,
     money,
     outcomes,
     plural,
@@ -57,6 +58,8 @@ def _facts(report: Report) -> list[tuple[str, str | Text]]:
         facts.append(("method", readers(pages.read_by, report.engine, pages.model_use.elements)))
     if pages.read_by and report.engine == "auto":
         facts.append(("auto saved", spared(report.spared)))
+    if pages.model_use.endpoint.answers:
+        facts.append(("endpoint", endpoint_use(pages.model_use.endpoint)))
     if pages.scores:
         facts.append(("scores", scores(pages.scores)))
     if pages.doubtful:

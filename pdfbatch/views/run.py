@@ -23,6 +23,7 @@ from pdfbatch.views.words import (
     done_at,
     dotted,
     duration,
+    endpoint_use,
     plural,
     readers,
     reasons,
@@ -124,6 +125,8 @@ def closing(status: RunStatus, failures: Sequence[Outcome], next_step: str) -> R
         facts.add_row("method", Text(readers(pages.read_by, status.engine, pages.model_use.elements)))
     if pages.read_by and status.engine == "auto":
         facts.add_row("saved", Text(spared(savings(pages.read_by, pages.model_use))))
+    if pages.model_use.endpoint.answers:
+        facts.add_row("endpoint", Text(endpoint_use(pages.model_use.endpoint)))
     if pages.doubtful:
         facts.add_row("scores", Text(scores(pages.scores)))
     if status.model:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
+from pdfbatch.records import EndpointUse
 from pdfbatch.runs.progress import DocumentCounts, PageCounts
 from pdfbatch.runs.savings import Savings
 from pdfbatch.runs.sinks import SinkStatus
@@ -29,6 +30,7 @@ STATE_STYLE = {
     "expired": "bold red",
     "over_budget": "bold red",
     "ended": "yellow",
+    "retired": "dim",
     "stale": "bold red",
     "failed": "bold red",
 }
@@ -39,6 +41,7 @@ _READERS = {
     "ocr": "OCR",
     "blank": "blank",
 }
+_BY_MODEL = ("dolphin", "mixed", "endpoint")
 
 
 def as_json(value: BaseModel) -> str:
@@ -165,10 +168,17 @@ def readers(read_by: dict[str, int], engine: str, elements: int = 0) -> str:
     if "mixed" in read_by:
         named[_READERS["mixed"]] += f" ({plural(elements, 'element')} by the model)"
     counts = ", ".join(f"{name} {count}" for name, count in named.items())
-    total, model = sum(read_by.values()), read_by.get("dolphin", 0) + read_by.get("mixed", 0)
+    total, model = sum(read_by.values()), sum(read_by.get(name, 0) for name in _BY_MODEL)
     if engine != "auto" or model == total:
         return counts
     return f"{counts}; {100 * (total - model) / total:.0f} % of the pages did not need the model"
+
+
+def endpoint_use(use: EndpointUse) -> str:
+    """Formats what an endpoint was asked and what that cost."""
+    guessed = f" ({use.uncounted:,} of them not counted by the endpoint: estimated)" if use.uncounted else ""
+    price = f", {money(use.dollars)}" if use.dollars else ""
+    return f"{plural(use.answers, 'answer')}{guessed}, {use.tokens_in:,} tokens read, {use.tokens_out:,} written{price}"
 
 
 def spared(saved: Savings | None) -> str:

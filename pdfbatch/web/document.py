@@ -35,6 +35,7 @@ _SOURCES = {
     "layer": "text layer",
     "ocr": "OCR",
     "dolphin": "model",
+    "endpoint": "endpoint",
     "form": "form data",
     "attachment": "attachment",
 }

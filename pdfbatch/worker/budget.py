@@ -20,7 +20,8 @@ _PAID_AFTER = {"done": END_SECONDS, "interrupted": NOTICE_SECONDS, "failed": FAI
 
 
 class Use(NamedTuple):
-    """The cost of a slice so far, and the hourly price of its running instance (0.0: none is running)."""
+    """The cost of a slice so far, and the hourly price of its running instance (0.0: none is running), both with the
+    answers of an endpoint."""
 
     dollars: float
     price: float
@@ -46,15 +47,21 @@ def use_of(beat: Heartbeat | None, boots: Sequence[Boot], fleet: FleetRecord, no
     if beat is None:
         return Use(ceiling * _hours(now - fleet.launched), ceiling)
     price = beat.price or (first_price(fleet, beat.machine) if beat.machine else ceiling)
-    at = beat.at
+    at, known = beat.at, beat.dollars + beat.counts.model_use.endpoint.dollars
     booted = _replaced(beat, boots)
     if beat.state in _PAID_AFTER:
-        spent = beat.dollars + price * _PAID_AFTER[beat.state] / 3600
+        spent = known + price * _PAID_AFTER[beat.state] / 3600
     else:
-        spent = beat.dollars + price * _hours((booted or now) - at)
+        spent = known + price * _hours((booted or now) - at)
     if booted is not None:
-        return Use(spent + ceiling * _hours(now - booted), ceiling)
-    return Use(spent, 0.0 if beat.state in _PAID_AFTER else price)
+        return Use(spent + ceiling * _hours(now - booted), ceiling + answers_an_hour(beat))
+    return Use(spent, 0.0 if beat.state in _PAID_AFTER else price + answers_an_hour(beat))
+
+
+def answers_an_hour(beat: Heartbeat) -> float:
+    """Returns what an endpoint's answers for a slice cost in an hour, at the pace so far. Those of its earlier
+    processes count as if this one had asked for them: rather too much is reserved."""
+    return beat.counts.model_use.endpoint.dollars * 3600 / beat.seconds if beat.seconds else 0.0
 
 
 def first_price(fleet: FleetRecord, machine: Machine) -> float:

@@ -12,7 +12,7 @@ from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import Boot, FleetRecord, Heartbeat, RunKeys
 from pdfbatch.runs.record_reader import boots, heartbeats
 from pdfbatch.store import Store
-from pdfbatch.worker.budget import LOOK_SECONDS, Use, over_budget, use_of
+from pdfbatch.worker.budget import LOOK_SECONDS, Use, answers_an_hour, over_budget, use_of
 from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.stop import Stop
 
@@ -106,14 +106,17 @@ class BudgetWatch:
     def _uses(self) -> list[Use]:
         beat_of = {beat.worker: beat for beat in self._peers.beats}
         now = self._outside.clock()
+        added = {*beat_of, *(boot.worker for boot in self._peers.boots)}  # to a pool, while it runs
         others = [
             use_of(beat_of.get(worker), self._peers.boots, self._fleet, now)
-            for worker in range(self._workers)
-            if worker != self._worker
+            for worker in sorted({*range(self._workers), *added} - {self._worker})
         ]
         return [self._own(beat_of.get(self._worker)), *others]
 
     def _own(self, last: Heartbeat | None) -> Use:
         """Returns this worker's use. Until the meter has inherited the cost of earlier instances, the slice's last
         heartbeat may be higher."""
-        return Use(max(self._meter.dollars(), last.dollars if last else 0.0), self._meter.price)
+        if last is None:
+            return Use(self._meter.dollars(), self._meter.price)
+        spent = max(self._meter.dollars(), last.dollars) + last.counts.model_use.endpoint.dollars
+        return Use(spent, self._meter.price + answers_an_hour(last))

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pdfbatch.documents.blank_picture import is_blank
 from pdfbatch.engines.dolphin.images import (
     SIDE,
     Pixels,
     crop,
     edge_widener,
     fit,
-    is_blank,
     opened,
     png,
     squared,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pdfbatch.engines.dolphin.loops import (
+from pdfbatch.engines.answers.loops import (
     FILLER_SPAN,
     LONGEST_PERIOD,
     LOOK_EVERY,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pdfbatch.documents.sandbox.children import Children
-from pdfbatch.engines.dolphin.parcel import Parcel, parcelled
+from pdfbatch.engines.parcel import Parcel, parcelled
 
 
 class Some(NamedTuple):

@@ -1,7 +1,7 @@
 import pytest
 
-from pdfbatch.engines.dolphin.formulas import display
-from pdfbatch.engines.dolphin.prose import clean, paragraphs
+from pdfbatch.engines.answers.formulas import display
+from pdfbatch.engines.answers.prose import clean, paragraphs
 from pdfbatch.records import Span
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pdfbatch.engines.dolphin.tables import caption_of, cells_of, tables_of
+from pdfbatch.engines.answers.tables import caption_of, cells_of, tables_of
 from pdfbatch.records import Span
 
 TOKENS = [

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pdfbatch.runs.pool import load_pool
 from tests.fleet.conftest import Account
 from tests.fleet.machine.processes import ProcessMachine
 from tests.fleet.machine.region import Region
@@ -27,6 +28,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="machines of the fleet run Linux"),
 ]
 PAGES = 3
+POOLED = 10
+"""Documents of the pool."""
 STRIKES = 5
 SECONDS = 180
 
@@ -92,3 +95,26 @@ def test_a_fleet_that_its_instance_may_not_delete_gets_a_target_capacity_of_0(
     assert len(story.region.machines) == 1
     [fleet] = account.client("ec2").describe_fleets()["Fleets"]
     assert fleet["TargetCapacitySpecification"]["TotalTargetCapacity"] == 0
+
+
+def test_a_pool_is_scaled_while_it_runs_and_deletes_its_fleets_and_queues(
+    account: Account, folder: Path, tmp_path: Path
+) -> None:
+    account.ready()
+    with Region(account, lambda row: ProcessMachine(row, folder / row["instance"])) as region:
+        story = Story(region, tmp_path, SECONDS)
+        story.upload(tmp_path / "pdfs", 1, documents=POOLED)
+        run = story.launch("--pool", "--engine", "null", workers=1)
+        pool = load_pool(story.store, run)
+        assert pool is not None and account.client("sqs").list_queues(QueueNamePrefix="pdfbatch_")["QueueUrls"]
+        story.wait_for("the first machine", lambda: story.boots() != [])
+        assert "added: 1" in story.pdfbatch("scale", story.output, "--workers", "2", "--yes")
+        story.wait_for("the end of the fleets", lambda: account.instances() == [])
+    status = story.look("the end")
+    assert (status.state, status.documents.done, len(status.workers)) == ("done", POOLED, 2)
+    assert (
+        status.pool is not None and status.pool.finished == status.pool.blocks and status.pool.registry == {"ended": 2}
+    )
+    assert sorted(story.published()) == list(range(POOLED))
+    assert "pdfbatch_" not in str(account.client("sqs").list_queues().get("QueueUrls")), "the last worker deleted them"
+    story.pdfbatch("verify", story.output)

@@ -17,7 +17,7 @@ from pdfbatch.fleet.requirements import judge
 from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
 from pdfbatch.fleet.userdata import render, values_of
 from pdfbatch.fleet.values import LaunchRequest
-from pdfbatch.records import Manifest
+from pdfbatch.records import EndpointOptions, Manifest, ReadOptions
 from tests.fleet.policy_evaluation import allows
 from tests.fleet.test_requirements import IN, KEY, OUT, READY
 from tests.runs.fleets import fleet
@@ -61,6 +61,15 @@ def test_a_launch_checks_first_whether_the_secret_can_be_read(
     found = row(arn, facts)
     assert found[0] == state
     assert words in found[1]
+
+
+def test_the_key_of_an_endpoint_is_one_of_the_secrets_that_are_checked() -> None:
+    endpoint = EndpointOptions(url="https://a.example/v1", model="m", secret=PARAMETER)
+    need = Need(LaunchRequest(password_secret=SECRET, options=ReadOptions(endpoint=endpoint)), (IN,), (OUT,))
+    assert need.request.secrets == [SECRET, PARAMETER]
+    facts = replace(READY, secret="words, key", made_for=WISH)
+    (found,) = [check for check in judge(facts, need) if check.name == "passwords"]
+    assert found.state == "missing" and f"--password-secret {PARAMETER}" in found.hint
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.errors import StoreError
-from pdfbatch.records import Boot, Counts, DoneMark, FleetRecord, Heartbeat, Machine, ReadOptions, WorkerState
+from pdfbatch.records import (
+    Boot,
+    Counts,
+    DoneMark,
+    EndpointUse,
+    FleetRecord,
+    Heartbeat,
+    Machine,
+    ModelUse,
+    ReadOptions,
+    WorkerState,
+)
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
 from pdfbatch.worker.budget import DRAIN_SECONDS, LOOK_SECONDS, Use, first_price, over_budget, use_of
@@ -84,6 +95,16 @@ def beat(at: float, state: WorkerState = "running", price: float = 3.0, worker: 
 )
 def test_a_run_stops_when_its_cost_and_its_drain_reach_the_cap(uses: list[Use], stops: bool) -> None:
     assert bool(over_budget(uses, 10.0)) == stops
+
+
+def test_answers_of_an_endpoint_count_and_their_pace_is_reserved_for() -> None:
+    paid = ModelUse(endpoint=EndpointUse(answers=90, dollars=4.0))
+    working = beat(10).model_copy(update={"counts": Counts(model_use=paid), "seconds": 7200.0})
+    record = fleet().model_copy(update={"max_cost": 10.0})
+    bare = use_of(beat(10), [], record, minute(10))
+    assert use_of(working, [], record, minute(10)) == Use(bare.dollars + 4.0, bare.price + 2.0)
+    ended = working.model_copy(update={"state": "done"})
+    assert use_of(ended, [], record, minute(10)).price == 0.0
 
 
 def test_the_sentence_names_the_dollars() -> None:

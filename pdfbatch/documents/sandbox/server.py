@@ -19,6 +19,8 @@ from multiprocessing.context import BaseContext, ForkServerContext, ForkServerPr
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
+from pdfbatch.records import KEY_VARIABLE
+
 
 def context_of(preload: str) -> BaseContext:
     """Returns the context in which to start children that have loaded the module `preload`, and starts its server."""
@@ -53,7 +55,7 @@ def _start() -> None:
     """Starts the server unless it is running. It inherits blocked signals, so that Ctrl-C in the terminal does not end
     it while it loads. The tracker comes first, because starting it unblocks signals
     (multiprocessing/resource_tracker.py)."""
-    with _same_path():
+    with _environment():
         resource_tracker.ensure_running()
         kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         ensure_running()
@@ -61,17 +63,18 @@ def _start() -> None:
 
 
 @contextmanager
-def _same_path() -> Iterator[None]:
-    """Makes new Python processes look for modules exactly where this one does. multiprocessing starts them by
-    `python -c`, which looks in the current folder first: that may hold anything."""
+def _environment() -> Iterator[None]:
+    """Makes new Python processes look for modules exactly where this one does, and withholds what they must not know.
+    multiprocessing starts them by `python -c`, which looks in the current folder first: that may hold anything."""
     before = dict(os.environ)
+    os.environ.pop(KEY_VARIABLE, None)
     os.environ["PYTHONSAFEPATH"] = "1"
     os.environ["PYTHONPATH"] = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
     try:
         yield
     finally:
-        for name in ("PYTHONSAFEPATH", "PYTHONPATH"):
+        for name in ("PYTHONSAFEPATH", "PYTHONPATH", KEY_VARIABLE):
             if name in before:
                 os.environ[name] = before[name]
             else:
-                del os.environ[name]
+                os.environ.pop(name, None)

@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from pdfbatch.engines.answers.loops import LOOK_EVERY, Flags, loop_start
 from pdfbatch.engines.dolphin.device import empty_cache, is_out_of_memory
 from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.graphs import Graphs
 from pdfbatch.engines.dolphin.job_pool import JobPool
 from pdfbatch.engines.dolphin.jobs import DecodeJob, DecodeMeter, Ending, Pixels, Read
-from pdfbatch.engines.dolphin.loops import LOOK_EVERY, Flags, loop_start
 from pdfbatch.engines.dolphin.memory import BatchPlan
 from pdfbatch.engines.dolphin.network import Network
 from pdfbatch.engines.dolphin.rows import Row, Rows

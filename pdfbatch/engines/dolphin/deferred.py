@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.engines.base import PageOrder, Reader
+from pdfbatch.engines.base import PageOrder, Reader, pass_on
 from pdfbatch.errors import PdfbatchError
 
 
@@ -93,7 +93,7 @@ class DeferredReader:
         with self._lock:
             self._reader = reader
         for order, future in self._take_waiting():
-            reader.read(order).add_done_callback(lambda read, future=future: _pass_on(read, future))  # type: ignore[misc]
+            reader.read(order).add_done_callback(lambda read, future=future: pass_on(read, future))  # type: ignore[misc]
 
     def _fail(self, error: BaseException) -> None:
         failed = error
@@ -118,14 +118,3 @@ def beside(prepare: Callable[[], None], fetch: Callable[[], Path]) -> Callable[[
         return fetch()
 
     return both
-
-
-def _pass_on(read: Future[PageRead], future: Future[PageRead]) -> None:
-    try:
-        result = read.result()
-    except CancelledError:
-        future.cancel()
-    except BaseException as error:
-        future.set_exception(error)
-    else:
-        future.set_result(result)

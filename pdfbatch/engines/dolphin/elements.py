@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from pdfbatch.assembly.comparing import begins_lower
-from pdfbatch.engines.dolphin.prose import clean, displayed, one_line, paragraphs, unwrapped
-from pdfbatch.engines.dolphin.tables import caption_of, cells_of, is_html, tables_of
+from pdfbatch.engines.answers.prose import clean, displayed, one_line, paragraphs, unwrapped
+from pdfbatch.engines.answers.tables import caption_of, cells_of, is_html, tables_of
 from pdfbatch.records import Box, Element, Label, Span
 
 HALF = "half"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pdfbatch.engines.dolphin.loops import MIN_SPAN
+from pdfbatch.engines.answers.loops import MIN_SPAN
 
 if TYPE_CHECKING:
     from torch import Tensor

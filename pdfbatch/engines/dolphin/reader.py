@@ -20,6 +20,7 @@ import numpy as np
 
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.engines.answers.loops import MIN_SPAN, TABLE_SPAN
 from pdfbatch.engines.base import PageOrder
 from pdfbatch.engines.dolphin.attention import fastest_attention
 from pdfbatch.engines.dolphin.decode import Decoder, Decoding, SpecialTokens
@@ -27,12 +28,11 @@ from pdfbatch.engines.dolphin.draft_policy import DraftPolicy
 from pdfbatch.engines.dolphin.graphs import CudaRecorder, Graphs
 from pdfbatch.engines.dolphin.jobs import DecodeJob, Pixels, Read
 from pdfbatch.engines.dolphin.layout import LAYOUT_PROMPT, TABLE_PROMPT
-from pdfbatch.engines.dolphin.loops import MIN_SPAN, TABLE_SPAN
 from pdfbatch.engines.dolphin.model import Dolphin
 from pdfbatch.engines.dolphin.page import Asked, PageWork, expected_tokens
-from pdfbatch.engines.dolphin.parcel import parcelled
 from pdfbatch.engines.dolphin.same_pictures import SamePictures
 from pdfbatch.engines.dolphin.tasks import Refine, cut_page, prepare_page
+from pdfbatch.engines.parcel import parcelled
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import PageResult, ReadOptions
 

@@ -15,7 +15,7 @@ from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.dolphin.elements import DROPPED
 from pdfbatch.engines.dolphin.layer_text import text_under
 from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, LayoutElement, parse, prompt_for, regions
-from pdfbatch.engines.dolphin.refine import Wanted, wanted
+from pdfbatch.engines.refine import Wanted, wanted
 from pdfbatch.records import Box as PointBox
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
@@ -93,8 +93,8 @@ def prepare_page(
     layer. `Refine` is the last case with some elements left for the model. `side` is the side of the model's pictures
     in pixels; `attempt` is the order's.
     """
+    from pdfbatch.documents.blank_picture import is_blank
     from pdfbatch.documents.picture import draw_page, draw_page_to_side
-    from pdfbatch.engines.dolphin.images import is_blank
 
     read = _by_layer(path, number, attempt) if text_layer else None
     asked = wanted(read.page.elements) if read and attempt < UNDRAWN else []
@@ -211,7 +211,8 @@ def _moved(box: Box, left: int, top: int, width: int, height: int) -> Box:
 
 
 def _piece(region: LayoutElement, prompt: str | None, part: Pixels, options: ReadOptions, side: int) -> Crop:
-    from pdfbatch.engines.dolphin.images import is_blank, png
+    from pdfbatch.documents.blank_picture import is_blank
+    from pdfbatch.engines.dolphin.images import png
 
     if min(part.shape[:2]) <= TINY:
         return Crop(region, prompt, None, None, "tiny")

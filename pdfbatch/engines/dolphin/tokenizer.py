@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pdfbatch.engines.answers.loops import Flags, filler_tokens
 from pdfbatch.engines.dolphin.layout import CODE_PROMPT, FORMULA_PROMPT, LAYOUT_PROMPT, TABLE_PROMPT, TEXT_PROMPT
-from pdfbatch.engines.dolphin.loops import Flags, filler_tokens
 from pdfbatch.engines.dolphin.model_files import read_config
 from pdfbatch.errors import NotReady
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from html import unescape
 
-from pdfbatch.engines.dolphin.formulas import segments
-from pdfbatch.engines.dolphin.prose import span_of
+from pdfbatch.engines.answers.formulas import segments
+from pdfbatch.engines.answers.prose import span_of
 from pdfbatch.records import Cell, Span
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})((?:\s[^<>]*|/)?)>")

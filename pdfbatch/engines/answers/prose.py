@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from pdfbatch.engines.dolphin.formulas import FormulaSegment, display, is_display, segments, without_blank_lines
+from pdfbatch.engines.answers.formulas import FormulaSegment, display, is_display, segments, without_blank_lines
 from pdfbatch.paragraphs import without_breaks
 from pdfbatch.records import Span
 

@@ -1,0 +1,1 @@
+"""The engine `endpoint`, and servers that are slow, refuse, loop, truncate and lie."""
