@@ -105,7 +105,7 @@ def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
 
     The default `attempts` outlast a short outage: right for running work, too long when a person waits.
 
-    Creating a client takes some 20 ms, so keep it. boto3's sessions are not thread-safe, so one thread at a time makes
+    Creating a client takes about 30 ms, so keep it. boto3's sessions are not thread-safe, so one thread at a time makes
     clients of the session.
     """
     from botocore.config import Config
