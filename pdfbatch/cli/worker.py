@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from pdfbatch.config import WorkerSettings
     from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.store import Store
-    from pdfbatch.worker.loop import SliceConfig, SliceRun
+    from pdfbatch.worker.loop import SliceRun
     from pdfbatch.worker.meter import Meter
     from pdfbatch.worker.pool_workload import PoolQueues
+    from pdfbatch.worker.slice_config import SliceConfig
     from pdfbatch.worker.stop import Stop
 
 
@@ -37,7 +38,8 @@ def worker() -> None:
     from pdfbatch.runs.manifest import load_fleet
     from pdfbatch.store import open_store
     from pdfbatch.worker.completion import complete, sns_publisher
-    from pdfbatch.worker.loop import SliceConfig, SliceRun
+    from pdfbatch.worker.loop import SliceRun
+    from pdfbatch.worker.slice_config import SliceConfig
     from pdfbatch.worker.stop import Stop
 
     show_log(logging.INFO)
@@ -68,8 +70,8 @@ def worker() -> None:
         machine,
         meter,
         passwords,
-        cap,
         queues,
+        cap,
     )
     stop = Stop()
     if queues is not None and settings.worker not in queues.pool.workers:

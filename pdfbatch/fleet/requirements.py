@@ -174,6 +174,8 @@ def _policy(facts: AccountFacts, need: Need) -> Finding:
         )
     if outside := out_of_reach(made_for, need.inputs, need.outputs):
         return Finding("missing", f"the role has no access to {', '.join(outside)}", need.setup())
+    if need.request.is_pool and not made_for.pools:
+        return Finding("missing", "the role may not use queues: the stack is of an earlier version", need.setup())
     reads = ", ".join([*made_for.inputs, *made_for.models])
     return Finding("ok", f"reads {reads}; writes {', '.join(made_for.outputs)}")
 

@@ -80,11 +80,11 @@ class RunKeys:
         self.boots = self.prefix + "boots/"
         self.completed = self.prefix + "completed.json"
         self.page = self.prefix + "report.html"
-        self.events = self.prefix + "events/"
         self.pool = self.prefix + "pool.json"
         self.plan = self.prefix + "pool/plan.json"
         self.leases = self.prefix + "pool/leases/"
         self.finished_blocks = self.prefix + "pool/finished/"
+        self.events = self.prefix + "events/"
 
     def slice_documents(self, worker: int) -> str:
         return f"{self.slices}worker-{worker}.jsonl.gz"

@@ -4,26 +4,23 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import wait
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.documents.sandbox.confinement import Bounds, is_wide
-from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.engines import CommandEngine, Engine
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import (
     DoneMark,
     Ending,
     Heartbeat,
-    Machine,
-    Manifest,
     Outcome,
     PageResult,
     RunKeys,
@@ -49,12 +46,12 @@ from pdfbatch.worker.fetch import Places
 from pdfbatch.worker.heartbeat import HeartbeatLease
 from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.journal import LedgerJournal
-from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.parts import Parts
 from pdfbatch.worker.pipeline import Pipeline
 from pdfbatch.worker.pool_workload import PoolHooks, PoolQueues, PoolWorkload
 from pdfbatch.worker.resume import Unrecorded, left_of, outcome_from_output, standing
 from pdfbatch.worker.resume_parts import ResumingParts
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.slice_workload import SliceWorkload
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop, Why
@@ -71,31 +68,6 @@ _LOOK_SECONDS = 0.25
 
 _STATE_AFTER: dict[Ending, WorkerState] = {"done": "done", "failed": "failed", "failing": "failed"}
 """The state of the last heartbeat; after every other ending there is work left: `interrupted`."""
-
-
-class SliceConfig(NamedTuple):
-    """A slice to run, and everything it needs from outside."""
-
-    manifest: Manifest
-    documents: Sequence[SourceDocument]
-    """The documents of the slice."""
-    worker: int
-    source: Store
-    output: Store
-    engine: Engine
-    processes: int
-    heartbeat_seconds: float
-    clock: Callable[[], datetime]
-    machine: Machine | None = None
-    """The fleet's instance that this is; None on your own machine."""
-    meter: Meter | None = None
-    """Counts the slice's cost, if the run has a cap."""
-    passwords: Passwords = Passwords()
-    """Passwords of encrypted documents."""
-    max_cost: float | None = None
-    """Dollars that this slice's requests to an endpoint may cost; None: no cap."""
-    queues: PoolQueues | None = None
-    """Of a pool; None in a run with slices of the workers' own."""
 
 
 class SliceRun:

@@ -19,8 +19,9 @@ from pdfbatch.runs.partition import divided, documents_in, pool_blocks
 from pdfbatch.runs.pool import all_blocks, pointer_to, save_pool
 from pdfbatch.runs.slices import Frozen
 from pdfbatch.store import Store
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
 from pdfbatch.worker.pool_workload import PoolQueues
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from tests.worker.begun import now
 from tests.worker.page_tasks import engine

@@ -16,7 +16,8 @@ from pdfbatch.runs.slices import documents_of
 from pdfbatch.store import open_store
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.completion import complete
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from samples.many import many_pdfs
 from tests.runs.fleets import fleet
