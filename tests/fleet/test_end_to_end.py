@@ -98,11 +98,9 @@ def test_a_fleet_that_its_instance_may_not_delete_gets_a_target_capacity_of_0(
 
 
 def test_a_pool_is_scaled_while_it_runs_and_deletes_its_fleets_and_queues(
-    account: Account, folder: Path, tmp_path: Path
+    story: Story, account: Account, tmp_path: Path
 ) -> None:
-    account.ready()
-    with Region(account, lambda row: ProcessMachine(row, folder / row["instance"])) as region:
-        story = Story(region, tmp_path, SECONDS)
+    with story.region:
         story.upload(tmp_path / "pdfs", 1, documents=POOLED)
         run = story.launch("--pool", "--engine", "null", workers=1)
         pool = load_pool(story.store, run)
