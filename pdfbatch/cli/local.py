@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pdfbatch.cli import endpoint as endpoints
 from pdfbatch.cli import options as o
 from pdfbatch.cli.command import chosen_for
 from pdfbatch.cli.console import now
@@ -32,7 +33,7 @@ def local_run(
     worker_id: Annotated[int, typer.Option(metavar="N", help="Which of these workers this is, counted from 0.")] = 0,
     processes: o.Processes = None,
     limit: o.Limit = None,
-    max_cost: o.LocalMaxCost = None,
+    max_cost: endpoints.LocalMaxCost = None,
     changed: o.Changed = False,
     model: o.Model = "",
     events: o.Events = None,
