@@ -14,7 +14,8 @@ from pdfbatch.records import Machine, PageResult, ReadOptions
 from pdfbatch.runs.begin import Request, begin
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 
 

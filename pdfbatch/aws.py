@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
@@ -89,6 +90,8 @@ def client(
 ) -> ServiceQuotasClient: ...
 @overload
 def client(service: Literal["sns"], attempts: int = ..., region: str = ...) -> SNSClient: ...
+@overload
+def client(service: Literal["sqs"], attempts: int = ..., region: str = ...) -> SQSClient: ...
 @overload
 def client(service: Literal["ssm"], attempts: int = ..., region: str = ...) -> SSMClient: ...
 @overload

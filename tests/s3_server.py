@@ -1,7 +1,7 @@
 """An S3 server for tests: moto over HTTP in a process of its own, with faults to order.
 
 Run as `python s3_server.py`; prints its port. Every request holds one lock, because moto's conditional writes lose
-updates under stress without it.
+updates under stress without it; only SQS, which the server has too, waits for messages without it.
 
 A PUT to `/_seed` makes many empty objects at once: `{"bucket": …, "keys": […]}`. A PUT to `/_faults`
 sets the faults, a JSON list that is used up from its front, each
@@ -43,6 +43,8 @@ class FaultyS3:
         self.faults: list[dict[str, Any]] = []
 
     def __call__(self, environ: Environ, respond: Respond) -> Iterable[bytes]:
+        if environ.get("HTTP_X_AMZ_TARGET", "").startswith("AmazonSQS."):
+            return self.s3(environ, respond)
         with self.lock:
             if environ["PATH_INFO"] in ("/_faults", "/_seed"):
                 self._obey(environ["PATH_INFO"], json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))

@@ -197,7 +197,7 @@ own_ending() {
   ending "$folder/mark"
 }
 
-is_final() { [[ $1 =~ ^(done|deadline|gave_up|failing|over_budget)$ ]]; }
+is_final() { [[ $1 =~ ^(done|deadline|gave_up|failing|over_budget|retired)$ ]]; }
 
 strikes() { # adds this boot's and prints the number
   put "strikes/$worker/$boot" "$empty"
@@ -224,6 +224,7 @@ give_up() { # BOOTS
 Logs: s3://$S3_OUTPUT_BUCKET/$state/logs/$worker/ and log group $PDFBATCH_LOG_GROUP
 pdfbatch status s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX"
   printf '{"run":"%s","worker":%d,"at":"%s"}' "$PDFBATCH_RUN" "$WORKER_ID" "$now" >"$folder/completed"
+  [[ -z ${PDFBATCH_POOL:-} ]] || end "$detail" # the other workers read its blocks, and the last of them sends email
   all_have_ended && put completed.json "$folder/completed" --if-none-match '*' &&
     notify "pdfbatch $PDFBATCH_RUN: all workers have ended" "$worker gave up, the others ended before.
 pdfbatch report s3://$S3_OUTPUT_BUCKET/$S3_OUTPUT_PREFIX"
@@ -290,7 +291,7 @@ run_worker() { # DISK
 }
 
 after_a_stop() {
-  is_final "$(own_ending)" && end "the worker drained at its deadline"
+  is_final "$(own_ending)" && end "the worker drained, and nobody resumes its work"
   say "interrupted: waiting for AWS to terminate this instance"
   copy_log
   sleep 600

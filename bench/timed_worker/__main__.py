@@ -16,7 +16,8 @@ from pdfbatch.records import ReadOptions
 from pdfbatch.runs.begin import Request, begin
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 
 from .read import read

@@ -13,7 +13,21 @@ import typer
 
 import pdfbatch
 from pdfbatch import views
-from pdfbatch.cli import account, demo, events, export, fleet, inspect, instances, local, retry, settings, view, worker
+from pdfbatch.cli import (
+    account,
+    demo,
+    events,
+    export,
+    fleet,
+    inspect,
+    instances,
+    local,
+    retry,
+    scale,
+    settings,
+    view,
+    worker,
+)
 from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
 from pdfbatch.cli.panels import Command, Group
@@ -35,6 +49,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "On EC2 Spot": {
         "plan": fleet.plan,
         "launch": fleet.launch,
+        "scale": scale.scale,
         "down": instances.down,
         "ls": instances.ls,
         "logs": instances.logs,

@@ -42,7 +42,7 @@ def status(
         views.watch(progress.status_reader(store, frozen, now), stdout, seconds, local_now)
         return
     read = progress.read_status if run else whole.read_output_status
-    found = read(store, frozen, now())
+    found = progress.with_pool(store, frozen, read(store, frozen, now()))
     show(views.as_json(found) if json else views.status_screen(found, local_now()))
 
 

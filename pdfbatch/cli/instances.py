@@ -42,7 +42,7 @@ def down(
     if isinstance(store, LocalStore):
         _finish_local(store, run, json)
     known = known_of(store, run, say) if store else Known("", None)
-    clients = _clients_of(known.record, store)
+    clients = clients_of(known.record, store)
     digest = output_digest(store.url) if store else ""
 
     def is_wanted(found: Resource) -> bool:
@@ -85,7 +85,7 @@ def _where(run: str, store: Store | None) -> str:
     return " ".join(part for part in (run, f"at {store.url}" if store else "") if part)
 
 
-def _clients_of(record: FleetRecord | None, output: Store | None = None) -> Clients:
+def clients_of(record: FleetRecord | None, output: Store | None = None) -> Clients:
     """Returns clients for the fleet's own region, whatever region is set here; without a record for the region that is
     set, or else for that of the output's bucket.
 
@@ -122,6 +122,7 @@ def logs(
     """Show the workers' logs from CloudWatch."""
     from pdfbatch.fleet import logs as cloudwatch
     from pdfbatch.runs import manifest
+    from pdfbatch.runs.pool import pool_of, workers_of
     from pdfbatch.runs.verify import no_run
     from pdfbatch.store import open_store
 
@@ -131,8 +132,9 @@ def logs(
     if wanted is None:
         raise no_run(store)
     record, frozen = manifest.load_fleet(store, wanted), manifest.load(store, wanted)
-    if worker is not None and worker >= frozen.total_workers:
-        raise UsageError(f"Run {wanted} has {_workers_of(frozen.total_workers)}, not {worker}.", "Choose one of them.")
+    workers = workers_of(frozen, pool_of(store, frozen))
+    if worker is not None and worker >= workers:
+        raise UsageError(f"Run {wanted} has {_named(workers)}, not {worker}.", "Choose one of them.")
     if record is None:
         raise UsageError(
             f"Run {wanted} did not use a fleet, so it has no logs.",
@@ -141,7 +143,7 @@ def logs(
     if boot:
         _show_boots(store, wanted, worker)
         return
-    clients = _clients_of(record)
+    clients = clients_of(record)
     lines = (
         cloudwatch.follow(clients, record.log_group, wanted, worker, record.launched, time.sleep)
         if follow
@@ -156,7 +158,7 @@ def logs(
         say(f"no worker has logged anything yet; `{status}` shows whether its instance has booted")
 
 
-def _workers_of(count: int) -> str:
+def _named(count: int) -> str:
     return "only worker 0" if count == 1 else f"workers 0 to {count - 1}"
 
 

@@ -386,6 +386,13 @@ Wait = Annotated[
     bool,
     typer.Option("--wait", help="Wait until the run is over; exit codes are those of local-run."),
 ]
+AsPool = Annotated[
+    bool,
+    typer.Option(
+        "--pool",
+        help="Hand the work out by an SQS queue: workers can be added and removed with `pdfbatch scale`.",
+    ),
+]
 KeepPartial = Annotated[
     bool,
     typer.Option("--keep-partial", help="Keep the instances that were launched even if some workers could not be."),

@@ -134,7 +134,8 @@ def _worked(
     max_cost: float | None,
 ) -> DoneMark:
     from pdfbatch.engines import engine_named
-    from pdfbatch.worker.loop import SliceConfig, SliceRun
+    from pdfbatch.worker.loop import SliceRun
+    from pdfbatch.worker.slice_config import SliceConfig
     from pdfbatch.worker.stop import Stop, on_signals
 
     frozen, stop = begun.manifest, Stop()

@@ -15,6 +15,7 @@ from pdfbatch import config, views
 from pdfbatch.cli.console import local_now, now, say, show_log, stderr
 from pdfbatch.cli.delivering import deliveries, finish, sinks_here
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
+from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from pdfbatch.config import WorkerSettings
     from pdfbatch.documents.sandbox.passwords import Passwords
     from pdfbatch.store import Store
-    from pdfbatch.worker.loop import SliceConfig, SliceRun
+    from pdfbatch.worker.loop import SliceRun
     from pdfbatch.worker.meter import Meter
+    from pdfbatch.worker.pool_workload import PoolQueues
+    from pdfbatch.worker.slice_config import SliceConfig
     from pdfbatch.worker.stop import Stop
 
 
@@ -35,7 +38,8 @@ def worker() -> None:
     from pdfbatch.runs.manifest import load_fleet
     from pdfbatch.store import open_store
     from pdfbatch.worker.completion import complete, sns_publisher
-    from pdfbatch.worker.loop import SliceConfig, SliceRun
+    from pdfbatch.worker.loop import SliceRun
+    from pdfbatch.worker.slice_config import SliceConfig
     from pdfbatch.worker.stop import Stop
 
     show_log(logging.INFO)
@@ -46,6 +50,7 @@ def worker() -> None:
     frozen, documents = _slice(settings, source, output)
     check_places(source, output, frozen.chosen)
     engine = engine_named(frozen.engine, frozen.model, "", frozen.options, _endpoint_key(frozen))
+    queues = _queues(frozen, output)
     beats = heartbeat_seconds(output)
     machine, children = _machine(settings), config.default_processes()
     fleet = load_fleet(output, frozen.run) if machine else None
@@ -53,9 +58,24 @@ def worker() -> None:
     passwords = _passwords(frozen)
     cap = fleet.max_cost if fleet else None
     job = SliceConfig(
-        frozen, documents, settings.worker, source, output, engine, children, beats, now, machine, meter, passwords, cap
+        frozen,
+        documents,
+        settings.worker,
+        source,
+        output,
+        engine,
+        children,
+        min(beats, queues.pool.process_seconds / 4) if queues else beats,
+        now,
+        machine,
+        meter,
+        passwords,
+        queues,
+        cap,
     )
     stop = Stop()
+    if queues is not None and settings.worker not in queues.pool.workers:
+        stop.ask("retired")
     run = SliceRun(job, stop)
     with deliveries(frozen, output.url, settings.worker, sinks_here()) as sending:
         with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
@@ -64,7 +84,9 @@ def worker() -> None:
             finish(sending, mark.why, output.url)
     say(views.plain_line(run.heartbeat()))
     if settings.run is not None and not run.store_hangs:
-        complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))
+        is_last = complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))
+        if is_last and queues is not None:
+            _remove(queues)
     raise typer.Exit(exit_code(mark))
 
 
@@ -74,13 +96,43 @@ def _slice(settings: WorkerSettings, source: Store, output: Store) -> tuple[Mani
     from pdfbatch.runs.partition import Slice
     from pdfbatch.runs.slices import documents_of
 
+    if settings.run is not None and (frozen := manifest.load(output, settings.run)).is_pool:
+        return frozen, ()
     part = Slice.checked(settings.worker, settings.total_workers)
     if settings.run is not None:
-        frozen = manifest.load(output, settings.run)
         return frozen, documents_of(output, frozen, settings.worker)
     options = ReadOptions(max_retries=settings.max_retries)
     reads = select_engine(settings.engine or "", "", config.default_model(os.environ), options)
     return ad_hoc(source, output, Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model), now)
+
+
+def _queues(frozen: Manifest, output: Store) -> PoolQueues | None:
+    """Returns the queues of a pool; None for other runs.
+
+    Raises:
+        PdfbatchError: the pool has ended, or its record is missing.
+    """
+    if not frozen.is_pool:
+        return None
+    from pdfbatch.runs.messages import sqs_queue
+    from pdfbatch.runs.pool import load_pool
+    from pdfbatch.worker.pool_workload import PoolQueues
+
+    pool = load_pool(output, frozen.run)
+    if pool is None:
+        raise PdfbatchError(
+            f"The record of the pool is missing or damaged ({output.url}, run {frozen.run}).",
+            "Launch again: a new run is made, finished documents are kept.",
+        )
+    return PoolQueues(pool, sqs_queue(pool.queue, pool.region), sqs_queue(pool.dead_letters, pool.region))
+
+
+def _remove(queues: PoolQueues) -> None:
+    """Deletes the queues of a pool that is over; `down` does so too, and they cost nothing."""
+    try:
+        queues.remove()
+    except PdfbatchError as error:
+        say(f"cannot delete the queues of the pool: {error.message}")
 
 
 def _passwords(frozen: Manifest) -> Passwords:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
@@ -77,6 +78,10 @@ class Clients:
     @cached_property
     def sns(self) -> SNSClient:
         return aws.client("sns", ATTEMPTS, self.region)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        return aws.client("sqs", ATTEMPTS, self.region)
 
     @cached_property
     def budgets(self) -> BudgetsClient:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.errors import NotFound, PdfbatchError
-from pdfbatch.fleet import ec2
+from pdfbatch.fleet import ec2, queues
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.ec2 import Resource
 from pdfbatch.fleet.names import output_digest
@@ -27,15 +27,16 @@ TEMPLATE_SECONDS = 60.0
 
 
 class Resources(NamedTuple):
-    """The EC2 resources of some runs."""
+    """The EC2 resources and queues of some runs."""
 
     fleets: list[Resource]
     instances: list[Resource]
     templates: list[Resource]
+    queues: list[Resource]
 
     @property
     def is_nothing(self) -> bool:
-        return not (self.fleets or self.instances or self.templates)
+        return not any(self)
 
     def only(self, wanted: Callable[[Resource], bool]) -> Resources:
         return Resources(*([each for each in group if wanted(each)] for group in self))
@@ -64,11 +65,12 @@ class Ended(BaseModel):
     fleets: int
     instances: int
     templates: int
+    queues: int = 0
 
 
 def list_resources(clients: Clients) -> Resources:
     """Lists everything in the region that carries pdfbatch's tags."""
-    return Resources(ec2.fleets(clients), ec2.instances(clients), ec2.templates(clients))
+    return Resources(ec2.fleets(clients), ec2.instances(clients), ec2.templates(clients), queues.queues(clients))
 
 
 def end(
@@ -85,7 +87,7 @@ def end(
     Raises:
         PdfbatchError: something remains; the message names it.
     """
-    known, seen = set(known_fleets), Resources([], [], [])
+    known, seen = set(known_fleets), Resources([], [], [], [])
     refused: list[str] = []
     waited = quiet = 0.0
     for pause in _pauses():
@@ -105,11 +107,13 @@ def end(
     if not is_quiet:
         raise _left([*found.fleets, *billed], refused)
     gone = _delete_templates(clients, wanted, seen.templates, sleep)
+    queues.delete(clients, [each.id for each in seen.queues])
     return Ended(
         runs=seen._replace(templates=gone).runs(),
         fleets=len(seen.fleets),
         instances=len(seen.instances),
         templates=len(gone),
+        queues=len(seen.queues),
     )
 
 

@@ -17,7 +17,7 @@ TROUBLE_AGE = timedelta(hours=1)
 
 
 class RunThere(BaseModel):
-    """One run's EC2 resources."""
+    """One run's EC2 resources and queues."""
 
     model_config = ConfigDict(frozen=True)
     run: str
@@ -29,6 +29,8 @@ class RunThere(BaseModel):
     instances: int
     """Without those that are shutting down."""
     templates: int
+    queues: int = 0
+    """Of a pool: its queue and its dead-letter queue. Idle ones cost nothing."""
     expired_fleets: int = 0
     """Expired fleets without an instance. AWS lists them until they are deleted; they cost nothing."""
     trouble: str = ""
@@ -74,6 +76,7 @@ def _of_run(clients: Clients, run: str, own: Resources, now: datetime) -> RunThe
         fleets=len(alive),
         instances=len(own.billed()),
         templates=len(own.templates),
+        queues=len(own.queues),
         expired_fleets=len(own.fleets) - len(alive),
         trouble=_trouble(clients, list(waiting.values()), now - TROUBLE_AGE),
     )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.fleet import ec2
+from pdfbatch.fleet import ec2, queues
 from pdfbatch.fleet.aws_errors import action_for, explained
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.down import end
@@ -24,6 +24,7 @@ from pdfbatch.fleet.values import Launched, Plan, Zone
 from pdfbatch.records import DoneMark, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.runs.lease import is_anyone_alive
+from pdfbatch.runs.pool import save_pool
 from pdfbatch.store import Store
 
 T = TypeVar("T")
@@ -65,7 +66,8 @@ def launch(decided: Decided, outside: Effects, keep_partial: bool = False) -> La
     making = _Making(decided, outside)
     try:
         manifest.save_fleet(output, decided.record)
-        making.all_workers(keep_partial)
+        making.queues()
+        making.workers(range(plan.workers), keep_partial)
     except BaseException as error:  # Ctrl-C too: nothing may keep running
         making.undo(error)
         if not isinstance(error, PdfbatchError):
@@ -79,6 +81,18 @@ def launch(decided: Decided, outside: Effects, keep_partial: bool = False) -> La
         worst_cost=plan.worst_cost * len(making.fleets) / plan.workers,
         expiry=plan.expiry,
     )
+
+
+def add_workers(decided: Decided, outside: Effects, numbers: Iterable[int]) -> tuple[dict[int, str], dict[int, str]]:
+    """Launches more workers of a run that is running. Returns the ids of their fleets, and why others could not be
+    launched; those are marked as ended."""
+    making = _Making(decided, outside)
+    for number in numbers:
+        try:
+            making.workers([number], keep_partial=False)
+        except PdfbatchError as error:
+            making.go_without(number, explained(error, decided.plan).message)
+    return making.fleets, making.missing
 
 
 def _check_still_right(decided: Decided, outside: Effects) -> None:
@@ -101,16 +115,25 @@ class _Making:
         self.fleets: dict[int, str] = {}
         self.missing: dict[int, str] = {}
 
-    def all_workers(self, keep_partial: bool) -> None:
-        for worker in range(self._plan.workers):
+    def workers(self, numbers: Iterable[int], keep_partial: bool) -> None:
+        for worker in numbers:
             self._check_not_ended()
             try:
                 self._worker(worker)
             except PdfbatchError as error:
                 if not (keep_partial and self.fleets):
                     raise
-                self._go_without(worker, explained(error, self._plan).message)
+                self.go_without(worker, explained(error, self._plan).message)
         self._check_not_ended()
+
+    def queues(self) -> None:
+        """Makes and fills the queues of a pool, before any worker could ask them; keeps the plan for `scale`."""
+        frozen, outside = self._decided.frozen.manifest, self._outside
+        if frozen.is_pool:
+            pool = self._patiently(lambda: queues.make(outside.clients, self._plan))
+            save_pool(outside.output, pool)
+            outside.output.put(RunKeys(pool.run).plan, self._plan.model_dump_json().encode())
+            self._patiently(lambda: queues.fill(outside.clients, pool, frozen))
 
     def _check_not_ended(self) -> None:
         """Checks that no `down` ran meanwhile. It marks the run first, then deletes what EC2 lists, so anything created
@@ -119,7 +142,7 @@ class _Making:
         if record is None or record.ended is not None:
             raise PdfbatchError("`pdfbatch down` ended the run while it was being launched.", "Launch it again.")
 
-    def _go_without(self, worker: int, why: str) -> None:
+    def go_without(self, worker: int, why: str) -> None:
         """Marks the slice of a worker that could not be launched as ended; else the run would wait for it for ever."""
         self.missing[worker] = why
         self._outside.tell(f"worker {worker}: {why}")

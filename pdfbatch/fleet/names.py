@@ -14,6 +14,8 @@ TAG_OUTPUT = "pdfbatch:output"
 """A digest of OUTPUT's URL."""
 TAG_BOOTS = "pdfbatch:boots-in-vain"
 """On a fleet: how many of its instances ended before the worker started. The only tag that a worker may set."""
+DEAD = "_dead"
+"""Ends the name of a dead-letter queue."""
 TAG_PLACE = "pdfbatch:place"
 """OUTPUT's URL in readable form, as far as a tag can hold it."""
 
@@ -63,6 +65,15 @@ class Names(NamedTuple):
 
     def topic_arn(self, region: str, account: str) -> str:
         return f"arn:{partition(region)}:sns:{region}:{account}:{self.topic}"
+
+    @property
+    def queues(self) -> str:
+        """The beginning of the names of the stack's queues. No stack's name has an underscore."""
+        return f"{self.stack}_"
+
+    def queue(self, run: str) -> str:
+        """Names a pool's queue. Source: SQS guide, "Message quotas": 80 letters, digits, hyphens and underscores."""
+        return self.queues + run.replace(".", "-")
 
     def template(self, run: str, worker: int) -> str:
         """Names a worker's launch template."""

@@ -17,7 +17,7 @@ from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Pla
 from pdfbatch.records import FleetRecord, Manifest, SourceDocument
 from pdfbatch.runs.begin import Remaining, followed
 from pdfbatch.runs.copies import etag_of, without_copies
-from pdfbatch.runs.partition import divided, documents_in, in_parts
+from pdfbatch.runs.partition import divided, documents_in, in_parts, pool_blocks
 from pdfbatch.runs.slices import Frozen
 
 DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
@@ -63,7 +63,7 @@ def decide(
     limited = rest.documents[: request.limit]
     documents = without_copies(limited, etag_of)
     work = work.model_copy(update={"copies": len(limited) - len(documents)})
-    most = max(len(limited), len(in_parts(documents, request.workers)))
+    most = max(len(limited), len(_in_parts(documents, request, request.workers)))
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, most, account)
     workers, notes = _workers(request, most, suggested, account)
@@ -110,7 +110,7 @@ def decide(
         log_group=account.log_group,
         topic=account.topic,
     )
-    slices = divided(in_parts(documents, workers), workers)
+    slices = divided(_in_parts(documents, request, workers), workers)
     manifest = _manifest(request, rest, account, slices, run, now)
     plan = Plan(
         run=run,
@@ -145,6 +145,7 @@ def decide(
         key_name=request.key_name,
         stack=request.names.stack,
         tags=_tags(request, manifest),
+        blocks=sum(map(len, manifest.pool_blocks)),
         notes=notes,
         warnings=warnings,
     )
@@ -180,7 +181,13 @@ def _manifest(
         skipped=rest.skipped,
         slices=documents_in(slices),
         entries=list(map(len, slices)),
+        pool_blocks=list(map(pool_blocks, slices)) if request.is_pool else [],
     )
+
+
+def _in_parts(documents: Sequence[SourceDocument], request: LaunchRequest, workers: int) -> Sequence[SourceDocument]:
+    """Splits long documents; not in a pool: any worker may take a block over, a part only who will assemble it."""
+    return documents if request.is_pool else in_parts(documents, workers)
 
 
 def user_data(

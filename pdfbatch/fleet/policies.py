@@ -34,6 +34,11 @@ SERVICE_ROLES = {
 READ_IMAGE = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 WRITE_OBJECTS = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
 
+USE_QUEUE = [
+    *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:DeleteQueue"),
+    *("sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"),
+]
+
 FIND_FLEET = [
     *("ec2:DescribeFleetHistory", "ec2:DescribeFleets", "ec2:DescribeInstances"),
     *("ec2:DescribeSpotPriceHistory", "ec2:DescribeTags"),
@@ -115,6 +120,7 @@ def worker_policy(
             _allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [logs, f"{logs}:*"]),
             _allow("LogInToImages", ["ecr:GetAuthorizationToken"], "*"),
             _allow("PullImage", READ_IMAGE, _repository(region, account, names)),
+            _allow("WorkInPool", USE_QUEUE, _queues(region, account, names)),
             _allow("TellPeople", ["sns:Publish"], names.topic_arn(region, account)),
         ]
     )
@@ -145,6 +151,7 @@ def launcher_policy(
             *_keys(keys),
             *_launching(ec2, region, names),
             _allow("RunInstances", ["ec2:RunInstances"], f"{ec2}:instance/*", _as_launched(ec2, types, on_demand)),
+            _allow("Pools", ["sqs:*"], _queues(region, account, names)),
             *_roles(region, account, names),
             *_looking(region, account, names, _places([*inputs, *models, *outputs])),
             *_sinks("See", _SEE_SINK, SinkAddress.read_all(events), region, account),
@@ -225,24 +232,21 @@ def _looking(region: str, account: str, names: Names, places: Iterable[BucketPla
     anywhere = [
         *(
             "ec2:Describe*",
-            "ec2:GetEbsDefaultKmsKeyId",
-            "ec2:GetEbsEncryptionByDefault",
+            "ec2:GetEbs*",
             "ec2:GetSpotPlacementScores",
             "logs:DescribeLogGroups",
             "secretsmanager:DescribeSecret",
+            "sqs:ListQueues",
             "ssm:DescribeParameters",
         ),
-        *("servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"),
-        *("pricing:GetProducts", "sts:DecodeAuthorizationMessage"),
+        *("pricing:GetProducts", "servicequotas:Get*", "sts:DecodeAuthorizationMessage"),
     ]
     return [
         _allow("Look", anywhere, "*"),
-        _allow(
-            "FindMachineImage", ["ssm:GetParameter"], f"arn:{partition(region)}:ssm:{region}::parameter/aws/service/*"
-        ),
+        _allow("FindAMI", ["ssm:GetParameter"], f"arn:{partition(region)}:ssm:{region}::parameter/aws/service/*"),
         _allow(
             "FindImage",
-            ["ecr:DescribeImages", "ecr:DescribeRepositories"],
+            ["ecr:Describe*"],
             _repository(region, account, names),
         ),
         _allow(
@@ -359,6 +363,10 @@ def _literally(prefix: str) -> str:
 
 def _repository(region: str, account: str, names: Names) -> str:
     return f"arn:{partition(region)}:ecr:{region}:{account}:repository/{names.repository}"
+
+
+def _queues(region: str, account: str, names: Names) -> str:
+    return f"arn:{partition(region)}:sqs:{region}:{account}:{names.queues}*"
 
 
 def _of_stack(names: Names) -> Statement:

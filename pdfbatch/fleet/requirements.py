@@ -174,6 +174,8 @@ def _policy(facts: AccountFacts, need: Need) -> Finding:
         )
     if outside := out_of_reach(made_for, need.inputs, need.outputs):
         return Finding("missing", f"the role has no access to {', '.join(outside)}", need.setup())
+    if need.request.is_pool and not made_for.pools:
+        return Finding("missing", "the role may not use queues: the stack is of an earlier version", need.setup())
     reads = ", ".join([*made_for.inputs, *made_for.models])
     return Finding("ok", f"reads {reads}; writes {', '.join(made_for.outputs)}")
 
@@ -296,8 +298,10 @@ def _events(facts: AccountFacts, need: Need) -> Finding:
     if unusable := _unusable(facts.sinks, facts.sinks_secret, facts.made_for):
         return unusable
     assert isinstance(facts.sinks, list) and isinstance(facts.made_for, SetupWish)
-    if not secret and any(sink.kind == "webhook" for sink in sinks):
-        return Finding("missing", "webhooks are signed, and no secret has the key", "Add --events-secret ARN.")
+    if not secret and (locked := next((sink for sink in sinks if sink.needs_secret), None)):
+        return Finding(
+            "missing", f"{locked.text} needs a key or a password", "Add --events-secret ARN (docs/events.md)."
+        )
     barred = [*set(facts.sinks) - set(facts.made_for.events), *({secret} - {"", *facts.made_for.secrets})]
     if barred and facts.made_for == SetupWish(need.request.names):
         return Finding("unknown", f"whether the role may use {', '.join(barred)}", need.setup())

@@ -41,6 +41,8 @@ class SetupWish(NamedTuple):
     """ARNs of the secrets with document passwords, and with what sinks of events need."""
     events: tuple[str, ...] = ()
     """Sinks of events that need a permission: SNS topics and event buses, as `SinkAddress.text`."""
+    pools: bool = True
+    """Whether the role may use the queues of pools: false in a stack of an earlier version."""
 
 
 def merged(old: SetupWish, new: SetupWish) -> SetupWish:
@@ -73,7 +75,9 @@ def out_of_reach(wish: SetupWish, inputs: Sequence[str], outputs: Sequence[str])
 
 def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
     """Reads the settings that one of our templates was rendered from; empty for any other template."""
-    kept = template.get("Metadata", {}).get(METADATA, {})
+    kept = template.get("Metadata", {}).get(METADATA)
+    if kept is None:
+        return SetupWish(names)
     return SetupWish(
         names=names,
         inputs=tuple(kept.get("inputs", ())),
@@ -84,6 +88,7 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         vpc=kept.get("vpc", ""),
         keys=tuple(kept.get("keys", ())),
         session_manager=bool(kept.get("session_manager", False)),
+        pools=bool(kept.get("pools", False)),
         secrets=tuple(kept.get("secrets", ())),
         events=tuple(kept.get("events", ())),
     )

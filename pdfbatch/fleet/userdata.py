@@ -24,7 +24,7 @@ def values_of(
     output_bucket, output_prefix = _bucket_and_prefix(manifest.output)
     values = {
         "WORKER_ID": str(worker),
-        "TOTAL_WORKERS": str(manifest.total_workers),
+        "TOTAL_WORKERS": str(max(manifest.total_workers, worker + 1)),
         "S3_INPUT_BUCKET": input_bucket,
         "S3_INPUT_PREFIX": input_prefix,
         "S3_OUTPUT_BUCKET": output_bucket,
@@ -39,6 +39,7 @@ def values_of(
         "PDFBATCH_TOPIC": record.topic,
         "PDFBATCH_MAX_BOOTS": str(MAX_BOOTS),
     }
+    values |= {"PDFBATCH_POOL": "yes"} if manifest.is_pool else {}
     return values | ({ENDPOINT: environment[ENDPOINT]} if environment.get(ENDPOINT) else {})
 
 

@@ -76,6 +76,8 @@ class LaunchRequest:
     key_name: str = ""
     """An EC2 key pair for SSH; "": none."""
     tags: tuple[tuple[str, str], ...] = ()
+    is_pool: bool = False
+    """Hand the work out by a queue, so that workers can be added and removed."""
     pages_per_second: float | None = None
     """One worker's speed, where the user knows it better than our estimate."""
 
@@ -282,6 +284,8 @@ class Plan(BaseModel):
     key_name: str = ""
     stack: str
     tags: dict[str, str]
+    blocks: int = 0
+    """Of a pool: the number of messages in its queue; 0: it is none."""
     notes: list[str] = []
     """Caps and other differences from the request."""
     warnings: list[str] = []

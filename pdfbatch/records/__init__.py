@@ -57,6 +57,7 @@ from pdfbatch.records.page import (
 )
 from pdfbatch.records.page_list import page_list, read_page_list
 from pdfbatch.records.page_set import PageSet
+from pdfbatch.records.pool import BlockId, Holder, Lease, Pointer, Pool, pointer_of
 from pdfbatch.records.run import (
     FINAL_ENDINGS,
     Boot,
@@ -98,6 +99,7 @@ __all__ = [
     "RETRYABLE",
     "STATE_PREFIX",
     "WILD",
+    "BlockId",
     "Boot",
     "Box",
     "Cell",
@@ -127,7 +129,9 @@ __all__ = [
     "FleetRecord",
     "Heading",
     "Heartbeat",
+    "Holder",
     "Label",
+    "Lease",
     "Machine",
     "Manifest",
     "ModelUse",
@@ -137,6 +141,8 @@ __all__ = [
     "PageResult",
     "PageSet",
     "Picture",
+    "Pointer",
+    "Pool",
     "Position",
     "ReadOptions",
     "Reason",
@@ -165,6 +171,7 @@ __all__ = [
     "output_key",
     "page_list",
     "plain_text",
+    "pointer_of",
     "read_page_list",
     "stem_of",
     "text_of",

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     BAD_NAME = "bad_name"
     XFA_FORM = "xfa_form"
     NO_SUCH_PAGE = "no_such_page"
+    ABANDONED = "abandoned"
     COMMAND_FAILED = "command_failed"
 
     @property
@@ -57,6 +58,7 @@ RETRYABLE = frozenset(
         Reason.ENGINE_ERROR,
         Reason.REPETITION,
         Reason.STORE_ERROR,
+        Reason.ABANDONED,
         Reason.COMMAND_FAILED,
     }
 )

@@ -80,6 +80,10 @@ class RunKeys:
         self.boots = self.prefix + "boots/"
         self.completed = self.prefix + "completed.json"
         self.page = self.prefix + "report.html"
+        self.pool = self.prefix + "pool.json"
+        self.plan = self.prefix + "pool/plan.json"
+        self.leases = self.prefix + "pool/leases/"
+        self.finished_blocks = self.prefix + "pool/finished/"
         self.events = self.prefix + "events/"
 
     def slice_documents(self, worker: int) -> str:
@@ -107,13 +111,17 @@ class RunKeys:
         """Returns the key of several segments joined into one; `digest` is that of its content."""
         return f"{self.ledger_of(worker)}{first:06d}-{last:06d}-{digest}.jsonl"
 
+    def positions_of(self, sink: str) -> str:
+        """Returns the prefix of what was delivered to a sink; `sink` is `SinkAddress.name`."""
+        return f"{self.events}{sink}/"
+
     def position(self, sink: str, worker: int) -> str:
-        """Returns the key of what was delivered of a worker's ledger; `sink` is `SinkAddress.name`."""
-        return f"{self.events}{sink}/worker-{worker}.json"
+        """Returns the key of what was delivered of a worker's ledger."""
+        return f"{self.positions_of(sink)}worker-{worker}.json"
 
     def end_position(self, sink: str) -> str:
         """Returns the key of what was delivered about the run's end."""
-        return f"{self.events}{sink}/run.json"
+        return f"{self.positions_of(sink)}run.json"
 
     def failure_list(self, worker: int) -> str:
         return f"{self.failures}worker-{worker}-failures.json"
@@ -127,6 +135,14 @@ class RunKeys:
 
     def claim(self, slice_: int, block: int) -> str:
         return f"{self.claims_of(slice_)}{block:06d}.json"
+
+    def lease(self, slice_: int, block: int) -> str:
+        """Returns the key of the lease of a pool's block."""
+        return f"{self.leases}slice-{slice_}/{block:06d}.json"
+
+    def finished_block(self, slice_: int, block: int) -> str:
+        """Returns the key of the mark that all documents of a pool's block have an outcome."""
+        return f"{self.finished_blocks}slice-{slice_}/{block:06d}"
 
     def takeovers_of(self, worker: int) -> str:
         """Returns the prefix of a worker's notes of the blocks that it tried to claim in other slices."""

@@ -72,6 +72,10 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.BAD_NAME: ReasonText(
         "OUTPUT cannot hold a file of this name; `detail` says why", "rename it, or choose an OUTPUT on S3"
     ),
+    Reason.ABANDONED: ReasonText(
+        "several workers of a pool ended, without a word, while they had the block of this document",
+        "`pdfbatch retry-failures OUTPUT --reason abandoned`",
+    ),
     Reason.XFA_FORM: ReasonText(
         "a dynamic XFA form; filled-in values are read where possible, the printed text around them is not",
         "print it to a PDF with Acrobat",

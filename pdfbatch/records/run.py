@@ -133,6 +133,13 @@ class Manifest(Record):
     """The number of documents in each worker's slice."""
     entries: list[int] = []
     """The number of entries in each slice: of documents without copies, and of parts; [] in a manifest of version 1."""
+    pool_blocks: list[list[int]] = []
+    """The blocks of each slice of a pool, by the number of entries before their ends; [] in a run that is not one."""
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether any worker reads any block, as a queue hands them out."""
+        return bool(self.pool_blocks)
 
     @property
     def documents(self) -> int:
@@ -297,15 +304,20 @@ class Heartbeat(Record):
     """When AWS sent a Spot interruption notice for this instance."""
     past: list[WorkerSession] = []
     """The instances that worked on this slice before, oldest first."""
+    holding: int = 0
+    """The number of blocks of a pool that it has received and not finished."""
+    waited_seconds: float | None = None
+    """How long the last of them had waited in the queue."""
     dollars: float = 0.0
     """The cost of the slice's instances so far, earlier ones included; 0.0 if the run has no cap."""
     price: float = 0.0
     """Current price of this instance in dollars per hour, all included; 0.0 if the run has no cap."""
 
 
-Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up", "failing", "over_budget"]
-FINAL_ENDINGS = frozenset[Ending]({"done", "deadline", "gave_up", "failing", "over_budget"})
-"""After these no instance resumes the slice in this run; `gave_up` is written by the boot script, not the worker."""
+Ending = Literal["done", "interrupted", "deadline", "failed", "gave_up", "failing", "over_budget", "retired"]
+FINAL_ENDINGS = frozenset[Ending]({"done", "deadline", "gave_up", "failing", "over_budget", "retired"})
+"""After these no instance resumes the slice in this run; `gave_up` is written by the boot script, not the worker.
+`retired`: `scale` took it out of a pool."""
 
 
 class DoneMark(Record):

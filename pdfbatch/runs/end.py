@@ -8,6 +8,7 @@ from datetime import datetime
 from pdfbatch.records import FINAL_ENDINGS, DoneMark, Manifest, RunKeys
 from pdfbatch.runs.liveness import is_alive
 from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.pool import pool_of, workers_of
 from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.store import Store
 
@@ -22,7 +23,7 @@ def marks_of_ended(
     """
     reader = reader or RecordReader(output, RunKeys(manifest.run))
     marks = reader.done_marks()
-    left = _left(manifest, marks)
+    left = _left(workers_of(manifest, pool_of(output, manifest)), marks)
     if left:
         fleet = load_fleet(output, manifest.run)
         if fleet is None or now < fleet.deadline:
@@ -33,5 +34,5 @@ def marks_of_ended(
     return marks
 
 
-def _left(manifest: Manifest, marks: Iterable[DoneMark]) -> set[int]:
-    return set(range(manifest.total_workers)) - {mark.worker for mark in marks if mark.why in FINAL_ENDINGS}
+def _left(workers: int, marks: Iterable[DoneMark]) -> set[int]:
+    return set(range(workers)) - {mark.worker for mark in marks if mark.why in FINAL_ENDINGS}

@@ -11,6 +11,7 @@ from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.records import FINAL_ENDINGS, DoneMark, Heartbeat, Machine, Manifest, RunKeys
 from pdfbatch.runs.liveness import STALE_SECONDS, age_seconds, has_ended, is_alive
 from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.pool import pool_of, workers_of
 from pdfbatch.runs.record_reader import done_marks, heartbeats
 from pdfbatch.store import Store
 
@@ -78,7 +79,7 @@ def is_anyone_alive(output: Store, manifest: Manifest, now: datetime) -> bool:
     if (fleet := load_fleet(output, manifest.run)) is not None:
         ended = sum(mark.why in FINAL_ENDINGS for mark in marks.values())
         is_over = fleet.ended is not None or now >= fleet.expiry
-        return not is_over and ended < manifest.total_workers
+        return not is_over and ended < workers_of(manifest, pool_of(output, manifest))
     beats = heartbeats(output, keys)
     if not beats:
         return age_seconds(manifest.created, now) < STALE_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
@@ -34,29 +34,35 @@ class LedgerWriter:
         self._store = store
         self._keys = keys
         self._worker = worker
-        self._next = next_segment
-        self._lines: list[str] = []
+        self.next_segment = next_segment
+        self._lines: list[Outcome] = []
 
     def add(self, outcome: Outcome) -> None:
-        self._lines.append(outcome.model_dump_json())
+        self._lines.append(outcome)
 
     @property
     def pending(self) -> int:
         return len(self._lines)
 
+    def withdraw(self, keys: Set[str]) -> list[Outcome]:
+        """Takes the outcomes of these documents out of the buffer, and returns them."""
+        out = [line for line in self._lines if line.key in keys]
+        self._lines = [line for line in self._lines if line.key not in keys]
+        return out
+
     def flush(self) -> None:
         """Writes the buffered lines; after a StoreError they stay buffered for the next try."""
         if not self._lines:
             return
-        data = ("\n".join(self._lines) + "\n").encode()
+        data = ("\n".join(line.model_dump_json() for line in self._lines) + "\n").encode()
         while True:
             try:
-                self._store.put_new(self._keys.ledger_segment(self._worker, self._next), data)
+                self._store.put_new(self._keys.ledger_segment(self._worker, self.next_segment), data)
                 break
             except PreconditionFailed:
                 # Another process of this worker (a replacement that started while this one drained) used the number.
-                self._next += 1
-        self._next += 1
+                self.next_segment += 1
+        self.next_segment += 1
         self._lines.clear()
 
 
@@ -68,6 +74,7 @@ class Segment(NamedTuple):
     """The last of the segments that it was joined from; `first` for one as it was written."""
     key: str
     size: int
+    etag: str = ""
 
     @property
     def is_joined(self) -> bool:
@@ -77,6 +84,11 @@ class Segment(NamedTuple):
     def name(self) -> str:
         """The file's name without its folder and extension."""
         return self.key[self.key.rfind("/") + 1 :].removesuffix(".jsonl")
+
+    @property
+    def identity(self) -> str:
+        """The name and the ETag: after joining, a late process may write other lines under the same name."""
+        return f"{self.name}:{self.etag}"
 
     def is_inside(self, other: Segment) -> bool:
         """Whether its numbers are all among those that another segment was joined from."""
@@ -98,7 +110,7 @@ def _segment(entry: Entry) -> Segment | None:
     if match is None:
         return None
     first, last = int(match["first"]), int(match["last"] or match["first"])
-    return Segment(match["run"], int(match["worker"]), first, last, entry.key, entry.size)
+    return Segment(match["run"], int(match["worker"]), first, last, entry.key, entry.size, entry.etag)
 
 
 def outcomes(store: Store, parts: Iterable[Segment]) -> Iterator[tuple[str, Outcome]]:

@@ -31,7 +31,13 @@ LOST_SECONDS = 300.0
 BOOTING_SECONDS = 900.0
 """Image, model and first page take 5 to 8 minutes on such instances; a boot that takes this long is suspicious."""
 
-_STATE_AFTER = {"done": "done", "gave_up": "failed", "failing": "failed", "over_budget": "over_budget"}
+_STATE_AFTER = {
+    "done": "done",
+    "gave_up": "failed",
+    "failing": "failed",
+    "over_budget": "over_budget",
+    "retired": "retired",
+}
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -113,8 +119,8 @@ def standing(history: History, fleet: FleetRecord, now: datetime) -> Standing:
 
     `waiting` for an instance, `booting`, then the worker's own state (`starting`, `running`, `draining`), `interrupted`
     during a Spot interruption, `failed` while the boot script retries. Final: `done`, `failed` (it gave up, or read
-    nothing), `expired` (the deadline), `over_budget` (the cost cap), `ended` (by `down`). `stale`: a heartbeat is
-    overdue.
+    nothing), `expired` (the deadline), `over_budget` (the cost cap), `retired` (by `scale`), `ended` (by `down`).
+    `stale`: a heartbeat is overdue.
     """
     beat, mark = history.beat, history.mark
     if mark is not None and history.is_final:

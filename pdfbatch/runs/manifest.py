@@ -104,7 +104,7 @@ def disclaim(store: Store, manifest: Manifest, instead_of: str | None) -> None:
             store.delete([CURRENT_RUN_KEY])
         else:
             store.put_if(CURRENT_RUN_KEY, CurrentRun(run=instead_of).model_dump_json().encode(), known[1])
-    store.delete([RunKeys(manifest.run).fleet])
+    store.delete([RunKeys(manifest.run).fleet, RunKeys(manifest.run).pool])
     _delete(store, manifest)
 
 

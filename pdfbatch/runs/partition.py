@@ -19,6 +19,8 @@ PART_BYTES = 2**17
 """No part is smaller than this."""
 BLOCK_DOCUMENTS = 1000
 """The most entries of a block."""
+POOL_BLOCK_PAGES = (10, 300)
+"""About how many pages a block of a pool has, at least and at most."""
 WORTH_MOVING = 0.9
 """Documents leave their modulo slices if the longest slice then has at most this share of its work."""
 
@@ -101,6 +103,22 @@ def blocks(entries: int) -> list[range]:
         found.append(range(begin, end))
         begin = end
     return found
+
+
+def pool_blocks(entries: Iterable[SourceDocument]) -> list[int]:
+    """Divides a slice of a pool into blocks; returns how many entries come before the end of each. As in `blocks`, each
+    is about an eighth of the work that is left, but within `POOL_BLOCK_PAGES`: a block costs some requests, and one
+    that is lost is read again."""
+    works = list(map(work_of, entries))
+    least, most = (pages * BYTES_A_PAGE for pages in POOL_BLOCK_PAGES)
+    left, block, begin, ends = sum(works), 0.0, 0, list[int]()
+    for number, work in enumerate(works):
+        share = min(most, max(least, left / 8))
+        if number > begin and (block + work > share or number - begin == BLOCK_DOCUMENTS):
+            ends.append(number)
+            left, block, begin = left - block, 0.0, number
+        block += work
+    return [*ends, len(works)] if works else []
 
 
 def documents_in(slices: Sequence[Sequence[SourceDocument]]) -> list[int]:

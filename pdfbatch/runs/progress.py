@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +16,7 @@ from pdfbatch.records import (
     Machine,
     Manifest,
     ModelUse,
+    Pool,
     Position,
     RunKeys,
     Stamp,
@@ -24,6 +25,8 @@ from pdfbatch.runs import machines
 from pdfbatch.runs.liveness import age_seconds, has_ended, is_alive
 from pdfbatch.runs.machines import History
 from pdfbatch.runs.manifest import load_fleet
+from pdfbatch.runs.pool import pool_of, workers_of
+from pdfbatch.runs.pool_status import PoolStatus, read_pool_status
 from pdfbatch.runs.record_reader import RecordReader
 from pdfbatch.runs.savings import total
 from pdfbatch.runs.scores import added, worst
@@ -99,6 +102,9 @@ class WorkerStatus(BaseModel):
     """The cost of its instances so far; see `machines.dollars`."""
     detail: str = ""
     """Why it gave up or stopped early, in one sentence."""
+    holding: int = 0
+    """As in `Heartbeat`, like `waited_seconds`; of a pool's worker."""
+    waited_seconds: float | None = None
 
 
 class RunStatus(BaseModel):
@@ -129,6 +135,11 @@ class RunStatus(BaseModel):
     """The sinks of the run's events."""
     region: str | None = None
     """The fleet's region, whatever region is configured here."""
+    pool: PoolStatus | None = None
+    """Filled in by `status`, for a pool."""
+
+
+S = TypeVar("S", bound=RunStatus)
 
 
 class Records(NamedTuple):
@@ -139,6 +150,7 @@ class Records(NamedTuple):
     fleet: FleetRecord | None = None
     boots: Sequence[Boot] = ()
     positions: Sequence[Position] = ()
+    pool: Pool | None = None
 
 
 def nothing_left(source: str, output: str, skipped: int, now: datetime) -> RunStatus:
@@ -159,18 +171,20 @@ def nothing_left(source: str, output: str, skipped: int, now: datetime) -> RunSt
 def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
     """Returns the status of a run. Workers without a heartbeat are `waiting`, or `done` if their slice is empty."""
     fleet = records.fleet
-    past = histories(manifest.total_workers, records)
+    past = histories(manifest, records)
+    shares = [None] * len(past) if manifest.is_pool else manifest.slices
     workers = [
-        _worker_status(manifest.slices[worker], worker, history, now)
+        _worker_status(share, worker, history, now)
         if fleet is None
-        else _fleet_worker_status(manifest.slices[worker], worker, history, fleet, now)
-        for worker, history in enumerate(past)
+        else _fleet_worker_status(share, worker, history, fleet, now)
+        for worker, (share, history) in enumerate(zip(shares, past, strict=True))
     ]
     counts = [_counts(history) for history in past]
     reasons = added(count.reasons for count in counts)
     read_by = added(count.read_by for count in counts)
     scores = added(count.scores for count in counts)
-    state = _run_state(workers) if fleet is None else _fleet_state(workers)
+    is_complete = manifest.is_pool and sum(count.done for count in counts) >= manifest.documents
+    state = _run_state(workers) if fleet is None else _fleet_state(workers, is_complete)
     return RunStatus(
         run=manifest.run,
         input=manifest.input,
@@ -202,7 +216,7 @@ def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
         workers=workers,
         seconds=round(_wall_seconds(past, fleet, state, now), 3),
         dollars=None if fleet is None else round(sum(worker.dollars or 0.0 for worker in workers), 4),
-        worst_dollars=None if fleet is None else round(_worst_dollars(manifest.total_workers, fleet), 4),
+        worst_dollars=None if fleet is None else round(_worst_dollars(len(past), fleet), 4),
         launched=fleet.launched if fleet else None,
         expires=fleet.expiry if fleet else None,
         events=sink_statuses(manifest, records.positions, counts),
@@ -210,8 +224,9 @@ def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
     )
 
 
-def histories(workers: int, records: Records) -> list[History]:
-    """Groups the records by slice, for each of the workers."""
+def histories(manifest: Manifest, records: Records) -> list[History]:
+    """Groups the records by worker, in the order of their ids."""
+    workers = workers_of(manifest, records.pool)
     beat_of = {beat.worker: beat for beat in records.beats}
     mark_of = {mark.worker: mark for mark in records.marks}
     booted: dict[int, list[Machine]] = {}
@@ -241,10 +256,10 @@ def _counts(history: History) -> Counts:
     return mark.counts if mark is not None and is_behind else beat.counts
 
 
-def _worker_status(share: int, worker: int, history: History, now: datetime) -> WorkerStatus:
+def _worker_status(share: int | None, worker: int, history: History, now: datetime) -> WorkerStatus:
     beat, mark = history.beat, history.mark
     if beat is None:
-        return WorkerStatus(id=worker, state="waiting" if share else "done", done=0, total=share)
+        return WorkerStatus(id=worker, state="done" if share == 0 else "waiting", done=0, total=share or 0)
     ended = has_ended(beat, mark)
     alive = is_alive(beat, mark, now)
     counts = _counts(history)
@@ -262,11 +277,15 @@ def _worker_status(share: int, worker: int, history: History, now: datetime) -> 
         stale=not ended and not alive,
         host=beat.host,
         reading=beat.reading if alive else [],
+        holding=beat.holding if alive else 0,
+        waited_seconds=beat.waited_seconds,
         detail=mark.detail if mark and ended else "",
     )
 
 
-def _fleet_worker_status(share: int, worker: int, history: History, fleet: FleetRecord, now: datetime) -> WorkerStatus:
+def _fleet_worker_status(
+    share: int | None, worker: int, history: History, fleet: FleetRecord, now: datetime
+) -> WorkerStatus:
     """Returns a worker's status from its own records, completed with the state of its instances."""
     seen = _worker_status(share, worker, history, now)
     standing = machines.standing(history, fleet, now)
@@ -299,7 +318,7 @@ def _pace(beat: Heartbeat) -> float:
 
 def _run_state(workers: Iterable[WorkerStatus]) -> RunState:
     states = {("stale" if worker.stale else worker.state) for worker in workers}
-    if states == {"done"}:
+    if states <= {"done", "retired"}:
         return "done"
     if states & {"starting", "running", "draining"}:
         return "running"
@@ -309,10 +328,11 @@ def _run_state(workers: Iterable[WorkerStatus]) -> RunState:
     return "waiting"
 
 
-def _fleet_state(workers: Iterable[WorkerStatus]) -> RunState:
-    """Returns a fleet's state. It replaces lost instances until every worker has ended; then the worst end counts."""
+def _fleet_state(workers: Iterable[WorkerStatus], is_complete: bool) -> RunState:
+    """Returns a fleet's state. It replaces lost instances until every worker has ended; then the worst end counts, but
+    not in a pool that is complete: others have done that worker's work."""
     left = [worker for worker in workers if not worker.final]
-    ends: list[RunState] = ["failed", "over_budget", "expired", "ended"]
+    ends: list[RunState] = [] if is_complete else ["failed", "over_budget", "expired", "ended"]
     if not left:
         return next((end for end in ends if any(worker.state == end for worker in workers)), "done")
     if any(worker.state in _LIVING and not worker.stale for worker in left):
@@ -344,16 +364,28 @@ def eta_seconds(left: float, done: float, seconds: float) -> float | None:
 
 def read_status(store: Store, manifest: Manifest, now: datetime) -> RunStatus:
     """Reads the status of a run, in O(workers) reads however many documents there are."""
-    return summarise(manifest, read_records(store, manifest.run), now)
+    return summarise(manifest, read_records(store, manifest), now)
 
 
 def status_reader(store: Store, manifest: Manifest, clock: Callable[[], datetime]) -> Callable[[], RunStatus]:
     """Returns a function that reads the status each time it is called, and then only the records that have changed."""
     reader = RecordReader(store, RunKeys(manifest.run))
-    return lambda: summarise(manifest, read_records(store, manifest.run, reader), clock())
+
+    def read() -> RunStatus:
+        return with_pool(store, manifest, summarise(manifest, read_records(store, manifest, reader), clock()))
+
+    return read
 
 
-def read_records(store: Store, run: str, reader: RecordReader | None = None) -> Records:
-    reader = reader or RecordReader(store, RunKeys(run))
-    fleet = load_fleet(store, run)
-    return Records(*reader.beats_and_marks(), fleet, reader.boots() if fleet else (), reader.positions())
+def with_pool(store: Store, manifest: Manifest, status: S) -> S:
+    """Adds how a pool stands, for which its queue is asked."""
+    if not manifest.is_pool:
+        return status
+    return status.model_copy(update={"pool": read_pool_status(store, manifest, status.workers)})
+
+
+def read_records(store: Store, manifest: Manifest, reader: RecordReader | None = None) -> Records:
+    reader = reader or RecordReader(store, RunKeys(manifest.run))
+    fleet = load_fleet(store, manifest.run)
+    boots = reader.boots() if fleet else ()
+    return Records(*reader.beats_and_marks(), fleet, boots, reader.positions(), pool_of(store, manifest))

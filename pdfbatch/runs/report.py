@@ -144,14 +144,14 @@ def report_of(store: Store, frozen: Manifest, now: datetime) -> Report:
     if frozen.retry_of is not None:
         finals = ledger.finals(store, ledger.segments(store, RunKeys(frozen.run).ledger))
         retried = retried_of(frozen.retry_of, slices.keys_of(store, frozen), finals)
-    return make_report(frozen, read_records(store, frozen.run), retried, now)
+    return make_report(frozen, read_records(store, frozen), retried, now)
 
 
 def make_report(frozen: Manifest, records: Records, retried: Retried | None, now: datetime) -> Report:
     """Computes the report. `retried`: the results of retried documents, None if the run retries none. Pure."""
     fleet = records.fleet
     status = summarise(frozen, records, now)
-    past = histories(frozen.total_workers, records)
+    past = histories(frozen, records)
     had = [_Slice(history, machines.intervals(history, fleet, now)) for history in past] if fleet else []
     hours = sum(stay.hours for one in had for stay in one.stays) if fleet else _process_hours(past)
     is_over = status.state in OVER or (fleet is None and status.state != "running")
@@ -170,7 +170,7 @@ def make_report(frozen: Manifest, records: Records, retried: Retried | None, now
         began=began,
         ended=end if is_over and end else None,
         seconds=round(max(0.0, (end - began).total_seconds()), 3) if began and end else 0.0,
-        workers=frozen.total_workers,
+        workers=len(past),
         machines=sum(len(one.stays) for one in had),
         interrupted=sum(one.is_cut(stay, now) for one in had for stay in one.stays),
         machine_hours=round(hours, 4),

@@ -47,7 +47,7 @@ class Timeline(NamedTuple):
 
 def timeline(frozen: Manifest, records: Records, now: datetime) -> Timeline:
     """Returns a run's course so far."""
-    fleet, past = records.fleet, histories(frozen.total_workers, records)
+    fleet, past = records.fleet, histories(frozen, records)
     stays = [machines.intervals(history, fleet, now) if fleet else [] for history in past]
     lanes = [
         _fleet_lane(worker, stays[worker]) if fleet else _local_lane(worker, history, now)

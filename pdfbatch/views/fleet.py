@@ -12,6 +12,7 @@ from rich.text import Text
 from pdfbatch.fleet.down import Ended, Resources
 from pdfbatch.fleet.inventory import Inventory, RunThere
 from pdfbatch.fleet.logs import LogLine
+from pdfbatch.fleet.scale import Scaled
 from pdfbatch.fleet.userdata import LIMIT
 from pdfbatch.fleet.values import Alternative, Launched, Plan, Range, Work, Zone
 from pdfbatch.views.words import dotted, money, plural, skipped, to_copy
@@ -99,7 +100,8 @@ def _workers(plan: Plan) -> str:
     suggested = ""
     if plan.suggested_workers is not None and plan.suggested_workers != plan.workers:
         suggested = f" (suggested for this work: {plan.suggested_workers})"
-    return f"{plan.workers} × {kinds} {market}, one EC2 Fleet per worker{suggested}"
+    pool = f"; a pool: a queue hands out {plural(plan.blocks, 'block')}" if plan.blocks else ""
+    return f"{plan.workers} × {kinds} {market}, one EC2 Fleet per worker{suggested}{pool}"
 
 
 def _quota(plan: Plan) -> str:
@@ -215,6 +217,7 @@ def remains_screen(remains: Resources) -> RenderableType:
     return Text(
         f"{', '.join(remains.runs())}: {plural(len(remains.fleets), 'fleet')}, "
         f"{plural(len(remains.instances), 'instance')}, {plural(len(remains.templates), 'launch template')}"
+        + _and_queues(len(remains.queues))
     )
 
 
@@ -224,9 +227,11 @@ def down_question(remains: Resources) -> str:
         f"terminate {plural(len(remains.billed()), 'instance')}" if remains.billed() else "",
         f"delete {plural(len(remains.fleets), 'fleet')}" if remains.fleets else "",
     ]
-    question = (
-        ", ".join(part for part in parts if part) or f"delete {plural(len(remains.templates), 'launch template')}"
-    )
+    rest = [
+        f"delete {plural(len(remains.templates), 'launch template')}" if remains.templates else "",
+        f"delete {plural(len(remains.queues), 'queue')}" if remains.queues else "",
+    ]
+    question = ", ".join(part for part in parts if part) or ", ".join(part for part in rest if part)
     return f"{question[0].upper()}{question[1:]}?"
 
 
@@ -236,9 +241,37 @@ def ended_screen(ended: Ended) -> RenderableType:
     return Text.assemble(
         ("Deleted: ", "bold"),
         f"{plural(ended.fleets, 'fleet')}, {plural(ended.instances, 'instance')}, "
-        f"{plural(ended.templates, 'launch template')} of {', '.join(ended.runs)}. Nothing is left "
-        "running. The Markdown stays; launch again to resume.",
+        f"{plural(ended.templates, 'launch template')}{_and_queues(ended.queues)} of {', '.join(ended.runs)}. "
+        "Nothing is left running. The Markdown stays; launch again to resume.",
     )
+
+
+def _and_queues(count: int) -> str:
+    return f", {plural(count, 'queue')}" if count else ""
+
+
+def scale_question(more: int, dollars: float) -> str:
+    """Asks what `scale` is about to do: `more` workers, or fewer if it is negative, at most for these dollars."""
+    if more < 0:
+        return f"Take {plural(-more, 'worker')} away?"
+    return f"Add {plural(more, 'worker')}, for at most ${dollars:,.2f} more?"
+
+
+def scaled_screen(scaled: Scaled) -> RenderableType:
+    output = shlex.quote(scaled.output)
+    added, removed = (", ".join(map(str, numbers)) for numbers in (scaled.added, scaled.removed))
+    lines = [
+        Text.assemble(("Workers: ", "bold"), ", ".join(map(str, scaled.workers))),
+        *([Text(f"added: {added}")] if added else []),
+        *(
+            [Text(f"taken away: {removed}; they save their pages and give back their blocks, which takes minutes")]
+            if removed
+            else []
+        ),
+        *(Text.assemble(("not launched ", "red"), f"worker {worker}: {why}") for worker, why in scaled.missing.items()),
+        to_copy("next:", f"pdfbatch status {output} --watch", "bold"),
+    ]
+    return Group(*lines)
 
 
 def local_screen(run: str) -> RenderableType:
@@ -280,7 +313,12 @@ def _remarks(run: RunThere) -> list[Text]:
             )
         )
     if run.is_finished:
-        left = "expired fleets and launch templates" if run.expired_fleets else "launch templates"
+        kinds = {
+            "expired fleets": run.expired_fleets,
+            "launch templates": run.templates or not run.queues,
+            "queues": run.queues,
+        }
+        left = " and ".join(kind for kind, count in kinds.items() if count)
         lines.append(Text(f"{run.run} is finished; {left} remain (free): pdfbatch down --run {run.run}", style="dim"))
     return lines
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from pdfbatch.fleet.pricing import BOOT_HOURS
 from pdfbatch.records import Reason
+from pdfbatch.runs.pool_status import PoolStatus
 from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
 from pdfbatch.runs.whole import OutputStatus
 from pdfbatch.views.bar import ProgressLine, as_ascii, bar
@@ -64,7 +65,8 @@ def status_screen(status: RunStatus, now: datetime, rows: int | None = None) -> 
     lines: list[RenderableType] = [*_head(status, now), FleetTable(shown)]
     if hidden := len(status.workers) - len(shown):
         lines.append(Text(f"… {plural(hidden, 'more worker')}", style="dim"))
-    lines += [Text(line) for line in (_states(status.workers), _instances(status.workers)) if line]
+    totals = (_states(status.workers), _instances(status.workers), *(_pool(status.pool) if status.pool else ()))
+    lines += [Text(line) for line in totals if line]
     lines += _notes(status.workers)[: SHOWN_KEYS if rows is None else _SHOWN_NOTES]
     return Group(*lines, _next(status))
 
@@ -329,6 +331,18 @@ def _instances(workers: Sequence[WorkerStatus]) -> str:
     types = ", ".join(f"{count} × {kind}" for kind, count in Counter(one.type or "?" for one in there).most_common())
     zones = ", ".join(f"{count} in {zone}" for zone, count in sorted(Counter(one.zone or "?" for one in there).items()))
     return f"{types}: {zones}"
+
+
+def _pool(pool: PoolStatus) -> Iterator[str]:
+    """Yields the queue's figures, and the workers as the pool's registry has them."""
+    waiting = "" if pool.waiting is None else f"{pool.waiting:,} waiting"
+    received = "" if pool.received is None else f"{pool.received:,} received"
+    waited = "" if pool.waited_seconds is None else f"the last had waited {duration(pool.waited_seconds)}"
+    dead = f"{plural(pool.dead, 'dead letter')}" if pool.dead else ""
+    yield dotted(
+        f"queue: {pool.finished:,} of {plural(pool.blocks, 'block')} finished", waiting, received, waited, dead
+    )
+    yield "pool: " + ", ".join(f"{count:,} {place}" for place, count in pool.registry.items())
 
 
 def _dollars(status: RunStatus) -> str:

@@ -30,6 +30,7 @@ STATE_STYLE = {
     "expired": "bold red",
     "over_budget": "bold red",
     "ended": "yellow",
+    "retired": "dim",
     "stale": "bold red",
     "failed": "bold red",
 }

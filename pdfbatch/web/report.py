@@ -50,7 +50,7 @@ def report_html(store: Store, frozen: Manifest, now: datetime, *, pictures: bool
     """
     index = Index(store, frozen.run)
     index.refresh()
-    records = read_records(store, frozen.run)
+    records = read_records(store, frozen)
     status, course = summarise(frozen, records, now), timeline(frozen, records, now)
     counts = index.pages_over_time(course.began, course.until, bars_of(course))
     found = list(_worst_pages(store, frozen, index)) if pictures else []

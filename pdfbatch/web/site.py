@@ -89,7 +89,7 @@ class Site:
         frozen, now = self.manifest(run), self._clock()
         with self._lock:
             reader = self._readers.setdefault(run, RecordReader(self.store, RunKeys(run)))
-            records = read_records(self.store, run, reader)
+            records = read_records(self.store, frozen, reader)
         return summarise(frozen, records, now), timeline(frozen, records, now)
 
     def index(self, scope: str) -> Index:

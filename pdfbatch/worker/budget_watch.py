@@ -106,10 +106,10 @@ class BudgetWatch:
     def _uses(self) -> list[Use]:
         beat_of = {beat.worker: beat for beat in self._peers.beats}
         now = self._outside.clock()
+        added = {*beat_of, *(boot.worker for boot in self._peers.boots)}  # to a pool, while it runs
         others = [
             use_of(beat_of.get(worker), self._peers.boots, self._fleet, now)
-            for worker in range(self._workers)
-            if worker != self._worker
+            for worker in sorted({*range(self._workers), *added} - {self._worker})
         ]
         return [self._own(beat_of.get(self._worker)), *others]
 

@@ -35,7 +35,7 @@ from pdfbatch.worker.pipeline import DRAIN_SECONDS
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.threads import in_thread
 from pdfbatch.worker.work import MadeBy, SliceWork
-from pdfbatch.worker.workload import Offer
+from pdfbatch.worker.workload import Offer, Pause
 
 _KILL_SECONDS = 10.0
 """How long a killed command may take to end, and its documents to be published."""
@@ -67,7 +67,7 @@ class CommandPipeline:
         self.is_finished = False
         """Whether `run` ended because nothing is left."""
 
-    def run(self, offers: Iterable[Offer]) -> Iterator[Outcome]:
+    def run(self, offers: Iterable[Offer | Pause]) -> Iterator[Outcome]:
         """Yields outcomes as they come. After a stop, commands that are running may end; the documents of those that do
         not are left for the next process.
 
@@ -93,21 +93,30 @@ class CommandPipeline:
         """Returns what the commands are running on, for display. May be called from any thread."""
         return [_some(works) for works in list(self._running.values())]
 
-    def _start(self, todo: Iterator[Offer]) -> bool:
-        """Starts batches until enough are running; returns whether any was started."""
-        has_started = False
+    def _start(self, todo: Iterator[Offer | Pause]) -> bool:
+        """Starts batches until enough are running or no document is there now; returns whether there may be more."""
         while len(self._running) < self._batches:
-            offers = list(islice(todo, self._options.command.batch))
+            offers, may_come = self._next_batch(todo)
             if not offers:
-                break
-            has_started = True
+                return may_come
             works = [SliceWork(each.document, time.monotonic(), each.block) for each in offers if each.block.is_mine()]
             batch = _Batch(self._folders, self._made_by, self._options, self._hooks.now, lambda: self._is_killed)
             self._running[in_thread(partial(batch.outcomes, works), "command")] = works
-        return has_started
+        return True
+
+    def _next_batch(self, todo: Iterator[Offer | Pause]) -> tuple[list[Offer], bool]:
+        """Returns the offers that are there now, at most a batch, and whether more may come."""
+        offers = list[Offer]()
+        for each in islice(todo, self._options.command.batch):
+            if isinstance(each, Pause):
+                return offers, True
+            offers.append(each)
+        return offers, len(offers) == self._options.command.batch
 
     def _ended(self, seconds: float) -> Iterator[Outcome]:
         """Yields the outcomes of batches that end within `seconds`."""
+        if not self._running:
+            time.sleep(seconds)
         for future in wait(self._running, seconds, FIRST_COMPLETED).done:
             works = {work.key: work for work in self._running.pop(future)}
             for outcome in future.result():

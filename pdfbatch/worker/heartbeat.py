@@ -15,7 +15,8 @@ _TRIES = 5
 class HeartbeatLease:
     """Writes what `beat` returns to one key every `seconds`; ends last, with a final heartbeat.
 
-    Before the first heartbeat, `inherit` is called with the last one of the slice's previous process, if any.
+    Before the first heartbeat, `inherit` is called with the last one of the slice's previous process, if any; before
+    each later one, `renew`.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class HeartbeatLease:
         beat: Callable[[], Heartbeat],
         inherit: Callable[[Heartbeat], None],
         clock: Callable[[], datetime],
+        renew: Callable[[], None],
     ) -> None:
         self._store = store
         self._keys = keys
@@ -35,6 +37,7 @@ class HeartbeatLease:
         self._beat = beat
         self._inherit = inherit
         self._clock = clock
+        self._renew = renew
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -79,6 +82,7 @@ class HeartbeatLease:
 
     def _run(self) -> None:
         while not self._ended.wait(self._seconds):
+            self._renew()
             self._write()
 
     def _write(self) -> None:

@@ -1,7 +1,7 @@
 """Writes a worker's outcomes to the store while it works."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from pdfbatch.records import Outcome, RunKeys
 from pdfbatch.runs.ledger import LedgerWriter, dump_failures
@@ -30,14 +30,27 @@ class LedgerJournal:
             self._failures[outcome.key] = outcome
             self._new_failures = True
 
-    def is_due(self, now: float) -> bool:
-        """Whether `keep` would write something."""
-        return self._ledger_is_due(now) or self._list_is_due(now)
+    @property
+    def next_segment(self) -> int:
+        """The number of the first ledger segment that is not written yet."""
+        return self._ledger.next_segment
 
-    def keep(self, now: float) -> bool:
-        """Writes what is due at `now`, in seconds on the monotonic clock; returns whether the ledger was written."""
+    def withdraw(self, keys: Set[str]) -> list[Outcome]:
+        """Takes back the outcomes of these documents that are not written yet, and returns them."""
+        withdrawn = self._ledger.withdraw(keys)
+        for outcome in withdrawn:
+            self._new_failures = self._failures.pop(outcome.key, None) is not None or self._new_failures
+        return withdrawn
+
+    def is_due(self, now: float, *, is_urgent: bool = False) -> bool:
+        """Whether `keep` would write something."""
+        return self._ledger_is_due(now, is_urgent) or self._list_is_due(now)
+
+    def keep(self, now: float, *, is_urgent: bool = False) -> bool:
+        """Writes what is due at `now`, in seconds on the monotonic clock; returns whether the ledger was written.
+        `is_urgent`: somebody waits for the ledger."""
         has_written = False
-        if self._ledger_is_due(now):
+        if self._ledger_is_due(now, is_urgent):
             has_written = self._ledger.pending > 0
             self._ledger.flush()
             self._flushed = now
@@ -53,8 +66,9 @@ class LedgerJournal:
         self._list_failures()
         return has_written
 
-    def _ledger_is_due(self, now: float) -> bool:
-        return self._ledger.pending >= FLUSH_LINES or (self._ledger.pending > 0 and now - self._flushed > FLUSH_SECONDS)
+    def _ledger_is_due(self, now: float, is_urgent: bool) -> bool:
+        pending = self._ledger.pending
+        return pending >= FLUSH_LINES or (pending > 0 and (is_urgent or now - self._flushed > FLUSH_SECONDS))
 
     def _list_is_due(self, now: float) -> bool:
         return self._new_failures and now - self._listed > FAILURES_SECONDS

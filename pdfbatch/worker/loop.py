@@ -4,26 +4,23 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import wait
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.documents.sandbox.confinement import Bounds, is_wide
-from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.engines import CommandEngine, Engine
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import (
     DoneMark,
     Ending,
     Heartbeat,
-    Machine,
-    Manifest,
     Outcome,
     PageResult,
     RunKeys,
@@ -40,6 +37,7 @@ from pdfbatch.runs.partition import work_of
 from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import LocalStore, Store
 from pdfbatch.store.scratch import scratch_folder
+from pdfbatch.worker.block_leases import LeaseTerms
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.claims import Claims
@@ -48,17 +46,19 @@ from pdfbatch.worker.fetch import Places
 from pdfbatch.worker.heartbeat import HeartbeatLease
 from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.journal import LedgerJournal
-from pdfbatch.worker.meter import Meter
 from pdfbatch.worker.parts import Parts
 from pdfbatch.worker.pipeline import Pipeline
+from pdfbatch.worker.pool_workload import PoolHooks, PoolQueues, PoolWorkload
 from pdfbatch.worker.resume import Unrecorded, left_of, outcome_from_output, standing
 from pdfbatch.worker.resume_parts import ResumingParts
+from pdfbatch.worker.slice_config import SliceConfig
+from pdfbatch.worker.slice_workload import SliceWorkload
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop, Why
 from pdfbatch.worker.tally import Tally
 from pdfbatch.worker.threads import in_thread
-from pdfbatch.worker.work import MadeBy
-from pdfbatch.worker.workload import Offer, Workload
+from pdfbatch.worker.work import MadeBy, abandoned
+from pdfbatch.worker.workload import Offer, Pause, Workload
 
 T = TypeVar("T")
 
@@ -68,29 +68,6 @@ _LOOK_SECONDS = 0.25
 
 _STATE_AFTER: dict[Ending, WorkerState] = {"done": "done", "failed": "failed", "failing": "failed"}
 """The state of the last heartbeat; after every other ending there is work left: `interrupted`."""
-
-
-class SliceConfig(NamedTuple):
-    """A slice to run, and everything it needs from outside."""
-
-    manifest: Manifest
-    documents: Sequence[SourceDocument]
-    """The documents of the slice."""
-    worker: int
-    source: Store
-    output: Store
-    engine: Engine
-    processes: int
-    heartbeat_seconds: float
-    clock: Callable[[], datetime]
-    machine: Machine | None = None
-    """The fleet's instance that this is; None on your own machine."""
-    meter: Meter | None = None
-    """Counts the slice's cost, if the run has a cap."""
-    passwords: Passwords = Passwords()
-    """Passwords of encrypted documents."""
-    max_cost: float | None = None
-    """Dollars that this slice's requests to an endpoint may cost; None: no cap."""
 
 
 class SliceRun:
@@ -111,6 +88,7 @@ class SliceRun:
         self.checkpoints: Checkpoints | None = None
         self._children: Children | None = None
         self._journal: LedgerJournal | None = None
+        self._workload: Workload | None = None
         self._past: list[WorkerSession] = []
         self._is_first = True
         self._is_done = False
@@ -129,7 +107,9 @@ class SliceRun:
         """
         job = self._job
         beats = job.heartbeat_seconds
-        heart = HeartbeatLease(job.output, self._keys, job.worker, beats, self.heartbeat, self._inherit, job.clock)
+        heart = HeartbeatLease(
+            job.output, self._keys, job.worker, beats, self.heartbeat, self._inherit, job.clock, self._renew
+        )
         self._unless_hung(heart.start)
         why: Why | Literal["done", "failed"] = "failed"
         try:
@@ -141,6 +121,7 @@ class SliceRun:
             why = self._stop.why if self._stop.why and not self._is_done else "done"
         finally:
             self._state = _STATE_AFTER.get(why, "interrupted")
+            self._give_back()
             mark = self._mark(why)
             if why == "done":
                 self._clear_strikes()  # others may have read the whole slice
@@ -167,7 +148,7 @@ class SliceRun:
             state="draining" if self._stop.asked and self._state == "running" else self._state,
             counts=self._tally.counts(),
             pages_per_second=self._tally.pages_per_second(),
-            eta_seconds=self._tally.eta_seconds(),
+            eta_seconds=None if self._job.queues else self._tally.eta_seconds(),
             seconds=self._tally.seconds(),
             started=self._started,
             at=self._job.clock(),
@@ -176,6 +157,8 @@ class SliceRun:
             born=birth_of(os.getpid()),
             session=self._session,
             reading=self._pipeline.reading() if self._pipeline else [],
+            holding=self._workload.holding if self._workload else 0,
+            waited_seconds=self._workload.waited_seconds if self._workload else None,
             machine=self._job.machine,
             notice=self._notice,
             past=self._past,
@@ -203,15 +186,12 @@ class SliceRun:
         if self._job.meter is not None:
             self._job.meter.inherit(last)
 
-    def _resume(self) -> Iterator[Offer]:
+    def _resume(self) -> Iterator[Offer | Pause]:
         """Finds out what is left, and returns it."""
         job = self._job
         is_ad_hoc = job.manifest.run == AD_HOC_RUN
-        shares = job.manifest.total_workers > 1 and bool(job.manifest.entries) and not is_ad_hoc
-        claims = self._claims if shares else None
-        workload = Workload(
-            job.manifest, job.worker, job.documents, job.output, claims, self._tally, self._may_help, self._claimed
-        )
+        workload = self._slice_workload(is_ad_hoc) if job.queues is None else self._pool_workload(job.queues)
+        self._workload = workload
         entries = [] if is_ad_hoc or self._is_first else workload.claimed()
         found = standing(self._keys, job.worker, entries, job.output, self._tally.recall)
         journal = LedgerJournal(job.output, self._keys, job.worker, found.next_segment, found.failures)
@@ -223,12 +203,46 @@ class SliceRun:
         self._done = found.done | (self._published_before(found.done) if is_ad_hoc else set())
         return workload.offers(partial(left_of, done=self._done))
 
-    def _while_store_answers(self, offers: Iterator[Offer]) -> Iterator[Offer]:
+    def _slice_workload(self, is_ad_hoc: bool) -> Workload:
+        job = self._job
+        shares = job.manifest.total_workers > 1 and bool(job.manifest.entries) and not is_ad_hoc
+        claims = self._claims if shares else None
+        return SliceWorkload(
+            job.manifest, job.worker, job.documents, job.output, claims, self._tally, self._may_help, self._answered
+        )
+
+    def _pool_workload(self, queues: PoolQueues) -> Workload:
+        job, seconds = self._job, queues.pool.process_seconds
+        terms = LeaseTerms(job.worker, self._session, seconds, job.clock, time.monotonic)
+        hooks = PoolHooks(
+            self._next_segment,
+            self._record,
+            self._abandon,
+            self._withdraw,
+            partial(self._stop.ask, "retired"),
+            self._answered,
+        )
+        return PoolWorkload(job.manifest, queues, terms, job.output, self._tally, hooks)
+
+    def _next_segment(self) -> int:
+        assert self._journal is not None
+        return self._journal.next_segment
+
+    def _renew(self) -> None:
+        if self._workload is not None:
+            self._workload.renew()
+
+    def _give_back(self) -> None:
+        with suppress(PdfbatchError):  # else it is handed out again when its time is over
+            if self._workload is not None:
+                self._unless_hung(self._workload.give_back)
+
+    def _while_store_answers(self, offers: Iterator[Offer | Pause]) -> Iterator[Offer | Pause]:
         while (offer := self._unless_hung(lambda: next(offers, None))) is not None:
             yield offer
 
-    def _claimed(self, claim: Callable[[], bool]) -> bool:
-        return bool(self._unless_hung(claim))
+    def _answered(self, ask: Callable[[], bool]) -> bool:
+        return bool(self._unless_hung(ask))
 
     def _published_before(self, done: Set[str]) -> Set[str]:
         """Returns the documents without an outcome that have Markdown."""
@@ -260,23 +274,52 @@ class SliceRun:
         self._tally.recall(outcome)
         self.checkpoints.drop(found.document)  # it died before that, too
 
-    def _work(self, offers: Iterator[Offer]) -> None:
-        journal = self._journal
-        assert journal is not None
+    def _abandon(self, entry: SourceDocument, why: str) -> None:
+        """Fails the documents of an entry without trying them."""
+        job = self._job
+        assert self._journal is not None
+        for document in (entry, *entry.copies):
+            outcome = abandoned(document, MadeBy(job.engine.name, job.manifest.model, job.worker), job.clock(), why)
+            self._journal.enter(outcome)
+            self._tally.document(outcome)
+
+    def _work(self, offers: Iterator[Offer | Pause]) -> None:
+        journal, workload = self._journal, self._workload
+        assert journal is not None and workload is not None
         try:
             with scratch_folder() as scratch:
                 for outcome in self._outcomes(offers, scratch):
+                    if not workload.may_enter(outcome):
+                        self._tally.forget_pages_of(outcome)
+                        continue
                     journal.enter(outcome)
+                    workload.entered(outcome)
                     self._tally.document(outcome)
                     self._watch_failures(outcome)
         finally:
+            self._withdraw()
             if self._unless_hung(journal.close):
-                self._clear_strikes()
+                self._ledger_is_written()
 
     def _keep_journal(self) -> None:
         journal, now = self._journal, time.monotonic()
-        if journal is not None and journal.is_due(now) and self._unless_hung(partial(journal.keep, now)):
-            self._clear_strikes()
+        urgent = self._workload is not None and self._workload.waits_for_ledger
+        if journal is None or not journal.is_due(now, is_urgent=urgent):
+            return
+        self._withdraw()
+        if self._unless_hung(partial(journal.keep, now, is_urgent=urgent)):
+            self._ledger_is_written()
+
+    def _withdraw(self) -> None:
+        """Takes back outcomes that another worker records: this process was stopped for so long that it lost them."""
+        assert self._journal is not None and self._workload is not None
+        for outcome in self._journal.withdraw(self._workload.lost_keys()):
+            self._tally.forget(outcome)
+
+    def _ledger_is_written(self) -> None:
+        self._clear_strikes()
+        if self._workload is not None:
+            self._unless_hung(self._workload.settle)
 
     def _page_done(self, page: PageResult, share: float, resumed: bool) -> None:
         self._tally.page(page, share, resumed)
@@ -292,7 +335,7 @@ class SliceRun:
         if detail := self._brake.after(outcome):
             self._stop.ask("failing", detail)
 
-    def _outcomes(self, offers: Iterator[Offer], scratch: Path) -> Iterator[Outcome]:
+    def _outcomes(self, offers: Iterator[Offer | Pause], scratch: Path) -> Iterator[Outcome]:
         first = self._unless_hung(lambda: next(offers, None))
         if first is None:
             return

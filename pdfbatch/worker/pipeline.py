@@ -28,7 +28,7 @@ from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.publish import Publisher, copy_of
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, SliceWork
-from pdfbatch.worker.workload import Block, Offer
+from pdfbatch.worker.workload import Block, Offer, Pause
 
 JUDGE_SECONDS = 30.0
 DRAIN_SECONDS = 90.0
@@ -73,7 +73,7 @@ class Pipeline:
         """Whether `run` ended because nothing is left."""
         self._error: PdfbatchError | None = None
 
-    def run(self, offers: Iterable[Offer]) -> Iterator[Outcome]:
+    def run(self, offers: Iterable[Offer | Pause]) -> Iterator[Outcome]:
         """Yields outcomes as they come. After a stop it yields what is still finished, saves the pages of unfinished
         documents, and ends.
 
@@ -118,16 +118,19 @@ class Pipeline:
 
     # ── fetch and judge ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _admit(self, todo: Iterator[Offer]) -> bool:
-        """Opens documents until enough pages wait to be read; False if there are no more documents."""
+    def _admit(self, todo: Iterator[Offer | Pause]) -> bool:
+        """Opens documents until enough pages wait to be read, or none is there now; False if there are no more."""
         limit = self._reader.pages_ahead + _DOCUMENTS_AHEAD
         while len(self._open) < limit and self._pages_waiting() < limit:
             offer = self._more.popleft() if self._more else next(todo, None)
             if offer is None:
                 return False
+            if isinstance(offer, Pause):
+                return True
             document = offer.document
             work = SliceWork(document, time.monotonic(), offer.block, asked=self._asked)
             self._open[work.name] = work
+            work.block.opened()
             if document.twin:
                 self._fail(work, work.name_clash())
                 continue
@@ -222,6 +225,7 @@ class Pipeline:
         """Whether this worker is the one that reads the document; closes it if it is not."""
         if work.block.is_mine():
             return True
+        work.block.dropped(work.bare_pages())
         self._leave(work)
         return False
 
@@ -377,6 +381,7 @@ class Pipeline:
 
     def _leave(self, work: SliceWork) -> None:
         del self._open[work.name]
+        work.block.closed()
         if work.path is not None and work.path.is_relative_to(self._places.scratch):
             work.path.unlink(missing_ok=True)
 
@@ -392,6 +397,8 @@ class Pipeline:
         yield from self._wait(lambda: self._events.writing > 0, SAVE_SECONDS)
         self._children.kill()
         self._is_late = self._events.writing > 0
+        for work in self._open.values():
+            work.block.dropped(work.bare_pages())
 
     def _wait(self, is_busy: Callable[[], bool], seconds: float) -> Iterator[Outcome]:
         deadline = time.monotonic() + seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import NamedTuple
@@ -70,7 +70,7 @@ def standing(
         if len(newest) > CHECKED:
             settle(newest.popleft())
     last = _checked(entries, done)
-    markdown = _etags(output, [output_key(line.key) for line in newest] + [output_key(e.document.key) for e in last])
+    markdown = etags_of(output, [output_key(line.key) for line in newest] + [output_key(e.document.key) for e in last])
     for line in newest:
         if line.outcome != "failed" and output_key(line.key) not in markdown:
             done.discard(line.key)
@@ -97,12 +97,13 @@ def _checked(entries: Iterable[SourceDocument], done: set[str]) -> list[Unrecord
     return [*found, *after]
 
 
-def _etags(output: Store, keys: Sequence[str]) -> Mapping[str, str]:
+def etags_of(output: Store, keys: Sequence[str]) -> Mapping[str, str]:
+    """Returns the current ETags of those keys that exist."""
     with ThreadPoolExecutor(_THREADS) as threads:
         return {entry.key: entry.etag for entry in threads.map(output.head, keys) if entry is not None}
 
 
-def left_of(entry: SourceDocument, done: set[str]) -> SourceDocument | None:
+def left_of(entry: SourceDocument, done: Set[str]) -> SourceDocument | None:
     """Returns what is left of an entry: of a document with copies, the first without an outcome stands for the others.
     None if nothing is left. Pure."""
     if entry.is_part:

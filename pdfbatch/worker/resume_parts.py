@@ -10,7 +10,7 @@ from pdfbatch.store import Store
 from pdfbatch.worker.parts import Parts
 from pdfbatch.worker.resume import Unrecorded
 from pdfbatch.worker.tally import Tally
-from pdfbatch.worker.workload import Block, Offer
+from pdfbatch.worker.workload import Block, Offer, Pause
 
 
 class ResumingParts:
@@ -32,9 +32,12 @@ class ResumingParts:
         self._tally = tally
         self._record = record
 
-    def offers(self, offers: Iterable[Offer]) -> Iterator[Offer]:
+    def offers(self, offers: Iterable[Offer | Pause]) -> Iterator[Offer | Pause]:
         """Yields the offers; of a part that is finished, its whole document if this worker has to assemble it."""
         for offer in offers:
+            if isinstance(offer, Pause):
+                yield offer
+                continue
             part = self._parts.finished(offer.document) if offer.document.is_part else None
             if part is None or part.outcome.worker != self._worker:
                 yield offer

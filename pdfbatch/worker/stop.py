@@ -14,7 +14,7 @@ from typing import Literal
 
 from pdfbatch.errors import ExitCode
 
-Why = Literal["interrupted", "deadline", "failing", "over_budget"]
+Why = Literal["interrupted", "deadline", "failing", "over_budget", "retired"]
 
 
 ECHO_SECONDS = 0.3

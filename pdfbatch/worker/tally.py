@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 
 from pdfbatch.records import Counts, DoubtfulPage, ModelUse, Outcome, PageResult
 from pdfbatch.runs.partition import BYTES_A_DOCUMENT
@@ -88,6 +89,35 @@ class Tally:
                 self._recent.append(time.monotonic())
                 self._advance(share)
 
+    def forget(self, outcome: Outcome) -> None:
+        """Takes back a document that another worker does instead, and its pages. Its time stays spent."""
+        with self._lock:
+            self._outcomes[outcome.outcome] -= 1
+            self._shorter -= bool(outcome.absent_pages)
+            if not outcome.same_as:
+                self._scores.subtract(outcome.scores)
+            if outcome.reason is not None:
+                self._reasons[outcome.reason] -= 1
+        self.forget_pages_of(outcome)
+
+    def forget_pages_of(self, outcome: Outcome) -> None:
+        """Takes back the pages of a document that was not counted."""
+        if not outcome.pages_are_its_own:
+            return
+        with self._lock:
+            self._pages_failed -= len(outcome.failed_pages)
+            self._pages_read -= max(0, outcome.pages - len(outcome.failed_pages))
+            self._read_by.subtract(outcome.read_by)
+
+    def forget_pages(self, pages: Iterable[PageResult]) -> None:
+        """Takes back pages of a document that another worker continues."""
+        with self._lock:
+            for page in pages:
+                self._pages_failed -= page.reason is not None
+                self._pages_read -= page.reason is None
+                if page.read_by:
+                    self._read_by[page.read_by] -= 1
+
     def _advance(self, work: float) -> None:
         self._left -= work
         self._done += work
@@ -113,11 +143,11 @@ class Tally:
                 pages_failed=self._pages_failed,
                 pages_resumed=self._pages_resumed,
                 pages_here=self._pages_here,
-                read_by=dict(self._read_by.most_common()),
+                read_by=dict((+self._read_by).most_common()),
                 model_use=self._model_use,
-                scores=dict(sorted(self._scores.items())),
+                scores=dict(sorted((+self._scores).items())),
                 doubtful=self._doubtful,
-                reasons=dict(self._reasons.most_common()),
+                reasons=dict((+self._reasons).most_common()),
                 shorter=self._shorter,
             )
 

@@ -46,6 +46,11 @@ class MadeBy(NamedTuple):
     worker: int
 
 
+def abandoned(document: SourceDocument, made_by: MadeBy, at: datetime, why: str) -> Outcome:
+    """Returns the outcome of a document that is failed without being tried."""
+    return SliceWork(document, 0.0).failed(Failure(Reason.ABANDONED, why), made_by, 0.0, at)
+
+
 @dataclass
 class SliceWork:
     """One open document: which pages are waiting, being read, and read."""
@@ -195,6 +200,10 @@ class SliceWork:
             outcome=outcome,
             unread=self.unread(),
         )
+
+    def bare_pages(self) -> list[PageResult]:
+        """Returns the read pages without their content."""
+        return [self.results.bare(n) for n in self.results]
 
     def in_order(self) -> list[PageResult]:
         return [self.results.whole(n) for n in self.numbers]

@@ -1,15 +1,14 @@
-"""What a worker reads: its own slice, block by block, and then blocks of slices that lag behind."""
+"""What a worker reads. There are two kinds: the worker's own slice (slice_workload.py) and blocks that a queue
+hands out (pool_workload.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Set
+from typing import Final, NamedTuple
 
-from pdfbatch.records import Manifest, SourceDocument
-from pdfbatch.runs.partition import blocks, work_of
-from pdfbatch.runs.slices import documents_of
-from pdfbatch.store import Store
-from pdfbatch.worker.claims import Claims
+from pdfbatch.records import Outcome, PageResult, SourceDocument
+from pdfbatch.runs.partition import work_of
 from pdfbatch.worker.tally import Tally
 
 
@@ -28,6 +27,15 @@ class Block:
             self._is_mine = self._claim()
         return self._is_mine
 
+    def opened(self) -> None:
+        """Called when the pipeline opens one of its documents."""
+
+    def closed(self) -> None:
+        """Called when the pipeline has closed one of its documents."""
+
+    def dropped(self, pages: Iterable[PageResult]) -> None:
+        """Called with the read pages of a document that the pipeline leaves unfinished."""
+
 
 class Offer(NamedTuple):
     """A document to read, if its block can be claimed."""
@@ -36,133 +44,65 @@ class Offer(NamedTuple):
     block: Block
 
 
-class Workload:
-    """The offers of one worker, in order.
+class Pause:
+    """Comes instead of an offer when there is none now, but there may be one soon."""
 
-    `left` returns what is left of an entry of the own slice, None if it is done. `claims` is None if this worker shares
-    nothing. `may_help` says whether blocks of another slice may be taken over. `claimed` makes a claim, and returns
-    whether it succeeded.
-    """
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        worker: int,
-        documents: Sequence[SourceDocument],
-        output: Store,
-        claims: Claims | None,
-        tally: Tally,
-        may_help: Callable[[int], bool],
-        claimed: Callable[[Callable[[], bool]], bool],
-    ) -> None:
-        self._manifest = manifest
-        self._worker = worker
-        self._documents = documents
-        self._output = output
-        self._claims = claims
-        self._tally = tally
-        self._may_help = may_help
-        self._claimed = claimed
-        self._blocks = blocks(len(documents))
-        self._others = claims.own_slice() if claims else {}
-        self._elsewhere = list(claims.elsewhere()) if claims else []
-        self._offered = set(self._elsewhere)
-        for number, block in enumerate(self._blocks):
-            if self._others.get(number, worker) == worker:
-                self._expect(documents[block.start : block.stop])
-        for entries in self._claimed_elsewhere():
-            self._expect(entries)
+PAUSE: Final = Pause()
 
-    def claimed(self) -> Iterator[SourceDocument]:
-        """Yields the entries that an earlier process of this worker may have worked on."""
-        for number, block in enumerate(self._blocks):
-            if self._claims is None or self._others.get(number) == self._worker:
-                yield from self._documents[block.start : block.stop]
-        for entries in self._claimed_elsewhere():
-            yield from entries
 
-    def offers(self, left: Callable[[SourceDocument], SourceDocument | None]) -> Iterator[Offer]:
-        for number, block in enumerate(self._blocks):
-            if self._others.get(number, self._worker) != self._worker:
-                continue
-            entries = self._documents[block.start : block.stop]
-            yield from self._offers(self._own(number, entries), entries, left)
-        for entries in self._claimed_elsewhere():
-            yield from self._offers(Block(), entries, left)
-        yield from self._takeovers()
+class Workload(ABC):
+    """The work of one worker. All but `renew` are called in the worker's deciding thread. A claim of a slice's block
+    never moves, so what follows on `offers` matters to pools only."""
 
-    def _own(self, number: int, entries: Sequence[SourceDocument]) -> Block:
-        claims = self._claims
-        if claims is None:
-            return Block()
+    @abstractmethod
+    def claimed(self) -> Iterable[SourceDocument]:
+        """Returns the entries that an earlier process of this worker may have worked on."""
 
-        def claim() -> bool:
-            is_mine = self._claimed(lambda: claims.take(self._worker, number))
-            if not is_mine:
-                self._expect(entries, -1)
-            return is_mine
+    @abstractmethod
+    def offers(self, left: Callable[[SourceDocument], SourceDocument | None]) -> Iterator[Offer | Pause]:
+        """Yields the offers in order. `left` returns what is left of an entry, None if it is done."""
 
-        return Block(claim)
+    @property
+    def holding(self) -> int:
+        """The number of blocks of a queue that it has and has not finished."""
+        return 0
 
-    def _offers(
-        self,
-        block: Block,
-        entries: Iterable[SourceDocument],
-        left: Callable[[SourceDocument], SourceDocument | None],
-    ) -> Iterator[Offer]:
-        for entry in entries:
-            if (document := left(entry)) is not None:
-                yield Offer(document, block)
-
-    def _claimed_elsewhere(self) -> Iterator[Sequence[SourceDocument]]:
-        for slice_, number in self._elsewhere:
-            yield self._block(slice_, number)
-
-    def _block(self, slice_: int, number: int) -> Sequence[SourceDocument]:
-        documents = documents_of(self._output, self._manifest, slice_)
-        block = blocks(len(documents))[number]
-        return documents[block.start : block.stop]
-
-    def _takeovers(self) -> Iterator[Offer]:
-        """Yields the last unclaimed blocks of the slices that have most of them."""
-        while (found := self._most_behind()) is not None:
-            self._offered.add(found)
-            entries = self._block(*found)
-            yield from self._offers(self._foreign(*found, entries), entries, lambda entry: entry)
-
-    def _foreign(self, slice_: int, number: int, entries: Sequence[SourceDocument]) -> Block:
-        claims = self._claims
-        assert claims is not None
-
-        def claim() -> bool:
-            is_mine = self._claimed(lambda: claims.take(slice_, number))
-            if is_mine:
-                self._expect(entries)
-            return is_mine
-
-        return Block(claim)
-
-    def _most_behind(self) -> tuple[int, int] | None:
-        if self._claims is None:
-            return None
-        claimed = self._claims.everywhere()
-        found: list[tuple[int, int, int]] = []
-        for slice_, entries in enumerate(self._manifest.entries):
-            if slice_ == self._worker:
-                continue
-            free = set(range(len(blocks(entries)))) - claimed.get(slice_, set())
-            free -= {number for of, number in self._offered if of == slice_}
-            if free:
-                found.append((len(free), (slice_ - self._worker) % self._manifest.total_workers, max(free)))
-        for _, distance, number in sorted(found, reverse=True):
-            slice_ = (self._worker + distance) % self._manifest.total_workers
-            if self._may_help(slice_):
-                return slice_, number
+    @property
+    def waited_seconds(self) -> float | None:
+        """How long the last block had waited in the queue; None: there is none."""
         return None
 
-    def _expect(self, entries: Iterable[SourceDocument], sign: int = 1) -> None:
-        documents, work = 0, 0.0
-        for entry in entries:
-            documents += 0 if entry.is_part else entry.documents
-            work += work_of(entry)
-        self._tally.expect(sign * documents, sign * work)
+    def may_enter(self, outcome: Outcome) -> bool:  # noqa: ARG002
+        """Whether an outcome is this worker's to record: its block may have gone to another worker meanwhile."""
+        return True
+
+    def entered(self, outcome: Outcome) -> None:  # noqa: B027  # does nothing by default
+        """Called when an outcome is in the ledger's buffer."""
+
+    @property
+    def waits_for_ledger(self) -> bool:
+        """Whether it can finish something as soon as the ledger is written."""
+        return False
+
+    def lost_keys(self) -> Set[str]:
+        """Returns the documents whose outcomes are in the ledger's buffer, but that another worker has now."""
+        return frozenset()
+
+    def settle(self) -> None:  # noqa: B027  # does nothing by default
+        """Called when everything entered so far is stored in the ledger."""
+
+    def renew(self) -> None:  # noqa: B027  # does nothing by default
+        """Called with every heartbeat, in its thread; keeps what the worker holds."""
+
+    def give_back(self) -> None:  # noqa: B027  # does nothing by default
+        """Called when the worker has stopped and stored what it read."""
+
+
+def expect(tally: Tally, entries: Iterable[SourceDocument], sign: int = 1) -> None:
+    """Counts entries as this worker's, or (`sign` -1) no more as its."""
+    documents, work = 0, 0.0
+    for entry in entries:
+        documents += 0 if entry.is_part else entry.documents
+        work += work_of(entry)
+    tally.expect(sign * documents, sign * work)

@@ -18,7 +18,9 @@ from tests.chaos.server import Bucket
 from tests.worker.begun import now
 
 OUT = "out/"
-_CHANGES = re.compile(r"/(workers|done|failures|takeovers|probe)/|/current\.json$|/fleet\.json$")
+_CHANGES = re.compile(
+    r"/(workers|done|failures|takeovers|events|probe|pool/leases)/|/current\.json$|/fleet\.json$|/pool\.json$"
+)
 """Objects of a run's state that may be written again."""
 
 

@@ -14,7 +14,8 @@ from pdfbatch.delivery.sinks import open_sink
 from pdfbatch.records import ReadOptions, SinkAddress
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from tests.worker import page_tasks
 from tests.worker.begun import begin_at

@@ -1,7 +1,7 @@
 """A simulated AWS over HTTP for tests: moto in its own process, plus what moto cannot do, plus fault injection.
 
 Run as `python -m tests.fleet.aws_server [HOST PORT]` in the repository's root; prints its port, ends with its stdin.
-Every request holds one lock (see tests/s3_server.py, whose faults on S3 work here as well).
+Every request but SQS's ReceiveMessage holds one lock (see tests/s3_server.py, whose faults on S3 work here as well).
 
 It answers these calls itself, from simulated_fleets.py, market.py and moto_cloud.py, which name the sources:
   CreateFleet, DescribeFleets, DescribeFleetInstances, DescribeFleetHistory, ModifyFleet, DeleteFleets;
@@ -144,6 +144,8 @@ class Aws:
         return self.regions[name]
 
     def __call__(self, environ: Environ, respond: Respond) -> Iterable[bytes]:
+        if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.ReceiveMessage":  # it may wait for messages
+            return self.moto(environ, respond)
         with self.lock:
             path = environ["PATH_INFO"]
             if path.startswith("/_"):

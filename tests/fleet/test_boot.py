@@ -161,7 +161,7 @@ def test_a_boot_is_recorded_in_the_store_first(box: Box) -> None:
     assert "boots/worker-1/" in next(call for call in calls if call.startswith("aws"))
 
 
-@pytest.mark.parametrize("why", ["done", "deadline", "gave_up", "failing", "over_budget"])
+@pytest.mark.parametrize("why", ["done", "deadline", "gave_up", "failing", "over_budget", "retired"])
 def test_a_replacement_for_a_finished_slice_deletes_its_fleet_at_once(box: Box, why: str) -> None:
     box.put(MARK, mark_of(why))
     calls = box.boot()
@@ -200,6 +200,10 @@ def test_a_worker_that_drained_at_its_deadline_deletes_its_fleet(box: Box) -> No
     calls = box.boot(worker_ends(130, "deadline"))
     assert len(which(calls, "docker run")) == 1
     assert ended_its_fleet(calls)
+
+
+def test_a_worker_that_was_taken_out_of_its_pool_deletes_its_fleet(box: Box) -> None:
+    assert ended_its_fleet(box.boot(worker_ends(130, "retired")))
 
 
 def test_an_interrupted_instance_waits_for_its_termination_and_keeps_its_fleet(box: Box) -> None:
@@ -274,6 +278,15 @@ def test_the_last_worker_to_give_up_completes_the_run(box: Box) -> None:
         "pdfbatch run-1: worker-1 gave up",
         "pdfbatch run-1: all workers have ended",
     ]
+
+
+def test_in_a_pool_a_worker_that_gives_up_leaves_the_end_to_the_others(box: Box) -> None:
+    strike_five_times(box)
+    box.put("done/worker-0.json", mark_of("done", 0))
+    box.put("done/worker-2.json", mark_of("done", 2))
+    calls = box.boot(values={"PDFBATCH_POOL": "yes"})
+    assert "completed.json" not in box.stored() and ended_its_fleet(calls)
+    assert len(which(calls, "sns publish")) == 1
 
 
 def test_the_end_of_a_run_is_reported_once(box: Box) -> None:

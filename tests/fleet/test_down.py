@@ -44,6 +44,9 @@ class Ec2:
         self.clients = Clients("us-east-1")
         client = boto3.client("ec2", region_name="us-east-1")
         self.clients.__dict__["ec2"] = client
+        queues = boto3.client("sqs", region_name="us-east-1")
+        queues.meta.events.register("before-call.sqs.ListQueues", self._with(lambda _: {"QueueUrls": []}))
+        self.clients.__dict__["sqs"] = queues
         for action in ("DescribeFleets", "DescribeInstances", "DescribeLaunchTemplates", "DescribeFleetHistory"):
             client.meta.events.register(f"before-call.ec2.{action}", self._with(getattr(self, f"_{action}")))
         for action in ("DeleteFleets", "DeleteLaunchTemplate", "TerminateInstances"):

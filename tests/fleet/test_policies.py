@@ -38,6 +38,8 @@ TEMPLATE = f"arn:aws:ec2:{REGION}:{NUMBER}:launch-template/lt-1"
 GROUP = f"arn:aws:logs:{REGION}:{NUMBER}:log-group:/aws/ec2/pdf-workers/pdfbatch"
 IMAGES = f"arn:aws:ecr:{REGION}:{NUMBER}:repository/pdfbatch"
 TOPIC = f"arn:aws:sns:{REGION}:{NUMBER}:pdfbatch"
+QUEUE = f"arn:aws:sqs:{REGION}:{NUMBER}:pdfbatch_20261125T194500-000Z-9f3c"
+OTHER_QUEUES = [f"arn:aws:sqs:{REGION}:{NUMBER}:{name}" for name in ("pdfbatch-dev_2026", "pdfbatch", "orders")]
 OURS = {f"aws:ResourceTag/{TAG_STACK}": "pdfbatch"}
 OTHERS = {f"aws:ResourceTag/{TAG_STACK}": "another"}
 STATE = "arn:aws:s3:::docs/out/.pdfbatch/20261125T194500Z/"
@@ -71,6 +73,8 @@ DOCKER_CALLS: list[Call] = [
     ("logs:PutLogEvents", f"{GROUP}:log-stream:R/worker-0/i-1", {}),
 ]
 WORKER_CALLS: list[Call] = [
+    *((f"sqs:{action}", QUEUE, {}) for action in ("ReceiveMessage", "DeleteMessage", "SendMessage", "DeleteQueue")),
+    *((f"sqs:{action}", f"{QUEUE}_dead", {}) for action in ("ChangeMessageVisibility", "GetQueueAttributes")),
     ("s3:GetObject", "arn:aws:s3:::docs/in/a/b.pdf", {}),
     ("s3:GetObject", "arn:aws:s3:::models/dolphin/model.safetensors", {}),
     ("s3:ListBucket", "arn:aws:s3:::models", {"s3:prefix": "dolphin/"}),
@@ -227,6 +231,9 @@ SPOT_ROLE = f"arn:aws:iam::{NUMBER}:role/aws-service-role/spot.amazonaws.com/AWS
 
 STACK = f"arn:aws:cloudformation:{REGION}:{NUMBER}:stack/pdfbatch/1"
 LAUNCHER_CALLS: list[Call] = [
+    *((f"sqs:{action}", QUEUE, {}) for action in ("CreateQueue", "TagQueue", "SendMessage", "DeleteQueue")),
+    *((f"sqs:{action}", QUEUE, {}) for action in ("GetQueueAttributes", "ListQueueTags")),
+    ("sqs:ListQueues", "*", {}),
     ("ec2:CreateLaunchTemplate", TEMPLATE, WISH),
     ("ec2:CreateFleet", FLEET, WISH),
     ("ec2:CreateFleet", TEMPLATE, OURS),
@@ -344,6 +351,13 @@ def as_action(call: str) -> str:
     service, _, method = call.partition(":")
     prefix = {"quotas": "servicequotas", "price_list": "pricing"}.get(service, service)
     return f"{prefix}:{''.join(word.capitalize() for word in method.split('_'))}".replace("Aws", "AWS")
+
+
+@pytest.mark.parametrize("queue", OTHER_QUEUES)
+@pytest.mark.parametrize("action", ["ReceiveMessage", "SendMessage", "DeleteQueue"])
+def test_nobody_may_touch_queues_of_others(queue: str, action: str) -> None:
+    assert not allows(WORKER, f"sqs:{action}", queue) and not allows(LAUNCHER, f"sqs:{action}", queue)
+    assert not allows(WORKER, "sqs:CreateQueue", QUEUE)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.preflight import account_of
 from pdfbatch.fleet.requirements import REQUIREMENTS, judge, unmet
-from pdfbatch.fleet.template import SetupWish
+from pdfbatch.fleet.template import METADATA, SetupWish, template, wish_in
 from pdfbatch.fleet.values import Ami, Check, LaunchRequest, Quota, Subnet, TypeFacts
 from pdfbatch.records import SinkAddress
 
@@ -90,6 +90,17 @@ def test_a_launch_is_refused_for_everything_doctor_calls_missing(change: dict[st
     with pytest.raises(NotReady) as refusal:
         account_of(facts, NEED)
     assert refusal.value.hint in [each.hint for each in judge(facts, NEED) if each.state == "missing"]
+
+
+def test_a_pool_needs_a_stack_whose_role_may_use_queues() -> None:
+    of_before = replace(READY, made_for=SetupWish(Names(), (IN,), (OUT,), pools=False))
+    row = check(of_before, "role's policy", NEED._replace(request=LaunchRequest(is_pool=True)))
+    assert row.state == "missing" and "pdfbatch setup" in row.hint
+    assert check(of_before, "role's policy").state == "ok", "a run with slices uses none"
+    rendered = template(SetupWish(Names(), (IN,), (OUT,)), "us-east-1", "123456789012")
+    assert wish_in(rendered, Names()).pools
+    del rendered["Metadata"][METADATA]["pools"]
+    assert not wish_in(rendered, Names()).pools
 
 
 def test_everything_missing_is_named_at_once() -> None:

@@ -14,7 +14,8 @@ import pytest
 from pdfbatch.engines.null import NullEngine
 from pdfbatch.records import ReadOptions
 from pdfbatch.store import LocalStore, open_store
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf
 from tests.worker import page_tasks

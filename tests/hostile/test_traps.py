@@ -22,7 +22,8 @@ from pdfbatch.runs.ledger import newest
 from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import open_store
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from samples import odd
 from samples.many import many_pdfs

@@ -9,7 +9,8 @@ from pdfbatch.engines import Engine
 from pdfbatch.records import DoneMark, ReadOptions
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from tests.worker.begun import ALL, begin_at, now
 

@@ -14,7 +14,8 @@ from pdfbatch.documents.sandbox.children import READING
 from pdfbatch.records import Machine, ReadOptions
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.spot import SpotWatch
 from pdfbatch.worker.stop import Stop, on_signals
 from tests.worker import page_tasks

@@ -16,7 +16,8 @@ from pdfbatch.runs.slices import documents_of
 from pdfbatch.store import open_store
 from pdfbatch.worker.brake import Brake
 from pdfbatch.worker.completion import complete
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from samples.many import many_pdfs
 from tests.runs.fleets import fleet
@@ -25,7 +26,13 @@ from tests.worker.begun import begin_at, now
 from tests.worker.conftest import RunSlice
 from tests.worker.page_tasks import engine
 
-ENVIRONMENTAL = [Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED]
+ENVIRONMENTAL = [
+    Reason.ENGINE_ERROR,
+    Reason.STORE_ERROR,
+    Reason.OUT_OF_MEMORY,
+    Reason.CRASHED,
+    Reason.COMMAND_FAILED,
+]
 AT = "2026-11-25T19:45:00Z"
 
 

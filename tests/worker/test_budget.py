@@ -28,8 +28,9 @@ from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store
 from pdfbatch.worker.budget import DRAIN_SECONDS, LOOK_SECONDS, Use, first_price, over_budget, use_of
 from pdfbatch.worker.budget_watch import BudgetSources, BudgetWatch, Peers, read_peers
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
 from pdfbatch.worker.meter import Meter
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from samples.many import many_pdfs
 from tests.runs.fleets import LAUNCH, fleet, minute

@@ -13,7 +13,8 @@ from pdfbatch.records import Outcome, ReadOptions, Reason, RunKeys, SourceDocume
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import LocalStore, open_store
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs
 from tests.frozen import frozen

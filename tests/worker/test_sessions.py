@@ -15,7 +15,8 @@ from pdfbatch.records import Counts, DoneMark, Heartbeat, Machine, RunKeys, Sour
 from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import LocalStore, Store, open_store
 from pdfbatch.worker.checkpoint import EVERY_PAGES
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.spot import Notice
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs

@@ -25,8 +25,9 @@ from pdfbatch.runs.whole import read_whole
 from pdfbatch.store import LocalStore, Store, open_store
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.claims import Claims
-from pdfbatch.worker.loop import SliceConfig, SliceRun
+from pdfbatch.worker.loop import SliceRun
 from pdfbatch.worker.parts import Parts
+from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf, many_pdfs
 from tests.worker import page_tasks

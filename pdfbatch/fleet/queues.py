@@ -1,0 +1,86 @@
+"""The queues of pools: makes, fills, finds and deletes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from pdfbatch import aws
+from pdfbatch.errors import AccessDenied
+from pdfbatch.fleet.clients import Clients
+from pdfbatch.fleet.ec2 import Resource
+from pdfbatch.fleet.names import DEAD, TAG_STACK, Names
+from pdfbatch.fleet.values import Plan
+from pdfbatch.records import Manifest, Pool
+from pdfbatch.runs.messages import LONGEST_WAIT, NO_QUEUE, SqsQueue
+from pdfbatch.runs.pool import all_blocks, pointer_to
+
+MOST_RECEIVES = 100
+"""After so many receipts a message becomes a dead letter. Spot interruptions and scaling count too, so it is high: what
+kills its workers is found earlier, by its lease."""
+_KEPT_SECONDS = 14 * 24 * 3600
+"""SQS's longest."""
+_QUEUE_NAME = re.compile(rf"_\d{{8}}T\d{{6}}-\d{{3}}Z-[0-9a-f]{{4}}(?:{DEAD})?$")
+"""The end of every pool's queue name; see `Names.queue`."""
+
+
+def make(clients: Clients, plan: Plan) -> Pool:
+    """Creates a run's queue and its dead-letter queue; a second call returns the same ones."""
+    name = Names(plan.stack).queue(plan.run)
+    dead = _create(clients, plan, name + DEAD, {})
+    redrive = {"deadLetterTargetArn": _arn(clients, dead), "maxReceiveCount": MOST_RECEIVES}
+    queue = _create(clients, plan, name, {"RedrivePolicy": json.dumps(redrive)})
+    return Pool(
+        run=plan.run,
+        region=clients.region,
+        queue=queue,
+        dead_letters=dead,
+        workers=list(range(plan.workers)),
+        used=plan.workers,
+    )
+
+
+def _create(clients: Clients, plan: Plan, name: str, more: dict[str, str]) -> str:
+    attributes = {"MessageRetentionPeriod": str(_KEPT_SECONDS), "ReceiveMessageWaitTimeSeconds": str(LONGEST_WAIT)}
+    with aws.translating(f"create the queue {name}"):
+        answer = clients.sqs.create_queue(QueueName=name, Attributes=attributes | more, tags=plan.tags)  # type: ignore[arg-type]  # names of attributes
+    return answer["QueueUrl"]
+
+
+def _arn(clients: Clients, url: str) -> str:
+    with aws.translating(f"look at {url}"):
+        return clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def fill(clients: Clients, pool: Pool, manifest: Manifest) -> None:
+    """Sends a message for every block."""
+    SqsQueue(clients.sqs, pool.queue).send(pointer_to(pool.run, block) for block in all_blocks(manifest))
+
+
+def queues(clients: Clients) -> list[Resource]:
+    """Lists pdfbatch's queues in the region; `id` is the URL. None where listing is not permitted: who may not list
+    them has made none."""
+    found = []
+    try:
+        with aws.translating("list the queues"):
+            pages = clients.sqs.get_paginator("list_queues").paginate(PaginationConfig={"PageSize": 1000})
+            urls = [url for page in pages for url in page.get("QueueUrls", []) if _QUEUE_NAME.search(url)]
+    except AccessDenied:
+        return []
+    for url in urls:
+        tags = _tags(clients, url)
+        if TAG_STACK in tags:
+            found.append(Resource(url, tags, None))
+    return found
+
+
+def _tags(clients: Clients, url: str) -> dict[str, str]:
+    answer = aws.call(f"look at {url}", lambda: clients.sqs.list_queue_tags(QueueUrl=url), absent=NO_QUEUE)
+    return dict(answer.get("Tags", {})) if answer else {}
+
+
+def delete(clients: Clients, urls: Iterable[str]) -> None:
+    """Deletes queues with their messages; one that is already gone is no error. SQS may list them for a minute more."""
+    for url in urls:
+        SqsQueue(clients.sqs, url).remove()
