@@ -52,10 +52,10 @@ def local_run(
     given, target = split(*default_places(places, output))
     part = Slice.checked(worker_id, total_workers)
     read = read.model_copy(update={"pages": pages})
-    check_cap(max_cost, read)
     passwords = read_passwords(password_file)
     sinks = checked_sinks(events)
     reads = select_engine(engine, model, default_model(), read)
+    check_cap(max_cost, reads.name, read)
     is_to_stdout = target == STDOUT
     how = o.how_to_print(json, jsonl)
     if is_to_stdout and how != "screen":
