@@ -17,6 +17,7 @@ from pdfbatch.engines.endpoint.asking import Outside
 from pdfbatch.engines.endpoint.client import Client
 from pdfbatch.engines.endpoint.reader import EndpointReader
 from pdfbatch.engines.endpoint.request import ELEMENT_PROMPTS
+from pdfbatch.engines.endpoint.tasks import parse, parse_elements
 from pdfbatch.engines.refine import wanted
 from pdfbatch.errors import NotReady
 from pdfbatch.records import Element, EndpointOptions, Label, PageResult, ReadOptions, plain_text
@@ -37,6 +38,15 @@ class InlineChildren:
         except Exception as error:
             done.set_exception(error)
         return done
+
+
+class ParserDies(InlineChildren):
+    def submit(self, seconds: float, task: Callable[..., Any], *given: Any) -> Future[Any]:
+        if task in (parse, parse_elements):
+            dead: Future[Any] = Future()
+            dead.set_exception(TimeoutError("killed"))
+            return dead
+        return super().submit(seconds, task, *given)
 
 
 class ScriptedClient:
@@ -72,9 +82,13 @@ def pdf(tmp_path: Path) -> Path:
 
 
 def reader_of(
-    client: Client, folder: Path, outside: Outside | None = None, most_requests: int = 3, **options: Any
+    client: Client,
+    folder: Path,
+    outside: Outside | None = None,
+    most_requests: int = 3,
+    children: Any = InlineChildren(),  # noqa: B008  # has no state
+    **options: Any,
 ) -> EndpointReader:
-    children: Any = InlineChildren()
     given = outside or Outside(dice=lambda: 0.0)
     endpoint = OPTIONS.model_copy(update={"most_requests": most_requests})
     return EndpointReader(client, endpoint, children, ReadOptions(**options), folder, given)
@@ -197,6 +211,21 @@ def test_elements_of_a_page_are_read_and_put_in_their_places(pdf: Path, tmp_path
     assert (page.read_by, page.model_elements, page.endpoint.answers, page.endpoint.tokens_in) == ("mixed", 1, 1, 90)
     assert page.seconds >= 2.0 and page.reason is None
     assert client.prompts == [ELEMENT_PROMPTS["formula"]] * 2
+
+
+def test_if_their_parser_dies_the_layers_text_stays_and_the_answers_are_paid(pdf: Path, tmp_path: Path) -> None:
+    client = ScriptedClient(lambda _number: Answer("x", "whole", 90, 9))
+    with reader_of(client, tmp_path, children=ParserDies()) as reader:
+        page = page_of(reader.refine(PageOrder(str(pdf), 1), PAGE, wanted(PAGE.page.elements)))
+    assert page.text == PAGE.page.text and page.endpoint.answers == 2
+    assert [each.flags for each in page.elements] == [[], ["model_empty"], ["model_empty"], []]
+
+
+def test_if_the_parser_of_a_page_dies_it_fails_and_is_not_paid_twice(pdf: Path, tmp_path: Path) -> None:
+    client = ScriptedClient(lambda _number: Answer("x", "whole", 90, 9))
+    with reader_of(client, tmp_path, children=ParserDies()) as reader:
+        page = page_of(reader.read(PageOrder(str(pdf), 1)))
+    assert (page.reason, page.endpoint.answers, len(client.asked)) == ("timeout", 1, 1)
 
 
 def test_elements_of_a_page_that_is_drawn_otherwise_stay_as_they_are(pdf: Path, tmp_path: Path) -> None:

@@ -186,9 +186,13 @@ class EndpointReader:
 
     def _when_elements_parsed(self, work: _Work, elements: ElementsWork, done: Future[Any]) -> None:
         try:
-            self._end(work, elements.refined(done.result()))
+            read = elements.refined(done.result())
         except BaseException as error:
-            self._end(work, error)
+            if self._is_draining or failure_of(error).stopped:
+                self._end(work, error)
+                return
+            read = elements.refined([[] for _ in elements.asked])  # they are paid, and would kill their child again
+        self._end(work, read)
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -84,13 +84,11 @@ def cut(path: str, number: int, rotation: int, boxes: Sequence[Box], dpi: float,
     drawn = draw_page(path, number, dpi, side)
     if isinstance(drawn, PageResult) or drawn.rotation != rotation:
         return Cut([], [])
-    scale = drawn.dpi / POINTS_PER_INCH
-    height, width = drawn.pixels.shape[:2]
     found = Cut([], [])
-    for place, (x0, y0, x1, y1) in enumerate(boxes):
-        left, top = (max(0, int((edge - _MARGIN) * scale)) for edge in (x0, y0))
-        right, bottom = min(width, int((x1 + _MARGIN) * scale) + 1), min(height, int((y1 + _MARGIN) * scale) + 1)
-        if min(x1 - x0, y1 - y0) * scale > _TINY and right > left and bottom > top:
+    for place, box in enumerate(boxes):
+        x0, y0, x1, y1 = drawn.edges_of(box, margin=0.0)
+        left, top, right, bottom = drawn.edges_of(box, _MARGIN)
+        if min(x1 - x0, y1 - y0) > _TINY:
             found.places.append(place)
             found.pictures.append(_picture(drawn.pixels[top:bottom, left:right], drawn))
     return found
