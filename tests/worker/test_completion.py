@@ -76,7 +76,7 @@ def test_a_run_has_ended_when_no_worker_will_resume(
             mark(store, worker, why)
     sent: list[tuple[str, str]] = []
     told = [complete(store, manifest(len(endings)), lambda *mail: sent.append(mail), now, pytest.fail) for _ in "ab"]
-    is_over = all(why in ("done", "deadline", "gave_up", "failing", "over_budget") for why in endings)
+    is_over = all(why in ("done", "deadline", "gave_up", "failing", "over_budget", "retired") for why in endings)
     assert told == [is_over, False]
     assert len(sent) == is_over
 
