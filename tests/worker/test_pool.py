@@ -133,7 +133,9 @@ def test_a_block_whose_workers_keep_dying_is_failed_with_a_reason(pdfs: Path, po
     mark = run.mark(0)
     assert (mark.why, mark.counts.ok, mark.counts.failed) == ("done", 1, 2)
     failed = [line for line in outcomes(run.output).values() if line.outcome == "failed"]
-    assert {line.reason for line in failed} == {Reason.ABANDONED} and "workers in a row ended while they had it" in failed[0].detail
+    assert {line.reason for line in failed} == {
+        Reason.ABANDONED
+    } and "workers in a row ended while they had it" in failed[0].detail
     assert Reason.ABANDONED.retryable and verify(run.output).sound
 
 
