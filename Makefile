@@ -69,6 +69,7 @@ bench-gpu: .venv/.dev ## Measure Dolphin on a CUDA device, compared with its pub
 
 chaos: .venv/.dev ## Run N stories of workers under random faults, and check what must hold (N=1000 takes an hour)
 	$(BIN)/python -m tests.chaos --stories $(or $(N),60) --jobs 8
+	PDFBATCH_POOL_DOCUMENTS=300 $(BIN)/pytest -n 0 tests/chaos/test_pool.py
 
 image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: with weights)
 	docker build --file docker/Dockerfile --tag $(IMAGE) \

@@ -194,7 +194,7 @@ def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
         state=state,
         documents=DocumentCounts(
             total=manifest.skipped + manifest.documents,
-            done=manifest.skipped + sum(count.done for count in counts),
+            done=manifest.skipped + min(manifest.documents, sum(count.done for count in counts)),
             ok=sum(count.ok for count in counts),
             partial=sum(count.partial for count in counts),
             failed=sum(count.failed for count in counts),

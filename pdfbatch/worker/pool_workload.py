@@ -215,17 +215,18 @@ class PoolWorkload(Workload):
         expect(self._tally, left)
         block.lease.note_left(len(block.left))
         self._block_of.update(dict.fromkeys(block.left, block))
-        if is_dead or block.lease.losses >= MOST_LOSSES:
-            self._abandon(block)
+        if is_dead:
+            self._abandon(block, "its message was received again and again")
+        elif block.lease.losses >= MOST_LOSSES:
+            self._abandon(block, f"{block.lease.losses} workers in a row ended while they had it")
         for entry in block.entries:
             yield Offer(entry, block)
         if block.is_read and not block.entered:  # an earlier holder recorded everything
             self._finish(block)
 
-    def _abandon(self, block: HeldBlock) -> None:
-        why = f"{block.lease.losses} workers ended while they had its block, number {block.id.number} of slice"
+    def _abandon(self, block: HeldBlock, why: str) -> None:
         for entry in block.entries:
-            self._hooks.abandon(entry, f"{why} {block.id.slice}")
+            self._hooks.abandon(entry, f"block {block.id.number} of slice {block.id.slice}: {why}")
         for key in list(block.left):
             self._block_of.pop(key)
         block.enter(set(block.left))

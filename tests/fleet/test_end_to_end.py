@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from pdfbatch.runs.pool import load_pool
+from pdfbatch.runs.verify import verify
 from tests.fleet.conftest import Account
 from tests.fleet.machine.processes import ProcessMachine
 from tests.fleet.machine.region import Region
@@ -115,4 +116,4 @@ def test_a_pool_is_scaled_while_it_runs_and_deletes_its_fleets_and_queues(
     )
     assert sorted(story.published()) == list(range(POOLED))
     assert "pdfbatch_" not in str(account.client("sqs").list_queues().get("QueueUrls")), "the last worker deleted them"
-    story.pdfbatch("verify", story.output)
+    assert verify(story.store).sound

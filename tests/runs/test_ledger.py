@@ -31,6 +31,16 @@ def test_written_lines_are_read_back_in_order(store: Store) -> None:
     assert found == ["a.pdf", "ü ?.pdf", "c.pdf"]
 
 
+def test_what_is_withdrawn_is_never_written(store: Store) -> None:
+    writer = LedgerWriter(store, KEYS, 0, 1)
+    for key in ("a.pdf", "b.pdf", "c.pdf"):
+        writer.add(line(key))
+    assert [taken.key for taken in writer.withdraw({"b.pdf", "x.pdf"})] == ["b.pdf"]
+    writer.flush()
+    assert [found.key for _, found in outcomes(store, segments(store))] == ["a.pdf", "c.pdf"]
+    assert writer.next_segment == 2 and writer.withdraw({"a.pdf"}) == []
+
+
 def test_a_twin_that_took_the_number_loses_no_line(store: Store) -> None:
     twins = [LedgerWriter(store, KEYS, 0, 1), LedgerWriter(store, KEYS, 0, 1)]
     for number, writer in enumerate(twins):

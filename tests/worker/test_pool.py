@@ -9,13 +9,14 @@ from threading import Thread
 
 import pytest
 
-from pdfbatch.records import BlockId, Command, Lease, Outcome, ReadOptions, Reason
+from pdfbatch.records import BlockId, Command, Lease, Outcome, PageResult, ReadOptions, Reason
 from pdfbatch.runs import ledger
 from pdfbatch.runs.pool import all_blocks, finished_blocks, pointer_to
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import Store, open_store
 from pdfbatch.worker.block_leases import BlockLeases, LeaseTerms
 from pdfbatch.worker.stop import Stop
+from pdfbatch.worker.tally import Tally
 from samples.many import long_pdf, many_pdfs
 from tests.worker import page_tasks
 from tests.worker.begun import now
@@ -132,7 +133,9 @@ def test_a_block_whose_workers_keep_dying_is_failed_with_a_reason(pdfs: Path, po
     mark = run.mark(0)
     assert (mark.why, mark.counts.ok, mark.counts.failed) == ("done", 1, 2)
     failed = [line for line in outcomes(run.output).values() if line.outcome == "failed"]
-    assert {line.reason for line in failed} == {Reason.ABANDONED} and "ended while they had" in failed[0].detail
+    assert {line.reason for line in failed} == {
+        Reason.ABANDONED
+    } and "workers in a row ended while they had it" in failed[0].detail
     assert Reason.ABANDONED.retryable and verify(run.output).sound
 
 
@@ -170,3 +173,33 @@ def test_outcomes_of_a_block_that_another_worker_took_are_not_recorded(pdfs: Pat
     counts = first.heartbeat().counts
     assert (counts.ok, counts.total, counts.pages_read) == (80, 80, 80)
     assert len(outcomes(run.output)) == 80 and verify(run.output).sound
+
+
+@pytest.mark.parametrize("kind", ["ok", "partial"])
+def test_a_document_that_another_worker_does_leaves_nothing_in_the_counts(kind: str) -> None:
+    tally = Tally()
+    tally.page(PageResult(number=1, read_by="layer"), 1.0, False)
+    tally.document(Outcome(key="a.pdf", outcome="ok", pages=1, read_by={"layer": 1}, scores={"0.9": 1}))
+    before = tally.counts()
+    bad = [(2, Reason.TIMEOUT)] if kind == "partial" else []
+    pages = [PageResult(number=1, read_by="ocr"), PageResult(number=2, reason=bad[0][1] if bad else None)]
+    theirs = Outcome.model_validate(
+        {
+            "key": "b.pdf",
+            "outcome": kind,
+            "reason": Reason.TIMEOUT if bad else None,
+            "pages": 2,
+            "failed_pages": bad,
+            "read_by": {"ocr": 1},
+            "scores": {"0.4": 1},
+        }
+    )
+    for page in pages:
+        tally.page(page, 1.0, False)
+    tally.document(theirs)
+    tally.forget(theirs)
+    assert tally.counts().model_copy(update={"pages_here": before.pages_here}) == before
+    for page in pages:
+        tally.page(page, 1.0, False)
+    tally.forget_pages(pages)
+    assert tally.counts().model_copy(update={"pages_here": before.pages_here}) == before
