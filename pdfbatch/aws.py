@@ -10,11 +10,12 @@ The type of an error says how far it reaches: `NotReady` (credentials, clock, re
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from pdfbatch import __version__
@@ -59,6 +60,9 @@ ANY_REGION = "us-east-1"
 POOL_CONNECTIONS = 32
 """More threads than this on one client wait for a free connection."""
 
+_SETTINGS = ("AWS_", "BOTO_", "HOME")
+"""How the names of the variables begin that boto3 reads."""
+
 _making_a_client = threading.Lock()
 
 
@@ -101,7 +105,8 @@ def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
 
     The default `attempts` outlast a short outage: right for running work, too long when a person waits.
 
-    Creating a client takes about 50 ms, so keep it. boto3's sessions are not thread-safe, so each call has its own.
+    Creating a client takes about 30 ms, so keep it. boto3's sessions are not thread-safe, so one thread at a time makes
+    clients of the session.
     """
     from botocore.config import Config
 
@@ -122,7 +127,12 @@ def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
 
 
 def _session() -> Session:
-    """A new session that shares the descriptions of AWS's services, which take most of the time to load."""
+    return _session_under(frozenset(item for item in os.environ.items() if item[0].startswith(_SETTINGS)))
+
+
+@lru_cache(maxsize=1)
+def _session_under(_settings: frozenset[tuple[str, str]]) -> Session:
+    """A session for these environment variables, which it has read; it shares the descriptions of AWS's services."""
     import boto3
     import botocore.session
 
@@ -158,10 +168,8 @@ def region(bucket: str = "") -> str:
 
 def region_set() -> str:
     """Returns the region from boto3's variables and files; "" if they name none."""
-    import boto3
-
     with translating("determine the region"), _making_a_client:
-        return boto3.session.Session().region_name or ""
+        return _session().region_name or ""
 
 
 def bucket_region(s3: S3Client, bucket: str) -> str:

@@ -61,6 +61,12 @@ def test_buckets_and_prefixes_are_places() -> None:
     [
         ("max_hour = 3", "", "pdfbatch.toml: there is no setting 'max_hour'.", "Did you mean 'max_hours'?"),
         ("[profile.dev]\nworker = 3", "", "profile dev in pdfbatch.toml: there is no setting 'worker'.", "'workers'"),
+        (
+            "endpoint_key = 'sk-1'",
+            "",
+            "there is no setting 'endpoint_key'.",
+            "PDFBATCH_ENDPOINT_KEY in the environment",
+        ),
         ("inptu_prefix = 'a/'", "", "there is no setting 'inptu_prefix'.", "Did you mean 'input_prefix'?"),
         ("workers = 'many'", "", "pdfbatch.toml: workers is 'many'", "Fix"),
         ('profile = "prod"', "", "pdfbatch.toml: profile is not a table", "[profile.NAME]"),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pdfbatch.cli import endpoint as endpoints
 from pdfbatch.cli import options as o
 from pdfbatch.cli.command import chosen_for
 from pdfbatch.cli.console import now
@@ -32,7 +33,7 @@ def local_run(
     worker_id: Annotated[int, typer.Option(metavar="N", help="Which of these workers this is, counted from 0.")] = 0,
     processes: o.Processes = None,
     limit: o.Limit = None,
-    max_cost: o.LocalMaxCost = None,
+    max_cost: endpoints.LocalMaxCost = None,
     changed: o.Changed = False,
     model: o.Model = "",
     events: o.Events = None,
@@ -51,10 +52,10 @@ def local_run(
     given, target = split(*default_places(places, output))
     part = Slice.checked(worker_id, total_workers)
     read = read.model_copy(update={"pages": pages})
-    check_cap(max_cost, read)
     passwords = read_passwords(password_file)
     sinks = checked_sinks(events)
     reads = select_engine(engine, model, default_model(), read)
+    check_cap(max_cost, reads.name, read)
     is_to_stdout = target == STDOUT
     how = o.how_to_print(json, jsonl)
     if is_to_stdout and how != "screen":

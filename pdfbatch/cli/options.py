@@ -4,23 +4,17 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Set
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from pdfbatch.cli import endpoint as endpoints
 from pdfbatch.errors import UsageError
 from pdfbatch.records import (
-    KEY_VARIABLE,
     Command,
-    EndpointOptions,
-    EndpointPrice,
-    Fallback,
     PageSet,
     ReadOptions,
     Reason,
-    Secret,
-    checked_url,
 )
 from pdfbatch.runs.scores import DOUBTFUL
 
@@ -172,83 +166,6 @@ Model = Annotated[
         help="Dolphin 1.0 or 1.5: Hub id (with @revision), folder or s3:// folder.",
         show_default="PDFBATCH_MODEL, otherwise ByteDance/Dolphin-1.5",
         metavar="MODEL",
-    ),
-]
-EndpointUrl = Annotated[
-    str,
-    typer.Option(
-        "--endpoint-url",
-        metavar="URL",
-        help="Address of a model that speaks OpenAI's API, as https://HOST/v1; page images are sent there. Its key is "
-        f"read from {KEY_VARIABLE} in the environment.",
-        show_default=False,
-    ),
-]
-EndpointModel = Annotated[
-    str,
-    typer.Option("--endpoint-model", metavar="NAME", help="The model's name there.", show_default=False),
-]
-EndpointPrompt = Annotated[
-    str,
-    typer.Option(
-        "--endpoint-prompt",
-        metavar="TEXT|@FILE",
-        help="What the model is asked with each page image; a model for OCR may want a prompt of its own.",
-        show_default="a request for Markdown, see docs/endpoint.md",
-    ),
-]
-EndpointSide = Annotated[
-    int,
-    typer.Option(
-        "--endpoint-side", min=256, max=4096, metavar="PIXELS", help="Longer side of the page images that are sent."
-    ),
-]
-EndpointTokens = Annotated[
-    int,
-    typer.Option("--endpoint-tokens", min=16, metavar="N", help="Most tokens of one answer."),
-]
-EndpointRequests = Annotated[
-    int,
-    typer.Option(
-        "--endpoint-requests",
-        min=1,
-        max=512,
-        metavar="N",
-        help="Most requests at once, for each worker. It begins with 2 and finds out how many the endpoint takes.",
-    ),
-]
-EndpointPriceText = Annotated[
-    str,
-    typer.Option(
-        "--endpoint-price",
-        metavar="IN,OUT",
-        help="Dollars per million tokens, read and written; counted against --max-cost.",
-        show_default="nothing is counted",
-    ),
-]
-EndpointSecret = Annotated[
-    str,
-    typer.Option(
-        "--endpoint-secret",
-        metavar="ARN",
-        help="Secrets Manager secret or SSM parameter with the endpoint's key, for a fleet. Only the instances read "
-        "it, with their role.",
-        show_default=False,
-    ),
-]
-FallbackName = Annotated[
-    str,
-    typer.Option(
-        "--fallback",
-        metavar="ENGINE",
-        help="endpoint: pages that the engine could not read, or not well, are read by the model at --endpoint-url.",
-        show_default="none",
-    ),
-]
-FallbackBelow = Annotated[
-    float,
-    typer.Option(
-        "--fallback-below", min=0, max=1, metavar="SCORE", help="Pages with a lower score were not read well."
     ),
 ]
 Dpi = Annotated[
@@ -438,16 +355,6 @@ MaxCost = Annotated[
         help="Stop the instances before they, and an endpoint's answers, cost more than this.",
     ),
 ]
-LocalMaxCost = Annotated[
-    float | None,
-    typer.Option(
-        "--max-cost",
-        min=0.000001,
-        metavar="DOLLARS",
-        help="Stop when the endpoint's answers have cost this much, at --endpoint-price. Answers under way are still "
-        "paid for; the same command resumes.",
-    ),
-]
 Image = Annotated[
     str,
     typer.Option(
@@ -547,16 +454,17 @@ def _read_options(
     page_seconds: PageSeconds = 120.0,
     max_retries: MaxRetries = 2,
     max_failures_in_a_row: FailuresInARow = 20,
-    endpoint_url: EndpointUrl = "",
-    endpoint_model: EndpointModel = "",
-    endpoint_prompt: EndpointPrompt = "",
-    endpoint_side: EndpointSide = 1540,
-    endpoint_tokens: EndpointTokens = 8192,
-    endpoint_requests: EndpointRequests = 32,
-    endpoint_price: EndpointPriceText = "",
-    endpoint_secret: EndpointSecret = "",
-    fallback: FallbackName = "",
-    fallback_below: FallbackBelow = 0.9,
+    endpoint_url: endpoints.Url = "",
+    endpoint_model: endpoints.Model = "",
+    endpoint_prompt: endpoints.Prompt = "",
+    endpoint_side: endpoints.Side = 1540,
+    endpoint_tokens: endpoints.Tokens = 8192,
+    endpoint_requests: endpoints.Requests = 32,
+    endpoint_price: endpoints.Price = "",
+    endpoint_secret: endpoints.KeySecret = "",
+    fallback: endpoints.FallbackName = "",
+    fallback_below: endpoints.FallbackBelow = 0.9,
+    fallback_elements: endpoints.FallbackElements = False,
     command: CommandLine = "",
     batch: Batch = 20,
     batch_seconds: BatchSeconds = 3600.0,
@@ -564,9 +472,9 @@ def _read_options(
 ) -> ReadOptions:
     endpoint = None
     if endpoint_url or endpoint_model:
-        endpoint = _endpoint(endpoint_url, endpoint_model, endpoint_prompt, endpoint_price, endpoint_secret).model_copy(
-            update={"side": endpoint_side, "most_tokens": endpoint_tokens, "most_requests": endpoint_requests}
-        )
+        asked = (endpoint_url, endpoint_model, endpoint_prompt, endpoint_price, endpoint_secret)
+        most = {"side": endpoint_side, "most_tokens": endpoint_tokens, "most_requests": endpoint_requests}
+        endpoint = endpoints.endpoint_of(*asked).model_copy(update=most)
     return ReadOptions(
         keep_headers=keep_headers,
         page_seconds=page_seconds,
@@ -577,41 +485,11 @@ def _read_options(
         join_tables=join_tables,
         failures_in_a_row=max_failures_in_a_row,
         endpoint=endpoint,
-        fallback=_fallback(fallback),
+        fallback=endpoints.fallback_of(fallback),
         fallback_below=fallback_below,
+        fallback_elements=fallback_elements,
         command=Command(line=command, batch=batch, seconds=batch_seconds, memory_mib=batch_memory),
     )
-
-
-def _endpoint(url: str, model: str, prompt: str, price: str, secret: str) -> EndpointOptions:
-    if not url or not model:
-        missing = "--endpoint-model" if url else "--endpoint-url"
-        raise UsageError(f"An endpoint needs its address and its model: {missing} is missing.", f"Add {missing}.")
-    given = {"prompt": _prompt(prompt)} if prompt else {}
-    return EndpointOptions(
-        url=checked_url(url),
-        model=model,
-        price=EndpointPrice.read(price) if price else None,
-        secret=Secret.read(secret).arn if secret else "",
-        **given,
-    )
-
-
-def _prompt(text: str) -> str:
-    """Returns a prompt, read from a file if it is @FILE."""
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).expanduser().read_text("utf-8").strip()
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"The prompt {text[1:]} cannot be read: {reason}.", "Give --endpoint-prompt @FILE.") from None
-
-
-def _fallback(name: str) -> Fallback:
-    if name not in ("", "endpoint"):
-        raise UsageError(f"{name!r} cannot be a fallback.", "Give --fallback endpoint.")
-    return "endpoint" if name else ""
 
 
 def with_read_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -14,7 +14,7 @@ PANELS = {
     "Engine": "engine model dpi as_published processes",
     "Endpoint": (
         "endpoint_url endpoint_model endpoint_prompt endpoint_side endpoint_tokens endpoint_requests endpoint_price "
-        "endpoint_secret fallback fallback_below"
+        "endpoint_secret fallback fallback_below fallback_elements"
     ),
     "Command": "command batch batch_seconds batch_memory",
     "Markdown": "keep_hidden join_tables keep_headers",

@@ -119,8 +119,8 @@ def retry_failures(
         )
         plan_and_launch(request, dry_run=dry_run, yes=yes, json=json)
         return
-    check_cap(max_cost, read)
     reads = select_engine(engine, model, default_model(), read)
+    check_cap(max_cost, reads.name, read)
     passwords = read_passwords(password_file)
     wanted = Request(
         Slice(0, 1),

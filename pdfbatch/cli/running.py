@@ -184,13 +184,14 @@ def _worked(
     return mark
 
 
-def check_cap(max_cost: float | None, options: ReadOptions) -> None:
+def check_cap(max_cost: float | None, engine: str, options: ReadOptions) -> None:
     """Checks that a cap on this computer can be reached.
 
     Raises:
         UsageError: nothing is counted against it.
     """
-    if max_cost is not None and options.endpoint is not None and options.endpoint.price is None:
+    is_used = "endpoint" in (engine, options.fallback)
+    if max_cost is not None and is_used and options.endpoint is not None and options.endpoint.price is None:
         raise UsageError(
             "--max-cost counts the endpoint's answers, and their price is not known.",
             "Add --endpoint-price IN,OUT in dollars per million tokens, as in 0.25,2",

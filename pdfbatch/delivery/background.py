@@ -107,7 +107,7 @@ class _Delivery:
     def left(self) -> Left | None:
         if self._has_finished:
             return None
-        return Left(self._route.address.text, self._courier.waiting, self._courier.trouble or "no answer in time")
+        return Left(self._route.address.text, self._courier.waiting, self._courier.trouble or "the time was up")
 
     def _run(self) -> None:
         failures = last_tries = 0
@@ -125,9 +125,9 @@ class _Delivery:
                 self._tell(error, failures)
                 if is_last and isinstance(error, NotDelivered) and error.is_refusal:
                     return
-                failures = 1 if last_tries == 1 else failures + 1
+                failures = 1 if last_tries == 1 else failures + 1  # the last tries begin with short pauses again
                 wait = pause(failures, error) if isinstance(error, PdfbatchError) else LONGEST_PAUSE
-            if is_last or not self._is_last:
+            if is_last or not self._is_last:  # else the end came meanwhile
                 self._wake.wait(wait)
                 self._wake.clear()
 

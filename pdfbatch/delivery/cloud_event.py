@@ -132,7 +132,7 @@ def of_end(status: RunStatus, marks: Sequence[DoneMark], manifest: Manifest) -> 
             "documents": documents.model_dump(),
             "pages": {"read": status.pages.read, "failed": status.pages.failed},
             "reasons": status.reasons,
-            "workers": manifest.total_workers,
+            "workers": len(status.workers),
             "seconds": status.seconds,
             "dollars": status.dollars,
         },

@@ -96,13 +96,14 @@ class Courier:
                     break
                 parts = self._whole(None)
             self.trouble = ""
+            self._count(parts)
         except PdfbatchError as error:
             self.trouble = error.message
+            with suppress(PdfbatchError):  # the first error says more
+                self._count(parts)
             raise
         finally:
             self._place = self._place.among(parts)
-            with suppress(PdfbatchError):  # the first error says more
-                self._count(parts)
             self._save()
 
     def resume(self) -> int:
@@ -131,21 +132,31 @@ class Courier:
 
     def _send_all(self, parts: Sequence[Segment], until: Callable[[], bool]) -> bool:
         """Returns whether nothing is left to do; False if segments were joined since they were listed."""
-        chunk, events = list[_Step](), 0
+        steps = self._steps(parts)
         self._open = []
-        for step in self._steps(parts):
-            if step is None:
-                self._send(chunk)
+        while not until():
+            chunk, error = self._chunk(steps)
+            self._send([step for step in chunk if step is not None])
+            if error is not None:
+                raise error
+            if None in chunk:
                 return False
-            chunk.append(step)
-            events += step.event is not None
-            if events == self._route.sink.most:
-                self._send(chunk)
-                chunk, events = [], 0
-                if until():
-                    return True
-        self._send(chunk)
+            if not chunk:
+                break
         return True
+
+    def _chunk(self, steps: Iterator[_Step | None]) -> tuple[list[_Step | None], PdfbatchError | None]:
+        """Takes as many steps as the sink takes events at once, and the error that came after them."""
+        chunk, events = list[_Step | None](), 0
+        try:
+            for step in steps:
+                chunk.append(step)
+                events += step is not None and step.event is not None
+                if events == self._route.sink.most:
+                    break
+        except PdfbatchError as error:
+            return chunk, error
+        return chunk, None
 
     def _send(self, chunk: Sequence[_Step]) -> None:
         events = [step.event for step in chunk if step.event is not None]
@@ -205,7 +216,9 @@ class Courier:
         """Counts the events that were not delivered; each segment is read once for it."""
         todo = pending(parts, self._place)
         new = [part for part in todo if part.key not in self._lines]
-        for part, count in zip(new, in_order(self._lines_in, new), strict=True):
+        # Beside the work it is one by one: a pool's threads would keep the process from ending while the store hangs.
+        counts = map(self._lines_in, new) if self._counts_first else in_order(self._lines_in, new)
+        for part, count in zip(new, counts, strict=True):
             self._lines[part.key] = count
         counted = sum(self._lines[part.key] for part in todo if part.number > self._place.sent)
         self.waiting = max(0, counted - len(self._accepted))

@@ -23,11 +23,11 @@ class Place(NamedTuple):
         """Returns the place once a segment has been delivered."""
         if part.number > self.sent:
             return self._replace(sent=part.number)
-        return self._replace(late=self.late | {part.name})
+        return self._replace(late=self.late | {part.identity})
 
     def among(self, parts: Sequence[Segment]) -> Place:
-        """Returns the place without the names of segments that are gone."""
-        return self._replace(late=self.late & {part.name for part in parts})
+        """Returns the place without segments that are gone."""
+        return self._replace(late=self.late & {part.identity for part in parts})
 
 
 def pending(parts: Sequence[Segment], place: Place) -> list[Segment]:
@@ -41,7 +41,7 @@ def pending(parts: Sequence[Segment], place: Place) -> list[Segment]:
     def is_pending(part: Segment) -> bool:
         if part.number > place.sent:
             return True
-        return part.name not in place.late and any(part.is_inside(other) for other in joined)
+        return part.identity not in place.late and any(part.is_inside(other) for other in joined)
 
     return sorted(filter(is_pending, parts), key=lambda part: (part.first, -part.number, part.key))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,8 +11,12 @@ from pdfbatch.delivery.background import LOOK_SECONDS, pause
 from pdfbatch.delivery.courier import Courier, Route, deliver_end
 from pdfbatch.delivery.sink import NotDelivered
 from pdfbatch.errors import PdfbatchError
+from pdfbatch.records import Manifest, RunKeys, SinkAddress
+from pdfbatch.runs import manifest
 from pdfbatch.runs.ledger import Segment, segments
+from pdfbatch.runs.past import run_ids
 from pdfbatch.runs.record_reader import RecordReader
+from pdfbatch.store import Store
 
 TRIES = 4
 """How often a sink that is down is tried without `follow`; with their pauses about 10 s."""
@@ -27,11 +32,31 @@ class Delivered(BaseModel):
     delivered: int = 0
     """Events that this command delivered."""
     before: int = 0
-    """Events that were delivered before."""
+    """Events that the sink had before."""
     waiting: int = 0
     """Events in the ledger that the sink did not take."""
     ended: bool = False
     """Whether the run has ended, and its last event was delivered."""
+
+
+def owed_runs(store: Store, address: SinkAddress, latest: str) -> list[Manifest]:
+    """Returns the runs before `latest` that are the sink's too, oldest first: they were started with it, or it has got
+    events of them. Runs whose manifest is damaged are left out."""
+    found = []
+    for run in run_ids(store):
+        with suppress(PdfbatchError):
+            frozen = manifest.load(store, run)
+            is_known = address.text in frozen.events or any(store.list(RunKeys(run).positions_of(address.name)))
+            if run < latest and is_known:
+                found.append(frozen)
+    return found
+
+
+def total(deliveries: Sequence[RunDelivery]) -> Delivered:
+    """Returns how far the deliveries of several runs are; everything but the counts is of the last one."""
+    each = [delivery.found() for delivery in deliveries]
+    counts = ("delivered", "before", "waiting")
+    return each[-1].model_copy(update={name: sum(getattr(found, name) for found in each) for name in counts})
 
 
 Tell = Callable[[Delivered, PdfbatchError | None], None]

@@ -46,6 +46,14 @@ class Drawn(NamedTuple):
     rotation: int = 0
     lines: tuple[PrintedLine, ...] = ()
 
+    def edges_of(self, box: Box, margin: float) -> tuple[int, int, int, int]:
+        """Returns the left, top, right and bottom edge in pixels of a box in points, widened by a margin in points and
+        cut off where the page ends."""
+        height, width = self.pixels.shape[:2]
+        x0, y0 = (int((place - margin) * self.dpi / POINTS_PER_INCH) for place in box[:2])
+        x1, y1 = (int((place + margin) * self.dpi / POINTS_PER_INCH) + 1 for place in box[2:])
+        return max(0, x0), max(0, y0), min(width, x1), min(height, y1)
+
 
 def draw_page(path: str, number: int, dpi: float, side: int) -> Drawn | PageResult:
     """Draw page `number` (from 1) of the PDF at `path`, upright, at `dpi`. The resolution is higher if the longer side

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import READING, Children
 from pdfbatch.engines.base import Engine, PageOrder, Reader, pass_on
+from pdfbatch.engines.refine import Wanted, wanted
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import Element, Label, PageResult, ReadOptions, Reason
 
 NOT_BETTER = "fallback_no_better"
 """The flag of a page whose second reading was not better."""
+Choose = Callable[[PageRead, PageRead], PageRead]
 _HOPEFUL = frozenset({Reason.NEEDS_OCR, Reason.REPETITION, Reason.ENGINE_ERROR, Reason.OUT_OF_MEMORY})
 """Why a first reading may fail while another engine reads the page. After a timeout or a crash it is read plainly, as
 everywhere."""
+
+
+class RefiningReader(Reader, Protocol):
+    def refine(self, order: PageOrder, read: PageRead, asked: Sequence[Wanted]) -> Future[PageRead]:
+        """Reads elements of a page that was read, and puts the answers in their places."""
+
+
+class RefiningEngine(Engine, Protocol):
+    def reader(self, children: Children, options: ReadOptions, scratch: Path) -> AbstractContextManager[RefiningReader]:
+        """As in `Engine`."""
 
 
 class FallbackEngine:
@@ -26,7 +39,7 @@ class FallbackEngine:
 
     preload = READING
 
-    def __init__(self, first: Engine, second: Engine) -> None:
+    def __init__(self, first: Engine, second: RefiningEngine) -> None:
         self._first = first
         self._second = second
         self.name = first.name
@@ -47,16 +60,18 @@ class FallbackEngine:
             self._second.reader(children, options, scratch) as second,
             self._first.reader(children, options, scratch) as first,
         ):
-            yield FallbackReader(first, second, options.fallback_below)
+            yield FallbackReader(first, second, options.fallback_below, options.fallback_elements)
 
 
 class FallbackReader:
-    """`below`: pages with a lower score are read by the second reader too."""
+    """`below`: pages with a lower score are read by the second reader too. `refines`: of the others, it reads the
+    elements that need a model."""
 
-    def __init__(self, first: Reader, second: Reader, below: float) -> None:
+    def __init__(self, first: Reader, second: RefiningReader, below: float, refines: bool = False) -> None:
         self._first = first
         self._second = second
         self._below = below
+        self._refines = refines
         self._is_draining = False
 
     @property
@@ -78,22 +93,34 @@ class FallbackReader:
             pass_on(done, future)
             return
         read = done.result()
-        if order.attempt or not is_doubtful(read.page, self._below):
+        is_bad = is_doubtful(read.page, self._below)
+        asked = unread_by_model(read.page) if self._refines and not is_bad else []
+        if order.attempt or not (is_bad or asked):
             future.set_result(read)
         elif self._is_draining:
             future.cancel()  # else a page would be read by another engine because of an interruption
+        elif is_bad:
+            self._second.read(order).add_done_callback(partial(_read_second, read, future, better))
         else:
-            self._second.read(order).add_done_callback(partial(_read_second, read, future))
+            refined = self._second.refine(order, read, asked)
+            refined.add_done_callback(partial(_read_second, read, future, lambda _first, second: second))
 
 
-def _read_second(first: PageRead, future: Future[PageRead], done: Future[PageRead]) -> None:
+def _read_second(first: PageRead, future: Future[PageRead], choose: Choose, done: Future[PageRead]) -> None:
     error = None if done.cancelled() else done.exception()
     if done.cancelled() or isinstance(error, PdfbatchError):
         pass_on(done, future)
     elif error is not None:
         future.set_result(_marked(first))
     else:
-        future.set_result(better(first, done.result()))
+        future.set_result(choose(first, done.result()))
+
+
+def unread_by_model(page: PageResult) -> list[Wanted]:
+    """Returns the elements of a page that need a model, and that none has read."""
+    if page.reason is not None:
+        return []
+    return [each for each in wanted(page.elements) if page.elements[each.place].source in ("layer", "ocr")]
 
 
 def is_doubtful(page: PageResult, below: float) -> bool:

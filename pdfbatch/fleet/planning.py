@@ -126,6 +126,8 @@ def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) 
             "not part of this plan"
         )
         if engine == endpoint.name:
+            if request.model not in ("", endpoint.model):
+                raise UsageError("--model is Dolphin's.", "Name the endpoint's model with --endpoint-model.")
             return replace(request, engine=engine, model=endpoint.model)
     _check_engine(engine, request.model, account.gpus)
     return replace(request, engine=engine, model=_model(engine, request.model, warnings))

@@ -35,6 +35,8 @@ HOURS_ROOM, LEAST_HOURS, MOST_HOURS = 3.0, 2.0, 48.0
 WORTH_A_BOOT = 1.0
 """Hours of work that a worker should have; with less, its boot is a large part of its bill."""
 WORKING_DAY = 8.0
+ENDPOINT_PAGES_PER_SECOND = (0.3, 3.0)
+"""For one worker with 32 requests under way that take between 10 and 100 s each. A guess: the endpoint decides."""
 CPU_PAGES_PER_SECOND = (0.2, 0.9)
 """For one vCPU: scans at the low end, text layers at the high end (docs/measurements.md; two vCPUs are one core)."""
 LAYER_PAGES_PER_SECOND = (0.45, 0.9)
@@ -96,6 +98,9 @@ def estimated_pace(engine: str, gpu: str, vcpus: int, layer_share: float | None 
             low, high = auto_pace(low, high, vcpus, layer_share)
             like += f", {100 * layer_share:.0f} % of the sampled pages with a good text layer"
         return Pace(low=low, high=high, source=f"an estimate for a {gpu or 'GPU'}{like}, not measured")
+    if engine == "endpoint":
+        low, high = ENDPOINT_PAGES_PER_SECOND
+        return Pace(low=low, high=high, source="a guess, because the endpoint decides; see --pages-per-second")
     low, high = (vcpus * end for end in CPU_PAGES_PER_SECOND)
     return Pace(low=low, high=high, source=f"an estimate for {vcpus} vCPUs, not measured")
 

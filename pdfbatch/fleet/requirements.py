@@ -298,8 +298,10 @@ def _events(facts: AccountFacts, need: Need) -> Finding:
     if unusable := _unusable(facts.sinks, facts.sinks_secret, facts.made_for):
         return unusable
     assert isinstance(facts.sinks, list) and isinstance(facts.made_for, SetupWish)
-    if not secret and any(sink.kind == "webhook" for sink in sinks):
-        return Finding("missing", "webhooks are signed, and no secret has the key", "Add --events-secret ARN.")
+    if not secret and (locked := next((sink for sink in sinks if sink.needs_secret), None)):
+        return Finding(
+            "missing", f"{locked.text} needs a key or a password", "Add --events-secret ARN (docs/events.md)."
+        )
     barred = [*set(facts.sinks) - set(facts.made_for.events), *({secret} - {"", *facts.made_for.secrets})]
     if barred and facts.made_for == SetupWish(need.request.names):
         return Finding("unknown", f"whether the role may use {', '.join(barred)}", need.setup())

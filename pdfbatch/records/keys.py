@@ -111,13 +111,17 @@ class RunKeys:
         """Returns the key of several segments joined into one; `digest` is that of its content."""
         return f"{self.ledger_of(worker)}{first:06d}-{last:06d}-{digest}.jsonl"
 
+    def positions_of(self, sink: str) -> str:
+        """Returns the prefix of what was delivered to a sink; `sink` is `SinkAddress.name`."""
+        return f"{self.events}{sink}/"
+
     def position(self, sink: str, worker: int) -> str:
-        """Returns the key of what was delivered of a worker's ledger; `sink` is `SinkAddress.name`."""
-        return f"{self.events}{sink}/worker-{worker}.json"
+        """Returns the key of what was delivered of a worker's ledger."""
+        return f"{self.positions_of(sink)}worker-{worker}.json"
 
     def end_position(self, sink: str) -> str:
         """Returns the key of what was delivered about the run's end."""
-        return f"{self.events}{sink}/run.json"
+        return f"{self.positions_of(sink)}run.json"
 
     def failure_list(self, worker: int) -> str:
         return f"{self.failures}worker-{worker}-failures.json"

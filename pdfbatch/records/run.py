@@ -89,6 +89,8 @@ class ReadOptions(Record):
     """What reads pages again that the engine could not read, or not well; "": nothing."""
     fallback_below: float = Field(default=0.9, ge=0, le=1)
     """Pages with a lower score were not read well."""
+    fallback_elements: bool = False
+    """On other pages, it reads formulas, unclear tables and the like."""
     command: Command = Command()
     """What the engine `command` runs."""
 

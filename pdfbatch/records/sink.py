@@ -80,6 +80,11 @@ class SinkAddress(NamedTuple):
         return list(dict.fromkeys(map(cls.read, whole)))
 
     @property
+    def needs_secret(self) -> bool:
+        """Whether it certainly cannot be used without a secret."""
+        return self.kind == "webhook" or (self.security or "").startswith("sasl")
+
+    @property
     def name(self) -> str:
         """Stands for it in keys, such as `webhook-1f0c9a4e52d7`."""
         return f"{self.kind}-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}"
@@ -176,7 +181,8 @@ class Position(Record):
     sent: int = 0
     """All lines in segments up to this number were delivered, except those in `late` ones that are not listed there."""
     late: list[str] = []
-    """Names of segments that were written under a number that had been joined before, and that were delivered."""
+    """Segments, as `Segment.identity`, that were written under a number that had been joined before, and that were
+    delivered."""
     delivered: int = 0
     """The number of events that the sink has accepted, repeated ones included."""
     waiting: int = 0

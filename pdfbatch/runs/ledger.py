@@ -74,6 +74,7 @@ class Segment(NamedTuple):
     """The last of the segments that it was joined from; `first` for one as it was written."""
     key: str
     size: int
+    etag: str = ""
 
     @property
     def is_joined(self) -> bool:
@@ -83,6 +84,11 @@ class Segment(NamedTuple):
     def name(self) -> str:
         """The file's name without its folder and extension."""
         return self.key[self.key.rfind("/") + 1 :].removesuffix(".jsonl")
+
+    @property
+    def identity(self) -> str:
+        """The name and the ETag: after joining, a late process may write other lines under the same name."""
+        return f"{self.name}:{self.etag}"
 
     def is_inside(self, other: Segment) -> bool:
         """Whether its numbers are all among those that another segment was joined from."""
@@ -104,7 +110,7 @@ def _segment(entry: Entry) -> Segment | None:
     if match is None:
         return None
     first, last = int(match["first"]), int(match["last"] or match["first"])
-    return Segment(match["run"], int(match["worker"]), first, last, entry.key, entry.size)
+    return Segment(match["run"], int(match["worker"]), first, last, entry.key, entry.size, entry.etag)
 
 
 def outcomes(store: Store, parts: Iterable[Segment]) -> Iterator[tuple[str, Outcome]]:

@@ -69,6 +69,7 @@ def stories(seeds: range, jobs: int, plant: str, wish: Wish) -> Iterator[Result]
         os.environ.update(NO_ACCOUNT)
         pool = make_pool(folder / "pool", os.environ)
         for_each = (folder, pool, can, plant, wish)
+        jobs = min(jobs, len(seeds))
         with ProcessPoolExecutor(jobs, get_context("fork"), initializer=_set, initargs=for_each) as processes:
             yield from processes.map(_play, seeds)
 

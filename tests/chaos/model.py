@@ -19,7 +19,7 @@ from tests.worker.begun import now
 
 OUT = "out/"
 _CHANGES = re.compile(
-    r"/(workers|done|failures|takeovers|probe|pool/leases)/|/current\.json$|/fleet\.json$|/pool\.json$"
+    r"/(workers|done|failures|takeovers|events|probe|pool/leases)/|/current\.json$|/fleet\.json$|/pool\.json$"
 )
 """Objects of a run's state that may be written again."""
 

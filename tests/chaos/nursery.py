@@ -85,10 +85,12 @@ class Nursery:
 
 
 def _serve() -> None:
+    from pdfbatch import aws
     from pdfbatch.cli import main
     from pdfbatch.documents import judge  # noqa: F401  # loaded for all children
     from pdfbatch.worker import loop  # noqa: F401
 
+    aws.client("s3", region=aws.ANY_REGION)  # what it is made of is kept, and children make their own of it
     while True:
         if select.select([sys.stdin.buffer], [], [], _LOOK_SECONDS)[0]:
             line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]

@@ -23,7 +23,9 @@ from tests.chaos.model import faults_of
 from tests.chaos.nursery import Born, Nursery
 from tests.chaos.pool import FEW, Pool
 from tests.chaos.server import Bucket, ChaosServer, Rates
+from tests.chaos.sink import FAILURES, lost_events
 from tests.chaos.workers import Circumstances, Kind, Worker, environment_of, words_of
+from tests.delivery.receiver import KEY, Receiver, receiving
 from tests.imds import Imds
 from tests.worker.begun import begin_at
 
@@ -87,6 +89,9 @@ class Story:
         self.read_once = True
         self.keys = self._documents()
         self.kind = Kind(self.dice.random() < 0.5 and not wish.only, self.dice.choice([1, 2, 2, 3]))
+        self.receiver: Receiver | None = None
+        """Of its events; half of the stories have one. Its dice are its own: the others are thrown as without."""
+        self.has_sink = random.Random(f"sink {seed}").random() < 0.5 and not wish.only
         self.workers: list[Worker] = []
         self.others: list[Born] = []
 
@@ -102,8 +107,10 @@ class Story:
             self._start(stack)
             self._trouble()
             wrong = self._calm_down()
-        client = boto3.client("s3", endpoint_url=server.url)
-        output = S3Store("chaos", "out/", client)
+            output = S3Store("chaos", "out/", boto3.client("s3", endpoint_url=server.url))
+            if self.receiver is not None:
+                self.events["event delivered in time"] += len(set(self.receiver.ids))
+                wrong += lost_events(output, self.receiver)
         wrong += faults_of(output, server.bucket, self.pool, self.keys, read_once=self.read_once)
         lives = sum(worker.lives for worker in self.workers)
         self.events += server.bucket.faults
@@ -115,20 +122,26 @@ class Story:
         return [key for key in few if self.dice.random() < 0.5] + self.dice.sample(many, self.dice.randint(3, 10))
 
     def _start(self, stack: ExitStack) -> None:
-        run = ""
+        run, sinks, key = "", list[str](), dict[str, str]()
+        if self.has_sink:
+            self.receiver = stack.enter_context(receiving())
+            sinks, key = [self.receiver.url], {"PDFBATCH_EVENTS_KEY": KEY}
         if self.kind.is_fleet:
             source, output = open_store(f"{URL}in/"), open_store(f"{URL}out/")
-            run = begin_at(source, output, "null", ReadOptions(), Slice(0, self.kind.workers)).manifest.run
+            part = Slice(0, self.kind.workers)
+            run = begin_at(source, output, "null", ReadOptions(), part, sinks).manifest.run
         for number in range(self.kind.workers):
             imds = stack.enter_context(Imds()) if self.kind.is_fleet else None
-            environment = environment_of(self.kind, number, run, imds)
-            words = words_of(self.kind, number, URL)
+            environment = environment_of(self.kind, number, run, imds) | key
+            words = words_of(self.kind, number, URL, sinks)
             self.workers.append(Worker(number, words, environment, imds, self.nursery))
 
     # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _trouble(self) -> None:
         self.server.rates = self._rates()
+        if self.receiver is not None:
+            self.receiver.failing = FAILURES
         began = time.monotonic()
         seconds = self.dice.uniform(*TROUBLE_SECONDS)
         requests = 0 if self.wish.short else self.dice.randint(*TROUBLE_REQUESTS)
@@ -221,6 +234,8 @@ class Story:
     def _calm_down(self) -> list[str]:
         """Ends the trouble and lets every worker finish; returns what is wrong with that."""
         self.server.rates = Rates()
+        if self.receiver is not None:
+            self.receiver.failing = 0.0
         for other in self.others:
             try:
                 other.wait(END_SECONDS)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,12 +138,13 @@ def can_fill_a_disk() -> bool:
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def words_of(kind: Kind, number: int, url: str) -> list[str]:
+def words_of(kind: Kind, number: int, url: str, sinks: Sequence[str]) -> list[str]:
     """Returns the words of the command that a worker runs."""
     if kind.is_fleet:
         return ["worker"]
     slices = ["--total-workers", str(kind.workers), "--worker-id", str(number)]
-    return ["local-run", f"{url}in/", f"{url}out/", "--engine", "null", "--processes", "1", *slices]
+    events = [word for sink in sinks for word in ("--events", sink)]
+    return ["local-run", f"{url}in/", f"{url}out/", "--engine", "null", "--processes", "1", *slices, *events]
 
 
 def environment_of(kind: Kind, number: int, run: str, imds: Imds | None) -> dict[str, str]:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ class Receiver:
         """Of the last request."""
         self.retry_after = ""
         self.always = 200
+        self.failing = 0.0
+        """The share of requests that fail by chance."""
         self.released = threading.Event()
         self.requests = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -50,6 +53,8 @@ class Receiver:
     def take(self, headers: dict[str, str], body: bytes) -> int:
         self.requests += 1
         answer = self.answers.pop(0) if self.answers else self.always
+        if random.random() < self.failing:
+            return 503
         if answer == "hang":
             self.released.wait(60)
             return 503

@@ -10,7 +10,7 @@ from typing import Any, cast
 from pdfbatch.delivery.cloud_event import CloudEvent
 from pdfbatch.delivery.courier import Route
 from pdfbatch.delivery.sink import NotDelivered
-from pdfbatch.errors import NotFound, PreconditionFailed
+from pdfbatch.errors import NotFound, PreconditionFailed, StoreError
 from pdfbatch.records import Manifest, SinkAddress
 from pdfbatch.store import Entry, Store
 
@@ -23,24 +23,36 @@ WEBHOOK = SinkAddress.read("https://example.org/hook")
 
 
 class MemoryStore:
-    """What a ledger and its delivery need of a store. `lives`: how many deletions it does before it is killed."""
+    """What a ledger and its delivery need of a store. `lives`: how many deletions it does before it is killed;
+    `answers`: how many requests it answers before one fails."""
 
     url = "/out/"
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.lives: int | None = None
+        self.answers: int | None = None
+
+    def _answer(self) -> None:
+        if self.answers is not None:
+            self.answers -= 1
+            if self.answers < 0:
+                self.answers = None
+                raise StoreError("The store does not answer.", "Wait.")
 
     def list(self, prefix: str = "", locked: Any = None, *, deep: bool = True) -> Iterator[Entry]:
+        self._answer()
         for key in sorted(key for key in list(self.objects) if key.startswith(prefix)):
             yield Entry(key, len(self.objects[key]), hashlib.sha256(self.objects[key]).hexdigest())
 
     def get(self, key: str) -> bytes:
+        self._answer()
         if key not in self.objects:
             raise NotFound(f"no {key}", "")
         return self.objects[key]
 
     def put(self, key: str, data: bytes) -> str:
+        self._answer()
         self.objects[key] = data
         return ""
 

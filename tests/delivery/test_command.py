@@ -106,6 +106,41 @@ def test_an_output_without_a_run_is_refused(output: Store, pdfbatch: Program) ->
     assert "No runs in" in refused.stderr
 
 
+def test_what_an_earlier_run_owes_comes_first(output: Store, receiver: Receiver, pdfbatch: Program) -> None:
+    finish(output, some_documents(2))
+    later = "20260102T000000.000Z-0002"
+    words = ("events", output.url, "--to", receiver.url)
+    receiver.answers = [200, 404]
+    pdfbatch(*words, PDFBATCH_EVENTS_KEY=KEY)
+    finish(output, some_documents(3)[2:], run=later)
+    assert pdfbatch(*words, "--run", later, PDFBATCH_EVENTS_KEY=KEY).returncode == ExitCode.DONE
+    assert [event["data"]["run"] for event in receiver.events] == [RUN, later]
+    shown = pdfbatch(*words, "--json", PDFBATCH_EVENTS_KEY=KEY)
+    assert [event["data"]["run"] for event in receiver.events[2:]] == [RUN, RUN], "its segment again, from the start"
+    assert len(set(receiver.ids)) == 3
+    found = json.loads(shown.stdout)
+    assert (found["run"], found["delivered"], found["before"]) == (later, 2, 2)
+
+
+def test_an_earlier_run_that_had_another_sink_is_not_sent(output: Store, receiver: Receiver, pdfbatch: Program) -> None:
+    finish(output, some_documents(2), events=["events:papers"])
+    finish(output, some_documents(3)[2:], run="20260102T000000.000Z-0002")
+    pdfbatch("events", output.url, "--to", receiver.url, PDFBATCH_EVENTS_KEY=KEY)
+    assert len(receiver.events) == 1
+
+
+def test_ctrl_c_while_it_follows_keeps_the_place(output: Store, receiver: Receiver, pdfbatch: Program) -> None:
+    finish(output, some_documents(3))  # and no done mark: the run goes on
+    words = ["events", output.url, "--to", receiver.url]
+    command = [sys.executable, "-m", "pdfbatch.cli", *words, "--follow"]
+    process = subprocess.Popen(command, env=os.environ | {"PDFBATCH_EVENTS_KEY": KEY})
+    while len(receiver.events) < 3 or not list(output.list(KEYS.events)):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == ExitCode.INTERRUPTED
+    assert "SENT  0 events" in pdfbatch(*words, PDFBATCH_EVENTS_KEY=KEY).stdout
+
+
 def test_killed_while_it_delivers_it_loses_nothing_and_repeats_only_equal_ids(
     output: Store, receiver: Receiver, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pdfbatch.delivery.courier import Courier, deliver_end
@@ -66,6 +66,7 @@ STEPS = st.lists(
         st.tuples(st.just("late"), st.integers(1, 6)),
         st.tuples(st.just("join"), st.none() | st.integers(0, 4)),
         st.tuples(st.just("deliver"), st.integers(0, 2)),
+        st.tuples(st.just("deliver while the store fails"), st.integers(0, 8)),
         st.tuples(st.just("restart"), st.just(0)),
     ),
     max_size=25,
@@ -73,6 +74,9 @@ STEPS = st.lists(
 
 
 @settings(max_examples=150)
+@example([("write", 1), ("write", 1), ("write", 1), ("join", 1)], 1, 1)
+@example([("write", 1), ("write", 1), ("join", None), ("late", 1)], 1, 1)
+@example([("write", 1), ("write", 1), ("join", 0), ("deliver", 0), ("join", None), ("late", 1)], 1, 1)
 @given(STEPS, st.sampled_from([1, 3, 100]), st.sampled_from([1, 2]))
 def test_no_event_is_lost_and_a_slice_stays_in_order(steps: list[tuple[str, int]], most: int, step: int) -> None:
     ledger, sink = Ledger(), Taker(most, step)
@@ -86,10 +90,15 @@ def test_no_event_is_lost_and_a_slice_stays_in_order(steps: list[tuple[str, int]
             ledger.join(how)
         elif what == "restart":
             courier = Courier(route(ledger.store, sink), 0)
-        else:
+        elif what == "deliver":
             sink.failures = how
             with suppress(NotDelivered):
                 courier.deliver()
+        else:
+            ledger.memory.answers = how
+            with suppress(PdfbatchError):
+                courier.deliver()
+            ledger.memory.answers = None
     sink.failures = 0
     courier.deliver()
     assert set(sink.keys) == {*ledger.written, *ledger.late}
@@ -132,7 +141,7 @@ def test_a_segment_that_came_late_under_a_joined_number_is_delivered_once() -> N
     for _ in range(2):
         Courier(route(ledger.store, sink), 0).deliver()
     assert Counter(event.data["key"] for event in sink.taken)[ledger.late[0]] == 1
-    assert ledger.position().late == ["000003"]
+    assert [each.partition(":")[0] for each in ledger.position().late] == ["000003"]
     ledger.join()
     Courier(route(ledger.store, sink), 0).deliver()
     assert len(sink.taken) == 6
@@ -180,7 +189,8 @@ def test_a_damaged_segment_is_named_and_holds_the_place() -> None:
     ledger.memory.put(KEYS.ledger_segment(0, 2), b"{broken\n")
     with pytest.raises(PdfbatchError, match=r"000002\.jsonl"):
         Courier(route(ledger.store, sink), 0).deliver()
-    assert ledger.position().waiting > 0
+    assert (ledger.position().sent, ledger.position().waiting) == (1, 1)
+    assert sink.keys == ledger.written, "what is before it is delivered"
     ledger.memory.delete([KEYS.ledger_segment(0, 2)])
     ledger.write()
     Courier(route(ledger.store, sink), 0).deliver()
@@ -189,7 +199,7 @@ def test_a_damaged_segment_is_named_and_holds_the_place() -> None:
 
 def part(first: int, number: int = 0) -> Segment:
     name = f"{first:06}-{number:06}-d" if number else f"{first:06}"
-    return Segment(RUN, 0, first, number or first, f"x/{name}.jsonl", 1)
+    return Segment(RUN, 0, first, number or first, f"x/{name}.jsonl", 1, "e")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +210,8 @@ def part(first: int, number: int = 0) -> Segment:
         ([part(1, 5), part(6)], Place(5), ["000006"]),
         ([part(1, 5), part(6)], Place(3), ["000001-000005-d", "000006"]),
         ([part(1, 5), part(3)], Place(5), ["000003"]),
-        ([part(1, 5), part(3)], Place(5, frozenset({"000003"})), []),
+        ([part(1, 5), part(3)], Place(5, frozenset({"000003:e"})), []),
+        ([part(1, 5), part(3)], Place(5, frozenset({"000003:other"})), ["000003"]),
         ([part(1, 5), part(3, 4)], Place(5), ["000003-000004-d"]),
     ],
 )

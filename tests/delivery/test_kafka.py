@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -124,12 +125,20 @@ def deliver(courier: Courier) -> None:
     raise AssertionError(courier.trouble)
 
 
+def stop(pid: int) -> None:
+    """Stops a process, and waits until all of its threads have noticed."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = Path(f"/proc/{pid}/task")
+    while {(task / "stat").read_text().rpartition(") ")[2][0] for task in tasks.iterdir()} != {"T"}:
+        time.sleep(0.01)
+
+
 def test_a_cluster_that_hangs_and_comes_back_gets_every_event(cluster: Cluster) -> None:
     ledger, sink = Ledger(), cluster.sink(seconds=2)
     courier = Courier(route(ledger.store, sink, SinkAddress.read(cluster.address)), 0)
     ledger.write(4)
     deliver(courier)
-    os.kill(cluster.pid, signal.SIGSTOP)
+    stop(cluster.pid)
     ledger.write(4)
     with pytest.raises(NotDelivered, match="did not take an event"):
         courier.deliver()

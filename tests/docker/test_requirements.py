@@ -9,7 +9,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-BASE = PROJECT["dependencies"]
+EXTRAS = PROJECT["optional-dependencies"]
+BASE = PROJECT["dependencies"] + EXTRAS["view"] + EXTRAS["events"]
 EXCLUDED = (ROOT / "docker" / "requirements" / "excludes.txt").read_text().split()
 
 
@@ -18,9 +19,7 @@ def pins(engine: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize(
-    ("engine", "wanted"), [("cpu", BASE), ("dolphin", BASE + PROJECT["optional-dependencies"]["dolphin"])]
-)
+@pytest.mark.parametrize(("engine", "wanted"), [("cpu", BASE), ("dolphin", BASE + EXTRAS["dolphin"])])
 def test_every_requirement_is_pinned_at_a_version_that_will_do(engine: str, wanted: list[str]) -> None:
     pinned = pins(engine)
     asked = [Requirement(text) for text in wanted]

@@ -19,8 +19,8 @@ from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.dolphin import tasks
 from pdfbatch.engines.dolphin.images import crop, fit, two_pass
 from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT, Box
-from pdfbatch.engines.dolphin.refine import Wanted
 from pdfbatch.engines.dolphin.tasks import Crop, Cut, Prepared, Refine, cut_page, prepare_page
+from pdfbatch.engines.refine import Wanted
 from pdfbatch.records import ReadOptions, Reason
 from tests.documents.sample_pages import LINES, saved, scan_of, text_pdf, turned_pdf, write_lines
 from tests.dolphin.layered import layered_pdf
@@ -101,7 +101,7 @@ def test_what_the_layer_has_not_right_is_cut_out_for_the_model(tmp_path, scratch
     path = str(layered_pdf(tmp_path / "a.pdf"))
     result = prepare_page(path, 1, options, SIDE, str(scratch / "a.rgb"), True)
     assert isinstance(result, Refine)
-    assert result.wanted == [Wanted(1, "equ", FORMULA_PROMPT), Wanted(3, "tab", TABLE_PROMPT)]
+    assert result.wanted == [Wanted(1, "formula"), Wanted(3, "table")]
     assert list(scratch.iterdir()) == [], "the page's picture goes nowhere"
     page = draw_page_to_side(path, 1, SIDE) if options.as_published else draw_page(path, 1, options.dpi, SIDE)
     for asked, image in zip(result.wanted, result.images, strict=True):
@@ -124,7 +124,7 @@ def test_a_page_turned_on_its_side_has_its_elements_cut_out_upright(tmp_path, sc
     turned = turned_pdf(tmp_path / "b.pdf", upright, 90)
     plain, other = (prepare_page(path, 1, PLAIN, SIDE, str(scratch / "a.rgb"), True) for path in (upright, turned))
     assert isinstance(plain, Refine) and isinstance(other, Refine)
-    assert [each.prompt for each in other.wanted] == [each.prompt for each in plain.wanted]
+    assert [each.kind for each in other.wanted] == [each.kind for each in plain.wanted]
     for image, same in zip(other.images, plain.images, strict=True):
         assert image.shape == pytest.approx(same.shape, abs=12)
         middle = np.array(image.shape[:2]) // 2

@@ -42,12 +42,12 @@ def client_of(endpoint: FakeEndpoint, model: str = MODEL, key: str = KEY, **opti
 
 
 def asked(client: HttpClient, png: bytes = b"", seconds: float = 20.0) -> Answer | Trouble:
-    return client.ask(png, 0.0, seconds)
+    return client.ask(png, "Read.", 0.0, seconds)
 
 
 def test_a_picture_and_the_prompt_are_sent_and_the_answer_is_taken(endpoint: FakeEndpoint, png: bytes) -> None:
     endpoint.keys = [KEY]
-    assert asked(client_of(endpoint, prompt="Read."), png) == Answer(text_of(42), "whole", 1000, 50, MODEL)
+    assert asked(client_of(endpoint), png) == Answer(text_of(42), "whole", 1000, 50, MODEL)
     (request,) = endpoint.asked
     assert request["messages"][0]["content"][1] == {"type": "text", "text": "Read."}
     assert (request["model"], request["max_tokens"], request["temperature"], request["stream"]) == (
@@ -97,9 +97,9 @@ def test_a_server_that_is_not_there_is_busy_and_one_that_is_silent_is_late() -> 
         silent.listen()
         options = EndpointOptions(url=f"http://127.0.0.1:{silent.getsockname()[1]}/v1", model=MODEL)
         client = HttpClient(options, "", lambda: NOW, time.monotonic)
-        found = client.ask(b"", 0.0, 0.2)
+        found = client.ask(b"", "", 0.0, 0.2)
         assert isinstance(found, Trouble) and found.blame == "late"
-    found = client.ask(b"", 0.0, 5)
+    found = client.ask(b"", "", 0.0, 5)
     assert isinstance(found, Trouble) and found.blame == "busy"
     with pytest.raises(NotReady, match="cannot be reached"):
         client.check(must_answer=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -12,6 +12,7 @@ from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines import engine_named
 from pdfbatch.engines.base import PageOrder
 from pdfbatch.engines.fallback import NOT_BETTER, FallbackReader, better, is_doubtful, with_figures
+from pdfbatch.engines.refine import Wanted
 from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.records import (
     Element,
@@ -45,12 +46,17 @@ class Scripted:
         self._end = end
         self.asked: list[PageOrder] = []
         self.is_drained = False
+        self.refined: Sequence[Wanted] = ()
 
     def read(self, order: PageOrder) -> Future[PageRead]:
         self.asked.append(order)
         future: Future[PageRead] = Future()
         self._end(future)
         return future
+
+    def refine(self, order: PageOrder, _read: PageRead, asked: Sequence[Wanted]) -> Future[PageRead]:
+        self.refined = asked
+        return self.read(order)
 
     def drain(self) -> None:
         self.is_drained = True
@@ -86,6 +92,29 @@ def test_good_pages_are_not_read_twice() -> None:
     second = giving(read(1.0))
     found = FallbackReader(giving(read(0.95)), second, 0.9).read(ORDER).result()
     assert found.page.text == "first" and second.asked == []
+
+
+FORMULA = element("n = 41 7", Label.FORMULA, source="layer")
+
+
+@pytest.mark.parametrize(
+    ("elements", "refines", "asked"),
+    [
+        ([element("a"), FORMULA], True, [Wanted(0, "text"), Wanted(1, "formula")]),
+        ([element("a", source="layer")], True, []),
+        ([FORMULA.model_copy(update={"source": "dolphin"})], True, []),
+        ([FORMULA], False, []),
+    ],
+    ids=["what needs a model", "nothing does", "a model has read it", "nobody wants it"],
+)
+def test_of_good_pages_the_elements_that_need_a_model_are_read_if_that_is_wanted(
+    elements: list[Element], refines: bool, asked: list[Wanted]
+) -> None:
+    good = PageRead(PageResult(number=1, elements=elements))
+    second = giving(read(0.5, "refined"))
+    found = FallbackReader(giving(good), second, 0.9, refines).read(ORDER).result()
+    assert list(second.refined) == asked
+    assert found.page.text == ("refined" if asked else good.page.text)
 
 
 def test_a_page_on_its_second_attempt_is_not_read_twice_either() -> None:

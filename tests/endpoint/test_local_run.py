@@ -18,6 +18,7 @@ import psutil
 import pymupdf
 import pytest
 
+from tests.dolphin import layered
 from tests.endpoint import cards
 from tests.endpoint.server import (
     KEY,
@@ -29,10 +30,11 @@ from tests.endpoint.server import (
     saying,
     text_of,
 )
-from tests.program import Ended, Program, own_process
+from tests.program import Ended, Program
 
 pytestmark = pytest.mark.slow
 
+TABLE = '<table><tr><td colspan="2">Waves</td></tr><tr><td>dawn</td><td>41</td></tr></table>'
 GIBBERISH = "round and on " * 3000
 
 
@@ -87,7 +89,7 @@ def everything_in(folder: Path) -> bytes:
 
 
 def test_pages_are_read_from_their_pictures_alone_and_the_key_is_nowhere(
-    endpoint: FakeEndpoint, pdfs: Path, out: Path
+    endpoint: FakeEndpoint, pdfs: Path, out: Path, pdfbatch: Program
 ) -> None:
     cards.make_pdf(pdfs / "a.pdf", [1, 2, 255])
     release = threading.Event()
@@ -109,10 +111,9 @@ def test_pages_are_read_from_their_pictures_alone_and_the_key_is_nowhere(
     use = json.loads(stdout)["pages"]["model_use"]["endpoint"]
     assert use == {"answers": 3, "tokens_in": 3000, "tokens_out": 150, "uncounted": 0, "dollars": 0.009}
     assert KEY.encode() not in everything_in(out) and KEY not in stdout + stderr
-    told = own_process("report", out).stdout
+    told = pdfbatch("report", out).stdout
     assert "3 answers, 3,000 tokens read, 150 written, $0.009" in told
-    manifest = own_process("status", out, "--json").stdout
-    assert json.loads(manifest)["model"] == MODEL
+    assert json.loads(stdout)["model"] == MODEL
 
 
 def test_a_server_that_refuses_breaks_off_and_lies_for_a_while_loses_no_page(
@@ -202,16 +203,16 @@ def test_a_key_that_is_refused_ends_the_run_before_it_begins_or_in_its_middle(
 def test_a_run_that_was_killed_or_stopped_resumes_without_asking_twice(
     endpoint: FakeEndpoint, pdfs: Path, out: Path, how: signal.Signals, pdfbatch: Program
 ) -> None:
-    for number in range(30):
+    for number in range(16):
         cards.make_pdf(pdfs / f"{number:02}.pdf", [number])
     release = threading.Event()
-    endpoint.always = lambda _request: Order(wait_for=release) if len(endpoint.asked) > 12 else None
+    endpoint.always = lambda _request: Order(wait_for=release) if len(endpoint.asked) > 8 else None
     command = [sys.executable, "-m", "pdfbatch.cli", *words(pdfs, out, endpoint)]
     environment = os.environ | {"PDFBATCH_ENDPOINT_KEY": KEY}
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
     ) as run:
-        wait_until(lambda: len(list(out.glob("*.md"))) >= 10 and len(endpoint.asked) > 12)
+        wait_until(lambda: len(list(out.glob("*.md"))) >= 4 and len(endpoint.asked) > 8)
         run.send_signal(how)
         if how is signal.SIGTERM:
             release.set()  # what is at the endpoint is waited for
@@ -223,9 +224,9 @@ def test_a_run_that_was_killed_or_stopped_resumes_without_asking_twice(
     endpoint.always, endpoint.asked = (lambda _request: None), []
     ended = pdfbatch(*words(pdfs, out, endpoint), PDFBATCH_ENDPOINT_KEY=KEY)
     assert ended.returncode == 0, ended.stderr
-    assert report_of(ended)["documents"]["ok"] == 30
+    assert report_of(ended)["documents"]["ok"] == 16
     again = [number_of(request) for request in endpoint.asked]
-    assert sorted(again) == sorted(set(range(30)) - {int(name) for name in before})
+    assert sorted(again) == sorted(set(range(16)) - {int(name) for name in before})
     if how is signal.SIGTERM:
         assert not asked & set(again), "every page that was asked for before the stop was saved"
 
@@ -267,6 +268,31 @@ def test_a_fallback_reads_only_the_pages_that_were_not_read_well(
     assert [page["read_by"] for page in pages] == ["text", "endpoint"]
     assert text_of(9) in (out / "a.md").read_text()
     assert report_of(ended)["engine"] == "cpu"
+
+
+def test_elements_that_need_a_model_are_cut_out_and_read_one_by_one(
+    endpoint: FakeEndpoint, pdfs: Path, out: Path, pdfbatch: Program
+) -> None:
+    layered.layered_pdf(pdfs / "mixed.pdf")
+
+    def answer(request: dict[str, Any]) -> Order:
+        prompt = request["messages"][0]["content"][1]["text"]
+        return saying(TABLE if "table" in prompt else r"n = \frac{41}{7} + x^{2}")
+
+    endpoint.always = answer
+    endpoint.honest = lambda request: {"choices": [{"message": {}}], "model": request["model"]}  # type: ignore[method-assign]
+    options = ("--engine", "cpu", "--fallback", "endpoint", "--fallback-elements")
+    ended = pdfbatch(*words(pdfs, out, endpoint, *options), PDFBATCH_ENDPOINT_KEY=KEY)
+    assert ended.returncode == 0, ended.stderr
+    markdown = (out / "mixed.md").read_text()
+    assert "$$\nn = \\frac{41}{7} + x^{2}\n$$" in markdown and '<td colspan="2">Waves</td>' in markdown
+    assert " ".join(layered.BEFORE) in markdown, "the layer's own text stays"
+    (page,) = json.loads((out / "mixed.json").read_text())["pages"]
+    assert [each.get("source", "layer") for each in page["elements"]] == [
+        *("layer", "endpoint", "layer", "endpoint", "layer")
+    ]
+    pages = report_of(ended)["pages"]
+    assert pages["read_by"] == {"mixed": 1} and pages["model_use"]["endpoint"]["answers"] == 2
 
 
 NEARBY = "--engine endpoint --endpoint-model m --endpoint-url http://localhost:9/v1"

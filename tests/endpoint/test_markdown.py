@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdfbatch.engines.endpoint.markdown import bare, elements_of
+from pdfbatch.engines.endpoint.markdown import bare, elements_as, elements_of
+from pdfbatch.engines.refine import Kind
 from pdfbatch.markdown.document import anchors, document_markdown
 from pdfbatch.records import DocumentElements, Element, Label, Page
 
@@ -145,6 +146,26 @@ def test_an_answer_of_an_enemy_is_text(answer: str) -> None:
     assert [anchor.number for anchor in anchors(written)] == [1]
     assert not re.search(r"(?<!\\)<(?:script|img|svg)", written)
     assert not re.search(r"(?<!\\)\]\(javascript:", written) and "evil.example" not in written
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "made"),
+    [
+        ("formula", r"n = \frac{41}{7}", [("formula", r"n = \frac{41}{7}")]),
+        ("formula", "```latex\n$$x^2$$\n```", [("formula", "x^2")]),
+        ("formula", r"\[ a_b \]", [("formula", "a_b")]),
+        ("table", "Here it is:\n<table><tr><td>1</td></tr></table>", [("table", "1")]),
+        ("table", "I see no table.", []),
+        ("text", "Let $x_i$ be in $R^n$.", [("text", "Let x_i be in R^n.")]),
+        ("text", "", []),
+    ],
+)
+def test_an_answer_for_an_element_is_taken_for_what_was_asked(
+    kind: Kind, answer: str, made: list[tuple[str, str]]
+) -> None:
+    found = elements_as(kind, answer, BOX)
+    assert [(each.label.value, each.text) for each in found] == made
+    assert {(each.source, each.box) for each in found} <= {("endpoint", BOX)}
 
 
 def test_unknown_tags_and_comparisons_stay_as_text() -> None:

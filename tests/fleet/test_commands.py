@@ -44,6 +44,19 @@ def test_from_plan_to_down(places: Places, pdfbatch: Program) -> None:
     assert pdfbatch(*places.launch).returncode == 0, "after down the next launch resumes what is left"
 
 
+def test_a_plan_with_an_endpoint_says_where_pages_go_and_that_it_decides_the_pace(
+    places: Places, pdfbatch: Program
+) -> None:
+    engine = ["--engine", "endpoint", "--endpoint-url", "https://models.example.org/v1", "--endpoint-model", "m"]
+    planned = pdfbatch("plan", places.input, places.output, *engine, "--json")
+    assert planned.returncode == 0, planned.stderr
+    plan = json.loads(planned.stdout)
+    assert (plan["engine"], plan["model"]) == ("endpoint", "m") and "the endpoint decides" in plan["pace"]["source"]
+    assert any("sent to https://models.example.org/v1" in warning for warning in plan["warnings"])
+    refused = pdfbatch("plan", places.input, places.output, *engine, "--model", "n")
+    assert refused.returncode == 2 and "--endpoint-model" in refused.stderr
+
+
 def test_answering_no_launches_nothing_and_without_a_terminal_yes_is_required(
     places: Places, pdfbatch: Program
 ) -> None:

@@ -21,6 +21,8 @@ from tests.fleet.conftest import Account
 from tests.fleet.machine.processes import ProcessMachine
 from tests.fleet.machine.region import Region
 from tests.fleet.machine.story import Story
+from tests.fleet.machine.warm_aws import warm_aws
+from tests.program import Program
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,6 +35,12 @@ STRIKES = 5
 SECONDS = 180
 
 
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="aws") as path, warm_aws(Path(path)) as address:
+        yield address
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A short path: sockets of the workers' children lie below it, and their addresses are limited."""
@@ -40,37 +48,37 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def test_forty_documents_survive_two_interruptions_and_the_fleet_deletes_itself(
-    account: Account, folder: Path, tmp_path: Path
-) -> None:
-    account.ready()
-    with Region(account, lambda row: ProcessMachine(row, folder / row["instance"])) as region:
-        story = Story(region, tmp_path, SECONDS)
+@pytest.fixture
+def story(account: Account, pdfbatch: Program, aws: Path, folder: Path, tmp_path: Path) -> Story:
+    """In a region of machines that are processes."""
+    region = Region(account.ready(), lambda row: ProcessMachine(row, folder / row["instance"], aws))
+    return Story(region, pdfbatch, tmp_path, SECONDS)
+
+
+def test_forty_documents_survive_two_interruptions_and_the_fleet_deletes_itself(story: Story, tmp_path: Path) -> None:
+    with story.region as region:
         story.upload(tmp_path / "pdfs", PAGES)
         story.launch()
         story.wait_for("the first machine", lambda: story.boots() != [])
         losses = story.lose_machines(random.randrange(1000))
-        story.wait_for("the end of the fleets", lambda: account.instances() == [])
+        story.wait_for("the end of the fleets", lambda: region.account.instances() == [])
     story.check_documents(PAGES)
     story.check_machines(losses)
     story.check_end()
 
 
-def one_that_gives_up(account: Account, folder: Path, tmp_path: Path) -> Story:
+def give_up(story: Story, folder: Path) -> None:
     """Boots the sixth instance of a fleet of one, after five that made no progress."""
-    region = Region(account, lambda row: ProcessMachine(row, folder / row["instance"]))
-    story = Story(region, tmp_path, SECONDS)
-    story.upload(tmp_path / "pdfs", 1, documents=1)
+    story.upload(folder / "pdfs", 1, documents=1)
     story.launch(workers=1)
     for number in range(STRIKES):
         story.store.put(f"{story.keys.strikes_of(0)}20261125T19450{number}Z_i-{number}", b"")
-    with region:
-        story.wait_for("the end of the machine", lambda: region.machines != {} and account.instances() == [])
-    return story
+    with story.region as region:
+        story.wait_for("the end of the machine", lambda: region.machines != {} and region.account.instances() == [])
 
 
-def test_a_fleet_whose_instances_make_no_progress_gives_up(account: Account, folder: Path, tmp_path: Path) -> None:
-    story = one_that_gives_up(account.ready(), folder, tmp_path)
+def test_a_fleet_whose_instances_make_no_progress_gives_up(story: Story, account: Account, tmp_path: Path) -> None:
+    give_up(story, tmp_path)
     assert set(story.fleet_states()) <= {"deleted_terminating", "deleted"}
     first, last = account.messages()
     assert first["Subject"].endswith("worker-0 gave up")
@@ -81,22 +89,19 @@ def test_a_fleet_whose_instances_make_no_progress_gives_up(account: Account, fol
 
 
 def test_a_fleet_that_its_instance_may_not_delete_gets_a_target_capacity_of_0(
-    account: Account, folder: Path, tmp_path: Path
+    story: Story, account: Account, tmp_path: Path
 ) -> None:
-    account.ready()
     account.order("faults", [{"action": "DeleteFleets", "code": "UnauthorizedOperation", "status": 403, "times": 99}])
-    story = one_that_gives_up(account, folder, tmp_path)
+    give_up(story, tmp_path)
     assert len(story.region.machines) == 1
     [fleet] = account.client("ec2").describe_fleets()["Fleets"]
     assert fleet["TargetCapacitySpecification"]["TotalTargetCapacity"] == 0
 
 
 def test_a_pool_is_scaled_while_it_runs_and_deletes_its_fleets_and_queues(
-    account: Account, folder: Path, tmp_path: Path
+    story: Story, account: Account, tmp_path: Path
 ) -> None:
-    account.ready()
-    with Region(account, lambda row: ProcessMachine(row, folder / row["instance"])) as region:
-        story = Story(region, tmp_path, SECONDS)
+    with story.region:
         story.upload(tmp_path / "pdfs", 1, documents=POOLED)
         run = story.launch("--pool", "--engine", "null", workers=1)
         pool = load_pool(story.store, run)

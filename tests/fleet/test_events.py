@@ -70,6 +70,7 @@ def row(facts: AccountFacts, *sinks: str, secret: str = "") -> tuple[str, str]:
         ([HOOK], SECRET, replace(READY, made_for=WISH), "ok", HOOK),
         ([HOOK], SECRET, replace(READY, sinks_secret=Missing("no secret", "create it")), "missing", "no secret"),
         (["kafka://b:9092/papers"], "", READY, "ok", "kafka://b:9092/papers"),
+        (["kafka://b:9092/papers?security=sasl_ssl"], "", READY, "missing", "--events-secret ARN"),
     ],
 )
 def test_a_launch_checks_first_what_can_be_known(

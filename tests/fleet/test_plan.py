@@ -140,6 +140,7 @@ def test_five_gpus_are_not_used_for_21_pages_unless_requested() -> None:
 
 
 def test_a_faster_gpu_has_a_faster_pace_than_a_t4() -> None:
+    assert "the endpoint decides" in pricing.estimated_pace("endpoint", "T4", 4).source
     paces = {gpu: pricing.estimated_pace("dolphin", gpu, 4) for gpu in ("T4", "A10G", "A100", "Unheard-of")}
     assert paces["T4"].high < paces["A10G"].high < paces["A100"].high
     assert "like a T4" in paces["Unheard-of"].source

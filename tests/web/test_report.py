@@ -56,10 +56,11 @@ def output(tmp_path: Path) -> LocalStore:
     doubtful.rename(pdfs / NAME)
     out = LocalStore(tmp_path / "out")
     out.check_writable()
+    read = LocalStore(pdfs).digest(NAME)
     bad = Made(
         NAME,
         [a_page(1, HOSTILE, score=0.41), a_page(2, "fine")],
-        {"doubtful": [DoubtfulPage(NAME, 1, 0.41)], "scores": {"0.4": 1, "1.0": 1}},
+        {"doubtful": [DoubtfulPage(NAME, 1, 0.41)], "scores": {"0.4": 1, "1.0": 1}, "digest": read},
     )
     failed = Made("gone.pdf", [], {"outcome": "failed", "reason": "corrupt", "detail": "its tail is lost"})
     finish(out, [bad, failed, *some_documents(3)], input=str(pdfs) + "/")

@@ -1,5 +1,6 @@
 """Begins a run over a store, for tests and their processes; imports little, because processes start often."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pdfbatch.records import ReadOptions
@@ -14,6 +15,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def begin_at(source: Store, output: Store, engine: str, options: ReadOptions, part: Slice = ALL) -> Begun:
+def begin_at(
+    source: Store, output: Store, engine: str, options: ReadOptions, part: Slice = ALL, events: Sequence[str] = ()
+) -> Begun:
     check_places(source, output)
-    return begin(source, output, Request(part, engine, options), now)
+    return begin(source, output, Request(part, engine, options, events=events), now)

@@ -26,7 +26,13 @@ from tests.worker.begun import begin_at, now
 from tests.worker.conftest import RunSlice
 from tests.worker.page_tasks import engine
 
-ENVIRONMENTAL = [Reason.ENGINE_ERROR, Reason.STORE_ERROR, Reason.OUT_OF_MEMORY, Reason.CRASHED]
+ENVIRONMENTAL = [
+    Reason.ENGINE_ERROR,
+    Reason.STORE_ERROR,
+    Reason.OUT_OF_MEMORY,
+    Reason.CRASHED,
+    Reason.COMMAND_FAILED,
+]
 AT = "2026-11-25T19:45:00Z"
 
 

@@ -13,10 +13,10 @@ from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.base import PageOrder
 from pdfbatch.engines.dolphin.elements import LABELS, RUNNING, elements_of
 from pdfbatch.engines.dolphin.jobs import DecodeJob, Ending, Pixels, Read
-from pdfbatch.engines.dolphin.layout import TABLE_PROMPT, TEXT_PROMPT
+from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.engines.dolphin.layout import Box as PixelBox
-from pdfbatch.engines.dolphin.refine import Heard, refined
 from pdfbatch.engines.dolphin.tasks import NOT_READ, Crop, Cut, Prepared, Refine
+from pdfbatch.engines.refine import Heard, Kind, refined
 from pdfbatch.records import Box, Element, Label, PageResult, Picture, Reason
 
 READ_BY = "dolphin"
@@ -32,6 +32,14 @@ _SCORES: dict[Ending, float] = {"truncated": 0.5, "looped": 0.0, "nan": 0.0, "me
 _PIXELS_PER_TOKEN, _PIXELS_PER_TABLE_TOKEN = 900, 450
 """Pixels of an element's picture at the model's size per token; table markup is dense. A rough guess: it only decides
 the order."""
+
+
+_BY_KIND: dict[Kind, tuple[str, str]] = {
+    "formula": (FORMULA_PROMPT, "equ"),
+    "table": (TABLE_PROMPT, "tab"),
+    "text": (TEXT_PROMPT, "para"),
+}
+"""The prompt for an element of a text layer, and the model's label for its kind."""
 
 
 class Asked(NamedTuple):
@@ -110,9 +118,7 @@ class PageWork:
         self._awaited = len(refine.wanted)
         elements = refine.read.page.elements
         return [
-            Asked(
-                index, image, each.prompt, each.label, elements[each.place].text if each.prompt == TEXT_PROMPT else ""
-            )
+            Asked(index, image, *_BY_KIND[each.kind], elements[each.place].text if each.kind == "text" else "")
             for index, (each, image) in enumerate(zip(refine.wanted, refine.images, strict=True))
         ]
 
@@ -133,8 +139,9 @@ class PageWork:
 
     def refined(self, refine: Refine) -> PageRead:
         """The page of the text layer, with the model's answers for some of its elements."""
+        elements = refine.read.page.elements
         heard = {
-            each.place: Heard(text, read.ending)
+            each.place: Heard(elements_of(_BY_KIND[each.kind][1], text, elements[each.place].box), read.ending)
             for index, each in enumerate(refine.wanted)
             for read, text in [self._read[index]]
         }

@@ -15,8 +15,7 @@ from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines.dolphin.elements import DROPPED
 from pdfbatch.engines.dolphin.layer_text import text_under
 from pdfbatch.engines.dolphin.layout import TEXT_PROMPT, Box, Layout, LayoutElement, parse, prompt_for, regions
-from pdfbatch.engines.dolphin.refine import Wanted, wanted
-from pdfbatch.records import Box as PointBox
+from pdfbatch.engines.refine import Wanted, wanted
 from pdfbatch.records import PageResult, ReadOptions, Reason
 
 if TYPE_CHECKING:
@@ -150,20 +149,12 @@ def _refine(
 
     if isinstance(drawn, PageResult) or drawn.rotation != read.page.rotation:
         return read
-    boxes = [_pixels(read.page.elements[each.place].box, drawn) for each in asked]
+    boxes = [Box(*drawn.edges_of(read.page.elements[each.place].box, MARGIN)) for each in asked]
     large = [
         (each, box) for each, box in zip(asked, boxes, strict=True) if min(box.x1 - box.x0, box.y1 - box.y0) > TINY
     ]
     images = [_fitted(crop(drawn.pixels, box), side, options) for _, box in large]
     return Refine(read, [each for each, _ in large], images) if large else read
-
-
-def _pixels(box: PointBox, drawn: Drawn) -> Box:
-    """Converts a box in points to pixels of the drawn page, with a margin."""
-    height, width = drawn.pixels.shape[:2]
-    x0, y0 = (int((place - MARGIN) * drawn.dpi / POINTS_PER_INCH) for place in box[:2])
-    x1, y1 = (int((place + MARGIN) * drawn.dpi / POINTS_PER_INCH) + 1 for place in box[2:])
-    return Box(max(0, x0), max(0, y0), min(width, x1), min(height, y1))
 
 
 def _by_layer(path: str, number: int, attempt: int) -> PageRead | None:

@@ -32,8 +32,8 @@ _WORDS = {NewConnectionError: "no connection", ConnectTimeoutError: "no connecti
 class Client(Protocol):
     """A model that is asked for pictures."""
 
-    def ask(self, png: bytes, temperature: float, seconds: float) -> Answer | Trouble:
-        """Asks for the Markdown of a picture; gives up after about so many seconds."""
+    def ask(self, png: bytes, prompt: str, temperature: float, seconds: float) -> Answer | Trouble:
+        """Asks `prompt` about a picture; gives up after about so many seconds."""
 
     def check(self, must_answer: bool) -> None: ...
 
@@ -62,10 +62,10 @@ class HttpClient:
         self._dialect = Dialect()
         self._pools = http_pool(options.url, most=options.most_requests)
 
-    def ask(self, png: bytes, temperature: float, seconds: float) -> Answer | Trouble:
+    def ask(self, png: bytes, prompt: str, temperature: float, seconds: float) -> Answer | Trouble:
         while True:
             spoken = self._dialect
-            body = body_of(self._options, spoken, png, temperature)
+            body = body_of(self._options, spoken, png, prompt, temperature)
             response = self._exchange("POST", "/chat/completions", body, seconds)
             if isinstance(response, Trouble):
                 return response

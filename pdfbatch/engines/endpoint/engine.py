@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pdfbatch.documents.sandbox.children import READING, Children
-from pdfbatch.engines.base import Reader
 from pdfbatch.errors import UsageError
 from pdfbatch.records import KEY_VARIABLE, EndpointOptions, ReadOptions
 
 if TYPE_CHECKING:
     from pdfbatch.engines.endpoint.client import HttpClient
+    from pdfbatch.engines.endpoint.reader import EndpointReader
 
 
 class EndpointEngine:
@@ -61,11 +61,11 @@ class EndpointEngine:
             client.close()
         return self.model
 
-    def reader(self, children: Children, options: ReadOptions, scratch: Path) -> AbstractContextManager[Reader]:
+    def reader(self, children: Children, options: ReadOptions, scratch: Path) -> AbstractContextManager[EndpointReader]:
         return self._reader(children, options, scratch)
 
     @contextmanager
-    def _reader(self, children: Children, options: ReadOptions, scratch: Path) -> Iterator[Reader]:
+    def _reader(self, children: Children, options: ReadOptions, scratch: Path) -> Iterator[EndpointReader]:
         from pdfbatch.engines.endpoint.reader import EndpointReader
 
         client = self._client()

@@ -17,8 +17,9 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from pdfbatch.engines.answers.formulas import segments
-from pdfbatch.engines.answers.prose import clean, span_of
+from pdfbatch.engines.answers.prose import clean, displayed, span_of
 from pdfbatch.engines.answers.tables import caption_of, cells_of, is_html, tables_of
+from pdfbatch.engines.refine import Kind
 from pdfbatch.paragraphs import without_breaks
 from pdfbatch.records import NO_TEXT, Box, Cell, Element, Label, Span
 
@@ -31,6 +32,7 @@ _WRAPPED = re.compile(
     r"(?P<fence>`{3,}|~{3,})(?:markdown|md|html|text|plaintext)?[ \t]*\n(?P<inside>.*?)\n?(?P=fence)?\s*",
     re.DOTALL | re.IGNORECASE,
 )
+_FENCE_LINE = re.compile(r"^ {0,3}(?:`{3,}|~{3,})[^`\n]*$", re.MULTILINE)
 _BARE_WRAPPED = re.compile(r"(?:`{3,}|~{3,})[ \t]*\n")
 _THOUGHT = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
 _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?:[A-Za-z_]{1,40}:[^\n]*\n){1,30}---[ \t]*(?:\n|$)")
@@ -65,6 +67,23 @@ def elements_of(answer: str, box: Box = _NOWHERE) -> list[Element]:
     tree = SyntaxTreeNode(_parser().parse(held.protected(text)))
     found = _Reader(held).blocks(tree.children)
     return [element.model_copy(update={"box": box, "source": "endpoint"}) for element in found]
+
+
+def elements_as(kind: Kind, answer: str, box: Box) -> list[Element]:
+    """Returns the elements of an answer for one element: of a formula also bare LaTeX, of a table only tables."""
+    if kind == "formula":
+        found = [
+            Element(label=Label.FORMULA if _is_formula(spans) else Label.PARAGRAPH, box=box, spans=spans)
+            for spans in displayed(_FENCE_LINE.sub("", bare(clean(answer))))
+            if spans
+        ]
+        return [element.model_copy(update={"source": "endpoint"}) for element in found]
+    elements = elements_of(answer, box)
+    return [element for element in elements if element.label is Label.TABLE] if kind == "table" else elements
+
+
+def _is_formula(spans: Sequence[Span]) -> bool:
+    return len(spans) == 1 and spans[0].math
 
 
 def bare(text: str) -> str:
@@ -197,8 +216,7 @@ class _Reader:
                 words = []
             else:
                 words.append(span)
-        is_formula = len(words) == 1 and words[0].math
-        yield from _made(Label.FORMULA if is_formula else Label.PARAGRAPH, _trimmed(words))
+        yield from _made(Label.FORMULA if _is_formula(words) else Label.PARAGRAPH, _trimmed(words))
 
     def _list(self, node: SyntaxTreeNode, level: int) -> Iterator[Element]:
         for item in node.children:

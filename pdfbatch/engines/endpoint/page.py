@@ -6,20 +6,19 @@ import math
 from collections.abc import Sequence
 
 from pdfbatch.engines.endpoint.answer import Answer, is_same_model
-from pdfbatch.engines.endpoint.tasks import Drawn
-from pdfbatch.records import Box, Element, EndpointOptions, EndpointUse, PageResult, Picture, Reason
+from pdfbatch.engines.endpoint.tasks import POINTS_PER_INCH, Drawn
+from pdfbatch.records import Box, Element, EndpointPrice, EndpointUse, PageResult, Picture, Reason
 
 READ_BY = "endpoint"
-_POINTS_PER_INCH = 72
 _SCORES = {"whole": 1.0, "truncated": 0.5, "looped": 0.0}
 _PATCH = 28
 """Pixels of the side of what most vision models read as one token (Qwen-VL's patches of 14 pixels, 2 × 2 merged)."""
-_LETTERS_PER_TOKEN = 3
+LETTERS_PER_TOKEN = 3
 
 
 def box_of(drawn: Drawn) -> Box:
     """Returns the whole page in points: an answer does not say where on the page its elements are."""
-    scale = _POINTS_PER_INCH / drawn.dpi
+    scale = POINTS_PER_INCH / drawn.dpi
     return (0.0, 0.0, round(drawn.width * scale, 1), round(drawn.height * scale, 1))
 
 
@@ -53,19 +52,19 @@ def page_of(
     )
 
 
-def use_of(answer: Answer, drawn: Drawn, options: EndpointOptions) -> EndpointUse:
+def use_of(answer: Answer, drawn: Drawn, prompt: str, price: EndpointPrice | None) -> EndpointUse:
     """Returns what one answer cost. Tokens that the endpoint did not count are estimated, rather too high."""
     tokens_in, tokens_out = answer.tokens_in, answer.tokens_out
     is_uncounted = tokens_in is None or tokens_out is None
     if tokens_in is None:
         patches = math.ceil(drawn.width / _PATCH) * math.ceil(drawn.height / _PATCH)
-        tokens_in = patches + len(options.prompt) // _LETTERS_PER_TOKEN
+        tokens_in = patches + len(prompt) // LETTERS_PER_TOKEN
     if tokens_out is None:
-        tokens_out = math.ceil(len(answer.text) / _LETTERS_PER_TOKEN)
+        tokens_out = math.ceil(len(answer.text) / LETTERS_PER_TOKEN)
     return EndpointUse(
         answers=1,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         uncounted=int(is_uncounted),
-        dollars=options.price.dollars(tokens_in, tokens_out) if options.price else 0.0,
+        dollars=price.dollars(tokens_in, tokens_out) if price else 0.0,
     )

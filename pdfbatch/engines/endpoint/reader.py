@@ -1,52 +1,43 @@
-"""Read pages by an endpoint: draw in a child, ask in a thread, parse in a child.
-
-Threads ask as many pages at once as the pace allows. They are daemons: a request that hangs must not hold up the end of
-the process.
-"""
+"""Read pages by an endpoint: draw in a child, ask in a thread, parse in a child. Whole pages, or elements of a page
+that another engine has read."""
 
 from __future__ import annotations
 
 import itertools
-import queue
-import random
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import Children, failure_of
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.endpoint.answer import Answer, Trouble
+from pdfbatch.engines.endpoint.answer import Answer
+from pdfbatch.engines.endpoint.asking import Asked, Askers, Outside, Question
 from pdfbatch.engines.endpoint.client import Client
-from pdfbatch.engines.endpoint.pace import Gate, Pace
-from pdfbatch.engines.endpoint.page import READ_BY, box_of, page_of, use_of
-from pdfbatch.engines.endpoint.patience import SILENCE, Again, Circuit, End, Fail, Give, Tries
-from pdfbatch.engines.endpoint.tasks import Drawn, draw_into, parse
+from pdfbatch.engines.endpoint.elements import ElementsWork
+from pdfbatch.engines.endpoint.page import READ_BY, box_of, page_of
+from pdfbatch.engines.endpoint.patience import End, Fail, Give
+from pdfbatch.engines.endpoint.request import ELEMENT_PROMPTS
+from pdfbatch.engines.endpoint.tasks import Cut, Drawn, cut_into, draw_into, parse, parse_elements
+from pdfbatch.engines.refine import Wanted
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import EndpointOptions, EndpointUse, PageResult, ReadOptions
 
 PARSE_SECONDS = 60.0
 
 
-class Outside(NamedTuple):
-    """A monotonic clock in seconds, random numbers from 0 to 1, and how long an endpoint may be silent."""
-
-    clock: Callable[[], float] = time.monotonic
-    dice: Callable[[], float] = random.random
-    silence: float = SILENCE
-
-
 class _Work:
-    """A page on its way; `parcel` is the file in which its child hands the picture over."""
+    """A page on its way; `parcel` is the file in which its child hands pictures over."""
 
     def __init__(self, order: PageOrder, parcel: Path, began: float) -> None:
         self.order = order
         self.parcel = parcel
         self.began = began
+        self.seconds = 0.0
+        """What reading it took before."""
         self.use = EndpointUse()
         self.future: Future[PageRead] = Future()
 
@@ -68,95 +59,81 @@ class EndpointReader:
         self._children = children
         self._options = options
         self._scratch = scratch
-        self._outside = outside
-        self._gate = Gate(Pace(endpoint.most_requests), outside.clock)
-        self._circuit = Circuit(outside.clock(), outside.silence)
+        self._clock = outside.clock
+        self._askers = Askers(client, endpoint, options.max_retries, outside)
         self._tickets = itertools.count()
         self._lock = threading.Lock()
         self._open: set[_Work] = set()
-        self._drawn: queue.SimpleQueue[tuple[_Work, Drawn] | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._is_draining = threading.Event()
+        self._is_draining = False
         self._error: PdfbatchError | None = None
 
     def __enter__(self) -> EndpointReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._is_draining.set()
-        self._gate.close()
-        for _thread in self._threads:
-            self._drawn.put(None)
-        with self._lock:
-            left = list(self._open)
-        for work in left:
-            self._end(work, None)
+        self._is_draining = True
+        self._askers.close()
+        self._leave_all()
         self._client.close()
 
     @property
     def pages_ahead(self) -> int:
         """The pages at the endpoint, as many again that are drawn and wait, and those that are being drawn."""
-        return 2 * self._gate.limit + 2 * self._children.processes
+        return 2 * self._askers.limit + 2 * self._children.processes
 
     def read(self, order: PageOrder) -> Future[PageRead]:
+        def begin(work: _Work) -> None:
+            given = (str(work.parcel), order.path, order.number, self._endpoint.side, order.attempt)
+            drawn = self._children.submit(order.seconds(self._options), draw_into, *given)
+            drawn.add_done_callback(partial(self._when_drawn, work))
+
+        return self._begun(order, begin)
+
+    def refine(self, order: PageOrder, read: PageRead, asked: Sequence[Wanted]) -> Future[PageRead]:
+        """Reads elements of a page that was read, and puts the answers in their places."""
+
+        def begin(work: _Work) -> None:
+            work.seconds = read.page.seconds
+            boxes = [read.page.elements[each.place].box for each in asked]
+            page, options = read.page, self._options
+            given = (str(work.parcel), order.path, order.number, page.rotation, boxes, options.dpi, self._endpoint.side)
+            cut = self._children.submit(order.seconds(options), cut_into, *given)
+            cut.add_done_callback(partial(self._when_cut, work, read, asked))
+
+        return self._begun(order, begin)
+
+    def drain(self) -> None:
+        """Pages that are not at the endpoint yet, or would have to be asked again, are left."""
+        self._is_draining = True
+        self._askers.drain()
+
+    def _begun(self, order: PageOrder, begin: Callable[[_Work], None]) -> Future[PageRead]:
         parcel = self._scratch / f"page-{next(self._tickets)}.endpoint"
-        work = _Work(order, parcel, self._outside.clock())
+        work = _Work(order, parcel, self._clock())
         with self._lock:
             if self._error is not None:
                 work.future.set_exception(self._error)
                 return work.future
             self._open.add(work)
-        given = (str(parcel), order.path, order.number, self._endpoint.side, order.attempt)
-        drawn = self._children.submit(order.seconds(self._options), draw_into, *given)
-        drawn.add_done_callback(partial(self._when_drawn, work))
+        begin(work)
         return work.future
 
-    def drain(self) -> None:
-        """Pages that are not at the endpoint yet, or would have to be asked again, are left."""
-        self._is_draining.set()
-        while True:
-            try:
-                waiting = self._drawn.get_nowait()
-            except queue.Empty:
-                return
-            if waiting is not None:
-                self._end(waiting[0], None)
-
-    # ── a page's way ─────────────────────────────────────────────────────────────────────────────────────────────
+    # ── a whole page ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _when_drawn(self, work: _Work, done: Future[Any]) -> None:
-        try:
-            drawn = done.result().opened()
-        except BaseException as error:  # the future of a killed child raises CancelledError
-            self._end(work, error)
+        if (drawn := self._arrived(work, done)) is None:
             return
         if isinstance(drawn, PageRead):
             self._end(work, drawn)
-        elif self._is_draining.is_set():
-            self._end(work, None)
-        else:
-            self._drawn.put((work, drawn))
-            self._need_thread()
+            return
+        seconds = work.order.seconds(self._options)
+        self._askers.submit(
+            Question(drawn, self._endpoint.prompt, seconds, partial(self._when_asked, work, drawn)),
+        )
 
-    def _need_thread(self) -> None:
-        """Starts a thread while there are fewer than requests may be under way."""
-        with self._lock:
-            if len(self._threads) >= min(self._endpoint.most_requests, len(self._open)):
-                return
-            thread = threading.Thread(target=self._work, name=f"endpoint-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-        thread.start()
-
-    def _work(self) -> None:
-        while (waiting := self._drawn.get()) is not None:
-            work, drawn = waiting
-            try:
-                self._ask(work, drawn)
-            except Exception as error:  # a fault of ours fails this page alone
-                self._end(work, error)
-
-    def _ask(self, work: _Work, drawn: Drawn) -> None:
-        match self._conversation(work, drawn):
+    def _when_asked(self, work: _Work, drawn: Drawn, asked: Asked) -> None:
+        work.use = work.use.plus(asked.use)
+        match asked.end:
             case Give(answer):
                 parsed = self._children.submit(PARSE_SECONDS, parse, answer.text, box_of(drawn))
                 parsed.add_done_callback(partial(self._when_parsed, work, drawn, answer))
@@ -166,51 +143,7 @@ class EndpointReader:
             case End(trouble):
                 self._give_up(self._client.refusal(trouble))
             case None:
-                self._end(work, None)
-
-    def _conversation(self, work: _Work, drawn: Drawn) -> Give | Fail | End | None:
-        """Asks until there is a result; None if the page is to be left unread."""
-        tries, temperature = Tries(self._options.max_retries), 0.0
-        while self._gate.enter():
-            result = self._one_request(drawn, temperature, work.order.seconds(self._options))
-            if isinstance(result, Answer):
-                work.use = work.use.plus(use_of(result, drawn, self._endpoint))
-            if silence := self._silence(result):
-                return End(silence)
-            step = tries.after(result, self._outside.dice())
-            if not isinstance(step, Again):
-                return step
-            if self._is_draining.wait(step.seconds):
-                return None
-            temperature = step.temperature
-        return None
-
-    def _one_request(self, drawn: Drawn, temperature: float, seconds: float) -> Answer | Trouble:
-        clock = self._outside.clock
-        sent = clock()
-        result: Answer | Trouble | None = None
-        try:
-            result = self._client.ask(drawn.png, temperature, seconds)
-        finally:
-            if isinstance(result, Answer):
-                self._gate.leave_answered(clock() - sent, result.tokens_out or len(result.text) // 3)
-            elif result is not None and result.blame in ("busy", "late"):
-                self._gate.leave_refused(sent, result.wait)
-            else:
-                self._gate.leave()
-        return result
-
-    def _silence(self, result: Answer | Trouble) -> Trouble | None:
-        """Returns the trouble of an endpoint that has answered nothing for too long. What is wrong with one page alone
-        is an answer too."""
-        now = self._outside.clock()
-        with self._lock:
-            if isinstance(result, Answer) or result.blame == "page":
-                self._circuit.answered(now)
-                return None
-            is_open = self._circuit.failed(now)
-        detail = f"{result.detail}; it has answered nothing for {self._outside.silence:.0f} s"
-        return Trouble("fatal", detail, status=result.status) if is_open else None
+                self._leave(work)
 
     def _when_parsed(self, work: _Work, drawn: Drawn, answer: Answer, done: Future[Any]) -> None:
         number = work.order.number
@@ -218,7 +151,7 @@ class EndpointReader:
             page = page_of(number, drawn, answer, done.result(), work.use, self._endpoint.model)
         except BaseException as error:
             failure = failure_of(error)
-            if self._is_draining.is_set() or failure.stopped:
+            if self._is_draining or failure.stopped:
                 self._end(work, error)
                 return
             # The same answer would kill its child again, and cost as much.
@@ -227,17 +160,71 @@ class EndpointReader:
             )
         self._end(work, PageRead(page))
 
+    # ── elements of a page ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _when_cut(self, work: _Work, read: PageRead, asked: Sequence[Wanted], done: Future[Any]) -> None:
+        cut: Cut | None = self._arrived(work, done)
+        if cut is None:
+            return
+        elements = ElementsWork(read, [asked[place] for place in cut.places])
+        if not cut.places:
+            self._end(work, read)
+            return
+        seconds = work.order.seconds(self._options)
+        for index, (each, picture) in enumerate(zip(elements.asked, cut.pictures, strict=True)):
+            ended = partial(self._when_element_asked, work, elements, index)
+            self._askers.submit(Question(picture, ELEMENT_PROMPTS[each.kind], seconds, ended))
+
+    def _when_element_asked(self, work: _Work, elements: ElementsWork, index: int, asked: Asked) -> None:
+        if isinstance(asked.end, End):
+            self._give_up(self._client.refusal(asked.end.trouble))
+        elif asked.end is None:
+            self._leave(work)
+        elif elements.hear(index, asked.end, asked.use):
+            parsed = self._children.submit(PARSE_SECONDS, parse_elements, elements.to_parse())
+            parsed.add_done_callback(partial(self._when_elements_parsed, work, elements))
+
+    def _when_elements_parsed(self, work: _Work, elements: ElementsWork, done: Future[Any]) -> None:
+        try:
+            read = elements.refined(done.result())
+        except BaseException as error:
+            if self._is_draining or failure_of(error).stopped:
+                self._end(work, error)
+                return
+            read = elements.refined([[] for _ in elements.asked])  # they are paid, and would kill their child again
+        self._end(work, read)
+
+    # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _arrived(self, work: _Work, done: Future[Any]) -> Any:
+        """Returns what a child has handed over; None if the page ended instead."""
+        try:
+            arrived = done.result().opened()
+        except BaseException as error:  # the future of a killed child raises CancelledError
+            self._end(work, error)
+            return None
+        return arrived
+
     def _give_up(self, error: PdfbatchError) -> None:
         """Ends all pages with the error that ends the run."""
         with self._lock:
             self._error = self._error or error
+        self._askers.drain()
+        self._leave_all()
+
+    def _leave_all(self) -> None:
+        with self._lock:
             left = list(self._open)
-        self._is_draining.set()
         for work in left:
-            self._end(work, error)
+            self._leave(work)
+
+    def _leave(self, work: _Work) -> None:
+        """Ends a page that was not read, with the error that ends the run if there is one. The worker that resumes its
+        document reads it."""
+        self._end(work, self._error)
 
     def _end(self, work: _Work, outcome: PageRead | BaseException | None) -> None:
-        """Ends a page once; None: it was not read, and the worker that resumes its document reads it."""
+        """Ends a page once; None: it was not read."""
         with self._lock:
             if work not in self._open:
                 return
@@ -248,5 +235,5 @@ class EndpointReader:
         elif isinstance(outcome, BaseException):
             work.future.set_exception(outcome)
         else:
-            seconds = round(self._outside.clock() - work.began, 3)
+            seconds = round(work.seconds + self._clock() - work.began, 3)
             work.future.set_result(outcome._replace(page=outcome.page.model_copy(update={"seconds": seconds})))

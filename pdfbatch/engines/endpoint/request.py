@@ -8,10 +8,18 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pdfbatch.engines.refine import Kind
 from pdfbatch.records import EndpointOptions
 
 _ABOUT_LIMIT = re.compile(r"max_completion_tokens")
 _ABOUT_TEMPERATURE = re.compile(r"temperature")
+
+
+ELEMENT_PROMPTS: dict[Kind, str] = {
+    "formula": "Transcribe the formula in this picture as LaTeX. Answer with the LaTeX alone.",
+    "table": "Transcribe the table in this picture as HTML, with rowspan and colspan. Answer with the HTML alone.",
+    "text": "Transcribe the text in this picture, with formulas as LaTeX between $. Answer with the text alone.",
+}
 
 
 @dataclass(frozen=True)
@@ -32,12 +40,12 @@ class Dialect:
         return None
 
 
-def body_of(options: EndpointOptions, dialect: Dialect, png: bytes, temperature: float) -> bytes:
+def body_of(options: EndpointOptions, dialect: Dialect, png: bytes, prompt: str, temperature: float) -> bytes:
     """Returns the JSON of a request: the picture, then the prompt, as the cards of such models show it."""
     url = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
     content: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}}]
-    if options.prompt:
-        content.append({"type": "text", "text": options.prompt})
+    if prompt:
+        content.append({"type": "text", "text": prompt})
     request: dict[str, Any] = {
         "model": options.model,
         "messages": [{"role": "user", "content": content}],

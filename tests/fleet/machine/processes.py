@@ -1,8 +1,8 @@
 """An instance as a process group on this computer.
 
-Real: the user data that launch wrote, run by bash; its metadata service; the `aws` command; the worker with its
-children. Not real: `docker` starts the worker without a container, and `shutdown` notifies the simulated AWS; see
-shims/.
+Real: the user data that launch wrote, run by bash; its metadata service; the `aws` command, loaded ahead
+(warm_aws.py); the worker with its children. Not real: `docker` starts the worker without a container, and `shutdown`
+notifies the simulated AWS; see shims/.
 """
 
 from __future__ import annotations
@@ -22,15 +22,19 @@ PASSED_ON = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 class ProcessMachine:
-    def __init__(self, row: Row, folder: Path) -> None:
+    """`aws`: the address of its warm_aws."""
+
+    def __init__(self, row: Row, folder: Path, aws: Path) -> None:
         folder.mkdir()
         self.output = folder / "output"
         self._metadata = Imds(metadata(row)).__enter__()
         script = folder / "user-data.sh"
         script.write_text(row["user_data"])
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        shims = f"{SHIMS}/without_docker:{SHIMS}/warm:{SHIMS}"
         environment |= {
-            "PATH": f"{SHIMS}/without_docker:{SHIMS}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "WARM_AWS": str(aws),
+            "PATH": f"{shims}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "TMPDIR": str(folder),
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": self._metadata.url,
         }

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,8 +18,8 @@ from pdfbatch.runs.sessions import sessions_of
 from pdfbatch.store import S3Store
 from samples.many import many_pdfs
 from tests.fleet.machine.region import Region
+from tests.program import Program
 
-PDFBATCH = Path(sys.executable).with_name("pdfbatch")
 DOCUMENTS = 40
 WORKERS = 3
 LOST = 2
@@ -40,27 +37,26 @@ class Loss:
 
 
 class Story:
-    """`seconds`: how long all of it may take. `columns`: of the screens of `status` that are kept in `folder`."""
+    """`program` runs the commands. `seconds`: how long all of it may take. `columns`: of the screens of `status` that
+    are kept in `folder`."""
 
-    def __init__(self, region: Region, folder: Path, seconds: float, columns: Sequence[int] = ()) -> None:
+    def __init__(
+        self, region: Region, program: Program, folder: Path, seconds: float, columns: Sequence[int] = ()
+    ) -> None:
         self.region = region
         self.account = region.account
         self.bucket = self.account.bucket()
         self.source, self.output = f"s3://{self.bucket}/in/", f"s3://{self.bucket}/out/"
         self.store = S3Store(self.bucket, "out/")
         self.seen: list[tuple[str, RunStatus]] = []
+        self._program = program
         self._folder = folder
         self._columns = columns
         self._began = time.monotonic()
         self._until = self._began + seconds
 
     def pdfbatch(self, *words: str, columns: int = 100) -> str:
-        done = subprocess.run(
-            [PDFBATCH, *words],
-            env=os.environ | {"COLUMNS": str(columns), "AWS_ENDPOINT_URL": self.account.endpoint},
-            capture_output=True,
-            text=True,
-        )
+        done = self._program(*words, COLUMNS=str(columns), AWS_ENDPOINT_URL=self.account.endpoint)
         assert done.returncode == 0, f"pdfbatch {' '.join(words)} ended with {done.returncode}:\n{done.stderr}"
         return done.stdout
 

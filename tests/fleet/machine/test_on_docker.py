@@ -18,6 +18,7 @@ from tests.fleet.conftest import ROOT, Account
 from tests.fleet.machine.region import Region
 from tests.fleet.machine.story import Story
 from tests.fleet.machine.virtual import VirtualMachine
+from tests.program import own_process
 
 IMAGE = os.environ.get("PDFBATCH_FLEET_IMAGE", "")
 FOLDER = Path(os.environ.get("PDFBATCH_FLEET_FOLDER", ""))
@@ -44,7 +45,7 @@ def test_forty_documents_survive_two_interruptions_in_containers(account: Accoun
     screens = FOLDER / "screens"
     screens.mkdir()
     with Region(account, lambda row: VirtualMachine(row, FOLDER / row["instance"], registry)) as region:
-        story = Story(region, screens, SECONDS, columns=(80, 120))
+        story = Story(region, own_process, screens, SECONDS, columns=(80, 120))
         story.upload(tmp_path / "pdfs", PAGES)
         run = story.launch("--instance-type", "c6i.xlarge", "--image", IMAGE)
         story.look("launched")

@@ -1,4 +1,4 @@
-"""Choose which elements of a page with a healthy text layer the model reads, and merge its answers. Pure.
+"""Choose which elements of a page with a healthy text layer a model reads, and merge its answers. Pure.
 
 The layer is right for paragraphs, headings and lists. It is not for formulas, paragraphs full of mathematics, and
 tables whose rows and columns nothing on the page determines. Text missing from the layer, such as text in a figure,
@@ -9,33 +9,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.engines.dolphin.elements import elements_of
-from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT
 from pdfbatch.records import Element, Label
 
 READ_BY = "mixed"
 """`read_by` of a page from the text layer with some elements read by the model."""
 
 
+Kind = Literal["formula", "table", "text"]
+
+
 class Wanted(NamedTuple):
-    """An element for the model to read: its index on the page, the model's label for its kind, the prompt.
-    `instead`: indexes of the elements that its answer replaces, namely those inside a figure."""
+    """An element for the model to read: its index on the page, and what it is read as. `instead`: indexes of the
+    elements that its answer replaces, namely those inside a figure."""
 
     place: int
-    label: str
-    prompt: str
+    kind: Kind
     instead: tuple[int, ...] = ()
 
 
 class Heard(NamedTuple):
-    """The model's answer for an element; `ending` as in decode.Read."""
+    """The model's answer for an element, as elements. `ending`: `whole`, or why it is of no use, such as `looped`."""
 
-    text: str
+    elements: Sequence[Element]
     ending: str
+
+    @property
+    def fault(self) -> str:
+        """Why the answer is of no use; "" if it is."""
+        return self.ending if self.ending != "whole" else "" if self.elements else "empty"
 
 
 def wanted(elements: Sequence[Element]) -> list[Wanted]:
@@ -46,16 +51,16 @@ def wanted(elements: Sequence[Element]) -> list[Wanted]:
 def _asked(elements: Sequence[Element], place: int) -> Wanted | None:
     element = elements[place]
     if element.label is Label.FORMULA:
-        return Wanted(place, "equ", FORMULA_PROMPT)
+        return Wanted(place, "formula")
     if element.label is Label.TABLE and UNSETTLED in element.flags:
-        return Wanted(place, "tab", TABLE_PROMPT)
+        return Wanted(place, "table")
     if element.label is Label.FIGURE:
         inside = _inside(elements, place)
         lacks_all = bool(inside) and all(elements[each].source == "ocr" for each in inside)
-        return Wanted(place, "para", TEXT_PROMPT, inside) if lacks_all else None
+        return Wanted(place, "text", inside) if lacks_all else None
     if element.label is Label.PARAGRAPH and IN_FIGURE not in element.flags:
         is_doubtful = MATH in element.flags or element.source == "ocr"
-        return Wanted(place, "para", TEXT_PROMPT) if is_doubtful else None
+        return Wanted(place, "text") if is_doubtful else None
     return None
 
 
@@ -70,26 +75,24 @@ def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard])
 
     `heard` is by index. Where the model did not finish, or its answer was empty, the layer's text stays, with a flag.
     """
-    replaced = {each.place: _replacement(read.page.elements[each.place], each, heard[each.place]) for each in asked}
-    gone = {place for each in asked if replaced[each.place][-1].source == "dolphin" for place in each.instead}
+    replaced = {each.place: _replacement(read.page.elements[each.place], heard[each.place]) for each in asked}
+    gone = {place for each in asked if not heard[each.place].fault for place in each.instead}
     elements = [
         one
         for place, element in enumerate(read.page.elements)
         if place not in gone
         for one in replaced.get(place, [element])
     ]
-    by_model = sum(element.source == "dolphin" for element in elements)
+    by_model = sum(len(heard[each.place].elements) for each in asked if not heard[each.place].fault)
     read_by = READ_BY if by_model else read.page.read_by
     update = {"elements": elements, "read_by": read_by, "model_elements": by_model}
     return read._replace(page=read.page.model_copy(update=update))
 
 
-def _replacement(element: Element, asked: Wanted, heard: Heard) -> list[Element]:
+def _replacement(element: Element, heard: Heard) -> list[Element]:
     """The elements that replace an element; a figure stays, with its text after it."""
-    found = elements_of(asked.label, heard.text, element.box) if heard.ending == "whole" else []
-    if not found:
-        fault = heard.ending if heard.ending != "whole" else "empty"
-        return [element.model_copy(update={"flags": [*element.flags, f"model_{fault}"]})]
+    if heard.fault:
+        return [element.model_copy(update={"flags": [*element.flags, f"model_{heard.fault}"]})]
     if element.label is Label.FIGURE:
-        return [element, *(one.model_copy(update={"flags": [*one.flags, IN_FIGURE]}) for one in found)]
-    return [one.model_copy(update={"size": element.size}) for one in found]
+        return [element, *(one.model_copy(update={"flags": [*one.flags, IN_FIGURE]}) for one in heard.elements)]
+    return [one.model_copy(update={"size": element.size}) for one in heard.elements]

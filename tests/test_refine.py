@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 import pytest
 
 from pdfbatch.documents.layout.flags import IN_FIGURE, MATH, UNSETTLED
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT
-from pdfbatch.engines.dolphin.refine import Heard, Wanted, refined, wanted
+from pdfbatch.engines.dolphin.elements import elements_of
+from pdfbatch.engines.refine import Heard as Answered
+from pdfbatch.engines.refine import Kind, Wanted, wanted
+from pdfbatch.engines.refine import refined as refined_answers
 from pdfbatch.records import Cell, Element, Label, PageResult, plain_text
 from tests.pages import markdown_of
 
@@ -29,10 +34,29 @@ PAGE = [
     element(Label.TABLE, "settled", top=220),
 ]
 ASKED = [
-    Wanted(1, "equ", FORMULA_PROMPT),
-    Wanted(2, "para", TEXT_PROMPT),
-    Wanted(3, "tab", TABLE_PROMPT),
+    Wanted(1, "formula"),
+    Wanted(2, "text"),
+    Wanted(3, "table"),
 ]
+
+
+LABELS: dict[Kind, str] = {"formula": "equ", "table": "tab", "text": "para"}
+
+
+class Heard(NamedTuple):
+    """As Dolphin says it."""
+
+    text: str
+    ending: str
+
+
+def refined(read: PageRead, asked: Sequence[Wanted], heard: Mapping[int, Heard]) -> PageRead:
+    kinds = {each.place: each.kind for each in asked}
+    elements = {
+        place: Answered(elements_of(LABELS[kinds[place]], one.text, read.page.elements[place].box), one.ending)
+        for place, one in heard.items()
+    }
+    return refined_answers(read, asked, elements)
 
 
 def read_of(elements: list[Element]) -> PageRead:
@@ -123,19 +147,19 @@ def figure(*inside: Element) -> list[Element]:
 
 
 def test_text_that_the_layer_lacks_is_asked_for() -> None:
-    assert wanted([PAGE[0], seen("Stamped in 1901")]) == [Wanted(1, "para", TEXT_PROMPT)]
+    assert wanted([PAGE[0], seen("Stamped in 1901")]) == [Wanted(1, "text")]
 
 
 def test_a_figure_with_text_that_the_layer_lacks_is_asked_for_once() -> None:
     inside = [seen("dawn", IN_FIGURE), seen("noon", IN_FIGURE)]
-    assert wanted([PAGE[0], *figure(*inside), PAGE[0]]) == [Wanted(1, "para", TEXT_PROMPT, (2, 3))]
+    assert wanted([PAGE[0], *figure(*inside), PAGE[0]]) == [Wanted(1, "text", (2, 3))]
 
 
 def test_a_figure_whose_text_is_in_the_layer_is_not_asked_for() -> None:
     assert wanted(figure(element(Label.PARAGRAPH, "dawn", IN_FIGURE))) == []
     assert wanted(figure(element(Label.PARAGRAPH, "dawn", IN_FIGURE), seen("noon", IN_FIGURE))) == []
     assert wanted(figure()) == []
-    assert wanted([*figure(), seen("Below it")]) == [Wanted(1, "para", TEXT_PROMPT)]
+    assert wanted([*figure(), seen("Below it")]) == [Wanted(1, "text")]
 
 
 def test_what_the_model_read_in_a_figure_replaces_what_the_ocr_read() -> None:
