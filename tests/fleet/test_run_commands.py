@@ -33,6 +33,14 @@ def test_failures_are_retried_on_a_small_fleet(places: Places, pdfbatch: Program
     assert nothing.returncode == 1 and "still running" in nothing.stderr
 
 
+def test_failures_are_retried_in_a_pool(places: Places, pdfbatch: Program) -> None:
+    pdfbatch(*places.launch)
+    places.finish(manifest.current(places.store) or "")
+    plan = pdfbatch("retry-failures", places.output, "--reason", "timeout", "--pool", "--dry-run", "--json")
+    assert plan.returncode == 0, plan.stderr
+    assert json.loads(plan.stdout)["blocks"] == 1
+
+
 def test_documents_of_a_list_are_read_again_on_a_fleet(places: Places, pdfbatch: Program, tmp_path: Path) -> None:
     pdfbatch(*places.launch)
     places.finish(manifest.current(places.store) or "")
