@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from pdfbatch.cli import endpoint as endpoints
 from pdfbatch.cli import options as o
 from pdfbatch.cli.command import chosen_for
 from pdfbatch.cli.console import now
 from pdfbatch.cli.delivering import checked_sinks
 from pdfbatch.cli.inputs import STDOUT, inputs_of, read_passwords, split, temporary_output
 from pdfbatch.cli.notes import show_notes
+from pdfbatch.cli.options import endpoint as endpoints
 from pdfbatch.cli.running import check_cap, run_slice, select_engine, write_slice
 from pdfbatch.cli.settings import default_model, default_places
 from pdfbatch.errors import UsageError
