@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -23,6 +24,10 @@ for library in ("OMP", "OPENBLAS", "MKL"):
     # Tests run beside each other: threads that wait for others by spinning would take most of the time. Libraries read
     # this when they are imported.
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A suite that runs in the background would hand this on to the programs that it starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
