@@ -25,6 +25,8 @@ from .networks import (
 )
 
 CROPS, LONGEST = 520, 112
+TIE = 1e-4
+"""Of scores around 9, in single precision."""
 PROMPTS = [[0, 10, 4], [0, 20, 21, 22, 4], [0, 30, 31, 32, 33, 34, 35, 4], [0, *range(40, 51), 4]]
 """Of four lengths, as Dolphin's own prompts are."""
 FEW_CROPS, MORE_THAN_FIRST = 48, FIRST_LENGTH + 40
@@ -52,6 +54,8 @@ class Asked:
         self.prompts = [prompts[number % len(prompts)] for number in range(crops)]
         self.full = [max_positions - len(prompt) - 1 for prompt in self.prompts]
         """Tokens for which there is room, the last place being the end mark's."""
+        self.tied: set[int] = set()
+        """Crops for which two words were as likely but for rounding: which of them is said depends on the processor."""
         self.said = self.generated(range(crops))
 
     def generated(self, numbers: Any, **how: Any) -> dict[int, list[int]]:
@@ -60,15 +64,21 @@ class Asked:
         for prompt in {tuple(self.prompts[number]) for number in numbers}:
             batch = [number for number in numbers if tuple(self.prompts[number]) == prompt]
             with torch.inference_mode():
-                rows = self.model.generate(
+                heard = self.model.generate(
                     pixel_values=self.eye([self.crops[number] for number in batch]),
                     decoder_input_ids=torch.tensor([prompt] * len(batch)),
                     max_length=self.network.max_positions,
                     do_sample=False,
+                    output_logits=True,
+                    return_dict_in_generate=True,
                     **how,
                 )
-            for number, row in zip(batch, rows[:, len(prompt) :].tolist(), strict=True):
+            best = torch.stack(heard.logits).topk(2).values
+            leads = (best[..., 0] - best[..., 1]).T.tolist()
+            for number, row, lead in zip(batch, heard.sequences[:, len(prompt) :].tolist(), leads, strict=True):
                 said[number] = row[: row.index(END)]
+                if min(lead[: len(said[number]) + 1]) < TIE:
+                    self.tied.add(number)
         return said
 
     def decoder(self, its_plan: Any, how: Decoding, banned_token: int | None = None) -> Decoder:
@@ -87,6 +97,7 @@ def asked_at_length() -> Asked:
 
 @pytest.mark.slow
 def test_the_random_model_is_worth_comparing_with(asked: Asked) -> None:
+    assert len(asked.tied) < CROPS // 50
     said = list(asked.said.values())
     assert len({tuple(line) for line in said}) > CROPS * 3 // 4
     assert len({len(line) for line in said}) > 40
@@ -109,8 +120,9 @@ def assert_same(asked: Asked, reading: Reading, crops: int) -> None:
             draft=draft,
         )
     read = reading.until_idle()
-    assert {number: read[number].tokens for number in numbers} == {number: asked.said[number] for number in numbers}
-    for number in numbers:
+    clear = [number for number in numbers if number not in asked.tied]
+    assert {number: read[number].tokens for number in clear} == {number: asked.said[number] for number in clear}
+    for number in clear:
         assert read[number].ending == "whole" or len(read[number].tokens) == asked.full[number]
 
 

@@ -10,7 +10,6 @@ import pymupdf
 import pytest
 
 from pdfbatch.documents.ocr.scan import available
-from pdfbatch.engines.dolphin.layout import TEXT_PROMPT
 from pdfbatch.engines.dolphin.tasks import Prepared, Refine, prepare_page
 from pdfbatch.records import Label, ReadOptions
 from tests.documents import sight_pages as samples
@@ -36,7 +35,7 @@ def test_text_that_the_layer_lacks_is_cut_out_for_the_model(tmp_path: Path, pain
     result = prepared(page, tmp_path)
     assert isinstance(result, Refine)
     [asked] = result.wanted
-    assert (asked.label, asked.prompt) == ("para", TEXT_PROMPT)
+    assert asked.kind == "text"
     element = result.read.page.elements[asked.place]
     assert (element.label, element.source, element.text) == (Label.PARAGRAPH, "ocr", " ".join(LACKING)), (
         "to fall back on"
