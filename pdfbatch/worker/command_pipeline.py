@@ -24,6 +24,7 @@ from pdfbatch.records import Outcome, PageResult, ReadOptions, Reason, SourceDoc
 from pdfbatch.runs.inputs import bad_name
 from pdfbatch.runs.partition import work_of
 from pdfbatch.store import Store
+from pdfbatch.store.scratch import copied
 from pdfbatch.visible import visible
 from pdfbatch.worker.command_files import Made, made_files, markdown_for
 from pdfbatch.worker.command_publish import publish_files
@@ -197,7 +198,7 @@ class _Batch:
             target.parent.mkdir(parents=True, exist_ok=True)
             path = patiently(lambda: source.fetch(key, target), retries)
             if path != target:
-                shutil.copyfile(path, target)
+                copied(path, target)
         except NotFound:
             return Failure(Reason.MISSING, "is no longer in the input")
         except (StoreFull, NotReady):
@@ -226,6 +227,8 @@ class _Batch:
             return self._failed(work, Failure(Reason.COMMAND_FAILED, "the command wrote nothing for it"))
         pages = anchors(markdown.decode("utf-8", "replace"))
         work.numbers = [page.number for page in pages]
+        if work.numbers != list(range(1, len(pages) + 1)):
+            return self._failed(work, Failure(Reason.COMMAND_FAILED, "its page anchors are not 1, 2, 3 and so on"))
         for page in pages:
             work.results.add(PageResult(number=page.number, reason=page.reason))
         outcome = work.outcome(self._made_by, time.monotonic() - work.started, self._clock())

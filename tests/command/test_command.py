@@ -27,6 +27,7 @@ find . -type f | while read -r name; do
         *silent*) continue ;;
         *later*) [ -e "$0.later" ] || { touch "$0.later"; exit 75; } ;;
         *json*) echo '{}' > "$2/${name%.*}.json"; continue ;;
+        *twice*) printf '<!-- page 1 -->\\n<!-- page 1 -->\\n' > "$2/${name%.*}.md"; continue ;;
         *pages*) printf '<!-- page 1 -->\\none\\n<!-- page 2: timeout -->\\n' > "$2/${name%.*}.md"; continue ;;
     esac
     wc -c < "$name" > "$2/${name%.*}.md" && cp "$name" "$2/${name%.*}.copy"
@@ -120,6 +121,12 @@ def test_pages_that_the_markdown_names_are_counted(tmp_path: Path, run: Callable
     found = json.loads(ended.stdout)
     assert (found["documents"]["partial"], found["pages"]["read"], found["pages"]["failed"]) == (1, 1, 1)
     assert within("verify", tmp_path / "out").returncode == 0
+
+
+def test_page_anchors_that_verify_would_refuse_fail_the_document(tmp_path: Path, run: Callable[..., Ended]) -> None:
+    assert run("twice.pdf").returncode == 3
+    assert outcomes(tmp_path / "out") == {"twice.pdf": ("failed", "command_failed")}
+    assert not (tmp_path / "out" / "twice.md").exists()
 
 
 def test_a_file_that_lies_in_the_output_is_replaced_only_by_a_retry(tmp_path: Path, run: Callable[..., Ended]) -> None:
