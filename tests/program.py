@@ -28,6 +28,19 @@ NO_ACCOUNT = {
 """What a process needs so that it cannot find real credentials or ask a metadata service."""
 
 
+def of_worker(bucket: str, run: str) -> dict[str, str]:
+    """Returns the environment of the only worker of a run that reads `in/` of a bucket and writes `out/`."""
+    return {
+        "WORKER_ID": "0",
+        "TOTAL_WORKERS": "1",
+        "S3_INPUT_BUCKET": bucket,
+        "S3_INPUT_PREFIX": "in/",
+        "S3_OUTPUT_BUCKET": bucket,
+        "S3_OUTPUT_PREFIX": "out/",
+        "PDFBATCH_RUN": run,
+    }
+
+
 class Ended(NamedTuple):
     returncode: int
     stdout: str

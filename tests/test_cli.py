@@ -18,7 +18,7 @@ from pdfbatch.store import open_store
 from samples import odd
 from samples.many import many_pdfs
 from tests.conftest import Mount
-from tests.program import Program, own_process
+from tests.program import Program, of_worker, own_process
 from tests.runs.fleets import fleet
 from tests.worker.begun import begin_at
 
@@ -371,13 +371,7 @@ def test_a_fleet_worker_keeps_to_the_cost_cap_of_its_run(
     record = fleet(hours=1_000_000).model_copy(update={"run": begun.manifest.run, "max_cost": max_cost})
     manifest.save_fleet(store, record.model_copy(update={"market": "on-demand"}))
     environment = {
-        "WORKER_ID": "0",
-        "TOTAL_WORKERS": "1",
-        "S3_INPUT_BUCKET": bucket,
-        "S3_INPUT_PREFIX": "in/",
-        "S3_OUTPUT_BUCKET": bucket,
-        "S3_OUTPUT_PREFIX": "out/",
-        "PDFBATCH_RUN": begun.manifest.run,
+        **of_worker(bucket, begun.manifest.run),
         "PDFBATCH_INSTANCE": "i-1",
         "PDFBATCH_INSTANCE_TYPE": "g4dn.xlarge",
         "PDFBATCH_ZONE": "us-east-1a",

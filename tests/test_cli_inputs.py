@@ -18,7 +18,7 @@ from pdfbatch.records import Manifest, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.slices import Frozen
 from pdfbatch.store import open_store
-from tests.program import Program, own_process
+from tests.program import Program, of_worker, own_process
 from tests.worker.begun import begin_at
 
 PASSWORD = "Sesame-öffne-dich-4711"
@@ -216,15 +216,7 @@ def test_a_fleet_worker_reads_passwords_with_its_role(
     begun = begin_at(source, output, "cpu", ReadOptions())
     frozen = begun.manifest.model_copy(update={"password_secret": arn, "run": begun.manifest.run + "x"})
     manifest.save(output, Frozen(frozen, [begun.documents]))
-    environment = os.environ | {
-        "WORKER_ID": "0",
-        "TOTAL_WORKERS": "1",
-        "S3_INPUT_BUCKET": bucket,
-        "S3_INPUT_PREFIX": "in/",
-        "S3_OUTPUT_BUCKET": bucket,
-        "S3_OUTPUT_PREFIX": "out/",
-        "PDFBATCH_RUN": frozen.run,
-    }
+    environment = os.environ | of_worker(bucket, frozen.run)
     command = [sys.executable, "-m", "pdfbatch.cli", "worker"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

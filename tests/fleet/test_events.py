@@ -41,6 +41,7 @@ from tests.fleet.launching import Bench
 from tests.fleet.policy_evaluation import allows
 from tests.fleet.test_requirements import IN, OUT, READY
 from tests.fleet.test_requirements import KEY as KMS_KEY
+from tests.program import of_worker
 from tests.runs.fleets import fleet
 from tests.worker.begun import begin_at
 
@@ -245,15 +246,7 @@ def test_a_worker_sends_with_a_secret_that_only_the_role_reads(s3_endpoint: str,
     update = {"events": [hook.url], "events_secret": arn, "run": begun.manifest.run + "x"}
     frozen = begun.manifest.model_copy(update=update)
     manifest.save(output, Frozen(frozen, [begun.documents]))
-    environment = os.environ | {
-        "WORKER_ID": "0",
-        "TOTAL_WORKERS": "1",
-        "S3_INPUT_BUCKET": bucket,
-        "S3_INPUT_PREFIX": "in/",
-        "S3_OUTPUT_BUCKET": bucket,
-        "S3_OUTPUT_PREFIX": "out/",
-        "PDFBATCH_RUN": frozen.run,
-    }
+    environment = os.environ | of_worker(bucket, frozen.run)
     command = [sys.executable, "-m", "pdfbatch.cli", "worker"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
