@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 def worker() -> None:
     """Run one worker, as configured by the environment: the entry point of the worker image."""
+    from pdfbatch.documents.sandbox.children import warm_up
     from pdfbatch.engines import engine_named
     from pdfbatch.runs.begin import check_places
     from pdfbatch.runs.manifest import load_fleet
@@ -50,6 +51,7 @@ def worker() -> None:
     frozen, documents = _slice(settings, source, output)
     check_places(source, output, frozen.chosen)
     engine = engine_named(frozen.engine, frozen.model, "", frozen.options, _endpoint_key(frozen))
+    warm_up(engine.preload)
     queues = _queues(frozen, output)
     beats = heartbeat_seconds(output)
     machine, children = _machine(settings), config.default_processes()
