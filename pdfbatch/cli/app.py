@@ -22,6 +22,7 @@ from pdfbatch.cli import (
     inspect,
     instances,
     local,
+    processing_job,
     retry,
     scale,
     settings,
@@ -32,6 +33,7 @@ from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
 from pdfbatch.cli.panels import Command, Group
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError, did_you_mean
+from pdfbatch.records.processing_job import JOB_COMMAND
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -72,6 +74,7 @@ for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
         app.command(name, cls=Command, rich_help_panel=panel, context_settings=HELP)(settings.with_settings(command))
 app.command("worker", hidden=True)(worker.worker)
+app.command(JOB_COMMAND, hidden=True)(processing_job.processing_job)
 for registered in app.registered_commands:
     registered.epilog = epilog(registered.name or "")
 
