@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def processing_job() -> None:
     """Run one host of a SageMaker Processing job, as the files below /opt/ml say."""
-    from pdfbatch.worker.exit_message import job_exit_code, of_error
+    from pdfbatch.worker.exit_message import job_exit_code, nothing_to_do, of_error
     from pdfbatch.worker.processing_host import ProcessingHost
 
     started, tree = now(), Path(os.environ.get(OPT_ML_VARIABLE) or OPT_ML)
@@ -34,11 +34,14 @@ def processing_job() -> None:
     except PdfbatchError as error:
         _leave(tree, of_error(host, error))
         raise
+    if worked is None:
+        _leave(tree, nothing_to_do() if host.is_first else b"")
+        raise typer.Exit(ExitCode.DONE)
     _leave(tree, _message(host, worked))
     raise typer.Exit(job_exit_code(_code(worked)))
 
 
-def _worked(tree: Path, host: ProcessingHost, started: datetime) -> Worked:
+def _worked(tree: Path, host: ProcessingHost, started: datetime) -> Worked | None:
     from pdfbatch.worker.isolated import clear_temporary
 
     environment = {**os.environ, **host.variables(started)}

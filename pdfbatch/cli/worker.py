@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +16,7 @@ from pdfbatch import config, views
 from pdfbatch.cli.console import local_now, now, say, show_log, stderr
 from pdfbatch.cli.delivering import deliveries, finish, sinks_here
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
-from pdfbatch.errors import PdfbatchError
+from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
 from pdfbatch.records import DoneMark, FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
 
 if TYPE_CHECKING:
@@ -51,11 +52,13 @@ class Worked(NamedTuple):
 
 def worker() -> None:
     """Run one worker, as configured by the environment: the entry point of the worker image."""
-    raise typer.Exit(exit_code(run_worker(os.environ, given_by).mark))
+    worked = run_worker(os.environ, given_by)
+    raise typer.Exit(exit_code(worked.mark) if worked else ExitCode.DONE)
 
 
-def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], Given]) -> Worked:
-    """Runs a worker to its end; `what` says on what, from its settings.
+def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], Given]) -> Worked | None:
+    """Runs a worker to its end; `what` says on what, from its settings. None: the execution of an order found nothing
+    to do.
 
     Raises:
         PdfbatchError: it cannot work, or the store fails.
@@ -68,7 +71,10 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
     from pdfbatch.worker.stop import Stop
 
     show_log(logging.INFO)
-    settings = config.worker_settings(environment)
+    ordered = _begun(config.worker_settings(environment))
+    if ordered is None:
+        return None
+    settings = ordered
     given = what(settings)
     source, output, frozen, documents, fleet = given
     check_places(source, output, frozen.chosen)
@@ -111,6 +117,30 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
         if is_last and queues is not None:
             _remove(queues)
     return Worked(mark, given, is_last)
+
+
+def _begun(settings: WorkerSettings) -> WorkerSettings | None:
+    """Begins the execution of an order, or waits for the first worker to do so. Returns the settings with its run; None
+    if nothing is left to do."""
+    if not settings.order:
+        return settings
+    if not settings.job:
+        raise UsageError("PDFBATCH_ORDER needs PDFBATCH_JOB.", "Set it to a name that no other execution has.")
+    from pdfbatch.runs.begin import check_places
+    from pdfbatch.runs.orders import begin_order, wait_for_order
+    from pdfbatch.store import open_store
+
+    source, output = open_store(settings.source), open_store(settings.output)
+    if settings.worker == 0:
+        check_places(source, output)
+        start = begin_order(source, output, settings.order, settings.job, settings.total_workers, now)
+    else:
+        start = wait_for_order(output, settings.order, settings.job, time.sleep)
+    if not start.run:
+        say("nothing is left to do")
+        return None
+    say(f"Starting run {start.run}")
+    return settings.model_copy(update={"run": start.run})
 
 
 def given_by(settings: WorkerSettings) -> Given:

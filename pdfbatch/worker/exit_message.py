@@ -39,6 +39,10 @@ def of_error(host: ProcessingHost, error: PdfbatchError) -> bytes:
     return _cut(f"{host.name}: {visible(error.message)} {visible(error.hint)}", _share(host))
 
 
+def nothing_to_do() -> bytes:
+    return _line("nothing is left to do")
+
+
 def of_run(status: RunStatus) -> bytes:
     """Returns the numbers of the whole run."""
     documents, pages = status.documents, status.pages

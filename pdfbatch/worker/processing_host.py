@@ -69,6 +69,7 @@ class ProcessingHost(NamedTuple):
         found = {
             "WORKER_ID": str(self.number),
             "TOTAL_WORKERS": str(self.hosts),
+            "PDFBATCH_JOB": self.job,
             "PDFBATCH_INSTANCE": self.name,
             "PDFBATCH_INSTANCE_TYPE": self.instance_type,
             "PDFBATCH_BOOTED": text_of(started),

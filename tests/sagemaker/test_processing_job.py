@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from pdfbatch.records import Command, DoneMark, Heartbeat, ReadOptions, RunKeys
-from pdfbatch.runs import ledger
+from pdfbatch.config import default_processes
+from pdfbatch.records import Command, DoneMark, Heartbeat, Manifest, ReadOptions, RunKeys
+from pdfbatch.records.order import RunOrder
+from pdfbatch.runs import ledger, manifest
+from pdfbatch.runs.orders import save_order
 from pdfbatch.runs.partition import Slice
+from pdfbatch.runs.slices import keys_of
 from pdfbatch.store import Store, open_store
 from samples import odd
 from tests.program import Program, of_worker
+from tests.runs.fleets import fleet
 from tests.sagemaker import opt_ml
-from tests.worker.begun import begin_at
+from tests.worker.begun import begin_at, now
 
 HOSTS = 2
 REQUEST = {
@@ -78,11 +83,13 @@ def test_a_stopped_job_drains_and_the_next_one_continues(
     go.mkdir()
     wait = f"touch {go}/begun-$name; while [ ! -e {go}/$name ]; do sleep 0.05; done"
     line = f"for file in {{in}}/*; do name=$(basename $file); {wait}; cp $file {{out}}/; done"
-    source = open_store(f"s3://{bucket}/in/")
+    source, at_once = open_store(f"s3://{bucket}/in/"), default_processes()
+    for number in range(at_once):
+        source.put(f"more-{number}.pdf", odd.text_page() + b"%%%% %d\n" % number)
     run = begin_at(source, output, "command", ReadOptions(command=Command(line=line, batch=1))).manifest.run
     tree = opt_ml.make(tmp_path / "first", REQUEST)
     process = opt_ml.started(tree, job_environment(bucket, run))
-    while not (begun := sorted(go.iterdir())):
+    while len(begun := sorted(go.iterdir())) < at_once:
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)  # what SageMaker sends for StopProcessingJob
@@ -91,7 +98,7 @@ def test_a_stopped_job_drains_and_the_next_one_continues(
     assert codes({tree: process}) == [130]
     assert opt_ml.message(tree).rstrip().endswith("; interrupted")
     mark = DoneMark.model_validate_json(output.get(RunKeys(run).done_mark(0)))
-    assert mark.why == "interrupted" and mark.counts.done == len(begun) < 6
+    assert mark.why == "interrupted" and mark.counts.done == at_once
     for entry in source.list():
         (go / entry.key).touch()
     again = opt_ml.make(tmp_path / "again", REQUEST)
@@ -116,3 +123,30 @@ def test_a_message_that_cannot_be_written_does_not_fail_the_job(
     (tree / "output").write_text("a file, where SageMaker has a folder")
     ended = pdfbatch("processing-job", PDFBATCH_OPT_ML=str(tree), **job_environment(bucket, run))
     assert ended.returncode == 0 and "the job has no exit message" in ended.stderr
+
+
+def test_a_scheduled_job_freezes_what_is_new_or_changed_each_time(
+    tmp_path: Path, bucket: str, output: Store, pdfbatch: Program
+) -> None:
+    source = open_store(f"s3://{bucket}/in/")
+    ordered = Manifest(
+        run="", created=now(), input=source.url, output=output.url, total_workers=1, engine="null", slices=[]
+    )
+    save_order(output, "nightly", RunOrder(manifest=ordered, fleet=fleet()))
+    environment = {name: value for name, value in job_environment(bucket, "").items() if value}
+
+    def execute(job: str) -> tuple[str, list[str]]:
+        tree = opt_ml.make(tmp_path / job, {**REQUEST, "ProcessingJobName": job})
+        variables = {"PDFBATCH_OPT_ML": str(tree), "PDFBATCH_ORDER": "nightly"}
+        ended = pdfbatch("processing-job", **variables, **environment)
+        assert ended.returncode == 0, ended.stderr
+        frozen = manifest.load(output, manifest.current(output) or "")
+        return opt_ml.message(tree), list(keys_of(output, frozen))
+
+    message, keys = execute("first")
+    assert "6 of 6 documents" in message and len(keys) == 6
+    assert execute("second") == ("nothing is left to do\n", keys), "and the run before stays the current one"
+    source.put("new.pdf", odd.text_page() + b"%% new\n")
+    source.put("0.pdf", odd.text_page() + b"%% changed\n")
+    message, keys = execute("third")
+    assert keys == ["0.pdf", "new.pdf"] and "of 2 documents" in message
