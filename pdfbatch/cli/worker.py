@@ -63,6 +63,7 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
     Raises:
         PdfbatchError: it cannot work, or the store fails.
     """
+    from pdfbatch.documents.sandbox.children import warm_up
     from pdfbatch.engines import engine_named
     from pdfbatch.runs.begin import check_places
     from pdfbatch.worker.completion import complete, sns_publisher
@@ -79,6 +80,7 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
     source, output, frozen, documents, fleet = given
     check_places(source, output, frozen.chosen)
     engine = engine_named(frozen.engine, frozen.model, "", frozen.options, _endpoint_key(frozen))
+    warm_up(engine.preload)
     queues = _queues(frozen, output)
     beats = heartbeat_seconds(output)
     machine, children = _machine(settings), config.default_processes()
