@@ -11,7 +11,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from pdfbatch.errors import UsageError
-from pdfbatch.fleet.processing_request import EXECUTION_ID, Isolation, JobWish, inputs_manifest, request_of
+from pdfbatch.fleet.sagemaker.request import EXECUTION_ID, Isolation, JobWish, inputs_manifest, request_of
 
 RUN = "20261128T020000.123Z-0abc"
 WISH = JobWish(
