@@ -26,6 +26,7 @@ from pdfbatch.records.export import (
     ExportRecord,
     Shard,
 )
+from pdfbatch.records.fleet import WAY_NAMES, FleetRecord, WayName
 from pdfbatch.records.keys import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
@@ -68,7 +69,6 @@ from pdfbatch.records.run import (
     Ending,
     FailureList,
     Fallback,
-    FleetRecord,
     Heartbeat,
     Machine,
     Manifest,
@@ -98,6 +98,7 @@ __all__ = [
     "NO_TEXT",
     "RETRYABLE",
     "STATE_PREFIX",
+    "WAY_NAMES",
     "WILD",
     "BlockId",
     "Boot",
@@ -156,6 +157,7 @@ __all__ = [
     "Span",
     "Stamp",
     "Text",
+    "WayName",
     "WorkerSession",
     "WorkerState",
     "boot_of",

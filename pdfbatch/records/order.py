@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Literal
 
 from pdfbatch.records.base import Record
+from pdfbatch.records.fleet import FleetRecord
 from pdfbatch.records.keys import STATE_PREFIX
-from pdfbatch.records.run import FleetRecord, Manifest
+from pdfbatch.records.run import Manifest
 
 ORDERS_PREFIX = f"{STATE_PREFIX}orders/"
 
