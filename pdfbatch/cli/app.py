@@ -19,6 +19,7 @@ from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
 from pdfbatch.cli.panels import Command, Group
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError, did_you_mean
+from pdfbatch.records.processing_job import JOB_COMMAND
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -45,7 +46,7 @@ _PANELS = {
         "events": "events",
     },
     "General": {"config": "settings"},
-    "": {"worker": "worker"},
+    "": {"worker": "worker", JOB_COMMAND: "processing_job"},
 }
 """Each command's module, by the panel of the list of commands; those without a panel are not listed."""
 
