@@ -5,18 +5,21 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.fleet.inventory import Inventory, RunThere
-from pdfbatch.fleet.logs import LogLine
-from pdfbatch.fleet.resources import Ended, Resources
-from pdfbatch.fleet.scale import Scaled
 from pdfbatch.fleet.userdata import LIMIT
 from pdfbatch.fleet.values import Alternative, Launched, Plan, Range, Work, Zone
 from pdfbatch.views.words import dotted, money, plural, skipped, to_copy
+
+if TYPE_CHECKING:
+    from pdfbatch.fleet.inventory import Inventory, RunThere
+    from pdfbatch.fleet.logs import LogLine
+    from pdfbatch.fleet.resources import Ended, Resources
+    from pdfbatch.fleet.scale import Scaled
 
 _MIB = 2**20
 _KINDS = {
