@@ -65,9 +65,10 @@ class Way(Protocol):
 
 @cache
 def way_named(name: WayName) -> Way:
+    from pdfbatch.fleet.batch.way import BatchJobs
     from pdfbatch.fleet.ec2_fleets import Ec2Fleets
 
-    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets}
+    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets, "batch": BatchJobs}
     return ways[name]()
 
 

@@ -73,7 +73,8 @@ def _details(plan: Plan) -> Table:
     facts.add_row("pace", Text(f"{_between(plan.pace.low, plan.pace.high)} pages/s per worker, {plan.pace.source}"))
     facts.add_row("price", Text(f"{_dollars(plan.price)} per instance-hour, incl. EBS and IPv4"))
     facts.add_row("hard cap", Text(_hard_cap(plan)))
-    facts.add_row("AMI", Text(f"{plan.account.ami.id}, user-data {plan.user_data_bytes:,} of {LIMIT:,} bytes"))
+    if plan.way == "spot":
+        facts.add_row("AMI", Text(f"{plan.account.ami.id}, user-data {plan.user_data_bytes:,} of {LIMIT:,} bytes"))
     facts.add_row("image", Text(plan.account.image))
     return facts
 
@@ -114,12 +115,13 @@ def _workers(plan: Plan) -> str:
     if plan.suggested_workers is not None and plan.suggested_workers != plan.workers:
         suggested = f" (suggested for this work: {plan.suggested_workers})"
     pool = f"; a pool: a queue hands out {plural(plan.blocks, 'block')}" if plan.blocks else ""
-    return f"{plan.workers} × {kinds} {market}, one EC2 Fleet per worker{suggested}{pool}"
+    how = "one EC2 Fleet per worker" if plan.way == "spot" else "one job of AWS Batch"
+    return f"{plan.workers} × {kinds} {market}, {how}{suggested}{pool}"
 
 
 def _quota(plan: Plan) -> str:
     quota = plan.account.quota
-    needed = plan.workers * max(plan.account.vcpus.values())
+    needed = (plan.at_once or plan.workers) * max(plan.account.vcpus.values())
     limit = "unknown number" if quota.limit is None else f"{quota.limit:,.0f}"
     return f"Quota: {needed} vCPUs needed, {quota.used:,.0f} in use, {limit} allowed ({quota.code})"
 
@@ -199,6 +201,8 @@ def launch_question(plan: Plan) -> str:
     """Asks for the launch, in one line."""
     kind = "Spot" if plan.market == "spot" else "on-demand"
     cap = f", at most {money(plan.worst_cost)}" if plan.worst_cost else ""
+    if plan.way == "batch":
+        return f"Submit a job of {plural(plan.workers, 'worker')}{cap}?"
     return f"Launch {plural(plan.workers, f'{kind} instance')}{cap}?"
 
 
