@@ -316,15 +316,14 @@ def inventory_screen(inventory: Inventory) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("run", "launched"):
         table.add_column(name, no_wrap=True)
-    for name in ("fleets", "instances", "templates"):
+    counted = ["fleets", "instances", "templates", *(["jobs"] if any(run.jobs for run in inventory.runs) else [])]
+    for name in counted:
         table.add_column(name, justify="right", no_wrap=True)
     for run in inventory.runs:
         table.add_row(
             run.run,
             "–" if run.launched is None else f"{run.launched.astimezone(UTC):%m-%d %H:%M}",
-            str(run.fleets),
-            str(run.instances),
-            str(run.templates),
+            *(str(getattr(run, name)) for name in counted),
         )
     return Group(table, *(line for run in inventory.runs for line in _remarks(run)))
 

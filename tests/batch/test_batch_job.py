@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from pdfbatch.config import default_processes
-from pdfbatch.records import Command, DoneMark, Heartbeat, ReadOptions, RunKeys
+from pdfbatch.records import Command, DoneMark, FleetRecord, Heartbeat, ReadOptions, RunKeys
 from pdfbatch.records.order import RunOrder
 from pdfbatch.runs import ledger, manifest
-from pdfbatch.runs.orders import save_order
+from pdfbatch.runs.orders import record_at, save_order
 from pdfbatch.runs.partition import Slice
 from pdfbatch.runs.progress import read_status
 from pdfbatch.store import Store, open_store
 from samples import odd
 from tests.imds import Imds
-from tests.program import of_worker
+from tests.program import Program, of_worker
 from tests.runs.fleets import fleet
 from tests.worker.begun import begin_at, now
 
@@ -79,6 +79,11 @@ def code(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
+def recorded(run: str) -> FleetRecord:
+    """The record of a run that has just been submitted."""
+    return record_at(fleet().model_copy(update={"way": "batch"}), run, now())
+
+
 def mark_of(output: Store, run: str, worker: int = 0) -> DoneMark:
     return DoneMark.model_validate_json(output.get(RunKeys(run).done_mark(worker)))
 
@@ -89,7 +94,7 @@ def test_the_children_of_an_array_do_the_whole_run_and_tell_their_instances(
     source = open_store(f"s3://{bucket}/in/")
     source.put("broken.pdf", b"not a PDF at all")
     run = begin_at(source, output, "null", ReadOptions(), Slice(0, CHILDREN)).manifest.run
-    manifest.save_fleet(output, fleet(now()).model_copy(update={"run": run, "way": "batch"}))
+    manifest.save_fleet(output, recorded(run))
     children = [started(of_batch(number), of_definition(bucket, run), imds) for number in range(CHILDREN)]
     assert [code(each) for each in children] == [0, 0], "a document that failed does not fail the job"
     outcomes = [found.key for _, found in ledger.outcomes(output, ledger.segments(output))]
@@ -101,9 +106,11 @@ def test_the_children_of_an_array_do_the_whole_run_and_tell_their_instances(
     ] * CHILDREN
 
 
-def test_a_plain_job_is_worker_0_and_its_attempt_stands_for_an_unknown_instance(bucket: str, output: Store) -> None:
-    run = begin_at(open_store(f"s3://{bucket}/in/"), output, "null").manifest.run
-    assert code(started(of_batch(None), of_definition(bucket, run, 1))) == 0
+def test_a_plain_job_is_worker_0_and_its_attempt_stands_for_an_unknown_instance(
+    bucket: str, output: Store, pdfbatch: Program
+) -> None:
+    run = begin_at(open_store(f"s3://{bucket}/in/"), output, "null", ReadOptions()).manifest.run
+    assert pdfbatch("batch-job", **of_definition(bucket, run, 1), **of_batch(None)).returncode == 0
     beat = Heartbeat.model_validate_json(output.get(RunKeys(run).heartbeat(0)))
     assert beat.machine is not None and beat.machine.instance == f"{JOB}-1"
     assert {entry.key for entry in output.list() if entry.key.endswith(".md")} == {f"{n}.md" for n in range(6)}
@@ -121,7 +128,7 @@ class Held:
         for number in range(self.at_once):
             source.put(f"more-{number}.pdf", odd.text_page() + b"%%%% %d\n" % number)
         self.run = begin_at(source, output, "command", ReadOptions(command=Command(line=line, batch=1))).manifest.run
-        manifest.save_fleet(output, fleet(now()).model_copy(update={"run": self.run, "way": "batch"}))
+        manifest.save_fleet(output, recorded(self.run))
 
     def begun(self, process: subprocess.Popen[str]) -> list[Path]:
         while len(found := sorted(self.folder.glob("begun-*"))) < self.at_once:
@@ -129,45 +136,35 @@ class Held:
             time.sleep(0.02)
         return found
 
+    def release_all(self) -> None:
+        for name in [*map(str, range(6)), *(f"more-{number}" for number in range(self.at_once))]:
+            (self.folder / f"{name}.pdf").touch()
+
     def release(self) -> None:
         for path in self.folder.glob("begun-*"):
             (self.folder / path.name.removeprefix("begun-")).touch()
 
 
-def test_sigterm_drains_within_the_time_that_batch_gives_and_the_next_attempt_goes_on(
-    tmp_path: Path, bucket: str, output: Store
+def test_an_attempt_that_was_killed_and_one_that_was_told_to_stop_lose_nothing_and_do_nothing_twice(
+    tmp_path: Path, bucket: str, output: Store, pdfbatch: Program
 ) -> None:
     held = Held(tmp_path / "go", bucket, output)
-    process = started(of_batch(None), of_definition(bucket, held.run, 1))
-    held.begun(process)
-    process.send_signal(signal.SIGTERM)  # the task's end; SIGKILL would follow after 30 s
+    variables = of_definition(bucket, held.run, 1)
+    first = started(of_batch(None), variables)
+    begun = held.begun(first)
+    first.kill()  # the instance is gone
+    assert code(first) == -signal.SIGKILL
+    for path in begun:
+        path.unlink()
+    second = started(of_batch(None, attempt=2), variables)
+    held.begun(second)
+    second.send_signal(signal.SIGTERM)  # the task ends; SIGKILL would follow after 30 s
     held.release()
-    assert code(process) == 130
-    assert mark_of(output, held.run).why == "interrupted"
+    assert code(second) == 130 and mark_of(output, held.run).why == "interrupted"
     finished = {entry.key for entry in output.list() if entry.key.endswith(".pdf")}
-    assert 0 < len(finished) < 6 + held.at_once
-    for number in range(6):
-        (held.folder / f"{number}.pdf").touch()
-    for number in range(held.at_once):
-        (held.folder / f"more-{number}.pdf").touch()
-    assert code(started(of_batch(None, attempt=2), of_definition(bucket, held.run, 1))) == 0
-    outcomes = [found.key for _, found in ledger.outcomes(output, ledger.segments(output))]
-    assert len(outcomes) == len(set(outcomes)) == 6 + held.at_once
-
-
-def test_what_sigkill_cuts_off_is_done_by_the_next_attempt_and_nothing_twice(
-    tmp_path: Path, bucket: str, output: Store
-) -> None:
-    held = Held(tmp_path / "go", bucket, output)
-    process = started(of_batch(None), of_definition(bucket, held.run, 1))
-    begun = held.begun(process)
-    process.kill()  # the instance is gone
-    assert code(process) == -signal.SIGKILL
-    for name in [*(path.name.removeprefix("begun-") for path in begun), *(f"{number}.pdf" for number in range(6))]:
-        (held.folder / name).touch()
-    for number in range(held.at_once):
-        (held.folder / f"more-{number}.pdf").touch()
-    assert code(started(of_batch(None, attempt=2), of_definition(bucket, held.run, 1))) == 0
+    assert 0 < len(finished) < 6 + held.at_once, "it has finished what was being read, and nothing more"
+    held.release_all()
+    assert pdfbatch("batch-job", **variables, **of_batch(None, attempt=3)).returncode == 0
     outcomes = [found.key for _, found in ledger.outcomes(output, ledger.segments(output))]
     assert len(outcomes) == len(set(outcomes)) == 6 + held.at_once
 
@@ -176,62 +173,49 @@ def test_after_a_spot_notice_it_drains_and_waits_for_the_end_of_its_instance(
     tmp_path: Path, bucket: str, output: Store, imds: Imds
 ) -> None:
     held = Held(tmp_path / "go", bucket, output)
-    process = started(of_batch(None), of_definition(bucket, held.run, 1), imds)
+    process = started(of_batch(None, attempt=10), of_definition(bucket, held.run, 1), imds)
     held.begun(process)
     imds.values[NOTICE] = json.dumps({"action": "terminate", "time": "2026-11-25T19:45:00Z"})
-    key = RunKeys(held.run).heartbeat(0)
-    while Heartbeat.model_validate_json(output.get(key)).notice is None:
-        assert process.poll() is None
-        time.sleep(0.2)
-        held.release()
-    while output.head(RunKeys(held.run).done_mark(0)) is None:
+    held.release()
+    while output.head(RunKeys(held.run).completed) is None:
+        assert process.poll() is None, "an attempt that ended now would be retried on the same instance"
         time.sleep(0.1)
-    assert process.poll() is None, "an attempt that ended now would be retried on the same instance"
+    mark = mark_of(output, held.run)
+    assert mark.why == "gave_up" and "started this worker 10 times" in mark.detail, "it was the last attempt"
+    beat = Heartbeat.model_validate_json(output.get(RunKeys(held.run).heartbeat(0)))
+    assert beat.notice is not None
     process.send_signal(signal.SIGTERM)  # as the ECS agent does when the instance drains
     assert code(process) in (-signal.SIGTERM, 130)
-    assert mark_of(output, held.run).why == "interrupted"
 
 
-def test_the_last_attempt_gives_the_slice_up_when_it_is_interrupted(tmp_path: Path, bucket: str, output: Store) -> None:
-    held = Held(tmp_path / "go", bucket, output)
-    process = started(of_batch(None, attempt=10), of_definition(bucket, held.run, 1))
-    held.begun(process)
-    process.send_signal(signal.SIGTERM)
-    held.release()
-    assert code(process) == 130
-    mark = mark_of(output, held.run)
-    assert mark.why == "gave_up" and "started this worker 10 times" in mark.detail
-    assert output.head(RunKeys(held.run).completed) is not None, "the end of the run is told"
-
-
-def test_at_the_deadline_it_ends_with_a_code_that_batch_does_not_retry(bucket: str, output: Store) -> None:
-    run = begin_at(open_store(f"s3://{bucket}/in/"), output, "null").manifest.run
+def test_at_the_deadline_it_ends_with_a_code_that_batch_does_not_retry(
+    bucket: str, output: Store, pdfbatch: Program
+) -> None:
+    run = begin_at(open_store(f"s3://{bucket}/in/"), output, "null", ReadOptions()).manifest.run
     over = {"PDFBATCH_DEADLINE": (datetime.now(UTC) - timedelta(minutes=1)).isoformat()}
-    assert code(started(of_batch(None), of_definition(bucket, run, 1) | over)) == 5
+    assert pdfbatch("batch-job", **of_definition(bucket, run, 1), **of_batch(None), **over).returncode == 5
     assert mark_of(output, run).why == "deadline"
 
 
-def test_invalid_settings_end_with_a_code_that_batch_does_not_retry(bucket: str, output: Store) -> None:
-    process = started(of_batch(None), {"AWS_BATCH_JOB_ID": JOB, "S3_INPUT_BUCKET": bucket})
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 2 and "TOTAL_WORKERS" in errors
-    outside = started({}, of_definition(bucket, "R"))
-    _, errors = outside.communicate(timeout=60)
-    assert outside.returncode == 2 and "AWS_BATCH_JOB_ID" in errors and "pdfbatch worker" in errors
+def test_invalid_settings_end_with_a_code_that_batch_does_not_retry(bucket: str, pdfbatch: Program) -> None:
+    ended = pdfbatch("batch-job", AWS_BATCH_JOB_ID=JOB, S3_INPUT_BUCKET=bucket)
+    assert ended.returncode == 2 and "TOTAL_WORKERS" in ended.stderr
+    outside = pdfbatch("batch-job", **of_definition(bucket, "R"))
+    assert outside.returncode == 2 and "AWS_BATCH_JOB_ID" in outside.stderr and "pdfbatch worker" in outside.stderr
 
 
-def test_a_scheduled_job_lists_the_input_once_whatever_its_children_find(bucket: str, output: Store) -> None:
+def test_a_scheduled_job_lists_the_input_once_whatever_its_children_find(
+    bucket: str, output: Store, pdfbatch: Program
+) -> None:
     source = open_store(f"s3://{bucket}/in/")
     ordered = begin_at(source, open_store(f"s3://{bucket}/elsewhere/"), "null", ReadOptions(), Slice(0, CHILDREN))
-    order = RunOrder(
-        manifest=ordered.manifest.model_copy(update={"output": output.url}),
-        fleet=fleet(now()).model_copy(update={"way": "batch"}),
-    )
-    save_order(output, "nightly", order)
+    order = ordered.manifest.model_copy(update={"output": output.url})
+    save_order(output, "nightly", RunOrder(manifest=order, fleet=recorded("R")))
     variables = {name: value for name, value in of_definition(bucket, "").items() if name != "PDFBATCH_RUN"}
-    second = started(of_batch(1), variables | {"PDFBATCH_ORDER": "nightly"})
-    first = started(of_batch(0), variables | {"PDFBATCH_ORDER": "nightly"})
-    assert (code(first), code(second)) == (0, 0)
+    variables["PDFBATCH_ORDER"] = "nightly"
+    assert pdfbatch("batch-job", **variables, **of_batch(0)).returncode == 0
+    source.put("late.pdf", odd.text_page())
+    assert pdfbatch("batch-job", **variables, **of_batch(1)).returncode == 0
     (run,) = {entry.key.split("/")[1] for entry in output.list(".pdfbatch/") if entry.key.endswith("manifest.json.gz")}
     record = manifest.load_fleet(output, run)
     assert record is not None and record.way == "batch"
