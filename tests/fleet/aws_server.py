@@ -141,6 +141,7 @@ class Aws:
     def tick(self) -> None:
         for _, fleets in self.regions.values():
             fleets.tick()
+        self.batch.tick()
 
     def region(self, name: str) -> tuple[MotoCloud, Fleets]:
         if name not in self.regions:
