@@ -107,7 +107,7 @@ def end(
     if not is_quiet:
         raise _left([*found.fleets, *billed], refused)
     gone = _delete_templates(clients, wanted, seen.templates, sleep)
-    queues.delete(clients, [each.id for each in seen.queues])
+    queues.delete(clients, seen.queues)
     return Ended(
         runs=seen._replace(templates=gone).runs(),
         fleets=len(seen.fleets),

@@ -130,10 +130,11 @@ class _Making:
         """Makes and fills the queues of a pool, before any worker could ask them; keeps the plan for `scale`."""
         frozen, outside = self._decided.frozen.manifest, self._outside
         if frozen.is_pool:
-            pool = self._patiently(lambda: queues.make(outside.clients, self._plan))
+            pool = self._patiently(lambda: queues.make(outside.clients, self._plan, frozen))
             save_pool(outside.output, pool)
             outside.output.put(RunKeys(pool.run).plan, self._plan.model_dump_json().encode())
             self._patiently(lambda: queues.fill(outside.clients, pool, frozen))
+            queues.watch(outside.clients, pool, frozen, outside.sleep)
 
     def _check_not_ended(self) -> None:
         """Checks that no `down` ran meanwhile. It marks the run first, then deletes what EC2 lists, so anything created

@@ -21,6 +21,7 @@ from pdfbatch.cli.options.fleet import (
     Subnets,
     Tags,
     Wait,
+    WatchInput,
     Workers,
 )
 from pdfbatch.cli.options.inputs import (
@@ -122,6 +123,7 @@ __all__ = [
     "Subnets",
     "Tags",
     "Wait",
+    "WatchInput",
     "Workers",
     "Yes",
     "how_to_print",
