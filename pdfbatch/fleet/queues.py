@@ -11,7 +11,7 @@ from pdfbatch.errors import AccessDenied
 from pdfbatch.fleet import watching
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.ec2 import Resource
-from pdfbatch.fleet.names import DEAD, TAG_STACK, TAG_WATCHES, Names
+from pdfbatch.fleet.names import DEAD, TAG_STACK, TAG_WATCHES, Names, output_digest
 from pdfbatch.fleet.policies import place
 from pdfbatch.fleet.values import Plan
 from pdfbatch.records import Manifest, Pool
@@ -48,6 +48,7 @@ def watch(clients: Clients, pool: Pool, manifest: Manifest, sleep: Callable[[flo
     """Lets S3 send what arrives in the input to the queue; does nothing for a run that does not watch it."""
     if not manifest.watches_input:
         return
+    delete(clients, _left_by_earlier_runs(clients, manifest))
     there, arn = place(manifest.input), _arn(clients, pool.queue)
     watching.allow_s3(clients, pool.queue, arn, there.bucket)
     name = pool.queue.rpartition("/")[2]
@@ -86,6 +87,13 @@ def queues(clients: Clients) -> list[Resource]:
         if TAG_STACK in tags:
             found.append(Resource(url, tags, None))
     return found
+
+
+def _left_by_earlier_runs(clients: Clients, manifest: Manifest) -> list[Resource]:
+    """Returns the queues of other runs on this output. All have ended: an output has one run at a time. S3 would not
+    send the same events to a second queue."""
+    digest = output_digest(manifest.output)
+    return [each for each in queues(clients) if each.output == digest and each.run != manifest.run]
 
 
 def _tags(clients: Clients, url: str) -> dict[str, str]:
