@@ -21,7 +21,7 @@ PANELS = {
     "Events": "events events_secret",
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (
-        "workers pool watch_input instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet "
+        "on workers pool watch_input instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet "
         "key_name tag stack pages_per_second keep_partial wait"
     ),
 }

@@ -10,9 +10,9 @@ from pdfbatch import aws
 from pdfbatch.errors import AccessDenied
 from pdfbatch.fleet import watching
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.ec2 import Resource
 from pdfbatch.fleet.names import DEAD, TAG_STACK, TAG_WATCHES, Names, output_digest
 from pdfbatch.fleet.policies import place
+from pdfbatch.fleet.resources import Resource
 from pdfbatch.fleet.values import Plan
 from pdfbatch.records import Manifest, Pool
 from pdfbatch.runs.messages import LONGEST_WAIT, NO_QUEUE, SqsQueue

@@ -14,9 +14,9 @@ from urllib.parse import quote_plus
 from pdfbatch import aws
 from pdfbatch.errors import NotReady, PdfbatchError
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.ec2 import Resource
 from pdfbatch.fleet.names import TAG_WATCHES, partition
 from pdfbatch.fleet.policies import BucketPlace
+from pdfbatch.fleet.resources import Resource
 from pdfbatch.records import WILD, Chosen
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from pdfbatch.records.export import (
     ExportRecord,
     Shard,
 )
+from pdfbatch.records.fleet import WAY_NAMES, FleetRecord, WayName
 from pdfbatch.records.keys import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
@@ -70,7 +71,6 @@ from pdfbatch.records.run import (
     Ending,
     FailureList,
     Fallback,
-    FleetRecord,
     Heartbeat,
     Machine,
     Manifest,
@@ -100,6 +100,7 @@ __all__ = [
     "NO_TEXT",
     "RETRYABLE",
     "STATE_PREFIX",
+    "WAY_NAMES",
     "WILD",
     "Arrival",
     "ArrivalId",
@@ -163,6 +164,7 @@ __all__ = [
     "Stamp",
     "SweepRecord",
     "Text",
+    "WayName",
     "WorkerSession",
     "WorkerState",
     "arrived_of",

@@ -232,6 +232,7 @@ def test_what_cannot_be_watched_is_said_at_once(wish: dict[str, Any], hint: str)
         **dict.fromkeys(("workers", "instance_types", "max_price", "max_hours", "max_cost", "subnets", "tags")),
         "options": ReadOptions(),
         "stack": "pdfbatch",
+        "way": "spot",
         "on_demand": False,
         "chosen": Chosen(),
         "is_pool": True,
