@@ -59,7 +59,7 @@ def propose(
                 "Use s3://bucket/prefix/ for both, or work locally: `local-run`, `retry-failures --local`.",
             )
     rest = _remaining(source, output, request, now)
-    if not rest.documents:
+    if not rest.documents and not request.watches_input:
         return LaunchProposal(None, rest)
     need = Need(request, places_of(source, request.chosen), (output.url,))
     need = way_named(request.way).prepared(clients, need)
@@ -68,7 +68,9 @@ def propose(
     warnings = [*account.warnings, *_spent_before(output, rest.latest)]
     request = _with_engine(request, account, warnings)
     documents = rest.documents[: request.limit]
-    if request.options.command.line:
+    if not documents:
+        work = Work(documents=rest.inputs, left=0, pages_each=0.0)
+    elif request.options.command.line:
         work = _unopened(documents, rest.inputs)
     else:
         work = count_pages(source, documents, rest.inputs)
@@ -99,6 +101,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
             pages=request.options.pages,
             engine=request.engine,
             has_passwords=has_passwords,
+            may_be_empty=request.watches_input,
         )
     return remaining_failures(
         source,

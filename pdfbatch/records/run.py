@@ -136,6 +136,9 @@ class Manifest(Record):
     pool_blocks: list[list[int]] = []
     """The blocks of each slice of a pool, by the number of entries before their ends; [] in a run that is not one."""
 
+    watches_input: bool = False
+    """Of a pool: whether it also reads what arrives in the input, until `down`."""
+
     @property
     def is_pool(self) -> bool:
         """Whether any worker reads any block, as a queue hands them out."""

@@ -192,16 +192,19 @@ def remaining(
     pages: str = "",
     engine: str = "",
     has_passwords: bool = False,
+    may_be_empty: bool = False,
 ) -> Remaining:
     """Returns what is left to convert, however the run before ended. Writes nothing.
 
     Raises:
-        PdfbatchError: a run on this output is still running.
+        PdfbatchError: a run on this output is still running; or the input has no document, unless it `may_be_empty`.
     """
     before = _ended_run(output, now)
     if before is not None:
         _refuse_other_input(before, source.url, output)
-    selection = _what_is_left(source, output, chosen, redo_changed=redo_changed, pages=pages, engine=engine)
+    selection = _what_is_left(
+        source, output, chosen, redo_changed=redo_changed, pages=pages, engine=engine, may_be_empty=may_be_empty
+    )
     return _worth_a_try(selection, before, all_failures, has_passwords)
 
 
@@ -350,7 +353,14 @@ def _alive_error(run: str, output: Store) -> PdfbatchError:
 
 
 def _what_is_left(
-    source: Store, output: Store, chosen: Chosen, *, redo_changed: bool, pages: str, engine: str
+    source: Store,
+    output: Store,
+    chosen: Chosen,
+    *,
+    redo_changed: bool,
+    pages: str,
+    engine: str,
+    may_be_empty: bool = False,
 ) -> Selection:
     found = listed(source, chosen)
     if found.absent:
@@ -360,7 +370,7 @@ def _what_is_left(
     selection = what_is_left(
         entries, markdown_of(output), history, redo_changed=redo_changed, chosen=chosen, pages=pages, engine=engine
     )
-    if not selection.documents and not selection.skipped:
+    if not selection.documents and not selection.skipped and not may_be_empty:
         raise no_documents(source, chosen, [entry.key for entry in entries])
     return selection
 

@@ -222,7 +222,7 @@ class SliceRun:
             partial(self._stop.ask, "retired"),
             self._answered,
         )
-        return PoolWorkload(job.manifest, queues, terms, job.output, self._tally, hooks)
+        return PoolWorkload(job.manifest, queues, terms, job.source, job.output, self._tally, hooks)
 
     def _next_segment(self) -> int:
         assert self._journal is not None

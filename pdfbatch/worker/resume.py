@@ -55,7 +55,7 @@ def standing(
     """Reads where a worker stands: its ledger, and the Markdown of the documents that it had last. `recall` is called
     with every outcome that still holds: one recorded as published whose Markdown is missing does not."""
     segments = ledger.segments(output, keys.ledger_of(worker))
-    done, failures, newest = set[str](), list[Outcome](), deque[Outcome]()
+    attempts, failures, newest = dict[str, int](), list[Outcome](), deque[Outcome]()
 
     def settle(line: Outcome) -> None:
         recall(line)
@@ -63,12 +63,13 @@ def standing(
             failures.append(line)
 
     for _, line in ledger.outcomes(output, segments):
-        if line.key in done:
+        if attempts.get(line.key, 0) >= line.attempt:  # twice, while segments are joined
             continue
-        done.add(line.key)
+        attempts[line.key] = line.attempt
         newest.append(line)
         if len(newest) > CHECKED:
             settle(newest.popleft())
+    done = set(attempts)
     last = _checked(entries, done)
     markdown = etags_of(output, [output_key(line.key) for line in newest] + [output_key(e.document.key) for e in last])
     for line in newest:

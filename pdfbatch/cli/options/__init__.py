@@ -23,6 +23,7 @@ from pdfbatch.cli.options.fleet import (
     Subnets,
     Tags,
     Wait,
+    WatchInput,
     Workers,
 )
 from pdfbatch.cli.options.inputs import (
@@ -126,6 +127,7 @@ __all__ = [
     "Subnets",
     "Tags",
     "Wait",
+    "WatchInput",
     "Workers",
     "Yes",
     "how_to_print",
