@@ -5,6 +5,7 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 """
 
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
+from pdfbatch.records.boot import Boot, boot_of
 from pdfbatch.records.chosen import WILD, Chosen, matcher
 from pdfbatch.records.command import Command
 from pdfbatch.records.endpoint import (
@@ -58,9 +59,9 @@ from pdfbatch.records.page import (
 from pdfbatch.records.page_list import page_list, read_page_list
 from pdfbatch.records.page_set import PageSet
 from pdfbatch.records.pool import BlockId, Holder, Lease, Pointer, Pool, pointer_of
+from pdfbatch.records.processor import OptionValue, ProcessorResults, ProcessorSpec
 from pdfbatch.records.run import (
     FINAL_ENDINGS,
-    Boot,
     Counts,
     CurrentRun,
     DoneMark,
@@ -79,7 +80,6 @@ from pdfbatch.records.run import (
     SourceDocument,
     WorkerSession,
     WorkerState,
-    boot_of,
 )
 from pdfbatch.records.secret import Secret
 from pdfbatch.records.sharing import Claim, FinishedPart
@@ -135,6 +135,7 @@ __all__ = [
     "Machine",
     "Manifest",
     "ModelUse",
+    "OptionValue",
     "Outcome",
     "OutcomeKind",
     "Page",
@@ -144,6 +145,8 @@ __all__ = [
     "Pointer",
     "Pool",
     "Position",
+    "ProcessorResults",
+    "ProcessorSpec",
     "ReadOptions",
     "Reason",
     "Record",

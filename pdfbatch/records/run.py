@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -12,6 +11,7 @@ from pdfbatch.records.chosen import Chosen
 from pdfbatch.records.command import Command
 from pdfbatch.records.endpoint import EndpointOptions, EndpointUse
 from pdfbatch.records.page_set import PageSet
+from pdfbatch.records.processor import ProcessorSpec
 from pdfbatch.records.stamp import Stamp
 
 
@@ -38,6 +38,8 @@ class SourceDocument(NamedTuple):
     part: int = 0
     parts: int = 1
     copies: tuple[SourceDocument, ...] = ()
+    is_read: bool = False
+    """Its pages were read by an earlier run: it only lacks files of processors, and its Markdown stays as it is."""
 
     @property
     def is_part(self) -> bool:
@@ -93,6 +95,10 @@ class ReadOptions(Record):
     """On other pages, it reads formulas, unclear tables and the like."""
     command: Command = Command()
     """What the engine `command` runs."""
+    also: list[ProcessorSpec] = []
+    """The processors that make more files of the read pages."""
+    also_seconds: float = Field(default=600.0, gt=0)
+    """Time limit for one task of a processor in one child process, in seconds."""
 
 
 class Manifest(Record):
@@ -217,6 +223,10 @@ class Outcome(Record):
     """The document with the same content whose pages were read; "" if this one's were."""
     parts: int = 1
     """The number of parts that it was read in, by several workers."""
+    processed: dict[str, str] = {}
+    """The processors whose files are beside its Markdown, with their versions and options; see `ProcessorResults`."""
+    unprocessed: dict[str, str] = {}
+    """The processors that failed, and why."""
 
     @property
     def pages_are_its_own(self) -> bool:
@@ -331,25 +341,6 @@ class DoneMark(Record):
     counts: Counts = Counts()
     detail: str = ""
     """For `gave_up`, `failing` and `over_budget`: one sentence for a person."""
-
-
-class Boot(NamedTuple):
-    """An instance of the fleet started to boot for a slice. Everything is in the key, so that one LIST finds all boots:
-    `boots/worker-I/STAMP_INSTANCE_TYPE_ZONE`, with a stamp like `20261125T194500Z`."""
-
-    worker: int
-    machine: Machine
-
-
-_BOOT_KEY = re.compile(r"boots/worker-(\d+)/(\d{8}T\d{6}Z)_([^_/]+)_([^_/]*)_([^_/]*)$")
-
-
-def boot_of(key: str) -> Boot | None:
-    """Parses the key of a boot; None if it is another key."""
-    if not (found := _BOOT_KEY.search(key)):
-        return None
-    worker, stamp, instance, kind, zone = found.groups()
-    return Boot(int(worker), Machine(instance=instance, type=kind, zone=zone, booted=stamp))
 
 
 class FleetRecord(Record):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pdfbatch.export.languages import NO_LANGUAGE, Language, average, language_of
+from pdfbatch.languages import NO_LANGUAGE, Language, average, language_of
 from pdfbatch.export.tokens import count_tokens
 
 
