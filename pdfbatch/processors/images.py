@@ -28,7 +28,7 @@ class ImageOptions(NoOptions):
     def _known(cls, what: str) -> str:
         kinds = what.split("+")
         if not set(kinds) <= set(_KINDS):
-            raise ValueError("write pages, figures or tables, or several as in pages+figures")
+            raise ValueError("pages, figures or tables, or several as in pages+figures")
         return "+".join(kind for kind in _KINDS if kind in kinds)
 
 

@@ -103,7 +103,7 @@ def _spec(written: str) -> ProcessorSpec:
     match = _WRITTEN.fullmatch(written)
     if match is None:
         raise UsageError(
-            f"--also {written!r} is not a processor.", "Write NAME, or NAME:key=value,key=value; " + _choices()
+            f"--also {written!r} is not a processor.", "Write NAME, or NAME:key=value,key=value. " + _choices()
         )
     name = match["name"]
     found = _loaded(name, _target(name))
@@ -196,6 +196,8 @@ def _options(name: str, found: type[Processor], given: Mapping[str, OptionValue]
         elif fault["type"] == "missing":
             message = f"--also {name} needs the option {option}."
         else:
-            message = f"--also {name}: {option} is {fault['input']!r}: {fault['msg']}."
-        hint = f"{did_you_mean(option, found.Options.model_fields)} Options: {names}.".lstrip()
+            said = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            message = f"--also {name}: {option} is {fault['input']!r}; it should be {said}."
+        meant = "" if option in found.Options.model_fields else did_you_mean(option, found.Options.model_fields)
+        hint = f"{meant} Options of {name}: {names}.".lstrip()
         raise UsageError(message, hint) from error

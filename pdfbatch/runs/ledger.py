@@ -241,6 +241,11 @@ class Final(NamedTuple):
         processed = json.loads(self.stamps) if self.stamps else {}
         return any(processed.get(each.folder) != each.stamp for each in also)
 
+    @property
+    def processors(self) -> tuple[str, ...]:
+        """The folders of processors beside its Markdown."""
+        return tuple(json.loads(self.stamps)) if self.stamps else ()
+
 
 class _Ending(Record):
     """What the final outcome of a document needs of a line; reading only this takes half the time."""

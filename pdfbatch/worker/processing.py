@@ -122,13 +122,9 @@ class Processing:
             self._end(job)
             return
         for processor in self._wanted(job):
-            if why := self._given_up(processor.spec.folder):
-                job.failed[processor.spec.folder] = why
-                continue
             job.waiting.extend(_Task(processor, part) for part in pages.parts(processor, job.work, job.document))
         self._jobs.append(job)
         self._submit()
-        self._end_if_done(job)
 
     def _wanted(self, job: _Job) -> list[ReadyProcessor]:
         """Returns the processors that have not made these very files already."""
@@ -143,12 +139,15 @@ class Processing:
         return f"not tried, because it failed for the first {limit} documents of this worker"
 
     def _submit(self) -> None:
-        for job in self._jobs:
+        for job in list(self._jobs):
             while job.waiting and len(self._running) < self._children.processes and not self._stop.asked:
                 task = job.waiting.popleft()
+                if why := self._given_up(task.name):
+                    job.failed.setdefault(task.name, why)
                 if task.name not in job.failed:
                     job.running += 1
                     self._run(job, task)
+            self._end_if_done(job)
 
     def _run(self, job: _Job, task: _Task) -> None:
         task.tries += 1
@@ -204,7 +203,6 @@ class Processing:
         job.failed.setdefault(task.name, end.why)
         job.running -= 1
         self._submit()
-        self._end_if_done(job)
 
     # ── its end ──────────────────────────────────────────────────────────────────────────────────────────────────
 
