@@ -14,7 +14,7 @@ from pdfbatch.processors import NoOptions, Processor, ReadDocument, UnfitDocumen
 
 
 class FaultOptions(NoOptions):
-    """`how` fails documents whose keys hold `where`."""
+    """`how` fails documents whose keys hold `where`; `by_name` fails each as it is called."""
 
     how: str = "none"
     where: str = "bad"
@@ -31,12 +31,14 @@ class Notes(Processor):
     options: FaultOptions
 
     def validate(self, document: ReadDocument) -> None:
-        if self.options.how == "unfit" and self.options.where in document.key:
+        if document.key == "unfit.pdf":
             raise UnfitDocument("there is nothing to note")
 
     def process(self, document: ReadDocument) -> None:
         for page in document.pages():
-            if self.options.where in document.key and self.options.page in (0, page.number):
+            if self.options.how == "by_name":
+                FAULTS.get(document.key.removesuffix(".pdf"), FAULTS["none"])(document)
+            elif self.options.where in document.key and self.options.page in (0, page.number):
                 FAULTS[self.options.how](document)
             (document.folder / "pages").mkdir(exist_ok=True)
             note = f"{document.key} {page.number} of {document.length}: {page.text}\n"
@@ -55,11 +57,13 @@ class Whole(Processor):
 
 
 class Slow(Processor):
+    """Takes its time for each page."""
+
     version = "1"
     pages_per_task = 1
 
     def process(self, document: ReadDocument) -> None:
-        time.sleep(0.05)
+        time.sleep(0.03)
         (page,) = document.pages()
         (document.folder / f"{page.number}.txt").write_text(page.text)
 

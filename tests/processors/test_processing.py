@@ -71,37 +71,44 @@ def test_one_child_and_several_make_the_same_files(
     assert tree(tmp_path / "out-1") == tree(tmp_path / "out-3")
 
 
-@pytest.mark.parametrize(
-    ("how", "detail"),
-    [
-        ("hang", "took longer than its deadline and was killed"),
-        ("kill", "died (SIGKILL)"),
-        ("crash", "died (SIGSEGV)"),
-        ("eat", "needs more memory"),
-        ("raise", "Strange: no such word"),
-        ("exit", "SystemExit: 3"),
-        ("look", "PermissionError"),
-        ("call", "PermissionError"),
-        ("unfit", "there is nothing to note"),
-    ],
-)
+DETAILS = {
+    "kill": "died (SIGKILL)",
+    "crash": "died (SIGSEGV)",
+    "eat": "needs more memory",
+    "raise": "Strange: no such word",
+    "exit": "SystemExit: 3",
+    "look": "PermissionError",
+    "call": "PermissionError",
+    "unfit": "there is nothing to note",
+}
+
+
 def test_a_fault_costs_only_the_files_of_that_processor_for_that_document(
-    tmp_path: Path, run: Callable[..., Ended], pdfbatch: Program, how: str, detail: str
+    tmp_path: Path, run: Callable[..., Ended], pdfbatch: Program
 ) -> None:
     out = tmp_path / "out"
-    seconds = ("--also-seconds", 1) if how == "hang" else ()
-    ended = run(f"{NOTES}:how={how}", WHOLE, more=seconds)
-    assert ended.returncode == 3, ended.stderr
-    outcomes = lines(pdfbatch, out)
-    bad = outcomes["bad.pdf"]
-    assert (bad["outcome"], bad["reason"]) == ("partial", "processor_failed")
-    assert detail in str(bad["detail"]) and str(bad["detail"]).startswith("Notes: ")
-    assert bad["processed"] == {"Whole": "2"} and bad["failed_pages"] == []
-    assert {key: outcomes[key]["outcome"] for key in ("a.pdf", "sub/c.pdf")} == {"a.pdf": "ok", "sub/c.pdf": "ok"}
-    found = tree(out)
-    assert len(found["bad.md"].splitlines()) >= 8, "its Markdown is complete"
-    assert found["bad/Whole/copy.md"] == found["bad.md"]
-    assert sum(name.startswith(("a/Notes/", "sub/c/Notes/")) for name in found) == 7 + 9
+    for how in DETAILS:
+        long_pdf(tmp_path / "in" / f"{how}.pdf", 2, lines=1)
+    assert run(f"{NOTES}:how=by_name", WHOLE).returncode == 3
+    outcomes, found = lines(pdfbatch, out), tree(out)
+    for how, detail in DETAILS.items():
+        bad = outcomes[f"{how}.pdf"]
+        assert (bad["outcome"], bad["reason"]) == ("partial", "processor_failed"), how
+        assert detail in str(bad["detail"]) and str(bad["detail"]).startswith("Notes: "), bad["detail"]
+        assert bad["processed"] == {"Whole": "2"} and bad["failed_pages"] == []
+        assert found[f"{how}.md"].count(b"<!-- page") == 2, "its Markdown is complete"
+        assert found[f"{how}/Whole/copy.md"] == found[f"{how}.md"]
+    for key, pages in (("a", 7), ("bad", 8), ("sub/c", 9)):
+        assert outcomes[f"{key}.pdf"]["outcome"] == "ok"
+        assert sum(name.startswith(f"{key}/Notes/") for name in found) == pages
+    assert json.loads(pdfbatch("verify", out, "--json").stdout)["sound"]
+
+
+def test_a_processor_that_hangs_is_killed(tmp_path: Path, run: Callable[..., Ended], pdfbatch: Program) -> None:
+    assert run(f"{NOTES}:how=hang", more=("--also-seconds", 5)).returncode == 3
+    outcomes = lines(pdfbatch, tmp_path / "out")
+    assert outcomes["bad.pdf"]["detail"] == "Notes: took longer than its deadline and was killed"
+    assert {outcomes[key]["outcome"] for key in ("a.pdf", "sub/c.pdf")} == {"ok"}
 
 
 def test_a_child_that_is_killed_once_is_tried_again(
