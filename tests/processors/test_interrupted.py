@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pdfbatch.processors.registry import processors_named, ready
 from pdfbatch.records import Counts, DoneMark, ProcessorSpec, ReadOptions, RunKeys
-from pdfbatch.runs import ledger
+from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.partition import LONG_BYTES, Slice
 from pdfbatch.runs.slices import documents_of
 from pdfbatch.runs.verify import verify
@@ -24,6 +24,7 @@ from pdfbatch.worker.stop import Stop
 from samples.many import long_pdf
 from tests.processors.test_processing import tree
 from tests.program import Program, of_worker
+from tests.runs.fleets import fleet
 from tests.worker import page_tasks
 from tests.worker.begun import begin_at, now
 from tests.worker.page_tasks import engine, pages_read
@@ -100,12 +101,14 @@ def test_a_worker_whose_image_lacks_a_processor_ends_at_once_and_says_so(
     source, output = open_store(f"s3://{bucket}/in/"), open_store(f"s3://{bucket}/out/")
     source.put("a.pdf", long_pdf(tmp_path / "a.pdf", 1).read_bytes())
     begun = begin_at(source, output, "null", ReadOptions(also=[ProcessorSpec(name="words", version="3")]))
+    manifest.save_fleet(output, fleet(hours=1_000_000).model_copy(update={"run": begun.manifest.run}))
     ended = pdfbatch("worker", **of_worker(bucket, begun.manifest.run))
     assert ended.returncode == 4 and "needs the processor 'words' in version 3" in ended.stderr
     mark = DoneMark.model_validate_json(output.get(RunKeys(begun.manifest.run).done_mark(0)))
     assert mark.why == "failing" and "'words' in version 3" in mark.detail
     status = json.loads(pdfbatch("status", f"s3://{bucket}/out/", "--json").stdout)
-    assert status["workers"][0]["state"] == "failed"
+    assert (status["state"], status["workers"][0]["state"]) == ("failed", "failed")
+    assert "'words' in version 3" in pdfbatch("status", f"s3://{bucket}/out/").stdout
 
 
 def test_a_worker_in_an_image_that_has_it_processes_what_it_reads(
