@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import typer
 
-from pdfbatch.cli import app
+from pdfbatch.cli import program
 from pdfbatch.cli.examples import EXAMPLES
 from pdfbatch.errors import ExitCode
 
@@ -48,7 +48,7 @@ def page() -> str:
 
 def commands() -> dict[str, Any]:
     """Returns the visible commands, in the order of the help."""
-    tree: Any = typer.main.get_command(app)
+    tree: Any = typer.main.get_command(program())
     return {name: command for name, command in tree.commands.items() if not command.hidden}
 
 

@@ -67,6 +67,7 @@ EventsSecrets = Annotated[
 def doctor(
     inputs: Inputs = None,
     outputs: Outputs = None,
+    on: o.On = "spot",
     workers: o.Workers = 5,
     instance_type: o.InstanceTypes = None,
     image: o.Image = "",
@@ -104,6 +105,7 @@ def doctor(
     market: Market = "on-demand" if on_demand else "spot"
     request = LaunchRequest(
         names=names,
+        way=on,
         workers=workers,
         instance_types=tuple(types),
         market=market,

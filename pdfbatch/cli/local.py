@@ -45,6 +45,7 @@ def local_run(
 
     With one document, OUTPUT may be -: its Markdown goes to stdout.
     """
+    from pdfbatch.documents.sandbox.children import warm_up
     from pdfbatch.processors.registry import ready
     from pdfbatch.runs.begin import Request, begin, check_places
     from pdfbatch.runs.partition import Slice
@@ -56,6 +57,7 @@ def local_run(
     passwords = read_passwords(password_file)
     sinks = checked_sinks(events)
     reads = select_engine(engine, model, default_model(), read)
+    warm_up(reads.preload)
     check_cap(max_cost, reads.name, read)
     ready(read.also)
     is_to_stdout = target == STDOUT

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pdfbatch.fleet.values import LaunchRequest
-    from pdfbatch.records import Chosen, ReadOptions, Reason
+    from pdfbatch.records import Chosen, ReadOptions, Reason, WayName
 
 
 def request_of(
@@ -26,6 +26,7 @@ def request_of(
     retry: Sequence[Reason] | None = None,
     below: float = 0.0,
     only: frozenset[str] | None = None,
+    way: WayName,
     workers: int | None,
     is_pool: bool = False,
     instance_types: Sequence[str] | None,
@@ -70,6 +71,7 @@ def request_of(
         below=below,
         only=only,
         names=Names.checked(stack),
+        way=way,
         workers=workers or DEFAULT_WORKERS,
         fewer_workers=workers is None,
         is_pool=is_pool,

@@ -102,6 +102,7 @@ def decide(
             kind: pricing.instance_hour(bare, account.ami.root_gib, account.gib_month)
             for kind, bare in account.on_demand.items()
         },
+        way=request.way,
         market=request.market,
         max_cost=request.max_cost,
         adder=pricing.disk_and_address_hour(account.ami.root_gib, account.gib_month),
@@ -123,6 +124,7 @@ def decide(
         asked_workers=request.workers,
         workers=workers,
         suggested_workers=suggested,
+        way=request.way,
         market=request.market,
         max_prices=max_prices,
         ebs_key=request.ebs_key,

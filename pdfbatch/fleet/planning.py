@@ -16,6 +16,7 @@ from pdfbatch.fleet.facts import Need, gather
 from pdfbatch.fleet.plan import Decided, decide
 from pdfbatch.fleet.preflight import account_of
 from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Work
+from pdfbatch.fleet.ways import way_named
 from pdfbatch.processors.registry import BUILT_IN
 from pdfbatch.records import RunKeys, SourceDocument
 from pdfbatch.runs import manifest
@@ -62,6 +63,8 @@ def propose(
     if not rest.documents:
         return LaunchProposal(None, rest)
     need = Need(request, places_of(source, request.chosen), (output.url,))
+    need = way_named(request.way).prepared(clients, need)
+    request = need.request
     account = account_of(gather(clients, need, now), need)
     warnings = [*account.warnings, *_spent_before(output, rest.latest)]
     request = _with_engine(request, account, warnings)

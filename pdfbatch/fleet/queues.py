@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pdfbatch import aws
 from pdfbatch.errors import AccessDenied
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.ec2 import Resource
 from pdfbatch.fleet.names import DEAD, TAG_STACK, Names
+from pdfbatch.fleet.resources import Resource
 from pdfbatch.fleet.values import Plan
 from pdfbatch.records import Manifest, Pool
 from pdfbatch.runs.messages import LONGEST_WAIT, NO_QUEUE, SqsQueue

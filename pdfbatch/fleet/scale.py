@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.fleet.down import end
-from pdfbatch.fleet.launch import Effects, add_workers
+from pdfbatch.fleet.effects import Effects
+from pdfbatch.fleet.fleet_making import add_workers
 from pdfbatch.fleet.names import TAG_WORKER
 from pdfbatch.fleet.plan import Decided
 from pdfbatch.fleet.values import Plan

@@ -5,7 +5,6 @@ All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 """
 
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
-from pdfbatch.records.boot import Boot, boot_of
 from pdfbatch.records.chosen import WILD, Chosen, matcher
 from pdfbatch.records.command import Command
 from pdfbatch.records.endpoint import (
@@ -27,6 +26,7 @@ from pdfbatch.records.export import (
     ExportRecord,
     Shard,
 )
+from pdfbatch.records.fleet import WAY_NAMES, FleetRecord, WayName
 from pdfbatch.records.keys import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
@@ -62,6 +62,7 @@ from pdfbatch.records.pool import BlockId, Holder, Lease, Pointer, Pool, pointer
 from pdfbatch.records.processor import OptionValue, ProcessorResults, ProcessorSpec
 from pdfbatch.records.run import (
     FINAL_ENDINGS,
+    Boot,
     Counts,
     CurrentRun,
     DoneMark,
@@ -69,7 +70,6 @@ from pdfbatch.records.run import (
     Ending,
     FailureList,
     Fallback,
-    FleetRecord,
     Heartbeat,
     Machine,
     Manifest,
@@ -80,6 +80,7 @@ from pdfbatch.records.run import (
     SourceDocument,
     WorkerSession,
     WorkerState,
+    boot_of,
 )
 from pdfbatch.records.secret import Secret
 from pdfbatch.records.sharing import Claim, FinishedPart
@@ -98,6 +99,7 @@ __all__ = [
     "NO_TEXT",
     "RETRYABLE",
     "STATE_PREFIX",
+    "WAY_NAMES",
     "WILD",
     "BlockId",
     "Boot",
@@ -159,6 +161,7 @@ __all__ = [
     "Span",
     "Stamp",
     "Text",
+    "WayName",
     "WorkerSession",
     "WorkerState",
     "boot_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -343,44 +344,23 @@ class DoneMark(Record):
     """For `gave_up`, `failing` and `over_budget`: one sentence for a person."""
 
 
-class FleetRecord(Record):
-    """`fleet.json`: the fleet launched for a run: where, until when and at what price."""
+class Boot(NamedTuple):
+    """An instance of the fleet started to boot for a slice. Everything is in the key, so that one LIST finds all boots:
+    `boots/worker-I/STAMP_INSTANCE_TYPE_ZONE`, with a stamp like `20261125T194500Z`."""
 
-    version: Literal[1] = 1
-    run: str
-    account: str = ""
-    """The AWS account id; with `region` it says where `down` has to look."""
-    region: str
-    launched: Stamp
-    deadline: Stamp
-    """When workers start to drain."""
-    end: Stamp
-    """When instances shut themselves down, whatever they are doing."""
-    expiry: Stamp
-    """When AWS terminates the fleets."""
-    instance_types: list[str]
-    prices: dict[str, float] = {}
-    """Dollars per hour at launch, all included, by `TYPE@ZONE` with a zone like `us-east-1a`."""
-    worst_price: float
-    """Dollars per hour of an instance that is not in `prices`."""
-    price_ceiling: float = 0.0
-    """Maximum dollars per hour of an instance, all included: above it AWS interrupts the instance; 0.0: unknown."""
-    on_demand_prices: dict[str, float] = {}
-    """On-demand dollars per hour, all included, by instance type; types with an unknown price are left out."""
-    market: Literal["spot", "on-demand"] = "spot"
-    max_cost: float | None = None
-    """Maximum cost of the run in dollars; None: limited by time only."""
-    adder: float = 0.0
-    """Dollars per hour for an instance's disk and public IPv4 address, on top of the instance price."""
-    image: str
-    ami: str
-    log_group: str
-    topic: str = ""
-    ended: Stamp | None = None
-    """When `down` deleted the fleet."""
+    worker: int
+    machine: Machine
 
-    def price(self, machine: Machine) -> float:
-        return self.prices.get(f"{machine.type}@{machine.zone}", self.worst_price)
+
+_BOOT_KEY = re.compile(r"boots/worker-(\d+)/(\d{8}T\d{6}Z)_([^_/]+)_([^_/]*)_([^_/]*)$")
+
+
+def boot_of(key: str) -> Boot | None:
+    """Parses the key of a boot; None if it is another key."""
+    if not (found := _BOOT_KEY.search(key)):
+        return None
+    worker, stamp, instance, kind, zone = found.groups()
+    return Boot(int(worker), Machine(instance=instance, type=kind, zone=zone, booted=stamp))
 
 
 class FailureList(Record):

@@ -385,15 +385,22 @@ def _freeze(
     now: datetime,
     retry_of: str | None = None,
 ) -> Frozen:
-    workers = wanted.part.total
-    entries = list(documents[: wanted.limit])
-    if not wanted.options.command.line:  # a command reads every document, whole
-        entries = without_copies(entries, digest_in(source), lambda key: not bad_name(output, key))
-        entries = in_parts(entries, workers)
-    slices = divided(entries, workers)
+    slices = entries_for(source, output, wanted.options, documents[: wanted.limit], wanted.part.total)
     frozen = _manifest(source, output, wanted, documents_in(slices), skipped, now)
     update = {"retry_of": retry_of, "entries": list(map(len, slices))}
     return Frozen(frozen.model_copy(update=update), slices)
+
+
+def entries_for(
+    source: Store, output: Store, options: ReadOptions, documents: Sequence[SourceDocument], workers: int
+) -> list[list[SourceDocument]]:
+    """Divides documents into the slices of a run: equal ones are read once, long ones in parts. A command reads every
+    document, whole."""
+    entries = list(documents)
+    if not options.command.line:
+        entries = without_copies(entries, digest_in(source), lambda key: not bad_name(output, key))
+        entries = in_parts(entries, workers)
+    return divided(entries, workers)
 
 
 def _manifest(

@@ -62,13 +62,16 @@ class DocumentLines(Sequence[SourceDocument]):
 
 def save(store: Store, frozen: Frozen) -> None:
     """Writes the documents of every slice."""
-    keys = RunKeys(frozen.manifest.run)
 
     def write(worker: int) -> None:
-        store.put(keys.slice_documents(worker), _packed(frozen.slices[worker]))
+        save_slice(store, frozen.manifest.run, worker, frozen.slices[worker])
 
     with ThreadPoolExecutor(_THREADS) as threads:
         list(threads.map(write, range(len(frozen.slices))))
+
+
+def save_slice(store: Store, run: str, worker: int, documents: Iterable[SourceDocument]) -> None:
+    store.put(RunKeys(run).slice_documents(worker), _packed(documents))
 
 
 def delete(store: Store, manifest: Manifest) -> None:

@@ -57,6 +57,13 @@ OPENING = "pdfbatch.documents.preload_opening"
 One server forks all children of a process, so the first pool of a process decides; a child loads the rest itself."""
 
 
+def warm_up(preload: str) -> None:
+    """Start to load what `preload` names beside this process, which takes seconds, and return at once. A worker that
+    calls it first finds its children ready when it has listed its documents. "": for an engine without children."""
+    if preload:
+        context_of(preload)
+
+
 class Failure(NamedTuple):
     """Why a task gave no result. `stopped`: the child was told to stop, so the page is not to blame."""
 
