@@ -74,9 +74,14 @@ def compiled_once(config: pytest.Config) -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: handed out last, one of them would run alone on one core of two."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Files with slow tests come first: handed out last, one of them would run alone on one core of two. Among them
+    those that wait are far from each other: two at a time would leave a core idle."""
+    slow, waiting = (dict.fromkeys(i.path for i in items if i.get_closest_marker(name)) for name in ("slow", "waits"))
+    computing = [path for path in slow if path not in waiting]
+    places = {path: float(number) for number, path in enumerate(computing)}
+    places |= {path: len(computing) * number / len(waiting) - 0.5 for number, path in enumerate(waiting)}
+    last = len(places)
+    items.sort(key=lambda item: places.get(item.path, last))
 
 
 @pytest.fixture(scope="session", autouse=True)

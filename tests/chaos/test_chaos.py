@@ -7,6 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.waits]
+
 STORIES = 16
 JOBS = 8
 """Stories told at once: they mostly wait, for retries and for the next event."""
@@ -34,7 +36,6 @@ def begin(*words: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-@pytest.mark.slow
 def test_whatever_happens_every_document_is_published_once_and_as_by_an_undisturbed_run(
     chaos: Callable[..., tuple[int, str]],
 ) -> None:
@@ -42,7 +43,6 @@ def test_whatever_happens_every_document_is_published_once_and_as_by_an_undistur
     assert code == 0, told
 
 
-@pytest.mark.slow
 def test_a_store_that_ignores_conditions_is_noticed(chaos: Callable[..., tuple[int, str]]) -> None:
     code, told = chaos(*PLANTED)
     assert code == 1 and "overwritten: out/" in told, told

@@ -31,6 +31,8 @@ from tests.imds import Imds
 from tests.worker.begun import now
 from tests.worker.pools import freeze_pool, make_queues
 
+pytestmark = [pytest.mark.slow, pytest.mark.waits]
+
 DOCUMENTS = int(os.environ.get("PDFBATCH_POOL_DOCUMENTS", "100"))
 """`make chaos` takes 300."""
 PROCESS_SECONDS = 4
@@ -146,7 +148,6 @@ def by_slices(server: ChaosServer, nursery: Nursery, folder: Path) -> dict[str, 
     return published(server.bucket, "modulo/")
 
 
-@pytest.mark.slow
 def test_whatever_happens_a_pool_loses_nothing_and_publishes_nothing_twice(
     server: ChaosServer, s3_endpoint: str, tmp_path: Path
 ) -> None:
