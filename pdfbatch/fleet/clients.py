@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
@@ -87,6 +88,10 @@ class Clients:
     @cached_property
     def batch(self) -> BatchClient:
         return aws.client("batch", ATTEMPTS, self.region)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return aws.client("s3", ATTEMPTS, self.region)
 
     @cached_property
     def budgets(self) -> BudgetsClient:
