@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pdfbatch.records import WayName
+from pdfbatch.records import WAY_NAMES, WayName
 
 FleetEngineName = Annotated[
     str,
@@ -22,14 +22,21 @@ FleetEngineName = Annotated[
 On = Annotated[
     WayName,
     typer.Option(
-        "--on", help="What runs the workers. spot: an EC2 Fleet for each of them. batch: an array job of AWS Batch."
+        "--on",
+        metavar="|".join(WAY_NAMES),
+        help="What runs the workers. spot: an EC2 Fleet for each of them. batch: an array job of AWS Batch.",
     ),
 ]
 
 
 RetryOn = Annotated[
     WayName | None,
-    typer.Option("--on", help="What runs the workers, as in launch.", show_default="as in the run before, or spot"),
+    typer.Option(
+        "--on",
+        metavar="|".join(WAY_NAMES),
+        help="What runs the workers, as in launch.",
+        show_default="as in the run before, or spot",
+    ),
 ]
 
 
