@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pdfbatch.fleet.batch.stack import batch_resources
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
-from pdfbatch.fleet.policies import place, worker_policy
+from pdfbatch.fleet.policies import Policy, place, worker_policy
 
 Template = dict[str, Any]
 METADATA = "pdfbatch"
@@ -41,6 +42,12 @@ class SetupWish(NamedTuple):
     """ARNs of the secrets with document passwords, and with what sinks of events need."""
     events: tuple[str, ...] = ()
     """Sinks of events that need a permission: SNS topics and event buses, as `SinkAddress.text`."""
+    batch_types: tuple[str, ...] = ()
+    """Instance types of the compute environment of AWS Batch; (): there is none."""
+    batch_subnets: tuple[str, ...] = ()
+    """Its subnets; (): those of the VPC that have a way out."""
+    batch_vcpus: int = 0
+    """The vCPUs of all its instances together, at most."""
     pools: bool = True
     """Whether the role may use the queues of pools: false in a stack of an earlier version."""
 
@@ -59,6 +66,9 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         session_manager=new.session_manager or old.session_manager,
         secrets=tuple(dict.fromkeys([*old.secrets, *new.secrets])),
         events=tuple(dict.fromkeys([*old.events, *new.events])),
+        batch_types=new.batch_types or old.batch_types,
+        batch_subnets=new.batch_subnets or old.batch_subnets,
+        batch_vcpus=new.batch_vcpus or old.batch_vcpus,
     )
 
 
@@ -91,6 +101,9 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         pools=bool(kept.get("pools", False)),
         secrets=tuple(kept.get("secrets", ())),
         events=tuple(kept.get("events", ())),
+        batch_types=tuple(kept.get("batch_types", ())),
+        batch_subnets=tuple(kept.get("batch_subnets", ())),
+        batch_vcpus=int(kept.get("batch_vcpus", 0)),
     )
 
 
@@ -131,6 +144,7 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
             **people,
             "Repository": _repository(names),
             **budget,
+            **_batch(wish, region, account),
         },
         "Outputs": {
             "Repository": {
@@ -145,9 +159,21 @@ def _tags(names: Names) -> list[dict[str, str]]:
     return [{"Key": TAG_STACK, "Value": names.stack}]
 
 
+def _batch(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
+    if not wish.batch_types:
+        return {}
+    worker = _worker_policy(wish, region, account)
+    kinds, vcpus = wish.batch_types, wish.batch_vcpus
+    return batch_resources(wish.names, region, worker, types=kinds, subnets=wish.batch_subnets, most_vcpus=vcpus)
+
+
+def _worker_policy(wish: SetupWish, region: str, account: str) -> Policy:
+    reach = (wish.inputs, wish.outputs, wish.models, wish.keys, wish.secrets, wish.events)
+    return worker_policy(region, account, wish.names, *reach)
+
+
 def _role(wish: SetupWish, region: str, account: str) -> Template:
     managed = {"ManagedPolicyArns": [_session_manager(region)]} if wish.session_manager else {}
-    reach = (wish.inputs, wish.outputs, wish.models, wish.keys, wish.secrets, wish.events)
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -159,9 +185,7 @@ def _role(wish: SetupWish, region: str, account: str) -> Template:
                     {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
                 ],
             },
-            "Policies": [
-                {"PolicyName": "worker", "PolicyDocument": worker_policy(region, account, wish.names, *reach)}
-            ],
+            "Policies": [{"PolicyName": "worker", "PolicyDocument": _worker_policy(wish, region, account)}],
             **managed,
             "Tags": _tags(wish.names),
         },
