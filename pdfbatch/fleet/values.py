@@ -148,7 +148,7 @@ class Zone(BaseModel):
 
 
 class Quota(BaseModel):
-    """The account's vCPU limit for a family of instance types."""
+    """The account's limit of vCPUs for a family of instance types; of SageMaker: of instances of one type."""
 
     model_config = ConfigDict(frozen=True)
     code: str
@@ -156,7 +156,16 @@ class Quota(BaseModel):
     limit: float | None
     """None: unknown."""
     used: float = 0.0
-    """vCPUs in use now, of the same family."""
+    """vCPUs in use now, of the same family; of SageMaker: instances."""
+    service: Literal["ec2", "sagemaker"] = "ec2"
+
+    @property
+    def unit(self) -> str:
+        return "vCPUs" if self.service == "ec2" else "instances"
+
+    def of_one(self, vcpus: int) -> int:
+        """Returns how much one instance with so many vCPUs counts."""
+        return vcpus if self.service == "ec2" else 1
 
 
 class Ami(BaseModel):
