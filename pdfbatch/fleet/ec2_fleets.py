@@ -45,7 +45,7 @@ class Ec2Fleets:
     ) -> Iterator[tuple[int, str]]:
         return first_minutes.troubles(clients, launched.fleets, since, sleep)
 
-    def log_streams(self, _clients: Clients, record: FleetRecord, worker: int | None) -> LogStreams:
+    def log_streams(self, _clients: Clients, record: FleetRecord, worker: int | None, _workers: int) -> LogStreams:
         return fleet_streams(record.run, worker)
 
     def found(self, clients: Clients) -> Resources:

@@ -103,6 +103,7 @@ def decide(
             for kind, bare in account.on_demand.items()
         },
         way=request.way,
+        stack=request.names.stack,
         market=request.market,
         max_cost=request.max_cost,
         adder=pricing.disk_and_address_hour(account.ami.root_gib, account.gib_month),

@@ -39,6 +39,8 @@ class FleetRecord(Record):
     """On-demand dollars per hour, all included, by instance type; types with an unknown price are left out."""
     way: WayName = "spot"
     """What runs the workers."""
+    stack: str = "pdfbatch"
+    """The CloudFormation stack that it uses."""
     market: Literal["spot", "on-demand"] = "spot"
     max_cost: float | None = None
     """Maximum cost of the run in dollars; None: limited by time only."""

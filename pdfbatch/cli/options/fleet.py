@@ -21,13 +21,18 @@ FleetEngineName = Annotated[
 
 On = Annotated[
     WayName,
-    typer.Option("--on", help="What runs the workers. spot: an EC2 Fleet for each of them."),
+    typer.Option("--on", help="What runs the workers. spot: an EC2 Fleet for each of them.", hidden=True),
 ]
 
 
 RetryOn = Annotated[
     WayName | None,
-    typer.Option("--on", help="What runs the workers, as in launch.", show_default="as in the run before, or spot"),
+    typer.Option(
+        "--on",
+        help="What runs the workers, as in launch.",
+        show_default="as in the run before, or spot",
+        hidden=True,
+    ),
 ]
 
 
