@@ -187,6 +187,10 @@ def _policy_text(
         on_demand=on_demand,
         events=wish.events,
     )
+    if wish.sagemaker:
+        from pdfbatch.fleet.sagemaker.policy import launcher_statements
+
+        allowed["Statement"] += launcher_statements(clients.region, clients.account, names)
     return encoding.dumps(allowed, indent=2)
 
 
@@ -209,6 +213,9 @@ def setup(
     session_manager: Annotated[
         bool,
         typer.Option("--session-manager", help="Allow Session Manager: a shell on the instances without SSH."),
+    ] = False,
+    sagemaker: Annotated[
+        bool, typer.Option("--sagemaker", help="Also create the role of SageMaker Processing jobs: --on sagemaker.")
     ] = False,
     show_template: Annotated[
         bool, typer.Option("--show-template", help="Also print the CloudFormation template before asking.")
@@ -248,6 +255,7 @@ def setup(
         secrets=tuple(Secret.read(arn).arn for arn in [*(password_secret or ()), *(events_secret or ())]),
         events=tuple(sink.text for sink in SinkAddress.read_all(events or ()) if sink.kind in ("sns", "eventbridge")),
         session_manager=session_manager,
+        sagemaker=sagemaker,
     )
     with waiting("Asking CloudFormation what would change"):
         proposal = stacks.propose(clients, wish)

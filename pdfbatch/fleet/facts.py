@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from pdfbatch import aws
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, UsageError
@@ -26,6 +26,9 @@ from pdfbatch.fleet.sink_queries import found_sinks
 from pdfbatch.fleet.template import SetupWish
 from pdfbatch.fleet.values import Ami, LaunchRequest, Quota, Subnet, TypeFacts
 from pdfbatch.store import S3Store
+
+if TYPE_CHECKING:
+    from pdfbatch.fleet.sagemaker.facts import ProcessingFacts
 
 T = TypeVar("T")
 _THREADS = 8
@@ -55,6 +58,8 @@ class Need(NamedTuple):
     inputs: Sequence[str] = ()
     """URLs, like the outputs."""
     outputs: Sequence[str] = ()
+    processing: ProcessingFacts | None = None
+    """What SageMaker says, for a launch on it."""
 
     def setup(self) -> str:
         """Returns the command that creates what is missing."""
@@ -66,7 +71,8 @@ class Need(NamedTuple):
         secrets = [f"--password-secret {arn}" for arn in request.secrets]
         secrets += [f"--events-secret {request.events_secret}"] if request.events_secret else []
         sinks = [f"--events {sink.text}" for sink in request.events if sink.kind in ("sns", "eventbridge")]
-        return " ".join(["pdfbatch setup", *places, *secrets, *sinks, *stack])
+        jobs = ["--sagemaker"] if request.way == "sagemaker" else []
+        return " ".join(["pdfbatch setup", *jobs, *places, *secrets, *sinks, *stack])
 
 
 class SecurityGroup(NamedTuple):
@@ -139,7 +145,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
     """
     region, number = clients.region, clients.account
     request, names = need.request, need.request.names
-    types = list(request.instance_types)
+    types = [kind.removeprefix("ml.") for kind in request.instance_types]  # SageMaker's are EC2's
     made_for = known(lambda: current_wish(clients, names))
     vpc = made_for.vpc if isinstance(made_for, SetupWish) else ""
     spot = request.market == "spot"

@@ -34,8 +34,16 @@ class Requirement(NamedTuple):
 
 def judge(facts: AccountFacts, need: Need) -> list[Check]:
     """Judges every requirement, in the table's order."""
-    wanted = [each for each in REQUIREMENTS if need.request.way in each.ways]
+    wanted = [each for each in _table(need.request.way) if need.request.way in each.ways]
     return [Check(name=each.name, **each.judge(facts, need)._asdict()) for each in wanted]
+
+
+def _table(way: WayName) -> Sequence[Requirement]:
+    if way != "sagemaker":
+        return REQUIREMENTS
+    from pdfbatch.fleet.sagemaker.requirements import PROCESSING_REQUIREMENTS
+
+    return PROCESSING_REQUIREMENTS
 
 
 def unmet(checks: Sequence[Check]) -> list[Check]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
-from pdfbatch.fleet.policies import place, worker_policy
+from pdfbatch.fleet.policies import Policy, place, worker_policy
+from pdfbatch.fleet.sagemaker.stack import processing_resources
 
 Template = dict[str, Any]
 METADATA = "pdfbatch"
@@ -41,6 +42,8 @@ class SetupWish(NamedTuple):
     """ARNs of the secrets with document passwords, and with what sinks of events need."""
     events: tuple[str, ...] = ()
     """Sinks of events that need a permission: SNS topics and event buses, as `SinkAddress.text`."""
+    sagemaker: bool = False
+    """Whether there is a role for SageMaker Processing jobs."""
     pools: bool = True
     """Whether the role may use the queues of pools: false in a stack of an earlier version."""
 
@@ -59,6 +62,7 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         session_manager=new.session_manager or old.session_manager,
         secrets=tuple(dict.fromkeys([*old.secrets, *new.secrets])),
         events=tuple(dict.fromkeys([*old.events, *new.events])),
+        sagemaker=new.sagemaker or old.sagemaker,
     )
 
 
@@ -91,6 +95,7 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         pools=bool(kept.get("pools", False)),
         secrets=tuple(kept.get("secrets", ())),
         events=tuple(kept.get("events", ())),
+        sagemaker=bool(kept.get("sagemaker", False)),
     )
 
 
@@ -131,6 +136,7 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
             **people,
             "Repository": _repository(names),
             **budget,
+            **_processing(wish, region, account),
         },
         "Outputs": {
             "Repository": {
@@ -145,9 +151,20 @@ def _tags(names: Names) -> list[dict[str, str]]:
     return [{"Key": TAG_STACK, "Value": names.stack}]
 
 
+def _processing(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
+    if not wish.sagemaker:
+        return {}
+    worker = _worker_policy(wish, region, account)
+    return processing_resources(wish.names, region, account, worker, has_people=bool(wish.email))
+
+
+def _worker_policy(wish: SetupWish, region: str, account: str) -> Policy:
+    reach = (wish.inputs, wish.outputs, wish.models, wish.keys, wish.secrets, wish.events)
+    return worker_policy(region, account, wish.names, *reach)
+
+
 def _role(wish: SetupWish, region: str, account: str) -> Template:
     managed = {"ManagedPolicyArns": [_session_manager(region)]} if wish.session_manager else {}
-    reach = (wish.inputs, wish.outputs, wish.models, wish.keys, wish.secrets, wish.events)
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -159,9 +176,7 @@ def _role(wish: SetupWish, region: str, account: str) -> Template:
                     {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
                 ],
             },
-            "Policies": [
-                {"PolicyName": "worker", "PolicyDocument": worker_policy(region, account, wish.names, *reach)}
-            ],
+            "Policies": [{"PolicyName": "worker", "PolicyDocument": _worker_policy(wish, region, account)}],
             **managed,
             "Tags": _tags(wish.names),
         },
@@ -191,7 +206,7 @@ def _people(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
     return {
         "Subscription": _subscription(wish.email),
         "FleetRule": _fleet_rule(wish.names),
-        "TopicPolicy": _topic_policy(region, account),
+        "TopicPolicy": _topic_policy(region, account, ["FleetRule", *(["ProcessingRule"] if wish.sagemaker else [])]),
     }
 
 
@@ -226,11 +241,12 @@ def _fleet_mail() -> Template:
     }
 
 
-def _topic_policy(region: str, account: str) -> Template:
+def _topic_policy(region: str, account: str, rules: Sequence[str]) -> Template:
     """Builds the topic's policy. EventBridge needs permission from the topic itself, and a policy of its own replaces
     SNS's default one, which lets the account publish."""
     publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "Topic"}}
-    of_rule = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FleetRule", "Arn"]}}}
+    arns = [{"Fn::GetAtt": [rule, "Arn"]} for rule in rules]
+    of_rule = {"ArnEquals": {"aws:SourceArn": arns if len(arns) > 1 else arns[0]}}
     return {
         "Type": "AWS::SNS::TopicPolicy",
         "Properties": {

@@ -77,6 +77,12 @@ class LaunchRequest:
     key_name: str = ""
     """An EC2 key pair for SSH; "": none."""
     tags: tuple[tuple[str, str], ...] = ()
+    isolated: bool = False
+    """Give the workers no network, where the way to run them can."""
+    security_groups: Sequence[str] = ()
+    """Of a SageMaker job in `subnets`; empty: the stack's own."""
+    output_key: str = ""
+    """KMS key that encrypts what a SageMaker job without network uploads; "": the bucket's own."""
     is_pool: bool = False
     """Hand the work out by a queue, so that workers can be added and removed."""
     pages_per_second: float | None = None
@@ -294,6 +300,10 @@ class Plan(BaseModel):
     user_data_bytes: int
     key_name: str = ""
     stack: str
+    isolated: bool = False
+    """As in `LaunchRequest`, like the next two."""
+    subnets: list[str] = []
+    output_key: str = ""
     tags: dict[str, str]
     blocks: int = 0
     """Of a pool: the number of messages in its queue; 0: it is none."""

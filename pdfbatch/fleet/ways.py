@@ -66,8 +66,9 @@ class Way(Protocol):
 @cache
 def way_named(name: WayName) -> Way:
     from pdfbatch.fleet.ec2_fleets import Ec2Fleets
+    from pdfbatch.fleet.sagemaker.way import ProcessingJobs
 
-    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets}
+    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets, "sagemaker": ProcessingJobs}
     return ways[name]()
 
 

@@ -8,8 +8,8 @@ from pdfbatch.records.base import Record
 from pdfbatch.records.run import Machine
 from pdfbatch.records.stamp import Stamp
 
-WayName = Literal["spot"]
-"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them."""
+WayName = Literal["spot", "sagemaker"]
+"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `sagemaker`: one SageMaker Processing job."""
 WAY_NAMES: tuple[WayName, ...] = get_args(WayName)
 
 

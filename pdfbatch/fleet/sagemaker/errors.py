@@ -47,8 +47,8 @@ def explained(error: PdfbatchError, plan: Plan) -> PdfbatchError:
     if error.code.startswith("Validation"):
         return PdfbatchError(
             f"SageMaker does not accept the job: {said}.",
-            "`pdfbatch launch … --on sagemaker --dry-run --json` shows the plan; `pdfbatch doctor --on sagemaker` checks "
-            "the account.",
+            "`pdfbatch launch … --on sagemaker --dry-run --json` shows the plan; `pdfbatch doctor --on sagemaker` "
+            "checks the account.",
         )
     return error
 
