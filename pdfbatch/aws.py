@@ -33,6 +33,7 @@ from pdfbatch.errors import (
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.loaders import Loader
+    from mypy_boto3_batch import BatchClient
     from mypy_boto3_budgets import BudgetsClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
@@ -67,6 +68,8 @@ _SETTINGS = ("AWS_", "BOTO_", "HOME")
 _making_a_client = threading.Lock()
 
 
+@overload
+def client(service: Literal["batch"], attempts: int = ..., region: str = ...) -> BatchClient: ...
 @overload
 def client(service: Literal["budgets"], attempts: int = ..., region: str = ...) -> BudgetsClient: ...
 @overload

@@ -103,7 +103,7 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
         queues,
         cap,
     )
-    stop = Stop()
+    stop = Stop(settings.stop_seconds)
     if queues is not None and settings.worker not in queues.pool.workers:
         stop.ask("retired")
     run = SliceRun(job, stop)
@@ -115,7 +115,7 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
     say(views.plain_line(run.heartbeat()))
     is_last = False
     if settings.run is not None and not run.store_hangs:
-        is_last = complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))
+        is_last = complete(output, frozen, sns_publisher(settings.topic), now, say, page_maker(output, frozen))
         if is_last and queues is not None:
             _remove(queues)
     return Worked(mark, given, is_last)
@@ -224,7 +224,7 @@ def _endpoint_key(frozen: Manifest) -> str:
     return read_endpoint_key(endpoint.secret)
 
 
-def _page(output: Store, frozen: Manifest) -> Callable[[], str] | None:
+def page_maker(output: Store, frozen: Manifest) -> Callable[[], str] | None:
     """Returns what makes the run's page; None where its packages are not installed."""
     from pdfbatch.web.extra import missing
 

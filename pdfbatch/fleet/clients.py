@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pdfbatch import aws
 
 if TYPE_CHECKING:
+    from mypy_boto3_batch import BatchClient
     from mypy_boto3_budgets import BudgetsClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
@@ -83,6 +84,10 @@ class Clients:
     @cached_property
     def sqs(self) -> SQSClient:
         return aws.client("sqs", ATTEMPTS, self.region)
+
+    @cached_property
+    def batch(self) -> BatchClient:
+        return aws.client("batch", ATTEMPTS, self.region)
 
     @cached_property
     def sagemaker(self) -> SageMakerClient:

@@ -69,15 +69,14 @@ def decide(
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, most, account)
     workers, notes = _workers(request, most, suggested, account)
+    at_once = _at_once(request, workers, account, notes)
     options = pricing.priced_instances(account, request.instance_types)
     warnings = [*account.warnings, *_price_warnings(account, request)]
     price = _price_range(options)
-    max_prices = (
-        {} if request.market == "on-demand" else pricing.max_prices(account, request.instance_types, request.max_price)
-    )
+    max_prices = _max_prices(request, account)
     ceiling = _ceiling(account, price, max_prices)
-    hours = pricing.hours_of(pages, pace, workers)
-    max_hours = _max_hours(request, workers, ceiling, hours, notes)
+    hours = pricing.hours_of(pages, pace, at_once)
+    max_hours = _max_hours(request, at_once, ceiling, hours, notes)
     expiry = (now + timedelta(hours=max_hours + START_HOURS.get(request.way, 0.0))).replace(microsecond=0)
     if hours is not None and hours.high > max_hours:
         notes.append(
@@ -106,6 +105,7 @@ def decide(
         },
         way=request.way,
         stack=request.names.stack,
+        at_once=at_once,
         market=request.market,
         max_cost=request.max_cost,
         adder=pricing.disk_and_address_hour(account.ami.root_gib, account.gib_month),
@@ -126,6 +126,7 @@ def decide(
         account=account,
         asked_workers=request.workers,
         workers=workers,
+        at_once=at_once,
         suggested_workers=suggested,
         way=request.way,
         market=request.market,
@@ -137,16 +138,14 @@ def decide(
         hours=hours,
         price=price,
         price_ceiling=ceiling,
-        cost=pricing.cost_of(hours, price, workers, max_hours) if options else None,
-        alternative=_alternative(request, account, work, pages, price, workers) if options else None,
+        cost=pricing.cost_of(hours, price, at_once, max_hours) if options else None,
+        alternative=_alternative(request, account, work, pages, price, at_once) if options else None,
         max_hours=max_hours,
-        worst_cost=workers * ceiling * max_hours,
+        worst_cost=at_once * ceiling * max_hours,
         deadline=expiry - DRAIN_BEFORE_EXPIRY,
         end=expiry - END_BEFORE_EXPIRY,
         expiry=expiry,
-        user_data_bytes=max(
-            len(user_data(manifest, record, worker, account, environment).encode()) for worker in _ends(workers)
-        ),
+        user_data_bytes=_user_data_bytes(request, manifest, record, account, environment),
         key_name=request.key_name,
         stack=request.names.stack,
         isolated=request.isolated,
@@ -207,9 +206,16 @@ def user_data(
     return render(values_of(manifest, record, worker, has_gpu, environment))
 
 
-def _ends(workers: int) -> tuple[int, int]:
-    """Returns the workers with the shortest and the longest number: no other's user data is longer."""
-    return 0, workers - 1
+def _user_data_bytes(
+    request: LaunchRequest,
+    manifest: Manifest,
+    record: FleetRecord,
+    account: Account,
+    environment: Mapping[str, str],
+) -> int:
+    """Returns the size of the longest user data: that of the worker with the shortest or the longest number."""
+    ends = {0, manifest.total_workers - 1} if request.way == "spot" else set[int]()
+    return max((len(user_data(manifest, record, each, account, environment).encode()) for each in ends), default=0)
 
 
 def _suggested(pages: Range | None, pace: Pace, documents: int, account: Account) -> int | None:
@@ -230,7 +236,7 @@ def _workers(request: LaunchRequest, documents: int, suggested: int | None, acco
         workers = documents
         notes.append(f"{workers} instead of {request.workers} workers: one for each document")
     quota, most_vcpus = account.quota, max(account.vcpus.values())
-    room = pricing.room(quota, most_vcpus)
+    room = pricing.room(quota, most_vcpus) if request.way != "batch" else None
     if room is not None and workers > max(1, room):
         notes.append(
             f"{room} instead of {workers} workers: the quota {quota.code} has {quota.limit:g} {quota.unit}, "
@@ -241,6 +247,23 @@ def _workers(request: LaunchRequest, documents: int, suggested: int | None, acco
         )
         workers = room
     return workers, notes
+
+
+def _at_once(request: LaunchRequest, workers: int, account: Account, notes: list[str]) -> int:
+    """Returns how many workers can have an instance at the same time: on AWS Batch the others wait."""
+    if request.way != "batch":
+        return workers
+    vcpus = max(account.vcpus.values())
+    room = pricing.room(account.quota, vcpus)
+    limits = [workers, *([] if room is None else [room])]
+    limits += [] if account.most_vcpus is None else [account.most_vcpus // vcpus]
+    at_once = max(1, min(limits))
+    if at_once < workers:
+        notes.append(
+            f"{at_once} of {workers} workers at a time, as far as the quota {account.quota.code} and the compute "
+            "environment allow; the others wait"
+        )
+    return at_once
 
 
 def _price_warnings(account: Account, request: LaunchRequest) -> list[str]:
@@ -255,6 +278,8 @@ def _price_warnings(account: Account, request: LaunchRequest) -> list[str]:
 def _max_prices(request: LaunchRequest, account: Account) -> dict[str, float]:
     if request.market == "on-demand":
         return {}
+    if account.ceilings:
+        return account.ceilings
     return pricing.max_prices(account, request.instance_types, request.max_price)
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pdfbatch.fleet.batch.stack import batch_resources
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import Policy, place, worker_policy
 from pdfbatch.fleet.sagemaker.stack import processing_resources
@@ -42,6 +43,12 @@ class SetupWish(NamedTuple):
     """ARNs of the secrets with document passwords, and with what sinks of events need."""
     events: tuple[str, ...] = ()
     """Sinks of events that need a permission: SNS topics and event buses, as `SinkAddress.text`."""
+    batch_types: tuple[str, ...] = ()
+    """Instance types of the compute environment of AWS Batch; (): there is none."""
+    batch_subnets: tuple[str, ...] = ()
+    """Its subnets; (): those of the VPC that have a way out."""
+    batch_vcpus: int = 0
+    """The vCPUs of all its instances together, at most."""
     sagemaker: bool = False
     """Whether there is a role for SageMaker Processing jobs."""
     pools: bool = True
@@ -62,6 +69,9 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         session_manager=new.session_manager or old.session_manager,
         secrets=tuple(dict.fromkeys([*old.secrets, *new.secrets])),
         events=tuple(dict.fromkeys([*old.events, *new.events])),
+        batch_types=new.batch_types or old.batch_types,
+        batch_subnets=new.batch_subnets or old.batch_subnets,
+        batch_vcpus=new.batch_vcpus or old.batch_vcpus,
         sagemaker=new.sagemaker or old.sagemaker,
     )
 
@@ -95,6 +105,9 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         pools=bool(kept.get("pools", False)),
         secrets=tuple(kept.get("secrets", ())),
         events=tuple(kept.get("events", ())),
+        batch_types=tuple(kept.get("batch_types", ())),
+        batch_subnets=tuple(kept.get("batch_subnets", ())),
+        batch_vcpus=int(kept.get("batch_vcpus", 0)),
         sagemaker=bool(kept.get("sagemaker", False)),
     )
 
@@ -136,6 +149,7 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
             **people,
             "Repository": _repository(names),
             **budget,
+            **_batch(wish, region, account),
             **_processing(wish, region, account),
         },
         "Outputs": {
@@ -149,6 +163,14 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
 
 def _tags(names: Names) -> list[dict[str, str]]:
     return [{"Key": TAG_STACK, "Value": names.stack}]
+
+
+def _batch(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
+    if not wish.batch_types:
+        return {}
+    worker = _worker_policy(wish, region, account)
+    kinds, vcpus = wish.batch_types, wish.batch_vcpus
+    return batch_resources(wish.names, region, worker, types=kinds, subnets=wish.batch_subnets, most_vcpus=vcpus)
 
 
 def _processing(wish: SetupWish, region: str, account: str) -> dict[str, Template]:

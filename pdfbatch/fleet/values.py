@@ -99,6 +99,7 @@ class TypeFacts(NamedTuple):
     vcpus: int
     gpu: str
     """The GPU's name, as `T4`; "" without one."""
+    memory_mib: int = 0
 
 
 class Subnet(NamedTuple):
@@ -212,6 +213,8 @@ class Account(BaseModel):
     """By instance type."""
     gpus: dict[str, str]
     """The GPU's name by instance type; "" for a type without one."""
+    memory_mib: dict[str, int] = {}
+    """By instance type."""
     quota: Quota
     ami: Ami
     image: str
@@ -222,6 +225,10 @@ class Account(BaseModel):
     log_group: str
     topic: str = ""
     """Its ARN; "": none."""
+    ceilings: dict[str, float] = {}
+    """Spot price by instance type above which AWS Batch starts none, without disk; {}: the launch sets it."""
+    most_vcpus: int | None = None
+    """Of all instances of AWS Batch together; None: only the quota limits them."""
     on_demand: dict[str, float] = {}
     """On-demand price by instance type, without disk and address; unknown for other types."""
     gib_month: float | None = None
@@ -271,6 +278,8 @@ class Plan(BaseModel):
     asked_workers: int
     workers: int
     """Capped by documents and quota; `notes` say why."""
+    at_once: int = 0
+    """How many of them can have an instance at the same time; 0: all."""
     suggested_workers: int | None
     """Enough to finish within a working day, few enough to keep boot costs small; None: the work is unknown."""
     way: WayName = "spot"

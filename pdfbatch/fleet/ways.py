@@ -65,10 +65,11 @@ class Way(Protocol):
 
 @cache
 def way_named(name: WayName) -> Way:
+    from pdfbatch.fleet.batch.way import BatchJobs
     from pdfbatch.fleet.ec2_fleets import Ec2Fleets
     from pdfbatch.fleet.sagemaker.way import ProcessingJobs
 
-    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets, "sagemaker": ProcessingJobs}
+    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets, "batch": BatchJobs, "sagemaker": ProcessingJobs}
     return ways[name]()
 
 

@@ -8,8 +8,9 @@ from pdfbatch.records.base import Record
 from pdfbatch.records.run import Machine
 from pdfbatch.records.stamp import Stamp
 
-WayName = Literal["spot", "sagemaker"]
-"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `sagemaker`: one SageMaker Processing job."""
+WayName = Literal["spot", "batch", "sagemaker"]
+"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `batch`: a job of AWS Batch; `sagemaker`: a
+job of SageMaker Processing."""
 WAY_NAMES: tuple[WayName, ...] = get_args(WayName)
 
 
@@ -41,6 +42,8 @@ class FleetRecord(Record):
     """What runs the workers."""
     stack: str = "pdfbatch"
     """The CloudFormation stack that it uses."""
+    at_once: int = 0
+    """How many workers can have an instance at the same time; 0: all."""
     market: Literal["spot", "on-demand"] = "spot"
     max_cost: float | None = None
     """Maximum cost of the run in dollars; None: limited by time only."""

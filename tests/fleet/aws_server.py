@@ -21,6 +21,8 @@ Orders for tests are PUTs of JSON:
   `/_prices` {type: {zone: dollars an hour}};
       ordered again, they rise or fall at that time: what was launched with a MaxPrice below them is interrupted;
   `/_quota` {"code", "value", "default"}: vCPUs, null for none; a fleet launches nothing beyond `value`;
+  `/_job` {"job", …}: changes a job of AWS Batch (simulated_batch.py); `/_environment` {"status", …}: what Batch says of
+      every compute environment;
   `/_denied` [key's ARN, …]: objects in buckets that are encrypted with one can be neither read nor written;
   `/_faults` [fault, …]: those of tests/s3_server.py, and {"action", "code", "message", "status"} to answer a call with
       an error; "nth": n spares the n - 1 calls before; "times": n, default 1; "lose": true does the call first.
@@ -57,9 +59,11 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.serving import make_server
 
 from tests.fleet.market import QUOTA_NAMES, Market
+from tests.fleet.moto_batch import Batch, like_aws
 from tests.fleet.moto_cloud import MotoCloud
 from tests.fleet.moto_keys import BucketKeys
 from tests.fleet.price_list import products
+from tests.fleet.simulated_batch import operation_at
 from tests.fleet.simulated_fleets import Fleets, Json, Refused
 from tests.s3_server import FaultyS3, Quiet
 
@@ -128,6 +132,7 @@ class Aws:
         self.market = Market()
         self.bucket_keys = BucketKeys()
         self.regions: dict[str, tuple[MotoCloud, Fleets]] = {}
+        self.batch = Batch()
 
     def now(self) -> datetime:
         """UTC without saying so, as moto has it."""
@@ -160,7 +165,32 @@ class Aws:
                 _body(environ)
                 xml = f"<Error><Code>AccessDenied</Code><Message>{lacking}</Message></Error>"
                 return Answer(403, {"Content-Type": "application/xml"}, xml.encode()).send(respond)
+            if service == "batch" and (answer := self._batch(environ, region, path)):
+                return answer.send(respond)
             return (self.s3 if service in ("", "s3") else self.moto)(environ, respond)
+
+    def _batch(self, environ: Environ, region: str, path: str) -> Answer | None:
+        """Answers what is about jobs; None: moto answers."""
+        if (operation := operation_at(path)) is None:
+            return None
+        wish = json.loads(_body(environ) or b"{}")
+        record = {"service": "batch", "action": operation.name, "parameters": wish, "error": ""}
+        self.calls.append(record)
+        try:
+            if fault := self._take_fault(operation.name):
+                raise Refused(fault["code"], fault.get("message", "ordered by the test"), fault.get("status", 400))
+            answer = self.batch.answer(region, operation, wish, lambda: self._pass_on(environ).body)
+        except Refused as error:
+            record["error"] = error.code
+            headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
+            return Answer(error.status, headers, json.dumps({"message": error.message}).encode(), error.code)
+        return answer and Answer(200, {"Content-Type": "application/json"}, json.dumps(answer).encode())
+
+    def order_job(self, wish: Json) -> None:
+        self.batch.order(wish)
+
+    def order_environment(self, wish: Json) -> None:
+        self.batch.environment = wish
 
     def _called(self, environ: Environ, call: Call) -> Answer:
         record = {"service": call.service, "action": call.action, "parameters": call.parameters, "error": ""}
@@ -348,6 +378,7 @@ def keep_ticking(aws: Aws) -> None:
 if __name__ == "__main__":
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # a second for each reset, and only ours are used
     host, port = sys.argv[1:3] or ("127.0.0.1", 0)
+    like_aws()
     aws = Aws(DomainDispatcherApplication(create_backend_app))
     server = make_server(host, int(port), aws, threaded=True, request_handler=Quiet)
     print(server.port, flush=True)

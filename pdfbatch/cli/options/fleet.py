@@ -23,19 +23,15 @@ On = Annotated[
     WayName,
     typer.Option(
         "--on",
-        help="What runs the workers. spot: an EC2 Fleet for each of them. sagemaker: one SageMaker Processing job, "
-        "on-demand.",
+        help="What runs the workers. spot: an EC2 Fleet for each of them. batch: an array job of AWS Batch. sagemaker: "
+        "one SageMaker Processing job, on-demand.",
     ),
 ]
 
 
 RetryOn = Annotated[
     WayName | None,
-    typer.Option(
-        "--on",
-        help="What runs the workers, as in launch.",
-        show_default="as in the run before, or spot",
-    ),
+    typer.Option("--on", help="What runs the workers, as in launch.", show_default="as in the run before, or spot"),
 ]
 
 
@@ -43,7 +39,7 @@ Workers = Annotated[
     int,
     typer.Option(
         min=1,
-        max=1000,
+        max=10_000,
         help="Number of instances; each converts a share of the documents.",
         metavar="N",
     ),
@@ -55,7 +51,7 @@ LaunchWorkers = Annotated[
     typer.Option(
         "--workers",
         min=1,
-        max=1000,
+        max=10_000,
         help="Number of instances; each converts a share of the documents.",
         show_default="5, or fewer if the work is small",
         metavar="N",
@@ -238,4 +234,38 @@ AsPool = Annotated[
 KeepPartial = Annotated[
     bool,
     typer.Option("--keep-partial", help="Keep the instances that were launched even if some workers could not be."),
+]
+
+
+BatchTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--instance-type",
+        metavar="TYPE",
+        help="With --batch: EC2 instance type of the compute environment; repeatable.",
+        show_default="g4dn.xlarge",
+    ),
+]
+
+
+BatchSubnets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subnet",
+        metavar="ID",
+        help="With --batch: subnet of the compute environment; repeatable.",
+        show_default="all of the VPC that can reach S3",
+    ),
+]
+
+
+MaxVcpus = Annotated[
+    int,
+    typer.Option(
+        "--max-vcpus",
+        metavar="N",
+        min=0,
+        help="With --batch: vCPUs of all instances together, at most.",
+        show_default="256",
+    ),
 ]

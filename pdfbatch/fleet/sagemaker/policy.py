@@ -1,7 +1,7 @@
 """The permissions for SageMaker Processing: the jobs' own, and what a person needs to launch them. Pure.
 
-Source: SageMaker guide, "How to use SageMaker AI execution roles" (CreateProcessingJob API: Execution Role Permissions);
-service authorization reference of SageMaker.
+Source: SageMaker guide, "How to use SageMaker AI execution roles", its section on CreateProcessingJob; service
+authorization reference of SageMaker.
 """
 
 from __future__ import annotations

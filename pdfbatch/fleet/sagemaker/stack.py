@@ -40,9 +40,10 @@ def _rule(names: Names) -> dict[str, Any]:
             "ProcessingJobName": [{"prefix": names.processing_jobs}],
         },
     }
+    text = "pdfbatch: SageMaker job <job>: <status>. See it with `pdfbatch ls` and `pdfbatch status OUTPUT`."
     mail = {
         "InputPathsMap": {"job": "$.detail.ProcessingJobName", "status": "$.detail.ProcessingJobStatus"},
-        "InputTemplate": '"pdfbatch: SageMaker job <job>: <status>. See it with `pdfbatch ls` and `pdfbatch status OUTPUT`."',
+        "InputTemplate": f'"{text}"',
     }
     return {
         "Type": "AWS::Events::Rule",
