@@ -183,7 +183,9 @@ def _policy(facts: AccountFacts, need: Need) -> Finding:
     made_for = facts.made_for
     assert isinstance(made_for, SetupWish)
     if made_for == SetupWish(need.request.names):
-        role = need.request.names.role(facts.region)
+        names, region = need.request.names, facts.region
+        roles = {"batch": names.job_role(region), "sagemaker": names.processing_role(region)}
+        role = roles.get(need.request.way, names.role(region))
         return Finding(
             "unknown", f"the role {role} is not from `pdfbatch setup`", "Compare `pdfbatch doctor --policy`."
         )
