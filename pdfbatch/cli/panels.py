@@ -18,10 +18,11 @@ PANELS = {
     ),
     "Command": "command batch batch_seconds batch_memory",
     "Markdown": "keep_hidden join_tables keep_headers",
+    "Processors": "also also_seconds",
     "Events": "events events_secret",
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (
-        "on workers pool instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet "
+        "on workers pool watch_input instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet "
         "security_group network_isolation output_key key_name tag stack pages_per_second keep_partial wait"
     ),
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
@@ -92,6 +93,10 @@ class Clients:
     @cached_property
     def sagemaker(self) -> SageMakerClient:
         return aws.client("sagemaker", ATTEMPTS, self.region)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return aws.client("s3", ATTEMPTS, self.region)
 
     @cached_property
     def budgets(self) -> BudgetsClient:

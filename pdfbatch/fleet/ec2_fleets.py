@@ -73,7 +73,7 @@ class Ec2Fleets:
         sleep: Callable[[float], None],
     ) -> Resources:
         gone = _delete_templates(clients, wanted, list(seen.templates), sleep)
-        queues.delete(clients, [each.id for each in seen.queues])
+        queues.delete(clients, seen.queues)
         return seen._replace(templates=gone)
 
 

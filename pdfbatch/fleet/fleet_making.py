@@ -64,10 +64,11 @@ class FleetMaking:
         """Makes and fills the queues of a pool, before any worker could ask them; keeps the plan for `scale`."""
         frozen, outside = self._decided.frozen.manifest, self._outside
         if frozen.is_pool:
-            pool = self._patiently(lambda: queues.make(outside.clients, self._plan))
+            pool = self._patiently(lambda: queues.make(outside.clients, self._plan, frozen))
             save_pool(outside.output, pool)
             outside.output.put(RunKeys(pool.run).plan, self._plan.model_dump_json().encode())
             self._patiently(lambda: queues.fill(outside.clients, pool, frozen))
+            queues.watch(outside.clients, pool, frozen, outside.sleep)
 
     def go_without(self, worker: int, why: str) -> None:
         """Marks the slice of a worker that could not be launched as ended; else the run would wait for it for ever."""

@@ -71,7 +71,7 @@ def running_pool(output: Store, manifest: Manifest, now: datetime) -> RunningPoo
             "you run `down` and `launch --workers N`.",
         )
     keys = RunKeys(manifest.run)
-    is_read = set(all_blocks(manifest)) == finished_blocks(output, keys)
+    is_read = not manifest.watches_input and set(all_blocks(manifest)) == finished_blocks(output, keys)
     if record.ended is not None or now >= record.deadline or is_read:
         raise PdfbatchError(f"Run {manifest.run} is over.", "Launch again for what is left.")
     try:

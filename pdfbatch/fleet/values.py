@@ -85,6 +85,8 @@ class LaunchRequest:
     """KMS key that encrypts what a SageMaker job without network uploads; "": the bucket's own."""
     is_pool: bool = False
     """Hand the work out by a queue, so that workers can be added and removed."""
+    watches_input: bool = False
+    """Of a pool: also read what arrives in the input, until `down`."""
     pages_per_second: float | None = None
     """One worker's speed, where the user knows it better than our estimate."""
 
@@ -315,7 +317,9 @@ class Plan(BaseModel):
     output_key: str = ""
     tags: dict[str, str]
     blocks: int = 0
-    """Of a pool: the number of messages in its queue; 0: it is none."""
+    """Of a pool: the number of messages in its queue; 0: it is none, or has no document yet."""
+    watches_input: bool = False
+    """Whether it also reads what arrives in the input, until `down`."""
     notes: list[str] = []
     """Caps and other differences from the request."""
     warnings: list[str] = []

@@ -346,6 +346,8 @@ def _pool(pool: PoolStatus) -> Iterator[str]:
     yield dotted(
         f"queue: {pool.finished:,} of {plural(pool.blocks, 'block')} finished", waiting, received, waited, dead
     )
+    if pool.watches_input:
+        yield f"watching the input: {plural(pool.arrived, 'document')} arrived · {pool.arrived_finished:,} finished"
     yield "pool: " + ", ".join(f"{count:,} {place}" for place, count in pool.registry.items())
 
 

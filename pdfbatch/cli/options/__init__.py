@@ -29,6 +29,7 @@ from pdfbatch.cli.options.fleet import (
     Subnets,
     Tags,
     Wait,
+    WatchInput,
     Workers,
 )
 from pdfbatch.cli.options.inputs import (
@@ -138,6 +139,7 @@ __all__ = [
     "Subnets",
     "Tags",
     "Wait",
+    "WatchInput",
     "Workers",
     "Yes",
     "how_to_print",

@@ -231,6 +231,15 @@ AsPool = Annotated[
 ]
 
 
+WatchInput = Annotated[
+    bool,
+    typer.Option(
+        "--watch-input",
+        help="With --pool: also convert what arrives in INPUT, until `pdfbatch down` or --max-hours.",
+    ),
+]
+
+
 KeepPartial = Annotated[
     bool,
     typer.Option("--keep-partial", help="Keep the instances that were launched even if some workers could not be."),
