@@ -25,6 +25,7 @@ from pdfbatch.cli import (
     retry,
     scale,
     settings,
+    triage,
     view,
     worker,
 )
@@ -68,12 +69,22 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "General": {"config": settings.config},
 }
+_GROUPS: dict[str, dict[str, Callable[..., None]]] = {
+    "triage": {"train": triage.train, "score": triage.score},
+}
 for panel, commands in _COMMANDS.items():
     for name, command in commands.items():
         app.command(name, cls=Command, rich_help_panel=panel, context_settings=HELP)(settings.with_settings(command))
 app.command("worker", hidden=True)(worker.worker)
 for registered in app.registered_commands:
     registered.epilog = epilog(registered.name or "")
+for group, commands in _GROUPS.items():
+    within = typer.Typer(cls=Group, context_settings=HELP, no_args_is_help=True, rich_markup_mode="markdown")
+    for name, command in commands.items():
+        added = within.command(name, cls=Command, context_settings=HELP, epilog=epilog(f"{group} {name}"))
+        added(settings.with_settings(command))
+    about, panel = "Train what decides which pages need the model, and try it.", "Runs, on EC2 or your own computer"
+    app.add_typer(within, name=group, help=about, rich_help_panel=panel)
 
 
 @app.command("help", cls=Command, rich_help_panel="General", context_settings=HELP)
@@ -125,7 +136,7 @@ def _be_the_program() -> None:
 
 def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
-    command = " ".join(["pdfbatch", *context.command_path.split()[-1:]] if context and context.parent else ["pdfbatch"])
+    command = " ".join(["pdfbatch", *context.command_path.split()[1:]] if context and context.parent else ["pdfbatch"])
     message = _with_suggestion(error.format_message().replace("Value error, ", ""))
     if source := settings.source_of(getattr(error, "param", None)):
         message = f"{message.rstrip('.')} (from {source})."

@@ -11,7 +11,7 @@ PANELS = {
         "include exclude pages password_file password_secret reason below limit changed all_failures "
         "total_workers worker_id"
     ),
-    "Engine": "engine model dpi as_published processes",
+    "Engine": "engine model triage dpi as_published processes",
     "Endpoint": (
         "endpoint_url endpoint_model endpoint_prompt endpoint_side endpoint_tokens endpoint_requests endpoint_price "
         "endpoint_secret fallback fallback_below fallback_elements"

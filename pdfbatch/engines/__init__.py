@@ -63,6 +63,11 @@ def engine_named(
         UsageError: the engine is unknown, or does not use a model, a fallback or an endpoint as it was asked to.
         NotReady: this installation lacks a requirement of the engine.
     """
+    if options.triage and not (name == AutoEngine.name or (name == "cpu" and options.fallback)):
+        raise UsageError(
+            f"The engine {name!r} has no pages to sort: --triage decides which ones a model reads, and which not.",
+            "Use --engine auto with a GPU or --model, or --engine cpu with --fallback endpoint.",
+        )
     first = _first(name, model, default_model, options, endpoint_key)
     if not options.fallback:
         return first
