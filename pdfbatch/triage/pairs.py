@@ -106,7 +106,7 @@ def _newest(output: Store) -> dict[str, Outcome]:
     output.check_readable()
     if manifest.current(output) is None:
         raise no_run(output)
-    return {key: outcome for key, outcome in ledger.newest(output).items() if outcome.output is not None}
+    return {key: outcome for key, outcome in ledger.newest(output).items() if outcome.outcome != "failed"}
 
 
 def _are_same(one: Outcome, other: Outcome) -> bool:
@@ -129,7 +129,7 @@ def _pairs(one: _Document, other: _Document, left_out: Counter[str]) -> Iterator
         if why := _why_not(page, reference):
             left_out[why] += 1
         elif signalled is not None and reference is not None:
-            has_failed = reference.reason is not None or not reference.elements
+            has_failed = reference.reason is not None or not reference.text.strip()
             yield PagePair(signalled, 0.0 if has_failed else round(1 - likeness(page, reference), 4))
 
 
