@@ -23,6 +23,10 @@ class WorkerSettings(BaseModel):
     max_retries: int = Field(alias="MAX_RETRIES", default=2, ge=0)
     run: str | None = Field(alias="PDFBATCH_RUN", default=None)
     """None: no manifest; the worker lists the input and slices that list."""
+    order: str = Field(alias="PDFBATCH_ORDER", default="")
+    """The order of which this worker's job is an execution; its first worker freezes the run. See `runs/orders.py`."""
+    job: str = Field(alias="PDFBATCH_JOB", default="")
+    """The execution of the order, by a name that no other one has."""
     engine: str | None = Field(alias="PDFBATCH_ENGINE", default=None)
     deadline: datetime | None = Field(alias="PDFBATCH_DEADLINE", default=None)
     topic: str = Field(alias="PDFBATCH_TOPIC", default="")

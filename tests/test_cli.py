@@ -9,7 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
+import typer.main
 
+from pdfbatch.cli import program
+from pdfbatch.cli.app import COMMANDS
 from pdfbatch.engines import has_gpu
 from pdfbatch.records import CURRENT_RUN_KEY, DoneMark, Heartbeat, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
@@ -41,6 +44,35 @@ def test_a_dry_run_writes_the_anchors_and_ends_well(pdfs: Path, out: Path) -> No
     assert ended.returncode == 0
     assert ended.stdout.startswith("DONE  3 ok\n") and f"next:    less {out}" in ended.stdout
     assert (out / "000" / "doc-00001.md").read_text() == "<!-- page 1 -->\n\n<!-- page 2 -->\n"
+
+
+def test_a_command_imports_only_what_it_needs() -> None:
+    script = """
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+from pdfbatch.cli import main
+main()
+"""
+    command = [sys.executable, "-c", script, "status", "--help"]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stderr.split()
+    foreign = ("pdfbatch.fleet.launch", "pdfbatch.delivery", "pdfbatch.documents", "boto3", "pymupdf")
+    assert "pdfbatch.cli.inspect" in loaded
+    assert [name for name in loaded if name.startswith(foreign)] == []
+
+
+def test_each_command_is_the_same_alone_as_among_all() -> None:
+    whole: Any = typer.main.get_command(program())
+    assert set(COMMANDS) < whole.commands.keys()
+    for name in COMMANDS:
+        alone: Any = typer.main.get_command(program([name]))
+        assert alone.commands.keys() == {name, "help"}
+        assert _shown(alone, name) == _shown(whole, name)
+
+
+def _shown(tree: Any, name: str) -> str:
+    command = tree.commands[name]
+    options = [(each.name, each.opts, each.default, getattr(each, "help", "")) for each in command.params]
+    return f"{command.rich_help_panel} {command.hidden} {command.epilog} {options}"
 
 
 def test_the_reading_processes_do_not_run_the_script_of_their_parent_again(pdfs: Path, out: Path) -> None:

@@ -10,22 +10,26 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import pdfbatch.cli  # noqa: F401  # a user's worker has it loaded
+from pdfbatch.cli import program
+from pdfbatch.documents.sandbox.children import warm_up
 from pdfbatch.engines.base import ChildEngine
 from pdfbatch.records import ReadOptions
-from pdfbatch.runs.begin import Request, begin
-from pdfbatch.runs.partition import Slice
-from pdfbatch.store import open_store
-from pdfbatch.worker.loop import SliceRun
-from pdfbatch.worker.slice_config import SliceConfig
-from pdfbatch.worker.stop import Stop
 
 from .read import read
 
 
 def main(source: str, output: str, log: str, processes: str) -> None:
-    places = open_store(source), open_store(output, create=True)
+    program(["local-run"])  # a user's worker has it loaded
     reads = ChildEngine("timed", partial(read, Path(log)), places=[Path(log).parent])
+    warm_up(reads.preload)
+    from pdfbatch.runs.begin import Request, begin
+    from pdfbatch.runs.partition import Slice
+    from pdfbatch.store import open_store
+    from pdfbatch.worker.loop import SliceRun
+    from pdfbatch.worker.slice_config import SliceConfig
+    from pdfbatch.worker.stop import Stop
+
+    places = open_store(source), open_store(output, create=True)
     begun = begin(*places, Request(Slice(0, 1), reads.name, ReadOptions()), _now)
     job = SliceConfig(begun.manifest, begun.documents, 0, *places, reads, int(processes), 1.0, _now)
     SliceRun(job, Stop()).run()

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import typer
 
-from pdfbatch.cli import app
+from pdfbatch.cli import program
 from pdfbatch.cli.examples import EXAMPLES
 from pdfbatch.errors import ExitCode
 
@@ -53,7 +53,7 @@ def commands() -> dict[str, Any]:
 
 def all_commands() -> dict[str, Any]:
     """Returns every command by its whole name, such as `triage train`; hidden ones too, and no groups."""
-    tree: Any = typer.main.get_command(app)
+    tree: Any = typer.main.get_command(program())
     found: dict[str, Any] = {}
     for name, command in tree.commands.items():
         within = getattr(command, "commands", None)

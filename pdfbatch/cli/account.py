@@ -67,6 +67,7 @@ EventsSecrets = Annotated[
 def doctor(
     inputs: Inputs = None,
     outputs: Outputs = None,
+    on: o.On = "spot",
     workers: o.Workers = 5,
     instance_type: o.InstanceTypes = None,
     image: o.Image = "",
@@ -86,6 +87,9 @@ def doctor(
         bool,
         typer.Option("--on-demand", help="Check for on-demand instances; with --policy: allow them as well as Spot."),
     ] = False,
+    watch_input: Annotated[
+        bool, typer.Option("--watch-input", help="With --policy: also allow `launch --pool --watch-input`.")
+    ] = False,
     json: o.Json = False,
 ) -> None:
     """Check everything that a launch needs, and print a fix for each problem."""
@@ -100,10 +104,11 @@ def doctor(
     clients, names = Clients(bucket=_bucket([*(outputs or ()), *(inputs or ())])), Names.checked(stack)
     types = instance_type or [DEFAULT_TYPE]
     if policy:
-        finish(_policy_text(clients, names, tuple(inputs or ()), tuple(outputs or ()), types, on_demand))
+        finish(_policy_text(clients, names, tuple(inputs or ()), tuple(outputs or ()), types, on_demand, watch_input))
     market: Market = "on-demand" if on_demand else "spot"
     request = LaunchRequest(
         names=names,
+        way=on,
         workers=workers,
         instance_types=tuple(types),
         market=market,
@@ -160,6 +165,7 @@ def _policy_text(
     outputs: tuple[str, ...],
     types: list[str],
     on_demand: bool,
+    watches: bool,
 ) -> str:
     """Returns the launcher's policy as JSON, for the given places or else for those of the stack."""
     from pdfbatch.fleet.policies import launcher_policy
@@ -183,6 +189,7 @@ def _policy_text(
         keys=wish.keys,
         types=types,
         on_demand=on_demand,
+        watches=watches,
         events=wish.events,
     )
     return encoding.dumps(allowed, indent=2)

@@ -5,94 +5,95 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
+from importlib import import_module
 from importlib.util import find_spec
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import pdfbatch
 from pdfbatch import views
-from pdfbatch.cli import (
-    account,
-    demo,
-    events,
-    export,
-    fleet,
-    inspect,
-    instances,
-    local,
-    retry,
-    scale,
-    settings,
-    triage,
-    view,
-    worker,
-)
+from pdfbatch.cli import settings
 from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
-from pdfbatch.cli.panels import Command, Group
+from pdfbatch.cli.panels import Command, Commands, Group
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError, did_you_mean
+from pdfbatch.records.processing_job import JOB_COMMAND
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
-app = typer.Typer(
-    name="pdfbatch",
-    context_settings=HELP,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    cls=Group,
-    help="Convert thousands of PDFs to clean Markdown: nothing lost, nothing done twice.",
-)
-
-_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+_PANELS = {
     "On EC2 Spot": {
-        "plan": fleet.plan,
-        "launch": fleet.launch,
-        "scale": scale.scale,
-        "down": instances.down,
-        "ls": instances.ls,
-        "logs": instances.logs,
+        "plan": "fleet",
+        "launch": "fleet",
+        "scale": "scale",
+        "down": "instances",
+        "ls": "instances",
+        "logs": "instances",
     },
-    "AWS account": {"doctor": account.doctor, "setup": account.setup},
-    "On your own computer": {"local-run": local.local_run, "demo": demo.demo},
+    "AWS account": {"doctor": "account", "setup": "account"},
+    "On your own computer": {"local-run": "local", "demo": "demo"},
     "Runs, on EC2 or your own computer": {
-        "status": inspect.status,
-        "retry-failures": retry.retry_failures,
-        "verify": inspect.verify,
-        "report": inspect.report,
-        "runs": inspect.runs,
-        "view": view.view,
-        "export": export.export,
-        "events": events.events,
+        "status": "inspect",
+        "retry-failures": "retry",
+        "verify": "inspect",
+        "report": "inspect",
+        "runs": "inspect",
+        "view": "view",
+        "triage": "triage",
+        "export": "export",
+        "events": "events",
     },
-    "General": {"config": settings.config},
+    "General": {"config": "settings"},
+    "": {"worker": "worker", JOB_COMMAND: "processing_job"},
 }
-_GROUPS: dict[str, dict[str, Callable[..., None]]] = {
-    "triage": {"train": triage.train, "score": triage.score},
-}
-for panel, commands in _COMMANDS.items():
-    for name, command in commands.items():
-        app.command(name, cls=Command, rich_help_panel=panel, context_settings=HELP)(settings.with_settings(command))
-app.command("worker", hidden=True)(worker.worker)
-for registered in app.registered_commands:
-    registered.epilog = epilog(registered.name or "")
-for group, commands in _GROUPS.items():
-    within = typer.Typer(cls=Group, context_settings=HELP, no_args_is_help=True, rich_markup_mode="markdown")
-    for name, command in commands.items():
-        added = within.command(name, cls=Command, context_settings=HELP, epilog=epilog(f"{group} {name}"))
-        added(settings.with_settings(command))
-    about, panel = "Train what decides which pages need the model, and try it.", "Runs, on EC2 or your own computer"
-    app.add_typer(within, name=group, help=about, rich_help_panel=panel)
+"""Each command's module, by the panel of the list of commands; those without a panel are not listed."""
+
+COMMANDS = [name for commands in _PANELS.values() for name in commands]
 
 
-@app.command("help", cls=Command, rich_help_panel="General", context_settings=HELP)
-def show_help(
+def program(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Returns the program with these commands, and imports only their modules: a program with one starts faster."""
+    wanted = set(commands)
+    made = typer.Typer(
+        name="pdfbatch",
+        context_settings=HELP,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        cls=Group,
+        help="Convert thousands of PDFs to clean Markdown: nothing lost, nothing done twice.",
+    )
+    made.callback()(_options)
+    for panel, modules in _PANELS.items():
+        for name in filter(wanted.__contains__, modules):
+            command = getattr(import_module(f"pdfbatch.cli.{modules[name]}"), name.replace("-", "_"))
+            if isinstance(command, Commands):
+                made.add_typer(_group(name, command), name=name, help=command.about, rich_help_panel=panel)
+            elif panel:
+                shown: dict[str, Any] = {"cls": Command, "rich_help_panel": panel, "context_settings": HELP}
+                made.command(name, epilog=epilog(name), **shown)(settings.with_settings(command))
+            else:
+                made.command(name, hidden=True)(command)
+    made.command("help", cls=Command, rich_help_panel="General", context_settings=HELP)(_show_help)
+    return made
+
+
+def _group(name: str, group: Commands) -> typer.Typer:
+    """Returns commands that share their first word."""
+    made = typer.Typer(cls=Group, context_settings=HELP, rich_markup_mode="markdown", no_args_is_help=True)
+    for part, command in group.commands.items():
+        shown: dict[str, Any] = {"cls": Command, "context_settings": HELP}
+        made.command(part, epilog=epilog(f"{name} {part}"), **shown)(settings.with_settings(command))
+    return made
+
+
+def _show_help(
     command: Annotated[str, typer.Argument(metavar="COMMAND", help="The command to explain.")] = "",
 ) -> None:
     """Show help for a command, or the list of commands."""
-    app([*([command] if command else []), "--help"], prog_name="pdfbatch", standalone_mode=False)
+    program()([*([command] if command else []), "--help"], prog_name="pdfbatch", standalone_mode=False)
 
 
 def _version(asked: bool) -> None:
@@ -101,7 +102,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and exit.")
@@ -116,8 +116,10 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII-only terminal must not raise
     _be_the_program()
+    typed = sys.argv[1:] or ["--help"]
     try:
-        code = app(sys.argv[1:] or ["--help"], prog_name="pdfbatch", standalone_mode=False)
+        run = program(typed[:1] if typed[0] in COMMANDS else COMMANDS)
+        code = run(typed, prog_name="pdfbatch", standalone_mode=False)
     except typer.TyperException as error:
         raise SystemExit(_show_error(_usage(error))) from None
     except PdfbatchError as error:

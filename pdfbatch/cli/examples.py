@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --max-cost 50 --yes",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --engine cpu --instance-type c6i.xlarge",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --workers 2",
+        "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --watch-input --workers 1 --max-hours 24",
     ),
     "scale": ("pdfbatch scale s3://papers/md/ --workers 5", "pdfbatch scale s3://papers/md/ --workers 1 --yes"),
     "down": ("pdfbatch down s3://papers/md/", "pdfbatch down s3://papers/md/ --yes"),
@@ -38,6 +39,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch local-run ~/papers ~/papers-md --engine auto --fallback endpoint --endpoint-url https://HOST/v1 "
         "--endpoint-model NAME --endpoint-price 0.25,2 --max-cost 5",
         "pdfbatch local-run ~/papers ~/papers-md --engine auto --model ByteDance/Dolphin-1.5 --triage triage.json",
+        "pdfbatch local-run ~/papers ~/papers-md --also 'images:format=png,dpi=200' --also analysis",
         "pdfbatch local-run ~/scans ~/scans-md --include '*.png' --command 'mytool {in} {out}'",
     ),
     "demo": ("pdfbatch demo", "pdfbatch demo ~/pdfbatch-demo"),

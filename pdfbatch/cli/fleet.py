@@ -32,8 +32,10 @@ def launch(
     password_secret: o.PasswordSecret = "",
     events: o.Events = None,
     events_secret: o.EventsSecret = "",
+    on: o.On = "spot",
     workers: o.LaunchWorkers = None,
     pool: o.AsPool = False,
+    watch_input: o.WatchInput = False,
     instance_type: o.InstanceTypes = None,
     on_demand: o.OnDemand = False,
     max_price: o.MaxPrice = None,
@@ -65,7 +67,7 @@ def launch(
     --max-hours in any case.
     """
     options = read.model_copy(update={"pages": pages})
-    engine = with_command(engine, options.command)
+    engine = with_command(engine, options)
     given, target = split(*default_places(places, output))
     store, inputs = _places(given, target, include, exclude)
     request = request_of(
@@ -81,8 +83,10 @@ def launch(
         redo_changed=changed,
         limit=limit,
         all_failures=all_failures,
+        way=on,
         workers=workers,
         is_pool=pool,
+        watches_input=watch_input,
         instance_types=instance_type,
         on_demand=on_demand,
         max_price=max_price,

@@ -17,7 +17,7 @@ from pdfbatch.views import fleet as screens
 
 if TYPE_CHECKING:
     from pdfbatch.fleet.clients import Clients
-    from pdfbatch.fleet.ec2 import Resource
+    from pdfbatch.fleet.resources import Resource
     from pdfbatch.records import FleetRecord
     from pdfbatch.store import LocalStore, Store
 
@@ -68,7 +68,7 @@ def _finish_local(store: LocalStore, run: str, json: bool) -> NoReturn:
     Raises:
         NotFound: there is no such run in the folder.
     """
-    from pdfbatch.fleet.down import Ended
+    from pdfbatch.fleet.resources import Ended
     from pdfbatch.runs import manifest
     from pdfbatch.runs.verify import no_run
 
@@ -121,6 +121,7 @@ def logs(
 ) -> None:
     """Show the workers' logs from CloudWatch."""
     from pdfbatch.fleet import logs as cloudwatch
+    from pdfbatch.fleet.ways import way_named
     from pdfbatch.runs import manifest
     from pdfbatch.runs.pool import pool_of, workers_of
     from pdfbatch.runs.verify import no_run
@@ -144,10 +145,11 @@ def logs(
         _show_boots(store, wanted, worker)
         return
     clients = clients_of(record)
+    streams = way_named(record.way).log_streams(clients, record, worker)
     lines = (
-        cloudwatch.follow(clients, record.log_group, wanted, worker, record.launched, time.sleep)
+        cloudwatch.follow(clients, record.log_group, streams, record.launched, time.sleep)
         if follow
-        else cloudwatch.lines(clients, record.log_group, wanted, worker, record.launched)
+        else cloudwatch.lines(clients, record.log_group, streams, record.launched)
     )
     silent = True
     for line in lines:

@@ -98,11 +98,12 @@ def _code_of(status: RunStatus) -> ExitCode:
 
 def _show_first_troubles(clients: Clients, launched: Launched) -> None:
     """Shows why fleets have no instance yet: only their history says so. Ctrl-C ends the check, not the fleets."""
-    from pdfbatch.fleet.first_minutes import troubles
+    from pdfbatch.fleet.ways import way_named
 
+    troubles = way_named(launched.way).troubles(clients, launched, now(), time.sleep)
     try:
         with waiting("Waiting until every fleet has its instance, two minutes at most; Ctrl-C is safe"):
-            for worker, trouble in troubles(clients, launched.fleets, now(), time.sleep):
+            for worker, trouble in troubles:
                 say(f"worker {worker}: no instance yet ({trouble}); AWS keeps trying until {launched.expiry:%H:%M} UTC")
     except PdfbatchError as error:
         say(f"could not check whether the instances start: {error.message}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from typer.core import TyperCommand, TyperGroup
 
@@ -18,14 +19,22 @@ PANELS = {
     ),
     "Command": "command batch batch_seconds batch_memory",
     "Markdown": "keep_hidden join_tables keep_headers",
+    "Processors": "also also_seconds",
     "Events": "events events_secret",
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (
-        "workers pool instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet key_name tag stack "
-        "pages_per_second keep_partial wait"
+        "on workers pool watch_input instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet "
+        "key_name tag stack pages_per_second keep_partial wait"
     ),
 }
 """Options by parameter name. A panel with only one option is not shown."""
+
+
+class Commands(NamedTuple):
+    """Commands that share their first word, which is no command by itself, and what they are for."""
+
+    about: str
+    commands: Mapping[str, Callable[..., None]]
 
 
 class Command(TyperCommand):

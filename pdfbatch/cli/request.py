@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pdfbatch.fleet.values import LaunchRequest
-    from pdfbatch.records import Chosen, ReadOptions, Reason
+    from pdfbatch.records import Chosen, ReadOptions, Reason, WayName
 
 
 def request_of(
@@ -26,8 +26,10 @@ def request_of(
     retry: Sequence[Reason] | None = None,
     below: float = 0.0,
     only: frozenset[str] | None = None,
+    way: WayName,
     workers: int | None,
     is_pool: bool = False,
+    watches_input: bool = False,
     instance_types: Sequence[str] | None,
     on_demand: bool,
     max_price: float | None,
@@ -53,6 +55,8 @@ def request_of(
     if on_demand and max_price is not None:
         raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of them.")
 
+    if watches_input:
+        _check_watch(is_pool, chosen, limit)
     return LaunchRequest(
         source=source,
         output=output,
@@ -70,9 +74,11 @@ def request_of(
         below=below,
         only=only,
         names=Names.checked(stack),
+        way=way,
         workers=workers or DEFAULT_WORKERS,
         fewer_workers=workers is None,
         is_pool=is_pool,
+        watches_input=watches_input,
         market="on-demand" if on_demand else "spot",
         max_price=max_price,
         ebs_key=ebs_key,
@@ -86,6 +92,16 @@ def request_of(
         tags=tuple(_tag(each) for each in tags or ()),
         pages_per_second=pages_per_second,
     )
+
+
+def _check_watch(is_pool: bool, chosen: Chosen, limit: int | None) -> None:
+    if not is_pool:
+        raise UsageError("--watch-input needs a queue.", "Add --pool.")
+    if not chosen.is_everything_below or limit is not None:
+        raise UsageError(
+            "--watch-input takes everything that arrives below INPUT.",
+            "Name a prefix as INPUT, without --limit; --include and --exclude say which documents in it.",
+        )
 
 
 def _tag(given: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,10 @@ from pdfbatch.cli.request import request_of
 from pdfbatch.cli.running import check_cap, run_slice, select_engine
 from pdfbatch.cli.settings import default_model
 from pdfbatch.errors import UsageError
-from pdfbatch.records import ReadOptions, Reason, read_page_list
+from pdfbatch.records import ReadOptions, Reason, WayName, read_page_list
+
+if TYPE_CHECKING:
+    from pdfbatch.store import Store
 
 
 @o.with_read_options
@@ -30,6 +33,7 @@ def retry_failures(
     all_failures: o.AllFailures = False,
     engine: o.RetryEngineName = "",
     local: Annotated[bool, typer.Option("--local", help="Retry on this computer, not on a fleet.")] = False,
+    on: o.RetryOn = None,
     workers: o.Workers = 1,
     pool: o.AsPool = False,
     instance_type: o.InstanceTypes = None,
@@ -74,7 +78,9 @@ def retry_failures(
     read = read.model_copy(update={"pages": before.options.pages if only is not None or not pages else pages})
     if before.engine == COMMAND and not engine and not read.command.line:
         read = read.model_copy(update={"command": before.options.command})
-    engine = with_command(engine, read.command)
+    if not read.also and not read.command.line:
+        read = read.model_copy(update={"also": before.options.also})
+    engine = with_command(engine, read)
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
     if events_secret and local:
@@ -99,6 +105,7 @@ def retry_failures(
             retry=reason or (),
             below=below,
             only=only,
+            way=on or _way_of(store, latest),
             workers=workers,
             is_pool=pool,
             instance_types=instance_type,
@@ -148,6 +155,14 @@ def retry_failures(
     if begun.how == "nothing":
         say(nothing_to_retry(reason or [], below, bool(begun.hopeless)))
     run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords, sinks, max_cost)
+
+
+def _way_of(store: Store, run: str) -> WayName:
+    """Returns what ran the workers of a run; `spot` for a run on this computer."""
+    from pdfbatch.runs.manifest import load_fleet
+
+    record = load_fleet(store, run)
+    return record.way if record else "spot"
 
 
 def _documents_in(file: str, reasons: Sequence[Reason], below: float) -> frozenset[str]:

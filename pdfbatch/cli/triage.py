@@ -12,6 +12,7 @@ import typer
 from pdfbatch import views
 from pdfbatch.cli.console import now, say, show, stderr
 from pdfbatch.cli.options import Json
+from pdfbatch.cli.panels import Commands
 from pdfbatch.errors import PdfbatchError, UsageError
 from pdfbatch.records import PageSet, Policy, page_list
 from pdfbatch.views import triage as screens
@@ -194,3 +195,6 @@ def _write(path: str, text: str) -> None:
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PdfbatchError(f"{path} cannot be written: {reason}.", "Name another file.") from None
+
+
+triage = Commands("Train what decides which pages need the model, and try it.", {"train": train, "score": score})

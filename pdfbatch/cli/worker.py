@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -15,14 +16,15 @@ from pdfbatch import config, views
 from pdfbatch.cli.console import local_now, now, say, show_log, stderr
 from pdfbatch.cli.delivering import deliveries, finish, sinks_here
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
-from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
+from pdfbatch.errors import ExitCode, NotReady, PdfbatchError, UsageError
+from pdfbatch.records import DoneMark, FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pdfbatch.config import WorkerSettings
     from pdfbatch.documents.sandbox.passwords import Passwords
+    from pdfbatch.processors.registry import ReadyProcessor
     from pdfbatch.store import Store
     from pdfbatch.worker.loop import SliceRun
     from pdfbatch.worker.meter import Meter
@@ -31,29 +33,59 @@ if TYPE_CHECKING:
     from pdfbatch.worker.stop import Stop
 
 
+class Given(NamedTuple):
+    """What a worker works on, and where it finds the run's records."""
+
+    source: Store
+    output: Store
+    frozen: Manifest
+    documents: Sequence[SourceDocument]
+    fleet: FleetRecord | None = None
+
+
+class Worked(NamedTuple):
+    """How a worker ended; `is_last`: it was the last one of its run."""
+
+    mark: DoneMark
+    given: Given
+    is_last: bool
+
+
 def worker() -> None:
     """Run one worker, as configured by the environment: the entry point of the worker image."""
+    worked = run_worker(os.environ, given_by)
+    raise typer.Exit(exit_code(worked.mark) if worked else ExitCode.DONE)
+
+
+def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], Given]) -> Worked | None:
+    """Runs a worker to its end; `what` says on what, from its settings. None: the execution of an order found nothing
+    to do.
+
+    Raises:
+        PdfbatchError: it cannot work, or the store fails.
+    """
+    from pdfbatch.documents.sandbox.children import warm_up
     from pdfbatch.engines import engine_named
     from pdfbatch.runs.begin import check_places
-    from pdfbatch.runs.manifest import load_fleet
-    from pdfbatch.store import open_store
     from pdfbatch.worker.completion import complete, sns_publisher
     from pdfbatch.worker.loop import SliceRun
     from pdfbatch.worker.slice_config import SliceConfig
     from pdfbatch.worker.stop import Stop
 
     show_log(logging.INFO)
-    settings = config.worker_settings(os.environ)
-    source, output = open_store(settings.source), open_store(settings.output)
-    if settings.run is None:
-        check_places(source, output)
-    frozen, documents = _slice(settings, source, output)
+    ordered = _begun(config.worker_settings(environment))
+    if ordered is None:
+        return None
+    settings = ordered
+    given = what(settings)
+    source, output, frozen, documents, fleet = given
     check_places(source, output, frozen.chosen)
     engine = engine_named(frozen.engine, frozen.model, "", frozen.options, _endpoint_key(frozen))
+    warm_up(engine.preload)
+    processors = _processors(frozen, settings, output)
     queues = _queues(frozen, output)
     beats = heartbeat_seconds(output)
     machine, children = _machine(settings), config.default_processes()
-    fleet = load_fleet(output, frozen.run) if machine else None
     meter = _meter(fleet, machine)
     passwords = _passwords(frozen)
     cap = fleet.max_cost if fleet else None
@@ -72,22 +104,62 @@ def worker() -> None:
         passwords,
         queues,
         cap,
+        processors,
     )
     stop = Stop()
     if queues is not None and settings.worker not in queues.pool.workers:
         stop.ask("retired")
     run = SliceRun(job, stop)
     with deliveries(frozen, output.url, settings.worker, sinks_here()) as sending:
-        with _watched(run, stop, settings, frozen.run), _budget_watched(job, stop, fleet):
+        with _watched(run, stop, settings, frozen.run, environment), _budget_watched(job, stop, fleet):
             mark = run.run()
         if not run.store_hangs:
             finish(sending, mark.why, output.url)
     say(views.plain_line(run.heartbeat()))
+    is_last = False
     if settings.run is not None and not run.store_hangs:
         is_last = complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))
         if is_last and queues is not None:
             _remove(queues)
-    raise typer.Exit(exit_code(mark))
+    return Worked(mark, given, is_last)
+
+
+def _begun(settings: WorkerSettings) -> WorkerSettings | None:
+    """Begins the execution of an order, or waits for the first worker to do so. Returns the settings with its run; None
+    if nothing is left to do."""
+    if not settings.order:
+        return settings
+    if not settings.job:
+        raise UsageError("PDFBATCH_ORDER needs PDFBATCH_JOB.", "Set it to a name that no other execution has.")
+    from pdfbatch.runs.begin import check_places
+    from pdfbatch.runs.orders import begin_order, wait_for_order
+    from pdfbatch.store import open_store
+
+    source, output = open_store(settings.source), open_store(settings.output)
+    if settings.worker == 0:
+        check_places(source, output)
+        start = begin_order(source, output, settings.order, settings.job, settings.total_workers, now)
+    else:
+        start = wait_for_order(output, settings.order, settings.job, time.sleep)
+    if not start.run:
+        say("nothing is left to do")
+        return None
+    say(f"Starting run {start.run}")
+    return settings.model_copy(update={"run": start.run})
+
+
+def given_by(settings: WorkerSettings) -> Given:
+    """Opens the input and output in S3, and reads the frozen run or, without one, lists the input."""
+    from pdfbatch.runs.begin import check_places
+    from pdfbatch.runs.manifest import load_fleet
+    from pdfbatch.store import open_store
+
+    source, output = open_store(settings.source), open_store(settings.output)
+    if settings.run is None:
+        check_places(source, output)
+    frozen, documents = _slice(settings, source, output)
+    fleet = load_fleet(output, frozen.run) if _machine(settings) else None
+    return Given(source, output, frozen, documents, fleet)
 
 
 def _slice(settings: WorkerSettings, source: Store, output: Store) -> tuple[Manifest, Sequence[SourceDocument]]:
@@ -104,6 +176,26 @@ def _slice(settings: WorkerSettings, source: Store, output: Store) -> tuple[Mani
     options = ReadOptions(max_retries=settings.max_retries)
     reads = select_engine(settings.engine or "", "", config.default_model(os.environ), options)
     return ad_hoc(source, output, Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model), now)
+
+
+def _processors(frozen: Manifest, settings: WorkerSettings, output: Store) -> Sequence[ReadyProcessor]:
+    """Returns the processors of the run. If this image lacks one, the slice ends at once: every other instance would
+    start the same image.
+
+    Raises:
+        NotReady: one is missing, or has another version.
+    """
+    if not frozen.options.also:
+        return ()
+    from pdfbatch.processors.registry import ready
+    from pdfbatch.records import RunKeys
+
+    try:
+        return ready(frozen.options.also)
+    except NotReady as error:
+        mark = DoneMark(worker=settings.worker, why="failing", at=now(), detail=error.message)
+        output.put(RunKeys(frozen.run).done_mark(settings.worker), mark.model_dump_json().encode())
+        raise
 
 
 def _queues(frozen: Manifest, output: Store) -> PoolQueues | None:
@@ -215,7 +307,9 @@ def spot_price(fleet: FleetRecord, machine: Machine) -> Callable[[], float | Non
     return ask
 
 
-def _watched(run: SliceRun, stop: Stop, settings: WorkerSettings, name: str) -> ExitStack:
+def _watched(
+    run: SliceRun, stop: Stop, settings: WorkerSettings, name: str, environment: Mapping[str, str]
+) -> ExitStack:
     """Starts everything that watches a slice: signals, the deadline, Spot notices, progress, metrics."""
     from pdfbatch.worker.metrics import Metrics
     from pdfbatch.worker.spot import SpotWatch
@@ -225,7 +319,7 @@ def _watched(run: SliceRun, stop: Stop, settings: WorkerSettings, name: str) -> 
     stack.enter_context(on_signals(stop, run.kill_children))
     left = None if settings.deadline is None else (settings.deadline - now()).total_seconds()
     stack.enter_context(at_deadline(stop, left))
-    endpoint = config.metadata_endpoint(os.environ)
+    endpoint = config.metadata_endpoint(environment)
     if endpoint is not None:
         stack.enter_context(SpotWatch(endpoint, run.noticed, run.save_pages))
     if settings.instance:

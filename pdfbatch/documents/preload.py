@@ -3,15 +3,18 @@
 Forking is safe because every session runs in one thread (one_thread.py), so the server has no thread but its main one.
 """
 
+# ruff: noqa: E402 (a server that is told to end while it loads must end at once)
+from pdfbatch.documents.sandbox.children import be_silent, die_with_parent
+
+be_silent()
+die_with_parent()
+
 import pdfbatch.documents.judge
 import pdfbatch.documents.tasks  # noqa: F401 (what a child runs)
 from pdfbatch.documents.ocr.scan import load
 from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.reading import warm
-from pdfbatch.documents.sandbox.children import be_silent, die_with_parent
 
-be_silent()
-die_with_parent()
 warm()
 with silenced():
     load()  # it also checks fonts, so nearly every document needs it

@@ -66,7 +66,7 @@ class Engine(Protocol):
 
     @property
     def preload(self) -> str:
-        """What is preloaded in its children, see documents/sandbox/children.py."""
+        """What is preloaded in its children, see documents/sandbox/children.py; "" for an engine without children."""
 
     @property
     def places(self) -> Sequence[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pdfbatch.documents.sandbox.children import OPENING, Children
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.engines.base import Reader
 from pdfbatch.records import ReadOptions
 
@@ -17,7 +17,7 @@ class CommandEngine:
 
     name = "command"
     model = ""
-    preload = OPENING
+    preload = ""
     places: Sequence[Path] = ()
 
     def pinned_model(self) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
@@ -82,6 +83,10 @@ class Clients:
     @cached_property
     def sqs(self) -> SQSClient:
         return aws.client("sqs", ATTEMPTS, self.region)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return aws.client("s3", ATTEMPTS, self.region)
 
     @cached_property
     def budgets(self) -> BudgetsClient:

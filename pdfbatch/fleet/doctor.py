@@ -12,6 +12,7 @@ from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.facts import Need, gather
 from pdfbatch.fleet.requirements import judge
 from pdfbatch.fleet.values import Check
+from pdfbatch.fleet.ways import way_named
 
 _AGAIN = "Fix this, then run `pdfbatch doctor` again."
 
@@ -42,6 +43,7 @@ def diagnose(clients: Clients, need: Need, now: datetime) -> Diagnosis:
             name="the rest", state="unknown", found=f"not checked without {' and '.join(lacking)}", hint=_AGAIN
         )
         return Diagnosis(checks=[*checks, rest])
+    need = way_named(need.request.way).prepared(clients, need)
     return Diagnosis(checks=[*checks, *judge(gather(clients, need, now), need)])
 
 

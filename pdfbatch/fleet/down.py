@@ -1,51 +1,25 @@
-"""Terminates fleets: finds them by their tags, deletes them with their instances and templates, checks the result."""
+"""Ends runs: finds by their tags what they have in AWS, stops and deletes it, and checks the result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import chain, repeat
+from itertools import starmap
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from pdfbatch.errors import NotFound, PdfbatchError
-from pdfbatch.fleet import ec2, queues
+from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.ec2 import Resource
 from pdfbatch.fleet.names import output_digest
+from pdfbatch.fleet.resources import Ended, Resource, Resources, pauses, remaining_error
+from pdfbatch.fleet.ways import Way, all_ways
 from pdfbatch.records import FleetRecord, RunKeys
 from pdfbatch.runs import manifest
 from pdfbatch.store import Store, open_store
 
-POLL_SECONDS = (0.5, 1.0, 2.0, 5.0)
-"""Between looks, the last again and again: most instances are ending at the second or third."""
 VERIFY_SECONDS = 300.0
-"""How long to wait for fleets and instances to go: EC2's lists lag behind its commands."""
-TEMPLATE_SECONDS = 60.0
-"""The same for launch templates, which are deleted at once but may stay in a list for a while."""
-
-
-class Resources(NamedTuple):
-    """The EC2 resources and queues of some runs."""
-
-    fleets: list[Resource]
-    instances: list[Resource]
-    templates: list[Resource]
-    queues: list[Resource]
-
-    @property
-    def is_nothing(self) -> bool:
-        return not any(self)
-
-    def only(self, wanted: Callable[[Resource], bool]) -> Resources:
-        return Resources(*([each for each in group if wanted(each)] for group in self))
-
-    def runs(self) -> list[str]:
-        return sorted({each.run for group in self for each in group})
-
-    def billed(self) -> list[Resource]:
-        return [each for each in self.instances if not each.is_ending]
+"""How long to wait for fleets, instances and jobs to go: AWS's lists lag behind its commands."""
 
 
 class Known(NamedTuple):
@@ -57,99 +31,54 @@ class Known(NamedTuple):
     """None: no such run, or it has no fleet."""
 
 
-class Ended(BaseModel):
-    """What `down` deleted."""
-
-    model_config = ConfigDict(frozen=True)
-    runs: list[str]
-    fleets: int
-    instances: int
-    templates: int
-    queues: int = 0
-
-
 def list_resources(clients: Clients) -> Resources:
     """Lists everything in the region that carries pdfbatch's tags."""
-    return Resources(ec2.fleets(clients), ec2.instances(clients), ec2.templates(clients), queues.queues(clients))
+    return _listed(clients, all_ways())
+
+
+def _listed(clients: Clients, ways: Sequence[Way]) -> Resources:
+    found = Resources()
+    for way in ways:
+        found = found.joined(way.found(clients))
+    return found
 
 
 def end(
     clients: Clients,
     wanted: Callable[[Resource], bool],
     sleep: Callable[[float], None],
-    known_fleets: Iterable[str] = (),
+    known: Iterable[str] = (),
     settle_seconds: float = 0.0,
+    ways: Sequence[Way] = (),
 ) -> Ended:
     """Deletes every wanted resource and waits until it is gone. Idempotent.
 
-    `known_fleets` are deleted even if EC2 does not list them yet. Done when nothing new shows for `settle_seconds`.
+    `ways`: look only for what these have made; empty: all. `known` ids of fleets or jobs are deleted even if AWS does
+    not list them yet. Done when nothing new shows for `settle_seconds`.
 
     Raises:
         PdfbatchError: something remains; the message names it.
     """
-    known, seen = set(known_fleets), Resources([], [], [], [])
-    refused: list[str] = []
+    ways = ways or all_ways()
+    left, seen, refused = set(known), Resources(), list[str]()
     waited = quiet = 0.0
-    for pause in _pauses():
-        found = list_resources(clients).only(wanted)
-        seen = Resources(*(_together(before, now) for before, now in zip(seen, found, strict=True)))
-        ids = known | {each.id for each in found.fleets}
-        refused = ec2.delete_fleets(clients, sorted(ids))
-        known = {fleet for fleet in ids if any(fleet in line for line in refused)}
-        billed = found.billed()
-        ec2.terminate(clients, [each.id for each in billed])
-        is_quiet = not (found.fleets or billed or known)
+    for pause in pauses():
+        found = _listed(clients, ways).only(wanted)
+        seen = seen.joined(found)
+        stopped = [way.stop(clients, found, left) for way in ways]
+        refused = [line for each in stopped for line in each.refused]
+        left = {one for each in stopped for one in each.left}
+        is_quiet = not (found.at_work() or left)
         if (is_quiet and quiet >= settle_seconds) or waited >= VERIFY_SECONDS:
             break
         quiet = quiet + pause if is_quiet else 0.0
         sleep(pause)
         waited += pause
     if not is_quiet:
-        raise _left([*found.fleets, *billed], refused)
-    gone = _delete_templates(clients, wanted, seen.templates, sleep)
-    queues.delete(clients, [each.id for each in seen.queues])
-    return Ended(
-        runs=seen._replace(templates=gone).runs(),
-        fleets=len(seen.fleets),
-        instances=len(seen.instances),
-        templates=len(gone),
-        queues=len(seen.queues),
-    )
-
-
-def _delete_templates(
-    clients: Clients, wanted: Callable[[Resource], bool], seen: list[Resource], sleep: Callable[[float], None]
-) -> list[Resource]:
-    """Deletes launch templates until EC2 lists none; returns every one that was seen."""
-    gone, left, waited, pauses = seen, seen, 0.0, _pauses()
-    while left:
-        ec2.delete_templates(clients, [each.id for each in left])
-        left = [each for each in ec2.templates(clients) if wanted(each)]
-        gone = _together(gone, left)
-        if left and waited >= TEMPLATE_SECONDS:
-            raise _left(left, [])
-        if left:
-            sleep(pause := next(pauses))
-            waited += pause
-    return gone
-
-
-def _pauses() -> Iterator[float]:
-    return chain(POLL_SECONDS, repeat(POLL_SECONDS[-1]))
-
-
-def _together(before: list[Resource], now: list[Resource]) -> list[Resource]:
-    return list({each.id: each for each in [*before, *now]}.values())
-
-
-def _left(left: list[Resource], refused: list[str]) -> PdfbatchError:
-    names = ", ".join(each.id for each in left)
-    why = f" ({'; '.join(refused)})" if refused else ""
-    return PdfbatchError(
-        f"Some resources remain{why}: {names}.",
-        "Run the same command again. If they remain, delete them in the EC2 console. AWS deletes every fleet at its "
-        "expiry.",
-    )
+        raise remaining_error(found.at_work(), refused)
+    for way in ways:
+        seen = way.clean(clients, wanted, seen, sleep)
+    return Ended(runs=seen.runs(), **{kind: len(group) for kind, group in seen._asdict().items()})
 
 
 def known_of(output: Store, run: str, say: Callable[[str], None]) -> Known:
@@ -173,17 +102,24 @@ def no_such_run(clients: Clients, where: str, there: Resources, now: datetime) -
             f"No run {where}. pdfbatch runs nothing in {clients.region}.",
             "Check the spelling, AWS_PROFILE and AWS_DEFAULT_REGION; `pdfbatch ls` lists a region's runs.",
         )
-    listed = ", ".join(f"{place} ({count:,} instance{'' if count == 1 else 's'})" for place, count in running.items())
+    listed = ", ".join(f"{place} ({what})" for place, what in running.items())
     return NotFound(f"No run {where}. STILL RUNNING: {listed}.", f"pdfbatch down {next(iter(running))}")
 
 
-def still_running(there: Resources, now: datetime) -> dict[str, int]:
-    """Counts billed instances by OUTPUT, most first; 0 where a fleet still waits for its instance."""
+def still_running(there: Resources, now: datetime) -> dict[str, str]:
+    """Counts billed instances and jobs by OUTPUT, most first; 0 instances where a fleet still waits for one."""
     alive = [each for each in there.fleets if not ec2.is_over(each, there.instances, now)]
-    found = {each.place or f"--run {each.run}": 0 for each in [*alive, *there.billed()]}
-    for each in there.billed():
-        found[each.place or f"--run {each.run}"] += 1
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+    counts: dict[str, Counter[str]] = {}
+    for kind, group in (("instance", [*alive, *there.billed()]), ("job", there.jobs)):
+        for each in group:
+            of_place = counts.setdefault(each.place or f"--run {each.run}", Counter({kind: 0}))
+            of_place[kind] += 0 if each in alive else 1
+    most_first = sorted(counts.items(), key=lambda item: -item[1].total())
+    return {place: ", ".join(starmap(_counted, of_place.items())) for place, of_place in most_first}
+
+
+def _counted(kind: str, count: int) -> str:
+    return f"{count:,} {kind}{'' if count == 1 else 's'}"
 
 
 def note_ended(

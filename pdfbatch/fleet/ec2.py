@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from pdfbatch import aws
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.names import TAG_OUTPUT, TAG_PLACE, TAG_RUN, TAG_STACK, TAG_WORKER
+from pdfbatch.fleet.names import TAG_STACK, TAG_WORKER
 from pdfbatch.fleet.pricing import ROOT_MBPS
+from pdfbatch.fleet.resources import Resource
 from pdfbatch.fleet.values import Market, Plan, Zone
 
 _ENDED = ("deleted", "deleted_running", "deleted_terminating", "failed")
@@ -20,38 +21,6 @@ _ENDED = ("deleted", "deleted_running", "deleted_terminating", "failed")
 _LIVING = ["pending", "running", "shutting-down", "stopping", "stopped"]
 _DELETE_AT_ONCE = 25
 """AWS's limit for one DeleteFleets call with termination."""
-
-
-class Resource(NamedTuple):
-    """An EC2 resource with pdfbatch's tags."""
-
-    id: str
-    tags: dict[str, str]
-    created: datetime | None
-    state: str = ""
-    expires: datetime | None = None
-    """Of a fleet: when it stops launching."""
-
-    @property
-    def run(self) -> str:
-        return self.tags.get(TAG_RUN, "")
-
-    @property
-    def output(self) -> str:
-        return self.tags.get(TAG_OUTPUT, "")
-
-    @property
-    def place(self) -> str:
-        return self.tags.get(TAG_PLACE, "")
-
-    @property
-    def worker(self) -> int:
-        return int(self.tags.get(TAG_WORKER, "-1"))
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether an instance is shutting down; it is no longer billed. Source: EC2 guide, "Instance lifecycle"."""
-        return self.state == "shutting-down"
 
 
 # ── create ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,15 +9,15 @@ from pydantic import BaseModel, ConfigDict
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet import ec2
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.down import Resources, list_resources
-from pdfbatch.fleet.ec2 import Resource
+from pdfbatch.fleet.down import list_resources
+from pdfbatch.fleet.resources import Resource, Resources
 
 TROUBLE_AGE = timedelta(hours=1)
 """A fleet's older errors say little about why it waits now."""
 
 
 class RunThere(BaseModel):
-    """One run's EC2 resources and queues."""
+    """What one run has in AWS."""
 
     model_config = ConfigDict(frozen=True)
     run: str
@@ -31,10 +31,14 @@ class RunThere(BaseModel):
     templates: int
     queues: int = 0
     """Of a pool: its queue and its dead-letter queue. Idle ones cost nothing."""
+    jobs: int = 0
+    """Those that have not ended."""
+    definitions: int = 0
+    """Definitions of jobs; they cost nothing."""
     expired_fleets: int = 0
     """Expired fleets without an instance. AWS lists them until they are deleted; they cost nothing."""
     trouble: str = ""
-    """Why a fleet has no instance now, as AWS reports it."""
+    """Why a fleet or job has no instance now, as AWS reports it."""
 
     @property
     def is_orphan(self) -> bool:
@@ -44,7 +48,7 @@ class RunThere(BaseModel):
     @property
     def is_finished(self) -> bool:
         """Whether nothing billable is left."""
-        return self.fleets == 0 and self.instances == 0
+        return self.fleets == 0 and self.instances == 0 and self.jobs == 0
 
 
 class Inventory(BaseModel):
@@ -54,7 +58,7 @@ class Inventory(BaseModel):
 
 
 def take(clients: Clients, now: datetime) -> Inventory:
-    """Lists every run that has anything in EC2."""
+    """Lists every run that has anything in AWS."""
     found = list_resources(clients)
     runs = []
     for run in found.runs():
@@ -77,8 +81,11 @@ def _of_run(clients: Clients, run: str, own: Resources, now: datetime) -> RunThe
         instances=len(own.billed()),
         templates=len(own.templates),
         queues=len(own.queues),
+        jobs=len(own.jobs),
+        definitions=len(own.definitions),
         expired_fleets=len(own.fleets) - len(alive),
-        trouble=_trouble(clients, list(waiting.values()), now - TROUBLE_AGE),
+        trouble=next((each.trouble for each in own.jobs if each.trouble), "")
+        or _trouble(clients, list(waiting.values()), now - TROUBLE_AGE),
     )
 
 

@@ -24,29 +24,51 @@ class LogLine(NamedTuple):
     text: str
 
 
-def lines(clients: Clients, group: str, run: str, worker: int | None, since: datetime) -> Iterator[LogLine]:
-    """Yields all lines so far, oldest first, without metrics. `worker` None: all workers.
+class LogStreams(NamedTuple):
+    """Some streams of a log group."""
+
+    prefix: str
+    """Begins their names."""
+    named: Callable[[str], tuple[str, str] | None]
+    """Returns the worker and the instance of a stream; None: it is another one."""
+
+
+def fleet_streams(run: str, worker: int | None) -> LogStreams:
+    """Returns the streams of a worker of EC2 Fleets, or of all. Pure."""
+    prefix = f"{run}/" if worker is None else log_stream(run, worker)
+
+    def named(stream: str) -> tuple[str, str] | None:
+        if not stream.startswith(prefix):
+            return None
+        name, _, instance = stream.removeprefix(f"{run}/").partition("/")
+        return name, instance
+
+    return LogStreams(prefix, named)
+
+
+def lines(clients: Clients, group: str, streams: LogStreams, since: datetime) -> Iterator[LogLine]:
+    """Yields all lines so far, oldest first, without metrics.
 
     Raises:
         NotFound: no such log group.
     """
-    for event in _events(clients, group, run, worker, since):
-        if (line := _line(event, run)) is not None:
+    for event in _events(clients, group, streams, since):
+        if (line := _line(event, streams)) is not None:
             yield line
 
 
 def follow(
-    clients: Clients, group: str, run: str, worker: int | None, since: datetime, sleep: Callable[[float], None]
+    clients: Clients, group: str, streams: LogStreams, since: datetime, sleep: Callable[[float], None]
 ) -> Iterator[LogLine]:
     """Yields the same and then new lines, without end. Waits through network failures."""
     seen: dict[str, datetime] = {}
     while True:
         newest = max(seen.values(), default=since)
         try:
-            for event in list(_events(clients, group, run, worker, max(since, newest - LATE))):
+            for event in list(_events(clients, group, streams, max(since, newest - LATE))):
                 if event["eventId"] not in seen:
                     seen[event["eventId"]] = _time(event)
-                    if (line := _line(event, run)) is not None:
+                    if (line := _line(event, streams)) is not None:
                         yield line
         except NotFound:
             raise
@@ -56,15 +78,14 @@ def follow(
         sleep(POLL_SECONDS)
 
 
-def _events(clients: Clients, group: str, run: str, worker: int | None, since: datetime) -> Iterator[Any]:
-    prefix = f"{run}/" if worker is None else log_stream(run, worker)
+def _events(clients: Clients, group: str, streams: LogStreams, since: datetime) -> Iterator[Any]:
     pages = clients.logs.get_paginator("filter_log_events").paginate(
-        logGroupName=group, logStreamNamePrefix=prefix, startTime=int(since.timestamp() * 1000)
+        logGroupName=group, logStreamNamePrefix=streams.prefix, startTime=int(since.timestamp() * 1000)
     )
     try:
         with aws.translating(f"read the logs in {group}"):
             for page in pages:
-                yield from (event for event in page["events"] if event["logStreamName"].startswith(prefix))
+                yield from page["events"]
     except PdfbatchError as error:
         if error.code != "ResourceNotFoundException":
             raise
@@ -74,12 +95,12 @@ def _events(clients: Clients, group: str, run: str, worker: int | None, since: d
         ) from error
 
 
-def _line(event: Any, run: str) -> LogLine | None:
+def _line(event: Any, streams: LogStreams) -> LogLine | None:
     text = str(event["message"]).rstrip()
-    if _METRICS in text:
+    named = streams.named(str(event["logStreamName"]))
+    if named is None or _METRICS in text:
         return None
-    worker, _, instance = str(event["logStreamName"]).removeprefix(f"{run}/").partition("/")
-    return LogLine(_time(event), worker, instance, text)
+    return LogLine(_time(event), *named, text)
 
 
 def _time(event: Any) -> datetime:

@@ -64,6 +64,8 @@ def decide(
     documents = without_copies(limited, etag_of)
     work = work.model_copy(update={"copies": len(limited) - len(documents)})
     most = max(len(limited), len(_in_parts(documents, request, request.workers)))
+    if request.watches_input:
+        most = max(most, request.workers)  # more documents will arrive
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, most, account)
     workers, notes = _workers(request, most, suggested, account)
@@ -76,6 +78,9 @@ def decide(
     ceiling = _ceiling(account, price, max_prices)
     hours = pricing.hours_of(pages, pace, workers)
     max_hours = _max_hours(request, workers, ceiling, hours, notes)
+    if request.watches_input:
+        hours = Range(low=max_hours, high=max_hours)
+        notes.append(f"watches the input for {max_hours:g} hours or until `pdfbatch down`, and costs as much when idle")
     expiry = (now + timedelta(hours=max_hours)).replace(microsecond=0)
     if hours is not None and hours.high > max_hours:
         notes.append(
@@ -83,7 +88,7 @@ def decide(
             if hours.low <= max_hours
             else f"cannot finish within {max_hours:g} hours; increase --workers or --max-hours, or launch again later"
         )
-    if pages is None:
+    if pages is None and work.left:
         warnings.append("unknown number of pages: none of the sampled documents could be fetched")
     worst_price = price.high if options else 0.0
     record = FleetRecord(
@@ -102,6 +107,7 @@ def decide(
             kind: pricing.instance_hour(bare, account.ami.root_gib, account.gib_month)
             for kind, bare in account.on_demand.items()
         },
+        way=request.way,
         market=request.market,
         max_cost=request.max_cost,
         adder=pricing.disk_and_address_hour(account.ami.root_gib, account.gib_month),
@@ -123,6 +129,7 @@ def decide(
         asked_workers=request.workers,
         workers=workers,
         suggested_workers=suggested,
+        way=request.way,
         market=request.market,
         max_prices=max_prices,
         ebs_key=request.ebs_key,
@@ -146,6 +153,7 @@ def decide(
         stack=request.names.stack,
         tags=_tags(request, manifest),
         blocks=sum(map(len, manifest.pool_blocks)),
+        watches_input=request.watches_input,
         notes=notes,
         warnings=warnings,
     )
@@ -182,6 +190,7 @@ def _manifest(
         slices=documents_in(slices),
         entries=list(map(len, slices)),
         pool_blocks=list(map(pool_blocks, slices)) if request.is_pool else [],
+        watches_input=request.watches_input,
     )
 
 
@@ -207,7 +216,7 @@ def _suggested(pages: Range | None, pace: Pace, documents: int, account: Account
     """Suggests a number of workers for the work, capped by documents and quota."""
     suited = pricing.suggested_workers(pages, pace)
     room = pricing.room(account.quota, max(account.vcpus.values()))
-    return None if suited is None else min(suited, documents, documents if room is None else max(1, room))
+    return None if suited is None else max(1, min(suited, documents, documents if room is None else max(1, room)))
 
 
 def _workers(request: LaunchRequest, documents: int, suggested: int | None, account: Account) -> tuple[int, list[str]]:
@@ -260,7 +269,7 @@ def _price_range(options: list[pricing.PricedInstance]) -> Range:
 
 
 def _max_hours(request: LaunchRequest, workers: int, ceiling: float, expected: Range | None, notes: list[str]) -> float:
-    max_hours = request.max_hours or pricing.default_hours(expected)
+    max_hours = request.max_hours or pricing.default_hours(None if request.watches_input else expected)
     if request.max_cost is None:
         return max_hours
     if not ceiling:

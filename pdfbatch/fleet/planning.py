@@ -16,6 +16,8 @@ from pdfbatch.fleet.facts import Need, gather
 from pdfbatch.fleet.plan import Decided, decide
 from pdfbatch.fleet.preflight import account_of
 from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Work
+from pdfbatch.fleet.ways import way_named
+from pdfbatch.processors.registry import BUILT_IN
 from pdfbatch.records import RunKeys, SourceDocument
 from pdfbatch.runs import manifest
 from pdfbatch.runs.begin import Remaining, remaining, remaining_failures
@@ -58,14 +60,19 @@ def propose(
                 "Use s3://bucket/prefix/ for both, or work locally: `local-run`, `retry-failures --local`.",
             )
     rest = _remaining(source, output, request, now)
-    if not rest.documents:
+    if not rest.documents and not request.watches_input:
         return LaunchProposal(None, rest)
     need = Need(request, places_of(source, request.chosen), (output.url,))
+    need = way_named(request.way).prepared(clients, need)
+    request = need.request
     account = account_of(gather(clients, need, now), need)
     warnings = [*account.warnings, *_spent_before(output, rest.latest)]
     request = _with_engine(request, account, warnings)
+    warnings += _needs_of_processors(request, rest)
     documents = rest.documents[: request.limit]
-    if request.options.command.line:
+    if not documents:
+        work = Work(documents=rest.inputs, left=0, pages_each=0.0)
+    elif request.options.command.line:
         work = _unopened(documents, rest.inputs)
     else:
         work = count_pages(source, documents, rest.inputs)
@@ -93,9 +100,10 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
             redo_changed=request.redo_changed,
             all_failures=request.all_failures,
             chosen=request.chosen,
-            pages=request.options.pages,
+            options=request.options,
             engine=request.engine,
             has_passwords=has_passwords,
+            may_be_empty=request.watches_input,
         )
     return remaining_failures(
         source,
@@ -107,6 +115,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
         chosen=request.chosen,
         has_passwords=has_passwords,
         only=request.only,
+        also=request.options.also,
     )
 
 
@@ -131,6 +140,17 @@ def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) 
             return replace(request, engine=engine, model=endpoint.model)
     _check_engine(engine, request.model, account.gpus)
     return replace(request, engine=engine, model=_model(engine, request.model, warnings))
+
+
+def _needs_of_processors(request: LaunchRequest, rest: Remaining) -> list[str]:
+    """Returns what the image must have for the run's processors, and what the plan does not know about them."""
+    own = [each for each in request.options.also if each.name not in BUILT_IN]
+    needs = [f"the image must have the processor {each.name} {each.version} (docs/processors.md)" for each in own]
+    if request.options.also:
+        needs.append("the time of --also is not part of this plan")
+    if any(each.is_read for each in rest.documents):
+        needs.append("pages of documents that were converted before are not read again, but this plan counts them")
+    return needs
 
 
 def _spent_before(output: Store, run: str | None) -> list[str]:

@@ -137,10 +137,12 @@ def launcher_policy(
     types: Sequence[str] = (),
     on_demand: bool = False,
     events: Sequence[str] = (),
+    watches: bool = False,
 ) -> Policy:
     """Builds the policy for plan, launch, status, logs, ls, down and doctor, once an administrator has run setup.
 
-    `types`: the only instance types that may be launched; empty: any. Spot only unless `on_demand`.
+    `types`: the only instance types that may be launched; empty: any. Spot only unless `on_demand`. `watches`: with
+    `--watch-input`, for which IAM knows no limit to notifications of one's own.
     """
     ec2 = f"arn:{partition(region)}:ec2:{region}:{account}"
     return _policy(
@@ -154,9 +156,15 @@ def launcher_policy(
             _allow("Pools", ["sqs:*"], _queues(region, account, names)),
             *_roles(region, account, names),
             *_looking(region, account, names, _places([*inputs, *models, *outputs])),
+            *(_watching(region, _places(inputs)) if watches else []),
             *_sinks("See", _SEE_SINK, SinkAddress.read_all(events), region, account),
         ]
     )
+
+
+def _watching(region: str, places: Sequence[BucketPlace]) -> list[Statement]:
+    buckets = sorted({f"arn:{partition(region)}:s3:::{here.bucket}" for here in places})
+    return [_allow("WatchInput", ["s3:GetBucketNotification", "s3:PutBucketNotification"], buckets)] if buckets else []
 
 
 def _as_launched(ec2: str, types: Sequence[str], on_demand: bool) -> Statement:

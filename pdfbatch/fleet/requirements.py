@@ -14,7 +14,7 @@ from pdfbatch.fleet.facts import AccountFacts, Fact, Missing, Need, PlaceFacts, 
 from pdfbatch.fleet.policies import SERVICE_ROLES
 from pdfbatch.fleet.template import SetupWish, out_of_reach
 from pdfbatch.fleet.values import Check, State, Subnet
-from pdfbatch.records import Secret
+from pdfbatch.records import WAY_NAMES, Secret, WayName
 
 
 class Finding(NamedTuple):
@@ -28,11 +28,14 @@ class Requirement(NamedTuple):
     judge: Callable[[AccountFacts, Need], Finding]
     is_comfort: bool = False
     """Optional for a launch, so a plan does not mention it."""
+    ways: Sequence[WayName] = WAY_NAMES
+    """The ways to run workers that have it."""
 
 
 def judge(facts: AccountFacts, need: Need) -> list[Check]:
     """Judges every requirement, in the table's order."""
-    return [Check(name=each.name, **each.judge(facts, need)._asdict()) for each in REQUIREMENTS]
+    wanted = [each for each in REQUIREMENTS if need.request.way in each.ways]
+    return [Check(name=each.name, **each.judge(facts, need)._asdict()) for each in wanted]
 
 
 def unmet(checks: Sequence[Check]) -> list[Check]:

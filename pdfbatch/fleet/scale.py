@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.fleet.down import end
-from pdfbatch.fleet.launch import Effects, add_workers
+from pdfbatch.fleet.effects import Effects
+from pdfbatch.fleet.fleet_making import add_workers
 from pdfbatch.fleet.names import TAG_WORKER
 from pdfbatch.fleet.plan import Decided
 from pdfbatch.fleet.values import Plan
@@ -70,7 +71,7 @@ def running_pool(output: Store, manifest: Manifest, now: datetime) -> RunningPoo
             "you run `down` and `launch --workers N`.",
         )
     keys = RunKeys(manifest.run)
-    is_read = set(all_blocks(manifest)) == finished_blocks(output, keys)
+    is_read = not manifest.watches_input and set(all_blocks(manifest)) == finished_blocks(output, keys)
     if record.ended is not None or now >= record.deadline or is_read:
         raise PdfbatchError(f"Run {manifest.run} is over.", "Launch again for what is left.")
     try:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from pdfbatch.fleet.names import Names
-from pdfbatch.records import Chosen, ReadOptions, Reason, SinkAddress
+from pdfbatch.records import Chosen, ReadOptions, Reason, SinkAddress, WayName
 
 DEFAULT_TYPE = "g4dn.xlarge"
 DEFAULT_WORKERS = 5
@@ -53,6 +53,7 @@ class LaunchRequest:
     only: frozenset[str] | None = None
     """In a retry, the documents to read again, whatever their outcome; None: those that failed."""
     names: Names = field(default_factory=Names)
+    way: WayName = "spot"
     workers: int = DEFAULT_WORKERS
     fewer_workers: bool = False
     """Use fewer than `workers` where the work does not need as many."""
@@ -78,6 +79,8 @@ class LaunchRequest:
     tags: tuple[tuple[str, str], ...] = ()
     is_pool: bool = False
     """Hand the work out by a queue, so that workers can be added and removed."""
+    watches_input: bool = False
+    """Of a pool: also read what arrives in the input, until `down`."""
     pages_per_second: float | None = None
     """One worker's speed, where the user knows it better than our estimate."""
 
@@ -257,6 +260,7 @@ class Plan(BaseModel):
     """Capped by documents and quota; `notes` say why."""
     suggested_workers: int | None
     """Enough to finish within a working day, few enough to keep boot costs small; None: the work is unknown."""
+    way: WayName = "spot"
     market: Market = "spot"
     max_prices: dict[str, float] = {}
     """Spot price by instance type above which AWS interrupts, without disk and address."""
@@ -285,7 +289,9 @@ class Plan(BaseModel):
     stack: str
     tags: dict[str, str]
     blocks: int = 0
-    """Of a pool: the number of messages in its queue; 0: it is none."""
+    """Of a pool: the number of messages in its queue; 0: it is none, or has no document yet."""
+    watches_input: bool = False
+    """Whether it also reads what arrives in the input, until `down`."""
     notes: list[str] = []
     """Caps and other differences from the request."""
     warnings: list[str] = []
@@ -297,8 +303,9 @@ class Launched(BaseModel):
     model_config = ConfigDict(frozen=True)
     run: str
     output: str
+    way: WayName = "spot"
     fleets: dict[int, str]
-    """Fleet ids by worker."""
+    """The id of each worker's fleet or job."""
     missing: dict[int, str] = {}
     """Workers that could not be launched and why; only where a partial launch is kept."""
     worst_cost: float

@@ -4,6 +4,7 @@ A run's state is under `OUT/.pdfbatch/RUN/`; the Markdown is beside it, `IN/a/b.
 All times are UTC, ISO 8601, whole seconds or better. Page numbers count from 1.
 """
 
+from pdfbatch.records.arrival import Arrival, ArrivalId, Arrived, SweepRecord, arrived_of, objects_in
 from pdfbatch.records.base import ENVIRONMENTAL, HOPELESS, RETRYABLE, Reason, Record, main_reason
 from pdfbatch.records.chosen import WILD, Chosen, matcher
 from pdfbatch.records.command import Command
@@ -26,6 +27,7 @@ from pdfbatch.records.export import (
     ExportRecord,
     Shard,
 )
+from pdfbatch.records.fleet import WAY_NAMES, FleetRecord, WayName
 from pdfbatch.records.keys import (
     CURRENT_RUN_KEY,
     STATE_PREFIX,
@@ -37,6 +39,7 @@ from pdfbatch.records.keys import (
     is_pdf_key,
     is_picture_key,
     output_key,
+    place_of,
     stem_of,
 )
 from pdfbatch.records.page import (
@@ -57,7 +60,8 @@ from pdfbatch.records.page import (
 )
 from pdfbatch.records.page_list import page_list, read_page_list
 from pdfbatch.records.page_set import PageSet
-from pdfbatch.records.pool import BlockId, Holder, Lease, Pointer, Pool, pointer_of
+from pdfbatch.records.pool import BlockId, FinishedBlock, Holder, Lease, Pointer, Pool, pointer_of
+from pdfbatch.records.processor import OptionValue, ProcessorResults, ProcessorSpec
 from pdfbatch.records.run import (
     FINAL_ENDINGS,
     Boot,
@@ -68,7 +72,6 @@ from pdfbatch.records.run import (
     Ending,
     FailureList,
     Fallback,
-    FleetRecord,
     Heartbeat,
     Machine,
     Manifest,
@@ -120,7 +123,11 @@ __all__ = [
     "SIGNALS",
     "SIGNALS_VERSION",
     "STATE_PREFIX",
+    "WAY_NAMES",
     "WILD",
+    "Arrival",
+    "ArrivalId",
+    "Arrived",
     "BlockId",
     "Boot",
     "Box",
@@ -148,6 +155,7 @@ __all__ = [
     "Exportable",
     "FailureList",
     "Fallback",
+    "FinishedBlock",
     "FinishedPart",
     "FleetRecord",
     "Heading",
@@ -159,6 +167,7 @@ __all__ = [
     "Manifest",
     "ModelUse",
     "Operating",
+    "OptionValue",
     "Outcome",
     "OutcomeKind",
     "Page",
@@ -170,6 +179,8 @@ __all__ = [
     "PolicyReport",
     "Pool",
     "Position",
+    "ProcessorResults",
+    "ProcessorSpec",
     "ReadOptions",
     "Reason",
     "Record",
@@ -183,14 +194,17 @@ __all__ = [
     "SourceDocument",
     "Span",
     "Stamp",
+    "SweepRecord",
     "Text",
     "Triage",
     "TriageModel",
     "TriageReport",
     "TriageVerdict",
+    "WayName",
     "Weight",
     "WorkerSession",
     "WorkerState",
+    "arrived_of",
     "boot_of",
     "checked_url",
     "elements_key",
@@ -201,8 +215,10 @@ __all__ = [
     "is_picture_key",
     "main_reason",
     "matcher",
+    "objects_in",
     "output_key",
     "page_list",
+    "place_of",
     "plain_text",
     "pointer_of",
     "read_page_list",

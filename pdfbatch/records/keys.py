@@ -24,6 +24,11 @@ def output_key(key: str) -> str:
     return stem_of(key) + ".md"
 
 
+def place_of(key: str) -> str:
+    """Returns the place of a document's Markdown, which documents share that would be written there."""
+    return _digest(output_key(key))
+
+
 def elements_key(key: str) -> str:
     """Returns the key of a document's page elements, for engines that return them."""
     return stem_of(key) + ".json"
@@ -84,6 +89,8 @@ class RunKeys:
         self.plan = self.prefix + "pool/plan.json"
         self.leases = self.prefix + "pool/leases/"
         self.finished_blocks = self.prefix + "pool/finished/"
+        self.arrivals = self.prefix + "pool/arrived/"
+        self.sweep = self.prefix + "pool/sweep.json"
         self.events = self.prefix + "events/"
 
     def slice_documents(self, worker: int) -> str:
@@ -136,13 +143,20 @@ class RunKeys:
     def claim(self, slice_: int, block: int) -> str:
         return f"{self.claims_of(slice_)}{block:06d}.json"
 
-    def lease(self, slice_: int, block: int) -> str:
-        """Returns the key of the lease of a pool's block."""
-        return f"{self.leases}slice-{slice_}/{block:06d}.json"
+    def lease(self, block: str) -> str:
+        """Returns the key of the lease of a pool's block, given by its name."""
+        return f"{self.leases}{block}.json"
 
-    def finished_block(self, slice_: int, block: int) -> str:
+    def finished_block(self, block: str) -> str:
         """Returns the key of the mark that all documents of a pool's block have an outcome."""
-        return f"{self.finished_blocks}slice-{slice_}/{block:06d}"
+        return f"{self.finished_blocks}{block}"
+
+    def arrivals_at(self, place: str) -> str:
+        """Returns the prefix of the records of what arrived for one Markdown; see `place_of`."""
+        return f"{self.arrivals}{place}/"
+
+    def arrival(self, place: str, number: int) -> str:
+        return f"{self.arrivals_at(place)}{number:06d}.json"
 
     def takeovers_of(self, worker: int) -> str:
         """Returns the prefix of a worker's notes of the blocks that it tried to claim in other slices."""

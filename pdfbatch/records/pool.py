@@ -16,6 +16,14 @@ class BlockId(NamedTuple):
     slice: int
     number: int
 
+    @property
+    def name(self) -> str:
+        """Names it in the keys of its lease and its mark."""
+        return f"slice-{self.slice}/{self.number:06d}"
+
+    def __str__(self) -> str:
+        return f"block {self.number} of slice {self.slice}"
+
 
 class Pointer(Record):
     """A message in the queue: which block to read. The documents themselves are in the frozen manifest."""
@@ -55,6 +63,15 @@ class Pool(Record):
     """The ids of the workers that the pool is to have; others end, and give back what they hold."""
     used: int = Field(default=0, ge=0)
     """Ids below this have been used. A worker that is added gets a new one."""
+    sweep_seconds: int = Field(default=3600, ge=0)
+    """Where the input is watched: how often it is listed, for documents whose event was lost."""
+
+
+class FinishedBlock(Record):
+    """`pool/finished/slice-I/NNNNNN`: all documents of a block have an outcome. Empty stands for the defaults."""
+
+    versions: dict[str, str] = {}
+    """The ETags of the documents that were read in another version than the frozen one, by key."""
 
 
 class Holder(Record):

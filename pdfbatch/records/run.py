@@ -12,6 +12,7 @@ from pdfbatch.records.chosen import Chosen
 from pdfbatch.records.command import Command
 from pdfbatch.records.endpoint import EndpointOptions, EndpointUse
 from pdfbatch.records.page_set import PageSet
+from pdfbatch.records.processor import ProcessorSpec
 from pdfbatch.records.stamp import Stamp
 from pdfbatch.records.triage import Triage
 
@@ -39,6 +40,8 @@ class SourceDocument(NamedTuple):
     part: int = 0
     parts: int = 1
     copies: tuple[SourceDocument, ...] = ()
+    is_read: bool = False
+    """Its pages were read by an earlier run: it only lacks files of processors, and its Markdown stays as it is."""
 
     @property
     def is_part(self) -> bool:
@@ -96,6 +99,10 @@ class ReadOptions(Record):
     """What decides, in place of the rules, which pages the model reads."""
     command: Command = Command()
     """What the engine `command` runs."""
+    also: list[ProcessorSpec] = []
+    """The processors that make more files of the read pages."""
+    also_seconds: float = Field(default=600.0, gt=0)
+    """Time limit for one task of a processor in one child process, in seconds."""
 
 
 class Manifest(Record):
@@ -138,6 +145,9 @@ class Manifest(Record):
     """The number of entries in each slice: of documents without copies, and of parts; [] in a manifest of version 1."""
     pool_blocks: list[list[int]] = []
     """The blocks of each slice of a pool, by the number of entries before their ends; [] in a run that is not one."""
+
+    watches_input: bool = False
+    """Of a pool: whether it also reads what arrives in the input, until `down`."""
 
     @property
     def is_pool(self) -> bool:
@@ -220,6 +230,10 @@ class Outcome(Record):
     """The document with the same content whose pages were read; "" if this one's were."""
     parts: int = 1
     """The number of parts that it was read in, by several workers."""
+    processed: dict[str, str] = {}
+    """The processors whose files are beside its Markdown, with their versions and options; see `ProcessorResults`."""
+    unprocessed: dict[str, str] = {}
+    """The processors that failed, and why."""
 
     @property
     def pages_are_its_own(self) -> bool:
@@ -353,46 +367,6 @@ def boot_of(key: str) -> Boot | None:
         return None
     worker, stamp, instance, kind, zone = found.groups()
     return Boot(int(worker), Machine(instance=instance, type=kind, zone=zone, booted=stamp))
-
-
-class FleetRecord(Record):
-    """`fleet.json`: the fleet launched for a run: where, until when and at what price."""
-
-    version: Literal[1] = 1
-    run: str
-    account: str = ""
-    """The AWS account id; with `region` it says where `down` has to look."""
-    region: str
-    launched: Stamp
-    deadline: Stamp
-    """When workers start to drain."""
-    end: Stamp
-    """When instances shut themselves down, whatever they are doing."""
-    expiry: Stamp
-    """When AWS terminates the fleets."""
-    instance_types: list[str]
-    prices: dict[str, float] = {}
-    """Dollars per hour at launch, all included, by `TYPE@ZONE` with a zone like `us-east-1a`."""
-    worst_price: float
-    """Dollars per hour of an instance that is not in `prices`."""
-    price_ceiling: float = 0.0
-    """Maximum dollars per hour of an instance, all included: above it AWS interrupts the instance; 0.0: unknown."""
-    on_demand_prices: dict[str, float] = {}
-    """On-demand dollars per hour, all included, by instance type; types with an unknown price are left out."""
-    market: Literal["spot", "on-demand"] = "spot"
-    max_cost: float | None = None
-    """Maximum cost of the run in dollars; None: limited by time only."""
-    adder: float = 0.0
-    """Dollars per hour for an instance's disk and public IPv4 address, on top of the instance price."""
-    image: str
-    ami: str
-    log_group: str
-    topic: str = ""
-    ended: Stamp | None = None
-    """When `down` deleted the fleet."""
-
-    def price(self, machine: Machine) -> float:
-        return self.prices.get(f"{machine.type}@{machine.zone}", self.worst_price)
 
 
 class FailureList(Record):

@@ -17,7 +17,7 @@ Row = tuple[str, str, tuple[Any, ...]]
 
 
 class KeyTable(Mapping[str, V], Generic[V]):
-    """A mapping that never changes; it iterates by the keys' UTF-8 bytes. Use it in the thread that made it.
+    """A mapping that never changes; it iterates by the keys' UTF-8 bytes. Use it in one thread at a time.
 
     What does not fit in memory is in a temporary file of SQLite, which has no name and disappears with the process.
     """
@@ -25,7 +25,7 @@ class KeyTable(Mapping[str, V], Generic[V]):
     def __init__(self, rows: Iterable[Row], value: Callable[..., V]) -> None:
         """`value` makes a value of the fields of a row, which are numbers and text."""
         self._value = value
-        self._database = sqlite3.connect("", isolation_level=None)
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._database.execute(f"PRAGMA cache_size = -{_MEMORY_KIB}")
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("BEGIN")

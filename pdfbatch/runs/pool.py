@@ -81,7 +81,7 @@ def pointer_to(run: str, block: BlockId) -> str:
 def finished_blocks(store: Store, keys: RunKeys) -> Set[BlockId]:
     """Returns the blocks whose documents all have an outcome, with one LIST."""
     prefix = keys.finished_blocks + "slice-"
-    found = (entry.key.removeprefix(prefix).partition("/") for entry in store.list(keys.finished_blocks))
+    found = (entry.key.removeprefix(prefix).partition("/") for entry in store.list(prefix))
     return {BlockId(int(slice_), int(number)) for slice_, _, number in found}
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from pdfbatch import aws
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import Manifest, Pool, RunKeys
+from pdfbatch.runs.arrivals import arrived_count, finished_arrivals
 from pdfbatch.runs.messages import Depth, SqsQueue
 from pdfbatch.runs.pool import finished_blocks, pool_of
 from pdfbatch.store import Store
@@ -39,6 +40,10 @@ class PoolStatus(BaseModel):
     """Messages that were received too often; a worker fails their documents when the queue is empty."""
     waited_seconds: float | None = None
     """How long the block that was received last had waited in the queue; None: none was received yet."""
+    watches_input: bool = False
+    arrived: int = 0
+    """Documents, and new versions of some, that arrived while the input was watched."""
+    arrived_finished: int = 0
     registry: dict[Registered, int] = {}
     """Number of workers by their place in the pool; see `registered`."""
 
@@ -79,12 +84,15 @@ def read_pool_status(
     pool = pool_of(store, manifest)
     if pool is None:
         return None
-    known, there = depths(pool), list(workers)
+    known, there, keys = depths(pool), list(workers), RunKeys(manifest.run)
     queue, dead = known if known else (None, None)
     waits = [worker.waited_seconds for worker in there if worker.waited_seconds is not None and not worker.final]
     return PoolStatus(
         blocks=sum(map(len, manifest.pool_blocks)),
-        finished=len(finished_blocks(store, RunKeys(manifest.run))),
+        finished=len(finished_blocks(store, keys)),
+        watches_input=manifest.watches_input,
+        arrived=arrived_count(store, manifest),
+        arrived_finished=len(finished_arrivals(store, keys)) if manifest.watches_input else 0,
         waiting=queue.waiting if queue else None,
         received=queue.received if queue else None,
         dead=dead.total if dead else None,

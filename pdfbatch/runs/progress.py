@@ -22,6 +22,7 @@ from pdfbatch.records import (
     Stamp,
 )
 from pdfbatch.runs import machines
+from pdfbatch.runs.arrivals import arrived_count
 from pdfbatch.runs.liveness import age_seconds, has_ended, is_alive
 from pdfbatch.runs.machines import History
 from pdfbatch.runs.manifest import load_fleet
@@ -151,6 +152,8 @@ class Records(NamedTuple):
     boots: Sequence[Boot] = ()
     positions: Sequence[Position] = ()
     pool: Pool | None = None
+    arrived: int = 0
+    """Documents, and new versions of some, that have extended the manifest."""
 
 
 def nothing_left(source: str, output: str, skipped: int, now: datetime) -> RunStatus:
@@ -183,7 +186,8 @@ def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
     reasons = added(count.reasons for count in counts)
     read_by = added(count.read_by for count in counts)
     scores = added(count.scores for count in counts)
-    is_complete = manifest.is_pool and sum(count.done for count in counts) >= manifest.documents
+    documents = manifest.documents + records.arrived
+    is_complete = manifest.is_pool and sum(count.done for count in counts) >= documents
     state = _run_state(workers) if fleet is None else _fleet_state(workers, is_complete)
     return RunStatus(
         run=manifest.run,
@@ -193,8 +197,8 @@ def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
         model=manifest.model,
         state=state,
         documents=DocumentCounts(
-            total=manifest.skipped + manifest.documents,
-            done=manifest.skipped + min(manifest.documents, sum(count.done for count in counts)),
+            total=manifest.skipped + documents,
+            done=manifest.skipped + min(documents, sum(count.done for count in counts)),
             ok=sum(count.ok for count in counts),
             partial=sum(count.partial for count in counts),
             failed=sum(count.failed for count in counts),
@@ -388,4 +392,5 @@ def read_records(store: Store, manifest: Manifest, reader: RecordReader | None =
     reader = reader or RecordReader(store, RunKeys(manifest.run))
     fleet = load_fleet(store, manifest.run)
     boots = reader.boots() if fleet else ()
-    return Records(*reader.beats_and_marks(), fleet, boots, reader.positions(), pool_of(store, manifest))
+    pool, arrived = pool_of(store, manifest), arrived_count(store, manifest)
+    return Records(*reader.beats_and_marks(), fleet, boots, reader.positions(), pool, arrived)

@@ -21,6 +21,7 @@ from pdfbatch.store import Store
 
 _THREADS = 16
 _DEFAULTS = SourceDocument("", 0, "")
+_COPIES = SourceDocument._fields.index("copies")
 
 
 class Frozen(NamedTuple):
@@ -61,13 +62,16 @@ class DocumentLines(Sequence[SourceDocument]):
 
 def save(store: Store, frozen: Frozen) -> None:
     """Writes the documents of every slice."""
-    keys = RunKeys(frozen.manifest.run)
 
     def write(worker: int) -> None:
-        store.put(keys.slice_documents(worker), _packed(frozen.slices[worker]))
+        save_slice(store, frozen.manifest.run, worker, frozen.slices[worker])
 
     with ThreadPoolExecutor(_THREADS) as threads:
         list(threads.map(write, range(len(frozen.slices))))
+
+
+def save_slice(store: Store, run: str, worker: int, documents: Iterable[SourceDocument]) -> None:
+    store.put(RunKeys(run).slice_documents(worker), _packed(documents))
 
 
 def delete(store: Store, manifest: Manifest) -> None:
@@ -138,7 +142,8 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _line(document: SourceDocument) -> list[Any]:
-    fields = [*document[:-1], [_line(copy) for copy in document.copies]]
+    fields: list[Any] = list(document)
+    fields[_COPIES] = [_line(copy) for copy in document.copies]
     used = max(number for number, value in enumerate(document) if number < 3 or value != _DEFAULTS[number])
     return fields[: used + 1]
 

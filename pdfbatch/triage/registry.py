@@ -6,9 +6,11 @@ Facts: mlflow-skinny 3.17 keeps a registry on a server (http, https) or, with sq
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +27,9 @@ FOLDER = "triage"
 """The folder among a run's artifacts that is registered."""
 _ADDRESS = re.compile(r"(https?|sqlite)://")
 _NAMED = re.compile(r"models:/+(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
-_PATIENCE = {
-    # It would try for many minutes, and report what it is used for.
+_MANNERS = {
+    # It would try for many minutes, report what it is used for, and write to stdout.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -90,10 +93,11 @@ class Registry:
 
     def __init__(self, address: str) -> None:
         check_registry(address)
-        for name, value in _PATIENCE.items():
+        for name, value in _MANNERS.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
 
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
         self.address = address
         self._client: Any = MlflowClient(tracking_uri=address, registry_uri=address)
 
@@ -113,10 +117,7 @@ class Registry:
         """Records a run with its numbers and files; returns its id."""
         with self._errors("The run cannot be recorded", "Check the address and its permissions."):
             run = self._client.create_run(self._experiment(experiment)).info.run_id
-            for key, value in params.items():
-                self._client.log_param(run, key, value)
-            for key, number in metrics.items():
-                self._client.log_metric(run, key, number)
+            self._log(run, {(key, 0): number for key, number in metrics.items()}, params)
             with tempfile.TemporaryDirectory() as folder:
                 for name, data in files.items():
                     path = Path(folder, name)
@@ -128,8 +129,7 @@ class Registry:
     def log_curve(self, run: str, name: str, points: Mapping[int, float]) -> None:
         """Records a metric at several steps, which MLflow draws."""
         with self._errors("The curve cannot be recorded", "Check the address and its permissions."):
-            for step, value in points.items():
-                self._client.log_metric(run, name, value, step=step)
+            self._log(run, {(name, step): value for step, value in points.items()}, {})
 
     def register(self, run: str, name: str, alias: str, tags: Mapping[str, str]) -> Tracked:
         """Registers the triage of a run as the next version of `name`; `alias` then names it, if one is given."""
@@ -146,6 +146,16 @@ class Registry:
             if alias:
                 self._client.set_registered_model_alias(name, alias, version)
         return Tracked(self.address, run, f"{SCHEME}{name}/{version}", alias)
+
+    def _log(self, run: str, metrics: Mapping[tuple[str, int], float], params: Mapping[str, object]) -> None:
+        from mlflow.entities import Metric, Param
+
+        at = int(time.time() * 1000)
+        self._client.log_batch(
+            run,
+            [Metric(name, value, at, step) for (name, step), value in metrics.items()],
+            [Param(key, str(value)) for key, value in params.items()],
+        )
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.fleet.doctor import Diagnosis
-from pdfbatch.fleet.setup import StackProposal
 from pdfbatch.fleet.values import Check
 from pdfbatch.views.words import plural, to_copy
+
+if TYPE_CHECKING:
+    from pdfbatch.fleet.doctor import Diagnosis
+    from pdfbatch.fleet.setup import StackProposal
 
 _STYLE = {"ok": "green", "missing": "bold red", "warning": "yellow", "unknown": "yellow"}
 _USE = {  # short, so that a line fits 80 columns

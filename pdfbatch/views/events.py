@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from pdfbatch.delivery.background import Left
-from pdfbatch.delivery.whole_run import Delivered
 from pdfbatch.views.words import plural, to_copy
 from pdfbatch.visible import visible
+
+if TYPE_CHECKING:
+    from pdfbatch.delivery.background import Left
+    from pdfbatch.delivery.whole_run import Delivered
 
 
 def events_command(output: str, address: str) -> str:

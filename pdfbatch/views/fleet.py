@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.fleet.down import Ended, Resources
-from pdfbatch.fleet.inventory import Inventory, RunThere
-from pdfbatch.fleet.logs import LogLine
-from pdfbatch.fleet.scale import Scaled
 from pdfbatch.fleet.userdata import LIMIT
 from pdfbatch.fleet.values import Alternative, Launched, Plan, Range, Work, Zone
 from pdfbatch.views.words import dotted, money, plural, skipped, to_copy
 
+if TYPE_CHECKING:
+    from pdfbatch.fleet.inventory import Inventory, RunThere
+    from pdfbatch.fleet.logs import LogLine
+    from pdfbatch.fleet.resources import Ended, Resources
+    from pdfbatch.fleet.scale import Scaled
+
 _MIB = 2**20
+_KINDS = {
+    "fleets": "fleet",
+    "instances": "instance",
+    "templates": "launch template",
+    "queues": "queue",
+    "jobs": "job",
+    "definitions": "job definition",
+}
+"""The groups of `Resources`, as people call one of each."""
 
 
 def plan_screen(plan: Plan, details: bool = False) -> RenderableType:
@@ -214,24 +227,35 @@ def launched_screen(launched: Launched) -> RenderableType:
 
 def remains_screen(remains: Resources) -> RenderableType:
     """Shows what `down` is about to delete."""
-    return Text(
-        f"{', '.join(remains.runs())}: {plural(len(remains.fleets), 'fleet')}, "
-        f"{plural(len(remains.instances), 'instance')}, {plural(len(remains.templates), 'launch template')}"
-        + _and_queues(len(remains.queues))
-    )
+    return Text(f"{', '.join(remains.runs())}: {_counted(_counts_of(remains))}")
+
+
+def _counts_of(there: Resources) -> dict[str, int]:
+    return {kind: len(group) for kind, group in there._asdict().items()}
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    """Formats numbers of resources. Those of EC2 Fleets are named even where there is none, unless there are jobs."""
+    is_jobs = bool(counts["jobs"] or counts["definitions"])
+    always = () if is_jobs else ("fleets", "instances", "templates")
+    named = [plural(counts[kind], name) for kind, name in _KINDS.items() if counts[kind] or kind in always]
+    return ", ".join(named)
 
 
 def down_question(remains: Resources) -> str:
     """Asks what `down` is about to do."""
     parts = [
-        f"terminate {plural(len(remains.billed()), 'instance')}" if remains.billed() else "",
-        f"delete {plural(len(remains.fleets), 'fleet')}" if remains.fleets else "",
+        ("terminate", len(remains.billed()), "instance"),
+        ("delete", len(remains.fleets), "fleet"),
+        ("stop", len(remains.jobs), "job"),
     ]
     rest = [
-        f"delete {plural(len(remains.templates), 'launch template')}" if remains.templates else "",
-        f"delete {plural(len(remains.queues), 'queue')}" if remains.queues else "",
+        ("delete", len(remains.templates), "launch template"),
+        ("delete", len(remains.queues), "queue"),
+        ("delete", len(remains.definitions), "job definition"),
     ]
-    question = ", ".join(part for part in parts if part) or ", ".join(part for part in rest if part)
+    said = [[f"{verb} {plural(count, what)}" for verb, count, what in group if count] for group in (parts, rest)]
+    question = ", ".join(said[0] or said[1])
     return f"{question[0].upper()}{question[1:]}?"
 
 
@@ -240,14 +264,9 @@ def ended_screen(ended: Ended) -> RenderableType:
         return Text("Already down: nothing is running and nothing is left over.")
     return Text.assemble(
         ("Deleted: ", "bold"),
-        f"{plural(ended.fleets, 'fleet')}, {plural(ended.instances, 'instance')}, "
-        f"{plural(ended.templates, 'launch template')}{_and_queues(ended.queues)} of {', '.join(ended.runs)}. "
+        f"{_counted({kind: getattr(ended, kind) for kind in _KINDS})} of {', '.join(ended.runs)}. "
         "Nothing is left running. The Markdown stays; launch again to resume.",
     )
-
-
-def _and_queues(count: int) -> str:
-    return f", {plural(count, 'queue')}" if count else ""
 
 
 def scale_question(more: int, dollars: float) -> str:
@@ -315,8 +334,9 @@ def _remarks(run: RunThere) -> list[Text]:
     if run.is_finished:
         kinds = {
             "expired fleets": run.expired_fleets,
-            "launch templates": run.templates or not run.queues,
+            "launch templates": run.templates or not (run.queues or run.definitions),
             "queues": run.queues,
+            "job definitions": run.definitions,
         }
         left = " and ".join(kind for kind, count in kinds.items() if count)
         lines.append(Text(f"{run.run} is finished; {left} remain (free): pdfbatch down --run {run.run}", style="dim"))

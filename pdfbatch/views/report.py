@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.runs.report import Report, Retried, Spent, Waste
 from pdfbatch.views.words import (
     asked_pages,
     at,
@@ -27,6 +27,9 @@ from pdfbatch.views.words import (
     state_text,
     to_copy,
 )
+
+if TYPE_CHECKING:
+    from pdfbatch.runs.report import Report, Retried, Spent, Waste
 
 
 def report_screen(report: Report) -> RenderableType:

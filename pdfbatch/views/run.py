@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,9 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.records import Heartbeat, Outcome, output_key
-from pdfbatch.runs.progress import RunStatus
 from pdfbatch.runs.savings import savings
-from pdfbatch.runs.verify import Verdict
 from pdfbatch.views.bar import ProgressLine
 from pdfbatch.views.failures import failure_line, failures_command
 from pdfbatch.views.words import (
@@ -35,6 +34,10 @@ from pdfbatch.views.words import (
     to_copy,
 )
 from pdfbatch.visible import visible
+
+if TYPE_CHECKING:
+    from pdfbatch.runs.progress import RunStatus
+    from pdfbatch.runs.verify import Verdict
 
 _PLAIN_SECONDS = 5.0
 

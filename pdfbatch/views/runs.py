@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.runs.past import PastRun, PastRuns
 from pdfbatch.views.words import STATE_STYLE, money
+
+if TYPE_CHECKING:
+    from pdfbatch.runs.past import PastRun, PastRuns
 
 
 def runs_screen(found: PastRuns) -> RenderableType:

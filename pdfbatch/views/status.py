@@ -6,17 +6,14 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.fleet.pricing import BOOT_HOURS
 from pdfbatch.records import Reason
-from pdfbatch.runs.pool_status import PoolStatus
 from pdfbatch.runs.progress import OVER, RunStatus, WorkerStatus
-from pdfbatch.runs.whole import OutputStatus
 from pdfbatch.views.bar import ProgressLine, as_ascii, bar
 from pdfbatch.views.events import events_command
 from pdfbatch.views.failures import failures_command
@@ -38,6 +35,9 @@ from pdfbatch.views.words import (
     to_copy,
 )
 from pdfbatch.visible import visible
+
+if TYPE_CHECKING:
+    from pdfbatch.runs.pool_status import PoolStatus
 
 _SHOWN_NOTES = 3
 """Most notes about single workers, where rows are limited."""
@@ -73,6 +73,8 @@ def status_screen(status: RunStatus, now: datetime, rows: int | None = None) -> 
 
 def _head(status: RunStatus, now: datetime) -> list[RenderableType]:
     """Shows the run's progress, time, money and outcomes."""
+    from pdfbatch.runs.whole import OutputStatus
+
     documents = status.documents
     left = [worker for worker in status.workers if not worker.final]
     pace = sum(worker.pages_per_second for worker in left)
@@ -301,6 +303,8 @@ def _is_booting(status: RunStatus) -> bool:
 
 def _booting_screen(status: RunStatus, now: datetime) -> RenderableType:
     """Shows that silence is normal at first, and how to list the instances or stop them."""
+    from pdfbatch.fleet.pricing import BOOT_HOURS
+
     region = f"AWS_DEFAULT_REGION={status.region} " if status.region else ""
     first = f"first report normally {60 * BOOT_HOURS:.0f} minutes after launch"
     return Group(
@@ -342,6 +346,8 @@ def _pool(pool: PoolStatus) -> Iterator[str]:
     yield dotted(
         f"queue: {pool.finished:,} of {plural(pool.blocks, 'block')} finished", waiting, received, waited, dead
     )
+    if pool.watches_input:
+        yield f"watching the input: {plural(pool.arrived, 'document')} arrived · {pool.arrived_finished:,} finished"
     yield "pool: " + ", ".join(f"{count:,} {place}" for place, count in pool.registry.items())
 
 

@@ -6,16 +6,19 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 from rich.text import Text
 
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import EndpointUse
-from pdfbatch.runs.progress import DocumentCounts, PageCounts
-from pdfbatch.runs.savings import Savings
-from pdfbatch.runs.sinks import SinkStatus
 from pdfbatch.visible import visible
+
+if TYPE_CHECKING:
+    from pdfbatch.runs.progress import DocumentCounts, PageCounts
+    from pdfbatch.runs.savings import Savings
+    from pdfbatch.runs.sinks import SinkStatus
 
 SHOWN_KEYS = 10
 SHOWN_FAILURES = 5

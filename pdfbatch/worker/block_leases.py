@@ -15,7 +15,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PreconditionFailed
-from pdfbatch.records import BlockId, Holder, Lease, RunKeys
+from pdfbatch.records import Holder, Lease, RunKeys
+from pdfbatch.runs.arrivals import AnyBlock
 from pdfbatch.store import Store
 
 SURE = 0.8
@@ -120,10 +121,10 @@ class BlockLeases:
         self._keys = keys
         self._terms = terms
 
-    def take(self, block: BlockId, segment: int) -> HeldLease | None:
+    def take(self, block: AnyBlock, segment: int) -> HeldLease | None:
         """Takes a block's lease; None if another process holds it. `segment`: the number of this worker's next ledger
         segment."""
-        key = self._keys.lease(*block)
+        key = self._keys.lease(block.name)
         entry = self._store.head(key)
         before = self._read(key) if entry else None
         began, now = self._terms.monotonic(), self._terms.clock()
@@ -138,9 +139,13 @@ class BlockLeases:
             return None
         return HeldLease(self._store, key, self._terms, lease, etag, began, was_held=entry is not None)
 
-    def is_free(self, block: BlockId) -> bool:
-        lease = self._read(self._keys.lease(*block))
+    def is_free(self, block: AnyBlock) -> bool:
+        """Whether nobody holds it."""
+        lease = self._read(self._keys.lease(block.name))
         return lease is None or lease.until <= self._terms.clock()
+
+    def was_ever_held(self, block: AnyBlock) -> bool:
+        return self._store.head(self._keys.lease(block.name)) is not None
 
     def _following(self, before: Lease | None, segment: int, now: datetime) -> Lease:
         worker = self._terms.worker

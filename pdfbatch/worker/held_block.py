@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Set
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import BlockId, PageResult, SourceDocument
+from pdfbatch.records import FinishedBlock, Outcome, PageResult, SourceDocument
+from pdfbatch.runs.arrivals import AnyBlock
 from pdfbatch.runs.messages import Message, MessageQueue
 from pdfbatch.worker.block_leases import HeldLease
 from pdfbatch.worker.workload import Block
@@ -20,7 +21,7 @@ class HeldBlock(Block):
 
     def __init__(
         self,
-        id_: BlockId,
+        id_: AnyBlock,
         lease: HeldLease,
         message: Message,
         queue: MessageQueue,
@@ -45,6 +46,27 @@ class HeldBlock(Block):
         """Keys of those whose outcome is, or is in the ledger."""
         self.buffered: set[str] = set()
         """The part of `entered` that may not be in the ledger yet."""
+        self.attempts: dict[str, int] = {}
+        """Of its documents, by key."""
+        self._etags: dict[str, str] = {}
+        self._versions: dict[str, str] = {}
+
+    def contains(self, entries: Iterable[SourceDocument]) -> None:
+        """Says which documents it has, whoever reads them."""
+        for entry in entries:
+            for each in (entry, *entry.copies):
+                self.attempts[each.key], self._etags[each.key] = each.attempt, each.etag
+
+    def note_version(self, outcome: Outcome) -> None:
+        """Notes which version of a document an outcome is of."""
+        if outcome.etag and outcome.etag != self._etags.get(outcome.key):
+            self._versions[outcome.key] = outcome.etag
+        else:
+            self._versions.pop(outcome.key, None)
+
+    def mark(self) -> bytes:
+        """Returns the content of the mark that it is finished."""
+        return FinishedBlock(versions=self._versions).model_dump_json().encode() if self._versions else b""
 
     def is_mine(self) -> bool:
         return self.lease.is_sure() or (not self.lease.is_lost and self._answered(self.lease.is_mine))

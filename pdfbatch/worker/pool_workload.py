@@ -14,13 +14,15 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 from pdfbatch.errors import PdfbatchError
-from pdfbatch.records import BlockId, Holder, Manifest, Outcome, Pool, RunKeys, SourceDocument, output_key, pointer_of
+from pdfbatch.records import BlockId, Manifest, Outcome, Pool, RunKeys, SourceDocument, output_key, pointer_of
 from pdfbatch.runs import ledger
+from pdfbatch.runs.arrivals import AnyBlock
 from pdfbatch.runs.messages import LONGEST_WAIT, Message, MessageQueue
 from pdfbatch.runs.partition import is_left
 from pdfbatch.runs.pool import all_blocks, finished_blocks, load_pool, pointer_to, range_of
 from pdfbatch.runs.slices import documents_of
 from pdfbatch.store import Store
+from pdfbatch.worker.arrivals import LATER, Arrivals
 from pdfbatch.worker.block_leases import BlockLeases, LeaseTerms
 from pdfbatch.worker.held_block import HeldBlock
 from pdfbatch.worker.resume import Unrecorded, etags_of, left_of
@@ -77,7 +79,14 @@ class PoolWorkload(Workload):
     """Holds a block, and the next one when the first is nearly read."""
 
     def __init__(
-        self, manifest: Manifest, queues: PoolQueues, terms: LeaseTerms, output: Store, tally: Tally, hooks: PoolHooks
+        self,
+        manifest: Manifest,
+        queues: PoolQueues,
+        terms: LeaseTerms,
+        source: Store,
+        output: Store,
+        tally: Tally,
+        hooks: PoolHooks,
     ) -> None:
         self._manifest = manifest
         self._queues = queues
@@ -87,17 +96,22 @@ class PoolWorkload(Workload):
         self._hooks = hooks
         self._keys = RunKeys(manifest.run)
         self._leases = BlockLeases(output, self._keys, terms)
+        sweep = queues.pool.sweep_seconds
+        self._arrivals = (
+            Arrivals(manifest, source, output, self._leases, terms, sweep) if manifest.watches_input else None
+        )
         self._slice = lru_cache(_SLICES_KEPT)(partial(documents_of, output, manifest))
-        self._held: dict[BlockId, HeldBlock] = {}
+        self._held: dict[AnyBlock, HeldBlock] = {}
         self._block_of: dict[str, HeldBlock] = {}
         """By key, for documents that are read here."""
-        self._entered_before: set[str] = set()
-        """Documents of lost blocks whose outcomes are in this worker's ledger."""
+        self._entered_before: dict[str, int] = {}
+        """Attempts, by key, at documents of lost blocks whose outcomes are in this worker's ledger."""
         self._lost_keys: set[str] = set()
         """Documents of lost blocks whose outcomes are still in the ledger's buffer."""
         self._poll: Future[_Delivery | None] | None = None
         self._found_nothing = True
         """Whether it is worth looking if the run is over."""
+        self._is_manifest_read = False
         self._waited: float | None = None
         self._looked_at = terms.monotonic()
         self._sent_at = terms.monotonic()
@@ -127,6 +141,7 @@ class PoolWorkload(Workload):
 
     def entered(self, outcome: Outcome) -> None:
         block = self._block_of.pop(outcome.key)
+        block.note_version(outcome)
         block.enter({outcome.key})
 
     def lost_keys(self) -> Set[str]:
@@ -182,34 +197,73 @@ class PoolWorkload(Workload):
             return _Delivery(message, queue, is_dead=False)
         if message := dead.receive(0, pool.acknowledge_seconds):
             return _Delivery(message, dead, is_dead=True)
+        if self._arrivals is not None:
+            self._sweep(self._arrivals)
         return None
 
+    def _sweep(self, arrivals: Arrivals) -> None:
+        """Sends what S3 has not sent, if it is time. An error is no harm: another sweep follows."""
+        try:
+            if arrivals.is_sweep_due():
+                self._queues.queue.send(map(arrivals.message_about, arrivals.missed()))
+        except PdfbatchError as error:
+            _log.warning("the input was not looked through for documents without an event: %s", error.message)
+
     def _received(self, delivery: _Delivery) -> Iterator[Offer]:
-        message, queue, is_dead = delivery
-        pointer, pool = pointer_of(message.body), self._queues.pool
+        body = delivery.message.body
+        pointer = pointer_of(body)
         numbers = range_of(self._manifest, pointer.id) if pointer and pointer.run == self._manifest.run else None
-        if pointer is None or numbers is None:
-            _log.warning("a message that points to no block of this run is deleted: %.200s", message.body)
+        if pointer is not None and numbers is not None:
+            yield from self._taken(
+                delivery, pointer.id, lambda: self._slice(pointer.slice)[numbers.start : numbers.stop]
+            )
+        elif self._arrivals is not None and (keys := self._arrivals.keys_in(body)):
+            yield from self._arrived(delivery, self._arrivals, keys)
+        else:
+            _log.info("a message about nothing in this run is deleted: %.200s", body)
+            delivery.queue.delete(delivery.message)
+
+    def _arrived(self, delivery: _Delivery, arrivals: Arrivals, keys: Sequence[str]) -> Iterator[Offer]:
+        """Takes a message about documents. However often it was received, it is no dead letter: it had to wait."""
+        message, queue, _ = delivery
+        if len(keys) > 1:
+            self._queues.queue.send(map(arrivals.message_about, keys))
             queue.delete(message)
-        elif (known := self._held.get(pointer.id)) and not known.lease.is_lost:
+            return
+        found = arrivals.to_read(keys[0])
+        if found is None:
+            queue.delete(message)
+        elif found == LATER:
+            queue.hide(message, self._queues.pool.acknowledge_seconds)
+        else:
+            yield from self._taken(delivery._replace(is_dead=False), found.id, lambda: [found.document])
+
+    def _taken(
+        self, delivery: _Delivery, id_: AnyBlock, entries: Callable[[], Sequence[SourceDocument]]
+    ) -> Iterator[Offer]:
+        """Takes a message about a block, or an arrival, with these entries."""
+        message, queue, is_dead = delivery
+        pool = self._queues.pool
+        if (known := self._held.get(id_)) and not known.lease.is_lost:
             known.received_again(message)
-        elif self._output.head(self._keys.finished_block(*pointer.id)) is not None:
+        elif self._output.head(self._keys.finished_block(id_.name)) is not None:
             queue.delete(message)
-        elif known or (lease := self._leases.take(pointer.id, self._hooks.next_segment())) is None:
+        elif known or (lease := self._leases.take(id_, self._hooks.next_segment())) is None:
             queue.hide(message, pool.acknowledge_seconds)  # another worker reads it
         else:
             hidden = pool.process_seconds
             queue.hide(message, hidden)
             forget, answered = self._tally.forget_pages, self._hooks.answered
-            block = HeldBlock(pointer.id, lease, message, queue, hidden, answered, forget)
-            self._held[pointer.id] = block
+            block = HeldBlock(id_, lease, message, queue, hidden, answered, forget)
+            self._held[id_] = block
             if message.sent is not None:
                 self._waited = round(max(0.0, self._terms.clock().timestamp() - message.sent), 1)
-            yield from self._begun(block, self._slice(pointer.slice)[numbers.start : numbers.stop], is_dead=is_dead)
+            yield from self._begun(block, entries(), is_dead=is_dead)
 
     def _begun(self, block: HeldBlock, entries: Sequence[SourceDocument], *, is_dead: bool) -> Iterator[Offer]:
         if self._lost_keys:
             self._hooks.withdraw()
+        block.contains(entries)
         left = self._left(entries, block)
         block.expect(left)
         expect(self._tally, left)
@@ -226,7 +280,7 @@ class PoolWorkload(Workload):
 
     def _abandon(self, block: HeldBlock, why: str) -> None:
         for entry in block.entries:
-            self._hooks.abandon(entry, f"block {block.id.number} of slice {block.id.slice}: {why}")
+            self._hooks.abandon(entry, f"{block.id}: {why}")
         for key in list(block.left):
             self._block_of.pop(key)
         block.enter(set(block.left))
@@ -238,7 +292,9 @@ class PoolWorkload(Workload):
         """Returns what earlier holders have left; records what they published without recording it."""
         if not block.lease.was_held:
             return list(entries)
-        done = self._recorded(entries, block.lease.holders) | self._entered_before
+        done = self._recorded(block) | {
+            key for key, attempt in self._entered_before.items() if attempt >= block.attempts.get(key, attempt + 1)
+        }
         open_ones = [
             Unrecorded(each, "" if each is entry else entry.key)
             for entry in entries
@@ -254,22 +310,26 @@ class PoolWorkload(Workload):
         done |= block.entered
         return [left for entry in entries if (left := left_of(entry, done)) is not None]
 
-    def _recorded(self, entries: Sequence[SourceDocument], holders: Iterable[Holder]) -> set[str]:
-        """Returns the keys of the entries' documents that a holder has recorded."""
-        keys = {each.key for entry in entries for each in (entry, *entry.copies)}
+    def _recorded(self, block: HeldBlock) -> set[str]:
+        """Returns the keys of the block's documents that a holder has recorded."""
         parts = [
             part
-            for holder in holders
+            for holder in block.lease.holders
             for part in ledger.segments(self._output, self._keys.ledger_of(holder.worker))
             if part.number >= holder.segment
         ]
-        return keys & {line.key for _, line in ledger.outcomes(self._output, parts)}
+        found = set[str]()
+        for _, line in ledger.outcomes(self._output, parts):
+            if line.attempt >= block.attempts.get(line.key, line.attempt + 1):
+                block.note_version(line)
+                found.add(line.key)
+        return found
 
     # ── finish, lose, end ────────────────────────────────────────────────────────────────────────────────────────
 
     def _finish(self, block: HeldBlock) -> None:
         """Marks the block as finished, and only then deletes its message."""
-        self._output.put(self._keys.finished_block(*block.id), b"")
+        self._output.put(self._keys.finished_block(block.id.name), block.mark())
         block.delete_message()
         del self._held[block.id]
         self._found_nothing = True  # it may have been the last one
@@ -285,19 +345,20 @@ class PoolWorkload(Workload):
                     self._block_of.pop(key, None)
                 block.left = set()
             if block.is_gone:
-                self._entered_before |= block.entered
+                self._entered_before |= {key: block.attempts[key] for key in block.entered}
                 del self._held[block.id]
 
     def _is_over(self) -> bool:
-        """Whether every block of the run is finished."""
+        """Whether every block of the run is finished, and nothing more can arrive."""
         self._forget_lost()
-        if not self._found_nothing or self._held:
+        if self._is_manifest_read or not self._found_nothing or self._held:
             return False
         self._found_nothing = False
         open_blocks = set(all_blocks(self._manifest)) - finished_blocks(self._output, self._keys)
         if open_blocks and self._terms.monotonic() - self._sent_at >= self._queues.pool.process_seconds:
             self._send_lost(open_blocks)
-        return not open_blocks
+        self._is_manifest_read = not open_blocks
+        return self._is_manifest_read and self._arrivals is None
 
     def _send_lost(self, open_blocks: Iterable[BlockId]) -> None:
         """Sends the messages of blocks again that nobody reads and that the queue does not have."""

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from docs.generate.commands import all_commands
-from pdfbatch.cli import app
+from pdfbatch.cli import program
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -21,7 +21,7 @@ FENCE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LOCAL = {"local-run", "status", "report", "verify", "runs", "retry-failures", "demo"}
 
-tree: Any = typer.main.get_command(app)
+tree: Any = typer.main.get_command(program())
 
 
 def prompts(text: str) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -90,6 +92,28 @@ def test_children_outlive_the_thread_that_made_them() -> None:
     thread.join()
     with made[0] as children:
         assert [each.result() for each in _factorials(children)] == [1, 1, 2, 6]
+
+
+def test_children_are_loaded_beside_their_parent_once_it_asks_for_that(tmp_path: Path) -> None:
+    script = """
+import os, pathlib
+from pdfbatch.documents.sandbox.children import Children, warm_up
+PRELOAD = "tests.documents.waits_to_load"
+warm_up(PRELOAD)
+pathlib.Path("go").touch()  # it has not waited for what is loaded
+with Children(1, 512, preload=PRELOAD) as children:
+    print(children.submit(30, os.getppid).result(), end="")
+"""
+    places = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": places},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.stdout == (tmp_path / "loaded-by").read_text(), ran.stderr
 
 
 def test_after_a_kill_nothing_is_started() -> None:

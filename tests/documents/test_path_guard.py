@@ -7,9 +7,11 @@ import pymupdf
 import pytest
 
 from pdfbatch.demo.raw import one_page, stream
-from pdfbatch.documents.pdf.path_guard import has_too_many_paths, has_too_many_segments
+from pdfbatch.documents.pdf.failures import TooLarge
+from pdfbatch.documents.pdf.path_guard import has_too_many_paths, has_too_many_segments, refuse_endless
 from pdfbatch.documents.reading import read_page
 from samples import odd
+from tests.hostile import traps
 
 COUNT = 300_000
 BOMBS = {
@@ -49,6 +51,18 @@ def test_an_ordinary_drawing_is_drawn(name: str) -> None:
 
 def test_a_missing_stream_counts_as_empty() -> None:
     assert not has_too_many_paths(pymupdf.open(stream=one_page("", contents="[4 0 R 66 0 R]"))[0])
+
+
+def test_a_stream_that_many_pages_share_is_unpacked_once() -> None:
+    document = pymupdf.open(stream=traps.a_bomb_shared_by_many_pages())
+    known: dict[int, bool] = {}
+    with pytest.raises(TooLarge):
+        refuse_endless(document[0], known)
+    [shared] = document[0].get_contents()
+    document.update_stream(shared, b"q Q")
+    with pytest.raises(TooLarge):
+        refuse_endless(document[1], known)
+    refuse_endless(document[1], {})
 
 
 def test_segments_are_counted_by_path() -> None:

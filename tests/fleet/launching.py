@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from functools import cache
 
 from pdfbatch.fleet.clients import Clients
-from pdfbatch.fleet.down import Resources, list_resources
+from pdfbatch.fleet.down import list_resources
 from pdfbatch.fleet.launch import Effects, launch
 from pdfbatch.fleet.plan import Decided
 from pdfbatch.fleet.planning import LaunchProposal, propose
+from pdfbatch.fleet.resources import Resources
 from pdfbatch.fleet.template import SetupWish, template
 from pdfbatch.fleet.values import Launched, LaunchRequest, Work
 from pdfbatch.records import SourceDocument

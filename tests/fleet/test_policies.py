@@ -232,7 +232,7 @@ SPOT_ROLE = f"arn:aws:iam::{NUMBER}:role/aws-service-role/spot.amazonaws.com/AWS
 STACK = f"arn:aws:cloudformation:{REGION}:{NUMBER}:stack/pdfbatch/1"
 LAUNCHER_CALLS: list[Call] = [
     *((f"sqs:{action}", QUEUE, {}) for action in ("CreateQueue", "TagQueue", "SendMessage", "DeleteQueue")),
-    *((f"sqs:{action}", QUEUE, {}) for action in ("GetQueueAttributes", "ListQueueTags")),
+    *((f"sqs:{action}", QUEUE, {}) for action in ("GetQueueAttributes", "SetQueueAttributes", "ListQueueTags")),
     ("sqs:ListQueues", "*", {}),
     ("ec2:CreateLaunchTemplate", TEMPLATE, WISH),
     ("ec2:CreateFleet", FLEET, WISH),
@@ -335,16 +335,19 @@ def calls_of_the_fleet() -> set[str]:
 UNLIKE = {
     "budgets:describe_budget": "budgets:ViewBudget",
     "sts:get_caller_identity": "",  # is never denied
+    "s3:get_bucket_notification_configuration": "s3:GetBucketNotification",
+    "s3:put_bucket_notification_configuration": "s3:PutBucketNotification",
 }
 
 
 def test_a_launcher_may_make_every_call_of_the_fleet_package() -> None:
     """Each at the resources of the examples above; where there is none it is a call that knows no resources."""
-    calls = calls_of_the_fleet()
+    calls, policy = calls_of_the_fleet(), launcher_policy(REGION, NUMBER, NAMES, *PLACES, watches=True)
     assert len(calls) > 15
     for action in {UNLIKE.get(call, as_action(call)) for call in calls} - {""}:
-        examples = [call for call in LAUNCHER_CALLS if call[0] == action] or [(action, "*", {})]
-        assert all(allows(LAUNCHER, *call) for call in examples), action
+        anywhere = "arn:aws:s3:::docs" if action.startswith("s3:") else "*"
+        examples = [call for call in LAUNCHER_CALLS if call[0] == action] or [(action, anywhere, {})]
+        assert all(allows(policy, *call) for call in examples), action
 
 
 def as_action(call: str) -> str:

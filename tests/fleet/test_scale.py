@@ -120,7 +120,7 @@ def test_a_worker_that_cannot_be_launched_is_not_part_of_the_pool(running: Runni
 
 def test_only_a_pool_that_is_running_can_be_scaled(running: Running, account: Account) -> None:
     for block in all_blocks(running.manifest):
-        running.bench.output.put(running.keys.finished_block(*block), b"")
+        running.bench.output.put(running.keys.finished_block(block.name), b"")
     with pytest.raises(PdfbatchError, match="is over"):
         running.there()
 

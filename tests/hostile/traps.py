@@ -26,10 +26,18 @@ def packed(content: bytes, times: int = 1) -> bytes:
 
 def endless(size: int, piece: bytes = b" ") -> bytes:
     """A Flate stream of `size` bytes, made without holding them."""
+    return stream(deflated(piece * (MIB // len(piece)), size // MIB), "/Filter/FlateDecode")
+
+
+def deflated(block: bytes, times: int) -> bytes:
+    """Packs the block so often, one after the other: what it packs to is repeated, which saves nearly all the work."""
     press = zlib.compressobj(9)
-    block = piece * (MIB // len(piece))
-    data = b"".join(press.compress(block) for _ in range(size // MIB)) + press.flush()
-    return stream(data, "/Filter/FlateDecode")
+    first, again = (press.compress(block) + press.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    check = 1
+    for _ in range(times):
+        check = zlib.adler32(block, check)
+    last_and_empty = b"\3\0"
+    return first + again * (times - 1) + last_and_empty + struct.pack(">I", check)
 
 
 def document(*pages: str, more: tuple[str | bytes, ...] = ()) -> bytes:
@@ -61,8 +69,7 @@ def deflate_bomb() -> bytes:
 
 def nested_deflate_bomb() -> bytes:
     """300 MiB in a few kilobytes, packed twice."""
-    data = endless(300 * MIB).split(b"stream\n", 1)[1].removesuffix(b"\nendstream")
-    twice = stream(zlib.compress(data, 9), "/Filter[/FlateDecode/FlateDecode]")
+    twice = stream(zlib.compress(deflated(b" " * MIB, 300), 9), "/Filter[/FlateDecode/FlateDecode]")
     return one_page(TEXT, contents="[4 0 R 6 0 R]", more=(twice,))
 
 
@@ -348,9 +355,8 @@ def png_that_lies() -> bytes:
 
 
 def png_that_inflates() -> bytes:
-    press = zlib.compressobj(9)
-    row = b"\0" * (30_000 * 3 + 1)
-    data = b"".join(press.compress(row) for _ in range(3_000)) + press.flush()
+    ten_rows = b"\0" * (30_000 * 3 + 1) * 10
+    data = deflated(ten_rows, 300)
     head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 

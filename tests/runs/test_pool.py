@@ -111,7 +111,7 @@ def test_each_worker_has_a_place_in_the_registry(worker: dict[str, object], expe
 def test_a_queue_that_does_not_answer_leaves_its_figures_out(tmp_path: Path) -> None:
     store, frozen = LocalStore(tmp_path), manifest(pool_blocks=[[1, 3], [2]])
     save_pool(store, POOL.model_copy(update={"run": frozen.run}))
-    store.put(RunKeys(frozen.run).finished_block(0, 1), b"")
+    store.put(RunKeys(frozen.run).finished_block(BlockId(0, 1).name), b"")
     silent = read_pool_status(store, frozen, [], lambda _: None)
     assert silent == PoolStatus(blocks=3, finished=1)
     full = read_pool_status(store, frozen, [], lambda _: (Depth(5, 2), Depth(1, 0)))

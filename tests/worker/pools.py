@@ -36,10 +36,12 @@ def freeze_pool(
     slices: int,
     blocks: Sequence[int] = (),
     options: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
+    *,
+    watches: bool = False,
 ) -> Manifest:
     """Freezes what is left of an input as a pool and makes it the current run. `blocks`: ends of the blocks of its one
     slice; else they are as a launch makes them."""
-    rest = remaining(source, output, now(), redo_changed=False, all_failures=False)
+    rest = remaining(source, output, now(), redo_changed=False, all_failures=False, may_be_empty=watches)
     parts = divided(rest.documents, slices)
     frozen = Manifest(
         run=manifests.new_run_id(now()),
@@ -52,6 +54,7 @@ def freeze_pool(
         slices=documents_in(parts),
         entries=list(map(len, parts)),
         pool_blocks=[list(blocks)] if blocks else list(map(pool_blocks, parts)),
+        watches_input=watches,
     )
     assert manifests.claim(output, Frozen(frozen, parts), rest.latest) == frozen.run
     return frozen
@@ -84,10 +87,13 @@ class Pooled:
         most_receives: int = 100,
         is_filled: bool = True,
         options: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
+        watches: bool = False,
+        sweep: int = 3600,
     ) -> None:
         self.source, self.output = source, output
         self.engine: Engine = CommandEngine() if options.command.line else engine(task)
-        self.manifest = freeze_pool(source, output, self.engine.name, 1 if blocks else workers, blocks, options)
+        slices = 1 if blocks else workers
+        self.manifest = freeze_pool(source, output, self.engine.name, slices, blocks, options, watches=watches)
         self.keys = RunKeys(self.manifest.run)
         queue, dead = make_queues(endpoint, most_receives)
         self.pool = Pool(
@@ -99,8 +105,10 @@ class Pooled:
             process_seconds=process,
             workers=list(range(workers)),
             used=workers,
+            sweep_seconds=sweep,
         )
         save_pool(output, self.pool)
+        self.queue_url = queue
         client: Any = boto3.client("sqs", endpoint_url=endpoint)
         self.queue, self.dead_letters = SqsQueue(client, queue), SqsQueue(client, dead)
         if is_filled:

@@ -104,6 +104,6 @@ def test_losses_count_only_while_nothing_gets_done(tmp_path: Path) -> None:
 
 def test_a_damaged_lease_is_replaced(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    bench.store.put(RunKeys("r").lease(*BLOCK), b"nonsense")
+    bench.store.put(RunKeys("r").lease(BLOCK.name), b"nonsense")
     assert bench.leases(0).is_free(BLOCK)
     assert bench.take(0).was_held

@@ -166,7 +166,7 @@ def test_outcomes_of_a_block_that_another_worker_took_are_not_recorded(pdfs: Pat
     thread.start()
     wait_until(lambda: first.heartbeat().counts.ok >= 3)
     theirs = Lease(worker=9, session="theirs", at=now(), until=now() + timedelta(seconds=2))
-    run.output.put(run.keys.lease(0, 0), theirs.model_dump_json().encode())
+    run.output.put(run.keys.lease(BlockId(0, 0).name), theirs.model_dump_json().encode())
     wait_until(lambda: first.heartbeat().holding == 0)
     assert finished_blocks(run.output, run.keys) == set() and first.heartbeat().counts.ok < 80
     thread.join()

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from pdfbatch.records import WayName
+
 FleetEngineName = Annotated[
     str,
     typer.Option(
@@ -14,6 +16,18 @@ FleetEngineName = Annotated[
         "dry run, writes Markdown without text.",
         show_default="dolphin on instances with a GPU, otherwise cpu",
     ),
+]
+
+
+On = Annotated[
+    WayName,
+    typer.Option("--on", help="What runs the workers. spot: an EC2 Fleet for each of them."),
+]
+
+
+RetryOn = Annotated[
+    WayName | None,
+    typer.Option("--on", help="What runs the workers, as in launch.", show_default="as in the run before, or spot"),
 ]
 
 
@@ -177,6 +191,15 @@ AsPool = Annotated[
     typer.Option(
         "--pool",
         help="Hand the work out by an SQS queue: workers can be added and removed with `pdfbatch scale`.",
+    ),
+]
+
+
+WatchInput = Annotated[
+    bool,
+    typer.Option(
+        "--watch-input",
+        help="With --pool: also convert what arrives in INPUT, until `pdfbatch down` or --max-hours.",
     ),
 ]
 

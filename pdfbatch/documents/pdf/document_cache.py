@@ -25,6 +25,8 @@ the same fonts."""
 
 _pages_read = itertools.count(1)
 _open: OrderedDict[tuple[str, int, int, int], pymupdf.Document] = OrderedDict()
+_endless: OrderedDict[tuple[str, int, int], dict[int, bool]] = OrderedDict()
+"""What path_guard.py knows of the streams of the last documents. Outlives an error, after which each is closed."""
 
 
 def hush_mupdf() -> None:
@@ -55,7 +57,7 @@ def open_page(path: str, number: int) -> PageOf:
     document = open_document(path)
     if document.is_pdf:
         page = document[number - 1]
-        refuse_endless(page)
+        refuse_endless(page, _known_streams(path))
         return PageOf(document, page)
     made = _kept(path, number)
     return PageOf(made, made[0])
@@ -63,8 +65,7 @@ def open_page(path: str, number: int) -> PageOf:
 
 def _kept(path: str, number: int) -> pymupdf.Document:
     """Return the document, or for a number above 0 that page of an image as a PDF."""
-    facts = Path(path).stat()
-    key = (path, facts.st_size, facts.st_mtime_ns, number)
+    key = (*_version(path), number)
     document = _open.pop(key, None)
     if document is None:
         hush_mupdf()
@@ -76,6 +77,19 @@ def _kept(path: str, number: int) -> pymupdf.Document:
     while len(_open) > KEPT_OPEN:
         _open.popitem(last=False)[1].close()
     return document
+
+
+def _known_streams(path: str) -> dict[int, bool]:
+    key = _version(path)
+    _endless[key] = streams = _endless.pop(key, {})
+    while len(_endless) > KEPT_OPEN:
+        _endless.popitem(last=False)
+    return streams
+
+
+def _version(path: str) -> tuple[str, int, int]:
+    facts = Path(path).stat()
+    return path, facts.st_size, facts.st_mtime_ns
 
 
 def _opened(path: str) -> pymupdf.Document:

@@ -31,8 +31,10 @@ _FLATE = re.compile(r"/(?:FlateDecode|Fl)\b")
 _PAINT = re.compile(rb"(?<=[\s\dhlcvyeW*])(?:[sSfFbBn]\*?)(?=\s)")
 
 
-def refuse_endless(page: pymupdf.Page) -> None:
+def refuse_endless(page: pymupdf.Page, known: dict[int, bool]) -> None:
     """Check that the page's drawing instructions do not unpack to more than `MOST_BYTES`; unpacks only what might.
+
+    `known` keeps, for the document, whether a stream that had to be unpacked is endless: many pages may share one.
 
     Raises:
         TooLarge: they do.
@@ -43,17 +45,24 @@ def refuse_endless(page: pymupdf.Page) -> None:
     except Exception:  # damaged: reading the page says how
         return
     for xref in xrefs:
-        if 0 < xref < document.xref_length() and document.xref_is_stream(xref) and _is_endless(document, xref):
+        if 0 < xref < document.xref_length() and document.xref_is_stream(xref) and _is_endless(document, xref, known):
             raise TooLarge(f"too large: drawing instructions of more than {MOST_BYTES >> 20} MiB")
 
 
-def _is_endless(document: pymupdf.Document, xref: int) -> bool:
+def _is_endless(document: pymupdf.Document, xref: int, known: dict[int, bool]) -> bool:
+    if xref in known:
+        return known[xref]
     filters = _FLATE.findall(document.xref_get_key(xref, "Filter")[1])
     packed = document.xref_stream_raw(xref) or b""
     if not filters or len(packed) * MOST_RATIO ** len(filters) <= MOST_BYTES:
         return False
+    known[xref] = _unpacks_to_too_much(packed, len(filters))
+    return known[xref]
+
+
+def _unpacks_to_too_much(packed: bytes, times: int) -> bool:
     pieces: Iterator[bytes] = iter([packed])
-    for _ in filters:
+    for _ in range(times):
         pieces = _inflated(pieces)
     left = MOST_BYTES
     for piece in pieces:
