@@ -86,7 +86,7 @@ def documents(seed: int, count: int, pages: int = PAGES) -> list[list[Kind]]:
 
 def _pdfbatch(*words: object) -> dict[str, Any]:
     done = run_measured([sys.executable, "-m", "pdfbatch", *map(str, words)])
-    found: dict[str, Any] = json.loads(done.out)
+    found: dict[str, Any] = json.loads(done.output)
     return found
 
 

@@ -122,7 +122,7 @@ def test_a_violation_is_found(tmp_path: Path, room: str, line: str, fault: str) 
         ("pdfbatch/runs/report.py", "import pyarrow", "TID251"),
         ("pdfbatch/delivery/sns.py", "import urllib3", "TID251"),
         ("pdfbatch/delivery/courier.py", "import confluent_kafka", "TID251"),
-        ("pdfbatch/triage/training.py", "import mlflow", "TID251"),
+        ("pdfbatch/triage/curve.py", "import mlflow", "TID251"),
         ("pdfbatch/runs/scores.py", "import sklearn", "TID251"),
         ("pdfbatch/runs/report.py", "print(1)", "T201"),
     ],

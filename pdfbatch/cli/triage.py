@@ -48,8 +48,9 @@ def train(
     experiment: Annotated[
         str, typer.Option("--experiment", metavar="NAME", help="The experiment in MLflow.")
     ] = "pdfbatch-triage",
-    register: Annotated[
-        str, typer.Option("--register", metavar="NAME", help="The registered model; each training adds a version.")
+    registered_model: Annotated[
+        str,
+        typer.Option("--registered-model", metavar="NAME", help="Its name there; each training adds a version."),
     ] = "pdfbatch-triage",
     alias: Annotated[
         str,
@@ -101,8 +102,8 @@ def train(
         _write(save, _file_of(trained))
     if curve:
         _write(curve, _curve_of(trained))
-    tracked = _track(registry, trained, experiment, register, alias) if registry else None
-    named = save or (f"models:/{register}@{alias}" if alias else tracked.name if tracked else "")
+    tracked = _track(registry, trained, experiment, registered_model, alias) if registry else None
+    named = save or (f"models:/{registered_model}@{alias}" if alias else tracked.name if tracked else "")
     show(
         screens.train_json(trained.report, tracked, save)
         if json

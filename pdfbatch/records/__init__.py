@@ -104,6 +104,7 @@ from pdfbatch.records.triage import (
     TriageReport,
     TriageVerdict,
     Weight,
+    resumed_triage,
     strongest,
 )
 
@@ -222,6 +223,7 @@ __all__ = [
     "plain_text",
     "pointer_of",
     "read_page_list",
+    "resumed_triage",
     "stem_of",
     "strongest",
     "text_of",

@@ -156,6 +156,12 @@ class Triage(Record):
         return TriageVerdict(loss=round(loss, 4), threshold=threshold, to_model=to_model, why=why, by=self.name)
 
 
+def resumed_triage(named: Triage | None, frozen: Triage | None) -> Triage | None:
+    """Returns the triage that a run which froze one goes on with, if `named` is named now: the frozen one if it was
+    named so too, even if the alias has been given to another version since."""
+    return frozen if named and frozen and named.source == frozen.source else named
+
+
 class Operating(Record):
     """One way to share pages out: the share that goes to the model, and what becomes of the quality. Both 0 to 1.
 

@@ -108,6 +108,6 @@ def test_a_registry_in_a_file_needs_no_server(
     server: str, folder: Path, outputs: tuple[Path, Path], pdfbatch: Program
 ) -> None:
     address = f"sqlite:///{folder}/mlflow.db"
-    train(pdfbatch, outputs, address, "--alias", "best", "--experiment", "here", "--register", "mine")
+    train(pdfbatch, outputs, address, "--alias", "best", "--experiment", "here", "--registered-model", "mine")
     assert resolve("models:/mine@best", {"MLFLOW_TRACKING_URI": address}).name == "models:/mine/1"
     assert (folder / "mlartifacts").is_dir(), "and not in the current folder"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from pdfbatch.errors import UsageError
-from pdfbatch.records import SIGNALS, SIGNALS_VERSION, ReadOptions, Scorer, Weight
+from pdfbatch.records import SIGNALS, SIGNALS_VERSION, ReadOptions, Scorer, Weight, resumed_triage
 from tests.triage.pages import scorer_of, signals_of, triage_of
 
 
@@ -61,6 +61,15 @@ def test_frozen_into_options_it_is_small_and_comes_back_the_same() -> None:
     text = options.model_dump_json()
     assert ReadOptions.model_validate_json(text) == options
     assert len(text) < 8_000
+
+
+def test_a_resumed_run_goes_on_with_what_it_froze_unless_another_is_named() -> None:
+    frozen = triage_of({"doubt": 1.0})
+    moved = frozen.model_copy(update={"name": "t.json (another)", "sha256": "1" * 64})
+    other = moved.model_copy(update={"source": "models:/pdfbatch-triage@champion"})
+    assert resumed_triage(moved, frozen) == frozen
+    assert resumed_triage(other, frozen) == other
+    assert resumed_triage(None, frozen) is None and resumed_triage(moved, None) == moved
 
 
 def test_scoring_imports_nothing_that_a_worker_does_not_have() -> None:
