@@ -98,8 +98,8 @@ class Names(NamedTuple):
     @property
     def processing_jobs(self) -> str:
         """The beginning of the names of the stack's SageMaker jobs. Source: botocore's model of CreateProcessingJob: 63
-        letters, digits and hyphens, of which a run's ID takes 24."""
-        return f"{self.stack[:38].rstrip('-')}-"
+        letters, digits and hyphens, of which a run's ID takes 25."""
+        return f"{self.stack[:37].rstrip('-')}-"
 
     def processing_job(self, run: str) -> str:
         return self.processing_jobs + run.replace(".", "-")

@@ -262,7 +262,6 @@ def test_a_job_in_a_vpc_without_network_with_preferences(bench: Bench) -> None:
         subnets=[subnet],
         security_groups=["sg-0123456789abcdef0"],
         isolated=True,
-        model="/model",
         output_key="alias/papers",
     )
     run = bench.launch(wanted).run
