@@ -146,6 +146,7 @@ class Aws:
     def tick(self) -> None:
         for _, fleets in self.regions.values():
             fleets.tick()
+        self.batch.tick()
         self.processing.tick()
 
     def region(self, name: str) -> tuple[MotoCloud, Fleets]:
