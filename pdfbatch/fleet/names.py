@@ -105,8 +105,8 @@ class Names(NamedTuple):
         return self.processing_jobs + run.replace(".", "-")
 
     def processing_role(self, region: str) -> str:
-        """Names the role of SageMaker jobs."""
-        return f"{self.stack}-{region}-sagemaker"
+        """Names the role of SageMaker jobs; a role's name has 64 characters at most."""
+        return f"{self.stack}-{region}-ml-jobs"
 
     def template(self, run: str, worker: int) -> str:
         """Names a worker's launch template."""

@@ -91,7 +91,7 @@ def test_from_launch_to_down(there: Places, pdfbatch: Program) -> None:
     request = request_of(there.account)
     assert faults_of(request) == ""
     assert request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == DOCUMENTS
-    assert request["RoleArn"].endswith("role/pdfbatch-us-east-1-sagemaker")
+    assert request["RoleArn"].endswith("role/pdfbatch-us-east-1-ml-jobs")
     assert request["Environment"]["PDFBATCH_RUN"] == manifest.current(there.store)
     assert not {"WORKER_ID", "PDFBATCH_DEADLINE"} & request["Environment"].keys(), "each host finds its own"
     assert there.account.calls("CreateFleet") == []
