@@ -83,7 +83,7 @@ def test_a_training_shows_the_curve_and_writes_a_file_that_scores_an_output(
 ) -> None:
     pytest.importorskip("sklearn")
     file, curve, pages = tmp_path / "t.json", tmp_path / "c.svg", tmp_path / "pages.tsv"
-    places = ["--save", file.name, "--curve", curve.name]
+    places = ["--save", file.name, "--curve", curve.name, "--quality", "0.98"]
     ended = pdfbatch("triage", "train", *outputs, *places, folder=tmp_path, COLUMNS="80")
     assert ended.returncode == 0, ended.stderr
     assert "rule: untrusted layers" in ended.stdout and "triage, as good as the rule" in ended.stdout
@@ -107,7 +107,8 @@ def test_a_training_shows_the_curve_and_writes_a_file_that_scores_an_output(
 
 def test_a_training_without_a_place_to_keep_the_triage_says_so(outputs: tuple[Path, Path], pdfbatch: Program) -> None:
     pytest.importorskip("sklearn")
-    assert "was not kept" in pdfbatch("triage", "train", *outputs).stderr
+    said = pdfbatch("triage", "train", *outputs).stderr
+    assert "was not kept" in said and "more is possible with --quality or --share" in said
 
 
 @pytest.mark.parametrize(
