@@ -141,11 +141,15 @@ def logs(
             f"Run {wanted} did not use a fleet, so it has no logs.",
             "See its failures with `pdfbatch report --failures OUTPUT`.",
         )
+    if boot and record.way != "spot":
+        raise UsageError(
+            f"Run {wanted} has no boot logs: AWS {record.way.capitalize()} boots the instances.", "Leave out --boot."
+        )
     if boot:
         _show_boots(store, wanted, worker)
         return
     clients = clients_of(record)
-    streams = way_named(record.way).log_streams(clients, record, worker)
+    streams = way_named(record.way).log_streams(clients, record, worker, workers)
     lines = (
         cloudwatch.follow(clients, record.log_group, streams, record.launched, time.sleep)
         if follow

@@ -18,16 +18,19 @@ from pydantic import BaseModel, ConfigDict
 
 from pdfbatch import aws
 from pdfbatch.errors import NotFound, NotReady, PdfbatchError, UsageError
-from pdfbatch.fleet import ec2
+from pdfbatch.fleet import aws_queries, ec2, routes
+from pdfbatch.fleet.batch import jobs
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import SERVICE_ROLES
-from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
+from pdfbatch.fleet.template import SetupWish, Template, merged, template, wish_in
 
 Sleep = Callable[[float], object]
 POLL_SECONDS = 3.0
 BROKEN_STATES = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
 """States of a stack that can no longer be changed, only deleted."""
+INLINE_BYTES = 51_200
+"""CloudFormation's limit for a template that is sent along."""
 NOT_BEGUN = "REVIEW_IN_PROGRESS"
 """The state of a stack that a change set would create."""
 
@@ -75,7 +78,8 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Sta
             _check_nothing_runs(clients, wish.names)  # the role would be replaced, and running instances would lose it
         wish = merged(current_wish(clients, wish.names), wish)
     _check_complete(wish, clients.region)
-    text = json.dumps(template(wish, clients.region, clients.account), indent=2)
+    wish = _with_subnets(clients, wish)
+    text = template_text(template(wish, clients.region, clients.account))
     missing = _missing_service_roles(clients)
     made = _change_set(clients, wish.names, text, is_new)
     answer = _when_made(clients, made, sleep)
@@ -94,6 +98,12 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Sta
         stack_id=made["StackId"],
         service_roles=missing,
     )
+
+
+def template_text(rendered: Template) -> str:
+    """Returns a template as it is sent: indented for people, unless it would be longer than CloudFormation accepts."""
+    text = json.dumps(rendered, indent=2)
+    return text if len(text.encode()) <= INLINE_BYTES else json.dumps(rendered, separators=(",", ":"))
 
 
 def carry_out(clients: Clients, proposal: StackProposal, sleep: Sleep = time.sleep) -> None:
@@ -177,6 +187,23 @@ def _stack(clients: Clients, name: str) -> Any:
 def _does_not_exist(error: PdfbatchError) -> bool:
     """Whether a stack is missing; CloudFormation has no error code of its own for it."""
     return isinstance(error, NotFound) or (error.code == "ValidationError" and "does not exist" in error.message)
+
+
+def _with_subnets(clients: Clients, wish: SetupWish) -> SetupWish:
+    """Fills in the subnets of the compute environment: those of the VPC whose instances can reach S3.
+
+    Raises:
+        NotReady: there is none.
+    """
+    if not wish.batch_types or wish.batch_subnets:
+        return wish
+    found = [each for each in aws_queries.subnets(clients, (), wish.vpc) if each.way_out != routes.NONE]
+    if not found:
+        raise NotReady(
+            f"No subnet of {wish.vpc or 'the default VPC'} has a route to S3.",
+            "Choose subnets with --subnet, or add a route to an internet gateway or NAT gateway.",
+        )
+    return wish._replace(batch_subnets=tuple(each.id for each in found))
 
 
 def _check_complete(wish: SetupWish, region: str) -> None:
@@ -325,11 +352,12 @@ def _hint(reason: str) -> str:
 
 
 def _check_nothing_runs(clients: Clients, names: Names) -> None:
-    living = [each.id for each in ec2.living(clients, datetime.now(UTC)) if each.tags[TAG_STACK] == names.stack]
+    there = [*ec2.living(clients, datetime.now(UTC)), *jobs.jobs(clients)]
+    living = [each.id for each in there if each.tags[TAG_STACK] == names.stack]
     if not living:
         return
     raise NotReady(
-        f"Fleets or instances of the stack {names.stack} still run: {', '.join(living[:5])}.",
+        f"Fleets, instances or jobs of the stack {names.stack} still run: {', '.join(living[:5])}.",
         "See them with `pdfbatch ls`, terminate them with `pdfbatch down`, and run the same command again.",
     )
 
