@@ -33,6 +33,7 @@ from pdfbatch.errors import (
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.loaders import Loader
+    from mypy_boto3_batch import BatchClient
     from mypy_boto3_budgets import BudgetsClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
@@ -67,6 +69,8 @@ _making_a_client = threading.Lock()
 
 
 @overload
+def client(service: Literal["batch"], attempts: int = ..., region: str = ...) -> BatchClient: ...
+@overload
 def client(service: Literal["budgets"], attempts: int = ..., region: str = ...) -> BudgetsClient: ...
 @overload
 def client(
@@ -86,6 +90,8 @@ def client(service: Literal["logs"], attempts: int = ..., region: str = ...) -> 
 def client(service: Literal["pricing"], attempts: int = ..., region: str = ...) -> PricingClient: ...
 @overload
 def client(service: Literal["s3"], attempts: int = ..., region: str = ...) -> S3Client: ...
+@overload
+def client(service: Literal["sagemaker"], attempts: int = ..., region: str = ...) -> SageMakerClient: ...
 @overload
 def client(service: Literal["secretsmanager"], attempts: int = ..., region: str = ...) -> SecretsManagerClient: ...
 @overload

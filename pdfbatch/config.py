@@ -29,6 +29,10 @@ class WorkerSettings(BaseModel):
     """The execution of the order, by a name that no other one has."""
     engine: str | None = Field(alias="PDFBATCH_ENGINE", default=None)
     deadline: datetime | None = Field(alias="PDFBATCH_DEADLINE", default=None)
+    stop_seconds: float = Field(alias="PDFBATCH_STOP_SECONDS", default=90.0, gt=0)
+    """How long pages that are being read are waited for after a stop."""
+    attempts: int = Field(alias="PDFBATCH_ATTEMPTS", default=1, ge=1)
+    """How often AWS Batch starts this worker at most."""
     topic: str = Field(alias="PDFBATCH_TOPIC", default="")
     """SNS topic that is notified when the whole run is done."""
     instance: str = Field(alias="PDFBATCH_INSTANCE", default="")

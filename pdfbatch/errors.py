@@ -28,6 +28,10 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+ENDED_EARLY = 5
+"""Exit code of a worker that AWS Batch runs, and whose slice has ended for good before it was done."""
+
+
 class PdfbatchError(Exception):
     """An error for a person: `message` says what is wrong, `hint` what to do next, in one line each."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json as encoding
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pdfbatch import views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.console import agreed, finish, now, say, show, waiting
-from pdfbatch.errors import AccessDenied, ExitCode
+from pdfbatch.errors import AccessDenied, ExitCode, UsageError
 from pdfbatch.records import Secret, SinkAddress
 
 if TYPE_CHECKING:
@@ -192,7 +192,35 @@ def _policy_text(
         watches=watches,
         events=wish.events,
     )
+    if wish.batch_types:
+        from pdfbatch.fleet.batch.policy import launcher_statements as of_batch
+
+        allowed["Statement"] += of_batch(clients.region, clients.account, names)
+    if wish.sagemaker:
+        from pdfbatch.fleet.sagemaker.policy import launcher_statements as of_sagemaker
+
+        allowed["Statement"] += of_sagemaker(clients.region, clients.account, names)
     return encoding.dumps(allowed, indent=2)
+
+
+def batch_wish(batch: bool, types: Sequence[str], subnets: Sequence[str], vcpus: int) -> dict[str, Any]:
+    """Returns the part of a setup that is about AWS Batch.
+
+    Raises:
+        UsageError: an option of it without --batch.
+    """
+    from pdfbatch.fleet.batch.requests import DEFAULT_VCPUS
+    from pdfbatch.fleet.values import DEFAULT_TYPE
+
+    if not batch and (types or subnets or vcpus):
+        raise UsageError("--instance-type, --subnet and --max-vcpus are for AWS Batch.", "Add --batch.")
+    if not batch:
+        return {}
+    return {
+        "batch_types": tuple(dict.fromkeys(types)) or (DEFAULT_TYPE,),
+        "batch_subnets": tuple(subnets),
+        "batch_vcpus": vcpus or DEFAULT_VCPUS,
+    }
 
 
 def setup(
@@ -211,9 +239,19 @@ def setup(
     ] = 0.0,
     vpc: Annotated[str, typer.Option(metavar="ID", help="VPC to use.", show_default="the default VPC")] = "",
     stack: o.Stack = "pdfbatch",
+    batch: Annotated[
+        bool,
+        typer.Option("--batch", help="Also create a Spot compute environment and a queue of AWS Batch: --on batch."),
+    ] = False,
+    instance_type: o.BatchTypes = None,
+    subnet: o.BatchSubnets = None,
+    max_vcpus: o.MaxVcpus = 0,
     session_manager: Annotated[
         bool,
         typer.Option("--session-manager", help="Allow Session Manager: a shell on the instances without SSH."),
+    ] = False,
+    sagemaker: Annotated[
+        bool, typer.Option("--sagemaker", help="Also create the role of SageMaker Processing jobs: --on sagemaker.")
     ] = False,
     show_template: Annotated[
         bool, typer.Option("--show-template", help="Also print the CloudFormation template before asking.")
@@ -253,6 +291,8 @@ def setup(
         secrets=tuple(Secret.read(arn).arn for arn in [*(password_secret or ()), *(events_secret or ())]),
         events=tuple(sink.text for sink in SinkAddress.read_all(events or ()) if sink.kind in ("sns", "eventbridge")),
         session_manager=session_manager,
+        sagemaker=sagemaker,
+        **batch_wish(batch, instance_type or (), subnet or (), max_vcpus),
     )
     with waiting("Asking CloudFormation what would change"):
         proposal = stacks.propose(clients, wish)

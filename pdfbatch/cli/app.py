@@ -46,7 +46,7 @@ _PANELS = {
         "events": "events",
     },
     "General": {"config": "settings"},
-    "": {"worker": "worker", JOB_COMMAND: "processing_job"},
+    "": {"worker": "worker", JOB_COMMAND: "processing_job", "batch-job": "batch_job"},
 }
 """Each command's module, by the panel of the list of commands; those without a panel are not listed."""
 

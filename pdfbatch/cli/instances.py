@@ -145,7 +145,7 @@ def logs(
         _show_boots(store, wanted, worker)
         return
     clients = clients_of(record)
-    streams = way_named(record.way).log_streams(clients, record, worker)
+    streams = way_named(record.way).log_streams(clients, record, worker, workers)
     lines = (
         cloudwatch.follow(clients, record.log_group, streams, record.launched, time.sleep)
         if follow

@@ -22,7 +22,7 @@ PANELS = {
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (
         "on workers pool watch_input instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet "
-        "key_name tag stack pages_per_second keep_partial wait"
+        "security_group network_isolation output_key key_name tag stack pages_per_second keep_partial wait"
     ),
 }
 """Options by parameter name. A panel with only one option is not shown."""

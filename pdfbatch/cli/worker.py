@@ -17,7 +17,7 @@ from pdfbatch.cli.console import local_now, now, say, show_log, stderr
 from pdfbatch.cli.delivering import deliveries, finish, sinks_here
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
-from pdfbatch.records import DoneMark, FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
+from pdfbatch.records import DoneMark, FleetRecord, Machine, Manifest, ReadOptions, RunKeys, SourceDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -103,7 +103,7 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
         queues,
         cap,
     )
-    stop = Stop()
+    stop = Stop(settings.stop_seconds)
     if queues is not None and settings.worker not in queues.pool.workers:
         stop.ask("retired")
     run = SliceRun(job, stop)
@@ -115,7 +115,7 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
     say(views.plain_line(run.heartbeat()))
     is_last = False
     if settings.run is not None and not run.store_hangs:
-        is_last = complete(output, frozen, sns_publisher(settings.topic), now, say, _page(output, frozen))
+        is_last = complete(output, frozen, sns_publisher(settings.topic), now, say, page_maker(output, frozen))
         if is_last and queues is not None:
             _remove(queues)
     return Worked(mark, given, is_last)
@@ -143,6 +143,23 @@ def _begun(settings: WorkerSettings) -> WorkerSettings | None:
         return None
     say(f"Starting run {start.run}")
     return settings.model_copy(update={"run": start.run})
+
+
+def end_for_good(worked: Worked, mark: DoneMark, topic: str) -> None:
+    """Replaces the mark of a worker whose slice nobody will resume in this run, unless `down` has ended the run."""
+    from pdfbatch.runs.manifest import load_fleet
+    from pdfbatch.worker.completion import complete, sns_publisher
+
+    output, frozen = worked.given.output, worked.given.frozen
+    try:
+        record = load_fleet(output, frozen.run)
+        if record is not None and record.ended is not None:
+            return
+        output.put(RunKeys(frozen.run).done_mark(mark.worker), mark.model_dump_json().encode())
+    except PdfbatchError as error:
+        say(f"could not note that nobody resumes this slice: {error.message}")
+        return
+    complete(output, frozen, sns_publisher(topic), now, say, page_maker(output, frozen))
 
 
 def given_by(settings: WorkerSettings) -> Given:
@@ -224,7 +241,7 @@ def _endpoint_key(frozen: Manifest) -> str:
     return read_endpoint_key(endpoint.secret)
 
 
-def _page(output: Store, frozen: Manifest) -> Callable[[], str] | None:
+def page_maker(output: Store, frozen: Manifest) -> Callable[[], str] | None:
     """Returns what makes the run's page; None where its packages are not installed."""
     from pdfbatch.web.extra import missing
 

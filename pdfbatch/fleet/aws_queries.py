@@ -69,7 +69,8 @@ def _facts(found: Any) -> TypeFacts:
         )
     gpus = found.get("GpuInfo", {}).get("Gpus", [])
     nvidia = [str(gpu.get("Name", "GPU")) for gpu in gpus if gpu.get("Manufacturer", "NVIDIA") == "NVIDIA"]
-    return TypeFacts(int(found["VCpuInfo"]["DefaultVCpus"]), nvidia[0] if nvidia else "")
+    vcpus, memory = found["VCpuInfo"]["DefaultVCpus"], found["MemoryInfo"]["SizeInMiB"]
+    return TypeFacts(int(vcpus), nvidia[0] if nvidia else "", int(memory))
 
 
 def _no_such_type(clients: Clients, types: Sequence[str]) -> UsageError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pdfbatch import aws
 
 if TYPE_CHECKING:
+    from mypy_boto3_batch import BatchClient
     from mypy_boto3_budgets import BudgetsClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
@@ -87,6 +89,14 @@ class Clients:
     @cached_property
     def s3(self) -> S3Client:
         return aws.client("s3", ATTEMPTS, self.region)
+
+    @cached_property
+    def batch(self) -> BatchClient:
+        return aws.client("batch", ATTEMPTS, self.region)
+
+    @cached_property
+    def sagemaker(self) -> SageMakerClient:
+        return aws.client("sagemaker", ATTEMPTS, self.region)
 
     @cached_property
     def budgets(self) -> BudgetsClient:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Set
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pdfbatch.errors import PdfbatchError
+from pdfbatch.errors import PdfbatchError, UsageError
 from pdfbatch.fleet import ec2, first_minutes, queues
 from pdfbatch.fleet.aws_errors import explained
 from pdfbatch.fleet.clients import Clients
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pdfbatch.fleet.facts import Need
     from pdfbatch.fleet.plan import Decided
 
+MOST_FLEETS = 1000
+"""AWS's limit of fleets in a region. Source: EC2 guide, "Fleet quotas"."""
 TEMPLATE_SECONDS = 60.0
 """How long to wait for launch templates to go: they are deleted at once but may stay in a list for a while."""
 
@@ -30,6 +32,12 @@ class Ec2Fleets:
     name: WayName = "spot"
 
     def prepared(self, _clients: Clients, need: Need) -> Need:
+        if need.request.workers > MOST_FLEETS:
+            raise UsageError(
+                f"{need.request.workers:,} workers are too many: each has a fleet of its own, and AWS allows "
+                f"{MOST_FLEETS:,}.",
+                f"Use --workers {MOST_FLEETS}, or --on batch.",
+            )
         return need
 
     def making(self, decided: Decided, outside: Effects) -> Making:
@@ -45,7 +53,7 @@ class Ec2Fleets:
     ) -> Iterator[tuple[int, str]]:
         return first_minutes.troubles(clients, launched.fleets, since, sleep)
 
-    def log_streams(self, _clients: Clients, record: FleetRecord, worker: int | None) -> LogStreams:
+    def log_streams(self, _clients: Clients, record: FleetRecord, worker: int | None, _workers: int) -> LogStreams:
         return fleet_streams(record.run, worker)
 
     def found(self, clients: Clients) -> Resources:

@@ -12,11 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from pdfbatch import aws
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, UsageError
 from pdfbatch.fleet import aws_queries, list_prices
+from pdfbatch.fleet.batch.environment import BatchEnvironment
 from pdfbatch.fleet.clients import ATTEMPTS, Clients
 from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.names import Names
@@ -26,6 +27,9 @@ from pdfbatch.fleet.sink_queries import found_sinks
 from pdfbatch.fleet.template import SetupWish
 from pdfbatch.fleet.values import Ami, LaunchRequest, Quota, Subnet, TypeFacts
 from pdfbatch.store import S3Store
+
+if TYPE_CHECKING:
+    from pdfbatch.fleet.sagemaker.facts import ProcessingFacts
 
 T = TypeVar("T")
 _THREADS = 8
@@ -55,6 +59,10 @@ class Need(NamedTuple):
     inputs: Sequence[str] = ()
     """URLs, like the outputs."""
     outputs: Sequence[str] = ()
+    batch: Fact[BatchEnvironment] = Missing("no compute environment", "")
+    """Where jobs run, for a launch on AWS Batch."""
+    processing: ProcessingFacts | None = None
+    """What SageMaker says, for a launch on it."""
 
     def setup(self) -> str:
         """Returns the command that creates what is missing."""
@@ -66,7 +74,8 @@ class Need(NamedTuple):
         secrets = [f"--password-secret {arn}" for arn in request.secrets]
         secrets += [f"--events-secret {request.events_secret}"] if request.events_secret else []
         sinks = [f"--events {sink.text}" for sink in request.events if sink.kind in ("sns", "eventbridge")]
-        return " ".join(["pdfbatch setup", *places, *secrets, *sinks, *stack])
+        more = {"batch": ["--batch"], "sagemaker": ["--sagemaker"]}.get(request.way, [])
+        return " ".join(["pdfbatch setup", *more, *places, *secrets, *sinks, *stack])
 
 
 class SecurityGroup(NamedTuple):
@@ -102,6 +111,7 @@ class AccountFacts:
     subnets: Fact[list[Subnet]]
     security_group: Fact[SecurityGroup | None]
     has_profile: Fact[bool]
+    """Whether the workers' role exists: that of the instances or, on AWS Batch, of the jobs."""
     missing_service_roles: Fact[list[str]]
     log_days: Fact[int | None]
     """The log group's retention in days; None: for ever."""
@@ -139,10 +149,11 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
     """
     region, number = clients.region, clients.account
     request, names = need.request, need.request.names
-    types = list(request.instance_types)
+    types = [kind.removeprefix("ml.") for kind in request.instance_types]  # SageMaker's are EC2's
     made_for = known(lambda: current_wish(clients, names))
     vpc = made_for.vpc if isinstance(made_for, SetupWish) else ""
     spot = request.market == "spot"
+    is_fleet = request.way == "spot"
     has_scores = spot and len(types) >= aws_queries.FEWEST_SCORED
     with ThreadPoolExecutor(_THREADS) as threads:
 
@@ -153,14 +164,14 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         vcpus = ask(lambda: aws_queries.vcpus_of(clients, types))
         offered = ask(lambda: aws_queries.offerings(clients, types))
         quota = ask(lambda: aws_queries.quota(clients, types, request.market))
-        profile = ask(lambda: aws_queries.has_profile(clients, names))
+        profile = ask(lambda: _has_role(clients, need))
         roles = ask(lambda: [role for role in SERVICE_ROLES if not has_service_role(clients, role)])
         log_days = ask(lambda: _log_days(clients, need))
         subscriptions = ask(lambda: _subscriptions(clients, need))
         budget = ask(lambda: _budget(clients, need))
         repository = ask(lambda: _repository(clients, need))
         image = ask(lambda: _image(clients, request))
-        ami = ask(lambda: aws_queries.ami(clients, request.ami))
+        ami = ask(lambda: aws_queries.ami(clients, request.ami) if is_fleet else Ami(id=""))
         has_key = ask(lambda: not request.key_name or aws_queries.has_key_pair(clients, request.key_name))
         inputs = ask(lambda: _places(need.inputs))
         outputs = ask(lambda: _places(need.outputs))
@@ -172,7 +183,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         published = ask(lambda: list_prices.ask(clients, types))
         scores = ask(lambda: aws_queries.scores(clients, types, request.workers) if has_scores else {})
         zone_ids = ask(lambda: aws_queries.zone_ids(clients) if has_scores else {})
-        group = ask(lambda: _security_group(clients, names, subnets.result()))
+        group = ask(lambda: _security_group(clients, names, subnets.result()) if is_fleet or request.subnets else None)
     return AccountFacts(
         region=region,
         number=number,
@@ -224,6 +235,15 @@ def _permission(error: AccessDenied) -> str:
     if not named:
         return error.hint
     return f"Ask for the permission {named[1]}; `pdfbatch doctor --policy` prints the whole policy."
+
+
+def _has_role(clients: Clients, need: Need) -> bool:
+    names = need.request.names
+    if need.request.way == "batch":
+        return has_service_role(clients, names.job_role(clients.region))
+    if need.request.way == "sagemaker":
+        return has_service_role(clients, names.processing_role(clients.region))
+    return aws_queries.has_profile(clients, names)
 
 
 def _security_group(clients: Clients, names: Names, subnets: Fact[list[Subnet]]) -> SecurityGroup | None:

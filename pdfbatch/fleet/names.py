@@ -77,6 +77,37 @@ class Names(NamedTuple):
         """Names a pool's queue. Source: SQS guide, "Message quotas": 80 letters, digits, hyphens and underscores."""
         return self.queues + run.replace(".", "-")
 
+    @property
+    def job_queue(self) -> str:
+        """Names the queue of AWS Batch, its compute environment and its launch template."""
+        return self.stack
+
+    def job(self, run: str) -> str:
+        """Names a run's job in AWS Batch, and its definition. Source: botocore's service model (SubmitJob): letters,
+        digits, hyphens and underscores."""
+        return f"{self.stack}_{run.replace('.', '-')}"
+
+    def job_role(self, region: str) -> str:
+        """Names the role of workers that AWS Batch runs."""
+        return f"{self.stack}-{region}-job"
+
+    def host_role(self, region: str) -> str:
+        """Names the role and the profile of the instances that AWS Batch launches."""
+        return f"{self.stack}-{region}-batch-host"
+
+    @property
+    def processing_jobs(self) -> str:
+        """The beginning of the names of the stack's SageMaker jobs. Source: botocore's model of CreateProcessingJob: 63
+        letters, digits and hyphens, of which a run's ID takes 24."""
+        return f"{self.stack[:38].rstrip('-')}-"
+
+    def processing_job(self, run: str) -> str:
+        return self.processing_jobs + run.replace(".", "-")
+
+    def processing_role(self, region: str) -> str:
+        """Names the role of SageMaker jobs."""
+        return f"{self.stack}-{region}-sagemaker"
+
     def template(self, run: str, worker: int) -> str:
         """Names a worker's launch template."""
         return f"{self.stack}-{run}-{worker}"

@@ -14,7 +14,7 @@ from pdfbatch.fleet import names as tags
 from pdfbatch.fleet import pricing
 from pdfbatch.fleet.userdata import render, values_of
 from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Plan, Range, Work
-from pdfbatch.records import FleetRecord, Manifest, SourceDocument
+from pdfbatch.records import FleetRecord, Manifest, SourceDocument, WayName
 from pdfbatch.runs.begin import Remaining, followed
 from pdfbatch.runs.copies import etag_of, without_copies
 from pdfbatch.runs.partition import divided, documents_in, in_parts, pool_blocks
@@ -25,6 +25,8 @@ DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
 END_BEFORE_EXPIRY = timedelta(minutes=5)
 """How long before it instances terminate themselves, whatever their worker does."""
 LEAST_HOURS = 0.5
+START_HOURS: dict[WayName, float] = {"sagemaker": 1.0}
+"""How long a job may wait for its instances, and not be billed: its limit of time counts from when they run."""
 _TAG_KEY = re.compile(r"(?!\.{1,2}$|_index$)[A-Za-z0-9+\-=.,_:@]{1,128}")
 """With tags enabled in instance metadata, a key must not contain a space or a slash. Source: EC2 guide."""
 _MOST_TAGS = 45
@@ -61,7 +63,7 @@ def decide(
         UsageError: too little money or time to get anything done.
     """
     limited = rest.documents[: request.limit]
-    documents = without_copies(limited, etag_of)
+    documents = limited if request.isolated else without_copies(limited, etag_of)
     work = work.model_copy(update={"copies": len(limited) - len(documents)})
     most = max(len(limited), len(_in_parts(documents, request, request.workers)))
     if request.watches_input:
@@ -69,19 +71,18 @@ def decide(
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, most, account)
     workers, notes = _workers(request, most, suggested, account)
+    at_once = _at_once(request, workers, account, notes)
     options = pricing.priced_instances(account, request.instance_types)
     warnings = [*account.warnings, *_price_warnings(account, request)]
     price = _price_range(options)
-    max_prices = (
-        {} if request.market == "on-demand" else pricing.max_prices(account, request.instance_types, request.max_price)
-    )
+    max_prices = _max_prices(request, account)
     ceiling = _ceiling(account, price, max_prices)
-    hours = pricing.hours_of(pages, pace, workers)
-    max_hours = _max_hours(request, workers, ceiling, hours, notes)
+    hours = pricing.hours_of(pages, pace, at_once)
+    max_hours = _max_hours(request, at_once, ceiling, hours, notes)
     if request.watches_input:
         hours = Range(low=max_hours, high=max_hours)
         notes.append(f"watches the input for {max_hours:g} hours or until `pdfbatch down`, and costs as much when idle")
-    expiry = (now + timedelta(hours=max_hours)).replace(microsecond=0)
+    expiry = (now + timedelta(hours=max_hours + START_HOURS.get(request.way, 0.0))).replace(microsecond=0)
     if hours is not None and hours.high > max_hours:
         notes.append(
             f"may not finish within {max_hours:g} hours; a second launch would resume"
@@ -108,6 +109,8 @@ def decide(
             for kind, bare in account.on_demand.items()
         },
         way=request.way,
+        stack=request.names.stack,
+        at_once=at_once,
         market=request.market,
         max_cost=request.max_cost,
         adder=pricing.disk_and_address_hour(account.ami.root_gib, account.gib_month),
@@ -128,6 +131,7 @@ def decide(
         account=account,
         asked_workers=request.workers,
         workers=workers,
+        at_once=at_once,
         suggested_workers=suggested,
         way=request.way,
         market=request.market,
@@ -139,18 +143,19 @@ def decide(
         hours=hours,
         price=price,
         price_ceiling=ceiling,
-        cost=pricing.cost_of(hours, price, workers, max_hours) if options else None,
-        alternative=_alternative(request, account, work, pages, price, workers) if options else None,
+        cost=pricing.cost_of(hours, price, at_once, max_hours) if options else None,
+        alternative=_alternative(request, account, work, pages, price, at_once) if options else None,
         max_hours=max_hours,
-        worst_cost=workers * ceiling * max_hours,
+        worst_cost=at_once * ceiling * max_hours,
         deadline=expiry - DRAIN_BEFORE_EXPIRY,
         end=expiry - END_BEFORE_EXPIRY,
         expiry=expiry,
-        user_data_bytes=max(
-            len(user_data(manifest, record, worker, account, environment).encode()) for worker in _ends(workers)
-        ),
+        user_data_bytes=_user_data_bytes(request, manifest, record, account, environment),
         key_name=request.key_name,
         stack=request.names.stack,
+        isolated=request.isolated,
+        subnets=list(request.subnets) if request.way == "sagemaker" else [],
+        output_key=request.output_key,
         tags=_tags(request, manifest),
         blocks=sum(map(len, manifest.pool_blocks)),
         watches_input=request.watches_input,
@@ -195,8 +200,9 @@ def _manifest(
 
 
 def _in_parts(documents: Sequence[SourceDocument], request: LaunchRequest, workers: int) -> Sequence[SourceDocument]:
-    """Splits long documents; not in a pool: any worker may take a block over, a part only who will assemble it."""
-    return documents if request.is_pool else in_parts(documents, workers)
+    """Splits long documents. Not in a pool: any worker may take a block over, a part only who will assemble it. Not
+    without network: each worker sees only its own documents."""
+    return documents if request.is_pool or request.isolated else in_parts(documents, workers)
 
 
 def user_data(
@@ -207,9 +213,16 @@ def user_data(
     return render(values_of(manifest, record, worker, has_gpu, environment))
 
 
-def _ends(workers: int) -> tuple[int, int]:
-    """Returns the workers with the shortest and the longest number: no other's user data is longer."""
-    return 0, workers - 1
+def _user_data_bytes(
+    request: LaunchRequest,
+    manifest: Manifest,
+    record: FleetRecord,
+    account: Account,
+    environment: Mapping[str, str],
+) -> int:
+    """Returns the size of the longest user data: that of the worker with the shortest or the longest number."""
+    ends = {0, manifest.total_workers - 1} if request.way == "spot" else set[int]()
+    return max((len(user_data(manifest, record, each, account, environment).encode()) for each in ends), default=0)
 
 
 def _suggested(pages: Range | None, pace: Pace, documents: int, account: Account) -> int | None:
@@ -230,15 +243,34 @@ def _workers(request: LaunchRequest, documents: int, suggested: int | None, acco
         workers = documents
         notes.append(f"{workers} instead of {request.workers} workers: one for each document")
     quota, most_vcpus = account.quota, max(account.vcpus.values())
-    room = pricing.room(quota, most_vcpus)
+    room = pricing.room(quota, most_vcpus) if request.way != "batch" else None
     if room is not None and workers > max(1, room):
         notes.append(
-            f"{room} instead of {workers} workers: the quota {quota.code} has {quota.limit:g} vCPUs, {quota.used:g} in "
-            f"use, {most_vcpus} for each instance. For more: "
-            + pricing.quota_request(quota.code, quota.used + workers * most_vcpus, account.region)
+            f"{room} instead of {workers} workers: the quota {quota.code} has {quota.limit:g} {quota.unit}, "
+            f"{quota.used:g} in use, {quota.of_one(most_vcpus)} for each instance. For more: "
+            + pricing.quota_request(
+                quota.code, quota.used + workers * quota.of_one(most_vcpus), account.region, quota.service
+            )
         )
         workers = room
     return workers, notes
+
+
+def _at_once(request: LaunchRequest, workers: int, account: Account, notes: list[str]) -> int:
+    """Returns how many workers can have an instance at the same time: on AWS Batch the others wait."""
+    if request.way != "batch":
+        return workers
+    vcpus = max(account.vcpus.values())
+    room = pricing.room(account.quota, vcpus)
+    limits = [workers, *([] if room is None else [room])]
+    limits += [] if account.most_vcpus is None else [account.most_vcpus // vcpus]
+    at_once = max(1, min(limits))
+    if at_once < workers:
+        notes.append(
+            f"{at_once} of {workers} workers at a time, as far as the quota {account.quota.code} and the compute "
+            "environment allow; the others wait"
+        )
+    return at_once
 
 
 def _price_warnings(account: Account, request: LaunchRequest) -> list[str]:
@@ -253,6 +285,8 @@ def _price_warnings(account: Account, request: LaunchRequest) -> list[str]:
 def _max_prices(request: LaunchRequest, account: Account) -> dict[str, float]:
     if request.market == "on-demand":
         return {}
+    if account.ceilings:
+        return account.ceilings
     return pricing.max_prices(account, request.instance_types, request.max_price)
 
 

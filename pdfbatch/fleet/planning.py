@@ -15,6 +15,7 @@ from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.facts import Need, gather
 from pdfbatch.fleet.plan import Decided, decide
 from pdfbatch.fleet.preflight import account_of
+from pdfbatch.fleet.sagemaker.ended import note_ended
 from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Work
 from pdfbatch.fleet.ways import way_named
 from pdfbatch.records import RunKeys, SourceDocument
@@ -46,7 +47,8 @@ def propose(
     environment: Mapping[str, str],
     count_pages: CountPages,
 ) -> LaunchProposal:
-    """Plans a launch. Changes nothing in the store or the account. `count_pages` opens a sample.
+    """Plans a launch. Changes nothing in the store or the account, but notes if the job of the run before has ended.
+    `count_pages` opens a sample.
 
     Raises:
         PdfbatchError: a launch is not possible; the hint says what to do first.
@@ -58,6 +60,7 @@ def propose(
                 f"A fleet cannot reach {place.url}: its instances read and write S3.",
                 "Use s3://bucket/prefix/ for both, or work locally: `local-run`, `retry-failures --local`.",
             )
+    note_ended(clients, output, manifest.current(output), now)
     rest = _remaining(source, output, request, now)
     if not rest.documents and not request.watches_input:
         return LaunchProposal(None, rest)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pdfbatch.errors import NotReady
 from pdfbatch.fleet import aws_queries
+from pdfbatch.fleet.batch.environment import BatchEnvironment
 from pdfbatch.fleet.facts import AccountFacts, Fact, Missing, Need, Unknown
 from pdfbatch.fleet.list_prices import ListPrices
 from pdfbatch.fleet.requirements import judge, offering_subnets, places_abroad, unmet
@@ -25,10 +26,13 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
     checks = judge(facts, need)
     open_points = unmet(checks)
     _refuse_missing(open_points, facts, need)
+    if need.request.way == "sagemaker":
+        from pdfbatch.fleet.sagemaker.account import processing_account
+
+        return processing_account(facts, need, checks, list(map(_warning, open_points)))
     request, names = need.request, need.request.names
     types = _needed(facts.types, "instance types")
     group = _needed(facts.security_group, "security group")
-    assert group is not None  # a missing one was refused
     published = _or(facts.published, ListPrices())
     image = _or(facts.image, request.image) or _needed(facts.image, "worker image")
     code, family = aws_queries.family_of(list(request.instance_types), request.market)
@@ -39,18 +43,30 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
         zones=_zones(facts, need, published),
         vcpus={kind: each.vcpus for kind, each in types.items()},
         gpus={kind: each.gpu for kind, each in types.items()},
+        memory_mib={kind: each.memory_mib for kind, each in types.items()},
         quota=_or(facts.quota, Quota(code=code, name=family, limit=None)),
         ami=_needed(facts.ami, "AMI"),
         image=image,
         profile=names.role(facts.region),
-        security_groups=[group.id],
+        security_groups=[group.id] if group else [],
         log_group=names.log_group,
         topic=names.topic_arn(facts.region, facts.number) if has_topic else "",
         on_demand=published.on_demand,
+        **_limits(need, published),
         gib_month=published.gib_month,
         checks=checks,
         warnings=[*map(_warning, open_points), *_other_warnings(facts, image)],
     )
+
+
+def _limits(need: Need, published: ListPrices) -> dict[str, Any]:
+    """Returns the limits that a compute environment sets."""
+    if not isinstance(need.batch, BatchEnvironment):
+        return {}
+    share = need.batch.bid_percentage / 100
+    known = {kind: price for kind, price in published.on_demand.items() if kind in need.batch.types}
+    ceilings = {kind: round(share * price, 4) for kind, price in known.items()}
+    return {"ceilings": ceilings, "most_vcpus": need.batch.most_vcpus}
 
 
 def _refuse_missing(open_points: list[Check], facts: AccountFacts, need: Need) -> None:

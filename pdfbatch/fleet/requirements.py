@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pdfbatch.fleet import pricing, routes
+from pdfbatch.fleet.batch.environment import BatchEnvironment
 from pdfbatch.fleet.facts import AccountFacts, Fact, Missing, Need, PlaceFacts, Unknown
 from pdfbatch.fleet.policies import SERVICE_ROLES
 from pdfbatch.fleet.template import SetupWish, out_of_reach
@@ -34,8 +35,16 @@ class Requirement(NamedTuple):
 
 def judge(facts: AccountFacts, need: Need) -> list[Check]:
     """Judges every requirement, in the table's order."""
-    wanted = [each for each in REQUIREMENTS if need.request.way in each.ways]
+    wanted = [each for each in _table(need.request.way) if need.request.way in each.ways]
     return [Check(name=each.name, **each.judge(facts, need)._asdict()) for each in wanted]
+
+
+def _table(way: WayName) -> Sequence[Requirement]:
+    if way != "sagemaker":
+        return REQUIREMENTS
+    from pdfbatch.fleet.sagemaker.requirements import PROCESSING_REQUIREMENTS
+
+    return PROCESSING_REQUIREMENTS
 
 
 def unmet(checks: Sequence[Check]) -> list[Check]:
@@ -156,10 +165,13 @@ def _service_roles(facts: AccountFacts, need: Need) -> Finding:
 def _role(facts: AccountFacts, need: Need) -> Finding:
     if unusable := _unusable(facts.has_profile):
         return unusable
-    name = need.request.names.role(facts.region)
-    if facts.has_profile:
-        return Finding("ok", name)
-    return Finding("missing", f"no instance profile {name} with a role in it", need.setup())
+    names = need.request.names
+    if need.request.way == "batch":
+        name, lacking = names.job_role(facts.region), f"no role {names.job_role(facts.region)}"
+    else:
+        name = names.role(facts.region)
+        lacking = f"no instance profile {name} with a role in it"
+    return Finding("ok", name) if facts.has_profile else Finding("missing", lacking, need.setup())
 
 
 def _policy(facts: AccountFacts, need: Need) -> Finding:
@@ -171,7 +183,9 @@ def _policy(facts: AccountFacts, need: Need) -> Finding:
     made_for = facts.made_for
     assert isinstance(made_for, SetupWish)
     if made_for == SetupWish(need.request.names):
-        role = need.request.names.role(facts.region)
+        names, region = need.request.names, facts.region
+        roles = {"batch": names.job_role(region), "sagemaker": names.processing_role(region)}
+        role = roles.get(need.request.way, names.role(region))
         return Finding(
             "unknown", f"the role {role} is not from `pdfbatch setup`", "Compare `pdfbatch doctor --policy`."
         )
@@ -195,6 +209,32 @@ def _security_group(facts: AccountFacts, need: Need) -> Finding:
     if group.lets_in:
         return Finding("warning", f"{name} has inbound rules", "Remove them: workers need none.")
     return Finding("ok", f"{name} in {group.vpc}, no inbound rules")
+
+
+def _compute_environment(facts: AccountFacts, need: Need) -> Finding:
+    """Judges where AWS Batch runs jobs. Those for which there is no room wait until others have ended."""
+    if unusable := _unusable(need.batch, facts.types):
+        return unusable
+    found, types = need.batch, facts.types
+    assert isinstance(found, BatchEnvironment) and not isinstance(types, Missing | Unknown)
+    enable = f"aws batch update-compute-environment --compute-environment {found.name} --state ENABLED"
+    if found.status == "INVALID":
+        return Finding("missing", f"{found.name} is INVALID: {found.reason.rstrip('.')}", f"Fix that, then: {enable}")
+    if found.state != "ENABLED":
+        return Finding("missing", f"{found.name} is {found.state}: it starts no instances", enable)
+    if not found.takes_jobs:
+        state = f"the queue {found.name} is {found.queue_state}, {found.queue_status}"
+        return Finding("missing", state, f"aws batch update-job-queue --job-queue {found.name} --state ENABLED")
+    room = found.most_vcpus // max(fact.vcpus for fact in types.values())
+    more = f"{need.setup()} --max-vcpus {max(fact.vcpus for fact in types.values()) * need.request.workers}"
+    has = f"{found.name}: {' or '.join(found.types)}, at most {found.most_vcpus} vCPUs"
+    if room < 1:
+        return Finding("missing", f"{has}: no room for one instance", more)
+    if found.status != "VALID":
+        return Finding("warning", f"{has}; it is {found.status}", "Jobs start when it is VALID.")
+    if room < need.request.workers:
+        return Finding("warning", f"{has}: {room} of {need.request.workers} workers at a time", more)
+    return Finding("ok", has)
 
 
 def _log_group(facts: AccountFacts, need: Need) -> Finding:
@@ -348,12 +388,13 @@ REQUIREMENTS = [
     Requirement("service-linked roles", _service_roles),
     Requirement("worker role", _role),
     Requirement("role's policy", _policy),
-    Requirement("security group", _security_group),
+    Requirement("compute environment", _compute_environment, ways=("batch",)),
+    Requirement("security group", _security_group, ways=("spot",)),
     Requirement("log group", _log_group),
-    Requirement("AMI", _ami),
+    Requirement("AMI", _ami, ways=("spot",)),
     Requirement("image repository", _repository),
     Requirement("worker image", _image),
-    Requirement("key pair", _key_pair),
+    Requirement("key pair", _key_pair, ways=("spot",)),
     Requirement("input", _inputs),
     Requirement("output", _outputs),
     Requirement("bucket keys", _bucket_keys),

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pdfbatch import aws
 from pdfbatch.errors import NotFound, NotReady, PdfbatchError, UsageError
-from pdfbatch.fleet import ec2
+from pdfbatch.fleet import aws_queries, ec2, routes
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import SERVICE_ROLES
@@ -75,6 +75,7 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Sta
             _check_nothing_runs(clients, wish.names)  # the role would be replaced, and running instances would lose it
         wish = merged(current_wish(clients, wish.names), wish)
     _check_complete(wish, clients.region)
+    wish = _with_subnets(clients, wish)
     text = json.dumps(template(wish, clients.region, clients.account), indent=2)
     missing = _missing_service_roles(clients)
     made = _change_set(clients, wish.names, text, is_new)
@@ -177,6 +178,23 @@ def _stack(clients: Clients, name: str) -> Any:
 def _does_not_exist(error: PdfbatchError) -> bool:
     """Whether a stack is missing; CloudFormation has no error code of its own for it."""
     return isinstance(error, NotFound) or (error.code == "ValidationError" and "does not exist" in error.message)
+
+
+def _with_subnets(clients: Clients, wish: SetupWish) -> SetupWish:
+    """Fills in the subnets of the compute environment: those of the VPC whose instances can reach S3.
+
+    Raises:
+        NotReady: there is none.
+    """
+    if not wish.batch_types or wish.batch_subnets:
+        return wish
+    found = [each for each in aws_queries.subnets(clients, (), wish.vpc) if each.way_out != routes.NONE]
+    if not found:
+        raise NotReady(
+            f"No subnet of {wish.vpc or 'the default VPC'} has a route to S3.",
+            "Choose subnets with --subnet, or add a route to an internet gateway or NAT gateway.",
+        )
+    return wish._replace(batch_subnets=tuple(each.id for each in found))
 
 
 def _check_complete(wish: SetupWish, region: str) -> None:

@@ -9,8 +9,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pdfbatch.fleet.batch.stack import batch_resources
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
-from pdfbatch.fleet.policies import place, worker_policy
+from pdfbatch.fleet.policies import Policy, place, worker_policy
+from pdfbatch.fleet.sagemaker.stack import processing_resources
 
 Template = dict[str, Any]
 METADATA = "pdfbatch"
@@ -41,6 +43,14 @@ class SetupWish(NamedTuple):
     """ARNs of the secrets with document passwords, and with what sinks of events need."""
     events: tuple[str, ...] = ()
     """Sinks of events that need a permission: SNS topics and event buses, as `SinkAddress.text`."""
+    batch_types: tuple[str, ...] = ()
+    """Instance types of the compute environment of AWS Batch; (): there is none."""
+    batch_subnets: tuple[str, ...] = ()
+    """Its subnets; (): those of the VPC that have a way out."""
+    batch_vcpus: int = 0
+    """The vCPUs of all its instances together, at most."""
+    sagemaker: bool = False
+    """Whether there is a role for SageMaker Processing jobs."""
     pools: bool = True
     """Whether the role may use the queues of pools: false in a stack of an earlier version."""
 
@@ -59,6 +69,10 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         session_manager=new.session_manager or old.session_manager,
         secrets=tuple(dict.fromkeys([*old.secrets, *new.secrets])),
         events=tuple(dict.fromkeys([*old.events, *new.events])),
+        batch_types=new.batch_types or old.batch_types,
+        batch_subnets=new.batch_subnets or old.batch_subnets,
+        batch_vcpus=new.batch_vcpus or old.batch_vcpus,
+        sagemaker=new.sagemaker or old.sagemaker,
     )
 
 
@@ -91,6 +105,10 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         pools=bool(kept.get("pools", False)),
         secrets=tuple(kept.get("secrets", ())),
         events=tuple(kept.get("events", ())),
+        batch_types=tuple(kept.get("batch_types", ())),
+        batch_subnets=tuple(kept.get("batch_subnets", ())),
+        batch_vcpus=int(kept.get("batch_vcpus", 0)),
+        sagemaker=bool(kept.get("sagemaker", False)),
     )
 
 
@@ -131,6 +149,8 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
             **people,
             "Repository": _repository(names),
             **budget,
+            **_batch(wish, region, account),
+            **_processing(wish, region, account),
         },
         "Outputs": {
             "Repository": {
@@ -145,9 +165,28 @@ def _tags(names: Names) -> list[dict[str, str]]:
     return [{"Key": TAG_STACK, "Value": names.stack}]
 
 
+def _batch(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
+    if not wish.batch_types:
+        return {}
+    worker = _worker_policy(wish, region, account)
+    kinds, vcpus = wish.batch_types, wish.batch_vcpus
+    return batch_resources(wish.names, region, worker, types=kinds, subnets=wish.batch_subnets, most_vcpus=vcpus)
+
+
+def _processing(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
+    if not wish.sagemaker:
+        return {}
+    worker = _worker_policy(wish, region, account)
+    return processing_resources(wish.names, region, account, worker, has_people=bool(wish.email))
+
+
+def _worker_policy(wish: SetupWish, region: str, account: str) -> Policy:
+    reach = (wish.inputs, wish.outputs, wish.models, wish.keys, wish.secrets, wish.events)
+    return worker_policy(region, account, wish.names, *reach)
+
+
 def _role(wish: SetupWish, region: str, account: str) -> Template:
     managed = {"ManagedPolicyArns": [_session_manager(region)]} if wish.session_manager else {}
-    reach = (wish.inputs, wish.outputs, wish.models, wish.keys, wish.secrets, wish.events)
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
@@ -159,9 +198,7 @@ def _role(wish: SetupWish, region: str, account: str) -> Template:
                     {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
                 ],
             },
-            "Policies": [
-                {"PolicyName": "worker", "PolicyDocument": worker_policy(region, account, wish.names, *reach)}
-            ],
+            "Policies": [{"PolicyName": "worker", "PolicyDocument": _worker_policy(wish, region, account)}],
             **managed,
             "Tags": _tags(wish.names),
         },
@@ -191,7 +228,7 @@ def _people(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
     return {
         "Subscription": _subscription(wish.email),
         "FleetRule": _fleet_rule(wish.names),
-        "TopicPolicy": _topic_policy(region, account),
+        "TopicPolicy": _topic_policy(region, account, ["FleetRule", *(["ProcessingRule"] if wish.sagemaker else [])]),
     }
 
 
@@ -226,11 +263,12 @@ def _fleet_mail() -> Template:
     }
 
 
-def _topic_policy(region: str, account: str) -> Template:
+def _topic_policy(region: str, account: str, rules: Sequence[str]) -> Template:
     """Builds the topic's policy. EventBridge needs permission from the topic itself, and a policy of its own replaces
     SNS's default one, which lets the account publish."""
     publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "Topic"}}
-    of_rule = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FleetRule", "Arn"]}}}
+    arns = [{"Fn::GetAtt": [rule, "Arn"]} for rule in rules]
+    of_rule = {"ArnEquals": {"aws:SourceArn": arns if len(arns) > 1 else arns[0]}}
     return {
         "Type": "AWS::SNS::TopicPolicy",
         "Properties": {

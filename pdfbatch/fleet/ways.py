@@ -47,8 +47,8 @@ class Way(Protocol):
     ) -> Iterator[tuple[int, str]]:
         """Watches the first minutes; yields each worker that cannot start, and why, once for each cause."""
 
-    def log_streams(self, clients: Clients, record: FleetRecord, worker: int | None) -> LogStreams:
-        """Says which streams of the run's log group have the lines of a worker; None: of all."""
+    def log_streams(self, clients: Clients, record: FleetRecord, worker: int | None, workers: int) -> LogStreams:
+        """Says which streams of the run's log group have the lines of a worker; None: of all `workers`."""
 
     def found(self, clients: Clients) -> Resources:
         """Lists what pdfbatch has in the region, of all runs. Empty where AWS denies it: who may not list it has made
@@ -65,9 +65,11 @@ class Way(Protocol):
 
 @cache
 def way_named(name: WayName) -> Way:
+    from pdfbatch.fleet.batch.way import BatchJobs
     from pdfbatch.fleet.ec2_fleets import Ec2Fleets
+    from pdfbatch.fleet.sagemaker.way import ProcessingJobs
 
-    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets}
+    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets, "batch": BatchJobs, "sagemaker": ProcessingJobs}
     return ways[name]()
 
 

@@ -8,8 +8,9 @@ from pdfbatch.records.base import Record
 from pdfbatch.records.run import Machine
 from pdfbatch.records.stamp import Stamp
 
-WayName = Literal["spot"]
-"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them."""
+WayName = Literal["spot", "batch", "sagemaker"]
+"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `batch`: a job of AWS Batch; `sagemaker`: a
+job of SageMaker Processing."""
 WAY_NAMES: tuple[WayName, ...] = get_args(WayName)
 
 
@@ -39,6 +40,10 @@ class FleetRecord(Record):
     """On-demand dollars per hour, all included, by instance type; types with an unknown price are left out."""
     way: WayName = "spot"
     """What runs the workers."""
+    stack: str = "pdfbatch"
+    """The CloudFormation stack that it uses."""
+    at_once: int = 0
+    """How many workers can have an instance at the same time; 0: all."""
     market: Literal["spot", "on-demand"] = "spot"
     max_cost: float | None = None
     """Maximum cost of the run in dollars; None: limited by time only."""

@@ -355,7 +355,7 @@ def _wall_seconds(past: Sequence[History], fleet: FleetRecord | None, state: Run
 
 def _worst_dollars(workers: int, fleet: FleetRecord) -> float:
     hours = (fleet.expiry - fleet.launched).total_seconds() / 3600
-    return workers * (fleet.price_ceiling or fleet.worst_price) * hours
+    return (fleet.at_once or workers) * (fleet.price_ceiling or fleet.worst_price) * hours
 
 
 def eta_seconds(left: float, done: float, seconds: float) -> float | None:

@@ -32,7 +32,6 @@ from pdfbatch.worker.command_run import TRY_LATER, Ended, run_command
 from pdfbatch.worker.events import TICK_SECONDS
 from pdfbatch.worker.hooks import Hooks
 from pdfbatch.worker.patience import patiently
-from pdfbatch.worker.pipeline import DRAIN_SECONDS
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.threads import in_thread
 from pdfbatch.worker.work import MadeBy, SliceWork
@@ -78,7 +77,7 @@ class CommandPipeline:
         todo = iter(offers)
         while not self._stop.asked and (self._start(todo) or self._running):
             yield from self._ended(TICK_SECONDS)
-        until = time.monotonic() + DRAIN_SECONDS
+        until = time.monotonic() + self._stop.seconds
         while self._running and time.monotonic() < until:
             yield from self._ended(TICK_SECONDS)
         self._is_killed = True

@@ -31,8 +31,6 @@ from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, SliceWork
 from pdfbatch.worker.workload import Block, Offer, Pause
 
 JUDGE_SECONDS = 30.0
-DRAIN_SECONDS = 90.0
-"""How long pages that are being read may continue after a stop; a Spot interruption notice leaves 120 s in total."""
 SAVE_SECONDS = 6.0
 """How long writes may take after that, twice: a working store needs a second, and a broken one is not waited for."""
 _DOCUMENTS_AHEAD = 4
@@ -391,7 +389,7 @@ class Pipeline:
         """Saves what is read, waits for pages being read, publishes complete documents, and checkpoints the rest."""
         self._checkpoint_all()
         self._reader.drain()
-        yield from self._wait(lambda: bool(self._pages_running), DRAIN_SECONDS)
+        yield from self._wait(lambda: bool(self._pages_running), self._stop.seconds)
         yield from self._wait(lambda: self._events.writing > 0, SAVE_SECONDS)  # figures before their pages
         self._checkpoint_all()
         yield from self._wait(lambda: self._events.writing > 0, SAVE_SECONDS)

@@ -18,12 +18,15 @@ Why = Literal["interrupted", "deadline", "failing", "over_budget", "retired"]
 
 
 ECHO_SECONDS = 0.3
+DRAIN_SECONDS = 90.0
+"""How long pages that are being read may continue after a stop; a Spot interruption notice leaves 120 s in total."""
 
 
 class Stop:
-    """An event that is set once, with its first cause."""
+    """An event that is set once, with its first cause. `seconds`: how long pages that are being read are waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = DRAIN_SECONDS) -> None:
+        self.seconds = seconds
         self._event = threading.Event()
         self.why: Why | None = None
         self.detail = ""
@@ -42,21 +45,22 @@ class Stop:
 @contextmanager
 def on_signals(stop: Stop, end_at_once: Callable[[], None]) -> Iterator[None]:
     """Makes SIGINT and SIGTERM ask for a stop. A second signal calls `end_at_once` and exits with 130, unless it comes
-    within `ECHO_SECONDS` of the first: GNU timeout, for example, signals the process and then its group.
+    within `ECHO_SECONDS` of the first: GNU timeout, for example, signals the process and then its group. SIGTERM after
+    a stop of another cause is a first one: AWS sends it to a worker that drains after a Spot notice.
 
     Children die with the process (children.py), and published and checkpointed files are always complete.
     """
 
-    first = -ECHO_SECONDS
+    first: float | None = None
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         nonlocal first
         now = time.monotonic()
-        if not stop.asked:
+        if not stop.asked or (first is None and number == signal.SIGTERM):
             first = now
             stop.ask("interrupted")
             return
-        if now - first < ECHO_SECONDS:
+        if first is not None and now - first < ECHO_SECONDS:
             return
         with suppress(Exception):  # the pool may already be closed; children die with this process anyway
             end_at_once()

@@ -6,7 +6,8 @@ Every request but SQS's ReceiveMessage holds one lock (see tests/s3_server.py, w
 It answers these calls itself, from simulated_fleets.py, market.py and moto_cloud.py, which name the sources:
   CreateFleet, DescribeFleets, DescribeFleetInstances, DescribeFleetHistory, ModifyFleet, DeleteFleets;
   DescribeSpotPriceHistory, GetSpotPlacementScores; DescribeLaunchTemplates in pages of 15; GetEbsDefaultKmsKeyId;
-  GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`; GetProducts of the price list (price_list.py).
+  GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`; GetProducts of the price list (price_list.py);
+  the lists of SageMaker's quotas, and how its processing jobs run and end (processing_jobs.py).
 moto answers the rest. Where moto is laxer than AWS, this comes first: a ClientToken is honoured (the first answer
 again, or IdempotentParameterMismatch); user data of more than 16,384 bytes is refused; what a RunInstances is to launch
 from is checked, in a dry run too; an instance whose disks need a key that the fleet may not use dies at once
@@ -21,6 +22,10 @@ Orders for tests are PUTs of JSON:
   `/_prices` {type: {zone: dollars an hour}};
       ordered again, they rise or fall at that time: what was launched with a MaxPrice below them is interrupted;
   `/_quota` {"code", "value", "default"}: vCPUs, null for none; a fleet launches nothing beyond `value`;
+  `/_job` {"job", …}: changes a job of AWS Batch (simulated_batch.py); `/_environment` {"status", …}: what Batch says of
+      every compute environment;
+  `/_job_quota` {"type", "value", "default"}: instances for processing jobs, null for none;
+  `/_processing_job` {"region", "name", "status", "why", "message"}: ends a processing job;
   `/_denied` [key's ARN, …]: objects in buckets that are encrypted with one can be neither read nor written;
   `/_faults` [fault, …]: those of tests/s3_server.py, and {"action", "code", "message", "status"} to answer a call with
       an error; "nth": n spares the n - 1 calls before; "times": n, default 1; "lose": true does the call first.
@@ -57,9 +62,12 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.serving import make_server
 
 from tests.fleet.market import QUOTA_NAMES, Market
+from tests.fleet.moto_batch import Batch, like_aws
 from tests.fleet.moto_cloud import MotoCloud
 from tests.fleet.moto_keys import BucketKeys
 from tests.fleet.price_list import products
+from tests.fleet.processing_jobs import ProcessingJobs
+from tests.fleet.simulated_batch import operation_at
 from tests.fleet.simulated_fleets import Fleets, Json, Refused
 from tests.s3_server import FaultyS3, Quiet
 
@@ -127,7 +135,9 @@ class Aws:
         self.tokens: dict[tuple[str, str, str], tuple[Json, Answer]] = {}
         self.market = Market()
         self.bucket_keys = BucketKeys()
+        self.processing = ProcessingJobs()
         self.regions: dict[str, tuple[MotoCloud, Fleets]] = {}
+        self.batch = Batch()
 
     def now(self) -> datetime:
         """UTC without saying so, as moto has it."""
@@ -136,6 +146,7 @@ class Aws:
     def tick(self) -> None:
         for _, fleets in self.regions.values():
             fleets.tick()
+        self.processing.tick()
 
     def region(self, name: str) -> tuple[MotoCloud, Fleets]:
         if name not in self.regions:
@@ -160,7 +171,32 @@ class Aws:
                 _body(environ)
                 xml = f"<Error><Code>AccessDenied</Code><Message>{lacking}</Message></Error>"
                 return Answer(403, {"Content-Type": "application/xml"}, xml.encode()).send(respond)
+            if service == "batch" and (answer := self._batch(environ, region, path)):
+                return answer.send(respond)
             return (self.s3 if service in ("", "s3") else self.moto)(environ, respond)
+
+    def _batch(self, environ: Environ, region: str, path: str) -> Answer | None:
+        """Answers what is about jobs; None: moto answers."""
+        if (operation := operation_at(path)) is None:
+            return None
+        wish = json.loads(_body(environ) or b"{}")
+        record = {"service": "batch", "action": operation.name, "parameters": wish, "error": ""}
+        self.calls.append(record)
+        try:
+            if fault := self._take_fault(operation.name):
+                raise Refused(fault["code"], fault.get("message", "ordered by the test"), fault.get("status", 400))
+            answer = self.batch.answer(region, operation, wish, lambda: self._pass_on(environ).body)
+        except Refused as error:
+            record["error"] = error.code
+            headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
+            return Answer(error.status, headers, json.dumps({"message": error.message}).encode(), error.code)
+        return answer and Answer(200, {"Content-Type": "application/json"}, json.dumps(answer).encode())
+
+    def order_job(self, wish: Json) -> None:
+        self.batch.order(wish)
+
+    def order_environment(self, wish: Json) -> None:
+        self.batch.environment = wish
 
     def _called(self, environ: Environ, call: Call) -> Answer:
         record = {"service": call.service, "action": call.action, "parameters": call.parameters, "error": ""}
@@ -225,7 +261,25 @@ class Aws:
             return call.answer({"Quota": self._quota(call)})
         if call.service == "pricing" and call.action == "GetProducts":
             return call.answer(products(call.parameters, call.region))
-        return self._pass_on(environ)
+        if call.service == "service-quotas" and call.parameters.get("ServiceCode") == "sagemaker":
+            return call.answer(self.processing.quotas(call.action, call.parameters))
+        if call.service == "sagemaker" and call.action in ("CreateProcessingJob", "StopProcessingJob"):
+            return self._processing_job(environ, call)
+        answer = self._pass_on(environ)
+        if call.action == "DescribeProcessingJob" and not answer.error:
+            more = self.processing.resources(call.region, call.parameters["ProcessingJobName"])
+            answer.body = json.dumps(json.loads(answer.body) | more).encode()
+        return answer
+
+    def _processing_job(self, environ: Environ, call: Call) -> Answer:
+        if call.action == "StopProcessingJob":
+            self.processing.stop(call.region, call.parameters["ProcessingJobName"])
+            return call.answer({})
+        self.processing.check(call.region, call.parameters)
+        answer = self._pass_on(environ)
+        if not answer.error:
+            self.processing.created(call.region, call.parameters)
+        return answer
 
     def _check_ec2(self, cloud: MotoCloud, call: Call) -> None:
         wish = call.parameters
@@ -303,6 +357,19 @@ class Aws:
             if wish.get(name) is not None:
                 quotas[wish["code"]] = wish[name]
 
+    def order_job_quota(self, wish: Json) -> None:
+        name = f"{wish['type']} for processing job usage"
+        for quotas, value in (
+            (self.processing.limits, wish.get("value")),
+            (self.processing.defaults, wish.get("default")),
+        ):
+            quotas.pop(name, None)
+            if value is not None:
+                quotas[name] = value
+
+    def order_processing_job(self, wish: Json) -> None:
+        self.processing.end(wish["region"], wish["name"], wish["status"], wish.get("why", ""), wish.get("message", ""))
+
     def order_faults(self, wish: list[Json]) -> None:
         self.faults = [fault for fault in wish if "action" in fault]
         self.s3.faults = [fault for fault in wish if "action" not in fault]
@@ -348,6 +415,7 @@ def keep_ticking(aws: Aws) -> None:
 if __name__ == "__main__":
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # a second for each reset, and only ours are used
     host, port = sys.argv[1:3] or ("127.0.0.1", 0)
+    like_aws()
     aws = Aws(DomainDispatcherApplication(create_backend_app))
     server = make_server(host, int(port), aws, threaded=True, request_handler=Quiet)
     print(server.port, flush=True)

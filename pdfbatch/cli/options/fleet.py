@@ -21,7 +21,11 @@ FleetEngineName = Annotated[
 
 On = Annotated[
     WayName,
-    typer.Option("--on", help="What runs the workers. spot: an EC2 Fleet for each of them."),
+    typer.Option(
+        "--on",
+        help="What runs the workers. spot: an EC2 Fleet for each of them. batch: an array job of AWS Batch. sagemaker: "
+        "one SageMaker Processing job, on-demand.",
+    ),
 ]
 
 
@@ -35,7 +39,7 @@ Workers = Annotated[
     int,
     typer.Option(
         min=1,
-        max=1000,
+        max=10_000,
         help="Number of instances; each converts a share of the documents.",
         metavar="N",
     ),
@@ -47,7 +51,7 @@ LaunchWorkers = Annotated[
     typer.Option(
         "--workers",
         min=1,
-        max=1000,
+        max=10_000,
         help="Number of instances; each converts a share of the documents.",
         show_default="5, or fewer if the work is small",
         metavar="N",
@@ -163,6 +167,38 @@ Subnets = Annotated[
 ]
 
 
+NetworkIsolation = Annotated[
+    bool,
+    typer.Option(
+        "--network-isolation",
+        help="With --on sagemaker: give the workers no network; SageMaker copies their documents in, and uploads what "
+        "they write when the job ends.",
+    ),
+]
+
+
+SecurityGroups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--security-group",
+        metavar="ID",
+        help="With --on sagemaker and --subnet: security group of the job; repeatable.",
+        show_default="the stack's own",
+    ),
+]
+
+
+OutputKey = Annotated[
+    str,
+    typer.Option(
+        "--output-key",
+        metavar="KEY",
+        help="With --network-isolation: KMS key that encrypts what is uploaded.",
+        show_default="the bucket's own",
+    ),
+]
+
+
 Tags = Annotated[
     list[str] | None,
     typer.Option("--tag", metavar="KEY=VALUE", help="Tag for everything that is created; repeatable."),
@@ -207,4 +243,38 @@ WatchInput = Annotated[
 KeepPartial = Annotated[
     bool,
     typer.Option("--keep-partial", help="Keep the instances that were launched even if some workers could not be."),
+]
+
+
+BatchTypes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--instance-type",
+        metavar="TYPE",
+        help="With --batch: EC2 instance type of the compute environment; repeatable.",
+        show_default="g4dn.xlarge",
+    ),
+]
+
+
+BatchSubnets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subnet",
+        metavar="ID",
+        help="With --batch: subnet of the compute environment; repeatable.",
+        show_default="all of the VPC that can reach S3",
+    ),
+]
+
+
+MaxVcpus = Annotated[
+    int,
+    typer.Option(
+        "--max-vcpus",
+        metavar="N",
+        min=0,
+        help="With --batch: vCPUs of all instances together, at most.",
+        show_default="256",
+    ),
 ]
