@@ -9,6 +9,7 @@ import typer
 
 from pdfbatch import views
 from pdfbatch.cli.console import finish, local_now, now, say, show, stdout
+from pdfbatch.cli.jobs import with_jobs
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Json, JsonLines, OneRun, Output, how_to_print
 from pdfbatch.errors import ExitCode, UsageError
@@ -40,10 +41,11 @@ def status(
         return
     _note_end_of_job(store, frozen)
     if watch:
-        views.watch(progress.status_reader(store, frozen, now), stdout, seconds, local_now)
+        reader = with_jobs(progress.status_reader(store, frozen, now), store, frozen.run)
+        views.watch(reader, stdout, seconds, local_now)
         return
     read = progress.read_status if run else whole.read_output_status
-    found = progress.with_pool(store, frozen, read(store, frozen, now()))
+    found = with_jobs(lambda: progress.with_pool(store, frozen, read(store, frozen, now())), store, frozen.run)()
     show(views.as_json(found) if json else views.status_screen(found, local_now()))
 
 

@@ -141,6 +141,10 @@ def logs(
             f"Run {wanted} did not use a fleet, so it has no logs.",
             "See its failures with `pdfbatch report --failures OUTPUT`.",
         )
+    if boot and record.way != "spot":
+        raise UsageError(
+            f"Run {wanted} has no boot logs: AWS {record.way.capitalize()} boots the instances.", "Leave out --boot."
+        )
     if boot:
         _show_boots(store, wanted, worker)
         return

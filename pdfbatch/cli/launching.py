@@ -14,6 +14,7 @@ import typer
 
 from pdfbatch import config, views
 from pdfbatch.cli.console import agreed, details, finish, local_now, now, say, show, stderr, waiting
+from pdfbatch.cli.jobs import with_jobs
 from pdfbatch.cli.notes import nothing_to_retry, show_left_out
 from pdfbatch.errors import ExitCode, PdfbatchError
 from pdfbatch.views import fleet as screens
@@ -82,7 +83,8 @@ def _follow(output: Store, run: str, json: bool) -> NoReturn:
     from pdfbatch.runs import manifest, progress
 
     frozen = manifest.load(output, run)
-    last = views.watch(progress.status_reader(output, frozen, now), stderr, WAIT_SECONDS, local_now)
+    reader = with_jobs(progress.status_reader(output, frozen, now), output, run)
+    last = views.watch(reader, stderr, WAIT_SECONDS, local_now)
     if last is None or last.state not in progress.OVER:
         say(f"Stopped watching; the fleet keeps running. next: pdfbatch status {shlex.quote(output.url)} --watch")
         raise typer.Exit(ExitCode.INTERRUPTED)

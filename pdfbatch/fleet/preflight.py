@@ -84,6 +84,7 @@ def _refuse_missing(open_points: list[Check], facts: AccountFacts, need: Need) -
     message = f"{first.found[:1].upper()}{first.found[1:].rstrip('.')}."
     if others := [check.name for check in missing[1:]]:
         given = [*(("--input", url) for url in need.inputs), *(("--output", url) for url in need.outputs)]
+        given += [("--on", need.request.way)] if need.request.way != "spot" else []
         places = " ".join(f"{option} {shlex.quote(url)}" for option, url in given)
         message += f" Also missing: {', '.join(others)}; `pdfbatch doctor {places}` shows all."
     raise NotReady(message, first.hint)

@@ -219,9 +219,14 @@ def _compute_environment(facts: AccountFacts, need: Need) -> Finding:
     assert isinstance(found, BatchEnvironment) and not isinstance(types, Missing | Unknown)
     enable = f"aws batch update-compute-environment --compute-environment {found.name} --state ENABLED"
     if found.status == "INVALID":
-        return Finding("missing", f"{found.name} is INVALID: {found.reason.rstrip('.')}", f"Fix that, then: {enable}")
+        reason = found.reason.rstrip(".")
+        return Finding(
+            "missing", f"the compute environment {found.name} is INVALID: {reason}", f"Fix that, then: {enable}"
+        )
     if found.state != "ENABLED":
-        return Finding("missing", f"{found.name} is {found.state}: it starts no instances", enable)
+        return Finding(
+            "missing", f"the compute environment {found.name} is {found.state}: it starts no instances", enable
+        )
     if not found.takes_jobs:
         state = f"the queue {found.name} is {found.queue_state}, {found.queue_status}"
         return Finding("missing", state, f"aws batch update-job-queue --job-queue {found.name} --state ENABLED")
@@ -386,9 +391,9 @@ REQUIREMENTS = [
     Requirement("instance types", _offerings),
     Requirement("subnets", _subnets),
     Requirement("service-linked roles", _service_roles),
+    Requirement("compute environment", _compute_environment, ways=("batch",)),
     Requirement("worker role", _role),
     Requirement("role's policy", _policy),
-    Requirement("compute environment", _compute_environment, ways=("batch",)),
     Requirement("security group", _security_group, ways=("spot",)),
     Requirement("log group", _log_group),
     Requirement("AMI", _ami, ways=("spot",)),

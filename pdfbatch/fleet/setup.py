@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from pdfbatch import aws
 from pdfbatch.errors import NotFound, NotReady, PdfbatchError, UsageError
 from pdfbatch.fleet import aws_queries, ec2, routes
+from pdfbatch.fleet.batch import jobs
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import SERVICE_ROLES
@@ -343,11 +344,12 @@ def _hint(reason: str) -> str:
 
 
 def _check_nothing_runs(clients: Clients, names: Names) -> None:
-    living = [each.id for each in ec2.living(clients, datetime.now(UTC)) if each.tags[TAG_STACK] == names.stack]
+    there = [*ec2.living(clients, datetime.now(UTC)), *jobs.jobs(clients)]
+    living = [each.id for each in there if each.tags[TAG_STACK] == names.stack]
     if not living:
         return
     raise NotReady(
-        f"Fleets or instances of the stack {names.stack} still run: {', '.join(living[:5])}.",
+        f"Fleets, instances or jobs of the stack {names.stack} still run: {', '.join(living[:5])}.",
         "See them with `pdfbatch ls`, terminate them with `pdfbatch down`, and run the same command again.",
     )
 

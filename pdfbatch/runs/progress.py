@@ -188,7 +188,7 @@ def summarise(manifest: Manifest, records: Records, now: datetime) -> RunStatus:
     scores = added(count.scores for count in counts)
     documents = manifest.documents + records.arrived
     is_complete = manifest.is_pool and sum(count.done for count in counts) >= documents
-    state = _run_state(workers) if fleet is None else _fleet_state(workers, is_complete)
+    state = _run_state(workers) if fleet is None else fleet_state(workers, is_complete)
     return RunStatus(
         run=manifest.run,
         input=manifest.input,
@@ -332,7 +332,7 @@ def _run_state(workers: Iterable[WorkerStatus]) -> RunState:
     return "waiting"
 
 
-def _fleet_state(workers: Iterable[WorkerStatus], is_complete: bool) -> RunState:
+def fleet_state(workers: Iterable[WorkerStatus], is_complete: bool) -> RunState:
     """Returns a fleet's state. It replaces lost instances until every worker has ended; then the worst end counts, but
     not in a pool that is complete: others have done that worker's work."""
     left = [worker for worker in workers if not worker.final]

@@ -233,17 +233,22 @@ def launched_screen(launched: Launched) -> RenderableType:
     output = shlex.quote(launched.output)
     lines = [
         Text.assemble(("LAUNCHED", "bold green"), f"  run {launched.run}"),
-        Text(dotted(f"{plural(len(launched.fleets), 'instance')} requested", cap, f"until {_moment(launched.expiry)}")),
+        Text(dotted(_requested(launched), cap, f"until {_moment(launched.expiry)}")),
         *(
             Text.assemble(("not launched ", "red"), f"worker {worker}: {why}")
             for worker, why in launched.missing.items()
         ),
-        Text("You can close this terminal; the fleet keeps running."),
+        Text(f"You can close this terminal; the {'fleet' if launched.way == 'spot' else 'job'} keeps running."),
         to_copy("logs:", f"pdfbatch logs {output} --follow"),
         to_copy("stop:", f"pdfbatch down {output}"),
         to_copy("next:", f"pdfbatch status {output} --watch", "bold"),
     ]
     return Group(*lines)
+
+
+def _requested(launched: Launched) -> str:
+    count = len(launched.fleets)
+    return f"{plural(count, 'instance')} requested" if launched.way == "spot" else f"a job of {plural(count, 'worker')}"
 
 
 def remains_screen(remains: Resources) -> RenderableType:
@@ -328,15 +333,14 @@ def inventory_screen(inventory: Inventory) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("run", "launched"):
         table.add_column(name, no_wrap=True)
-    for name in ("fleets", "instances", "templates"):
+    counted = ["fleets", "instances", "templates", *(["jobs"] if any(run.jobs for run in inventory.runs) else [])]
+    for name in counted:
         table.add_column(name, justify="right", no_wrap=True)
     for run in inventory.runs:
         table.add_row(
             run.run,
             "–" if run.launched is None else f"{run.launched.astimezone(UTC):%m-%d %H:%M}",
-            str(run.fleets),
-            str(run.instances),
-            str(run.templates),
+            *(str(getattr(run, name)) for name in counted),
         )
     return Group(table, *(line for run in inventory.runs for line in _remarks(run)))
 

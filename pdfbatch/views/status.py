@@ -362,12 +362,18 @@ def _dollars(status: RunStatus) -> str:
     return f"{money(status.dollars)} of {cap}"
 
 
+_WHAT_HAPPENED = {
+    "over_budget": "stopped: the run reached its cost cap.",
+    "waiting": "waits for an instance:",
+}
+
+
 def _notes(workers: Sequence[WorkerStatus]) -> list[Text]:
     """Returns notes about single workers, one sentence each."""
     notes = []
     for worker in workers:
         if worker.detail:
-            what = "stopped: the run reached its cost cap." if worker.state == "over_budget" else "gave up:"
+            what = _WHAT_HAPPENED.get(worker.state, "gave up:")
             notes.append(Text(f"worker {worker.id} {what} {visible(worker.detail)}", style="red"))
         elif worker.notice and not worker.final and worker.state != "waiting":
             notes.append(Text(f"worker {worker.id}: Spot interruption; a replacement will resume", style="yellow"))
