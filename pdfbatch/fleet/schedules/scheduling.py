@@ -81,6 +81,7 @@ def make(
         NotReady: the stack has no group of schedules.
     """
     check_schedulable(decided)
+    _check_group(outside.clients, Names(decided.plan.stack))
     scheduled = for_schedule(decided, name)
     plan, clients = scheduled.plan, outside.clients
     order = RunOrder(manifest=scheduled.frozen.manifest, fleet=scheduled.record, all_failures=all_failures, limit=limit)
@@ -131,8 +132,6 @@ def _put(clients: Clients, request: Mapping[str, Any], sleep: Callable[[float], 
                 with aws.translating(f"change the schedule {request['Name']}"):
                     clients.scheduler.update_schedule(**request)
         except PdfbatchError as error:
-            if error.code in _GONE:
-                raise _no_group(request["GroupName"]) from error
             if pause is None or error.code != "ValidationException" or "assume" not in error.message:
                 raise
             sleep(pause)
@@ -140,11 +139,14 @@ def _put(clients: Clients, request: Mapping[str, Any], sleep: Callable[[float], 
             return
 
 
-def _no_group(group: str) -> NotReady:
-    return NotReady(
-        f"The stack {group} has no group of schedules.",
-        "Run `pdfbatch setup --schedules`, with --batch or --sagemaker.",
+def _check_group(clients: Clients, names: Names) -> None:
+    found = aws.call(
+        "look up the group of schedules",
+        lambda: clients.scheduler.get_schedule_group(Name=names.schedule_group),
+        absent=_GONE,
     )
+    if found is None:
+        raise NotReady(f"The stack {names.stack} has no schedules yet.", "Run `pdfbatch setup --schedules`.")
 
 
 def schedules(clients: Clients, names: Names) -> list[Schedule]:

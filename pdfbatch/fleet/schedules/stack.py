@@ -106,12 +106,14 @@ def launcher_statements(region: str, account: str, names: Names) -> list[Stateme
     Source: service authorization reference, "Actions, resources, and condition keys for Amazon EventBridge Scheduler".
     """
     arn = f"arn:{partition(region)}"
-    schedules = f"{arn}:scheduler:{region}:{account}:schedule/{names.schedule_group}/*"
+    here = f"{arn}:scheduler:{region}:{account}"
+    schedules = f"{here}:schedule/{names.schedule_group}/*"
     actions = ["scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule"]
     passed = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
     return [
         _allow("Schedule", [*actions, "scheduler:GetSchedule"], [schedules]),
         _allow("SeeSchedules", ["scheduler:ListSchedules"], ["*"]),
+        _allow("SeeGroup", ["scheduler:GetScheduleGroup"], [f"{here}:schedule-group/{names.schedule_group}"]),
         _allow(
             "GiveScheduleRole", ["iam:PassRole"], [f"{arn}:iam::{account}:role/{names.schedule_role(region)}"], passed
         ),
