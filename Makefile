@@ -102,8 +102,8 @@ push: .venv/.user ## Push the image to the repository that `pdfbatch setup` crea
 	  docker tag $(IMAGE) "$$repository:latest" && docker push "$$repository:latest"
 
 lock: .venv/.dev ## Update the pinned versions of the image
-	$(PINS) --upgrade --extra dolphin --extra view --extra events -o docker/requirements/dolphin.txt
-	$(PINS) --upgrade --extra view --extra events -c docker/requirements/dolphin.txt -o docker/requirements/cpu.txt
+	$(PINS) --upgrade --extra dolphin --extra view --extra analysis --extra events -o docker/requirements/dolphin.txt
+	$(PINS) --upgrade --extra view --extra analysis --extra events -c docker/requirements/dolphin.txt -o docker/requirements/cpu.txt
 
 audit: .venv-audit/.installed ## Look up the image's pinned packages in the database of known faults (network)
 	.venv-audit/bin/pip-audit --require-hashes --disable-pip --vulnerability-service osv \

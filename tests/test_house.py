@@ -14,10 +14,10 @@ PACKAGE = ROOT / "pdfbatch"
 # From bottom to top; packages of one floor may import one another unless they are wings.
 FLOORS = [
     {"errors", "records", "paragraphs", "visible"},
-    {"markdown", "assembly", "demo"},
+    {"markdown", "assembly", "demo", "languages"},
     {"config", "settings", "aws", "secret_text", "http_pools"},
     {"store", "documents"},
-    {"runs", "engines"},
+    {"runs", "engines", "processors"},
     {"worker", "fleet", "export", "delivery"},
     {"views", "web"},
     {"cli"},

@@ -44,6 +44,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "--endpoint-model lightonai/LightOnOCR-2-1B",
         "pdfbatch local-run ~/papers ~/papers-md --engine auto --fallback endpoint --endpoint-url https://HOST/v1 "
         "--endpoint-model NAME --endpoint-price 0.25,2 --max-cost 5",
+        "pdfbatch local-run ~/papers ~/papers-md --also 'images:format=png,dpi=200' --also analysis",
         "pdfbatch local-run ~/scans ~/scans-md --include '*.png' --command 'mytool {in} {out}'",
     ),
     "demo": ("pdfbatch demo", "pdfbatch demo ~/pdfbatch-demo"),

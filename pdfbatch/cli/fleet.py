@@ -70,7 +70,7 @@ def launch(
     --max-hours in any case.
     """
     options = read.model_copy(update={"pages": pages})
-    engine = with_command(engine, options.command)
+    engine = with_command(engine, options)
     given, target = split(*default_places(places, output))
     store, inputs = places_of(given, target, include, exclude)
     request = request_of(

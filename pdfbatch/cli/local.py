@@ -46,6 +46,7 @@ def local_run(
     With one document, OUTPUT may be -: its Markdown goes to stdout.
     """
     from pdfbatch.documents.sandbox.children import warm_up
+    from pdfbatch.processors.registry import ready
     from pdfbatch.runs.begin import Request, begin, check_places
     from pdfbatch.runs.partition import Slice
     from pdfbatch.store import open_store
@@ -58,12 +59,15 @@ def local_run(
     reads = select_engine(engine, model, default_model(), read)
     warm_up(reads.preload)
     check_cap(max_cost, reads.name, read)
+    ready(read.also)
     is_to_stdout = target == STDOUT
     how = o.how_to_print(json, jsonl)
     if is_to_stdout and how != "screen":
         raise UsageError(
             f"Markdown and --{how} cannot both go to stdout.", f"Use a folder as OUTPUT, or leave out --{how}."
         )
+    if is_to_stdout and read.also:
+        raise UsageError("OUTPUT - keeps no files of --also.", "Use a folder as OUTPUT, or leave out --also.")
     if is_to_stdout and sinks.addresses:
         raise UsageError(
             "OUTPUT - keeps no record to send events from.", "Use a folder as OUTPUT, or leave out --events."

@@ -50,6 +50,8 @@ def show_left_out(found: Begun | Remaining, output: str) -> None:
         )
     if found.dry_runs:
         say(f"only opened by the engine null before, converted now: {views.some(found.dry_runs)}")
+    if only := [each.key for each in found.documents if each.is_read]:
+        say(f"converted before, only --also is done for them: {views.some(only)}")
     if found.hopeless:
         say(views.hopeless_screen(found.hopeless, output))
 

@@ -18,6 +18,7 @@ PANELS = {
     ),
     "Command": "command batch batch_seconds batch_memory",
     "Markdown": "keep_hidden join_tables keep_headers",
+    "Processors": "also also_seconds",
     "Events": "events events_secret",
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (

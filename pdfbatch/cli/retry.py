@@ -81,7 +81,9 @@ def retry_failures(
     read = read.model_copy(update={"pages": before.options.pages if only is not None or not pages else pages})
     if before.engine == COMMAND and not engine and not read.command.line:
         read = read.model_copy(update={"command": before.options.command})
-    engine = with_command(engine, read.command)
+    if not read.also and not read.command.line:
+        read = read.model_copy(update={"also": before.options.also})
+    engine = with_command(engine, read)
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
     if events_secret and local:

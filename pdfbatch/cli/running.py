@@ -37,7 +37,7 @@ def select_engine(engine: str, model: str, default_model: str, options: ReadOpti
     """Returns the engine that was named, that of a command, or the default for this computer."""
     from pdfbatch.engines import engine_for, engine_named, has_gpu
 
-    engine = with_command(engine, options.command)
+    engine = with_command(engine, options)
     reads = engine_for(engine, model, has_gpu())
     if engine and reads != engine:
         say(f"no GPU here: --engine {engine} uses only the CPU; add --model M to run the model without a GPU, slowly")
@@ -134,11 +134,13 @@ def _worked(
     max_cost: float | None,
 ) -> DoneMark:
     from pdfbatch.engines import engine_named
+    from pdfbatch.processors.registry import ready
     from pdfbatch.worker.loop import SliceRun
     from pdfbatch.worker.slice_config import SliceConfig
     from pdfbatch.worker.stop import Stop, on_signals
 
     frozen, stop = begun.manifest, Stop()
+    processors = ready(frozen.options.also)
     children = processes or (1 if frozen.engine == COMMAND else config.default_processes())
     key = config.endpoint_key(os.environ)
     engine, beats = engine_named(frozen.engine, frozen.model, "", frozen.options, key), heartbeat_seconds(output)
@@ -155,6 +157,7 @@ def _worked(
         now,
         passwords=passwords,
         max_cost=max_cost,
+        processors=processors,
     )
     run = SliceRun(job, stop)
     if frozen.options.endpoint and "endpoint" in (frozen.engine, frozen.options.fallback):

@@ -114,7 +114,7 @@ def schedule(
             "Use --on batch, which runs on Spot instances too.",
         )
     options = read.model_copy(update={"pages": pages})
-    engine = with_command(engine, options.command)
+    engine = with_command(engine, options)
     given, target = split(*default_places(places, output))
     store, inputs = places_of(given, target, include, exclude)
     request = request_of(

@@ -16,7 +16,7 @@ from pdfbatch import config, views
 from pdfbatch.cli.console import local_now, now, say, show_log, stderr
 from pdfbatch.cli.delivering import deliveries, finish, sinks_here
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
-from pdfbatch.errors import ExitCode, PdfbatchError, UsageError
+from pdfbatch.errors import ExitCode, NotReady, PdfbatchError, UsageError
 from pdfbatch.records import DoneMark, FleetRecord, Machine, Manifest, ReadOptions, RunKeys, SourceDocument
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pdfbatch.config import WorkerSettings
     from pdfbatch.documents.sandbox.passwords import Passwords
+    from pdfbatch.processors.registry import ReadyProcessor
     from pdfbatch.store import Store
     from pdfbatch.worker.loop import SliceRun
     from pdfbatch.worker.meter import Meter
@@ -81,6 +82,7 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
     check_places(source, output, frozen.chosen)
     engine = engine_named(frozen.engine, frozen.model, "", frozen.options, _endpoint_key(frozen))
     warm_up(engine.preload)
+    processors = _processors(frozen, settings, output)
     queues = _queues(frozen, output)
     beats = heartbeat_seconds(output)
     machine, children = _machine(settings), config.default_processes()
@@ -102,6 +104,7 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
         passwords,
         queues,
         cap,
+        processors,
     )
     stop = Stop(settings.stop_seconds)
     if queues is not None and settings.worker not in queues.pool.workers:
@@ -193,6 +196,26 @@ def _slice(settings: WorkerSettings, source: Store, output: Store) -> tuple[Mani
     options = ReadOptions(max_retries=settings.max_retries)
     reads = select_engine(settings.engine or "", "", config.default_model(os.environ), options)
     return ad_hoc(source, output, Request(part, reads.name, options, model=reads.model, pin=reads.pinned_model), now)
+
+
+def _processors(frozen: Manifest, settings: WorkerSettings, output: Store) -> Sequence[ReadyProcessor]:
+    """Returns the processors of the run. If this image lacks one, the slice ends at once: every other instance would
+    start the same image.
+
+    Raises:
+        NotReady: one is missing, or has another version.
+    """
+    if not frozen.options.also:
+        return ()
+    from pdfbatch.processors.registry import ready
+    from pdfbatch.records import RunKeys
+
+    try:
+        return ready(frozen.options.also)
+    except NotReady as error:
+        mark = DoneMark(worker=settings.worker, why="failing", at=now(), detail=error.message)
+        output.put(RunKeys(frozen.run).done_mark(settings.worker), mark.model_dump_json().encode())
+        raise
 
 
 def _queues(frozen: Manifest, output: Store) -> PoolQueues | None:

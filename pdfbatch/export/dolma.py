@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from pdfbatch.export.content import Content, storable
 from pdfbatch.export.files import MOST_DOCUMENTS, Part, Row
-from pdfbatch.export.languages import PAGE_CHARACTERS, language_of
 from pdfbatch.export.lines import json_row, lines_part
 from pdfbatch.export.provenance import provenance
 from pdfbatch.export.tokens import TOKENIZER, count_tokens
+from pdfbatch.languages import PAGE_CHARACTERS, language_of
 from pdfbatch.records import Compression
 
 SOURCE = "pdfbatch"

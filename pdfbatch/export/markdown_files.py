@@ -55,7 +55,7 @@ class MarkdownFiles:
 
 def front_matter(content: Content) -> str:
     """Returns YAML whose values are written as JSON, which is YAML too."""
-    from pdfbatch.export.languages import language_of
+    from pdfbatch.languages import language_of
 
     outcome = content.outcome
     model, revision = content.model

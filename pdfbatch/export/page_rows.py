@@ -17,9 +17,9 @@ from pdfbatch.documents.tasks import page_png
 from pdfbatch.export.content import Content, storable
 from pdfbatch.export.files import MOST_DOCUMENTS, Part, Row
 from pdfbatch.export.inputs import InputFiles
-from pdfbatch.export.languages import DETECTOR, PAGE_CHARACTERS, language_of
 from pdfbatch.export.parquet import parquet_part, parquet_row
 from pdfbatch.export.tokens import TOKENIZER, count_tokens
+from pdfbatch.languages import DETECTOR, PAGE_CHARACTERS, language_of
 from pdfbatch.markdown.document import PageText
 from pdfbatch.records import Page
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from pdfbatch.export.content import Content, storable
 from pdfbatch.export.files import MOST_DOCUMENTS, Part, Row
-from pdfbatch.export.languages import DETECTOR, PAGE_CHARACTERS, Language, average, language_of
 from pdfbatch.export.parquet import parquet_part, parquet_row
 from pdfbatch.export.provenance import provenance
 from pdfbatch.export.tokens import TOKENIZER, count_tokens
+from pdfbatch.languages import DETECTOR, PAGE_CHARACTERS, Language, average, language_of
 
 FINEPDFS = pa.schema(
     [

@@ -18,6 +18,7 @@ from pdfbatch.fleet.preflight import account_of
 from pdfbatch.fleet.sagemaker.ended import note_ended
 from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Work
 from pdfbatch.fleet.ways import way_named
+from pdfbatch.processors.registry import BUILT_IN
 from pdfbatch.records import RunKeys, SourceDocument
 from pdfbatch.runs import manifest
 from pdfbatch.runs.begin import Remaining, remaining, remaining_failures
@@ -70,6 +71,7 @@ def propose(
     account = account_of(gather(clients, need, now), need)
     warnings = [*account.warnings, *_spent_before(output, rest.latest)]
     request = _with_engine(request, account, warnings)
+    warnings += _needs_of_processors(request, rest)
     documents = rest.documents[: request.limit]
     if not documents:
         work = Work(documents=rest.inputs, left=0, pages_each=0.0)
@@ -101,7 +103,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
             redo_changed=request.redo_changed,
             all_failures=request.all_failures,
             chosen=request.chosen,
-            pages=request.options.pages,
+            options=request.options,
             engine=request.engine,
             has_passwords=has_passwords,
             may_be_empty=request.may_begin_empty,
@@ -116,6 +118,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
         chosen=request.chosen,
         has_passwords=has_passwords,
         only=request.only,
+        also=request.options.also,
     )
 
 
@@ -140,6 +143,17 @@ def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) 
             return replace(request, engine=engine, model=endpoint.model)
     _check_engine(engine, request.model, account.gpus)
     return replace(request, engine=engine, model=_model(engine, request.model, warnings))
+
+
+def _needs_of_processors(request: LaunchRequest, rest: Remaining) -> list[str]:
+    """Returns what the image must have for the run's processors, and what the plan does not know about them."""
+    own = [each for each in request.options.also if each.name not in BUILT_IN]
+    needs = [f"the image must have the processor {each.name} {each.version} (docs/processors.md)" for each in own]
+    if request.options.also:
+        needs.append("the time of --also is not part of this plan")
+    if any(each.is_read for each in rest.documents):
+        needs.append("pages of documents that were converted before are not read again, but this plan counts them")
+    return needs
 
 
 def _spent_before(output: Store, run: str | None) -> list[str]:

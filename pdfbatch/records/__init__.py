@@ -61,6 +61,7 @@ from pdfbatch.records.page import (
 from pdfbatch.records.page_list import page_list, read_page_list
 from pdfbatch.records.page_set import PageSet
 from pdfbatch.records.pool import BlockId, FinishedBlock, Holder, Lease, Pointer, Pool, pointer_of
+from pdfbatch.records.processor import OptionValue, ProcessorResults, ProcessorSpec
 from pdfbatch.records.run import (
     FINAL_ENDINGS,
     Boot,
@@ -142,6 +143,7 @@ __all__ = [
     "Machine",
     "Manifest",
     "ModelUse",
+    "OptionValue",
     "Outcome",
     "OutcomeKind",
     "Page",
@@ -151,6 +153,8 @@ __all__ = [
     "Pointer",
     "Pool",
     "Position",
+    "ProcessorResults",
+    "ProcessorSpec",
     "ReadOptions",
     "Reason",
     "Record",

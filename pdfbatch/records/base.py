@@ -32,6 +32,7 @@ class Reason(StrEnum):
     NO_SUCH_PAGE = "no_such_page"
     ABANDONED = "abandoned"
     COMMAND_FAILED = "command_failed"
+    PROCESSOR_FAILED = "processor_failed"
 
     @property
     def retryable(self) -> bool:
@@ -60,6 +61,7 @@ RETRYABLE = frozenset(
         Reason.STORE_ERROR,
         Reason.ABANDONED,
         Reason.COMMAND_FAILED,
+        Reason.PROCESSOR_FAILED,
     }
 )
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from pdfbatch.records.base import Reason, Record
 from pdfbatch.records.endpoint import EndpointUse
+from pdfbatch.records.processor import ProcessorResults
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in points of the upright page; y grows downwards."""
@@ -195,7 +196,15 @@ class DocumentElements(Record):
     model: str
     figures: str = ""
     """The prefix of links to figures, percent-encoded."""
+    processed: dict[str, str] = {}
+    """As in `Outcome`, like `unprocessed`."""
+    unprocessed: dict[str, str] = {}
     pages: list[Page]
+
+    @property
+    def processors(self) -> ProcessorResults:
+        """What processors did for it."""
+        return ProcessorResults(self.processed, self.unprocessed)
 
 
 class Checkpoint(Record):

@@ -61,6 +61,10 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "`--command` failed on this document alone, or wrote nothing for it; `detail` has its last line",
         "`pdfbatch retry-failures OUTPUT --reason command_failed`, with another `--command` if this one is wrong",
     ),
+    Reason.PROCESSOR_FAILED: ReasonText(
+        "a processor of `--also` failed; the Markdown is complete, and `detail` says why its files are not",
+        "`pdfbatch retry-failures OUTPUT --reason processor_failed`, with `--also-seconds 3600` after a timeout",
+    ),
     Reason.MISSING: ReasonText("the file was deleted before it could be read", "restore it and run again"),
     Reason.STORE_ERROR: ReasonText(
         "the store failed for this document, also when retried",

@@ -12,6 +12,7 @@ from pdfbatch.records.chosen import Chosen
 from pdfbatch.records.command import Command
 from pdfbatch.records.endpoint import EndpointOptions, EndpointUse
 from pdfbatch.records.page_set import PageSet
+from pdfbatch.records.processor import ProcessorSpec
 from pdfbatch.records.stamp import Stamp
 
 
@@ -38,6 +39,8 @@ class SourceDocument(NamedTuple):
     part: int = 0
     parts: int = 1
     copies: tuple[SourceDocument, ...] = ()
+    is_read: bool = False
+    """Its pages were read by an earlier run: it only lacks files of processors, and its Markdown stays as it is."""
 
     @property
     def is_part(self) -> bool:
@@ -93,6 +96,10 @@ class ReadOptions(Record):
     """On other pages, it reads formulas, unclear tables and the like."""
     command: Command = Command()
     """What the engine `command` runs."""
+    also: list[ProcessorSpec] = []
+    """The processors that make more files of the read pages."""
+    also_seconds: float = Field(default=600.0, gt=0)
+    """Time limit for one task of a processor in one child process, in seconds."""
 
 
 class Manifest(Record):
@@ -220,6 +227,10 @@ class Outcome(Record):
     """The document with the same content whose pages were read; "" if this one's were."""
     parts: int = 1
     """The number of parts that it was read in, by several workers."""
+    processed: dict[str, str] = {}
+    """The processors whose files are beside its Markdown, with their versions and options; see `ProcessorResults`."""
+    unprocessed: dict[str, str] = {}
+    """The processors that failed, and why."""
 
     @property
     def pages_are_its_own(self) -> bool:

@@ -13,6 +13,7 @@ from pdfbatch.records import (
     CURRENT_RUN_KEY,
     Chosen,
     Manifest,
+    ProcessorSpec,
     ReadOptions,
     Reason,
     RunKeys,
@@ -131,7 +132,7 @@ def begin(source: Store, output: Store, wanted: Request, clock: Callable[[], dat
         output,
         wanted.chosen,
         redo_changed=wanted.redo_changed,
-        pages=wanted.options.pages,
+        options=wanted.options,
         engine=wanted.engine,
     )
     fresh = _freeze(source, output, wanted, selection.documents, selection.skipped, clock())
@@ -174,6 +175,7 @@ def begin_retry(
         chosen=wanted.chosen,
         has_passwords=has_passwords,
         only=only,
+        also=wanted.options.also,
     )
     fresh = _freeze(source, output, wanted, rest.documents, rest.skipped, clock(), rest.retry_of)
     if not rest.documents:
@@ -189,7 +191,7 @@ def remaining(
     redo_changed: bool,
     all_failures: bool,
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
-    pages: str = "",
+    options: ReadOptions = ReadOptions(),  # noqa: B008  # frozen
     engine: str = "",
     has_passwords: bool = False,
     may_be_empty: bool = False,
@@ -203,7 +205,7 @@ def remaining(
     if before is not None:
         _refuse_other_input(before, source.url, output)
     selection = _what_is_left(
-        source, output, chosen, redo_changed=redo_changed, pages=pages, engine=engine, may_be_empty=may_be_empty
+        source, output, chosen, redo_changed=redo_changed, options=options, engine=engine, may_be_empty=may_be_empty
     )
     return _worth_a_try(selection, before, all_failures, has_passwords)
 
@@ -219,6 +221,7 @@ def remaining_failures(
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     has_passwords: bool = False,
     only: Set[str] | None = None,
+    also: Sequence[ProcessorSpec] = (),
 ) -> Remaining:
     """Returns what failed in all runs so far for these reasons, and documents with a page scored lower than `below`.
     Without reasons it is what failed for any, except hopeless documents, unless `all_failures`. With `only` it is these
@@ -230,7 +233,7 @@ def remaining_failures(
     before = _ended_run(output, now)
     history = ledger.history(output)
     entries = recognised(source, listed(source, chosen, history).entries, history)
-    selection = what_failed(entries, markdown_of(output), history, frozenset(reasons), below, chosen, only)
+    selection = what_failed(entries, markdown_of(output), history, frozenset(reasons), below, chosen, only, also)
     takes_hopeless = all_failures or bool(reasons) or only is not None
     rest = _worth_a_try(selection, before, takes_hopeless, has_passwords)
     return rest._replace(retry_of=before.run if before else None)
@@ -258,7 +261,8 @@ def followed(
     reads its documents from scratch."""
     if before is None or retry_of is not None:
         return None
-    return before.run if (engine, model, options) == (before.engine, before.model, before.options) else None
+    read = options.model_copy(update={"also": before.options.also, "also_seconds": before.options.also_seconds})
+    return before.run if (engine, model, read) == (before.engine, before.model, before.options) else None
 
 
 def _ended_run(output: Store, now: datetime) -> Manifest | None:
@@ -358,7 +362,7 @@ def _what_is_left(
     chosen: Chosen,
     *,
     redo_changed: bool,
-    pages: str,
+    options: ReadOptions,
     engine: str,
     may_be_empty: bool = False,
 ) -> Selection:
@@ -368,7 +372,14 @@ def _what_is_left(
     history = ledger.history(output)
     entries = recognised(source, found.entries, history)
     selection = what_is_left(
-        entries, markdown_of(output), history, redo_changed=redo_changed, chosen=chosen, pages=pages, engine=engine
+        entries,
+        markdown_of(output),
+        history,
+        redo_changed=redo_changed,
+        chosen=chosen,
+        pages=options.pages,
+        engine=engine,
+        also=options.also,
     )
     if not selection.documents and not selection.skipped and not may_be_empty:
         raise no_documents(source, chosen, [entry.key for entry in entries])

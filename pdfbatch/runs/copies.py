@@ -62,7 +62,7 @@ def without_copies(
 
 
 def _may_be_copied(document: SourceDocument) -> bool:
-    return document.size > 0 and not document.twin
+    return document.size > 0 and not document.twin and not document.is_read
 
 
 def _contents(documents: Sequence[SourceDocument], content_of: ContentOf) -> list[str]:

@@ -13,7 +13,17 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError, PreconditionFailed
-from pdfbatch.records import STATE_PREFIX, DoubtfulPage, FailureList, Outcome, OutcomeKind, Reason, Record, RunKeys
+from pdfbatch.records import (
+    STATE_PREFIX,
+    DoubtfulPage,
+    FailureList,
+    Outcome,
+    OutcomeKind,
+    ProcessorSpec,
+    Reason,
+    Record,
+    RunKeys,
+)
 from pdfbatch.runs.in_order import in_order
 from pdfbatch.runs.key_table import KeyTable, Row
 from pdfbatch.store import Entry, Store
@@ -223,6 +233,18 @@ class Final(NamedTuple):
     digest: str = ""
     """As in `Outcome`, like `size`."""
     engine: str = ""
+    stamps: str = ""
+    """`Outcome.processed` as JSON; "" if it is empty."""
+
+    def lacks(self, also: Iterable[ProcessorSpec]) -> bool:
+        """Whether a processor has not made its files in this version, with these options."""
+        processed = json.loads(self.stamps) if self.stamps else {}
+        return any(processed.get(each.folder) != each.stamp for each in also)
+
+    @property
+    def processors(self) -> tuple[str, ...]:
+        """The folders of processors beside its Markdown."""
+        return tuple(json.loads(self.stamps)) if self.stamps else ()
 
 
 class _Ending(Record):
@@ -239,6 +261,7 @@ class _Ending(Record):
     digest: str = ""
     size: int = 0
     attempt: int = 1
+    processed: dict[str, str] = {}  # noqa: RUF012  # pydantic copies it
 
 
 def fold(lines: Iterable[tuple[str, Outcome | _Ending]]) -> Mapping[str, Final]:
@@ -258,7 +281,8 @@ def fold(lines: Iterable[tuple[str, Outcome | _Ending]]) -> Mapping[str, Final]:
             run,
             _lowest(line),
         )
-        return line.key, _rank(run, line), (*known, line.asked_pages, line.size, line.digest, line.engine)
+        stamps = json.dumps(line.processed) if line.processed else ""
+        return line.key, _rank(run, line), (*known, line.asked_pages, line.size, line.digest, line.engine, stamps)
 
     return KeyTable((row(run, line) for run, line in lines), _final)
 

@@ -142,7 +142,7 @@ def _frozen(
         redo_changed=order.redo_changed,
         all_failures=order.all_failures,
         chosen=ordered.chosen,
-        pages=ordered.options.pages,
+        options=ordered.options,
         engine=ordered.engine,
         has_passwords=bool(ordered.password_secret),
     )

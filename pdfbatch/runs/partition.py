@@ -66,7 +66,7 @@ def in_parts(documents: Iterable[SourceDocument], workers: int) -> list[SourceDo
 
 def _parts(document: SourceDocument, most: float) -> list[SourceDocument]:
     work = work_of(document)
-    if work <= most or work < LONG_BYTES or document.twin:
+    if work <= most or work < LONG_BYTES or document.twin or document.is_read:
         return [document]
     parts = ceil(work / max(most, PART_BYTES))
     return [document._replace(part=part, parts=parts) for part in range(1, parts + 1)]

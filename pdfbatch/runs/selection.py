@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pdfbatch.errors import UsageError
-from pdfbatch.records import Chosen, Reason, SourceDocument, output_key
+from pdfbatch.records import Chosen, ProcessorSpec, Reason, SourceDocument, output_key
 from pdfbatch.runs.inputs import nameless, twins_of
 from pdfbatch.runs.ledger import Final
 from pdfbatch.store import Entry
@@ -41,10 +41,11 @@ def what_is_left(
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     pages: str = "",
     engine: str = "",
+    also: Sequence[ProcessorSpec] = (),
 ) -> Selection:
     """Selects every document that has no Markdown, failed the last time, or was only opened by the engine `null`
     (unless `engine` is that again), and with `redo_changed` also every one that changed since or was read with other
-    `pages`.
+    `pages`; and every one that lacks files of `also`, but its pages are not read again.
 
     A failed document may have Markdown: of an earlier version, if the changed one could not be read.
     """
@@ -70,6 +71,9 @@ def what_is_left(
             if past is not None and (reason := _hopeless(past, entry, twin)):
                 hopeless[key] = reason
             continue
+        if past is not None and not is_changed and not has_others and past.lacks(also):
+            documents.append(_only_processed(SourceDocument(key, entry.size, entry.etag, etag_now), entry, past))
+            continue
         skipped += 1
         if is_changed:
             changed.append(key)
@@ -90,10 +94,11 @@ def what_failed(
     below: float = 0.0,
     chosen: Chosen = Chosen(),  # noqa: B008  # frozen
     only: Set[str] | None = None,
+    also: Sequence[ProcessorSpec] = (),
 ) -> Selection:
     """Selects every document whose final outcome is failed or partial for one of the reasons (none given: for any
     reason), and every one with a page scored lower than `below`. With `only` it selects these, whatever their
-    outcome.
+    outcome. Of those whose processors failed and nothing else, the pages are not read again; they need `also`.
 
     Raises:
         UsageError: one of `only` has no outcome.
@@ -113,10 +118,21 @@ def what_failed(
         twin = twins.get(key, "")
         etag_now = None if twin else outputs.get(output_key(key))
         attempt, length = _next_attempt(past), _length(entry, past)
-        documents.append(SourceDocument(key, entry.size, entry.etag, etag_now, attempt, twin, length))
+        document = SourceDocument(key, entry.size, entry.etag, etag_now, attempt, twin, length)
+        is_read = past.reason is Reason.PROCESSOR_FAILED and past.etag == entry.etag and etag_now is not None
+        if is_read and only is None and past.lowest >= below:
+            if also:
+                documents.append(_only_processed(document, entry, past))
+            continue
+        documents.append(document)
         if reason := _hopeless(past, entry, twin):
             hopeless[key] = reason
     return Selection(documents, 0, [], hopeless)
+
+
+def _only_processed(document: SourceDocument, entry: Entry, past: Final) -> SourceDocument:
+    """Returns a document whose pages are not read again."""
+    return document._replace(attempt=_next_attempt(past), pages=_length(entry, past), is_read=True)
 
 
 def _key(entry: Entry) -> str:

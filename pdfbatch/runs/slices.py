@@ -21,6 +21,7 @@ from pdfbatch.store import Store
 
 _THREADS = 16
 _DEFAULTS = SourceDocument("", 0, "")
+_COPIES = SourceDocument._fields.index("copies")
 
 
 class Frozen(NamedTuple):
@@ -141,7 +142,8 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _line(document: SourceDocument) -> list[Any]:
-    fields = [*document[:-1], [_line(copy) for copy in document.copies]]
+    fields: list[Any] = list(document)
+    fields[_COPIES] = [_line(copy) for copy in document.copies]
     used = max(number for number, value in enumerate(document) if number < 3 or value != _DEFAULTS[number])
     return fields[: used + 1]
 

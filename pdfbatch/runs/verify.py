@@ -157,10 +157,17 @@ def _judge_outputs(written: Mapping[str, str], history: Mapping[str, Final], loo
         if any(figures_prefix(key) + name not in written for name in contents.figures):
             found.lost_figures.append(key)
     found.stale.extend(_stale(failed_with_markdown, history))
-    known = KeyTable(((output_key(key), "", ()) for key in history), str)
+    known = KeyTable(((output_key(key), "", (final.processors,)) for key, final in history.items()), tuple[str, ...])
     markdown = (key for key in written if key.endswith(".md"))
-    found.orphans.update(absent(markdown, known))
+    found.orphans.update(key for key in absent(markdown, known) if not _is_of_processor(key, known))
     return found
+
+
+def _is_of_processor(key: str, known: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether a file is in the folder of a processor beside one of the Markdown files in `known`, which maps them to
+    their processors."""
+    parts = key.split("/")
+    return any(parts[at] in known.get("/".join(parts[:at]) + ".md", ()) for at in range(1, len(parts) - 1))
 
 
 def _stale(failed: Mapping[str, str], history: Mapping[str, Final]) -> Iterable[str]:

@@ -18,7 +18,8 @@ from pdfbatch.visible import visible
 def failure_line(outcome: Outcome) -> Text:
     """Shows a document and why it is not `ok`."""
     why = visible(f"{outcome.reason}: {outcome.detail}" if outcome.detail else str(outcome.reason))
-    pages = f", {len(outcome.failed_pages)} of {plural(outcome.pages, 'page')}" if outcome.outcome == "partial" else ""
+    lost, is_partial = outcome.failed_pages, outcome.outcome == "partial"
+    pages = f", {len(lost)} of {plural(outcome.pages, 'page')}" if is_partial and lost else ""
     return Text.assemble((visible(outcome.key), "yellow"), f"  {why}{pages}")
 
 

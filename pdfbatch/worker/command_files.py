@@ -25,7 +25,7 @@ def made_files(folder: Path, keys: Iterable[str]) -> Mapping[str, list[Made]]:
     """
     found: dict[str, list[Made]] = {key: [] for key in keys}
     stems = _by_stem(found)
-    for name in sorted(_files(folder)):
+    for name in sorted(files_below(folder)):
         if (owner := _owner(name, stems)) is not None:
             key, rest = owner
             made = stem_of(key) + rest
@@ -73,7 +73,8 @@ def _owner(name: str, stems: Mapping[str, str]) -> tuple[str, str] | None:
     return None
 
 
-def _files(folder: Path) -> Iterator[str]:
+def files_below(folder: Path) -> Iterator[str]:
+    """Yields the files below a folder by their paths in it; no links, which may lead anywhere, and no special files."""
     for place, _, names in os.walk(folder):
         for name in names:
             path = Path(place) / name

@@ -14,6 +14,7 @@ from pdfbatch.store.scratch import copied
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.parts import Parts
 from pdfbatch.worker.patience import patiently
+from pdfbatch.worker.read_before import ReadBefore, read_before
 
 
 class Places(NamedTuple):
@@ -37,6 +38,8 @@ class Fetched(NamedTuple):
     path: Path
     resumed: list[PageResult]
     """Pages of this version that were read before."""
+    before: ReadBefore | None = None
+    """What an earlier run made of a document whose pages are not read again."""
 
 
 def fetch(document: SourceDocument, places: Places, retries: int) -> Fetched:
@@ -52,12 +55,15 @@ def fetch(document: SourceDocument, places: Places, retries: int) -> Fetched:
         raise NotFound(f"{document.key} is missing.", "Restore it.")
     copies = document.copies if entry.etag == document.etag and not document.is_part else ()
     copies = tuple(copy for copy in copies if _is_unchanged(source, copy, retries))
-    document = document._replace(size=entry.size, etag=entry.etag, copies=copies)
+    frozen, document = document, document._replace(size=entry.size, etag=entry.etag, copies=copies)
     digest = patiently(lambda: source.digest(document.key), retries)
     target = places.scratch / f"{uuid.uuid4().hex}.pdf"
     path = patiently(lambda: source.fetch(document.key, target), retries)
     if not places.bounds.reach(path):  # a link out of the input, or a file named alone
         path = copied(path, target)
+    if document.is_read:
+        before = patiently(lambda: read_before(places.output, frozen), retries)
+        return Fetched(document, digest, path, before.pages, before)
     resumed = places.checkpoints.load(document, digest)
     if document.is_assembled:
         resumed += places.parts.unread(document, digest)

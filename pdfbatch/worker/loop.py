@@ -354,13 +354,15 @@ class SliceRun:
             self._pipeline = CommandPipeline(folders, made_by, options, self._stop, hooks, job.processes)
             yield from self._pipeline.run(left)
             return
+        modules = [each.module for each in job.processors]
+        pool = Children(
+            job.processes, options.memory_mib, job.passwords, job.engine.preload, bounds=bounds, modules=modules
+        )
         with (
-            Children(
-                job.processes, options.memory_mib, job.passwords, job.engine.preload, bounds=bounds
-            ) as self._children,
+            pool as self._children,
             job.engine.reader(self._children, options, scratch) as reader,
         ):
-            self._pipeline = Pipeline(places, self._children, reader, made_by, options, self._stop, hooks)
+            self._pipeline = Pipeline(places, pool, reader, made_by, options, self._stop, hooks, job.processors)
             yield from self._pipeline.run(left)
 
     def _clear_strikes(self) -> None:

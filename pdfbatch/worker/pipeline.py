@@ -8,7 +8,7 @@ the size of a PDF or the number of PDFs.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
 
@@ -18,14 +18,18 @@ from pdfbatch.documents.sandbox.children import Children, Failure, failure_of
 from pdfbatch.documents.tasks import judge_file
 from pdfbatch.engines.base import PageOrder, Reader
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, StoreError, StoreFull
-from pdfbatch.records import Outcome, PageResult, PageSet, ReadOptions, Reason, SourceDocument
+from pdfbatch.processors.registry import ReadyProcessor
+from pdfbatch.records import Outcome, PageResult, PageSet, ProcessorResults, ReadOptions, Reason, SourceDocument
 from pdfbatch.runs.inputs import bad_name
 from pdfbatch.runs.partition import work_of
 from pdfbatch.worker.checkpoint import EVERY_PAGES
 from pdfbatch.worker.events import Events
 from pdfbatch.worker.fetch import Fetched, Places, fetch
 from pdfbatch.worker.hooks import Hooks
+from pdfbatch.worker.processing import Processing
+from pdfbatch.worker.processor_files import ProcessorFiles
 from pdfbatch.worker.publish import Publisher, copy_of
+from pdfbatch.worker.read_before import with_results
 from pdfbatch.worker.stop import Stop
 from pdfbatch.worker.work import PLAINER_HELPS, PLAINEST, MadeBy, SliceWork
 from pdfbatch.worker.workload import Block, Offer, Pause
@@ -48,6 +52,7 @@ class Pipeline:
         options: ReadOptions,
         stop: Stop,
         hooks: Hooks,
+        processors: Sequence[ReadyProcessor] = (),
     ) -> None:
         self._places = places
         self._children = children
@@ -70,6 +75,8 @@ class Pipeline:
         self.is_finished = False
         """Whether `run` ended because nothing is left."""
         self._error: PdfbatchError | None = None
+        files = ProcessorFiles(places.output, self._publisher, places.scratch, options.max_retries)
+        self._processing = Processing(processors, children, self._events, files, options, stop, self._end_with)
 
     def run(self, offers: Iterable[Offer | Pause]) -> Iterator[Outcome]:
         """Yields outcomes as they come. After a stop it yields what is still finished, saves the pages of unfinished
@@ -99,10 +106,14 @@ class Pipeline:
 
     def reading(self) -> list[str]:
         """Returns what the children are reading now, for display. May be called from any thread."""
-        running = list(self._pages_running)[: self._children.processes]
-        return [f"{key} p. {number}" if number else key for key, _, number in running]
+        running = list(self._pages_running)
+        pages = [f"{key} p. {number}" if number else key for key, _, number in running]
+        return (self._processing.reading() + pages)[: self._children.processes]
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _end_with(self, error: PdfbatchError) -> None:
+        self._error = error
 
     def _next_event(self) -> None:
         self._events.handle_next()
@@ -145,7 +156,7 @@ class Pipeline:
 
     def _fetched(self, work: SliceWork, done: "Future[Fetched]") -> None:
         try:
-            document, work.digest, work.path, resumed = done.result()
+            document, work.digest, work.path, resumed, before = done.result()
         except NotFound:
             self._fail(work, Failure(Reason.MISSING, "is no longer in the input"))
         except (StoreFull, NotReady) as error:
@@ -155,7 +166,9 @@ class Pipeline:
         else:
             if not document.is_part:
                 self._read_alone(work, [copy for copy in work.document.copies if copy not in document.copies])
-            work.document = document
+            work.document, work.engine = document, self._made_by.engine
+            if before is not None:
+                work.engine, work.before = before.engine, before.results
             if not self._stop.asked:
                 self._judge(work, resumed)
 
@@ -191,6 +204,9 @@ class Pipeline:
         work.resume(verdict.pages, resumed)
         if not work.numbers and not work.document.is_part:
             self._fail(work, work.no_such_page(verdict.pages))
+            return
+        if work.document.is_read and work.waiting:
+            self._fail(work, Failure(Reason.STORE_ERROR, "its elements lack some of its pages"))
             return
         if not work.document.is_assembled:  # else the workers that read its parts count them
             for number in work.results:
@@ -291,7 +307,7 @@ class Pipeline:
 
     def _publish_when_saved(self, work: SliceWork) -> None:
         """Publishes a document that is read, unless a checkpoint is being written: nobody would delete that."""
-        if not work.saving:
+        if not work.saving and work.processing != "running":
             self._publish(work)
 
     def _checkpoint(self, work: SliceWork) -> None:
@@ -304,7 +320,7 @@ class Pipeline:
 
     def _checkpoint_all(self) -> None:
         for work in self._open.values():
-            if not work.is_read:
+            if not work.is_read or work.processing == "running":
                 self._checkpoint(work)
 
     def _stored(self, work: SliceWork, done: "Future[None]") -> None:
@@ -327,10 +343,11 @@ class Pipeline:
         outcome = work.outcome(self._made_by, time.monotonic() - work.started, self._hooks.now())
         if work.document.is_part:
             self._finish_part(work, outcome)
+        elif self._processing.takes(work, outcome):
+            self._processing.start(work, partial(self._publish_when_saved, work))
         else:
-            self._events.write(
-                partial(self._publisher.document, work, outcome), partial(self._published, work, outcome)
-            )
+            whole = with_results(outcome, work.results_of.get(work.key, ProcessorResults()))
+            self._events.write(partial(self._publisher.document, work, outcome), partial(self._published, work, whole))
 
     def _published(self, work: SliceWork, outcome: Outcome, done: "Future[list[Outcome]]") -> None:
         try:
@@ -367,11 +384,23 @@ class Pipeline:
         if work.document.is_part:
             self._finish_part(work, outcome)
             return
+        if work.frozen.is_read:
+            task = partial(self._publisher.unprocessed, work, failure.detail, self._made_by, self._hooks.now())
+            self._events.write(task, partial(self._kept, work, outcome))
+            return
         if failure.reason in (Reason.MISSING, Reason.STORE_ERROR):  # says nothing about another key
             self._read_alone(work, work.document.copies)
             self._close(work, outcome)
         else:
             self._close(work, outcome, *(copy_of(outcome, copy) for copy in work.document.copies))
+
+    def _kept(self, work: SliceWork, otherwise: Outcome, done: "Future[Outcome]") -> None:
+        """Closes a document that keeps the Markdown of an earlier run."""
+        try:
+            outcome = done.result()
+        except StoreError:
+            outcome = otherwise
+        self._close(work, outcome)
 
     def _close(self, work: SliceWork, *outcomes: Outcome) -> None:
         self._leave(work)
@@ -389,7 +418,7 @@ class Pipeline:
         """Saves what is read, waits for pages being read, publishes complete documents, and checkpoints the rest."""
         self._checkpoint_all()
         self._reader.drain()
-        yield from self._wait(lambda: bool(self._pages_running), self._stop.seconds)
+        yield from self._wait(lambda: bool(self._pages_running) or self._processing.is_busy, self._stop.seconds)
         yield from self._wait(lambda: self._events.writing > 0, SAVE_SECONDS)  # figures before their pages
         self._checkpoint_all()
         yield from self._wait(lambda: self._events.writing > 0, SAVE_SECONDS)

@@ -1,7 +1,8 @@
 """Publishes a document: figures as its pages are read, then its elements, and its Markdown last."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from pdfbatch.records import (
     ModelUse,
     Outcome,
     Page,
+    ProcessorResults,
     ReadOptions,
     Reason,
     Record,
@@ -26,7 +28,9 @@ from pdfbatch.records import (
 from pdfbatch.store import Store
 from pdfbatch.worker.checkpoint import Checkpoints
 from pdfbatch.worker.patience import patiently
-from pdfbatch.worker.work import SliceWork
+from pdfbatch.worker.read_before import elements_of, with_results
+from pdfbatch.worker.resume import Unrecorded, outcome_and_results
+from pdfbatch.worker.work import MadeBy, SliceWork
 
 
 class _Ours(Record):
@@ -55,7 +59,7 @@ class Publisher:
 
     def document(self, work: SliceWork, outcome: Outcome) -> list[Outcome]:
         """Publishes a document and its copies, if it has anything to publish, and deletes its checkpoints. Returns the
-        outcomes of the copies.
+        outcomes of the copies. `outcome` does not say yet what processors did.
 
         Raises:
             StoreError: the document could not be written, even after retries.
@@ -63,40 +67,83 @@ class Publisher:
         copied: list[Outcome] = []
         if outcome.output is None:
             copied = [copy_of(outcome, copy) for copy in work.document.copies]
+        elif work.document.is_read:
+            self._note_results(work)
         else:
             pages = assemble(work.in_order(), self._options, work.outline)
-            self._write(work.document, outcome.engine, pages)
+            self._write(work.document, outcome.engine, pages, work.results_of)
             for copy in work.document.copies:
-                copied.append(self._copy(work.key, copy, outcome, pages))
+                copied.append(self._copy(work, copy, outcome, pages))
         with suppress(StoreError):  # leftover checkpoints do no harm
             self._checkpoints.drop(work.document)
         return copied
 
-    def _write(self, document: SourceDocument, engine: str, pages: list[Page]) -> None:
-        elements = DocumentElements(
+    def written(self, work: SliceWork, document: SourceDocument) -> tuple[Sequence[Page], str]:
+        """Returns the pages and the Markdown of a document or of a copy of it, as they are published."""
+        if document.is_read:
+            pages: list[Page] = [*work.in_order()]
+        else:
+            pages = assemble(work.in_order(), self._options, work.outline)
+        elements = self._elements(document, work.engine, pages, ProcessorResults())
+        return pages, document_markdown(elements)
+
+    def unprocessed(self, work: SliceWork, why: str, made_by: MadeBy, at: datetime) -> Outcome:
+        """Returns the outcome of a document that was read before, and whose pages processors could not get.
+
+        Raises:
+            StoreError: its Markdown cannot be read either.
+        """
+        found = Unrecorded(work.document)
+        outcome, results = outcome_and_results(
+            found, self._output, made_by.engine, made_by.worker, at, self._options.pages
+        )
+        failed = {each.folder: why for each in self._options.also}
+        return with_results(outcome, ProcessorResults({}, failed).after(results, failed))
+
+    def _note_results(self, work: SliceWork) -> None:
+        """Notes in the elements of a document that was read before what processors did for it."""
+
+        def note() -> None:
+            results = work.results_of[work.key]
+            update = {"processed": dict(results.processed), "unprocessed": dict(results.unprocessed)}
+            self._put_elements(elements_of(self._output, work.frozen).model_copy(update=update))
+
+        patiently(note, self._retries)
+
+    def _elements(
+        self, document: SourceDocument, engine: str, pages: list[Page], results: ProcessorResults
+    ) -> DocumentElements:
+        return DocumentElements(
             version=2,
             key=document.key,
             etag=document.etag,
             engine=engine,
             model=self._model,
             figures=figures_link(document.key),
+            processed=dict(results.processed),
+            unprocessed=dict(results.unprocessed),
             pages=pages,
         )
+
+    def _write(
+        self, document: SourceDocument, engine: str, pages: list[Page], results: Mapping[str, ProcessorResults]
+    ) -> None:
+        elements = self._elements(document, engine, pages, results.get(document.key, ProcessorResults()))
         patiently(partial(self._put_elements, elements), self._retries)
         markdown = document_markdown(elements).encode("utf-8", "replace")
         patiently(partial(put_markdown, self._output, document, markdown), self._retries)
 
-    def _copy(self, original: str, copy: SourceDocument, outcome: Outcome, pages: list[Page]) -> Outcome:
+    def _copy(self, work: SliceWork, copy: SourceDocument, outcome: Outcome, pages: list[Page]) -> Outcome:
         """Publishes the pages of a document once more, under the key of one with the same content."""
         try:
             for name in _figures(pages):
-                data = patiently(partial(self._output.get, figures_prefix(original) + name), self._retries)
+                data = patiently(partial(self._output.get, figures_prefix(work.key) + name), self._retries)
                 patiently(partial(self._output.put, figures_prefix(copy.key) + name, data), self._retries)
-            self._write(copy, outcome.engine, pages)
+            self._write(copy, outcome.engine, pages, work.results_of)
         except StoreError as error:
             update = {"outcome": "failed", "reason": Reason.STORE_ERROR, "detail": error.message, "output": None}
             return copy_of(outcome, copy).model_copy(update=update)
-        return copy_of(outcome, copy)
+        return with_results(copy_of(outcome, copy), work.results_of.get(copy.key, ProcessorResults()))
 
     def _put_elements(self, elements: DocumentElements) -> None:
         """Writes the elements; replaces those of an earlier run for the same document, but no other file."""

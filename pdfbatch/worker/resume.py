@@ -15,7 +15,7 @@ from pdfbatch.markdown.document import anchors
 from pdfbatch.records import (
     DocumentElements,
     Outcome,
-    Page,
+    ProcessorResults,
     RunKeys,
     SourceDocument,
     elements_key,
@@ -26,6 +26,7 @@ from pdfbatch.runs import ledger
 from pdfbatch.runs.partition import is_left
 from pdfbatch.runs.scores import by_tenth, doubtful
 from pdfbatch.store import Store
+from pdfbatch.worker.read_before import with_results
 
 CHECKED = 1000
 """How many of the newest recorded documents, and how many after them, are checked for their Markdown. A process that
@@ -117,12 +118,20 @@ def outcome_from_output(
     found: Unrecorded, output: Store, engine: str, worker: int, at: datetime, asked_pages: str = ""
 ) -> Outcome:
     """Returns the ledger line that a dead process did not write, from the page anchors of its published Markdown, and
-    from the elements beside it what read its pages and how well."""
+    from the elements beside it what read its pages and how well, and what processors did."""
+    return with_results(*outcome_and_results(found, output, engine, worker, at, asked_pages))
+
+
+def outcome_and_results(
+    found: Unrecorded, output: Store, engine: str, worker: int, at: datetime, asked_pages: str = ""
+) -> tuple[Outcome, ProcessorResults]:
+    """Returns the outcome of a published document, as above but without what processors did, and that."""
     document, key = found.document, output_key(found.document.key)
     pages = anchors(output.get(key).decode("utf-8", "replace"))
     bad = [(anchor.number, anchor.reason) for anchor in pages if anchor.reason is not None]
-    read = _pages_read(output, document)
-    return Outcome(
+    elements = _elements(output, document)
+    read = elements.pages if elements else []
+    outcome = Outcome(
         key=document.key,
         read_by=dict(Counter(page.read_by for page in read if page.read_by)),
         flagged_pages=[(page.number, flag) for page in read for flag in page.flags],
@@ -144,12 +153,13 @@ def outcome_from_output(
         same_as=found.same_as,
         parts=document.parts,
     )
+    return outcome, elements.processors if elements else ProcessorResults()
 
 
-def _pages_read(output: Store, document: SourceDocument) -> Sequence[Page]:
-    """Returns the pages as their elements record them; none if those are gone or of another document."""
+def _elements(output: Store, document: SourceDocument) -> DocumentElements | None:
+    """Returns the elements of a document; None if they are gone or of another document."""
     try:
         elements = DocumentElements.model_validate_json(output.get(elements_key(document.key)))
     except (NotFound, ValidationError):
-        return []
-    return elements.pages if elements.key == document.key else []
+        return None
+    return elements if elements.key == document.key else None

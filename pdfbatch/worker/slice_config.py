@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pdfbatch.documents.sandbox.passwords import Passwords
 from pdfbatch.engines import Engine
+from pdfbatch.processors.registry import ReadyProcessor
 from pdfbatch.records import Machine, Manifest, SourceDocument
 from pdfbatch.store import Store
 from pdfbatch.worker.meter import Meter
@@ -37,3 +38,5 @@ class SliceConfig(NamedTuple):
     """Of a pool; None in a run with slices of the workers' own."""
     max_cost: float | None = None
     """Dollars that this slice's requests to an endpoint may cost; None: no cap."""
+    processors: Sequence[ReadyProcessor] = ()
+    """Those of the manifest, as they are installed here."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pdfbatch.documents.sandbox.children import Failure
 from pdfbatch.engines.base import share_of_limit
@@ -15,6 +15,7 @@ from pdfbatch.records import (
     Outcome,
     PageResult,
     PageSet,
+    ProcessorResults,
     Reason,
     SourceDocument,
     main_reason,
@@ -84,6 +85,14 @@ class SliceWork:
     """What tries that timed out took, in units of `--page-seconds`."""
     lost: set[int] = field(default_factory=set)
     """Pages that timed out in every way since a page was last read in any way."""
+    engine: str = ""
+    """The engine that read it; set when it is open."""
+    before: ProcessorResults = field(default_factory=ProcessorResults)
+    """What processors of earlier runs did for it."""
+    processing: Literal["", "running", "done"] = ""
+    """Whether processors have run."""
+    results_of: dict[str, ProcessorResults] = field(default_factory=dict)
+    """What they did for it and for its copies, by key."""
 
     def __post_init__(self) -> None:
         self.frozen = self.document
@@ -227,7 +236,7 @@ class SliceWork:
             model_use=use_of(pages),
             scores=by_tenth(pages),
             doubtful=doubtful(self.key, pages),
-            engine=made_by.engine,
+            engine=self.engine or made_by.engine,
             seconds=round(seconds, 3),
             output=None if kind == "failed" else output_key(self.key),
             etag=self.document.etag,

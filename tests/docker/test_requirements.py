@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-BASE = PROJECT["dependencies"] + EXTRAS["view"] + EXTRAS["events"]
+BASE = PROJECT["dependencies"] + EXTRAS["view"] + EXTRAS["analysis"] + EXTRAS["events"]
 EXCLUDED = (ROOT / "docker" / "requirements" / "excludes.txt").read_text().split()
 
 

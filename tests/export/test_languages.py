@@ -2,8 +2,8 @@
 
 import pytest
 
-from pdfbatch.export.languages import NO_LANGUAGE, Language, average, language_of
 from pdfbatch.export.tokens import count_tokens
+from pdfbatch.languages import NO_LANGUAGE, Language, average, language_of
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,16 @@ def test_a_plan_with_an_endpoint_says_where_pages_go_and_that_it_decides_the_pac
     assert refused.returncode == 2 and "--endpoint-model" in refused.stderr
 
 
+def test_a_plan_with_processors_says_what_the_image_must_have(places: Places, pdfbatch: Program) -> None:
+    also = ["--also", "tests.processors.own:Notes", "--also", "images"]
+    planned = pdfbatch("plan", places.input, places.output, "--engine", "null", *also, "--json")
+    assert planned.returncode == 0, planned.stderr
+    needs = [warning for warning in json.loads(planned.stdout)["warnings"] if "image must have" in warning]
+    assert needs == ["the image must have the processor tests.processors.own:Notes 1 (docs/processors.md)"]
+    refused = pdfbatch("launch", places.input, places.output, "--yes", "--also", "images:dpi=high")
+    assert refused.returncode == 2 and "dpi is 'high'" in refused.stderr
+
+
 def test_answering_no_launches_nothing_and_without_a_terminal_yes_is_required(
     places: Places, pdfbatch: Program
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pdfbatch.cli.options import endpoint as endpoints
+from pdfbatch.cli.options import processors
 from pdfbatch.records import (
     Command,
     ReadOptions,
@@ -170,6 +171,8 @@ def _read_options(
     batch: Batch = 20,
     batch_seconds: BatchSeconds = 3600.0,
     batch_memory: BatchMemory = 0,
+    also: processors.Also = None,
+    also_seconds: processors.AlsoSeconds = 600.0,
 ) -> ReadOptions:
     endpoint = None
     if endpoint_url or endpoint_model:
@@ -190,6 +193,8 @@ def _read_options(
         fallback_below=fallback_below,
         fallback_elements=fallback_elements,
         command=Command(line=command, batch=batch, seconds=batch_seconds, memory_mib=batch_memory),
+        also=processors.processors_of(also),
+        also_seconds=also_seconds,
     )
 
 

@@ -15,7 +15,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -107,13 +107,15 @@ class Children:
         preload: str = READING,
         lock_seconds: float = _LOCK_SECONDS,
         bounds: Bounds | None = None,
+        modules: Sequence[str] = (),
     ) -> None:
         """`passwords`: those for encrypted documents. `preload`: the module that children have loaded when they
         start. `lock_seconds`: how long a child waits for another that holds the lock of their common channel.
-        `bounds`: the files that it may touch; None: all."""
+        `bounds`: the files that it may touch; None: all. `modules`: more modules for its tasks, loaded by each child
+        before it is confined, because they may be anywhere."""
         CONSTS.term_timeout = _TERM_SECONDS
         self.processes = processes
-        self._child = _Child(memory_mib, passwords, preload, lock_seconds, bounds, packages_elsewhere())
+        self._child = _Child(memory_mib, passwords, preload, lock_seconds, bounds, packages_elsewhere(), modules)
         self._lock = threading.RLock()
         self._pending: set[Future[Any]] = set()
         self._is_killed = False
@@ -264,6 +266,7 @@ class _Child(NamedTuple):
     lock_seconds: float
     bounds: Bounds | None
     packages: Mapping[str, tuple[Path, ...]]
+    modules: Sequence[str]
 
 
 def _become_child(child: _Child, has_started: Any) -> None:
@@ -273,7 +276,11 @@ def _become_child(child: _Child, has_started: Any) -> None:
     CONSTS.channel_lock_timeout = child.lock_seconds
     be_silent()
     die_with_parent()
-    for module in (child.preload, *child.packages):  # before its first task, so that no deadline includes it
+    for module in (
+        child.preload,
+        *child.packages,
+        *child.modules,
+    ):  # before its first task, so that no deadline includes it
         importlib.import_module(module)
     if sys.platform == "linux":
         # RLIMIT_DATA counts private writable memory; RLIMIT_AS would count mapped models and libraries too.

@@ -17,7 +17,7 @@ _VERSION = 1
 _PATH_BENEATH = 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_REMOVE_FILE, _MAKE_REG, _TRUNCATE = 1 << 5, 1 << 8, 1 << 14
+_REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _TRUNCATE = 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 14
 _HANDLED = {1: (1 << 13) - 1, 2: 1 << 13, 3: _TRUNCATE}
 """Accesses to files that each version of Landlock can refuse, beyond those of the version before: `_EXECUTE` and all
 kinds of making and removing, moving between folders, truncating."""
@@ -28,7 +28,7 @@ _SCOPES = 3
 _SCOPES_SINCE = 6
 
 READ = _READ_FILE | _READ_DIR
-WRITE = READ | _WRITE_FILE | _REMOVE_FILE | _MAKE_REG | _TRUNCATE
+WRITE = READ | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _TRUNCATE
 _OF_A_FILE = _READ_FILE | _WRITE_FILE | _TRUNCATE
 
 
@@ -40,7 +40,7 @@ def version() -> int:
 
 def restrict(read: Iterable[Path], write: Iterable[Path]) -> None:
     """Leaves this process access to nothing but these files and folders, to `write` also for making, changing and
-    removing files. It can start no program. `prctl.no_new_privileges` comes first.
+    removing files and folders, but no links. It can start no program. `prctl.no_new_privileges` comes first.
 
     Raises:
         OSError: the kernel does not allow it.
