@@ -88,16 +88,16 @@ class Clients:
         return aws.client("sqs", ATTEMPTS, self.region)
 
     @cached_property
-    def s3(self) -> S3Client:
-        return aws.client("s3", ATTEMPTS, self.region)
-
-    @cached_property
     def batch(self) -> BatchClient:
         return aws.client("batch", ATTEMPTS, self.region)
 
     @cached_property
     def sagemaker(self) -> SageMakerClient:
         return aws.client("sagemaker", ATTEMPTS, self.region)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return aws.client("s3", ATTEMPTS, self.region)
 
     @cached_property
     def scheduler(self) -> EventBridgeSchedulerClient:

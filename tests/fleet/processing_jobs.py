@@ -41,7 +41,7 @@ class ProcessingJobs:
             raise Refused("ResourceLimitExceeded", f"{text} Instances and a request delta of {wanted} Instances.")
 
     def created(self, region: str, wish: Json) -> None:
-        self.running[region, wish["ProcessingJobName"]] = wish
+        self.running[region, wish["ProcessingJobName"]] = dict(wish)
         self._set(region, wish["ProcessingJobName"], "InProgress")
 
     def stop(self, region: str, name: str) -> None:
@@ -51,6 +51,7 @@ class ProcessingJobs:
 
     def tick(self) -> None:
         for region, name in list(self.running):
+            self.running[region, name].setdefault("ProcessingStartTime", utcnow().timestamp())
             if self._job(region, name).processing_job_status == "Stopping":
                 self.end(region, name, "Stopped")
 
@@ -71,7 +72,7 @@ class ProcessingJobs:
     def resources(self, region: str, name: str) -> Json:
         """What moto leaves out of a description."""
         wish = self.running.get((region, name), {})
-        return {key: wish[key] for key in ("ProcessingResources", "Environment") if key in wish}
+        return {key: wish[key] for key in ("ProcessingResources", "Environment", "ProcessingStartTime") if key in wish}
 
     def quotas(self, action: str, wish: Json) -> Json:
         """ListServiceQuotas, or ListAWSDefaultServiceQuotas."""

@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
+from pdfbatch.aws import translate_refusal
+from pdfbatch.errors import NotReady, UsageError
+from pdfbatch.fleet.launch import launch
+from pdfbatch.fleet.sagemaker.errors import explained
+from pdfbatch.fleet.sagemaker.way import check_options
+from pdfbatch.fleet.values import LaunchRequest
 from pdfbatch.records import DoneMark, RunKeys
 from pdfbatch.runs import manifest
 from tests.fleet.conftest import REGION, TRUST, Account
+from tests.fleet.launching import Bench
 from tests.fleet.places import DOCUMENTS, Places
 from tests.program import Ended, Program
 from tests.sagemaker.test_processing_request import faults_of
@@ -173,30 +180,34 @@ def test_an_image_elsewhere_is_refused_before_the_launch(there: Places, pdfbatch
     assert missing.returncode == 4 and "image repository" in one_line(missing)
 
 
-@pytest.mark.parametrize(
-    ("code", "message", "hint"),
-    [
-        (
-            "ResourceLimitExceeded",
-            "The account-level service limit 'ml.g4dn.xlarge for processing job usage' is 1 Instances",
-            "request-service-quota-increase --service-code sagemaker",
-        ),
-        ("ValidationException", "Could not assume role arn:aws:iam::1:role/x.", "pdfbatch setup --sagemaker"),
-        ("ValidationException", "The ECR image does not exist.", "make image push"),
-        ("ValidationException", "The subnet ID 'subnet-1' does not exist", "--subnet"),
-        ("ResourceInUse", "Job name must be unique within an AWS account and region", "a new run has a new name"),
-        ("AccessDeniedException", "not authorized to perform: sagemaker:CreateProcessingJob", "doctor --policy"),
-    ],
-)
-def test_a_refusal_says_what_to_do_and_leaves_nothing(
-    there: Places, pdfbatch: Program, code: str, message: str, hint: str
-) -> None:
-    fault = {"action": "CreateProcessingJob", "code": code, "message": message, "status": 400}
-    there.account.order("faults", [fault])
-    refused = pdfbatch(*there.launch, *ON)
-    assert refused.returncode in (1, 2, 4) and hint in one_line(refused), refused.stderr
-    assert manifest.current(there.store) is None
-    assert json.loads(pdfbatch("ls", "--json").stdout)["runs"] == []
+REFUSALS = [
+    (
+        "ResourceLimitExceeded",
+        "The account-level service limit 'ml.g4dn.xlarge for processing job usage' is 1 Instances",
+        "request-service-quota-increase --service-code sagemaker",
+    ),
+    ("ValidationException", "Could not assume role arn:aws:iam::1:role/x.", "pdfbatch setup --sagemaker"),
+    ("ValidationException", "The ECR image does not exist.", "make image push"),
+    ("ValidationException", "The subnet ID 'subnet-1' does not exist", "--subnet"),
+    ("ValidationException", "The KMS key is in another region", "--ebs-key"),
+    ("ValidationException", "1 validation error detected", "--dry-run --json"),
+    ("ResourceInUse", "Job name must be unique within an AWS account and region", "a new run has a new name"),
+    ("AccessDeniedException", "not authorized to perform: sagemaker:CreateProcessingJob", "doctor --policy"),
+]
+
+
+def test_a_refusal_says_what_to_do_and_leaves_nothing(account: Account) -> None:
+    bench = Bench(account)
+    make_ready(account)
+    decided = bench.decide(LaunchRequest(way="sagemaker", workers=2))
+    for code, message, hint in REFUSALS:
+        refused = translate_refusal(code, message, "CreateProcessingJob", "create the processing job")
+        assert hint in explained(refused, decided.plan).hint, code
+    fault = {"action": "CreateProcessingJob", "code": "ResourceLimitExceeded", "message": "no", "status": 400}
+    account.order("faults", [fault])
+    with pytest.raises(NotReady, match="ml.g4dn.xlarge for processing job usage"):
+        launch(decided, bench.outside())
+    assert manifest.current(bench.output) is None and bench.left().is_nothing
 
 
 def test_an_answer_that_was_lost_does_not_make_two_jobs_or_an_error(there: Places, pdfbatch: Program) -> None:
@@ -209,21 +220,30 @@ def test_an_answer_that_was_lost_does_not_make_two_jobs_or_an_error(there: Place
 
 
 @pytest.mark.parametrize(
-    ("options", "named"),
+    ("wrong", "named"),
     [
-        (["--pool"], "--pool"),
-        (["--max-price", "1"], "--max-price"),
-        (["--max-hours", "300"], "--max-hours 216"),
-        (["--security-group", "sg-1"], "--subnet"),
-        (["--output-key", "alias/x"], "--network-isolation"),
-        (["--network-isolation", "--events", "https://example.org/"], "--events"),
-        (["--network-isolation", "--engine", "dolphin"], "--model /model"),
+        (LaunchRequest(is_pool=True), "--pool"),
+        (LaunchRequest(max_price=1.0), "--max-price"),
+        (LaunchRequest(ami="ami-1"), "--ami"),
+        (LaunchRequest(max_hours=300), "--max-hours 216"),
+        (LaunchRequest(workers=101), "--workers 100"),
+        (LaunchRequest(security_groups=["sg-1"]), "--subnet"),
+        (LaunchRequest(output_key="alias/x"), "--network-isolation"),
+        (LaunchRequest(isolated=True, engine="endpoint"), "--engine endpoint"),
+        (LaunchRequest(isolated=True, engine="cpu", password_secret="arn"), "--password-secret"),
+        (LaunchRequest(isolated=True), "--model /model"),
+        (LaunchRequest(isolated=True, engine="auto", model="Some/Model"), "--model /model"),
     ],
 )
-def test_what_a_job_cannot_do_is_said_at_once(there: Places, pdfbatch: Program, options: list[str], named: str) -> None:
-    refused = pdfbatch(*there.launch, *ON, *options)
-    assert refused.returncode == 2 and named in one_line(refused)
-    assert not there.account.calls("CreateProcessingJob")
+def test_what_a_job_cannot_do_is_said_at_once(wrong: LaunchRequest, named: str) -> None:
+    with pytest.raises(UsageError) as error:
+        check_options(wrong)
+    assert named in f"{error.value.message} {error.value.hint}"
+
+
+def test_without_network_a_job_can_use_what_is_in_the_image() -> None:
+    check_options(LaunchRequest(isolated=True, model="/model"))
+    check_options(LaunchRequest(isolated=True, instance_types=["ml.m5.large"]))
 
 
 def test_isolation_is_for_sagemaker_only(there: Places, pdfbatch: Program) -> None:

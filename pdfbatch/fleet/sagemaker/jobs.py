@@ -33,6 +33,8 @@ class JobState(NamedTuple):
     message: str = ""
     """What its hosts left."""
     ended: datetime | None = None
+    has_started: bool = False
+    """Whether its instances run."""
 
     @property
     def is_living(self) -> bool:
@@ -79,6 +81,7 @@ def state_of(clients: Clients, name: str) -> JobState | None:
         why=found.get("FailureReason", ""),
         message=found.get("ExitMessage", ""),
         ended=found.get("ProcessingEndTime") or found.get("LastModifiedTime"),
+        has_started="ProcessingStartTime" in found,
     )
 
 

@@ -27,7 +27,7 @@ def _quota(facts: AccountFacts, need: Need) -> Finding:
             f"{facts.region} has no quota {quota_name(absent[0])!r}: it does not offer that type",
             "Choose another type with --instance-type, or another region with AWS_DEFAULT_REGION.",
         )
-    shown = [f"{q.name}: {q.limit or 0:g} instances, {q.used:g} in use, {wanted} needed" for q in quotas.values()]
+    shown = [f"quota {q.name}: {q.limit or 0:g} instances, {q.used:g} in use, {wanted} needed" for q in quotas.values()]
     least = min(quotas.values(), key=lambda quota: pricing.room(quota, 1) or 0)
     room = pricing.room(least, 1) or 0
     hint = pricing.quota_request(least.code, least.used + wanted, facts.region, least.service)

@@ -52,13 +52,13 @@ class ProcessingJobs:
     def troubles(
         self, clients: Clients, launched: Launched, _since: datetime, sleep: Callable[[float], None]
     ) -> Iterator[tuple[int, str]]:
-        """Looks whether the job fails at once, as one whose image cannot be pulled."""
+        """Watches until the job has its instances; one may fail at once, as one whose image cannot be pulled."""
         name = next(iter(launched.fleets.values()))
         for pause in PAUSES:
             state = jobs.state_of(clients, name)
             if state is not None and state.status == "Failed":
                 yield 0, state.why or "SageMaker does not say why"
-            if state is None or not state.is_living:
+            if state is None or not state.is_living or state.has_started:
                 return
             sleep(pause)
 
