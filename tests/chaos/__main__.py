@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.chaos.nursery import Nursery
+from tests.chaos.nursery import Loaded, Nursery
 from tests.chaos.pool import Pool, make_pool
 from tests.chaos.server import ChaosServer
 from tests.chaos.story import Abilities, Ended, Story, Wish
@@ -68,16 +68,17 @@ def stories(seeds: range, jobs: int, plant: str, wish: Wish) -> Iterator[Result]
             (folder / part).mkdir()
         os.environ.update(NO_ACCOUNT)
         pool = make_pool(folder / "pool", os.environ)
-        for_each = (folder, pool, can, plant, wish)
         jobs = min(jobs, len(seeds))
-        with ProcessPoolExecutor(jobs, get_context("fork"), initializer=_set, initargs=for_each) as processes:
-            yield from processes.map(_play, seeds)
+        with Loaded() as loaded:
+            for_each = (folder, loaded.address, pool, can, plant, wish)
+            with ProcessPoolExecutor(jobs, get_context("fork"), initializer=_set, initargs=for_each) as processes:
+                yield from processes.map(_play, seeds)
 
 
-def _set(folder: Path, pool: Pool, can: Abilities, plant: str, wish: Wish) -> None:
+def _set(folder: Path, nursery: str, pool: Pool, can: Abilities, plant: str, wish: Wish) -> None:
     server = ChaosServer(0, ignores_conditions=plant).__enter__()
     os.environ.update({"AWS_ENDPOINT_URL": server.url, "TMPDIR": str(folder / "tmp")})
-    _stage.append(Stage(server, Nursery().__enter__(), pool, folder, can, wish))
+    _stage.append(Stage(server, Nursery(nursery).__enter__(), pool, folder, can, wish))
 
 
 def _play(seed: int) -> Result:

@@ -1,4 +1,5 @@
 """Starts the program many times: a process that has it loaded forks one child for each start, which saves the imports.
+That process is itself the child of one that has loaded the program once, for all nurseries.
 
 A child is the program as `python -m pdfbatch.cli` runs it, with its own environment, session and log. So is the server
 that forks its reading processes (server.py of the sandbox): it is forked before the program begins, has loaded what
@@ -15,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing import util
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 _LOOK_SECONDS = 0.01
+_LISTENS = b"listens\n"
 _HIGH = 200
 """File descriptors from this number on are free."""
 
@@ -45,24 +48,44 @@ class Born:
         return code
 
 
-class Nursery:
-    """Use as a context manager."""
+class Loaded:
+    """The process that has the program loaded. Use as a context manager; it does not end what was born meanwhile."""
 
-    def __enter__(self) -> Nursery:
-        command = [sys.executable, "-m", "tests.chaos.nursery"]
-        pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, bufsize=0)
-        self._codes: dict[int, int] = {}
+    def __enter__(self) -> Loaded:
+        self._folder = tempfile.TemporaryDirectory(prefix="nursery-")
+        self.address = f"{self._folder.name}/socket"
+        command = [sys.executable, "-m", "tests.chaos.nursery", self.address]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == _LISTENS
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+        self._folder.cleanup()
+
+
+class Nursery:
+    """Use as a context manager; `address` is that of `Loaded`."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._codes: dict[int, int] = {}
+
+    def __enter__(self) -> Nursery:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(self._address)
+        self._answers = self._socket.makefile("rb", buffering=0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._answers.close()
+        self._socket.close()
 
     def start(self, words: list[str], environment: Mapping[str, str], log: Path) -> Born:
-        assert self._process.stdin is not None
         order = {"words": words, "environment": dict(environment), "log": str(log)}
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._socket.sendall(json.dumps(order).encode() + b"\n")
         while True:
             answer = self._answer()
             if "born" in answer:
@@ -71,39 +94,59 @@ class Nursery:
 
     def ended(self, pid: int) -> int | None:
         """Returns the exit code of a child as `Popen` does, None while it runs."""
-        assert self._process.stdout is not None
-        while select.select([self._process.stdout], [], [], 0)[0]:
+        while select.select([self._answers], [], [], 0)[0]:
             self._answer()
         return self._codes.get(pid)
 
     def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        answer: dict[str, Any] = json.loads(self._answers.readline())
         if "ended" in answer:
             self._codes[answer["ended"]] = answer["code"]
         return answer
 
 
-def _serve() -> None:
+def _load(address: str) -> None:
     from pdfbatch import aws
-    from pdfbatch.cli import main
-    from pdfbatch.documents import judge  # noqa: F401  # loaded for all children
+    from pdfbatch.cli import main  # noqa: F401  # loaded for all children
+    from pdfbatch.documents import judge  # noqa: F401
     from pdfbatch.worker import loop  # noqa: F401
 
     aws.client("s3", region=aws.ANY_REGION)  # what it is made of is kept, and children make their own of it
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a nursery
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen(64)
+        os.write(1, _LISTENS)
+        while True:
+            connection, _ = listening.accept()
+            if not os.fork():
+                listening.close()
+                os.dup2(2, 1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                _serve(connection)
+                os._exit(0)
+            connection.close()
+
+
+def _serve(connection: socket.socket) -> None:
+    from pdfbatch.cli import main
+
+    orders = connection.makefile("rb", buffering=0)
     while True:
-        if select.select([sys.stdin.buffer], [], [], _LOOK_SECONDS)[0]:
-            line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]
+        if select.select([orders], [], [], _LOOK_SECONDS)[0]:
+            line = orders.readline()
             if not line:
                 return
             order = json.loads(line)
             pid = os.fork()
             if not pid:
+                orders.close()
+                connection.close()
                 _become(order)
                 _fork_servers_ahead()
                 main()
                 os._exit(0)
-            _tell({"born": pid})
+            _tell(connection, {"born": pid})
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -111,7 +154,7 @@ def _serve() -> None:
                 break
             if not pid:
                 break
-            _tell({"ended": pid, "code": os.waitstatus_to_exitcode(status)})
+            _tell(connection, {"ended": pid, "code": os.waitstatus_to_exitcode(status)})
 
 
 def _become(order: dict[str, Any]) -> None:
@@ -158,9 +201,9 @@ def _serve_as_ordered(orders: socket.socket) -> None:
     os._exit(0)
 
 
-def _tell(what: dict[str, int]) -> None:
-    os.write(1, json.dumps(what).encode() + b"\n")
+def _tell(connection: socket.socket, what: dict[str, int]) -> None:
+    connection.sendall(json.dumps(what).encode() + b"\n")
 
 
 if __name__ == "__main__":
-    _serve()
+    _load(sys.argv[1])

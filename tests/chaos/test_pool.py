@@ -24,17 +24,19 @@ from pdfbatch.runs.progress import read_status
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import S3Store
 from samples.many import long_pdf
-from tests.chaos.nursery import Nursery
+from tests.chaos.nursery import Loaded, Nursery
 from tests.chaos.server import Bucket, ChaosServer, Rates
 from tests.chaos.workers import Kind, Worker, environment_of
 from tests.imds import Imds
 from tests.worker.begun import now
 from tests.worker.pools import freeze_pool, make_queues
 
+pytestmark = [pytest.mark.slow, pytest.mark.waits]
+
 DOCUMENTS = int(os.environ.get("PDFBATCH_POOL_DOCUMENTS", "100"))
 """`make chaos` takes 300."""
-PROCESS_SECONDS = 6
-STOP_SECONDS = 9.0
+PROCESS_SECONDS = 4
+STOP_SECONDS = 6.0
 """Longer than a block is kept for a silent worker."""
 SIGNALS = {"kill -9": signal.SIGKILL, "long SIGSTOP": signal.SIGSTOP, "SIGTERM": signal.SIGTERM}
 END_SECONDS = 500.0
@@ -146,7 +148,6 @@ def by_slices(server: ChaosServer, nursery: Nursery, folder: Path) -> dict[str, 
     return published(server.bucket, "modulo/")
 
 
-@pytest.mark.slow
 def test_whatever_happens_a_pool_loses_nothing_and_publishes_nothing_twice(
     server: ChaosServer, s3_endpoint: str, tmp_path: Path
 ) -> None:
@@ -155,7 +156,7 @@ def test_whatever_happens_a_pool_loses_nothing_and_publishes_nothing_twice(
         data = long_pdf(pdf, 1 + (number % 10 == 0), lines=1).read_bytes() + b"%" + b"." * number + b"\n"
         server.bucket.put(f"in/{number % 7}/{number:03}.pdf", data)
     with ExitStack() as stack:
-        nursery = stack.enter_context(Nursery())
+        nursery = stack.enter_context(Nursery(stack.enter_context(Loaded()).address))
         expected = by_slices(server, nursery, tmp_path)
         story = Story(7, server, s3_endpoint, nursery, tmp_path)
         server.rates = Rates(latency=0.02)

@@ -15,8 +15,8 @@ from tests.documents.sight_pages import SENTENCES, blank, saved, write
 from tests.pages import markdown_of
 
 NARROW = 230
-SHORT = [" ".join(line.split()[:5]) for line in SENTENCES]
-"""What fits a narrow page: half the print costs the recogniser half the time."""
+SHORT = [" ".join(line.split()[:5]) for line in SENTENCES[:5]]
+"""What fits a narrow page: the time of the recogniser is that of the print."""
 
 
 def pale(
@@ -24,8 +24,8 @@ def pale(
     contrast: int,
     noise: float = 0.0,
     mirrored: bool = False,
-    lines: Sequence[str] = SENTENCES,
-    width: float = 420,
+    lines: Sequence[str] = SHORT,
+    width: float = NARROW,
 ) -> np.ndarray:
     """Return a grey picture of the lines on `paper`, its ink `contrast` shades darker."""
     page = blank(width)
@@ -52,45 +52,46 @@ def text_of(page: pymupdf.Page, tmp_path) -> str:
 @pytest.mark.parametrize("paper", [255, 200])
 def test_a_pale_scan_is_read(tmp_path, paper, contrast, noise):
     page = blank(NARROW)
-    put(page, pale(paper, contrast, noise, lines=SHORT, width=NARROW))
+    put(page, pale(paper, contrast, noise))
     text = text_of(page, tmp_path)
     assert [line for line in SHORT if line not in text] == []
 
 
 @pytest.mark.parametrize("contrast", [25, 40])
 def test_pale_print_beside_a_dark_stamp_is_read(tmp_path, contrast):
-    page = blank()
+    page = blank(NARROW)
     put(page, pale(255, contrast))
-    page.insert_text((40, 330), "RECEIVED 3 May 2021", fontsize=20)
+    page.insert_text((40, 330), "RECEIVED 3 May 2021", fontsize=16)
     text = text_of(page, tmp_path)
-    assert [line for line in [*SENTENCES, "RECEIVED 3 May 2021"] if line not in text] == []
+    assert [line for line in [*SHORT, "RECEIVED 3 May 2021"] if line not in text] == []
 
 
 def test_the_grain_of_ordinary_paper_is_not_pale_print():
-    page = pale(235, 200, 6)
+    page = pale(235, 200, 6, lines=SENTENCES, width=420)
     lines = [(60.0, 90.0 + 36 * row, 800.0, 130.0 + 36 * row) for row in range(len(SENTENCES))]
     assert pale_rest(cv2.cvtColor(page, cv2.COLOR_GRAY2RGB), lines) is None
 
 
 @pytest.mark.parametrize("contrast", [25, 40])
 def test_a_pale_picture_on_a_typed_page_is_read(tmp_path, contrast):
-    page = blank(420, 900)
-    write(page, [line.upper() for line in SENTENCES], top=40)
-    put(page, pale(255, contrast), top=500)
+    page = blank(NARROW, 800)
+    write(page, [line.upper() for line in SHORT], top=40)
+    put(page, pale(255, contrast), top=400)
     text = text_of(page, tmp_path)
-    assert [line for line in SENTENCES if line not in text] == []
+    assert [line for line in SHORT if line not in text] == []
 
 
 def test_a_pale_picture_under_text_adds_nothing(tmp_path):
     page = blank()
-    put(page, pale(255, 30))
+    put(page, pale(255, 30, lines=SENTENCES, width=420))
     write(page, [line.upper() for line in SENTENCES], top=49)
-    assert not any(line in text_of(page, tmp_path) for line in SENTENCES)
+    text = text_of(page, tmp_path)
+    assert not any(line in text for line in SENTENCES)
 
 
 @pytest.mark.parametrize("contrast", [15, 25, 40])
 def test_print_showing_through_from_the_back_is_not_read(tmp_path, contrast):
-    page = blank()
+    page = blank(NARROW)
     put(page, pale(250, contrast, 2, mirrored=True))
     assert text_of(page, tmp_path) == ""
 

@@ -147,6 +147,7 @@ class Aws:
         for _, fleets in self.regions.values():
             fleets.tick()
         self.processing.tick()
+        self.batch.tick()
 
     def region(self, name: str) -> tuple[MotoCloud, Fleets]:
         if name not in self.regions:

@@ -29,6 +29,10 @@ class Batch:
         self.environment: Json = {}
         """What a test wants every compute environment to say."""
 
+    def tick(self) -> None:
+        for jobs in self.regions.values():
+            jobs.tick()
+
     def order(self, wish: Json) -> None:
         next(jobs for jobs in self.regions.values() if wish["job"].partition(":")[0] in jobs.arrays).order(wish)
 
@@ -65,7 +69,8 @@ class Batch:
 def _environment(cls: Any, resource_name: str, template: Any, account_id: str, region_name: str, **more: Any) -> Any:
     properties = {"ServiceRole": service_role(account_id), **template["Properties"]}
     resources = properties["ComputeResources"]
-    properties["ComputeResources"] = {**resources, "MinvCpus": int(resources["MinvCpus"])}
+    kept = {name: value for name, value in resources.items() if name != "UpdateToLatestImageVersion"}  # not described
+    properties["ComputeResources"] = {**kept, "MinvCpus": int(resources["MinvCpus"])}
     return _make(cls, resource_name, {**template, "Properties": properties}, account_id, region_name, **more)
 
 

@@ -1,7 +1,7 @@
 """The jobs of AWS Batch as a state machine. Queues, compute environments and job definitions are moto's.
 
-moto runs jobs in Docker, or finishes them at once; here they wait until a test orders what becomes of them. Requests
-are checked against botocore's service model, and so are the answers that are built here.
+moto runs jobs in Docker, or finishes them at once; here they start with the next tick and run until a test ends them.
+Requests are checked against botocore's service model, and so are the answers that are built here.
 
 Sources of the behaviour: botocore's model of `batch` (ListJobs lists one status, RUNNING by default; an array is
 PENDING while its children run; TerminateJob, JobDetail); AWS Batch guide, "Array jobs" (ids of children), "Automated
@@ -136,6 +136,13 @@ class BatchRegion:
             elif array:
                 found += [self._child(array, child) for child in array.children if child.id == id]
         return {"jobs": found}
+
+    def tick(self) -> None:
+        """Starts every child that waits, unless a test has said why it cannot start."""
+        for array in self.arrays.values():
+            for child in array.children:
+                if child.status == "RUNNABLE" and not child.reason:
+                    child.status = "RUNNING"
 
     def order(self, wish: Json) -> None:
         """Changes a job: `status`, `reason`, `stream` of the log; or an attempt ends: `exit` code, `status_reason`."""

@@ -1,4 +1,4 @@
-"""The commands on a run on AWS Batch as a user runs them: `launch`, `status`, `logs`, `ls`, `down`, `doctor`, `setup`."""
+"""The commands about AWS Batch as a user runs them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def test_logs_tell_the_workers_apart_over_all_their_attempts(on_batch: Places, p
 def test_status_says_what_only_batch_knows(on_batch: Places, pdfbatch: Program) -> None:
     pdfbatch("launch", on_batch.input, on_batch.output, "--on", "batch", "--engine", "null", "--workers", "2", "--yes")
     job = job_of(on_batch)
-    on_batch.account.order("job", {"job": f"{job}:0", "reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - none"})
+    on_batch.account.order(
+        "job", {"job": f"{job}:0", "status": "RUNNABLE", "reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - none"}
+    )
     shown = pdfbatch("status", on_batch.output).stdout
     assert "waits for an instance: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY" in shown
     for _ in range(10):
@@ -161,7 +163,7 @@ def test_setup_makes_a_compute_environment_on_which_a_launch_runs(account: Accou
     assert queue["tags"]["pdfbatch:stack"] == "pdfbatch"
     again = pdfbatch("setup", *places, "--yes", "--json")
     assert again.returncode == 0 and '"ComputeEnvironment"' in json.loads(again.stdout)["template"], "it stays"
-    found = pdfbatch("doctor", "--on", "batch", *places, "--json")
+    found = pdfbatch("doctor", "--on", "batch", "--workers", "4", *places, "--json")
     states = {each["name"]: each["state"] for each in json.loads(found.stdout)["checks"]}
     assert (states["compute environment"], states["worker role"], states["role's policy"]) == ("ok", "ok", "ok")
     assert pdfbatch("setup", "--delete", "--yes").returncode == 0

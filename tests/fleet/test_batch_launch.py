@@ -190,7 +190,7 @@ def test_the_first_minutes_say_why_no_instance_starts(bench: BatchBench) -> None
     launched = bench.launch(bench.on_batch(workers=2))
     job = bench.job()["jobId"]
     for number in range(2):
-        bench.change(f"{job}:{number}", reason="CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - none left")
+        bench.change(f"{job}:{number}", status="RUNNABLE", reason="CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - none left")
 
     def start(_seconds: float) -> None:
         for number in range(2):

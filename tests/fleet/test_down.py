@@ -47,6 +47,11 @@ class Ec2:
         queues = boto3.client("sqs", region_name="us-east-1")
         queues.meta.events.register("before-call.sqs.ListQueues", self._with(lambda _: {"QueueUrls": []}))
         self.clients.__dict__["sqs"] = queues
+        batch = boto3.client("batch", region_name="us-east-1")
+        for action, answer in (("DescribeJobQueues", "jobQueues"), ("DescribeJobDefinitions", "jobDefinitions")):
+            nothing: Answer = {answer: []}
+            batch.meta.events.register(f"before-call.batch.{action}", self._with(lambda _, nothing=nothing: nothing))
+        self.clients.__dict__["batch"] = batch
         for action in ("DescribeFleets", "DescribeInstances", "DescribeLaunchTemplates", "DescribeFleetHistory"):
             client.meta.events.register(f"before-call.ec2.{action}", self._with(getattr(self, f"_{action}")))
         for action in ("DeleteFleets", "DeleteLaunchTemplate", "TerminateInstances"):

@@ -51,6 +51,7 @@ def hung(tmp_path: Path) -> Iterator[Hung]:
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 def test_a_stop_ends_though_the_store_does_not_answer(tmp_path: Path, hung: Hung, loaded_children: None) -> None:
     (tmp_path / "in").mkdir()
     pdf = long_pdf(tmp_path / "in" / "a.pdf", 60)
@@ -85,6 +86,7 @@ class HungAtTheEnd(Hung):
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 def test_a_worker_whose_done_mark_could_not_be_written_is_not_done(tmp_path: Path, loaded_children: None) -> None:
     """Its instance would be ended, and nobody would finish the run."""
     (tmp_path / "in").mkdir()

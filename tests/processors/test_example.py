@@ -45,3 +45,15 @@ def test_a_users_three_lines_install_the_example_run_it_and_show_its_files(packa
         assert text.count(word) == int(count) and page == "1"
     line = json.loads(own_process("report", out, "--jsonl", **path).stdout.splitlines()[0])
     assert line["processed"] == {"keywords": "1.0 letters=4 most=3"}
+
+
+def test_the_class_in_the_manual_runs_from_the_current_folder(tmp_path: Path) -> None:
+    manual = (ROOT / "docs" / "processors.md").read_text()
+    (tmp_path / "mine.py").write_text(manual.split('```python title="mine.py"\n')[1].split("```")[0])
+    many_pdfs(tmp_path / "papers", 1, pages=2)
+    path = {"PYTHONPATH": os.pathsep.join([".", str(ROOT)])}
+    words = ("local-run", "papers", "papers-md", "--engine", "null", "--also", "mine:Lengths")
+    ran = own_process(*words, folder=tmp_path, **path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    made = tmp_path / "papers-md" / "000" / "doc-00000" / "Lengths" / "lengths.json"
+    assert json.loads(made.read_text()) == {"1": 0, "2": 0}

@@ -15,7 +15,7 @@ from pdfbatch.store import open_store
 from samples.many import long_pdf, many_pdfs
 from tests.worker.page_tasks import pages_read
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.waits]
 
 PAGES = 76
 LONGER = 300
