@@ -35,7 +35,7 @@ Cron = Annotated[
     typer.Option(
         "--cron",
         metavar="WHEN",
-        help="Minute, hour, day, month, weekday, year, as '0 3 * * ? *'; or 'rate(12 hours)'.",
+        help="Minute, hour, day, month, weekday, year, as `'0 3 * * ? *'`; or `'rate(12 hours)'`.",
     ),
 ]
 ScheduleName = Annotated[
