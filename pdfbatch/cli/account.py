@@ -11,7 +11,7 @@ from pdfbatch import views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.console import agreed, finish, now, say, show, waiting
 from pdfbatch.errors import AccessDenied, ExitCode, UsageError
-from pdfbatch.records import Secret, SinkAddress
+from pdfbatch.records import Secret, SinkAddress, WayName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,8 @@ def doctor(
     clients, names = Clients(bucket=_bucket([*(outputs or ()), *(inputs or ())])), Names.checked(stack)
     types = instance_type or [DEFAULT_TYPE]
     if policy:
-        finish(_policy_text(clients, names, tuple(inputs or ()), tuple(outputs or ()), types, on_demand, watch_input))
+        places = tuple(inputs or ()), tuple(outputs or ())
+        finish(_policy_text(clients, names, *places, types, on_demand, watch_input, on))
     market: Market = "on-demand" if on_demand else "spot"
     request = LaunchRequest(
         names=names,
@@ -166,6 +167,7 @@ def _policy_text(
     types: list[str],
     on_demand: bool,
     watches: bool,
+    on: WayName,
 ) -> str:
     """Returns the launcher's policy as JSON, for the given places or else for those of the stack."""
     from pdfbatch.fleet.policies import launcher_policy
@@ -192,15 +194,15 @@ def _policy_text(
         watches=watches,
         events=wish.events,
     )
-    if wish.batch_types:
+    if wish.batch_types and on != "sagemaker":
         from pdfbatch.fleet.batch.policy import launcher_statements as of_batch
 
         allowed["Statement"] += of_batch(clients.region, clients.account, names)
-    if wish.sagemaker:
-        from pdfbatch.fleet.sagemaker.policy import launcher_statements as of_sagemaker
+    if on == "sagemaker":
+        from pdfbatch.fleet.sagemaker.policy import launcher_policy as of_sagemaker
 
-        allowed["Statement"] += of_sagemaker(clients.region, clients.account, names)
-    if wish.schedules:
+        allowed = of_sagemaker(allowed, clients.region, clients.account, names)
+    if wish.schedules and on != "spot":
         from pdfbatch.fleet.schedules.stack import launcher_statements as of_schedules
 
         allowed["Statement"] += of_schedules(clients.region, clients.account, names)

@@ -44,6 +44,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "--endpoint-model lightonai/LightOnOCR-2-1B",
         "pdfbatch local-run ~/papers ~/papers-md --engine auto --fallback endpoint --endpoint-url https://HOST/v1 "
         "--endpoint-model NAME --endpoint-price 0.25,2 --max-cost 5",
+        "pdfbatch local-run ~/papers ~/papers-md --engine auto --model ByteDance/Dolphin-1.5 --triage triage.json",
         "pdfbatch local-run ~/papers ~/papers-md --also 'images:format=png,dpi=200' --also analysis",
         "pdfbatch local-run ~/scans ~/scans-md --include '*.png' --command 'mytool {in} {out}'",
     ),
@@ -58,6 +59,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "verify": ("pdfbatch verify ~/papers-md",),
     "report": ("pdfbatch report s3://papers/md/", "pdfbatch report ~/papers-md --json"),
+    "triage train": (
+        "pdfbatch triage train ~/papers-cpu ~/papers-dolphin --save triage.json",
+        "pdfbatch triage train s3://papers/cpu/ s3://papers/dolphin/ --tracking http://mlflow:5000 --alias champion",
+    ),
+    "triage score": (
+        "pdfbatch triage score ~/papers-cpu --triage triage.json",
+        "pdfbatch triage score ~/papers-cpu --triage models:/pdfbatch-triage@champion --against ~/papers-dolphin",
+    ),
     "config": ("pdfbatch config", "pdfbatch config --all --json"),
     "help": ("pdfbatch help launch",),
     "view": ("pdfbatch view ~/papers-md", "pdfbatch view s3://papers/md/ --port 8000 --no-browser"),

@@ -146,8 +146,8 @@ class Aws:
     def tick(self) -> None:
         for _, fleets in self.regions.values():
             fleets.tick()
-        self.processing.tick()
         self.batch.tick()
+        self.processing.tick()
 
     def region(self, name: str) -> tuple[MotoCloud, Fleets]:
         if name not in self.regions:

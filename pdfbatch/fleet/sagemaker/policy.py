@@ -13,6 +13,11 @@ from pdfbatch.fleet.sagemaker.jobs import LOG_GROUP
 _OF_EC2 = {"EndFleet", "EndMachine", "FindFleet", "CountBoots", "WriteLogs", "WorkInPool"}
 """What an instance of EC2 may do, and a host of SageMaker need not."""
 
+_LAUNCHES_ON_EC2 = {
+    *("MakeTemplate", "MakeFleet", "UseTemplate", "FleetInstances", "MakeMachines", "TagWhatIsMade", "EndWhatIsMade"),
+    *("RunInstances", "Pools", "GiveRole", "MakeServiceRoles"),
+}
+
 
 def job_policy(worker: Policy, region: str, account: str) -> Policy:
     """Builds the policy of the jobs' role from that of workers on EC2: the same places, keys, secrets and sinks; logs,
@@ -71,6 +76,12 @@ def launcher_statements(region: str, account: str, names: Names) -> list[Stateme
         _allow("SeeJobRole", ["iam:GetRole"], role),
         _allow("ReadJobLogs", ["logs:FilterLogEvents"], [logs, f"{logs}:*"]),
     ]
+
+
+def launcher_policy(of_fleets: Policy, region: str, account: str, names: Names) -> Policy:
+    """Builds the policy of a person who launches on SageMaker only, from that for EC2 Fleets."""
+    shared = [each for each in of_fleets["Statement"] if each["Sid"] not in _LAUNCHES_ON_EC2]
+    return {**of_fleets, "Statement": [*shared, *launcher_statements(region, account, names)]}
 
 
 def _allow(sid: str, actions: list[str], resources: str | list[str]) -> Statement:
