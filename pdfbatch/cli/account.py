@@ -167,7 +167,7 @@ def _policy_text(
     types: list[str],
     on_demand: bool,
     watches: bool,
-    way: WayName,
+    on: WayName,
 ) -> str:
     """Returns the launcher's policy as JSON, for the given places or else for those of the stack."""
     from pdfbatch.fleet.policies import launcher_policy
@@ -194,10 +194,18 @@ def _policy_text(
         watches=watches,
         events=wish.events,
     )
-    if way == "batch":
+    if on == "batch":
         from pdfbatch.fleet.batch.policy import batch_launcher_policy
 
         allowed = batch_launcher_policy(allowed, clients.region, clients.account, names)
+    if on == "sagemaker":
+        from pdfbatch.fleet.sagemaker.policy import launcher_policy as of_sagemaker
+
+        allowed = of_sagemaker(allowed, clients.region, clients.account, names)
+    if wish.schedules and on != "spot":
+        from pdfbatch.fleet.schedules.stack import launcher_statements as of_schedules
+
+        allowed["Statement"] += of_schedules(clients.region, clients.account, names)
     return encoding.dumps(allowed, indent=2)
 
 
@@ -248,6 +256,26 @@ def setup(
         bool,
         typer.Option("--session-manager", help="Allow Session Manager: a shell on the instances without SSH."),
     ] = False,
+    sagemaker: Annotated[
+        bool, typer.Option("--sagemaker", help="Also create the role of SageMaker Processing jobs: --on sagemaker.")
+    ] = False,
+    schedules: Annotated[
+        bool,
+        typer.Option(
+            "--schedules",
+            help="Also create what `schedule` needs: a role, a dead-letter queue, and alarms to the address.",
+        ),
+    ] = False,
+    expect_within: Annotated[
+        int,
+        typer.Option(
+            "--expect-within",
+            metavar="HOURS",
+            min=1,
+            max=168,
+            help="With --schedules: alarm if no schedule has started anything for so long.",
+        ),
+    ] = 25,
     show_template: Annotated[
         bool, typer.Option("--show-template", help="Also print the CloudFormation template before asking.")
     ] = False,
@@ -286,6 +314,8 @@ def setup(
         secrets=tuple(Secret.read(arn).arn for arn in [*(password_secret or ()), *(events_secret or ())]),
         events=tuple(sink.text for sink in SinkAddress.read_all(events or ()) if sink.kind in ("sns", "eventbridge")),
         session_manager=session_manager,
+        sagemaker=sagemaker,
+        schedules=expect_within if schedules else 0,
         **batch_wish(batch, instance_type or (), subnet or (), max_vcpus),
     )
     with waiting("Asking CloudFormation what would change"):

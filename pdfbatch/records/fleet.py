@@ -8,8 +8,9 @@ from pdfbatch.records.base import Record
 from pdfbatch.records.run import Machine
 from pdfbatch.records.stamp import Stamp
 
-WayName = Literal["spot", "batch"]
-"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `batch`: a job of AWS Batch."""
+WayName = Literal["spot", "batch", "sagemaker"]
+"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `batch`: a job of AWS Batch; `sagemaker`: a
+job of SageMaker Processing."""
 WAY_NAMES: tuple[WayName, ...] = get_args(WayName)
 
 
@@ -52,6 +53,11 @@ class FleetRecord(Record):
     ami: str
     log_group: str
     topic: str = ""
+    job: str = ""
+    """The job of an execution of a schedule: its name on SageMaker, its id on AWS Batch; "": it is named after the
+    run."""
+    order: str = ""
+    """The order that it executes; "": it was launched."""
     ended: Stamp | None = None
     """When `down` deleted the fleet."""
 

@@ -24,7 +24,8 @@ On = Annotated[
     typer.Option(
         "--on",
         metavar="|".join(WAY_NAMES),
-        help="What runs the workers. spot: an EC2 Fleet for each of them. batch: an array job of AWS Batch.",
+        help="What runs the workers. spot: an EC2 Fleet for each of them. batch: an array job of AWS Batch. sagemaker: "
+        "one SageMaker Processing job, on-demand.",
     ),
 ]
 
@@ -168,6 +169,38 @@ Subnets = Annotated[
     list[str] | None,
     typer.Option(
         "--subnet", metavar="ID", help="Launch in this subnet; repeatable.", show_default="all of the default VPC"
+    ),
+]
+
+
+NetworkIsolation = Annotated[
+    bool,
+    typer.Option(
+        "--network-isolation",
+        help="With --on sagemaker: give the workers no network; SageMaker copies their documents in, and uploads what "
+        "they write when the job ends.",
+    ),
+]
+
+
+SecurityGroups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--security-group",
+        metavar="ID",
+        help="With --on sagemaker and --subnet: security group of the job; repeatable.",
+        show_default="the stack's own",
+    ),
+]
+
+
+OutputKey = Annotated[
+    str,
+    typer.Option(
+        "--output-key",
+        metavar="KEY",
+        help="With --network-isolation: KMS key that encrypts what is uploaded.",
+        show_default="the bucket's own",
     ),
 ]
 
