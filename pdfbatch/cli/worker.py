@@ -78,8 +78,6 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
         return None
     settings = ordered
     given = what(settings)
-    if settings.order and settings.deadline is None and given.fleet is not None:
-        settings = settings.model_copy(update={"deadline": given.fleet.deadline})
     source, output, frozen, documents, fleet = given
     check_places(source, output, frozen.chosen)
     engine = engine_named(frozen.engine, frozen.model, "", frozen.options, _endpoint_key(frozen))
