@@ -335,4 +335,5 @@ def setup(
         raise typer.Exit(ExitCode.INTERRUPTED)
     with waiting(f"Changing stack {stack}, a minute or two"):
         stacks.carry_out(clients, proposal)
-    show(views.as_json(proposal) if json else screens.set_up_screen(where, email, inputs or (), outputs or ()))
+    screen = screens.set_up_screen(where, email, inputs or (), outputs or (), batch)
+    show(views.as_json(proposal) if json else screen)

@@ -38,6 +38,12 @@ _USE_OF = {
     "NotStartedAlarm": "mails if a job could not be started; $0.10 a month",
     "NothingRanAlarm": "mails if nothing was started; $0.10 a month",
     "FailuresAlarm": "mails if many documents fail; $0.10 a month",
+    "JobRole": "permissions of the jobs of AWS Batch",
+    "HostRole": "permissions of the instances of AWS Batch",
+    "HostProfile": "attaches that role to instances",
+    "HostTemplate": "disk and metadata of these instances",
+    "ComputeEnvironment": "Spot instances for jobs; none while idle",
+    "JobQueue": "takes the jobs of --on batch",
     "BatchRule": "notifies when a job fails",
 }
 """Of resources whose type does not say it, by their names in the template."""
@@ -88,8 +94,11 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
     return Group(Text(), head, table)
 
 
-def set_up_screen(where: str, email: str, inputs: Sequence[str], outputs: Sequence[str]) -> RenderableType:
+def set_up_screen(
+    where: str, email: str, inputs: Sequence[str], outputs: Sequence[str], has_batch: bool = False
+) -> RenderableType:
     """Shows what to do next, with the places that were just set up."""
+    on = " --on batch" if has_batch else ""
     source, output = inputs[0] if inputs else "INPUT", outputs[0] if outputs else "OUTPUT"
     lines = [Text.assemble((f"{where} is set up", "bold green"))]
     if email:
@@ -97,8 +106,8 @@ def set_up_screen(where: str, email: str, inputs: Sequence[str], outputs: Sequen
     return Group(
         *lines,
         to_copy("next:", "make image push   # once, in the clone: the worker image", "bold"),
-        to_copy("then:", f"pdfbatch doctor --input {shlex.quote(source)} --output {shlex.quote(output)}"),
-        to_copy("", f"pdfbatch launch {shlex.quote(source)} {shlex.quote(output)}"),
+        to_copy("then:", f"pdfbatch doctor --input {shlex.quote(source)} --output {shlex.quote(output)}{on}"),
+        to_copy("", f"pdfbatch launch {shlex.quote(source)} {shlex.quote(output)}{on}"),
     )
 
 

@@ -122,10 +122,10 @@ def job_request(
 
     `queue` and `definition` are names or ARNs; `variables` are added to those of the definition.
 
-    What a scheduled job needs: a definition whose variables lack PDFBATCH_RUN, and this request with a name that is
-    new for each start. Its worker 0 freezes the manifest of what is left then, once however often it is retried, and
-    the others wait for it (`runs/start.py`): if each listed the input by itself, a PDF that was added between two
-    listings would shift their slices, and documents would be read twice or not at all.
+    A scheduled job has PDFBATCH_ORDER among its variables instead of PDFBATCH_RUN; the job's own id tells its
+    executions apart, so its name may be the same each time. Its worker 0 freezes the manifest of what is left then,
+    once however often it is retried, and the others wait for it (`runs/orders.py`): if each listed the input by itself,
+    a PDF that was added between two listings would shift their slices, and documents would be read twice or not at all.
 
     Raises:
         ValueError: not 1 to 10,000 workers.
