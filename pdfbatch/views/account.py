@@ -31,6 +31,11 @@ _USE = {  # short, so that a line fits 80 columns
     "AWS::Events::Rule": "notifies when a fleet expires, halts or fails",
     "AWS::Budgets::Budget": "sends mails at 50 and 90 % of the monthly budget",
 }
+_USE_OF = {
+    "ProcessingRole": "permissions of SageMaker jobs",
+    "ProcessingRule": "notifies when a SageMaker job fails or is stopped",
+}
+"""What single resources are for, where their type does not say it."""
 _ACTION_STYLE = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 
 
