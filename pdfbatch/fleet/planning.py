@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from pdfbatch.engines import ENGINES, no_engine
+from pdfbatch.engines import ENGINES, check_triage, no_engine
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, pinned
 from pdfbatch.engines.endpoint import EndpointEngine
 from pdfbatch.errors import NotReady, UsageError
@@ -131,6 +131,9 @@ def _unopened(documents: Sequence[SourceDocument], in_input: int) -> Work:
 def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) -> LaunchRequest:
     """Sets the engine and pins the model; what could not be checked goes to `warnings`."""
     engine = request.engine or ("dolphin" if all(account.gpus.values()) else "cpu")
+    check_triage(engine, request.options)
+    if request.options.triage:
+        warnings.append(f"which pages the model reads is decided by {request.options.triage.name}")
     if engine == EndpointEngine.name or request.options.fallback:
         endpoint = EndpointEngine(request.options.endpoint, "")
         warnings.append(

@@ -28,8 +28,8 @@ def explained(error: PdfbatchError, plan: Plan) -> PdfbatchError:
     if error.code in ("AccessDeniedException", "AccessDenied"):
         return NotReady(
             f"{error.message.rstrip('.')}.",
-            "Grant your user the policy that `pdfbatch doctor --policy --on sagemaker` prints, or choose another with "
-            "AWS_PROFILE.",
+            "Grant your user the policy that `pdfbatch doctor --policy --on sagemaker` prints, "
+            "or choose another with AWS_PROFILE.",
         )
     if "assume role" in low or ("role" in low and "trust" in low):
         return NotReady(
