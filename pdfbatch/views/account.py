@@ -77,7 +77,7 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
         table.add_column(title, no_wrap=True, overflow="ignore")
     for change in proposal.changes:
         action = Text(change.action, style=_ACTION_STYLE.get(change.action, ""))
-        use = _USE.get(change.type, "{name}").format(name=change.name)
+        use = (_USE_OF.get(change.name) or _USE.get(change.type, "{name}")).format(name=change.name)
         table.add_row(action, change.type.removeprefix("AWS::"), use)
     head = Text(f"CloudFormation stack {proposal.stack}, to {proposal.kind}:", style="bold")
     return Group(Text(), head, table)
