@@ -17,6 +17,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --watch-input --workers 1 --max-hours 24",
     ),
     "scale": ("pdfbatch scale s3://papers/md/ --workers 5", "pdfbatch scale s3://papers/md/ --workers 1 --yes"),
+    "schedule": (
+        "pdfbatch schedule s3://papers/pdfs/ s3://papers/md/ --cron '0 3 * * ? *' --timezone Europe/Berlin",
+        "pdfbatch schedule s3://papers/pdfs/ s3://papers/md/ --cron 'rate(12 hours)' --name twice-daily --on sagemaker",
+        "pdfbatch schedule list",
+        "pdfbatch schedule delete nightly --yes",
+    ),
     "down": ("pdfbatch down s3://papers/md/", "pdfbatch down s3://papers/md/ --yes"),
     "ls": ("pdfbatch ls", "pdfbatch ls --json"),
     "logs": ("pdfbatch logs s3://papers/md/ --follow", "pdfbatch logs s3://papers/md/ 3 --boot"),

@@ -108,6 +108,20 @@ class Names(NamedTuple):
         """Names the role of SageMaker jobs; a role's name has 64 characters at most."""
         return f"{self.stack}-{region}-ml-jobs"
 
+    @property
+    def schedule_group(self) -> str:
+        """Names the group of the stack's schedules. Source: botocore's model of `scheduler`: 64 characters."""
+        return self.stack
+
+    def schedule_role(self, region: str) -> str:
+        """Names the role with which EventBridge Scheduler starts jobs."""
+        return f"{self.stack}-{region}-scheduler"
+
+    @property
+    def schedule_dead_letters(self) -> str:
+        """Names the queue of calls that EventBridge Scheduler could not make."""
+        return f"{self.stack}-schedules-dead"
+
     def template(self, run: str, worker: int) -> str:
         """Names a worker's launch template."""
         return f"{self.stack}-{run}-{worker}"

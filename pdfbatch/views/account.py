@@ -34,8 +34,15 @@ _USE = {  # short, so that a line fits 80 columns
 _USE_OF = {
     "ProcessingRole": "permissions of SageMaker jobs",
     "ProcessingRule": "notifies when a SageMaker job fails or is stopped",
+    "ScheduleGroup": "the schedules",
+    "ScheduleRole": "lets EventBridge Scheduler start jobs",
+    "ScheduleDeadLetters": "jobs that could not be started",
+    "NotStartedAlarm": "mails if a job could not be started; $0.10 a month",
+    "NothingRanAlarm": "mails if nothing was started; $0.10 a month",
+    "FailuresAlarm": "mails if many documents fail; $0.10 a month",
+    "BatchRule": "notifies when a job fails",
 }
-"""What single resources are for, where their type does not say it."""
+"""Of resources whose type does not say it, by their names in the template."""
 _ACTION_STYLE = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 
 
@@ -77,7 +84,7 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
         table.add_column(title, no_wrap=True, overflow="ignore")
     for change in proposal.changes:
         action = Text(change.action, style=_ACTION_STYLE.get(change.action, ""))
-        use = (_USE_OF.get(change.name) or _USE.get(change.type, "{name}")).format(name=change.name)
+        use = _USE_OF.get(change.name) or _USE.get(change.type, "{name}").format(name=change.name)
         table.add_row(action, change.type.removeprefix("AWS::"), use)
     head = Text(f"CloudFormation stack {proposal.stack}, to {proposal.kind}:", style="bold")
     return Group(Text(), head, table)
