@@ -14,7 +14,8 @@ from pdfbatch.fleet import names as tags
 from pdfbatch.fleet import pricing
 from pdfbatch.fleet.userdata import render, values_of
 from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Plan, Range, Work
-from pdfbatch.records import FleetRecord, Manifest, SourceDocument, WayName
+from pdfbatch.records import FleetRecord, Manifest, SourceDocument
+from pdfbatch.records.fleet import START_HOURS
 from pdfbatch.runs.begin import Remaining, followed
 from pdfbatch.runs.copies import etag_of, without_copies
 from pdfbatch.runs.partition import divided, documents_in, in_parts, pool_blocks
@@ -25,8 +26,6 @@ DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)
 END_BEFORE_EXPIRY = timedelta(minutes=5)
 """How long before it instances terminate themselves, whatever their worker does."""
 LEAST_HOURS = 0.5
-START_HOURS: dict[WayName, float] = {"sagemaker": 1.0}
-"""How long a job may wait for its instances, and not be billed: its limit of time counts from when they run."""
 _TAG_KEY = re.compile(r"(?!\.{1,2}$|_index$)[A-Za-z0-9+\-=.,_:@]{1,128}")
 """With tags enabled in instance metadata, a key must not contain a space or a slash. Source: EC2 guide."""
 _MOST_TAGS = 45

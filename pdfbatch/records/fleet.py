@@ -14,6 +14,10 @@ job of SageMaker Processing."""
 WAY_NAMES: tuple[WayName, ...] = get_args(WayName)
 
 
+START_HOURS: dict[WayName, float] = {"sagemaker": 1.0}
+"""How long a job may wait for its instances, and not be billed: its limit of time counts from when they run."""
+
+
 class FleetRecord(Record):
     """`fleet.json`: the fleet launched for a run: where, until when and at what price."""
 
@@ -60,6 +64,12 @@ class FleetRecord(Record):
     """The order that it executes; "": it was launched."""
     ended: Stamp | None = None
     """When `down` deleted the fleet."""
+
+    @property
+    def most_hours(self) -> float:
+        """The hours for which an instance can be billed at most."""
+        hours = (self.expiry - self.launched).total_seconds() / 3600
+        return hours - START_HOURS.get(self.way, 0.0)
 
     def price(self, machine: Machine) -> float:
         return self.prices.get(f"{machine.type}@{machine.zone}", self.worst_price)

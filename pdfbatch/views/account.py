@@ -32,6 +32,8 @@ _USE = {  # short, so that a line fits 80 columns
     "AWS::Budgets::Budget": "sends mails at 50 and 90 % of the monthly budget",
 }
 _USE_OF = {
+    "ProcessingRole": "permissions of SageMaker jobs",
+    "ProcessingRule": "notifies when a SageMaker job fails or is stopped",
     "ScheduleGroup": "the schedules",
     "ScheduleRole": "lets EventBridge Scheduler start jobs",
     "ScheduleDeadLetters": "jobs that could not be started",

@@ -274,6 +274,7 @@ def test_a_job_in_a_vpc_without_network_with_preferences(bench: Bench) -> None:
     preferences = request["ProcessingResources"]["ClusterConfig"]["InstancePreferences"]
     assert preferences == [{"InstanceType": TYPE}, {"InstanceType": "ml.g5.xlarge"}]
     assert request["ProcessingOutputConfig"]["KmsKeyId"] == "alias/papers"
+    assert "PDFBATCH_TOPIC" not in request["Environment"], "nobody could publish to it"
     keys = json.loads(bench.output.get(RunKeys(run).prefix + "inputs.manifest"))
     assert keys == [{"prefix": bench.source.url}, *(f"{number:03}.pdf" for number in range(BENCH_DOCUMENTS))]
 

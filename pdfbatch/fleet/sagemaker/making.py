@@ -65,7 +65,7 @@ def launch_request(decided: Decided, environment: Mapping[str, str], name: str =
             types=plan.instance_types,
             hosts=plan.workers,
             runtime_seconds=math.floor(plan.max_hours * 3600),
-            environment=variables_of(frozen.manifest, decided.record, environment),
+            environment=variables_of(frozen.manifest, decided.record, environment, isolated=plan.isolated),
             tags=plan.tags,
             subnets=plan.subnets,
             security_groups=plan.account.security_groups if plan.subnets else (),
@@ -87,7 +87,10 @@ def ordered_request(decided: Decided, environment: Mapping[str, str], name: str,
     return {**request, "Environment": {**variables, "PDFBATCH_ORDER": order}}
 
 
-def variables_of(manifest: Manifest, record: FleetRecord, environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the job's variables: the same for all hosts."""
+def variables_of(
+    manifest: Manifest, record: FleetRecord, environment: Mapping[str, str], *, isolated: bool
+) -> dict[str, str]:
+    """Returns the job's variables: the same for all hosts. Without network there is no topic to publish to."""
     values = values_of(manifest, record, 0, False, environment)
-    return {name: value for name, value in values.items() if value and name not in _OF_HOSTS}
+    unused = {*_OF_HOSTS, *({"PDFBATCH_TOPIC"} if isolated else ())}
+    return {name: value for name, value in values.items() if value and name not in unused}
