@@ -135,7 +135,7 @@ def test_the_linter_rejects_a_second_owner(room: str, line: str, rule: str) -> N
 @pytest.mark.parametrize(
     ("room", "line"),
     [
-        ("pdfbatch/aws.py", "import boto3\n\nprinted = boto3"),
+        ("pdfbatch/aws/__init__.py", "import boto3\n\nprinted = boto3"),
         ("pdfbatch/documents/judge.py", "import pymupdf\n\nused = pymupdf"),
         ("pdfbatch/engines/dolphin/model.py", "def f():\n    import torch\n\n    return torch"),
     ],

@@ -194,10 +194,10 @@ def _policy_text(
         watches=watches,
         events=wish.events,
     )
-    if wish.batch_types and on != "sagemaker":
-        from pdfbatch.fleet.batch.policy import launcher_statements as of_batch
+    if on == "batch":
+        from pdfbatch.fleet.batch.policy import batch_launcher_policy
 
-        allowed["Statement"] += of_batch(clients.region, clients.account, names)
+        allowed = batch_launcher_policy(allowed, clients.region, clients.account, names)
     if on == "sagemaker":
         from pdfbatch.fleet.sagemaker.policy import launcher_policy as of_sagemaker
 

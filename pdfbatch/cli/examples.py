@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --max-cost 50 --yes",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --engine cpu --instance-type c6i.xlarge",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --workers 2",
+        "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --on batch --workers 20",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --watch-input --workers 1 --max-hours 24",
     ),
     "scale": ("pdfbatch scale s3://papers/md/ --workers 5", "pdfbatch scale s3://papers/md/ --workers 1 --yes"),

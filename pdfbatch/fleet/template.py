@@ -17,6 +17,8 @@ from pdfbatch.fleet.schedules.stack import schedule_resources
 
 Template = dict[str, Any]
 METADATA = "pdfbatch"
+INLINE_BYTES = 51_200
+"""CloudFormation's limit for a template that is sent along."""
 LOG_DAYS = 7
 UNTAGGED_DAYS = 30
 ALERT_PERCENT = (50, 90)
@@ -165,6 +167,12 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
             }
         },
     }
+
+
+def as_text(made: Template) -> str:
+    """Returns the JSON text that is sent to CloudFormation: as people read it, unless it would be too long then."""
+    text = json.dumps(made, indent=2)
+    return text if len(text.encode()) <= INLINE_BYTES else json.dumps(made, separators=(",", ":"))
 
 
 def _tags(names: Names) -> list[dict[str, str]]:

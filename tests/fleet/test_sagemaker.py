@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pdfbatch.aws import translate_refusal
+from pdfbatch.aws.errors import translate_refusal
 from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.fleet import pricing
 from pdfbatch.fleet.launch import launch
