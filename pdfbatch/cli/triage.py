@@ -109,6 +109,9 @@ def train(
         if json
         else screens.train_screen(trained.report, tracked, save, named)
     )
+    if share is None and quality is None:
+        goals = ", ".join(f"{one.rule.quality:.1%} for {policy}" for policy, one in trained.report.policies.items())
+        say(f"the thresholds aim at the quality of the rules ({goals}); more is possible with --quality or --share")
     if not named:
         say("the triage was not kept: add --save FILE, or --tracking URI for MLflow")
 

@@ -98,15 +98,15 @@ class Names(NamedTuple):
     @property
     def processing_jobs(self) -> str:
         """The beginning of the names of the stack's SageMaker jobs. Source: botocore's model of CreateProcessingJob: 63
-        letters, digits and hyphens, of which a run's ID takes 24."""
-        return f"{self.stack[:38].rstrip('-')}-"
+        letters, digits and hyphens, of which a run's ID takes 25."""
+        return f"{self.stack[:37].rstrip('-')}-"
 
     def processing_job(self, run: str) -> str:
         return self.processing_jobs + run.replace(".", "-")
 
     def processing_role(self, region: str) -> str:
-        """Names the role of SageMaker jobs."""
-        return f"{self.stack}-{region}-sagemaker"
+        """Names the role of SageMaker jobs; a role's name has 64 characters at most."""
+        return f"{self.stack}-{region}-ml-jobs"
 
     @property
     def schedule_group(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,9 +15,10 @@ from pdfbatch.triage.training import measured
 MOST_SHOWN = 10
 
 
-class ScoredPage(NamedTuple):
+class ScoredPage(BaseModel):
     """A page and its verdict."""
 
+    model_config = ConfigDict(frozen=True)
     key: str
     page: int
     verdict: TriageVerdict
@@ -67,7 +67,7 @@ def scored(
         loss=round(sum(verdict.loss for _, verdict in verdicts) / count, 4),
         loss_left=round(sum(verdict.loss for _, verdict in verdicts if not verdict.to_model) / count, 4),
         why=dict(why.most_common()),
-        worst=[ScoredPage(page.key, page.number, verdict) for page, verdict in order[:MOST_SHOWN]],
+        worst=[ScoredPage(key=page.key, page=page.number, verdict=verdict) for page, verdict in order[:MOST_SHOWN]],
     )
     return found, chosen
 

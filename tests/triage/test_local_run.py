@@ -83,7 +83,8 @@ def test_a_training_shows_the_curve_and_writes_a_file_that_scores_an_output(
 ) -> None:
     pytest.importorskip("sklearn")
     file, curve, pages = tmp_path / "t.json", tmp_path / "c.svg", tmp_path / "pages.tsv"
-    ended = pdfbatch("triage", "train", *outputs, "--save", file, "--curve", curve, COLUMNS="80")
+    places = ["--save", file.name, "--curve", curve.name, "--quality", "0.98"]
+    ended = pdfbatch("triage", "train", *outputs, *places, folder=tmp_path, COLUMNS="80")
     assert ended.returncode == 0, ended.stderr
     assert "rule: untrusted layers" in ended.stdout and "triage, as good as the rule" in ended.stdout
     assert max(map(len, ended.stdout.splitlines())) <= 80
@@ -99,13 +100,15 @@ def test_a_training_shows_the_curve_and_writes_a_file_that_scores_an_output(
     )
     assert len(found["worst"]) == 10 and found["worst"][0]["verdict"]["why"] == ["formulas"]
     assert pages.read_text().splitlines()[0] == f"# pages for the model, by {found['by']}"
-    screen = pdfbatch("triage", "score", outputs[0], "--triage", file, "--for", "auto", COLUMNS="80").stdout
+    how = ["--triage", file.name, "--for", "auto"]
+    screen = pdfbatch("triage", "score", outputs[0], *how, folder=tmp_path, COLUMNS="80").stdout
     assert "untrusted layers" in screen and max(map(len, screen.splitlines())) <= 80
 
 
 def test_a_training_without_a_place_to_keep_the_triage_says_so(outputs: tuple[Path, Path], pdfbatch: Program) -> None:
     pytest.importorskip("sklearn")
-    assert "was not kept" in pdfbatch("triage", "train", *outputs).stderr
+    said = pdfbatch("triage", "train", *outputs).stderr
+    assert "was not kept" in said and "more is possible with --quality or --share" in said
 
 
 @pytest.mark.parametrize(
