@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,10 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from pdfbatch.errors import UsageError
+from pdfbatch.fleet.batch.policy import batch_launcher_policy
 from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.policies import MANAGED_POLICY_CHARACTERS, Policy, launcher_policy
+from pdfbatch.fleet.sagemaker.policy import launcher_policy as launcher_policy_of_sagemaker
 from pdfbatch.fleet.schedules.requests import (
     EXECUTION_ID,
     Timing,
@@ -21,7 +25,7 @@ from pdfbatch.fleet.schedules.requests import (
     in_pascal_case,
     schedule_request,
 )
-from pdfbatch.fleet.schedules.stack import schedule_resources, start_policy, trust
+from pdfbatch.fleet.schedules.stack import launcher_statements, schedule_resources, start_policy, trust
 from pdfbatch.fleet.template import SetupWish, template
 from pdfbatch.records.order import order_key
 from pdfbatch.runs import ledger, manifest
@@ -279,12 +283,25 @@ def test_the_role_starts_jobs_of_the_stack_and_nothing_else() -> None:
     assert not allows(policy, "batch:SubmitJob", f"{batch}:job-queue/pdfbatch", {})
     assert allows(policy, "sagemaker:CreateProcessingJob", job, ours)
     assert not allows(policy, "sagemaker:CreateProcessingJob", job.replace("pdfbatch-", "theirs-"), ours)
-    role = f"arn:aws:iam::{NUMBER}:role/pdfbatch-us-east-1-sagemaker"
+    role = f"arn:aws:iam::{NUMBER}:role/{NAMES.processing_role(REGION)}"
     assert allows(policy, "iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
     assert not allows(policy, "iam:PassRole", role, {"iam:PassedToService": "ec2.amazonaws.com"})
     assert not allows(
         start_policy(NAMES, REGION, NUMBER, on_batch=False, on_sagemaker=True), "batch:SubmitJob", batch, ours
     )
+
+
+@pytest.mark.parametrize("of_way", [batch_launcher_policy, launcher_policy_of_sagemaker])
+def test_whoever_makes_schedules_needs_one_policy_that_iam_accepts(of_way: Callable[..., Policy]) -> None:
+    base = launcher_policy(REGION, NUMBER, NAMES, ["s3://docs/in/"], ["s3://docs/out/"])
+    policy = of_way(base, REGION, NUMBER, NAMES)
+    whole = {**policy, "Statement": [*policy["Statement"], *launcher_statements(REGION, NUMBER, NAMES)]}
+    sids = [statement["Sid"] for statement in whole["Statement"]]
+    assert len(set(sids)) == len(sids)
+    assert len(json.dumps(whole, separators=(",", ":"))) <= MANAGED_POLICY_CHARACTERS
+    schedule = f"arn:aws:scheduler:{REGION}:{NUMBER}:schedule/pdfbatch/nightly"
+    assert allows(whole, "scheduler:CreateSchedule", schedule)
+    assert not allows(whole, "scheduler:CreateSchedule", schedule.replace("/pdfbatch/", "/default/"))
 
 
 def test_setup_makes_alarms_that_mail_whoever_has_subscribed() -> None:

@@ -28,6 +28,7 @@ FULL = LEAST._replace(
     keys=("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",),
     session_manager=True,
     sagemaker=True,
+    schedules=25,
 )
 
 
@@ -180,7 +181,9 @@ def test_an_email_about_a_fleet_names_the_event_and_the_fleet() -> None:
 
 
 def test_only_the_account_and_its_own_rules_may_publish() -> None:
-    account, rule = resources(FULL)["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    account, rule, alarms = resources(FULL)["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":alarm:scans-*")
     assert account["Principal"] == {"AWS": f"arn:aws:iam::{NUMBER}:root"}
     assert rule["Principal"] == {"Service": "events.amazonaws.com"}
     rules = [{"Fn::GetAtt": [name, "Arn"]} for name in ("FleetRule", "ProcessingRule")]
