@@ -18,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from multiprocessing import util
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ class Born:
     def poll(self) -> int | None:
         return self._nursery.ended(self.pid)
 
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
     def wait(self, timeout: float | None = None) -> int:
         deadline = None if timeout is None else time.monotonic() + timeout
         while (code := self.poll()) is None:
@@ -49,12 +53,16 @@ class Born:
 
 
 class Loaded:
-    """The process that has the program loaded. Use as a context manager; it does not end what was born meanwhile."""
+    """The process that has a program loaded: a module whose `main` reads `sys.argv` and returns an exit code or ends by
+    itself. Use as a context manager; it does not end what was born meanwhile."""
+
+    def __init__(self, program: str = "pdfbatch.cli") -> None:
+        self._program = program
 
     def __enter__(self) -> Loaded:
         self._folder = tempfile.TemporaryDirectory(prefix="nursery-")
         self.address = f"{self._folder.name}/socket"
-        command = [sys.executable, "-m", "tests.chaos.nursery", self.address]
+        command = [sys.executable, "-m", "tests.chaos.nursery", self.address, self._program]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == _LISTENS
@@ -105,11 +113,12 @@ class Nursery:
         return answer
 
 
-def _load(address: str) -> None:
+def _load(address: str, program: str) -> None:
     from pdfbatch import aws
-    from pdfbatch.cli import main  # noqa: F401  # loaded for all children
-    from pdfbatch.documents import judge  # noqa: F401
+    from pdfbatch.documents import judge  # noqa: F401  # loaded for all children
     from pdfbatch.worker import loop  # noqa: F401
+
+    main = import_module(program).main
 
     aws.client("s3", region=aws.ANY_REGION)  # what it is made of is kept, and children make their own of it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a nursery
@@ -123,14 +132,12 @@ def _load(address: str) -> None:
                 listening.close()
                 os.dup2(2, 1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                _serve(connection)
+                _serve(connection, main)
                 os._exit(0)
             connection.close()
 
 
-def _serve(connection: socket.socket) -> None:
-    from pdfbatch.cli import main
-
+def _serve(connection: socket.socket, main: Callable[[], int | None]) -> None:
     orders = connection.makefile("rb", buffering=0)
     while True:
         if select.select([orders], [], [], _LOOK_SECONDS)[0]:
@@ -144,8 +151,7 @@ def _serve(connection: socket.socket) -> None:
                 connection.close()
                 _become(order)
                 _fork_servers_ahead()
-                main()
-                os._exit(0)
+                sys.exit(main())
             _tell(connection, {"born": pid})
         while True:
             try:
@@ -206,4 +212,4 @@ def _tell(connection: socket.socket, what: dict[str, int]) -> None:
 
 
 if __name__ == "__main__":
-    _load(sys.argv[1])
+    _load(*sys.argv[1:])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ from samples.many import long_pdf
 from tests.worker import page_tasks
 from tests.worker.begun import begin_at, now
 from tests.worker.page_tasks import engine, pages_read
-from tests.worker.test_stop import start, wait_for_pages
+from tests.worker.test_stop import wait_for_pages
 
 
 class Hung(LocalStore):
@@ -105,7 +107,8 @@ def test_a_worker_whose_done_mark_could_not_be_written_is_not_done(tmp_path: Pat
 def test_a_stop_saves_the_pages_before_it_waits_for_those_being_read(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     pdf = long_pdf(tmp_path / "in" / "long.pdf", 3)
-    process = start(tmp_path / "in", tmp_path / "out", "hang")
+    command = [sys.executable, "-m", "tests.worker.slice_process", str(tmp_path / "in"), str(tmp_path / "out"), "hang"]
+    process = subprocess.Popen(command, start_new_session=True)
     wait_for_pages(pdf, 2)
     time.sleep(0.5)  # the results are on their way
     process.send_signal(signal.SIGTERM)

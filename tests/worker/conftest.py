@@ -1,6 +1,7 @@
 """A small bench for the loop: a folder of PDFs, an engine, and one call that runs a slice over it."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,30 @@ from pdfbatch.store import open_store
 from pdfbatch.worker.loop import SliceRun
 from pdfbatch.worker.slice_config import SliceConfig
 from pdfbatch.worker.stop import Stop
+from tests.chaos.nursery import Born, Loaded, Nursery
 from tests.worker.begun import ALL, begin_at, now
 
 RunSlice = Callable[..., DoneMark]
+Start = Callable[[Path, Path, str], Born]
+"""Starts slice_process.py with IN, OUT and TASK."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def all_loaded(loaded_children: None) -> None:
     """Nearly every test here reads pages in children of its own process."""
+
+
+@pytest.fixture(scope="session")
+def loaded_slice(no_account: None) -> Iterator[Loaded]:
+    with Loaded("tests.worker.slice_process") as loaded:
+        yield loaded
+
+
+@pytest.fixture
+def start(loaded_slice: Loaded) -> Iterator[Start]:
+    """Forks a process that has slice_process.py loaded, which saves the imports; it leads a session of its own."""
+    with Nursery(loaded_slice.address) as nursery:
+        yield lambda pdfs, out, task: nursery.start([str(pdfs), str(out), task], os.environ, out.parent / "log")
 
 
 @pytest.fixture

@@ -22,7 +22,11 @@ from tests.worker import page_tasks
 from tests.worker.begun import begin_at, now
 
 
-def main(pdfs: str, out: str, task: str, total: str = "1", worker: str = "0") -> int:
+def main() -> int:
+    return work(*sys.argv[1:])
+
+
+def work(pdfs: str, out: str, task: str, total: str = "1", worker: str = "0") -> int:
     preload = READING if os.environ.get("PDFBATCH_TEST_LOADS") == "all" else "tests.worker.loaded_opening"
     engine = page_tasks.engine(getattr(page_tasks, task), preload)
     part = Slice(int(worker), int(total))
@@ -45,4 +49,4 @@ def main(pdfs: str, out: str, task: str, total: str = "1", worker: str = "0") ->
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,6 +13,8 @@ from pdfbatch.runs import ledger
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import open_store
 from samples.many import long_pdf, many_pdfs
+from tests.chaos.nursery import Born
+from tests.worker.conftest import Start
 from tests.worker.page_tasks import pages_read
 
 KILLS = 20
@@ -36,19 +36,19 @@ def make_pdfs(folder: Path) -> list[Path]:
 
 @pytest.mark.slow
 def test_twenty_kills_leave_what_an_undisturbed_run_makes_and_convert_no_finished_document_again(
-    tmp_path: Path,
+    tmp_path: Path, start: Start
 ) -> None:
     calm, wild = tmp_path / "calm", tmp_path / "wild"
     make_pdfs(calm)
     files = make_pdfs(wild)
-    undisturbed = start(calm, tmp_path / "calm-out")
+    undisturbed = start(calm, tmp_path / "calm-out", "note_slowly")
 
     chance = random.Random(SEED)
     out = tmp_path / "wild-out"
     finished: set[Path] = set()
     reads_when_finished: dict[Path, int] = {}
     for _ in range(KILLS):
-        process = start(wild, out)
+        process = start(wild, out, "note_slowly")
         if chance.random() < 0.8:  # the others are killed while they start
             wait_for_reading(files, process)
         time.sleep(chance.uniform(0, 0.5))
@@ -60,7 +60,7 @@ def test_twenty_kills_leave_what_an_undisturbed_run_makes_and_convert_no_finishe
                 reads_when_finished[pdf] = len(pages_read(pdf))
     assert finished, "every kill came before the first document: this run proves nothing"
     assert len(finished) < len(files) - 1, "the last kills had nothing to disturb"
-    assert start(wild, out).wait(120) == 0
+    assert start(wild, out, "note_slowly").wait(120) == 0
     assert undisturbed.wait(120) == 0
 
     assert markdown(out) == markdown(tmp_path / "calm-out")
@@ -74,12 +74,7 @@ def test_twenty_kills_leave_what_an_undisturbed_run_makes_and_convert_no_finishe
     assert {path.suffix for path in tree} == {".md", ".json", ".jsonl", ".gz"}, "a half-written file was left"
 
 
-def start(pdfs: Path, out: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), "note_slowly"]
-    return subprocess.Popen(command, start_new_session=True)
-
-
-def wait_for_reading(files: list[Path], process: subprocess.Popen[bytes]) -> None:
+def wait_for_reading(files: list[Path], process: Born) -> None:
     """Until the process has read its first page."""
     before = bytes_noted(files)
     while bytes_noted(files) == before and process.poll() is None:

@@ -13,6 +13,7 @@ import pytest
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import open_store
 from samples.many import long_pdf, many_pdfs
+from tests.worker.conftest import Start
 from tests.worker.page_tasks import pages_read
 
 pytestmark = [pytest.mark.slow, pytest.mark.waits]
@@ -23,11 +24,6 @@ LONGER = 300
 OWN_PIDS = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
 
-def start(pdfs: Path, out: Path, task: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), task]
-    return subprocess.Popen(command, start_new_session=True)
-
-
 def wait_for_pages(pdf: Path, count: int) -> None:
     deadline = time.monotonic() + 60
     while len(pages_read(pdf)) < count:
@@ -36,7 +32,9 @@ def wait_for_pages(pdf: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_after_a_signal_the_rerun_starts_after_the_last_finished_page(pdfs: Path, out: Path, number: int) -> None:
+def test_after_a_signal_the_rerun_starts_after_the_last_finished_page(
+    pdfs: Path, out: Path, number: int, start: Start
+) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 40)
@@ -48,7 +46,7 @@ def test_after_a_signal_the_rerun_starts_after_the_last_finished_page(pdfs: Path
     assert "long.pdf page 76" in (out / "long.md").read_text()
 
 
-def test_a_signal_to_the_whole_group_costs_at_most_the_pages_being_read(pdfs: Path, out: Path) -> None:
+def test_a_signal_to_the_whole_group_costs_at_most_the_pages_being_read(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 40)
@@ -60,7 +58,7 @@ def test_a_signal_to_the_whole_group_costs_at_most_the_pages_being_read(pdfs: Pa
     assert "<!-- page 41 -->" in (out / "long.md").read_text()
 
 
-def test_a_long_document_is_checkpointed_in_case_there_is_no_notice(pdfs: Path, out: Path) -> None:
+def test_a_long_document_is_checkpointed_in_case_there_is_no_notice(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 70)
@@ -73,7 +71,7 @@ def test_a_long_document_is_checkpointed_in_case_there_is_no_notice(pdfs: Path, 
     assert not list(out.glob(".pdfbatch/*/checkpoints/**/*.json")), "checkpoints stay behind"
 
 
-def test_a_stopped_worker_says_why_it_ended(pdfs: Path, out: Path) -> None:
+def test_a_stopped_worker_says_why_it_ended(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 5)
@@ -84,7 +82,7 @@ def test_a_stopped_worker_says_why_it_ended(pdfs: Path, out: Path) -> None:
     assert mark["why"] == beat["state"] == "interrupted"
 
 
-def test_a_second_signal_ends_at_once_even_if_a_page_hangs(pdfs: Path, out: Path) -> None:
+def test_a_second_signal_ends_at_once_even_if_a_page_hangs(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", 3)
     process = start(pdfs, out, "hang")
     wait_for_pages(pdf, 2)
@@ -95,7 +93,7 @@ def test_a_second_signal_ends_at_once_even_if_a_page_hangs(pdfs: Path, out: Path
     assert process.wait(10) == 130
 
 
-def test_the_echo_of_a_signal_is_not_a_second_one(pdfs: Path, out: Path) -> None:
+def test_the_echo_of_a_signal_is_not_a_second_one(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 5)
@@ -106,21 +104,19 @@ def test_the_echo_of_a_signal_is_not_a_second_one(pdfs: Path, out: Path) -> None
     assert list(out.glob(".pdfbatch/*/done/worker-0.json")) != [], "it drained"
 
 
-def test_a_twin_of_a_living_worker_is_refused(pdfs: Path, out: Path) -> None:
+def test_a_twin_of_a_living_worker_is_refused(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", LONGER)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 3)
-    twin = subprocess.run(
-        [sys.executable, "-m", "tests.worker.slice_process", str(pdfs), str(out), "note_slowly"],
-        capture_output=True,
-        text=True,
-    )
-    assert "is already running here" in twin.stderr
+    assert start(pdfs, out, "note_slowly").wait(60) == 1
+    assert "is already running here" in (out.parent / "log").read_text()
     assert process.wait(60) == 0
     assert len(pages_read(pdf)) == LONGER
 
 
-def test_of_two_that_start_at_once_one_is_refused_and_nothing_is_done_twice(pdfs: Path, out: Path) -> None:
+def test_of_two_that_start_at_once_one_is_refused_and_nothing_is_done_twice(
+    pdfs: Path, out: Path, start: Start
+) -> None:
     files = many_pdfs(pdfs, 12)
     twins = [start(pdfs, out, "note_slowly") for _ in range(2)]
     assert sorted(process.wait(60) for process in twins) == [0, 1]
@@ -141,7 +137,7 @@ def test_a_twin_in_another_container_is_refused_though_both_have_the_same_pid(pd
     assert sorted(pages_read(pdf)) == list(range(1, LONGER + 1))
 
 
-def test_a_frozen_twin_is_a_twin_however_long_it_was_silent(pdfs: Path, out: Path) -> None:
+def test_a_frozen_twin_is_a_twin_however_long_it_was_silent(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 3)
@@ -173,7 +169,7 @@ def test_a_signal_to_the_whole_group_while_it_starts_is_a_clean_stop(
     assert process.returncode == 130
 
 
-def test_a_pdf_that_changed_since_its_checkpoint_is_read_anew(pdfs: Path, out: Path) -> None:
+def test_a_pdf_that_changed_since_its_checkpoint_is_read_anew(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 40)
@@ -185,7 +181,7 @@ def test_a_pdf_that_changed_since_its_checkpoint_is_read_anew(pdfs: Path, out: P
     assert verify(open_store(str(out))).sound
 
 
-def test_a_pdf_that_was_only_touched_since_its_checkpoint_is_resumed(pdfs: Path, out: Path) -> None:
+def test_a_pdf_that_was_only_touched_since_its_checkpoint_is_resumed(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 40)
@@ -196,7 +192,7 @@ def test_a_pdf_that_was_only_touched_since_its_checkpoint_is_resumed(pdfs: Path,
     assert len(pages_read(pdf)) < 40 + PAGES
 
 
-def test_pages_that_an_earlier_version_read_are_read_again(pdfs: Path, out: Path) -> None:
+def test_pages_that_an_earlier_version_read_are_read_again(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", PAGES)
     process = start(pdfs, out, "note_slowly")
     wait_for_pages(pdf, 40)
@@ -212,7 +208,7 @@ def test_pages_that_an_earlier_version_read_are_read_again(pdfs: Path, out: Path
     assert verify(open_store(str(out))).sound
 
 
-def test_children_die_with_a_killed_parent(pdfs: Path, out: Path) -> None:
+def test_children_die_with_a_killed_parent(pdfs: Path, out: Path, start: Start) -> None:
     pdf = long_pdf(pdfs / "long.pdf", 3)
     process = start(pdfs, out, "hang")
     wait_for_pages(pdf, 2)
