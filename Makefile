@@ -35,8 +35,8 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/shellcheck userdata/*.sh docs/generate/bare.sh tests/docker/bench.sh .ci/run tests/fleet/machine/*.sh $(STUBS)
-	$(BIN)/zizmor --offline --quiet .github/workflows
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows docs/examples
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/examples/*.yml
 
 types: .venv/.dev
 	$(BIN)/mypy

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_pricing import PricingClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
@@ -80,6 +81,10 @@ def client(service: Literal["pricing"], attempts: int = ..., region: str = ...) 
 def client(service: Literal["s3"], attempts: int = ..., region: str = ...) -> S3Client: ...
 @overload
 def client(service: Literal["sagemaker"], attempts: int = ..., region: str = ...) -> SageMakerClient: ...
+@overload
+def client(
+    service: Literal["scheduler"], attempts: int = MAX_ATTEMPTS, region: str = ""
+) -> EventBridgeSchedulerClient: ...
 @overload
 def client(service: Literal["secretsmanager"], attempts: int = ..., region: str = ...) -> SecretsManagerClient: ...
 @overload

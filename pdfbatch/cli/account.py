@@ -194,14 +194,18 @@ def _policy_text(
         watches=watches,
         events=wish.events,
     )
-    if wish.batch_types and on != "sagemaker":
-        from pdfbatch.fleet.batch.policy import launcher_statements as of_batch
+    if on == "batch":
+        from pdfbatch.fleet.batch.policy import batch_launcher_policy
 
-        allowed["Statement"] += of_batch(clients.region, clients.account, names)
+        allowed = batch_launcher_policy(allowed, clients.region, clients.account, names)
     if on == "sagemaker":
         from pdfbatch.fleet.sagemaker.policy import launcher_policy as of_sagemaker
 
         allowed = of_sagemaker(allowed, clients.region, clients.account, names)
+    if wish.schedules and on != "spot":
+        from pdfbatch.fleet.schedules.stack import launcher_statements as of_schedules
+
+        allowed["Statement"] += of_schedules(clients.region, clients.account, names)
     return encoding.dumps(allowed, indent=2)
 
 
@@ -255,6 +259,23 @@ def setup(
     sagemaker: Annotated[
         bool, typer.Option("--sagemaker", help="Also create the role of SageMaker Processing jobs: --on sagemaker.")
     ] = False,
+    schedules: Annotated[
+        bool,
+        typer.Option(
+            "--schedules",
+            help="Also create what `schedule` needs: a role, a dead-letter queue, and alarms to the address.",
+        ),
+    ] = False,
+    expect_within: Annotated[
+        int,
+        typer.Option(
+            "--expect-within",
+            metavar="HOURS",
+            min=1,
+            max=168,
+            help="With --schedules: alarm if no schedule has started anything for so long.",
+        ),
+    ] = 25,
     show_template: Annotated[
         bool, typer.Option("--show-template", help="Also print the CloudFormation template before asking.")
     ] = False,
@@ -294,6 +315,7 @@ def setup(
         events=tuple(sink.text for sink in SinkAddress.read_all(events or ()) if sink.kind in ("sns", "eventbridge")),
         session_manager=session_manager,
         sagemaker=sagemaker,
+        schedules=expect_within if schedules else 0,
         **batch_wish(batch, instance_type or (), subnet or (), max_vcpus),
     )
     with waiting("Asking CloudFormation what would change"):

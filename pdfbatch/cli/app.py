@@ -33,6 +33,7 @@ _PANELS = {
         "ls": "instances",
         "logs": "instances",
     },
+    "On AWS Batch or SageMaker": {"schedule": "schedule"},
     "AWS account": {"doctor": "account", "setup": "account"},
     "On your own computer": {"local-run": "local", "demo": "demo"},
     "Runs, on EC2 or your own computer": {

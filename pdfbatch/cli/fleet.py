@@ -72,7 +72,7 @@ def launch(
     options = read.model_copy(update={"pages": pages})
     engine = with_command(engine, options)
     given, target = split(*default_places(places, output))
-    store, inputs = _places(given, target, include, exclude)
+    store, inputs = places_of(given, target, include, exclude)
     request = request_of(
         inputs.source.url,
         store.url,
@@ -122,7 +122,7 @@ plan = o.with_options_of(
 )
 
 
-def _places(
+def places_of(
     given: Sequence[str], target: str, include: Sequence[str] | None, exclude: Sequence[str] | None
 ) -> tuple[Store, Inputs]:
     """Opens the output and the input, and checks them."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pdfbatch import views
-from pdfbatch.cli.console import finish, local_now, now, say, show, stdout
+from pdfbatch.cli.console import finish, local_now, now, show, stdout
 from pdfbatch.cli.jobs import with_jobs
 from pdfbatch.cli.lines import show_lines
 from pdfbatch.cli.options import Json, JsonLines, OneRun, Output, how_to_print
@@ -39,7 +39,6 @@ def status(
     if jsonl:
         show_lines(store, run)
         return
-    _note_end_of_job(store, frozen)
     if watch:
         reader = with_jobs(progress.status_reader(store, frozen, now), store, frozen.run)
         views.watch(reader, stdout, seconds, local_now)
@@ -47,22 +46,6 @@ def status(
     read = progress.read_status if run else whole.read_output_status
     found = with_jobs(lambda: progress.with_pool(store, frozen, read(store, frozen, now())), store, frozen.run)()
     show(views.as_json(found) if json else views.status_screen(found, local_now()))
-
-
-def _note_end_of_job(store: Store, frozen: Manifest) -> None:
-    """Says how the run's SageMaker job has ended, the first time that this is asked: only AWS knows."""
-    from pdfbatch.runs.manifest import load_fleet
-
-    record = load_fleet(store, frozen.run)
-    if record is None or record.way != "sagemaker" or record.ended is not None:
-        return
-    from pdfbatch.fleet.clients import Clients
-    from pdfbatch.fleet.sagemaker.ended import note_ended
-
-    state = note_ended(Clients(record.region), store, frozen.run, now())
-    if state is not None and state.status != "Completed":
-        said = " ".join([state.why, *state.message.splitlines()]).strip()
-        say(f"SageMaker job {state.name}: {state.status}{f' ({said})' if said else ''}; launch again to resume")
 
 
 def verify(output: Output, json: Json = False) -> None:

@@ -132,6 +132,7 @@ def _begun(settings: WorkerSettings) -> WorkerSettings | None:
     if not settings.job:
         raise UsageError("PDFBATCH_ORDER needs PDFBATCH_JOB.", "Set it to a name that no other execution has.")
     from pdfbatch.runs.begin import check_places
+    from pdfbatch.runs.manifest import load_fleet
     from pdfbatch.runs.orders import begin_order, wait_for_order
     from pdfbatch.store import open_store
 
@@ -145,7 +146,9 @@ def _begun(settings: WorkerSettings) -> WorkerSettings | None:
         say("nothing is left to do")
         return None
     say(f"Starting run {start.run}")
-    return settings.model_copy(update={"run": start.run})
+    record = load_fleet(output, start.run)
+    deadline = settings.deadline or (record.deadline if record else None)
+    return settings.model_copy(update={"run": start.run, "deadline": deadline})
 
 
 def end_for_good(worked: Worked, mark: DoneMark, topic: str) -> None:

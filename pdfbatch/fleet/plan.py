@@ -66,7 +66,7 @@ def decide(
     documents = limited if request.isolated else without_copies(limited, etag_of)
     work = work.model_copy(update={"copies": len(limited) - len(documents)})
     most = max(len(limited), len(_in_parts(documents, request, request.workers)))
-    if request.watches_input:
+    if request.may_begin_empty:
         most = max(most, request.workers)  # more documents will arrive
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, most, account)

@@ -63,7 +63,7 @@ def propose(
             )
     note_ended(clients, output, manifest.current(output), now)
     rest = _remaining(source, output, request, now)
-    if not rest.documents and not request.watches_input:
+    if not rest.documents and not request.may_begin_empty:
         return LaunchProposal(None, rest)
     need = Need(request, places_of(source, request.chosen), (output.url,))
     need = way_named(request.way).prepared(clients, need)
@@ -106,7 +106,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
             options=request.options,
             engine=request.engine,
             has_passwords=has_passwords,
-            may_be_empty=request.watches_input,
+            may_be_empty=request.may_begin_empty,
         )
     return remaining_failures(
         source,

@@ -23,14 +23,12 @@ from pdfbatch.fleet.batch import jobs
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import SERVICE_ROLES
-from pdfbatch.fleet.template import SetupWish, Template, merged, template, wish_in
+from pdfbatch.fleet.template import SetupWish, as_text, merged, template, wish_in
 
 Sleep = Callable[[float], object]
 POLL_SECONDS = 3.0
 BROKEN_STATES = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
 """States of a stack that can no longer be changed, only deleted."""
-INLINE_BYTES = 51_200
-"""CloudFormation's limit for a template that is sent along."""
 NOT_BEGUN = "REVIEW_IN_PROGRESS"
 """The state of a stack that a change set would create."""
 
@@ -79,7 +77,7 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Sta
         wish = merged(current_wish(clients, wish.names), wish)
     _check_complete(wish, clients.region)
     wish = _with_subnets(clients, wish)
-    text = template_text(template(wish, clients.region, clients.account))
+    text = as_text(template(wish, clients.region, clients.account))
     missing = _missing_service_roles(clients)
     made = _change_set(clients, wish.names, text, is_new)
     answer = _when_made(clients, made, sleep)
@@ -98,12 +96,6 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Sta
         stack_id=made["StackId"],
         service_roles=missing,
     )
-
-
-def template_text(rendered: Template) -> str:
-    """Returns a template as it is sent: indented for people, unless it would be longer than CloudFormation accepts."""
-    text = json.dumps(rendered, indent=2)
-    return text if len(text.encode()) <= INLINE_BYTES else json.dumps(rendered, separators=(",", ":"))
 
 
 def carry_out(clients: Clients, proposal: StackProposal, sleep: Sleep = time.sleep) -> None:

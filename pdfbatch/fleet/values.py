@@ -85,10 +85,17 @@ class LaunchRequest:
     """KMS key that encrypts what a SageMaker job without network uploads; "": the bucket's own."""
     is_pool: bool = False
     """Hand the work out by a queue, so that workers can be added and removed."""
+    recurs: bool = False
+    """It is the plan of a schedule: nothing need be left now."""
     watches_input: bool = False
     """Of a pool: also read what arrives in the input, until `down`."""
     pages_per_second: float | None = None
     """One worker's speed, where the user knows it better than our estimate."""
+
+    @property
+    def may_begin_empty(self) -> bool:
+        """Whether it makes sense where nothing is left to convert now."""
+        return self.watches_input or self.recurs
 
     @property
     def secrets(self) -> list[str]:

@@ -53,6 +53,11 @@ class FleetRecord(Record):
     ami: str
     log_group: str
     topic: str = ""
+    job: str = ""
+    """The job of an execution of a schedule: its name on SageMaker, its id on AWS Batch; "": it is named after the
+    run."""
+    order: str = ""
+    """The order that it executes; "": it was launched."""
     ended: Stamp | None = None
     """When `down` deleted the fleet."""
 

@@ -31,6 +31,16 @@ _USE = {  # short, so that a line fits 80 columns
     "AWS::Events::Rule": "notifies when a fleet expires, halts or fails",
     "AWS::Budgets::Budget": "sends mails at 50 and 90 % of the monthly budget",
 }
+_USE_OF = {
+    "ScheduleGroup": "the schedules",
+    "ScheduleRole": "lets EventBridge Scheduler start jobs",
+    "ScheduleDeadLetters": "jobs that could not be started",
+    "NotStartedAlarm": "mails if a job could not be started; $0.10 a month",
+    "NothingRanAlarm": "mails if nothing was started; $0.10 a month",
+    "FailuresAlarm": "mails if many documents fail; $0.10 a month",
+    "BatchRule": "notifies when a job fails",
+}
+"""Of resources whose type does not say it, by their names in the template."""
 _ACTION_STYLE = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 
 
@@ -72,7 +82,7 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
         table.add_column(title, no_wrap=True, overflow="ignore")
     for change in proposal.changes:
         action = Text(change.action, style=_ACTION_STYLE.get(change.action, ""))
-        use = _USE.get(change.type, "{name}").format(name=change.name)
+        use = _USE_OF.get(change.name) or _USE.get(change.type, "{name}").format(name=change.name)
         table.add_row(action, change.type.removeprefix("AWS::"), use)
     head = Text(f"CloudFormation stack {proposal.stack}, to {proposal.kind}:", style="bold")
     return Group(Text(), head, table)

@@ -91,7 +91,7 @@ def test_from_launch_to_down(there: Places, pdfbatch: Program) -> None:
     request = request_of(there.account)
     assert faults_of(request) == ""
     assert request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == DOCUMENTS
-    assert request["RoleArn"].endswith("role/pdfbatch-us-east-1-sagemaker")
+    assert request["RoleArn"].endswith("role/pdfbatch-us-east-1-ml-jobs")
     assert request["Environment"]["PDFBATCH_RUN"] == manifest.current(there.store)
     assert not {"WORKER_ID", "PDFBATCH_DEADLINE"} & request["Environment"].keys(), "each host finds its own"
     assert there.account.calls("CreateFleet") == []
@@ -262,7 +262,6 @@ def test_a_job_in_a_vpc_without_network_with_preferences(bench: Bench) -> None:
         subnets=[subnet],
         security_groups=["sg-0123456789abcdef0"],
         isolated=True,
-        model="/model",
         output_key="alias/papers",
     )
     run = bench.launch(wanted).run

@@ -14,8 +14,7 @@ from moto.events.models import EventPattern
 
 from pdfbatch.fleet.names import TAG_STACK, Names
 from pdfbatch.fleet.policies import launcher_policy, worker_policy
-from pdfbatch.fleet.setup import INLINE_BYTES, template_text
-from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
+from pdfbatch.fleet.template import INLINE_BYTES, SetupWish, as_text, merged, template, wish_in
 from tests.fleet.policy_evaluation import allows
 
 REGION, NUMBER = "us-east-1", "123456789012"
@@ -51,9 +50,9 @@ def test_cfn_lint_finds_nothing(tmp_path: Path, wish: SetupWish, region: str) ->
 
 def test_it_is_small_enough_to_be_sent_inline() -> None:
     many = FULL._replace(inputs=tuple(f"s3://a-bucket-of-documents-{i}/a/folder/in/it/" for i in range(50)))
-    text = template_text(template(many, REGION, NUMBER))
-    assert len(text) < INLINE_BYTES and json.loads(text) == template(many, REGION, NUMBER)
-    assert "\n  " in template_text(template(FULL, REGION, NUMBER)), "indented where there is room"
+    text = as_text(template(many, REGION, NUMBER))
+    assert len(text) < INLINE_BYTES and json.loads(text) == json.loads(json.dumps(template(many, REGION, NUMBER)))
+    assert "\n  " in as_text(template(FULL, REGION, NUMBER)), "indented where there is room"
 
 
 def test_a_minimal_setup_has_nothing_that_costs_money_or_sends_email() -> None:

@@ -28,7 +28,7 @@ WISH = SetupWish(inputs=("s3://docs/in/",), outputs=("s3://docs/out/",), sagemak
 JOB = job_policy(worker_policy(REGION, NUMBER, NAMES, *PLACES), REGION, NUMBER)
 LAUNCHER = {"Statement": launcher_statements(REGION, NUMBER, NAMES)}
 OWN = f"arn:aws:sagemaker:{REGION}:{NUMBER}:processing-job/pdfbatch-20261128T020000-123Z-0abc"
-ROLE = f"arn:aws:iam::{NUMBER}:role/pdfbatch-us-east-1-sagemaker"
+ROLE = f"arn:aws:iam::{NUMBER}:role/pdfbatch-us-east-1-ml-jobs"
 
 
 def made(wish: SetupWish = WISH) -> dict[str, Any]:

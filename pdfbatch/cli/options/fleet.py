@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pdfbatch.records import WayName
+from pdfbatch.records import WAY_NAMES, WayName
 
 FleetEngineName = Annotated[
     str,
@@ -23,6 +23,7 @@ On = Annotated[
     WayName,
     typer.Option(
         "--on",
+        metavar="|".join(WAY_NAMES),
         help="What runs the workers. spot: an EC2 Fleet for each of them. batch: an array job of AWS Batch. sagemaker: "
         "one SageMaker Processing job, on-demand.",
     ),
@@ -31,7 +32,12 @@ On = Annotated[
 
 RetryOn = Annotated[
     WayName | None,
-    typer.Option("--on", help="What runs the workers, as in launch.", show_default="as in the run before, or spot"),
+    typer.Option(
+        "--on",
+        metavar="|".join(WAY_NAMES),
+        help="What runs the workers, as in launch.",
+        show_default="as in the run before, or spot",
+    ),
 ]
 
 

@@ -169,6 +169,18 @@ def job_of(plan: Plan, definition: str) -> Request:
     )
 
 
+def ordered_definition(plan: Plan, values: Mapping[str, str], record: FleetRecord, name: str, order: str) -> Request:
+    """Returns the definition of the jobs that execute an order: each freezes its own run when it starts. It has no tag
+    of the stack: it stays when a run is taken down. `order`: its name, see `runs/orders.py`."""
+    own = {key: value for key, value in values.items() if key not in ("PDFBATCH_RUN", "PDFBATCH_DEADLINE")}
+    request = definition_of(plan, {**own, "PDFBATCH_ORDER": order}, record)
+    logs = log_options(plan.account.log_group, plan.account.region, name)
+    container = request["containerProperties"]
+    container = {**container, "logConfiguration": {**container["logConfiguration"], "options": logs}}
+    tags = {key: value for key, value in plan.tags.items() if not key.startswith("pdfbatch:")}
+    return {**request, "jobDefinitionName": name, "containerProperties": container, "tags": tags}
+
+
 def job_role_arn(names: Names, region: str, account: str) -> str:
     return f"arn:{partition(region)}:iam::{account}:role/{names.job_role(region)}"
 

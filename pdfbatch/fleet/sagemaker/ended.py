@@ -22,7 +22,7 @@ from pdfbatch.store import Store
 def ended_job(clients: Clients, record: FleetRecord) -> JobState | None:
     """Asks how the job of a run has ended; None: it has not, or AWS does not say."""
     try:
-        state = jobs.state_of(clients, Names(record.stack).processing_job(record.run))
+        state = jobs.state_of(clients, record.job or Names(record.stack).processing_job(record.run))
     except PdfbatchError:
         return None
     return None if state is None or state.is_living else state

@@ -63,7 +63,7 @@ class ProcessingJobs:
             sleep(pause)
 
     def log_streams(self, _clients: Clients, record: FleetRecord, worker: int | None, workers: int) -> LogStreams:
-        return host_streams(Names(record.stack).processing_job(record.run), worker, workers)
+        return host_streams(record.job or Names(record.stack).processing_job(record.run), worker, workers)
 
     def found(self, clients: Clients) -> Resources:
         return Resources(jobs=jobs.jobs(clients))
