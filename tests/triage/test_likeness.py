@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pdfbatch.records import Cell, Element, Label, Page, Span, plain_text
-
-pytest.importorskip("rapidfuzz")
-
 from pdfbatch.triage.likeness import likeness, words_of
+from tests.triage.needs import needs
+
+pytestmark = needs("rapidfuzz")
 
 
 def page(*elements: Element) -> Page:

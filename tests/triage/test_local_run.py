@@ -18,6 +18,7 @@ from tests.endpoint.cards import number_in
 from tests.endpoint.server import MODEL, FakeEndpoint, Order, fake_endpoint, saying
 from tests.program import Program
 from tests.triage.corpus import make_documents
+from tests.triage.needs import needs
 from tests.triage.pages import triage_of, two_outputs
 
 
@@ -73,15 +74,14 @@ def test_an_engine_without_a_model_refuses_it_before_anything_is_written(tmp_pat
 
 @pytest.fixture
 def outputs(tmp_path: Path) -> tuple[Path, Path]:
-    pytest.importorskip("rapidfuzz")
     two_outputs(LocalStore(tmp_path / "cpu"), LocalStore(tmp_path / "dolphin"))
     return tmp_path / "cpu", tmp_path / "dolphin"
 
 
+@needs("sklearn", "rapidfuzz")
 def test_a_training_shows_the_curve_and_writes_a_file_that_scores_an_output(
     outputs: tuple[Path, Path], tmp_path: Path, pdfbatch: Program
 ) -> None:
-    pytest.importorskip("sklearn")
     file, curve, pages = tmp_path / "t.json", tmp_path / "c.svg", tmp_path / "pages.tsv"
     places = ["--save", file.name, "--curve", curve.name, "--quality", "0.98"]
     ended = pdfbatch("triage", "train", *outputs, *places, folder=tmp_path, COLUMNS="80")
@@ -105,12 +105,13 @@ def test_a_training_shows_the_curve_and_writes_a_file_that_scores_an_output(
     assert "untrusted layers" in screen and max(map(len, screen.splitlines())) <= 80
 
 
+@needs("sklearn", "rapidfuzz")
 def test_a_training_without_a_place_to_keep_the_triage_says_so(outputs: tuple[Path, Path], pdfbatch: Program) -> None:
-    pytest.importorskip("sklearn")
     said = pdfbatch("triage", "train", *outputs).stderr
     assert "was not kept" in said and "more is possible with --quality or --share" in said
 
 
+@needs("sklearn", "rapidfuzz")
 @pytest.mark.parametrize(
     ("words", "said"),
     [

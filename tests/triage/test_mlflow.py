@@ -10,21 +10,22 @@ from pathlib import Path
 import pytest
 
 from pdfbatch.errors import NotReady, UsageError
+from pdfbatch.records import DocumentElements
+from pdfbatch.runs import manifest
 from pdfbatch.store import LocalStore
-from tests.program import Program
-
-pytest.importorskip("sklearn")
-pytest.importorskip("rapidfuzz")
-pytest.importorskip("mlflow")
-pytest.importorskip("flask")
-
-import mlflow
-
 from pdfbatch.triage.registry import Registry, resolve
+from tests.documents.sample_pages import text_pdf
+from tests.endpoint.server import MODEL, fake_endpoint
+from tests.program import Program
 from tests.triage.mlflow_server import mlflow_server
+from tests.triage.needs import needs
 from tests.triage.pages import two_outputs
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # MLflow's libraries have many
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # MLflow's libraries have many
+    needs("sklearn", "rapidfuzz", "mlflow", "sqlalchemy", "alembic", "flask"),
+]
 
 NAME = "models:/pdfbatch-triage"
 
@@ -58,7 +59,9 @@ def test_a_training_is_tracked_and_its_version_is_found_by_its_alias_frozen_and_
     server: str, outputs: tuple[Path, Path], tmp_path: Path, pdfbatch: Program
 ) -> None:
     first = train(pdfbatch, outputs, server, "--alias", "champion")
-    client = mlflow.MlflowClient(tracking_uri=server)
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=server)
     run = client.get_run(first["mlflow"]["run"])  # type: ignore[index]
     assert run.info.status == "FINISHED"
     assert run.data.params["held_out_documents"] == str(first["held_out_documents"])
@@ -82,6 +85,19 @@ def test_a_training_is_tracked_and_its_version_is_found_by_its_alias_frozen_and_
 
     scored = pdfbatch("triage", "score", outputs[0], "--triage", f"{NAME}@champion", "--json", **environment)
     assert json.loads(scored.stdout)["by"] == f"{NAME}/2"
+
+    (tmp_path / "in").mkdir()
+    text_pdf(tmp_path / "in" / "a.pdf")
+    with fake_endpoint() as endpoint:
+        address = ["--fallback", "endpoint", "--endpoint-url", endpoint.url, "--endpoint-model", MODEL]
+        how = ["--engine", "cpu", *address, "--triage", f"{NAME}@champion"]
+        ended = pdfbatch("local-run", tmp_path / "in", tmp_path / "out", *how, **environment)
+    assert ended.returncode == 0, ended.stderr
+    store = LocalStore(tmp_path / "out")
+    frozen = manifest.load(store, manifest.current(store) or "").options.triage
+    assert frozen == resolve(f"{NAME}@champion", environment)
+    page = DocumentElements.model_validate_json((tmp_path / "out" / "a.json").read_bytes()).pages[0]
+    assert page.triage and page.triage.by == f"{NAME}/2"
 
 
 def test_what_is_not_registered_is_refused_with_the_next_step(server: str) -> None:

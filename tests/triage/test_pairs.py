@@ -12,9 +12,10 @@ from pdfbatch.records import Page, Reason
 from pdfbatch.store import LocalStore, Store
 from pdfbatch.triage.pairs import read_pairs, signalled_pages
 from tests.export.outputs import Made, finish
+from tests.triage.needs import needs
 from tests.triage.pages import WORDS, signals_of, text_page
 
-pytest.importorskip("rapidfuzz")
+pytestmark = needs("rapidfuzz")
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from pdfbatch.triage.curve import at_threshold
 from pdfbatch.triage.pairs import PagePair, Pairs
 from pdfbatch.triage.training import Goal, Trained, check_enough, split, train
 from tests.export.outputs import NOW
+from tests.triage.needs import needs
 from tests.triage.pages import pairs_of
 
-pytest.importorskip("sklearn")
+pytestmark = needs("sklearn")
 
 PAIRS = pairs_of()
 
