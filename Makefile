@@ -73,7 +73,7 @@ chaos: .venv/.dev ## Run N stories of workers under random faults, and check wha
 
 image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: with weights)
 	docker build --file docker/Dockerfile --tag $(IMAGE) \
-	  $(foreach name,BASE ENGINE TORCH TORCH_INDEX MODEL SOURCE,$(call typed,$(name))) \
+	  $(foreach name,BASE ENGINE TORCH TORCH_INDEX MODEL RUN_AS SOURCE,$(call typed,$(name))) \
 	  --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL --build-arg PIP_TRUSTED_HOST \
 	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
 

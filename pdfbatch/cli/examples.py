@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --max-cost 50 --yes",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --engine cpu --instance-type c6i.xlarge",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --workers 2",
+        "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --on batch --workers 20",
         "pdfbatch launch s3://papers/pdfs/ s3://papers/md/ --pool --watch-input --workers 1 --max-hours 24",
     ),
     "scale": ("pdfbatch scale s3://papers/md/ --workers 5", "pdfbatch scale s3://papers/md/ --workers 1 --yes"),
@@ -38,6 +39,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "--endpoint-model lightonai/LightOnOCR-2-1B",
         "pdfbatch local-run ~/papers ~/papers-md --engine auto --fallback endpoint --endpoint-url https://HOST/v1 "
         "--endpoint-model NAME --endpoint-price 0.25,2 --max-cost 5",
+        "pdfbatch local-run ~/papers ~/papers-md --engine auto --model ByteDance/Dolphin-1.5 --triage triage.json",
         "pdfbatch local-run ~/papers ~/papers-md --also 'images:format=png,dpi=200' --also analysis",
         "pdfbatch local-run ~/scans ~/scans-md --include '*.png' --command 'mytool {in} {out}'",
     ),
@@ -52,6 +54,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "verify": ("pdfbatch verify ~/papers-md",),
     "report": ("pdfbatch report s3://papers/md/", "pdfbatch report ~/papers-md --json"),
+    "triage train": (
+        "pdfbatch triage train ~/papers-cpu ~/papers-dolphin --save triage.json",
+        "pdfbatch triage train s3://papers/cpu/ s3://papers/dolphin/ --tracking http://mlflow:5000 --alias champion",
+    ),
+    "triage score": (
+        "pdfbatch triage score ~/papers-cpu --triage triage.json",
+        "pdfbatch triage score ~/papers-cpu --triage models:/pdfbatch-triage@champion --against ~/papers-dolphin",
+    ),
     "config": ("pdfbatch config", "pdfbatch config --all --json"),
     "help": ("pdfbatch help launch",),
     "view": ("pdfbatch view ~/papers-md", "pdfbatch view s3://papers/md/ --port 8000 --no-browser"),

@@ -10,7 +10,7 @@ import typer
 
 from pdfbatch.cli.console import now, say
 from pdfbatch.cli.running import exit_code
-from pdfbatch.cli.worker import Given, given_by, run_worker
+from pdfbatch.cli.worker import Given, end_for_good, given_by, run_worker
 from pdfbatch.errors import ExitCode, NotReady, PdfbatchError
 from pdfbatch.records.processing_job import ISOLATED_VARIABLE, OPT_ML, OPT_ML_VARIABLE
 
@@ -37,6 +37,8 @@ def processing_job() -> None:
     if worked is None:
         _leave(tree, nothing_to_do() if host.is_first else b"")
         raise typer.Exit(ExitCode.DONE)
+    if (mark := host.given_up(worked.mark, now())) is not None:
+        end_for_good(worked, mark, os.environ.get("PDFBATCH_TOPIC", ""))
     _leave(tree, _message(host, worked))
     raise typer.Exit(job_exit_code(_code(worked)))
 

@@ -39,6 +39,9 @@ def request_of(
     image: str,
     ami: str,
     subnets: Sequence[str] | None,
+    security_groups: Sequence[str] | None = None,
+    isolated: bool = False,
+    output_key: str = "",
     key_name: str,
     tags: Iterable[str] | None,
     stack: str,
@@ -52,6 +55,8 @@ def request_of(
     from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, LaunchRequest
     from pdfbatch.records import Secret, SinkAddress
 
+    if isolated and way != "sagemaker":
+        raise UsageError("--network-isolation is for SageMaker.", "Add --on sagemaker, or leave it out.")
     if on_demand and max_price is not None:
         raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of them.")
 
@@ -88,6 +93,9 @@ def request_of(
         image=image,
         ami=ami,
         subnets=tuple(subnets or ()),
+        security_groups=tuple(security_groups or ()),
+        isolated=isolated,
+        output_key=output_key,
         key_name=key_name,
         tags=tuple(_tag(each) for each in tags or ()),
         pages_per_second=pages_per_second,

@@ -17,7 +17,7 @@ from pdfbatch.cli.console import local_now, now, say, show_log, stderr
 from pdfbatch.cli.delivering import deliveries, finish, sinks_here
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
 from pdfbatch.errors import ExitCode, NotReady, PdfbatchError, UsageError
-from pdfbatch.records import DoneMark, FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
+from pdfbatch.records import DoneMark, FleetRecord, Machine, Manifest, ReadOptions, RunKeys, SourceDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -146,6 +146,23 @@ def _begun(settings: WorkerSettings) -> WorkerSettings | None:
         return None
     say(f"Starting run {start.run}")
     return settings.model_copy(update={"run": start.run})
+
+
+def end_for_good(worked: Worked, mark: DoneMark, topic: str) -> None:
+    """Replaces the mark of a worker whose slice nobody will resume in this run, unless `down` has ended the run."""
+    from pdfbatch.runs.manifest import load_fleet
+    from pdfbatch.worker.completion import complete, sns_publisher
+
+    output, frozen = worked.given.output, worked.given.frozen
+    try:
+        record = load_fleet(output, frozen.run)
+        if record is not None and record.ended is not None:
+            return
+        output.put(RunKeys(frozen.run).done_mark(mark.worker), mark.model_dump_json().encode())
+    except PdfbatchError as error:
+        say(f"could not note that nobody resumes this slice: {error.message}")
+        return
+    complete(output, frozen, sns_publisher(topic), now, say, page_maker(output, frozen))
 
 
 def given_by(settings: WorkerSettings) -> Given:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
@@ -88,6 +89,10 @@ class Clients:
     @cached_property
     def batch(self) -> BatchClient:
         return aws.client("batch", ATTEMPTS, self.region)
+
+    @cached_property
+    def sagemaker(self) -> SageMakerClient:
+        return aws.client("sagemaker", ATTEMPTS, self.region)
 
     @cached_property
     def s3(self) -> S3Client:

@@ -8,8 +8,9 @@ from pdfbatch.records.base import Record
 from pdfbatch.records.run import Machine
 from pdfbatch.records.stamp import Stamp
 
-WayName = Literal["spot", "batch"]
-"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `batch`: a job of AWS Batch."""
+WayName = Literal["spot", "batch", "sagemaker"]
+"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `batch`: a job of AWS Batch; `sagemaker`: a
+job of SageMaker Processing."""
 WAY_NAMES: tuple[WayName, ...] = get_args(WayName)
 
 
