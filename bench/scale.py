@@ -34,8 +34,9 @@ from pdfbatch.records import (
     output_key,
 )
 from pdfbatch.runs import ledger, manifest, slices
-from pdfbatch.runs.begin import Request, begin, remaining
+from pdfbatch.runs.begin import Request, begin
 from pdfbatch.runs.partition import Slice
+from pdfbatch.runs.remaining import remaining
 from pdfbatch.runs.verify import verify
 from pdfbatch.runs.whole import read_output_status, read_whole
 from pdfbatch.store import Store, open_store

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pdfbatch.records import Reason
-    from pdfbatch.runs.begin import Begun, Remaining
+    from pdfbatch.runs.begin import Begun
+    from pdfbatch.runs.remaining import Remaining
     from pdfbatch.store import Store
 
 CONVERT_AGAIN = "--changed converts them again"

@@ -16,9 +16,10 @@ from pdfbatch.fleet.userdata import render, values_of
 from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Plan, Range, Work
 from pdfbatch.records import FleetRecord, Manifest, SourceDocument
 from pdfbatch.records.fleet import START_HOURS
-from pdfbatch.runs.begin import Remaining, followed
+from pdfbatch.runs.begin import followed
 from pdfbatch.runs.copies import etag_of, without_copies
 from pdfbatch.runs.partition import divided, documents_in, in_parts, pool_blocks
+from pdfbatch.runs.remaining import Remaining
 from pdfbatch.runs.slices import Frozen
 
 DRAIN_BEFORE_EXPIRY = timedelta(minutes=10)

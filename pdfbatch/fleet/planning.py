@@ -21,9 +21,9 @@ from pdfbatch.fleet.ways import way_named
 from pdfbatch.processors.registry import BUILT_IN
 from pdfbatch.records import RunKeys, SourceDocument
 from pdfbatch.runs import manifest
-from pdfbatch.runs.begin import Remaining, remaining, remaining_failures
 from pdfbatch.runs.named import places_of
 from pdfbatch.runs.record_reader import done_marks, heartbeats
+from pdfbatch.runs.remaining import Remaining, remaining, remaining_failures
 from pdfbatch.store import S3Store, Store, open_store
 
 _WITH_MODEL = ("dolphin", "auto")

@@ -17,8 +17,9 @@ from pdfbatch.errors import NotFound, PdfbatchError, PreconditionFailed
 from pdfbatch.records import FleetRecord, Record, RunKeys
 from pdfbatch.records.order import OrderClaim, OrderStart, RunOrder, claim_key, order_key, start_key
 from pdfbatch.runs import manifest
-from pdfbatch.runs.begin import entries_for, followed, remaining
+from pdfbatch.runs.begin import entries_for, followed
 from pdfbatch.runs.partition import documents_in
+from pdfbatch.runs.remaining import remaining
 from pdfbatch.runs.slices import Frozen
 from pdfbatch.store import Store
 

@@ -17,7 +17,7 @@ from pdfbatch.fleet.aws_queries import family_of
 from pdfbatch.fleet.plan import Decided, decide
 from pdfbatch.fleet.values import Account, Ami, LaunchRequest, Pace, Plan, Quota, Range, Work, Zone
 from pdfbatch.records import SourceDocument
-from pdfbatch.runs.begin import Remaining
+from pdfbatch.runs.remaining import Remaining
 from pdfbatch.views.fleet import plan_screen
 
 RUN = "20261125T120000.000Z-beef"

@@ -13,10 +13,10 @@ from pdfbatch.engines import CommandEngine, Engine
 from pdfbatch.engines.base import PageTask
 from pdfbatch.records import Counts, DoneMark, Manifest, Pool, ReadOptions, RunKeys
 from pdfbatch.runs import manifest as manifests
-from pdfbatch.runs.begin import remaining
 from pdfbatch.runs.messages import SqsQueue
 from pdfbatch.runs.partition import divided, documents_in, pool_blocks
 from pdfbatch.runs.pool import all_blocks, pointer_to, save_pool
+from pdfbatch.runs.remaining import remaining
 from pdfbatch.runs.slices import Frozen
 from pdfbatch.store import Store
 from pdfbatch.worker.loop import SliceRun

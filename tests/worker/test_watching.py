@@ -14,10 +14,10 @@ import pytest
 from pdfbatch.records import Arrived, Outcome
 from pdfbatch.runs import ledger
 from pdfbatch.runs.arrivals import arrival_ids, finished_arrivals
-from pdfbatch.runs.begin import remaining, remaining_failures
 from pdfbatch.runs.messages import Message, SqsQueue
 from pdfbatch.runs.pool_status import read_pool_status
 from pdfbatch.runs.progress import read_status
+from pdfbatch.runs.remaining import remaining, remaining_failures
 from pdfbatch.runs.report import read_report
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import LocalStore, Store, open_store
