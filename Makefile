@@ -35,8 +35,8 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/shellcheck userdata/*.sh docs/generate/bare.sh tests/docker/bench.sh .ci/run tests/fleet/machine/*.sh $(STUBS)
-	$(BIN)/zizmor --offline --quiet .github/workflows
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows docs/examples
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/examples/*.yml
 
 types: .venv/.dev
 	$(BIN)/mypy
@@ -73,7 +73,7 @@ chaos: .venv/.dev ## Run N stories of workers under random faults, and check wha
 
 image: ## Build the worker image (ENGINE=cpu: without torch; MODEL=ID@REVISION: with weights)
 	docker build --file docker/Dockerfile --tag $(IMAGE) \
-	  $(foreach name,BASE ENGINE TORCH TORCH_INDEX MODEL SOURCE,$(call typed,$(name))) \
+	  $(foreach name,BASE ENGINE TORCH TORCH_INDEX MODEL RUN_AS SOURCE,$(call typed,$(name))) \
 	  --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL --build-arg PIP_TRUSTED_HOST \
 	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" .
 

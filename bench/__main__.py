@@ -1,5 +1,5 @@
 """`python -m bench [SECTION...] [--corpus DIR] [--json]`; without sections, all but `cold`, `events`,
-`export`, `gpu`, `outside`, `scale`, `sharing` and `view` (about 15 minutes)."""
+`export`, `gpu`, `outside`, `scale`, `sharing`, `triage` and `view` (about 15 minutes)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from . import (
     pages,
     scale,
     sharing,
+    triage,
     turned,
     view,
     words,
@@ -51,6 +52,7 @@ ALL_SECTIONS = SECTIONS | {
     "outside": outside.run,
     "scale": scale.run,
     "sharing": sharing.run,
+    "triage": triage.run,
     "view": view.run,
 }
 CORPUS = ROOT.parent / "shared" / "pdfs"

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from docs.generate.commands import all_commands
 from pdfbatch.cli.examples import EXAMPLES
 from tests.docs.lines import tree
 from tests.program import Program
@@ -19,10 +20,10 @@ def test_a_long_help_names_every_option_in_full_and_no_flag_takes_a_bool(command
 
 def test_every_help_is_an_imperative_sentence() -> None:
     for name in EXAMPLES:
-        first = tree.commands[name].help.split()[0]
+        first = all_commands()[name].help.split()[0]
         assert first[0].isupper() and not first.endswith("s"), f"{name}: {first}"
 
 
 @pytest.mark.parametrize("command", sorted(EXAMPLES))
 def test_no_help_shows_a_type_of_python(command: str, pdfbatch: Program) -> None:
-    assert re.findall(r"<[a-z\[\]]+>", pdfbatch(command, "-h", COLUMNS="80").stdout) == []
+    assert re.findall(r"<[a-z\[\]]+>", pdfbatch(*command.split(), "-h", COLUMNS="80").stdout) == []

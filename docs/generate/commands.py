@@ -48,16 +48,28 @@ def page() -> str:
 
 def commands() -> dict[str, Any]:
     """Returns the visible commands, in the order of the help."""
+    return {name: command for name, command in all_commands().items() if not command.hidden}
+
+
+def all_commands() -> dict[str, Any]:
+    """Returns every command by its whole name, such as `triage train`; hidden ones too, and no groups."""
     tree: Any = typer.main.get_command(program())
-    return {name: command for name, command in tree.commands.items() if not command.hidden}
+    found: dict[str, Any] = {}
+    for name, command in tree.commands.items():
+        within = getattr(command, "commands", None)
+        found |= {name: command} if within is None else {f"{name} {part}": one for part, one in within.items()}
+        for one in (within or {}).values():
+            one.rich_help_panel = command.rich_help_panel
+    return found
 
 
 def _contents(panels: dict[str, list[str]]) -> list[str]:
-    rows = [
-        f"| {panel} | {', '.join(f'[`{name}`](#pdfbatch-{name})' for name in names)} |"
-        for panel, names in panels.items()
-    ]
+    rows = [f"| {panel} | {', '.join(map(_link, names))} |" for panel, names in panels.items()]
     return ["| | |", "|---|---|", *rows, ""]
+
+
+def _link(name: str) -> str:
+    return f"[`{name}`](#pdfbatch-{name.replace(' ', '-')})"
 
 
 def _exit_codes() -> str:

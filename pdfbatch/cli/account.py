@@ -11,7 +11,7 @@ from pdfbatch import views
 from pdfbatch.cli import options as o
 from pdfbatch.cli.console import agreed, finish, now, say, show, waiting
 from pdfbatch.errors import AccessDenied, ExitCode, UsageError
-from pdfbatch.records import Secret, SinkAddress
+from pdfbatch.records import Secret, SinkAddress, WayName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,8 @@ def doctor(
     clients, names = Clients(bucket=_bucket([*(outputs or ()), *(inputs or ())])), Names.checked(stack)
     types = instance_type or [DEFAULT_TYPE]
     if policy:
-        finish(_policy_text(clients, names, tuple(inputs or ()), tuple(outputs or ()), types, on_demand, watch_input))
+        places = tuple(inputs or ()), tuple(outputs or ())
+        finish(_policy_text(clients, names, *places, types, on_demand, watch_input, on))
     market: Market = "on-demand" if on_demand else "spot"
     request = LaunchRequest(
         names=names,
@@ -166,6 +167,7 @@ def _policy_text(
     types: list[str],
     on_demand: bool,
     watches: bool,
+    on: WayName,
 ) -> str:
     """Returns the launcher's policy as JSON, for the given places or else for those of the stack."""
     from pdfbatch.fleet.policies import launcher_policy
@@ -192,10 +194,18 @@ def _policy_text(
         watches=watches,
         events=wish.events,
     )
-    if wish.batch_types:
-        from pdfbatch.fleet.batch.policy import launcher_statements
+    if on == "batch":
+        from pdfbatch.fleet.batch.policy import batch_launcher_policy
 
-        allowed["Statement"] += launcher_statements(clients.region, clients.account, names)
+        allowed = batch_launcher_policy(allowed, clients.region, clients.account, names)
+    if on == "sagemaker":
+        from pdfbatch.fleet.sagemaker.policy import launcher_policy as of_sagemaker
+
+        allowed = of_sagemaker(allowed, clients.region, clients.account, names)
+    if wish.schedules and on != "spot":
+        from pdfbatch.fleet.schedules.stack import launcher_statements as of_schedules
+
+        allowed["Statement"] += of_schedules(clients.region, clients.account, names)
     return encoding.dumps(allowed, indent=2)
 
 
@@ -246,6 +256,26 @@ def setup(
         bool,
         typer.Option("--session-manager", help="Allow Session Manager: a shell on the instances without SSH."),
     ] = False,
+    sagemaker: Annotated[
+        bool, typer.Option("--sagemaker", help="Also create the role of SageMaker Processing jobs: --on sagemaker.")
+    ] = False,
+    schedules: Annotated[
+        bool,
+        typer.Option(
+            "--schedules",
+            help="Also create what `schedule` needs: a role, a dead-letter queue, and alarms to the address.",
+        ),
+    ] = False,
+    expect_within: Annotated[
+        int,
+        typer.Option(
+            "--expect-within",
+            metavar="HOURS",
+            min=1,
+            max=168,
+            help="With --schedules: alarm if no schedule has started anything for so long.",
+        ),
+    ] = 25,
     show_template: Annotated[
         bool, typer.Option("--show-template", help="Also print the CloudFormation template before asking.")
     ] = False,
@@ -284,6 +314,8 @@ def setup(
         secrets=tuple(Secret.read(arn).arn for arn in [*(password_secret or ()), *(events_secret or ())]),
         events=tuple(sink.text for sink in SinkAddress.read_all(events or ()) if sink.kind in ("sns", "eventbridge")),
         session_manager=session_manager,
+        sagemaker=sagemaker,
+        schedules=expect_within if schedules else 0,
         **batch_wish(batch, instance_type or (), subnet or (), max_vcpus),
     )
     with waiting("Asking CloudFormation what would change"):
@@ -303,4 +335,5 @@ def setup(
         raise typer.Exit(ExitCode.INTERRUPTED)
     with waiting(f"Changing stack {stack}, a minute or two"):
         stacks.carry_out(clients, proposal)
-    show(views.as_json(proposal) if json else screens.set_up_screen(where, email, inputs or (), outputs or ()))
+    screen = screens.set_up_screen(where, email, inputs or (), outputs or (), batch)
+    show(views.as_json(proposal) if json else screen)

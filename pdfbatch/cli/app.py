@@ -17,7 +17,7 @@ from pdfbatch import views
 from pdfbatch.cli import settings
 from pdfbatch.cli.console import show, stderr
 from pdfbatch.cli.examples import epilog
-from pdfbatch.cli.panels import Command, Group
+from pdfbatch.cli.panels import Command, Commands, Group
 from pdfbatch.errors import ExitCode, PdfbatchError, UsageError, did_you_mean
 from pdfbatch.records.processing_job import JOB_COMMAND
 
@@ -33,6 +33,7 @@ _PANELS = {
         "ls": "instances",
         "logs": "instances",
     },
+    "On AWS Batch or SageMaker": {"schedule": "schedule"},
     "AWS account": {"doctor": "account", "setup": "account"},
     "On your own computer": {"local-run": "local", "demo": "demo"},
     "Runs, on EC2 or your own computer": {
@@ -42,6 +43,7 @@ _PANELS = {
         "report": "inspect",
         "runs": "inspect",
         "view": "view",
+        "triage": "triage",
         "export": "export",
         "events": "events",
     },
@@ -68,12 +70,23 @@ def program(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     for panel, modules in _PANELS.items():
         for name in filter(wanted.__contains__, modules):
             command = getattr(import_module(f"pdfbatch.cli.{modules[name]}"), name.replace("-", "_"))
-            if panel:
+            if isinstance(command, Commands):
+                made.add_typer(_group(name, command), name=name, help=command.about, rich_help_panel=panel)
+            elif panel:
                 shown: dict[str, Any] = {"cls": Command, "rich_help_panel": panel, "context_settings": HELP}
                 made.command(name, epilog=epilog(name), **shown)(settings.with_settings(command))
             else:
                 made.command(name, hidden=True)(command)
     made.command("help", cls=Command, rich_help_panel="General", context_settings=HELP)(_show_help)
+    return made
+
+
+def _group(name: str, group: Commands) -> typer.Typer:
+    """Returns commands that share their first word."""
+    made = typer.Typer(cls=Group, context_settings=HELP, rich_markup_mode="markdown", no_args_is_help=True)
+    for part, command in group.commands.items():
+        shown: dict[str, Any] = {"cls": Command, "context_settings": HELP}
+        made.command(part, epilog=epilog(f"{name} {part}"), **shown)(settings.with_settings(command))
     return made
 
 
@@ -126,7 +139,7 @@ def _be_the_program() -> None:
 
 def _usage(error: typer.TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
-    command = " ".join(["pdfbatch", *context.command_path.split()[-1:]] if context and context.parent else ["pdfbatch"])
+    command = " ".join(["pdfbatch", *context.command_path.split()[1:]] if context and context.parent else ["pdfbatch"])
     message = _with_suggestion(error.format_message().replace("Value error, ", ""))
     if source := settings.source_of(getattr(error, "param", None)):
         message = f"{message.rstrip('.')} (from {source})."

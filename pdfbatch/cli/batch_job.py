@@ -11,8 +11,8 @@ import typer
 
 from pdfbatch import config
 from pdfbatch.cli.console import now, say
-from pdfbatch.cli.worker import Given, Worked, given_by, page_maker, run_worker
-from pdfbatch.errors import ExitCode, PdfbatchError
+from pdfbatch.cli.worker import Given, Worked, end_for_good, given_by, run_worker
+from pdfbatch.errors import ExitCode
 from pdfbatch.records import RunKeys
 
 if TYPE_CHECKING:
@@ -57,23 +57,13 @@ def _machine(child: BatchChild) -> Machine:
 
 
 def _end_for_good(child: BatchChild, worked: Worked) -> None:
-    """Marks the slice as given up after the last attempt, unless `down` has ended the run."""
-    from pdfbatch.runs.manifest import load_fleet
+    """Marks the slice as given up after the last attempt."""
     from pdfbatch.worker.batch_child import given_up
-    from pdfbatch.worker.completion import complete, sns_publisher
 
     settings = config.worker_settings({**os.environ, "WORKER_ID": str(child.number)})
     mark = given_up(worked.mark, child.attempt, settings.attempts, now())
-    output, frozen = worked.given.output, worked.given.frozen
-    try:
-        record = load_fleet(output, frozen.run)
-        if mark is None or record is None or record.ended is not None:
-            return
-        output.put(RunKeys(frozen.run).done_mark(child.number), mark.model_dump_json().encode())
-    except PdfbatchError as error:
-        say(f"could not note that this was the last attempt: {error.message}")
-        return
-    complete(output, frozen, sns_publisher(settings.topic), now, say, page_maker(output, frozen))
+    if mark is not None:
+        end_for_good(worked, mark, settings.topic)
 
 
 def _wait_for_the_end(child: BatchChild, worked: Worked) -> None:

@@ -47,6 +47,9 @@ def launch(
     image: o.Image = "",
     ami: o.AmiName = "",
     subnet: o.Subnets = None,
+    security_group: o.SecurityGroups = None,
+    network_isolation: o.NetworkIsolation = False,
+    output_key: o.OutputKey = "",
     key_name: o.KeyName = "",
     tag: o.Tags = None,
     stack: o.Stack = "pdfbatch",
@@ -69,7 +72,7 @@ def launch(
     options = read.model_copy(update={"pages": pages})
     engine = with_command(engine, options)
     given, target = split(*default_places(places, output))
-    store, inputs = _places(given, target, include, exclude)
+    store, inputs = places_of(given, target, include, exclude)
     request = request_of(
         inputs.source.url,
         store.url,
@@ -96,6 +99,9 @@ def launch(
         image=image,
         ami=ami,
         subnets=subnet,
+        security_groups=security_group,
+        isolated=network_isolation,
+        output_key=output_key,
         key_name=key_name,
         tags=tag,
         stack=stack,
@@ -116,7 +122,7 @@ plan = o.with_options_of(
 )
 
 
-def _places(
+def places_of(
     given: Sequence[str], target: str, include: Sequence[str] | None, exclude: Sequence[str] | None
 ) -> tuple[Store, Inputs]:
     """Opens the output and the input, and checks them."""

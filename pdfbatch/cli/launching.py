@@ -106,6 +106,9 @@ def _show_first_troubles(clients: Clients, launched: Launched) -> None:
     try:
         with waiting("Waiting until every fleet has its instance, two minutes at most; Ctrl-C is safe"):
             for worker, trouble in troubles:
+                if launched.way == "sagemaker":
+                    say(f"the SageMaker job has failed: {trouble}; launch again to resume")
+                    continue
                 say(f"worker {worker}: no instance yet ({trouble}); AWS keeps trying until {launched.expiry:%H:%M} UTC")
     except PdfbatchError as error:
         say(f"could not check whether the instances start: {error.message}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from typer.core import TyperCommand, TyperGroup
 
@@ -11,7 +12,7 @@ PANELS = {
         "include exclude pages password_file password_secret reason below limit changed all_failures "
         "total_workers worker_id"
     ),
-    "Engine": "engine model dpi as_published processes",
+    "Engine": "engine model triage dpi as_published processes",
     "Endpoint": (
         "endpoint_url endpoint_model endpoint_prompt endpoint_side endpoint_tokens endpoint_requests endpoint_price "
         "endpoint_secret fallback fallback_below fallback_elements"
@@ -23,10 +24,17 @@ PANELS = {
     "Limits": "page_seconds max_retries max_failures_in_a_row",
     "Fleet": (
         "on workers pool watch_input instance_type on_demand max_price max_hours max_cost ebs_key image ami subnet "
-        "key_name tag stack pages_per_second keep_partial wait"
+        "security_group network_isolation output_key key_name tag stack pages_per_second keep_partial wait"
     ),
 }
 """Options by parameter name. A panel with only one option is not shown."""
+
+
+class Commands(NamedTuple):
+    """Commands that share their first word, which is no command by itself, and what they are for."""
+
+    about: str
+    commands: Mapping[str, Callable[..., None]]
 
 
 class Command(TyperCommand):

@@ -10,7 +10,7 @@ import typer
 
 from pdfbatch.cli.console import now, say
 from pdfbatch.cli.running import exit_code
-from pdfbatch.cli.worker import Given, given_by, run_worker
+from pdfbatch.cli.worker import Given, end_for_good, given_by, run_worker
 from pdfbatch.errors import ExitCode, NotReady, PdfbatchError
 from pdfbatch.records.processing_job import ISOLATED_VARIABLE, OPT_ML, OPT_ML_VARIABLE
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 def processing_job() -> None:
     """Run one host of a SageMaker Processing job, as the files below /opt/ml say."""
     from pdfbatch.worker.exit_message import job_exit_code, nothing_to_do, of_error
+    from pdfbatch.worker.isolated import clear_temporary
     from pdfbatch.worker.processing_host import ProcessingHost
 
     started, tree = now(), Path(os.environ.get(OPT_ML_VARIABLE) or OPT_ML)
@@ -37,13 +38,15 @@ def processing_job() -> None:
     if worked is None:
         _leave(tree, nothing_to_do() if host.is_first else b"")
         raise typer.Exit(ExitCode.DONE)
+    if (mark := host.given_up(worked.mark, now())) is not None:
+        end_for_good(worked, mark, os.environ.get("PDFBATCH_TOPIC", ""))
+    if os.environ.get(ISOLATED_VARIABLE):
+        clear_temporary(tree)
     _leave(tree, _message(host, worked))
     raise typer.Exit(job_exit_code(_code(worked)))
 
 
 def _worked(tree: Path, host: ProcessingHost, started: datetime) -> Worked | None:
-    from pdfbatch.worker.isolated import clear_temporary
-
     environment = {**os.environ, **host.variables(started)}
     if not environment.get(ISOLATED_VARIABLE):
         return run_worker(environment, given_by)
@@ -55,9 +58,7 @@ def _worked(tree: Path, host: ProcessingHost, started: datetime) -> Worked | Non
             raise NotReady("A job without network needs a frozen run.", "Start it with `pdfbatch launch`.")
         return Given(*share_of(tree, settings.run, settings.worker))
 
-    worked = run_worker(environment, mounted)
-    clear_temporary(tree)
-    return worked
+    return run_worker(environment, mounted)
 
 
 def _code(worked: Worked) -> ExitCode:

@@ -30,6 +30,7 @@ def request_of(
     workers: int | None,
     is_pool: bool = False,
     watches_input: bool = False,
+    recurs: bool = False,
     instance_types: Sequence[str] | None,
     on_demand: bool,
     max_price: float | None,
@@ -39,6 +40,9 @@ def request_of(
     image: str,
     ami: str,
     subnets: Sequence[str] | None,
+    security_groups: Sequence[str] | None = None,
+    isolated: bool = False,
+    output_key: str = "",
     key_name: str,
     tags: Iterable[str] | None,
     stack: str,
@@ -52,6 +56,8 @@ def request_of(
     from pdfbatch.fleet.values import DEFAULT_TYPE, DEFAULT_WORKERS, LaunchRequest
     from pdfbatch.records import Secret, SinkAddress
 
+    if isolated and way != "sagemaker":
+        raise UsageError("--network-isolation is for SageMaker.", "Add --on sagemaker, or leave it out.")
     if on_demand and max_price is not None:
         raise UsageError("--max-price is a Spot price; on-demand prices are fixed.", "Leave out one of them.")
 
@@ -79,6 +85,7 @@ def request_of(
         fewer_workers=workers is None,
         is_pool=is_pool,
         watches_input=watches_input,
+        recurs=recurs,
         market="on-demand" if on_demand else "spot",
         max_price=max_price,
         ebs_key=ebs_key,
@@ -88,6 +95,9 @@ def request_of(
         image=image,
         ami=ami,
         subnets=tuple(subnets or ()),
+        security_groups=tuple(security_groups or ()),
+        isolated=isolated,
+        output_key=output_key,
         key_name=key_name,
         tags=tuple(_tag(each) for each in tags or ()),
         pages_per_second=pages_per_second,

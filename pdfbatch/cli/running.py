@@ -163,6 +163,9 @@ def _worked(
     if frozen.options.endpoint and "endpoint" in (frozen.engine, frozen.options.fallback):
         say(f"page images are sent to {frozen.options.endpoint.url}")
 
+    if frozen.options.triage:
+        say(f"which pages the model reads is decided by {frozen.options.triage.name}")
+
     def end_at_once() -> None:
         try:
             run.kill_children()

@@ -26,7 +26,7 @@ _NO_DEFAULT = frozenset({"model", "places"})
 _NO_SETTINGS = frozenset(
     {
         *("places", "json", "jsonl", "all", "failures", "watch", "follow", "boot", "run"),
-        *("yes", "delete", "command", "dry_run", "policy", "show_template"),
+        *("yes", "delete", "command", "dry_run", "policy", "show_template", "save", "alias", "curve", "against", "for"),
     }
 )
 """Options that say what to do or to show this once: they must be typed. No setting answers a question, deletes anything

@@ -17,7 +17,7 @@ from pdfbatch.cli.console import local_now, now, say, show_log, stderr
 from pdfbatch.cli.delivering import deliveries, finish, sinks_here
 from pdfbatch.cli.running import exit_code, heartbeat_seconds, select_engine
 from pdfbatch.errors import ExitCode, NotReady, PdfbatchError, UsageError
-from pdfbatch.records import DoneMark, FleetRecord, Machine, Manifest, ReadOptions, SourceDocument
+from pdfbatch.records import DoneMark, FleetRecord, Machine, Manifest, ReadOptions, RunKeys, SourceDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -132,6 +132,7 @@ def _begun(settings: WorkerSettings) -> WorkerSettings | None:
     if not settings.job:
         raise UsageError("PDFBATCH_ORDER needs PDFBATCH_JOB.", "Set it to a name that no other execution has.")
     from pdfbatch.runs.begin import check_places
+    from pdfbatch.runs.manifest import load_fleet
     from pdfbatch.runs.orders import begin_order, wait_for_order
     from pdfbatch.store import open_store
 
@@ -145,7 +146,26 @@ def _begun(settings: WorkerSettings) -> WorkerSettings | None:
         say("nothing is left to do")
         return None
     say(f"Starting run {start.run}")
-    return settings.model_copy(update={"run": start.run})
+    record = load_fleet(output, start.run)
+    deadline = settings.deadline or (record.deadline if record else None)
+    return settings.model_copy(update={"run": start.run, "deadline": deadline})
+
+
+def end_for_good(worked: Worked, mark: DoneMark, topic: str) -> None:
+    """Replaces the mark of a worker whose slice nobody will resume in this run, unless `down` has ended the run."""
+    from pdfbatch.runs.manifest import load_fleet
+    from pdfbatch.worker.completion import complete, sns_publisher
+
+    output, frozen = worked.given.output, worked.given.frozen
+    try:
+        record = load_fleet(output, frozen.run)
+        if record is not None and record.ended is not None:
+            return
+        output.put(RunKeys(frozen.run).done_mark(mark.worker), mark.model_dump_json().encode())
+    except PdfbatchError as error:
+        say(f"could not note that nobody resumes this slice: {error.message}")
+        return
+    complete(output, frozen, sns_publisher(topic), now, say, page_maker(output, frozen))
 
 
 def given_by(settings: WorkerSettings) -> Given:

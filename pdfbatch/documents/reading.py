@@ -24,12 +24,14 @@ from pdfbatch.documents.pdf.path_guard import has_too_many_paths
 from pdfbatch.documents.pdf.silence import silenced
 from pdfbatch.documents.pdf.upright import Pose, UprightPage, pose_of
 from pdfbatch.documents.sight.sight import MISREAD, UNREAD, Sight, complete, look_for_hidden
+from pdfbatch.documents.signals import layer_signals, with_reading
+from pdfbatch.documents.sorting import Sorting
 from pdfbatch.documents.textlayer.health import Health, health_of, mostly_hidden
 from pdfbatch.documents.textlayer.lines import RAW_FLAGS, Line, lines_of, median_size
 from pdfbatch.documents.textlayer.repairs import repaired
 from pdfbatch.documents.textlayer.spans import blocks_of
 from pdfbatch.documents.textlayer.words import doubled, kept_enough, words_of
-from pdfbatch.records import Box, Element, Label, PageResult, Reason, plain_text
+from pdfbatch.records import Box, Element, Label, PageResult, Reason, Signals, TriageVerdict, plain_text
 
 OCR_DPI = 200
 NEARLY_ALL = 0.95
@@ -45,11 +47,11 @@ def warm() -> None:
         load_model()
 
 
-def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> PageRead:
+def read_page(path: str, number: int, sorting: Sorting = Sorting(), attempt: int = 0) -> PageRead:  # noqa: B008
     """Read page `number` (from 1) of the document at `path`. Every failure becomes the result's reason. Prints nothing.
 
-    Without `ocr` a page with an untrusted layer ends with `needs_ocr`, to be read by another engine. What a good layer
-    merely lacks, such as text in a figure, is still read by OCR.
+    A page with an untrusted layer that `sorting` does not want read here ends with `needs_ocr`, to be read by another
+    engine. What a good layer merely lacks, such as text in a figure, is always read by OCR.
 
     From `attempt` 1 on, text is read without the layout model, and images at half the resolution. From 2 on no images
     are read, and the page is never drawn.
@@ -61,7 +63,7 @@ def read_page(path: str, number: int, ocr: bool = True, attempt: int = 0) -> Pag
             document, page = open_page(path, number)
             take_warnings()  # discard warnings of earlier pages
             shell = shell_page(document, number)
-            read = PageRead(shell) if shell else _read(page, number, ocr, attempt)
+            read = PageRead(shell) if shell else sorting.sorted(_read(page, number, sorting, attempt))
             if number == 1 and (note := attachment_note(document)):
                 flags = [*read.page.flags, "attachments"]
                 detail = read.page.detail or note
@@ -81,7 +83,7 @@ class _Layer(NamedTuple):
     lines: list[Line]
 
 
-def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
+def _read(page: pymupdf.Page, number: int, sorting: Sorting, attempt: int) -> PageRead:
     textpage = page.get_textpage(flags=RAW_FLAGS)
     warnings = take_warnings()
     lines = lines_of(blocks_of(textpage))
@@ -89,7 +91,7 @@ def _read(page: pymupdf.Page, number: int, ocr: bool, attempt: int) -> PageRead:
     if attempt and (lines or attempt > 1):
         read = _read_plainly(page, number, Sight(lines))
     else:
-        read = _read_lines(page, number, ocr, _Layer(textpage, lines), OCR_DPI // 2 if attempt else OCR_DPI)
+        read = _read_lines(page, number, sorting, _Layer(textpage, lines), OCR_DPI // 2 if attempt else OCR_DPI)
     warnings = take_warnings()
     lost = lost or cut_picture(page, warnings) or ("" if read.page.elements else lost_picture(warnings))
     # What could be read of a damaged page is kept beside its reason.
@@ -108,7 +110,7 @@ def _read_plainly(page: pymupdf.Page, number: int, sight: Sight) -> PageRead:
     return _read_layer(page, number, sight, Health.HIDDEN)
 
 
-def _read_lines(page: pymupdf.Page, number: int, ocr: bool, layer: _Layer, dpi: int) -> PageRead:
+def _read_lines(page: pymupdf.Page, number: int, sorting: Sorting, layer: _Layer, dpi: int) -> PageRead:
     if has_too_many_paths(page) and layer.lines:
         return _read_plainly(page, number, Sight(layer.lines))
     sight = _look(page, layer)
@@ -117,17 +119,19 @@ def _read_lines(page: pymupdf.Page, number: int, ocr: bool, layer: _Layer, dpi: 
     if health is Health.BLANK:
         hidden = _concealed(sight, UprightPage(page, Pose(page.rotation)))
         return PageRead(_result(page, number, page.rotation, hidden, read_by="blank"))
-    if health in (Health.PICTURE, Health.DOUBTFUL):
-        if not ocr:
-            return _needs_ocr(number)
-        return _read_picture(page, number, sight if health is Health.DOUBTFUL else replace(sight, lines=[]), dpi)
-    if sight.look:
+    is_scan = health in (Health.PICTURE, Health.DOUBTFUL)
+    if sight.look and not is_scan:
         sight = complete(page, sight, painted=health is Health.GOOD)
-    if not ocr and (sight.is_stamped_picture or {MISREAD, UNREAD}.intersection(sight.flags)):
-        return _needs_ocr(number)
-    if sight.is_stamped_picture:
-        return _read_picture(page, number, sight, dpi)
-    return _read_layer(page, number, sight, health)
+    is_scan = is_scan or sight.is_stamped_picture
+    needs_picture = is_scan or not {MISREAD, UNREAD}.isdisjoint(sight.flags)
+    signals = layer_signals(page, sight, health, needs_picture)
+    if needs_picture and (decision := sorting.before_ocr(signals)).is_left:
+        return _needs_ocr(number, signals, decision.verdict)
+    if is_scan:
+        read = _read_picture(page, number, replace(sight, lines=[]) if health is Health.PICTURE else sight, dpi)
+    else:
+        read = _read_layer(page, number, sight, health)
+    return read._replace(page=read.page.model_copy(update={"signals": with_reading(signals, read.page)}))
 
 
 def _look(page: pymupdf.Page, layer: _Layer) -> Sight:
@@ -165,9 +169,10 @@ def _read_picture(page: pymupdf.Page, number: int, sight: Sight, dpi: int) -> Pa
     return PageRead(result, scan.figures)
 
 
-def _needs_ocr(number: int) -> PageRead:
+def _needs_ocr(number: int, signals: Signals | None = None, verdict: TriageVerdict | None = None) -> PageRead:
     detail = "its text is in an image; install rapidocr and onnxruntime to read it"
-    return PageRead(PageResult(number=number, reason=Reason.NEEDS_OCR, detail=detail))
+    page = PageResult(number=number, reason=Reason.NEEDS_OCR, detail=detail, signals=signals, triage=verdict)
+    return PageRead(page)
 
 
 def _read_layer(page: pymupdf.Page, number: int, sight: Sight, health: Health) -> PageRead:

@@ -20,12 +20,13 @@ def sample_layers(path: str) -> tuple[int, int]:
     return sample_layers(path)
 
 
-def read_page(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:  # noqa: ARG001
+def read_page(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:
     """Read one page (from 1) of a local PDF by its text layer or, if that is unhealthy, by OCR. For `attempt` see
     engines/base.py."""
     from pdfbatch.documents.reading import read_page
+    from pdfbatch.documents.sorting import Sorting
 
-    return read_page(path, number, attempt=attempt)
+    return read_page(path, number, Sorting(triage=options.triage), attempt)
 
 
 def picture_page(path: str, number: int, rotation: int, side: int) -> PagePicture:

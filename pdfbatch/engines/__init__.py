@@ -13,7 +13,7 @@ from pdfbatch.engines.null import NullEngine
 from pdfbatch.errors import UsageError, did_you_mean
 from pdfbatch.records import ReadOptions
 
-__all__ = ["ENGINES", "CommandEngine", "Engine", "engine_for", "engine_named", "has_gpu", "no_engine"]
+__all__ = ["ENGINES", "CommandEngine", "Engine", "check_triage", "engine_for", "engine_named", "has_gpu", "no_engine"]
 
 _WITH_MODEL: dict[str, type[DolphinEngine]] = {"dolphin": DolphinEngine, "auto": AutoEngine}
 _WITHOUT_MODEL: dict[str, type[CpuEngine] | type[NullEngine] | type[CommandEngine]] = {
@@ -47,6 +47,19 @@ def engine_for(asked: str, model: str, gpu: bool) -> str:
     return "cpu" if asked == "auto" and not gpu and not model else asked
 
 
+def check_triage(name: str, options: ReadOptions) -> None:
+    """Checks that an engine has pages to share out, if a triage is to do that.
+
+    Raises:
+        UsageError: it has none.
+    """
+    if options.triage and not (name == AutoEngine.name or (name == "cpu" and options.fallback)):
+        raise UsageError(
+            f"The engine {name!r} has no pages to sort: --triage decides which ones a model reads, and which not.",
+            "Use --engine auto with a GPU or --model, or --engine cpu with --fallback endpoint.",
+        )
+
+
 def engine_named(
     name: str,
     model: str = "",
@@ -63,6 +76,7 @@ def engine_named(
         UsageError: the engine is unknown, or does not use a model, a fallback or an endpoint as it was asked to.
         NotReady: this installation lacks a requirement of the engine.
     """
+    check_triage(name, options)
     first = _first(name, model, default_model, options, endpoint_key)
     if not options.fallback:
         return first

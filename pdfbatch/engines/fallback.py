@@ -13,15 +13,17 @@ from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.sandbox.children import READING, Children
 from pdfbatch.engines.base import Engine, PageOrder, Reader, pass_on
 from pdfbatch.engines.refine import Wanted, wanted
+from pdfbatch.engines.second_reading import is_better, marked
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.records import Element, Label, PageResult, ReadOptions, Reason
 
-NOT_BETTER = "fallback_no_better"
-"""The flag of a page whose second reading was not better."""
 Choose = Callable[[PageRead, PageRead], PageRead]
 _HOPEFUL = frozenset({Reason.NEEDS_OCR, Reason.REPETITION, Reason.ENGINE_ERROR, Reason.OUT_OF_MEMORY})
 """Why a first reading may fail while another engine reads the page. After a timeout or a crash it is read plainly, as
 everywhere."""
+
+
+_WITHOUT_MODEL = frozenset({"text", "plain", "ocr"})
 
 
 class RefiningReader(Reader, Protocol):
@@ -111,7 +113,7 @@ def _read_second(first: PageRead, future: Future[PageRead], choose: Choose, done
     if done.cancelled() or isinstance(error, PdfbatchError):
         pass_on(done, future)
     elif error is not None:
-        future.set_result(_marked(first))
+        future.set_result(marked(first))
     else:
         future.set_result(choose(first, done.result()))
 
@@ -124,8 +126,12 @@ def unread_by_model(page: PageResult) -> list[Wanted]:
 
 
 def is_doubtful(page: PageResult, below: float) -> bool:
-    """Whether another engine should read a page too."""
-    return page.reason in _HOPEFUL if page.reason is not None else page.score < below
+    """Whether another engine should read a page too: by its score, or by triage if no model has read it."""
+    if page.reason is not None:
+        return page.reason in _HOPEFUL
+    if page.triage is not None and page.read_by in _WITHOUT_MODEL:
+        return page.triage.to_model
+    return page.score < below
 
 
 def better(first: PageRead, second: PageRead) -> PageRead:
@@ -137,12 +143,10 @@ def better(first: PageRead, second: PageRead) -> PageRead:
         "tokens": page.tokens + other.tokens,
         "model_seconds": page.model_seconds + other.model_seconds,
     }
-    is_better = other.reason is None and bool(other.elements) and (page.reason is not None or other.score > page.score)
-    if not is_better:
-        kept = _marked(first)
-        return kept._replace(page=kept.page.model_copy(update=shared))
-    elements = with_figures(other.elements, page.elements)
-    return PageRead(other.model_copy(update={**shared, "elements": elements}), {**first.figures, **second.figures})
+    if not is_better(page, other):
+        return marked(first, shared)
+    shared |= {"signals": page.signals, "triage": page.triage, "elements": with_figures(other.elements, page.elements)}
+    return PageRead(other.model_copy(update=shared), {**first.figures, **second.figures})
 
 
 def with_figures(elements: list[Element], others: list[Element]) -> list[Element]:
@@ -158,7 +162,3 @@ def with_figures(elements: list[Element], others: list[Element]) -> list[Element
 
 def _described(figure: Element, by: Element) -> Element:
     return figure if figure.spans else figure.model_copy(update={"spans": by.spans})
-
-
-def _marked(read: PageRead) -> PageRead:
-    return read._replace(page=read.page.model_copy(update={"flags": [*read.page.flags, NOT_BETTER]}))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pricing import PricingClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
@@ -90,8 +92,16 @@ class Clients:
         return aws.client("batch", ATTEMPTS, self.region)
 
     @cached_property
+    def sagemaker(self) -> SageMakerClient:
+        return aws.client("sagemaker", ATTEMPTS, self.region)
+
+    @cached_property
     def s3(self) -> S3Client:
         return aws.client("s3", ATTEMPTS, self.region)
+
+    @cached_property
+    def scheduler(self) -> EventBridgeSchedulerClient:
+        return aws.client("scheduler", ATTEMPTS, self.region)
 
     @cached_property
     def budgets(self) -> BudgetsClient:

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from pdfbatch import aws
 from pdfbatch.errors import AccessDenied, NotFound, NotReady, PdfbatchError, UsageError
@@ -27,6 +27,9 @@ from pdfbatch.fleet.sink_queries import found_sinks
 from pdfbatch.fleet.template import SetupWish
 from pdfbatch.fleet.values import Ami, LaunchRequest, Quota, Subnet, TypeFacts
 from pdfbatch.store import S3Store
+
+if TYPE_CHECKING:
+    from pdfbatch.fleet.sagemaker.facts import ProcessingFacts
 
 T = TypeVar("T")
 _THREADS = 8
@@ -58,6 +61,8 @@ class Need(NamedTuple):
     outputs: Sequence[str] = ()
     batch: Fact[BatchEnvironment] = Missing("no compute environment", "")
     """Where jobs run, for a launch on AWS Batch."""
+    processing: ProcessingFacts | None = None
+    """What SageMaker says, for a launch on it."""
 
     def setup(self) -> str:
         """Returns the command that creates what is missing."""
@@ -69,8 +74,8 @@ class Need(NamedTuple):
         secrets = [f"--password-secret {arn}" for arn in request.secrets]
         secrets += [f"--events-secret {request.events_secret}"] if request.events_secret else []
         sinks = [f"--events {sink.text}" for sink in request.events if sink.kind in ("sns", "eventbridge")]
-        batch = ["--batch"] if request.way == "batch" else []
-        return " ".join(["pdfbatch setup", *batch, *places, *secrets, *sinks, *stack])
+        more = {"batch": ["--batch"], "sagemaker": ["--sagemaker"]}.get(request.way, [])
+        return " ".join(["pdfbatch setup", *more, *places, *secrets, *sinks, *stack])
 
 
 class SecurityGroup(NamedTuple):
@@ -144,7 +149,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
     """
     region, number = clients.region, clients.account
     request, names = need.request, need.request.names
-    types = list(request.instance_types)
+    types = [kind.removeprefix("ml.") for kind in request.instance_types]  # SageMaker's are EC2's
     made_for = known(lambda: current_wish(clients, names))
     vpc = made_for.vpc if isinstance(made_for, SetupWish) else ""
     spot = request.market == "spot"
@@ -178,7 +183,7 @@ def gather(clients: Clients, need: Need, now: datetime) -> AccountFacts:
         published = ask(lambda: list_prices.ask(clients, types))
         scores = ask(lambda: aws_queries.scores(clients, types, request.workers) if has_scores else {})
         zone_ids = ask(lambda: aws_queries.zone_ids(clients) if has_scores else {})
-        group = ask(lambda: _security_group(clients, names, subnets.result()) if is_fleet else None)
+        group = ask(lambda: _security_group(clients, names, subnets.result()) if is_fleet or request.subnets else None)
     return AccountFacts(
         region=region,
         number=number,
@@ -236,6 +241,8 @@ def _has_role(clients: Clients, need: Need) -> bool:
     names = need.request.names
     if need.request.way == "batch":
         return has_service_role(clients, names.job_role(clients.region))
+    if need.request.way == "sagemaker":
+        return has_service_role(clients, names.processing_role(clients.region))
     return aws_queries.has_profile(clients, names)
 
 

@@ -95,6 +95,33 @@ class Names(NamedTuple):
         """Names the role and the profile of the instances that AWS Batch launches."""
         return f"{self.stack}-{region}-batch-host"
 
+    @property
+    def processing_jobs(self) -> str:
+        """The beginning of the names of the stack's SageMaker jobs. Source: botocore's model of CreateProcessingJob: 63
+        letters, digits and hyphens, of which a run's ID takes 25."""
+        return f"{self.stack[:37].rstrip('-')}-"
+
+    def processing_job(self, run: str) -> str:
+        return self.processing_jobs + run.replace(".", "-")
+
+    def processing_role(self, region: str) -> str:
+        """Names the role of SageMaker jobs; a role's name has 64 characters at most."""
+        return f"{self.stack}-{region}-ml-jobs"
+
+    @property
+    def schedule_group(self) -> str:
+        """Names the group of the stack's schedules. Source: botocore's model of `scheduler`: 64 characters."""
+        return self.stack
+
+    def schedule_role(self, region: str) -> str:
+        """Names the role with which EventBridge Scheduler starts jobs."""
+        return f"{self.stack}-{region}-scheduler"
+
+    @property
+    def schedule_dead_letters(self) -> str:
+        """Names the queue of calls that EventBridge Scheduler could not make."""
+        return f"{self.stack}-schedules-dead"
+
     def template(self, run: str, worker: int) -> str:
         """Names a worker's launch template."""
         return f"{self.stack}-{run}-{worker}"

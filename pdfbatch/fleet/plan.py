@@ -15,6 +15,7 @@ from pdfbatch.fleet import pricing
 from pdfbatch.fleet.userdata import render, values_of
 from pdfbatch.fleet.values import Account, Alternative, LaunchRequest, Pace, Plan, Range, Work
 from pdfbatch.records import FleetRecord, Manifest, SourceDocument
+from pdfbatch.records.fleet import START_HOURS
 from pdfbatch.runs.begin import Remaining, followed
 from pdfbatch.runs.copies import etag_of, without_copies
 from pdfbatch.runs.partition import divided, documents_in, in_parts, pool_blocks
@@ -61,10 +62,10 @@ def decide(
         UsageError: too little money or time to get anything done.
     """
     limited = rest.documents[: request.limit]
-    documents = without_copies(limited, etag_of)
+    documents = limited if request.isolated else without_copies(limited, etag_of)
     work = work.model_copy(update={"copies": len(limited) - len(documents)})
     most = max(len(limited), len(_in_parts(documents, request, request.workers)))
-    if request.watches_input:
+    if request.may_begin_empty:
         most = max(most, request.workers)  # more documents will arrive
     pages, pace = pricing.pages_left(work), _pace(request, account, work, measured)
     suggested = _suggested(pages, pace, most, account)
@@ -80,7 +81,7 @@ def decide(
     if request.watches_input:
         hours = Range(low=max_hours, high=max_hours)
         notes.append(f"watches the input for {max_hours:g} hours or until `pdfbatch down`, and costs as much when idle")
-    expiry = (now + timedelta(hours=max_hours)).replace(microsecond=0)
+    expiry = (now + timedelta(hours=max_hours + START_HOURS.get(request.way, 0.0))).replace(microsecond=0)
     if hours is not None and hours.high > max_hours:
         notes.append(
             f"may not finish within {max_hours:g} hours; a second launch would resume"
@@ -151,6 +152,9 @@ def decide(
         user_data_bytes=_user_data_bytes(request, manifest, record, account, environment),
         key_name=request.key_name,
         stack=request.names.stack,
+        isolated=request.isolated,
+        subnets=list(request.subnets) if request.way == "sagemaker" else [],
+        output_key=request.output_key,
         tags=_tags(request, manifest),
         blocks=sum(map(len, manifest.pool_blocks)),
         watches_input=request.watches_input,
@@ -195,8 +199,9 @@ def _manifest(
 
 
 def _in_parts(documents: Sequence[SourceDocument], request: LaunchRequest, workers: int) -> Sequence[SourceDocument]:
-    """Splits long documents; not in a pool: any worker may take a block over, a part only who will assemble it."""
-    return documents if request.is_pool else in_parts(documents, workers)
+    """Splits long documents. Not in a pool: any worker may take a block over, a part only who will assemble it. Not
+    without network: each worker sees only its own documents."""
+    return documents if request.is_pool or request.isolated else in_parts(documents, workers)
 
 
 def user_data(
@@ -237,12 +242,14 @@ def _workers(request: LaunchRequest, documents: int, suggested: int | None, acco
         workers = documents
         notes.append(f"{workers} instead of {request.workers} workers: one for each document")
     quota, most_vcpus = account.quota, max(account.vcpus.values())
-    room = pricing.room(quota, most_vcpus) if request.way == "spot" else None
+    room = pricing.room(quota, most_vcpus) if request.way != "batch" else None
     if room is not None and workers > max(1, room):
         notes.append(
-            f"{room} instead of {workers} workers: the quota {quota.code} has {quota.limit:g} vCPUs, {quota.used:g} in "
-            f"use, {most_vcpus} for each instance. For more: "
-            + pricing.quota_request(quota.code, quota.used + workers * most_vcpus, account.region)
+            f"{room} instead of {workers} workers: the quota {quota.code} has {quota.limit:g} {quota.unit}, "
+            f"{quota.used:g} in use, {quota.of_one(most_vcpus)} for each instance. For more: "
+            + pricing.quota_request(
+                quota.code, quota.used + workers * quota.of_one(most_vcpus), account.region, quota.service
+            )
         )
         workers = room
     return workers, notes

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from pdfbatch.engines import ENGINES, no_engine
+from pdfbatch.engines import ENGINES, check_triage, no_engine
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, pinned
 from pdfbatch.engines.endpoint import EndpointEngine
 from pdfbatch.errors import NotReady, UsageError
@@ -15,6 +15,7 @@ from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.facts import Need, gather
 from pdfbatch.fleet.plan import Decided, decide
 from pdfbatch.fleet.preflight import account_of
+from pdfbatch.fleet.sagemaker.ended import note_ended
 from pdfbatch.fleet.values import Account, LaunchRequest, Pace, Work
 from pdfbatch.fleet.ways import way_named
 from pdfbatch.processors.registry import BUILT_IN
@@ -47,7 +48,8 @@ def propose(
     environment: Mapping[str, str],
     count_pages: CountPages,
 ) -> LaunchProposal:
-    """Plans a launch. Changes nothing in the store or the account. `count_pages` opens a sample.
+    """Plans a launch. Changes nothing in the store or the account, but notes if the job of the run before has ended.
+    `count_pages` opens a sample.
 
     Raises:
         PdfbatchError: a launch is not possible; the hint says what to do first.
@@ -59,8 +61,9 @@ def propose(
                 f"A fleet cannot reach {place.url}: its instances read and write S3.",
                 "Use s3://bucket/prefix/ for both, or work locally: `local-run`, `retry-failures --local`.",
             )
+    note_ended(clients, output, manifest.current(output), now)
     rest = _remaining(source, output, request, now)
-    if not rest.documents and not request.watches_input:
+    if not rest.documents and not request.may_begin_empty:
         return LaunchProposal(None, rest)
     need = Need(request, places_of(source, request.chosen), (output.url,))
     need = way_named(request.way).prepared(clients, need)
@@ -103,7 +106,7 @@ def _remaining(source: Store, output: Store, request: LaunchRequest, now: dateti
             options=request.options,
             engine=request.engine,
             has_passwords=has_passwords,
-            may_be_empty=request.watches_input,
+            may_be_empty=request.may_begin_empty,
         )
     return remaining_failures(
         source,
@@ -128,6 +131,9 @@ def _unopened(documents: Sequence[SourceDocument], in_input: int) -> Work:
 def _with_engine(request: LaunchRequest, account: Account, warnings: list[str]) -> LaunchRequest:
     """Sets the engine and pins the model; what could not be checked goes to `warnings`."""
     engine = request.engine or ("dolphin" if all(account.gpus.values()) else "cpu")
+    check_triage(engine, request.options)
+    if request.options.triage:
+        warnings.append(f"which pages the model reads is decided by {request.options.triage.name}")
     if engine == EndpointEngine.name or request.options.fallback:
         endpoint = EndpointEngine(request.options.endpoint, "")
         warnings.append(

@@ -26,6 +26,10 @@ def account_of(facts: AccountFacts, need: Need) -> Account:
     checks = judge(facts, need)
     open_points = unmet(checks)
     _refuse_missing(open_points, facts, need)
+    if need.request.way == "sagemaker":
+        from pdfbatch.fleet.sagemaker.account import processing_account
+
+        return processing_account(facts, need, checks, list(map(_warning, open_points)))
     request, names = need.request, need.request.names
     types = _needed(facts.types, "instance types")
     group = _needed(facts.security_group, "security group")

@@ -54,7 +54,10 @@ class PricedInstance(NamedTuple):
 
 
 def disk_and_address_hour(root_gib: int, gib_month: float | None = None) -> float:
-    """Returns the hourly cost of an instance's disk and public address."""
+    """Returns the hourly cost of an instance's disk and public address; 0.0 without a disk of its own, as SageMaker's
+    prices include both."""
+    if not root_gib:
+        return 0.0
     gib_hour = (GP3_GIB_MONTH if gib_month is None else gib_month) / MONTH_HOURS
     return IPV4_HOUR + (root_gib + (ROOT_MBPS - 125) * MBPS_OF_GIB) * gib_hour
 
@@ -165,12 +168,12 @@ def suggested_workers(pages: Range | None, pace: Pace) -> int | None:
 
 def room(quota: Quota, vcpus: int) -> int | None:
     """Returns how many more instances with this many vCPUs fit into the quota; None: its limit is unknown."""
-    return None if quota.limit is None else int(max(0.0, quota.limit - quota.used) // vcpus)
+    return None if quota.limit is None else int(max(0.0, quota.limit - quota.used) // quota.of_one(vcpus))
 
 
-def quota_request(code: str, vcpus: float, region: str) -> str:
+def quota_request(code: str, wanted: float, region: str, service: str = "ec2") -> str:
     """Returns the command that requests a higher limit from AWS."""
     return (
-        f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code} "
-        f"--desired-value {vcpus:g} --region {region}"
+        f"aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} "
+        f"--desired-value {wanted:g} --region {region}"
     )

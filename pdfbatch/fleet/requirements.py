@@ -35,8 +35,16 @@ class Requirement(NamedTuple):
 
 def judge(facts: AccountFacts, need: Need) -> list[Check]:
     """Judges every requirement, in the table's order."""
-    wanted = [each for each in REQUIREMENTS if need.request.way in each.ways]
+    wanted = [each for each in _table(need.request.way) if need.request.way in each.ways]
     return [Check(name=each.name, **each.judge(facts, need)._asdict()) for each in wanted]
+
+
+def _table(way: WayName) -> Sequence[Requirement]:
+    if way != "sagemaker":
+        return REQUIREMENTS
+    from pdfbatch.fleet.sagemaker.requirements import PROCESSING_REQUIREMENTS
+
+    return PROCESSING_REQUIREMENTS
 
 
 def unmet(checks: Sequence[Check]) -> list[Check]:
@@ -175,7 +183,9 @@ def _policy(facts: AccountFacts, need: Need) -> Finding:
     made_for = facts.made_for
     assert isinstance(made_for, SetupWish)
     if made_for == SetupWish(need.request.names):
-        role = need.request.names.role(facts.region)
+        names, region = need.request.names, facts.region
+        roles = {"batch": names.job_role(region), "sagemaker": names.processing_role(region)}
+        role = roles.get(need.request.way, names.role(region))
         return Finding(
             "unknown", f"the role {role} is not from `pdfbatch setup`", "Compare `pdfbatch doctor --policy`."
         )
@@ -380,8 +390,8 @@ REQUIREMENTS = [
     Requirement("quota", _quota),
     Requirement("instance types", _offerings),
     Requirement("subnets", _subnets),
-    Requirement("service-linked roles", _service_roles),
     Requirement("compute environment", _compute_environment, ways=("batch",)),
+    Requirement("service-linked roles", _service_roles),
     Requirement("worker role", _role),
     Requirement("role's policy", _policy),
     Requirement("security group", _security_group, ways=("spot",)),

@@ -23,7 +23,7 @@ from pdfbatch.fleet.batch import jobs
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import SERVICE_ROLES
-from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
+from pdfbatch.fleet.template import SetupWish, as_text, merged, template, wish_in
 
 Sleep = Callable[[float], object]
 POLL_SECONDS = 3.0
@@ -77,7 +77,7 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Sta
         wish = merged(current_wish(clients, wish.names), wish)
     _check_complete(wish, clients.region)
     wish = _with_subnets(clients, wish)
-    text = json.dumps(template(wish, clients.region, clients.account), indent=2)
+    text = as_text(template(wish, clients.region, clients.account))
     missing = _missing_service_roles(clients)
     made = _change_set(clients, wish.names, text, is_new)
     answer = _when_made(clients, made, sleep)

@@ -12,9 +12,13 @@ from typing import Any, NamedTuple
 from pdfbatch.fleet.batch.stack import batch_resources
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import Policy, place, worker_policy
+from pdfbatch.fleet.sagemaker.stack import processing_resources
+from pdfbatch.fleet.schedules.stack import schedule_resources
 
 Template = dict[str, Any]
 METADATA = "pdfbatch"
+INLINE_BYTES = 51_200
+"""CloudFormation's limit for a template that is sent along."""
 LOG_DAYS = 7
 UNTAGGED_DAYS = 30
 ALERT_PERCENT = (50, 90)
@@ -48,6 +52,10 @@ class SetupWish(NamedTuple):
     """Its subnets; (): those of the VPC that have a way out."""
     batch_vcpus: int = 0
     """The vCPUs of all its instances together, at most."""
+    sagemaker: bool = False
+    """Whether there is a role for SageMaker Processing jobs."""
+    schedules: int = 0
+    """Within how many hours a schedule should start something, else there is an alarm; 0: there are no schedules."""
     pools: bool = True
     """Whether the role may use the queues of pools: false in a stack of an earlier version."""
 
@@ -69,6 +77,8 @@ def merged(old: SetupWish, new: SetupWish) -> SetupWish:
         batch_types=new.batch_types or old.batch_types,
         batch_subnets=new.batch_subnets or old.batch_subnets,
         batch_vcpus=new.batch_vcpus or old.batch_vcpus,
+        sagemaker=new.sagemaker or old.sagemaker,
+        schedules=new.schedules or old.schedules,
     )
 
 
@@ -104,6 +114,8 @@ def wish_in(template: Mapping[str, Any], names: Names) -> SetupWish:
         batch_types=tuple(kept.get("batch_types", ())),
         batch_subnets=tuple(kept.get("batch_subnets", ())),
         batch_vcpus=int(kept.get("batch_vcpus", 0)),
+        sagemaker=bool(kept.get("sagemaker", False)),
+        schedules=int(kept.get("schedules", 0)),
     )
 
 
@@ -145,6 +157,8 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
             "Repository": _repository(names),
             **budget,
             **_batch(wish, region, account),
+            **_processing(wish, region, account),
+            **_schedules(wish, region, account),
         },
         "Outputs": {
             "Repository": {
@@ -153,6 +167,12 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
             }
         },
     }
+
+
+def as_text(made: Template) -> str:
+    """Returns the JSON text that is sent to CloudFormation: as people read it, unless it would be too long then."""
+    text = json.dumps(made, indent=2)
+    return text if len(text.encode()) <= INLINE_BYTES else json.dumps(made, separators=(",", ":"))
 
 
 def _tags(names: Names) -> list[dict[str, str]]:
@@ -165,6 +185,23 @@ def _batch(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
     worker = _worker_policy(wish, region, account)
     kinds, vcpus = wish.batch_types, wish.batch_vcpus
     return batch_resources(wish.names, region, worker, types=kinds, subnets=wish.batch_subnets, most_vcpus=vcpus)
+
+
+def _processing(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
+    if not wish.sagemaker:
+        return {}
+    worker = _worker_policy(wish, region, account)
+    return processing_resources(wish.names, region, account, worker, has_people=bool(wish.email))
+
+
+def _schedules(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
+    if not wish.schedules:
+        return {}
+    ways = {"on_batch": bool(wish.batch_types), "on_sagemaker": wish.sagemaker}
+    found = schedule_resources(wish.names, region, account, **ways, hours=wish.schedules)
+    if wish.email:
+        return found
+    return {name: each for name, each in found.items() if name != "BatchRule"}
 
 
 def _worker_policy(wish: SetupWish, region: str, account: str) -> Policy:
@@ -215,8 +252,20 @@ def _people(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
     return {
         "Subscription": _subscription(wish.email),
         "FleetRule": _fleet_rule(wish.names),
-        "TopicPolicy": _topic_policy(region, account),
+        "TopicPolicy": _topic_policy(region, account, _rules(wish), _alarms(wish, region, account)),
     }
+
+
+def _rules(wish: SetupWish) -> list[str]:
+    """Returns the rules that send emails."""
+    of_batch = bool(wish.batch_types and wish.schedules)
+    return ["FleetRule", *(["ProcessingRule"] if wish.sagemaker else []), *(["BatchRule"] if of_batch else [])]
+
+
+def _alarms(wish: SetupWish, region: str, account: str) -> list[str]:
+    """Returns the ARNs of the alarms that send emails."""
+    alarms = f"arn:{partition(region)}:cloudwatch:{region}:{account}:alarm:{wish.names.stack}-*"
+    return [alarms] if wish.schedules else []
 
 
 def _fleet_rule(names: Names) -> Template:
@@ -250,11 +299,21 @@ def _fleet_mail() -> Template:
     }
 
 
-def _topic_policy(region: str, account: str) -> Template:
+def _topic_policy(region: str, account: str, rules: Sequence[str], alarms: Sequence[str]) -> Template:
     """Builds the topic's policy. EventBridge needs permission from the topic itself, and a policy of its own replaces
     SNS's default one, which lets the account publish."""
     publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "Topic"}}
-    of_rule = {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FleetRule", "Arn"]}}}
+    arns = [{"Fn::GetAtt": [rule, "Arn"]} for rule in rules]
+    of_rule = {"ArnEquals": {"aws:SourceArn": arns if len(arns) > 1 else arns[0]}}
+    of_alarms = [
+        {
+            "Sid": "Alarms",
+            **publish,
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Condition": {"ArnLike": {"aws:SourceArn": alarm}, "StringEquals": {"aws:SourceAccount": account}},
+        }
+        for alarm in alarms
+    ]
     return {
         "Type": "AWS::SNS::TopicPolicy",
         "Properties": {
@@ -273,6 +332,7 @@ def _topic_policy(region: str, account: str) -> Template:
                         "Principal": {"Service": "events.amazonaws.com"},
                         "Condition": of_rule,
                     },
+                    *of_alarms,
                 ],
             },
         },

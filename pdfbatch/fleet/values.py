@@ -77,12 +77,25 @@ class LaunchRequest:
     key_name: str = ""
     """An EC2 key pair for SSH; "": none."""
     tags: tuple[tuple[str, str], ...] = ()
+    isolated: bool = False
+    """Give the workers no network, where the way to run them can."""
+    security_groups: Sequence[str] = ()
+    """Of a SageMaker job in `subnets`; empty: the stack's own."""
+    output_key: str = ""
+    """KMS key that encrypts what a SageMaker job without network uploads; "": the bucket's own."""
     is_pool: bool = False
     """Hand the work out by a queue, so that workers can be added and removed."""
+    recurs: bool = False
+    """It is the plan of a schedule: nothing need be left now."""
     watches_input: bool = False
     """Of a pool: also read what arrives in the input, until `down`."""
     pages_per_second: float | None = None
     """One worker's speed, where the user knows it better than our estimate."""
+
+    @property
+    def may_begin_empty(self) -> bool:
+        """Whether it makes sense where nothing is left to convert now."""
+        return self.watches_input or self.recurs
 
     @property
     def secrets(self) -> list[str]:
@@ -151,7 +164,7 @@ class Zone(BaseModel):
 
 
 class Quota(BaseModel):
-    """The account's vCPU limit for a family of instance types."""
+    """The account's limit of vCPUs for a family of instance types; of SageMaker: of instances of one type."""
 
     model_config = ConfigDict(frozen=True)
     code: str
@@ -159,7 +172,16 @@ class Quota(BaseModel):
     limit: float | None
     """None: unknown."""
     used: float = 0.0
-    """vCPUs in use now, of the same family."""
+    """vCPUs in use now, of the same family; of SageMaker: instances."""
+    service: Literal["ec2", "sagemaker"] = "ec2"
+
+    @property
+    def unit(self) -> str:
+        return "vCPUs" if self.service == "ec2" else "instances"
+
+    def of_one(self, vcpus: int) -> int:
+        """Returns how much one instance with so many vCPUs counts."""
+        return vcpus if self.service == "ec2" else 1
 
 
 class Ami(BaseModel):
@@ -296,6 +318,10 @@ class Plan(BaseModel):
     user_data_bytes: int
     key_name: str = ""
     stack: str
+    isolated: bool = False
+    """As in `LaunchRequest`, like the next two."""
+    subnets: list[str] = []
+    output_key: str = ""
     tags: dict[str, str]
     blocks: int = 0
     """Of a pool: the number of messages in its queue; 0: it is none, or has no document yet."""

@@ -67,8 +67,9 @@ class Way(Protocol):
 def way_named(name: WayName) -> Way:
     from pdfbatch.fleet.batch.way import BatchJobs
     from pdfbatch.fleet.ec2_fleets import Ec2Fleets
+    from pdfbatch.fleet.sagemaker.way import ProcessingJobs
 
-    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets, "batch": BatchJobs}
+    ways: dict[WayName, Callable[[], Way]] = {"spot": Ec2Fleets, "batch": BatchJobs, "sagemaker": ProcessingJobs}
     return ways[name]()
 
 

@@ -8,9 +8,14 @@ from pdfbatch.records.base import Record
 from pdfbatch.records.run import Machine
 from pdfbatch.records.stamp import Stamp
 
-WayName = Literal["spot", "batch"]
-"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `batch`: a job of AWS Batch."""
+WayName = Literal["spot", "batch", "sagemaker"]
+"""What runs the workers of a launch: `spot`: an EC2 Fleet for each of them; `batch`: a job of AWS Batch; `sagemaker`: a
+job of SageMaker Processing."""
 WAY_NAMES: tuple[WayName, ...] = get_args(WayName)
+
+
+START_HOURS: dict[WayName, float] = {"sagemaker": 1.0}
+"""How long a job may wait for its instances, and not be billed: its limit of time counts from when they run."""
 
 
 class FleetRecord(Record):
@@ -52,8 +57,19 @@ class FleetRecord(Record):
     ami: str
     log_group: str
     topic: str = ""
+    job: str = ""
+    """The job of an execution of a schedule: its name on SageMaker, its id on AWS Batch; "": it is named after the
+    run."""
+    order: str = ""
+    """The order that it executes; "": it was launched."""
     ended: Stamp | None = None
     """When `down` deleted the fleet."""
+
+    @property
+    def most_hours(self) -> float:
+        """The hours for which an instance can be billed at most."""
+        hours = (self.expiry - self.launched).total_seconds() / 3600
+        return hours - START_HOURS.get(self.way, 0.0)
 
     def price(self, machine: Machine) -> float:
         return self.prices.get(f"{machine.type}@{machine.zone}", self.worst_price)

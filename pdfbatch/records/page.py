@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from pdfbatch.records.base import Reason, Record
 from pdfbatch.records.endpoint import EndpointUse
 from pdfbatch.records.processor import ProcessorResults
+from pdfbatch.records.triage import Signals, TriageVerdict
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in points of the upright page; y grows downwards."""
@@ -162,6 +163,10 @@ class Page(Record):
     """What a person may want to check: `words_lost`, `ocr_turned`, `truncated`, `no_layout`, `layout_truncated`, …"""
     picture: Picture | None = None
     """The page image, if the page was read from one."""
+    signals: Signals | None = None
+    """What reading it without the model told of it; None if nothing did, as with the engine `dolphin`."""
+    triage: TriageVerdict | None = None
+    """The decision whether the model reads it; None without `--triage`."""
     elements: list[Element] = []
 
     @property

@@ -14,6 +14,7 @@ from pdfbatch.records.endpoint import EndpointOptions, EndpointUse
 from pdfbatch.records.page_set import PageSet
 from pdfbatch.records.processor import ProcessorSpec
 from pdfbatch.records.stamp import Stamp
+from pdfbatch.records.triage import Triage
 
 
 class SourceDocument(NamedTuple):
@@ -94,6 +95,8 @@ class ReadOptions(Record):
     """Pages with a lower score were not read well."""
     fallback_elements: bool = False
     """On other pages, it reads formulas, unclear tables and the like."""
+    triage: Triage | None = None
+    """What decides, in place of the rules, which pages the model reads."""
     command: Command = Command()
     """What the engine `command` runs."""
     also: list[ProcessorSpec] = []

@@ -18,6 +18,7 @@ from pdfbatch.records import (
     Reason,
     RunKeys,
     SourceDocument,
+    resumed_triage,
 )
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.copies import digest_in, without_copies
@@ -314,7 +315,9 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
     """Returns the run if it matches the request and this worker has not finished it; None if a new one may start."""
     found = manifest.load(output, run)
     _refuse_other_input(found, source_url, output)
-    asked_for = (wanted.engine, wanted.options, wanted.part.total, None, wanted.chosen)
+    triage = resumed_triage(wanted.options.triage, found.options.triage)
+    options = wanted.options.model_copy(update={"triage": triage})
+    asked_for = (wanted.engine, options, wanted.part.total, None, wanted.chosen)
     same = (found.engine, found.options, found.total_workers, found.retry_of, found.chosen) == asked_for
     same = same and is_model(wanted.model, found.model)
     if manifest.load_fleet(output, run) is not None:

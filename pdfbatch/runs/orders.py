@@ -67,7 +67,9 @@ def begin_order(
     if known := _read(output, start_key(name, job), OrderStart):
         return _usable(known)
     try:
-        run = _freeze(source, output, load_order(output, name), _claimed(output, name, job, clock()), workers, clock())
+        order = load_order(output, name)
+        order = order.model_copy(update={"fleet": order.fleet.model_copy(update={"order": name, "job": job})})
+        run = _freeze(source, output, order, _claimed(output, name, job, clock()), workers, clock())
     except PdfbatchError as error:
         _say(output, name, job, OrderStart(error=error.message, hint=error.hint))
         raise

@@ -354,8 +354,7 @@ def _wall_seconds(past: Sequence[History], fleet: FleetRecord | None, state: Run
 
 
 def _worst_dollars(workers: int, fleet: FleetRecord) -> float:
-    hours = (fleet.expiry - fleet.launched).total_seconds() / 3600
-    return (fleet.at_once or workers) * (fleet.price_ceiling or fleet.worst_price) * hours
+    return (fleet.at_once or workers) * (fleet.price_ceiling or fleet.worst_price) * fleet.most_hours
 
 
 def eta_seconds(left: float, done: float, seconds: float) -> float | None:

@@ -12,6 +12,8 @@ from pdfbatch.store import Entry
 
 DRY_RUN = "null"
 """The engine that reads nothing."""
+_COMMAND = "command"
+"""The engine that leaves no elements for processors."""
 
 
 class Selection(NamedTuple):
@@ -71,7 +73,8 @@ def what_is_left(
             if past is not None and (reason := _hopeless(past, entry, twin)):
                 hopeless[key] = reason
             continue
-        if past is not None and not is_changed and not has_others and past.lacks(also):
+        is_same = past is not None and not is_changed and not has_others and past.engine != _COMMAND
+        if past is not None and is_same and past.lacks(also):
             documents.append(_only_processed(SourceDocument(key, entry.size, entry.etag, etag_now), entry, past))
             continue
         skipped += 1

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from pdfbatch import aws
+from pdfbatch.aws.errors import translate_refusal
 from pdfbatch.errors import NotFound, NotReady, PreconditionFailed, StoreError
 from pdfbatch.store import listing
 from pdfbatch.store.contract import PROBE_PREFIX, Entry
@@ -187,7 +188,7 @@ class S3Store:
                 )
             for error in answer.get("Errors", []):
                 what = f"remove {self.url}{error.get('Key', '').removeprefix(self.prefix)}"
-                raise aws.translate_refusal(error.get("Code", ""), error.get("Message", ""), "DeleteObjects", what)
+                raise translate_refusal(error.get("Code", ""), error.get("Message", ""), "DeleteObjects", what)
 
     def check_readable(self) -> None:
         with aws.translating(f"list {self.url}"):

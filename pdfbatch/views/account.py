@@ -31,6 +31,24 @@ _USE = {  # short, so that a line fits 80 columns
     "AWS::Events::Rule": "notifies when a fleet expires, halts or fails",
     "AWS::Budgets::Budget": "sends mails at 50 and 90 % of the monthly budget",
 }
+_USE_OF = {
+    "ProcessingRole": "permissions of SageMaker jobs",
+    "ProcessingRule": "notifies when a SageMaker job fails or is stopped",
+    "ScheduleGroup": "the schedules",
+    "ScheduleRole": "lets EventBridge Scheduler start jobs",
+    "ScheduleDeadLetters": "jobs that could not be started",
+    "NotStartedAlarm": "mails if a job could not be started; $0.10 a month",
+    "NothingRanAlarm": "mails if nothing was started; $0.10 a month",
+    "FailuresAlarm": "mails if many documents fail; $0.10 a month",
+    "JobRole": "permissions of the jobs of AWS Batch",
+    "HostRole": "permissions of the instances of AWS Batch",
+    "HostProfile": "attaches that role to instances",
+    "HostTemplate": "disk and metadata of these instances",
+    "ComputeEnvironment": "Spot instances for jobs; none while idle",
+    "JobQueue": "takes the jobs of --on batch",
+    "BatchRule": "notifies when a job fails",
+}
+"""Of resources whose type does not say it, by their names in the template."""
 _ACTION_STYLE = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 
 
@@ -72,14 +90,17 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
         table.add_column(title, no_wrap=True, overflow="ignore")
     for change in proposal.changes:
         action = Text(change.action, style=_ACTION_STYLE.get(change.action, ""))
-        use = _USE.get(change.type, "{name}").format(name=change.name)
+        use = _USE_OF.get(change.name) or _USE.get(change.type, "{name}").format(name=change.name)
         table.add_row(action, change.type.removeprefix("AWS::"), use)
     head = Text(f"CloudFormation stack {proposal.stack}, to {proposal.kind}:", style="bold")
     return Group(Text(), head, table)
 
 
-def set_up_screen(where: str, email: str, inputs: Sequence[str], outputs: Sequence[str]) -> RenderableType:
+def set_up_screen(
+    where: str, email: str, inputs: Sequence[str], outputs: Sequence[str], has_batch: bool = False
+) -> RenderableType:
     """Shows what to do next, with the places that were just set up."""
+    on = " --on batch" if has_batch else ""
     source, output = inputs[0] if inputs else "INPUT", outputs[0] if outputs else "OUTPUT"
     lines = [Text.assemble((f"{where} is set up", "bold green"))]
     if email:
@@ -87,8 +108,8 @@ def set_up_screen(where: str, email: str, inputs: Sequence[str], outputs: Sequen
     return Group(
         *lines,
         to_copy("next:", "make image push   # once, in the clone: the worker image", "bold"),
-        to_copy("then:", f"pdfbatch doctor --input {shlex.quote(source)} --output {shlex.quote(output)}"),
-        to_copy("", f"pdfbatch launch {shlex.quote(source)} {shlex.quote(output)}"),
+        to_copy("then:", f"pdfbatch doctor --input {shlex.quote(source)} --output {shlex.quote(output)}{on}"),
+        to_copy("", f"pdfbatch launch {shlex.quote(source)} {shlex.quote(output)}{on}"),
     )
 
 

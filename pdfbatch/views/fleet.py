@@ -71,12 +71,16 @@ def _documents(work: Work) -> str:
 def _details(plan: Plan) -> Table:
     facts = _facts()
     facts.add_row("pace", Text(f"{_between(plan.pace.low, plan.pace.high)} pages/s per worker, {plan.pace.source}"))
-    facts.add_row("price", Text(f"{_dollars(plan.price)} per instance-hour, incl. EBS and IPv4"))
+    facts.add_row("price", Text(f"{_dollars(plan.price)} per instance-hour" + _extras(plan)))
     facts.add_row("hard cap", Text(_hard_cap(plan)))
     if plan.way == "spot":
         facts.add_row("AMI", Text(f"{plan.account.ami.id}, user-data {plan.user_data_bytes:,} of {LIMIT:,} bytes"))
     facts.add_row("image", Text(plan.account.image))
     return facts
+
+
+def _extras(plan: Plan) -> str:
+    return "; SageMaker has no Spot for processing" if plan.way == "sagemaker" else ", incl. EBS and IPv4"
 
 
 def _facts() -> Table:
@@ -115,15 +119,21 @@ def _workers(plan: Plan) -> str:
     if plan.suggested_workers is not None and plan.suggested_workers != plan.workers:
         suggested = f" (suggested for this work: {plan.suggested_workers})"
     pool = f"; a pool: a queue hands out {plural(plan.blocks, 'block')}" if plan.blocks else ""
-    how = "one EC2 Fleet per worker" if plan.way == "spot" else "one job of AWS Batch"
+    how = {"spot": "one EC2 Fleet per worker", "batch": "one job of AWS Batch"}.get(plan.way, _processing_job(plan))
     return f"{plan.workers} × {kinds} {market}, {how}{suggested}{pool}"
+
+
+def _processing_job(plan: Plan) -> str:
+    network = ", without network" if plan.isolated else ""
+    vpc = f", in {', '.join(plan.subnets)}" if plan.subnets else ""
+    return f"one SageMaker Processing job{network}{vpc} (there is no Spot for processing)"
 
 
 def _quota(plan: Plan) -> str:
     quota = plan.account.quota
-    needed = (plan.at_once or plan.workers) * max(plan.account.vcpus.values())
+    needed = (plan.at_once or plan.workers) * quota.of_one(max(plan.account.vcpus.values()))
     limit = "unknown number" if quota.limit is None else f"{quota.limit:,.0f}"
-    return f"Quota: {needed} vCPUs needed, {quota.used:,.0f} in use, {limit} allowed ({quota.code})"
+    return f"Quota: {needed} {quota.unit} needed, {quota.used:,.0f} in use, {limit} allowed ({quota.code})"
 
 
 def _zones(plan: Plan) -> Table:
@@ -134,7 +144,12 @@ def _zones(plan: Plan) -> Table:
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("subnet", no_wrap=True)
     for zone in plan.account.zones:
-        table.add_row(zone.name, *_zone_prices(zone, plan), "–" if zone.score is None else str(zone.score), zone.subnet)
+        table.add_row(
+            zone.name or "any",
+            *_zone_prices(zone, plan),
+            "–" if zone.score is None else str(zone.score),
+            zone.subnet or "–",
+        )
     return table
 
 
@@ -203,6 +218,8 @@ def launch_question(plan: Plan) -> str:
     cap = f", at most {money(plan.worst_cost)}" if plan.worst_cost else ""
     if plan.way == "batch":
         return f"Submit a job of {plural(plan.workers, 'worker')}{cap}?"
+    if plan.way == "sagemaker":
+        return f"Start a SageMaker job of {plural(plan.workers, f'{kind} instance')}{cap}?"
     return f"Launch {plural(plan.workers, f'{kind} instance')}{cap}?"
 
 

@@ -118,7 +118,7 @@ class Processing:
             self._on_error(error)
             return
         except (StoreError, OSError) as error:
-            job.failed = {each.spec.folder: f"cannot begin: {error}" for each in self._processors}
+            job.failed = {each.spec.folder: f"cannot begin: {error}" for each in self._wanted(job)}
             self._end(job)
             return
         for processor in self._wanted(job):

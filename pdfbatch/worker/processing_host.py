@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pdfbatch.errors import UsageError
+from pdfbatch.records import FINAL_ENDINGS, DoneMark
 from pdfbatch.records.processing_job import drain_seconds
 from pdfbatch.records.stamp import text_of
 
@@ -63,6 +64,14 @@ class ProcessingHost(NamedTuple):
     @property
     def is_first(self) -> bool:
         return self.number == 0
+
+    def given_up(self, mark: DoneMark, now: datetime) -> DoneMark | None:
+        """Returns the mark of a slice that nobody will resume in this run: SageMaker starts no host again. None: the
+        given one says so already."""
+        if mark.why in FINAL_ENDINGS:
+            return None
+        detail = "SageMaker has stopped the job; launch again to resume."
+        return mark.model_copy(update={"why": "gave_up", "at": now, "detail": detail})
 
     def variables(self, started: datetime) -> Mapping[str, str]:
         """Returns the variables of the worker on this host, which started at `started`; see `WorkerSettings`."""

@@ -31,6 +31,8 @@ from tests.worker.begun import begin_at, now
 CHILDREN = 2
 JOB = "2f3f2f8a-5d0c-4a1b-9c56-0123456789ab"
 NOTICE = "spot/instance-action"
+COPYING = ReadOptions(command=Command(line="cp {in}/* {out}/"))
+"""Reads nothing, so that a test of a process is fast."""
 
 
 @pytest.fixture
@@ -106,16 +108,6 @@ def test_the_children_of_an_array_do_the_whole_run_and_tell_their_instances(
     ] * CHILDREN
 
 
-def test_a_plain_job_is_worker_0_and_its_attempt_stands_for_an_unknown_instance(
-    bucket: str, output: Store, pdfbatch: Program
-) -> None:
-    run = begin_at(open_store(f"s3://{bucket}/in/"), output, "null", ReadOptions()).manifest.run
-    assert pdfbatch("batch-job", **of_definition(bucket, run, 1), **of_batch(None)).returncode == 0
-    beat = Heartbeat.model_validate_json(output.get(RunKeys(run).heartbeat(0)))
-    assert beat.machine is not None and beat.machine.instance == f"{JOB}-1"
-    assert {entry.key for entry in output.list() if entry.key.endswith(".md")} == {f"{n}.md" for n in range(6)}
-
-
 class Held:
     """A child whose pages wait until the test lets them go on."""
 
@@ -165,6 +157,8 @@ def test_an_attempt_that_was_killed_and_one_that_was_told_to_stop_lose_nothing_a
     assert 0 < len(finished) < 6 + held.at_once, "it has finished what was being read, and nothing more"
     held.release_all()
     assert pdfbatch("batch-job", **variables, **of_batch(None, attempt=3)).returncode == 0
+    beat = Heartbeat.model_validate_json(output.get(RunKeys(held.run).heartbeat(0)))
+    assert beat.machine is not None and beat.machine.instance == f"{JOB}-3", "no metadata: the attempt stands for it"
     outcomes = [found.key for _, found in ledger.outcomes(output, ledger.segments(output))]
     assert len(outcomes) == len(set(outcomes)) == 6 + held.at_once
 
@@ -191,7 +185,7 @@ def test_after_a_spot_notice_it_drains_and_waits_for_the_end_of_its_instance(
 def test_at_the_deadline_it_ends_with_a_code_that_batch_does_not_retry(
     bucket: str, output: Store, pdfbatch: Program
 ) -> None:
-    run = begin_at(open_store(f"s3://{bucket}/in/"), output, "null", ReadOptions()).manifest.run
+    run = begin_at(open_store(f"s3://{bucket}/in/"), output, "command", COPYING).manifest.run
     over = {"PDFBATCH_DEADLINE": (datetime.now(UTC) - timedelta(minutes=1)).isoformat()}
     assert pdfbatch("batch-job", **of_definition(bucket, run, 1), **of_batch(None), **over).returncode == 5
     assert mark_of(output, run).why == "deadline"
@@ -208,7 +202,7 @@ def test_a_scheduled_job_lists_the_input_once_whatever_its_children_find(
     bucket: str, output: Store, pdfbatch: Program
 ) -> None:
     source = open_store(f"s3://{bucket}/in/")
-    ordered = begin_at(source, open_store(f"s3://{bucket}/elsewhere/"), "null", ReadOptions(), Slice(0, CHILDREN))
+    ordered = begin_at(source, open_store(f"s3://{bucket}/elsewhere/"), "command", COPYING, Slice(0, CHILDREN))
     order = ordered.manifest.model_copy(update={"output": output.url})
     save_order(output, "nightly", RunOrder(manifest=order, fleet=recorded("R")))
     variables = {name: value for name, value in of_definition(bucket, "").items() if name != "PDFBATCH_RUN"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from docs.generate.commands import all_commands
 from pdfbatch.cli import program
 
 ROOT = Path(__file__).parents[2]
@@ -49,8 +50,11 @@ def calls(text: str) -> Iterator[list[str]]:
 
 def check(arguments: list[str]) -> None:
     """Parses the arguments without running the command."""
-    name, *rest = arguments
-    command = tree.commands[name]
+    command, (name, *rest) = tree, arguments
+    command = command.commands[name]
+    while rest and hasattr(command, "commands"):
+        name, *rest = rest
+        command = command.commands[name]
     if rest:
         command.make_context(name, rest)
 
@@ -63,6 +67,6 @@ def is_local(arguments: list[str]) -> bool:
 
 def options() -> set[str]:
     """Returns all options of all commands."""
-    commands = [tree, *tree.commands.values()]
+    commands = [tree, *all_commands().values()]
     params = [param for command in commands for param in command.params]
     return {option for param in params for option in (*param.opts, *param.secondary_opts)} | {"--help"}

@@ -8,6 +8,7 @@ import pymupdf
 import pytest
 
 from pdfbatch.documents.reading import read_page
+from pdfbatch.documents.sorting import Sorting
 from pdfbatch.documents.textlayer.lines import legible_lines_of, lines_of
 from pdfbatch.documents.textlayer.words import words_of
 from pdfbatch.records import PageResult, ReadOptions, Reason
@@ -20,7 +21,7 @@ WORDS = words_of("\n".join(LINES))
 
 
 def read(path: str, number: int = 1, ocr: bool = False) -> PageResult:
-    return read_page(path, number, ocr=ocr).page
+    return read_page(path, number, Sorting(ocr)).page
 
 
 def words(result: PageResult) -> object:

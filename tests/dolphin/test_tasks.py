@@ -16,6 +16,7 @@ from pdfbatch.documents.page_read import PageRead
 from pdfbatch.documents.picture import draw_page, draw_page_to_side
 from pdfbatch.documents.reading import read_page
 from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sorting import Sorting
 from pdfbatch.engines.dolphin import tasks
 from pdfbatch.engines.dolphin.images import crop, fit, two_pass
 from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_PROMPT, Box
@@ -92,7 +93,7 @@ def test_a_healthy_text_layer_is_read_instead_where_that_is_asked_for(tmp_path, 
     path = text_pdf(tmp_path / "a.pdf")
     result = prepare_page(path, 1, PLAIN, SIDE, str(scratch / "a.rgb"), True)
     assert isinstance(result, PageRead)
-    assert markdown_of(result.page) == markdown_of(read_page(path, 1, ocr=False).page)
+    assert markdown_of(result.page) == markdown_of(read_page(path, 1, Sorting(ocr=False)).page)
     assert list(scratch.iterdir()) == []
 
 

@@ -19,15 +19,18 @@ def make_pdf(path: Path, numbers: Sequence[int]) -> Path:
     with pymupdf.open() as document:
         for number in numbers:
             page = document.new_page(width=WIDTH, height=HEIGHT)
-            for bit in range(8):
-                if number >> bit & 1:
-                    page.draw_rect(pymupdf.Rect(*_square(bit)), color=(0, 0, 0), fill=(0, 0, 0))
-            page.draw_rect(pymupdf.Rect(*_square(8)), color=(0, 0, 0), fill=(0, 0, 0))
+            draw_number(page, number)
             for row in range(4):
                 page.insert_text((40, 100 + 40 * row), _LINES[0], fontsize=9)
                 page.insert_text((40, 113 + 40 * row), _LINES[1], fontsize=9)
         document.save(path)
     return path
+
+
+def draw_number(page: pymupdf.Page, number: int) -> None:
+    """Draws the squares for a number, and one more that is always black."""
+    for bit in [bit for bit in range(8) if number >> bit & 1] + [8]:
+        page.draw_rect(pymupdf.Rect(*_square(bit)), color=(0, 0, 0), fill=(0, 0, 0))
 
 
 def number_in(png: bytes) -> int:

@@ -11,8 +11,9 @@ import pytest
 from pdfbatch.documents.page_read import PageRead
 from pdfbatch.engines import engine_named
 from pdfbatch.engines.base import PageOrder
-from pdfbatch.engines.fallback import NOT_BETTER, FallbackReader, better, is_doubtful, with_figures
+from pdfbatch.engines.fallback import FallbackReader, better, is_doubtful, with_figures
 from pdfbatch.engines.refine import Wanted
+from pdfbatch.engines.second_reading import NOT_BETTER
 from pdfbatch.errors import NotReady, UsageError
 from pdfbatch.records import (
     Element,

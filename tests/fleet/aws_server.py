@@ -6,7 +6,8 @@ Every request but SQS's ReceiveMessage holds one lock (see tests/s3_server.py, w
 It answers these calls itself, from simulated_fleets.py, market.py and moto_cloud.py, which name the sources:
   CreateFleet, DescribeFleets, DescribeFleetInstances, DescribeFleetHistory, ModifyFleet, DeleteFleets;
   DescribeSpotPriceHistory, GetSpotPlacementScores; DescribeLaunchTemplates in pages of 15; GetEbsDefaultKmsKeyId;
-  GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`; GetProducts of the price list (price_list.py).
+  GetServiceQuota and GetAWSDefaultServiceQuota of `ec2`; GetProducts of the price list (price_list.py);
+  the lists of SageMaker's quotas, and how its processing jobs run and end (processing_jobs.py).
 moto answers the rest. Where moto is laxer than AWS, this comes first: a ClientToken is honoured (the first answer
 again, or IdempotentParameterMismatch); user data of more than 16,384 bytes is refused; what a RunInstances is to launch
 from is checked, in a dry run too; an instance whose disks need a key that the fleet may not use dies at once
@@ -23,6 +24,8 @@ Orders for tests are PUTs of JSON:
   `/_quota` {"code", "value", "default"}: vCPUs, null for none; a fleet launches nothing beyond `value`;
   `/_job` {"job", …}: changes a job of AWS Batch (simulated_batch.py); `/_environment` {"status", …}: what Batch says of
       every compute environment;
+  `/_job_quota` {"type", "value", "default"}: instances for processing jobs, null for none;
+  `/_processing_job` {"region", "name", "status", "why", "message"}: ends a processing job;
   `/_denied` [key's ARN, …]: objects in buckets that are encrypted with one can be neither read nor written;
   `/_faults` [fault, …]: those of tests/s3_server.py, and {"action", "code", "message", "status"} to answer a call with
       an error; "nth": n spares the n - 1 calls before; "times": n, default 1; "lose": true does the call first.
@@ -63,6 +66,7 @@ from tests.fleet.moto_batch import Batch, like_aws
 from tests.fleet.moto_cloud import MotoCloud
 from tests.fleet.moto_keys import BucketKeys
 from tests.fleet.price_list import products
+from tests.fleet.processing_jobs import ProcessingJobs
 from tests.fleet.simulated_batch import operation_at
 from tests.fleet.simulated_fleets import Fleets, Json, Refused
 from tests.s3_server import FaultyS3, Quiet
@@ -131,6 +135,7 @@ class Aws:
         self.tokens: dict[tuple[str, str, str], tuple[Json, Answer]] = {}
         self.market = Market()
         self.bucket_keys = BucketKeys()
+        self.processing = ProcessingJobs()
         self.regions: dict[str, tuple[MotoCloud, Fleets]] = {}
         self.batch = Batch()
 
@@ -142,6 +147,7 @@ class Aws:
         for _, fleets in self.regions.values():
             fleets.tick()
         self.batch.tick()
+        self.processing.tick()
 
     def region(self, name: str) -> tuple[MotoCloud, Fleets]:
         if name not in self.regions:
@@ -256,7 +262,25 @@ class Aws:
             return call.answer({"Quota": self._quota(call)})
         if call.service == "pricing" and call.action == "GetProducts":
             return call.answer(products(call.parameters, call.region))
-        return self._pass_on(environ)
+        if call.service == "service-quotas" and call.parameters.get("ServiceCode") == "sagemaker":
+            return call.answer(self.processing.quotas(call.action, call.parameters))
+        if call.service == "sagemaker" and call.action in ("CreateProcessingJob", "StopProcessingJob"):
+            return self._processing_job(environ, call)
+        answer = self._pass_on(environ)
+        if call.action == "DescribeProcessingJob" and not answer.error:
+            more = self.processing.resources(call.region, call.parameters["ProcessingJobName"])
+            answer.body = json.dumps(json.loads(answer.body) | more).encode()
+        return answer
+
+    def _processing_job(self, environ: Environ, call: Call) -> Answer:
+        if call.action == "StopProcessingJob":
+            self.processing.stop(call.region, call.parameters["ProcessingJobName"])
+            return call.answer({})
+        self.processing.check(call.region, call.parameters)
+        answer = self._pass_on(environ)
+        if not answer.error:
+            self.processing.created(call.region, call.parameters)
+        return answer
 
     def _check_ec2(self, cloud: MotoCloud, call: Call) -> None:
         wish = call.parameters
@@ -333,6 +357,19 @@ class Aws:
             quotas.pop(wish["code"], None)
             if wish.get(name) is not None:
                 quotas[wish["code"]] = wish[name]
+
+    def order_job_quota(self, wish: Json) -> None:
+        name = f"{wish['type']} for processing job usage"
+        for quotas, value in (
+            (self.processing.limits, wish.get("value")),
+            (self.processing.defaults, wish.get("default")),
+        ):
+            quotas.pop(name, None)
+            if value is not None:
+                quotas[name] = value
+
+    def order_processing_job(self, wish: Json) -> None:
+        self.processing.end(wish["region"], wish["name"], wish["status"], wish.get("why", ""), wish.get("message", ""))
 
     def order_faults(self, wish: list[Json]) -> None:
         self.faults = [fault for fault in wish if "action" in fault]

@@ -31,6 +31,8 @@ GP3 = (
     ("Provisioned Throughput", "GiBps-mo", 40.96),
 )
 """What is paid for a gp3 disk: product family, unit, dollars."""
+PROCESSING_PRICES = {"ml.g4dn.xlarge": 0.7364, "ml.m5.large": 0.115, "ml.m5.xlarge": 0.23}
+"""Dollars an hour of SageMaker Processing."""
 TERM, DIMENSION = "JRTCKXETXF", "6YS6EN2CT7"
 
 
@@ -38,10 +40,11 @@ def products(wish: Json, region: str) -> Json:
     """GetProducts."""
     if region not in REGIONS:
         raise Refused("UnrecognizedClientException", f"There is no price list service in {region}.")
-    if wish.get("ServiceCode") != "AmazonEC2":
+    if wish.get("ServiceCode") not in ("AmazonEC2", "AmazonSageMaker"):
         raise Refused("NotFoundException", "Service code not found")
     wanted = {each["Field"]: each["Value"] for each in wish.get("Filters", []) if each["Type"] == "TERM_MATCH"}
-    rows = [entry for about, entry in _entries() if all(about.get(name) == value for name, value in wanted.items())]
+    entries = _entries() if wish["ServiceCode"] == "AmazonEC2" else _processing()
+    rows = [entry for about, entry in entries if all(about.get(name) == value for name, value in wanted.items())]
     return {"FormatVersion": "aws_v1", **page("PriceList", [json.dumps(row) for row in rows], wish, 100)}
 
 
@@ -53,6 +56,14 @@ def _entries() -> Iterator[tuple[dict[str, str], Json]]:
             yield _entry("Compute Instance", about, "Hrs", price * factor)
     for family, unit, price in GP3:
         yield _entry(family, {"volumeApiName": "gp3"}, unit, price)
+
+
+def _processing() -> Iterator[tuple[dict[str, str], Json]]:
+    """SageMaker's entries: of processing, and of training with the same types."""
+    for kind, price in PROCESSING_PRICES.items():
+        for component, factor in (("Processing", 1.0), ("Training", 1.1)):
+            about = {"instanceType": f"{kind}-{component}", "component": component, "instanceName": kind}
+            yield _entry("ML Instance", about, "Hrs", price * factor)
 
 
 def _entry(family: str, about: dict[str, str], unit: str, dollars: float) -> tuple[dict[str, str], Json]:

@@ -169,6 +169,12 @@ def test_setup_makes_a_compute_environment_on_which_a_launch_runs(account: Accou
     assert pdfbatch("setup", "--delete", "--yes").returncode == 0
 
 
+def test_doctor_prints_the_policy_of_a_user_of_batch(on_batch: Places, pdfbatch: Program) -> None:
+    options = ["--policy", "--on", "batch", "--input", on_batch.input, "--output", on_batch.output]
+    sids = {each["Sid"] for each in json.loads(pdfbatch("doctor", *options).stdout)["Statement"]}
+    assert {"SubmitJobs", "EndJobs", "WriteOutput"} <= sids and "MakeFleet" not in sids
+
+
 def test_setup_is_not_deleted_under_a_running_job(on_batch: Places, pdfbatch: Program) -> None:
     pdfbatch("launch", on_batch.input, on_batch.output, "--on", "batch", "--engine", "null", "--workers", "2", "--yes")
     wish = ["setup", "--input", on_batch.input, "--output", on_batch.output]

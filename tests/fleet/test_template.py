@@ -14,12 +14,10 @@ from moto.events.models import EventPattern
 
 from pdfbatch.fleet.names import TAG_STACK, Names
 from pdfbatch.fleet.policies import launcher_policy, worker_policy
-from pdfbatch.fleet.template import SetupWish, merged, template, wish_in
+from pdfbatch.fleet.template import INLINE_BYTES, SetupWish, as_text, merged, template, wish_in
 from tests.fleet.policy_evaluation import allows
 
 REGION, NUMBER = "us-east-1", "123456789012"
-INLINE_BYTES = 51_200
-"""CloudFormation's limit for a template that is sent along."""
 LEAST = SetupWish(inputs=("s3://docs/in/",), outputs=("s3://docs/out/",))
 FULL = LEAST._replace(
     names=Names("scans"),
@@ -29,6 +27,8 @@ FULL = LEAST._replace(
     vpc="vpc-1234abcd",
     keys=("arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",),
     session_manager=True,
+    sagemaker=True,
+    schedules=25,
 )
 
 
@@ -51,7 +51,9 @@ def test_cfn_lint_finds_nothing(tmp_path: Path, wish: SetupWish, region: str) ->
 
 def test_it_is_small_enough_to_be_sent_inline() -> None:
     many = FULL._replace(inputs=tuple(f"s3://a-bucket-of-documents-{i}/a/folder/in/it/" for i in range(50)))
-    assert len(json.dumps(template(many, REGION, NUMBER), indent=2)) < INLINE_BYTES
+    text = as_text(template(many, REGION, NUMBER))
+    assert len(text) < INLINE_BYTES and json.loads(text) == json.loads(json.dumps(template(many, REGION, NUMBER)))
+    assert "\n  " in as_text(template(FULL, REGION, NUMBER)), "indented where there is room"
 
 
 def test_a_minimal_setup_has_nothing_that_costs_money_or_sends_email() -> None:
@@ -178,11 +180,16 @@ def test_an_email_about_a_fleet_names_the_event_and_the_fleet() -> None:
     assert {name for name in mail["InputPathsMap"] if f"<{name}>" in text} == {"kind", "what", "fleet"}
 
 
-def test_only_the_account_and_its_own_rule_may_publish() -> None:
-    account, rule = resources(FULL)["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+def test_only_the_account_and_its_own_rules_may_publish() -> None:
+    account, rule, alarms = resources(FULL)["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert alarms["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":alarm:scans-*")
     assert account["Principal"] == {"AWS": f"arn:aws:iam::{NUMBER}:root"}
     assert rule["Principal"] == {"Service": "events.amazonaws.com"}
-    assert rule["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["FleetRule", "Arn"]}}}
+    rules = [{"Fn::GetAtt": [name, "Arn"]} for name in ("FleetRule", "ProcessingRule")]
+    assert rule["Condition"] == {"ArnEquals": {"aws:SourceArn": rules}}
+    alone = resources(FULL._replace(sagemaker=False))["TopicPolicy"]["Properties"]["PolicyDocument"]["Statement"][1]
+    assert alone["Condition"] == {"ArnEquals": {"aws:SourceArn": rules[0]}}
     assert {account["Action"], rule["Action"]} == {"sns:Publish"}
 
 

@@ -30,7 +30,7 @@ from tests.worker.begun import begin_at, now
 from tests.worker.page_tasks import engine, pages_read
 
 SLOW = ["--also", "tests.processors.own:Slow", "--also", "tests.processors.own:Whole"]
-DOCUMENTS, PAGES, KILLS = 6, 12, 5
+DOCUMENTS, PAGES, KILLS = 5, 12, 3
 
 
 def start(pdfs: Path, out: Path) -> subprocess.Popen[bytes]:
@@ -43,6 +43,8 @@ def test_kills_at_random_moments_leave_what_an_undisturbed_run_makes(tmp_path: P
     pdfs.mkdir()
     for number in range(DOCUMENTS):
         long_pdf(pdfs / f"{number}.pdf", PAGES, lines=1)
+    words = (pdfs, "--engine", "null")
+    assert pdfbatch("local-run", *words, "--output", out, "--limit", 2).returncode == 0, "two only lack processors"
     chance, cut_short = random.Random(16), 0
     for number in range(KILLS):
         process, made = start(pdfs, out), len(list(out.rglob("*.txt")))
@@ -52,8 +54,9 @@ def test_kills_at_random_moments_leave_what_an_undisturbed_run_makes(tmp_path: P
         cut_short += process.poll() is None
         os.killpg(process.pid, signal.SIGKILL if number % 2 else signal.SIGTERM)
         process.wait()
-    assert cut_short >= 3, "too few were killed at work: this run proves nothing"
-    assert start(pdfs, out).wait(120) == 0 and start(pdfs, calm).wait(120) == 0
+    assert cut_short >= 2, "too few were killed at work: this run proves nothing"
+    for place in (out, calm):
+        assert pdfbatch("local-run", *words, "--output", place, *SLOW).returncode == 0
     assert tree(out) == tree(calm)
     store = open_store(str(out))
     history = ledger.history(store)

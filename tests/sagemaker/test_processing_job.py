@@ -98,7 +98,8 @@ def test_a_stopped_job_drains_and_the_next_one_continues(
     assert codes({tree: process}) == [130]
     assert opt_ml.message(tree).rstrip().endswith("; interrupted")
     mark = DoneMark.model_validate_json(output.get(RunKeys(run).done_mark(0)))
-    assert mark.why == "interrupted" and mark.counts.done == at_once
+    assert mark.why == "gave_up" and "launch again to resume" in mark.detail, "nobody resumes it in this run"
+    assert mark.counts.done == at_once
     for entry in source.list():
         (go / entry.key).touch()
     again = opt_ml.make(tmp_path / "again", REQUEST)

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from pdfbatch import __version__, aws
+from pdfbatch.aws.errors import translate
 from pdfbatch.errors import (
     AccessDenied,
     ExitCode,
@@ -66,7 +67,7 @@ def assert_a_person_can_use(error: PdfbatchError) -> None:
 
 @pytest.mark.parametrize("error", botocore_errors(), ids=lambda error: type(error).__name__)
 def test_every_error_botocore_has_gets_a_message_and_a_hint(error: BotoCoreError) -> None:
-    assert_a_person_can_use(aws.translate(error, "write s3://bucket/key"))
+    assert_a_person_can_use(translate(error, "write s3://bucket/key"))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_every_error_botocore_has_gets_a_message_and_a_hint(error: BotoCoreError
     ],
 )
 def test_a_refusal_becomes_ours(code: str, status: int, kind: type[PdfbatchError], says: str) -> None:
-    error = aws.translate(refusal(code, status), "write s3://bucket/key")
+    error = translate(refusal(code, status), "write s3://bucket/key")
     assert type(error) is kind
     assert says in error.message
     assert_a_person_can_use(error)
@@ -126,17 +127,16 @@ def test_a_refusal_becomes_ours(code: str, status: int, kind: type[PdfbatchError
 )
 def test_an_error_that_never_reached_aws_becomes_ours(name: str, kind: type[PdfbatchError]) -> None:
     (error,) = [error for error in botocore_errors() if type(error).__name__ == name]
-    assert type(aws.translate(error, "write s3://bucket/key")) is kind
+    assert type(translate(error, "write s3://bucket/key")) is kind
 
 
 def test_an_answer_that_is_not_s3s_is_called_so() -> None:
-    assert "not from AWS" in aws.translate(ResponseParserError("<html>"), "read s3://bucket/key").message
+    assert "not from AWS" in translate(ResponseParserError("<html>"), "read s3://bucket/key").message
 
 
 def test_a_denial_names_the_permission_to_ask_for() -> None:
     hints = [
-        aws.translate(refusal("AccessDenied", 403, operation), "do it").hint
-        for operation in ("PutObject", "ListObjectsV2")
+        translate(refusal("AccessDenied", 403, operation), "do it").hint for operation in ("PutObject", "ListObjectsV2")
     ]
     assert "s3:PutObject" in hints[0]
     assert "s3:ListBucket" in hints[1]
@@ -146,14 +146,14 @@ def test_a_denial_by_the_buckets_key_asks_for_the_key() -> None:
     answer = {
         "Error": {"Code": "AccessDenied", "Message": "User: me is not authorized to perform: kms:GenerateDataKey"}
     }
-    error = aws.translate(ClientError(answer, "PutObject"), "write s3://bucket/key")
+    error = translate(ClientError(answer, "PutObject"), "write s3://bucket/key")
     assert "kms:GenerateDataKey" in error.hint
     assert "pdfbatch setup --kms-key" in error.hint
     assert "s3:PutObject" not in error.hint
 
 
 def test_a_bucket_elsewhere_is_named_with_its_region() -> None:
-    assert "eu-west-1" in aws.translate(refusal("PermanentRedirect", 301, Region="eu-west-1"), "read it").message
+    assert "eu-west-1" in translate(refusal("PermanentRedirect", 301, Region="eu-west-1"), "read it").message
 
 
 def test_errors_of_our_own_pass_untouched() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pdfbatch.records import WayName
+from pdfbatch.records import WAY_NAMES, WayName
 
 FleetEngineName = Annotated[
     str,
@@ -22,14 +22,22 @@ FleetEngineName = Annotated[
 On = Annotated[
     WayName,
     typer.Option(
-        "--on", help="What runs the workers. spot: an EC2 Fleet for each of them. batch: an array job of AWS Batch."
+        "--on",
+        metavar="|".join(WAY_NAMES),
+        help="What runs the workers. spot: an EC2 Fleet for each of them. batch: an array job of AWS Batch. sagemaker: "
+        "one SageMaker Processing job, on-demand.",
     ),
 ]
 
 
 RetryOn = Annotated[
     WayName | None,
-    typer.Option("--on", help="What runs the workers, as in launch.", show_default="as in the run before, or spot"),
+    typer.Option(
+        "--on",
+        metavar="|".join(WAY_NAMES),
+        help="What runs the workers, as in launch.",
+        show_default="as in the run before, or spot",
+    ),
 ]
 
 
@@ -161,6 +169,38 @@ Subnets = Annotated[
     list[str] | None,
     typer.Option(
         "--subnet", metavar="ID", help="Launch in this subnet; repeatable.", show_default="all of the default VPC"
+    ),
+]
+
+
+NetworkIsolation = Annotated[
+    bool,
+    typer.Option(
+        "--network-isolation",
+        help="With --on sagemaker: give the workers no network; SageMaker copies their documents in, and uploads what "
+        "they write when the job ends.",
+    ),
+]
+
+
+SecurityGroups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--security-group",
+        metavar="ID",
+        help="With --on sagemaker and --subnet: security group of the job; repeatable.",
+        show_default="the stack's own",
+    ),
+]
+
+
+OutputKey = Annotated[
+    str,
+    typer.Option(
+        "--output-key",
+        metavar="KEY",
+        help="With --network-isolation: KMS key that encrypts what is uploaded.",
+        show_default="the bucket's own",
     ),
 ]
 

@@ -38,7 +38,7 @@ Also = Annotated[
         metavar="PROCESSOR",
         callback=_from_settings_only_by_name,
         help="Make more files of the pages, beside the Markdown: images, analysis, an installed processor, or "
-        "module:Class. Options follow a colon: 'images:what=pages,format=png,dpi=200'. Repeatable. See the manual.",
+        "module:Class. Options follow a colon: images:format=png,dpi=200. Repeatable. See the manual.",
     ),
 ]
 

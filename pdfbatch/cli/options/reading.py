@@ -9,6 +9,7 @@ import typer
 
 from pdfbatch.cli.options import endpoint as endpoints
 from pdfbatch.cli.options import processors
+from pdfbatch.cli.options import triage as triages
 from pdfbatch.records import (
     Command,
     ReadOptions,
@@ -167,6 +168,7 @@ def _read_options(
     fallback: endpoints.FallbackName = "",
     fallback_below: endpoints.FallbackBelow = 0.9,
     fallback_elements: endpoints.FallbackElements = False,
+    triage: triages.Named = "",
     command: CommandLine = "",
     batch: Batch = 20,
     batch_seconds: BatchSeconds = 3600.0,
@@ -192,6 +194,7 @@ def _read_options(
         fallback=endpoints.fallback_of(fallback),
         fallback_below=fallback_below,
         fallback_elements=fallback_elements,
+        triage=triages.triage_of(triage),
         command=Command(line=command, batch=batch, seconds=batch_seconds, memory_mib=batch_memory),
         also=processors.processors_of(also),
         also_seconds=also_seconds,

@@ -17,6 +17,7 @@ from pdfbatch.engines.dolphin.layout import FORMULA_PROMPT, TABLE_PROMPT, TEXT_P
 from pdfbatch.engines.dolphin.layout import Box as PixelBox
 from pdfbatch.engines.dolphin.tasks import NOT_READ, Crop, Cut, Prepared, Refine
 from pdfbatch.engines.refine import Heard, Kind, refined
+from pdfbatch.engines.second_reading import is_better, marked
 from pdfbatch.records import Box, Element, Label, PageResult, Picture, Reason
 
 READ_BY = "dolphin"
@@ -170,6 +171,17 @@ class PageWork:
         )
         figures = {name: piece.png for piece in self._pieces if piece.png is not None and (name := self._figure(piece))}
         return PageRead(self._stamped(page), figures)
+
+    def chosen(self, read: PageRead) -> PageRead:
+        """The model's reading, with the reason why the page was given to it; the reading without the model if there is
+        one, and the model's is of less use."""
+        first = self.prepared.first if self.prepared else None
+        if first is None:
+            return read
+        page = read.page.model_copy(update={"signals": first.page.signals, "triage": first.page.triage})
+        if first.page.reason is not None or is_better(first.page, page):
+            return read._replace(page=page)
+        return marked(first, {"tokens": page.tokens, "seconds": page.seconds})
 
     def forget_file(self) -> None:
         self.file.unlink(missing_ok=True)

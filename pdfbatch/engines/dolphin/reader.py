@@ -180,14 +180,14 @@ class DolphinReader:
         page.prepared = drawn._replace(layout=_NOTHING)
         read = yield self._laid_out(page, drawn.layout)
         if failure := page.layout_failure(read):
-            return PageRead(failure)
+            return page.chosen(PageRead(failure))
         layout = self._dolphin.tokenizer.text(read.tokens)
         while not page.is_cut:
             yield self._wait_for_room
             cut = yield self._cut(page, layout)
             self._read_elements(page, page.asked_of(cut))
         yield page.wait_until_read
-        return page.result()
+        return page.chosen(page.result())
 
     def _set_out(self, page: PageWork, drawing: Wait) -> None:
         if page.ticket in self._pages:

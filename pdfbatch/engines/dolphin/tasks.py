@@ -39,7 +39,8 @@ TINY = 3
 class Prepared(NamedTuple):
     """A drawn page. `file` holds its pixels, RGB, row by row; `layout` is its picture for the layout prompt, not yet
     padded; `turned` is how far it was turned clockwise to be upright, in degrees, and `rotation` includes its
-    /Rotate; `lines` are those of the text layer."""
+    /Rotate; `lines` are those of the text layer; `first` is what the page was read as without the model, if it was
+    tried."""
 
     file: str
     width: int
@@ -49,6 +50,7 @@ class Prepared(NamedTuple):
     turned: int = 0
     rotation: int = 0
     lines: tuple[PrintedLine, ...] = ()
+    first: PageRead | None = None
 
 
 class Refine(NamedTuple):
@@ -88,15 +90,16 @@ def prepare_page(
 ) -> PageRead | Refine | Prepared:
     """Draws page `number` (from 1) of the PDF at `path` into `file`, which `cut_page` deletes.
 
-    A `PageRead` is final: the page is blank, could not be drawn, or (with `text_layer`) was read from its healthy text
-    layer. `Refine` is the last case with some elements left for the model. `side` is the side of the model's pictures
-    in pixels; `attempt` is the order's.
+    A `PageRead` is final: the page is blank, could not be drawn, or (with `text_layer`) was read without the model.
+    `Refine` is the last case with some elements left for the model. `side` is the side of the model's pictures in
+    pixels; `attempt` is the order's.
     """
     from pdfbatch.documents.blank_picture import is_blank
     from pdfbatch.documents.picture import draw_page, draw_page_to_side
 
-    read = _by_layer(path, number, attempt) if text_layer else None
-    asked = wanted(read.page.elements) if read and attempt < UNDRAWN else []
+    first = _by_layer(path, number, options, attempt) if text_layer else None
+    read = None if first is None or _is_for_model(first.page) else first
+    asked = wanted(read.page.elements) if read and read.page.read_by != "ocr" and attempt < UNDRAWN else []
     if read and not asked:
         return read
     if options.as_published:
@@ -105,14 +108,14 @@ def prepare_page(
         drawn = draw_page(path, number, options.dpi, side)
     if read:
         return _refine(read, asked, drawn, side, options)
-    if isinstance(drawn, PageResult):
-        return PageRead(drawn)
-    if is_blank(drawn.pixels):
-        return PageRead(PageResult(number=number, read_by="blank"))
+    if isinstance(drawn, PageResult) or is_blank(drawn.pixels):
+        if first and first.page.reason is None:
+            return first
+        return PageRead(drawn if isinstance(drawn, PageResult) else PageResult(number=number, read_by="blank"))
     layout = _fitted(drawn.pixels, side, options)
     height, width = drawn.pixels.shape[:2]
     picture = _written(drawn.pixels, file)
-    return Prepared(picture, width, height, drawn.dpi, layout, drawn.turned, drawn.rotation, drawn.lines)
+    return Prepared(picture, width, height, drawn.dpi, layout, drawn.turned, drawn.rotation, drawn.lines, first)
 
 
 def cut_page(prepared: Prepared, layout_text: str, options: ReadOptions, side: int, first: int = 0) -> Cut:
@@ -157,12 +160,16 @@ def _refine(
     return Refine(read, [each for each, _ in large], images) if large else read
 
 
-def _by_layer(path: str, number: int, attempt: int) -> PageRead | None:
-    """Reads the page from its text layer; None if its picture must be read."""
+def _by_layer(path: str, number: int, options: ReadOptions, attempt: int) -> PageRead:
+    """Reads the page from its text layer, or by OCR where triage finds that enough."""
     from pdfbatch.documents.reading import read_page
+    from pdfbatch.documents.sorting import Sorting
 
-    read = read_page(path, number, ocr=False, attempt=attempt)
-    return None if read.page.reason is Reason.NEEDS_OCR else read
+    return read_page(path, number, Sorting(ocr=False, triage=options.triage, policy="auto"), attempt)
+
+
+def _is_for_model(page: PageResult) -> bool:
+    return page.reason is Reason.NEEDS_OCR or (page.triage is not None and page.triage.to_model)
 
 
 def _written(pixels: Pixels, file: str) -> str:

@@ -46,9 +46,10 @@ def draw(path: str, number: int, side: int, attempt: int) -> PageRead | Drawn:
     from pdfbatch.documents.blank_picture import is_blank
     from pdfbatch.documents.picture import draw_page
     from pdfbatch.documents.reading import read_page
+    from pdfbatch.documents.sorting import Sorting
 
     if attempt >= UNDRAWN:
-        return read_page(path, number, ocr=False, attempt=attempt)
+        return read_page(path, number, Sorting(ocr=False), attempt)
     drawn = draw_page(path, number, _LEAST_DPI, side >> attempt)
     if isinstance(drawn, PageResult):
         return PageRead(drawn)

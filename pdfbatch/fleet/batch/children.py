@@ -31,7 +31,7 @@ def children_of(clients: Clients, record: FleetRecord) -> Children:
         PdfbatchError: access is denied, or AWS does not answer.
     """
     names = Names(record.stack)
-    newest = next(reversed(jobs.of_run(clients, names.job_queue, names.job(record.run))), None)
+    newest = record.job or next(reversed(jobs.of_run(clients, names.job_queue, names.job(record.run))), None)
     found = next(jobs.described(clients, [newest]), None) if newest else None
     if found is None:
         return Children({})

@@ -13,6 +13,8 @@ from pdfbatch.fleet.batch import jobs
 from pdfbatch.fleet.batch.making import child_of
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.logs import LogStreams
+from pdfbatch.fleet.names import Names
+from pdfbatch.records import FleetRecord
 
 UNKNOWN = "?"
 
@@ -48,8 +50,11 @@ def streams_of(described: Iterable[Any]) -> Iterable[tuple[str, str]]:
                 yield container["logStreamName"], worker
 
 
-def batch_streams(clients: Clients, queue: str, name: str, run: str, worker: int | None, workers: int) -> LogStreams:
+def batch_streams(clients: Clients, record: FleetRecord, worker: int | None, workers: int) -> LogStreams:
     """Returns the streams of a run's job, or of one of its workers."""
+    names = Names(record.stack)
+    found = [record.job] if record.job else jobs.of_run(clients, names.job_queue, names.job(record.run))
     wanted = range(workers) if worker is None else [worker]
-    children = [child_of(job, each, workers) for job in jobs.of_run(clients, queue, name) for each in wanted]
-    return LogStreams(f"{run}/", TaskNames(clients, children, is_one=worker is not None).named)
+    children = [child_of(job, each, workers) for job in found for each in wanted]
+    prefix = names.job(record.order) if record.order else record.run
+    return LogStreams(f"{prefix}/", TaskNames(clients, children, is_one=worker is not None).named)

@@ -24,8 +24,24 @@ def _prices_only(statement: Statement) -> Statement:
     return {**statement, "Sid": "FindPrices", "Action": ["ec2:DescribeSpotPriceHistory"]}
 
 
-def launcher_statements(region: str, account: str, names: Names) -> list[Statement]:
-    """Returns what `launch --on batch`, `logs`, `down` and `ls` need besides `policies.launcher_policy`.
+_OF_FLEETS = frozenset(
+    {
+        *("MakeTemplate", "MakeFleet", "UseTemplate", "FleetInstances", "MakeMachines", "TagWhatIsMade"),
+        *("EndWhatIsMade", "RunInstances", "Pools", "GiveRole", "MakeServiceRoles"),
+    }
+)
+"""Statements that only launches of EC2 Fleets need."""
+
+
+def batch_launcher_policy(launcher: Policy, region: str, account: str, names: Names) -> Policy:
+    """Returns what plan, launch, status, logs, ls, down and doctor need `--on batch`: as for fleets
+    (`policies.launcher_policy`), with jobs in the place of fleets."""
+    kept = [each for each in launcher["Statement"] if each["Sid"] not in _OF_FLEETS]
+    return {**launcher, "Statement": [*kept, *_jobs(region, account, names)]}
+
+
+def _jobs(region: str, account: str, names: Names) -> list[Statement]:
+    """Allows to define, submit and end the stack's jobs.
 
     Source: service authorization reference, "Actions, resources, and condition keys for AWS Batch". Listing and
     describing cannot be limited to resources.

@@ -122,10 +122,10 @@ def job_request(
 
     `queue` and `definition` are names or ARNs; `variables` are added to those of the definition.
 
-    What a scheduled job needs: a definition whose variables lack PDFBATCH_RUN, and this request with a name that is
-    new for each start. Its worker 0 freezes the manifest of what is left then, once however often it is retried, and
-    the others wait for it (`runs/start.py`): if each listed the input by itself, a PDF that was added between two
-    listings would shift their slices, and documents would be read twice or not at all.
+    A scheduled job has PDFBATCH_ORDER among its variables instead of PDFBATCH_RUN; the job's own id tells its
+    executions apart, so its name may be the same each time. Its worker 0 freezes the manifest of what is left then,
+    once however often it is retried, and the others wait for it (`runs/orders.py`): if each listed the input by itself,
+    a PDF that was added between two listings would shift their slices, and documents would be read twice or not at all.
 
     Raises:
         ValueError: not 1 to 10,000 workers.
@@ -167,6 +167,18 @@ def job_of(plan: Plan, definition: str) -> Request:
     return job_request(
         name=names.job(plan.run), queue=names.job_queue, definition=definition, workers=plan.workers, tags=plan.tags
     )
+
+
+def ordered_definition(plan: Plan, values: Mapping[str, str], record: FleetRecord, name: str, order: str) -> Request:
+    """Returns the definition of the jobs that execute an order: each freezes its own run when it starts. It has no tag
+    of the stack: it stays when a run is taken down. `order`: its name, see `runs/orders.py`."""
+    own = {key: value for key, value in values.items() if key not in ("PDFBATCH_RUN", "PDFBATCH_DEADLINE")}
+    request = definition_of(plan, {**own, "PDFBATCH_ORDER": order}, record)
+    logs = log_options(plan.account.log_group, plan.account.region, name)
+    container = request["containerProperties"]
+    container = {**container, "logConfiguration": {**container["logConfiguration"], "options": logs}}
+    tags = {key: value for key, value in plan.tags.items() if not key.startswith("pdfbatch:")}
+    return {**request, "jobDefinitionName": name, "containerProperties": container, "tags": tags}
 
 
 def job_role_arn(names: Names, region: str, account: str) -> str:

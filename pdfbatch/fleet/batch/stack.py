@@ -11,6 +11,7 @@ from pdfbatch.fleet.batch.policy import job_policy
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import Policy
 from pdfbatch.fleet.pricing import ROOT_MBPS
+from pdfbatch.fleet.values import DEFAULT_EBS_KEY
 
 Template = dict[str, Any]
 ROOT_DEVICE = "/dev/xvda"
@@ -95,6 +96,7 @@ def _host_template(names: Names, root_gib: int) -> Template:
         "VolumeType": "gp3",
         "Throughput": ROOT_MBPS,
         "Encrypted": True,
+        "KmsKeyId": DEFAULT_EBS_KEY,
         "DeleteOnTermination": True,
     }
     return {

@@ -68,8 +68,7 @@ class BatchJobs:
     def log_streams(self, clients: Clients, record: FleetRecord, worker: int | None, workers: int) -> LogStreams:
         from pdfbatch.fleet.batch.log_streams import batch_streams
 
-        names = Names(record.stack)
-        return batch_streams(clients, names.job_queue, names.job(record.run), record.run, worker, workers)
+        return batch_streams(clients, record, worker, workers)
 
     def found(self, clients: Clients) -> Resources:
         return Resources(jobs=jobs.jobs(clients), definitions=jobs.definitions(clients))

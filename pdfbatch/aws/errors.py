@@ -1,8 +1,4 @@
-"""Wraps boto3: creates clients with our retries and timeouts, and translates AWS's errors into ours.
-
-boto3 is imported when the first client is created, so that work on local folders starts without it. Regions,
-credentials, profiles and endpoints follow boto3's own variables (`AWS_DEFAULT_REGION`, `AWS_PROFILE`,
-`AWS_ENDPOINT_URL`, …).
+"""What AWS's errors mean: translates them into ours, with the reason and the next step for a person.
 
 The type of an error says how far it reaches: `NotReady` (credentials, clock, region) affects every further call, a
 `StoreError` only the current one.
@@ -10,15 +6,9 @@ The type of an error says how far it reaches: `NotReady` (credentials, clock, re
 
 from __future__ import annotations
 
-import os
 import re
-import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple
 
-from pdfbatch import __version__
 from pdfbatch.errors import (
     AccessDenied,
     NotFound,
@@ -29,170 +19,6 @@ from pdfbatch.errors import (
     StoreFull,
     UsageError,
 )
-
-if TYPE_CHECKING:
-    from boto3.session import Session
-    from botocore.loaders import Loader
-    from mypy_boto3_batch import BatchClient
-    from mypy_boto3_budgets import BudgetsClient
-    from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ecr import ECRClient
-    from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_iam import IAMClient
-    from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_pricing import PricingClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_service_quotas import ServiceQuotasClient
-    from mypy_boto3_sns import SNSClient
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_ssm import SSMClient
-    from mypy_boto3_sts import STSClient
-
-T = TypeVar("T")
-
-MAX_ATTEMPTS = 12
-"""With botocore 1.44's backoff (50 ms or, when throttled, 1 s, doubled up to 20 s, with jitter): 35 to 75 s in all."""
-CONNECT_SECONDS = 10
-READ_SECONDS = 60
-ANY_REGION = "us-east-1"
-"""S3 answers here for buckets in every region of the partition, and STS for every account."""
-POOL_CONNECTIONS = 32
-"""More threads than this on one client wait for a free connection."""
-
-_SETTINGS = ("AWS_", "BOTO_", "HOME")
-"""How the names of the variables begin that boto3 reads."""
-
-_making_a_client = threading.Lock()
-
-
-@overload
-def client(service: Literal["batch"], attempts: int = ..., region: str = ...) -> BatchClient: ...
-@overload
-def client(service: Literal["budgets"], attempts: int = ..., region: str = ...) -> BudgetsClient: ...
-@overload
-def client(
-    service: Literal["cloudformation"], attempts: int = MAX_ATTEMPTS, region: str = ""
-) -> CloudFormationClient: ...
-@overload
-def client(service: Literal["ec2"], attempts: int = ..., region: str = ...) -> EC2Client: ...
-@overload
-def client(service: Literal["ecr"], attempts: int = ..., region: str = ...) -> ECRClient: ...
-@overload
-def client(service: Literal["events"], attempts: int = ..., region: str = ...) -> EventBridgeClient: ...
-@overload
-def client(service: Literal["iam"], attempts: int = ..., region: str = ...) -> IAMClient: ...
-@overload
-def client(service: Literal["logs"], attempts: int = ..., region: str = ...) -> CloudWatchLogsClient: ...
-@overload
-def client(service: Literal["pricing"], attempts: int = ..., region: str = ...) -> PricingClient: ...
-@overload
-def client(service: Literal["s3"], attempts: int = ..., region: str = ...) -> S3Client: ...
-@overload
-def client(service: Literal["secretsmanager"], attempts: int = ..., region: str = ...) -> SecretsManagerClient: ...
-@overload
-def client(
-    service: Literal["service-quotas"], attempts: int = MAX_ATTEMPTS, region: str = ""
-) -> ServiceQuotasClient: ...
-@overload
-def client(service: Literal["sns"], attempts: int = ..., region: str = ...) -> SNSClient: ...
-@overload
-def client(service: Literal["sqs"], attempts: int = ..., region: str = ...) -> SQSClient: ...
-@overload
-def client(service: Literal["ssm"], attempts: int = ..., region: str = ...) -> SSMClient: ...
-@overload
-def client(service: Literal["sts"], attempts: int = ..., region: str = ...) -> STSClient: ...
-def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
-    """Creates a client that threads can share, but that must not cross a fork; `region` "": from boto3's settings.
-
-    The default `attempts` outlast a short outage: right for running work, too long when a person waits.
-
-    Creating a client takes about 30 ms, so keep it. boto3's sessions are not thread-safe, so one thread at a time makes
-    clients of the session.
-    """
-    from botocore.config import Config
-
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        max_pool_connections=POOL_CONNECTIONS,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        tcp_keepalive=True,
-        user_agent_extra=f"pdfbatch/{__version__}",
-    )
-    with translating(f"use {service}"), _making_a_client:
-        session = _session()
-        try:
-            return session.client(service, region_name=region or None, config=config)  # type: ignore[call-overload]  # `service` is any of boto3's names
-        except ValueError as error:
-            raise _error(_BAD_ENDPOINT, f"use {service}") from error
-
-
-def _session() -> Session:
-    return _session_under(frozenset(item for item in os.environ.items() if item[0].startswith(_SETTINGS)))
-
-
-@lru_cache(maxsize=1)
-def _session_under(_settings: frozenset[tuple[str, str]]) -> Session:
-    """A session for these environment variables, which it has read; it shares the descriptions of AWS's services."""
-    import boto3
-    import botocore.session
-
-    core = botocore.session.Session()
-    core.register_component("data_loader", _loader())
-    session = boto3.session.Session(botocore_session=core)
-    paths = _loader().search_paths
-    paths[:] = dict.fromkeys(paths)  # each session of boto3's appends its own
-    return session
-
-
-@cache
-def _loader() -> Loader:
-    import botocore.session
-
-    loader: Loader = botocore.session.Session().get_component("data_loader")
-    return loader
-
-
-def region(bucket: str = "") -> str:
-    """Returns the region from boto3's variables and files, else that of a bucket.
-
-    Raises:
-        NotReady: no region is set, and no bucket is given.
-    """
-    found = region_set()
-    if not found and bucket:
-        found = bucket_region(client("s3", region=ANY_REGION), bucket)
-    if not found:
-        raise _error(_NO_REGION, "determine the region")
-    return found
-
-
-def region_set() -> str:
-    """Returns the region from boto3's variables and files; "" if they name none."""
-    with translating("determine the region"), _making_a_client:
-        return _session().region_name or ""
-
-
-def bucket_region(s3: S3Client, bucket: str) -> str:
-    """Looks up a bucket's region. For its two oldest regions, S3 answers with legacy names."""
-    answer = call(f"look up the region of s3://{bucket}", lambda: s3.get_bucket_location(Bucket=bucket))
-    place = answer.get("LocationConstraint")
-    return {None: ANY_REGION, "EU": "eu-west-1"}.get(place, str(place))
-
-
-@contextmanager
-def translating(what: str) -> Iterator[None]:
-    """Translates botocore's errors inside the block; `what` completes "Cannot …", as in "read s3://bucket/key"."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-    from botocore.parsers import ResponseParserError
-    from urllib3.exceptions import HTTPError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError, HTTPClientError, ResponseParserError, HTTPError) as error:
-        raise translate(error, what) from error
 
 
 def translate(error: Exception, what: str) -> PdfbatchError:
@@ -205,7 +31,7 @@ def translate(error: Exception, what: str) -> PdfbatchError:
     meaning = next((meaning for kind, meaning in _meaning_of_kinds() if isinstance(error, kind)), None)
     if meaning is None:
         meaning, detail = _BAD_SETTINGS, f"{type(error).__name__}: {detail}"
-    translated = _error(meaning, what, detail=detail)
+    translated = error_of(meaning, what, detail=detail)
     translated.broke_off = _broke_off(error)
     return translated
 
@@ -213,24 +39,6 @@ def translate(error: Exception, what: str) -> PdfbatchError:
 def translate_refusal(code: str, message: str, operation: str, what: str) -> PdfbatchError:
     """Translates the refusal of one item in an otherwise successful batch."""
     return _translate_answer({"Error": {"Code": code, "Message": message}}, operation, what)
-
-
-@overload
-def call(what: str, ask: Callable[[], T]) -> T: ...
-@overload
-def call(what: str, ask: Callable[[], T], absent: Collection[str]) -> T | None: ...
-def call(what: str, ask: Callable[[], T], absent: Collection[str] = ()) -> T | None:
-    """Calls AWS and returns its answer; None for an error with one of the codes in `absent`.
-
-    `what` completes "Cannot …". Any other error is raised with its `code`.
-    """
-    try:
-        with translating(what):
-            return ask()
-    except PdfbatchError as error:
-        if error.code not in absent or not error.code:
-            raise
-        return None
 
 
 def _broke_off(error: BaseException) -> bool:
@@ -242,7 +50,7 @@ def _broke_off(error: BaseException) -> bool:
     )
 
 
-class _Meaning(NamedTuple):
+class Meaning(NamedTuple):
     kind: type[PdfbatchError]
     reason: str
     hint: str
@@ -251,94 +59,92 @@ class _Meaning(NamedTuple):
 _LOG_IN = "Log in again (`aws sso login`, or get new keys) and run the same command; finished work is kept."
 _LATER = "Run the same command again later; finished documents are kept. If it recurs, use fewer workers."
 
-_UNKNOWN = _Meaning(
+_UNKNOWN = Meaning(
     StoreError, "AWS refused it ({detail})", "Run the same command again; if it recurs, look up this error code."
 )
-_NO_BUCKET = _Meaning(
+_NO_BUCKET = Meaning(
     NotFound,
     "the bucket does not exist",
     "Check its spelling and your account (`aws s3 ls`), or create it with `aws s3 mb`.",
 )
-_NO_OBJECT = _Meaning(NotFound, "no such object", "It may have been removed meanwhile; list the folder again.")
-_DENIED = _Meaning(
+_NO_OBJECT = Meaning(NotFound, "no such object", "It may have been removed meanwhile; list the folder again.")
+_DENIED = Meaning(
     AccessDenied,
     "access denied ({detail})",
     "Ask for the permission {permission}, or choose other credentials with AWS_PROFILE.",
 )
-_BAD_KEYS = _Meaning(
+_BAD_KEYS = Meaning(
     NotReady,
     "AWS does not accept the credentials ({code})",
     "Check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` must work.",
 )
-_EXPIRED = _Meaning(NotReady, "the credentials have expired", _LOG_IN)
-_NO_KEYS = _Meaning(
+_EXPIRED = Meaning(NotReady, "the credentials have expired", _LOG_IN)
+_NO_KEYS = Meaning(
     NotReady,
     "no usable AWS credentials ({detail})",
     "Run `aws configure` or `aws sso login`, or set AWS_PROFILE; on EC2 give the instance a role.",
 )
-_CLOCK = _Meaning(
-    NotReady, "this machine's clock is wrong", "Set the clock (`timedatectl set-ntp true`) and run again."
-)
-_BAD_SETTINGS = _Meaning(
+_CLOCK = Meaning(NotReady, "this machine's clock is wrong", "Set the clock (`timedatectl set-ntp true`) and run again.")
+_BAD_SETTINGS = Meaning(
     NotReady, "the AWS settings are not valid ({detail})", "Check ~/.aws/config and the AWS_… variables."
 )
-_NO_REGION = _Meaning(
+NO_REGION = Meaning(
     NotReady,
     "no AWS region is set",
     "Choose one, for example `export AWS_DEFAULT_REGION=us-east-1`, or `aws configure`.",
 )
-_BAD_REGION = _Meaning(
+_BAD_REGION = Meaning(
     NotReady, "there is no such AWS region ({detail})", "Correct AWS_DEFAULT_REGION, or the region in ~/.aws/config."
 )
-_OTHER_REGION = _Meaning(
+_OTHER_REGION = Meaning(
     NotReady,
     "the bucket is in another region{region}",
     "Set AWS_DEFAULT_REGION to the bucket's region, and clear AWS_ENDPOINT_URL.",
 )
-_BUSY = _Meaning(StoreError, "AWS is still busy after several attempts ({code})", _LATER)
-_LOST = _Meaning(
+_BUSY = Meaning(StoreError, "AWS is still busy after several attempts ({code})", _LATER)
+_LOST = Meaning(
     PreconditionFailed, "another writer was first", "Nothing is lost: the existing object was written completely."
 )
-_FULL = _Meaning(StoreFull, "the store is full", "Free space or raise its quota, then run the same command again.")
-_BAD_NAME = _Meaning(
+_FULL = Meaning(StoreFull, "the store is full", "Free space or raise its quota, then run the same command again.")
+_BAD_NAME = Meaning(
     UsageError,
     "a name or value is not allowed ({detail})",
     "Use s3://bucket/prefix/ with a bucket name of lowercase letters, digits and hyphens.",
 )
-_ARCHIVED = _Meaning(
+_ARCHIVED = Meaning(
     StoreError, "the object is archived (Glacier)", "Restore it first (`aws s3api restore-object`), then run again."
 )
-_KMS = _Meaning(
+_KMS = Meaning(
     AccessDenied,
     "its encryption key cannot be used ({detail})",
     "For instances run `pdfbatch setup --kms-key ARN`; for yourself ask for kms:Decrypt and kms:GenerateDataKey.",
 )
-_TOO_LONG = _Meaning(
+_TOO_LONG = Meaning(
     StoreError, "the key is longer than S3's 1,024 bytes", "Shorten the folder names or the output prefix."
 )
-_UNREACHABLE = _Meaning(
+_UNREACHABLE = Meaning(
     StoreError,
     "AWS cannot be reached ({detail})",
     "Check the network, HTTPS_PROXY, AWS_ENDPOINT_URL and AWS_DEFAULT_REGION, then run again.",
 )
-_NO_TLS = _Meaning(
+_NO_TLS = Meaning(
     StoreError,
     "the connection is not trusted ({detail})",
     "Set AWS_CA_BUNDLE to your network's certificates, then run again.",
 )
-_BAD_ENDPOINT = _Meaning(
+BAD_ENDPOINT = Meaning(
     UsageError,
     "the endpoint address is not valid",
     "Correct AWS_ENDPOINT_URL, as in http://127.0.0.1:9000, or clear it.",
 )
-_NOT_S3 = _Meaning(
+_NOT_S3 = Meaning(
     StoreError, "the answer is not from AWS", "Check that AWS_ENDPOINT_URL points to a working S3 server."
 )
-_BROKEN = _Meaning(
+_BROKEN = Meaning(
     StoreError, "the data arrived damaged ({detail})", "Run the same command again; if it recurs, check the network."
 )
 
-_MEANING_OF_CODES: dict[str, _Meaning] = {
+_MEANING_OF_CODES: dict[str, Meaning] = {
     code: meaning
     for meaning, codes in [
         (_NO_BUCKET, "NoSuchBucket"),
@@ -378,13 +184,13 @@ _MEANING_OF_CODES: dict[str, _Meaning] = {
 }
 
 
-def _meaning_of_kinds() -> list[tuple[type[Exception], _Meaning]]:
+def _meaning_of_kinds() -> list[tuple[type[Exception], Meaning]]:
     """Lists the errors of calls that got no answer, subclasses before base classes (botocore 1.44)."""
     from botocore import exceptions as e
     from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
 
-    meanings: list[tuple[_Meaning, list[type[Exception]]]] = [
+    meanings: list[tuple[Meaning, list[type[Exception]]]] = [
         (_EXPIRED, [e.UnauthorizedSSOTokenError, e.LoginRefreshRequired]),
         (
             _NO_KEYS,
@@ -395,13 +201,13 @@ def _meaning_of_kinds() -> list[tuple[type[Exception], _Meaning]]:
                 *(e.RefreshWithMFAUnsupportedError, e.MetadataRetrievalError),
             ],
         ),
-        (_NO_REGION, [e.NoRegionError]),
+        (NO_REGION, [e.NoRegionError]),
         (_BAD_REGION, [e.InvalidRegionError, e.UnknownRegionError]),
         (_BROKEN, [e.IncompleteReadError, e.ResponseStreamingError, e.ChecksumError, e.FlexibleChecksumError]),
         (_NO_TLS, [e.SSLError]),
         (_UNREACHABLE, [e.HTTPClientError, e.ConnectionError, HTTPError]),
         (_BAD_NAME, [e.ParamValidationError, e.InvalidDNSNameError, e.InvalidHostLabelError, e.UnsupportedS3ArnError]),
-        (_BAD_ENDPOINT, [e.UnknownEndpointError, e.EndpointProviderError, e.InvalidEndpointConfigurationError]),
+        (BAD_ENDPOINT, [e.UnknownEndpointError, e.EndpointProviderError, e.InvalidEndpointConfigurationError]),
         (_NOT_S3, [ResponseParserError]),
     ]
     return [(kind, meaning) for meaning, kinds in meanings for kind in kinds]
@@ -413,7 +219,7 @@ def _translate_answer(answer: Any, operation: str, what: str) -> PdfbatchError:
     code, said = str(error.get("Code", "")), _without_secrets(str(error.get("Message", "")))
     meaning = _meaning_of(code, str(metadata.get("HTTPStatusCode", "")), said)
     region = error.get("Region") or metadata.get("HTTPHeaders", {}).get("x-amz-bucket-region")
-    translated = _error(
+    translated = error_of(
         meaning,
         what,
         code=code,
@@ -425,7 +231,7 @@ def _translate_answer(answer: Any, operation: str, what: str) -> PdfbatchError:
     return translated
 
 
-def _meaning_of(code: str, status: str, said: str = "") -> _Meaning:
+def _meaning_of(code: str, status: str, said: str = "") -> Meaning:
     if code.startswith("KMS.") or (code == "AccessDenied" and "kms:" in said):  # S3 names the action of KMS it lacked
         return _KMS
     if code not in _MEANING_OF_CODES and (status in ("401", "403", "404", "429") or status.startswith("50")):
@@ -433,7 +239,7 @@ def _meaning_of(code: str, status: str, said: str = "") -> _Meaning:
     return _MEANING_OF_CODES.get(code, _UNKNOWN)
 
 
-def _error(meaning: _Meaning, what: str, **fields: str) -> PdfbatchError:
+def error_of(meaning: Meaning, what: str, **fields: str) -> PdfbatchError:
     return meaning.kind(f"Cannot {what}: {meaning.reason.format(**fields)}.", meaning.hint.format(**fields))
 
 
