@@ -89,10 +89,16 @@ def _train_once(folder: Path, kind: Kind, waits: bool) -> bool:
 
 
 @pytest.fixture(scope="module")
-def local_run(pdfbatch: Program) -> Iterator[LocalRun]:
-    """Converts within this process, which imports torch once for all tests; some tests use a process of its own."""
+def one_thread() -> Iterator[None]:
+    """More threads of torch only get into each other's way with so small a model."""
     torch = pytest.importorskip("torch", reason="needs torch and transformers, see the extra [dolphin]")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield lambda *given: pdfbatch(*words(*given), "--json")
+    yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def local_run(one_thread: None, pdfbatch: Program) -> LocalRun:
+    """Converts within this process, which imports torch once for all tests; some tests use a process of its own."""
+    return lambda *given: pdfbatch(*words(*given), "--json")

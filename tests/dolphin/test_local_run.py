@@ -21,7 +21,7 @@ from pdfbatch.markdown.document import anchors, document_markdown
 from pdfbatch.records import DocumentElements
 from tests.dolphin import cards, layered
 from tests.dolphin.local_runs import ONE_THREAD, LocalRun, words
-from tests.program import Ended, own_process
+from tests.program import Ended, Program, own_process
 
 pytestmark = pytest.mark.slow
 
@@ -298,7 +298,7 @@ seen by the clerk
 
 
 def test_auto_reads_a_formula_and_a_spanning_table_by_the_model_and_the_rest_by_the_layer(
-    tiny_model: Path, pdfs: Path, out: Path
+    tiny_model: Path, pdfs: Path, out: Path, one_thread: None, pdfbatch: Program
 ) -> None:
     layered.layered_pdf(pdfs / "mixed.pdf")
     with pymupdf.open(pdfs / "mixed.pdf") as document:
@@ -310,13 +310,13 @@ def test_auto_reads_a_formula_and_a_spanning_table_by_the_model_and_the_rest_by_
             document.insert_pdf(wide)
         document.saveIncr()
     (pdfs / "wide.pdf").unlink()
-    ended = own_process(*words(pdfs, out, tiny_model, "--engine", "auto"), **ONE_THREAD)
+    ended = pdfbatch(*words(pdfs, out, tiny_model, "--engine", "auto"), COLUMNS="200")
     assert ended.returncode == 0, ended.stderr
     assert (out / "mixed.md").read_text() == MIXED
     assert "text layer and model 1 (2 elements by the model)" in ended.stdout
     assert "33 % of the pages did not need the model" in ended.stdout
     assert "saved    about " in ended.stdout and "compared with reading every page with the model" in ended.stdout
-    report = own_process("report", out, "--json")
+    report = pdfbatch("report", out, "--json")
     told_later = json.loads(report.stdout)
     assert told_later["pages"]["read_by"] == {"mixed": 1, "text": 1, "dolphin": 1}
     use = told_later["pages"]["model_use"]
@@ -341,7 +341,9 @@ def test_a_missing_model_is_reported_before_anything_is_created(pdfs: Path, out:
     assert not out.exists()
 
 
-def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(tiny_model: Path, pdfs: Path, out: Path) -> None:
+def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(
+    tiny_model: Path, pdfs: Path, out: Path, local_run: LocalRun
+) -> None:
     pages = {f"doc-{number:02}.pdf": 4 if number % 8 == 3 else 1 + number % 2 for number in range(50)}
     for name, count in pages.items():
         cards.make_pdf(pdfs / name, WHOLE[:count])
@@ -355,7 +357,7 @@ def test_a_stop_with_fifty_documents_in_flight_loses_no_finished_page(tiny_model
         first = json.loads(run.communicate(timeout=120)[0])
     assert run.returncode == 130
     assert 0 < first["documents"]["done"] < 50
-    ended = own_process(*words(pdfs, out, tiny_model), "--json", **ONE_THREAD)
+    ended = local_run(pdfs, out, tiny_model)
     assert ended.returncode == 0, ended.stderr
     second = report_of(ended)
     assert second["documents"]["ok"] == 50
