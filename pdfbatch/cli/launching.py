@@ -86,7 +86,7 @@ def _follow(output: Store, run: str, json: bool) -> NoReturn:
     reader = with_jobs(progress.status_reader(output, frozen, now), output, run)
     last = views.watch(reader, stderr, WAIT_SECONDS, local_now)
     if last is None or last.state not in progress.OVER:
-        say(f"Stopped watching; the fleet keeps running. next: pdfbatch status {shlex.quote(output.url)} --watch")
+        say(f"Stopped watching; the run goes on in AWS. next: pdfbatch status {shlex.quote(output.url)} --watch")
         raise typer.Exit(ExitCode.INTERRUPTED)
     finish(views.as_json(last) if json else views.status_screen(last, local_now()), _code_of(last))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _STYLE = {"ok": "green", "missing": "bold red", "warning": "yellow", "unknown": "yellow"}
 _USE = {  # short, so that a line fits 80 columns
-    "AWS::IAM::Role": "permissions of the instances",
+    "AWS::IAM::Role": "permissions of the workers",
     "AWS::IAM::InstanceProfile": "attaches that role to instances",
     "AWS::IAM::ServiceLinkedRole": "{name}; kept after --delete",
     "AWS::EC2::SecurityGroup": "no inbound connections",

@@ -310,7 +310,7 @@ def _booting_screen(status: RunStatus, now: datetime) -> RenderableType:
     return Group(
         Text.assemble(("BOOTING", "cyan"), f"  launched {duration(status.seconds)} ago · {first}"),
         Text(dotted(f"0 of {plural(len(status.workers), 'worker')} reported", _dollars(status), _end(status, now))),
-        Text("You can close this terminal; the fleet keeps running."),
+        Text("You can close this terminal; the run goes on in AWS."),
         *_notes(status.workers)[:_SHOWN_NOTES],
         to_copy("check:", f"{region}pdfbatch ls", "bold"),
         to_copy("stop:", f"pdfbatch down {shlex.quote(status.output)}", "bold"),
