@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import pymupdf
 import pytest
 
 from pdfbatch.documents.reading import read_page
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.documents.sorting import Sorting
 from pdfbatch.documents.textlayer.lines import legible_lines_of, lines_of
 from pdfbatch.documents.textlayer.words import words_of
@@ -213,10 +213,9 @@ def _read_in_child(path: str) -> str:
 @pytest.mark.slow
 def test_children_forked_from_a_warm_server_read_the_same(tmp_path):
     path = text_pdf(tmp_path / "a.pdf")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pdfbatch.documents.preload"])
-    with context.Pool(2) as pool:
-        assert set(pool.map(_read_in_child, [path] * 4)) == {markdown_of(read(path))}
+    with Children(2, 4096) as children:
+        told = [children.submit(60, _read_in_child, path) for _ in range(4)]
+        assert {each.result() for each in told} == {markdown_of(read(path))}
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="the test PDFs are not here")

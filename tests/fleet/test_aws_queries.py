@@ -38,7 +38,8 @@ def clients(account: Account) -> Clients:
 
 def test_vcpus_and_gpu_of_a_type_are_looked_up(clients: Clients) -> None:
     facts = aws_queries.vcpus_of(clients, ["g4dn.xlarge", "c7i.2xlarge"])
-    assert facts["g4dn.xlarge"] == (4, "T4") and facts["c7i.2xlarge"] == (8, "")
+    sizes = {kind: (each.vcpus, each.gpu, each.memory_mib) for kind, each in facts.items()}
+    assert sizes == {"g4dn.xlarge": (4, "T4", 16_384), "c7i.2xlarge": (8, "", 16_384)}
 
 
 def test_the_default_vpc_gives_one_subnet_per_zone(clients: Clients) -> None:
