@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.sandbox.children import OPENING
+from pdfbatch.documents.sandbox.server import OPENING
 from pdfbatch.engines.base import ChildEngine
 from pdfbatch.records import Machine, PageResult, ReadOptions
 from pdfbatch.runs.begin import Request, begin

@@ -11,8 +11,8 @@ import boto3
 import pytest
 import typer.main
 
-from pdfbatch.cli import program
-from pdfbatch.cli.app import COMMANDS
+from pdfbatch.cli.app import COMMANDS, program
+from pdfbatch.cli.start import reads_pages
 from pdfbatch.engines import has_gpu
 from pdfbatch.records import CURRENT_RUN_KEY, DoneMark, Heartbeat, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
@@ -73,6 +73,23 @@ def _shown(tree: Any, name: str) -> str:
     command = tree.commands[name]
     options = [(each.name, each.opts, each.default, getattr(each, "help", "")) for each in command.params]
     return f"{command.rich_help_panel} {command.hidden} {command.epilog} {options}"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("local-run pdfs out", True),
+        ("local-run pdfs out --processes 2", True),
+        ("local-run pdfs out --engine null", False),
+        ("local-run pdfs out --engine=null", False),
+        ("local-run pictures out --command=sort", False),
+        ("local-run --help", False),
+        ("status out", False),
+        ("", False),
+    ],
+)
+def test_libraries_and_models_load_beside_the_program_where_pages_are_surely_read(words: str, expected: bool) -> None:
+    assert reads_pages(words.split()) is expected
 
 
 def test_the_reading_processes_do_not_run_the_script_of_their_parent_again(pdfs: Path, out: Path) -> None:

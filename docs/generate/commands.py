@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import typer
 
-from pdfbatch.cli import program
+from pdfbatch.cli.app import program
 from pdfbatch.cli.examples import EXAMPLES
 from pdfbatch.errors import ExitCode
 

@@ -4,6 +4,6 @@ Results go to stdout, everything else to stderr. Heavy modules are imported insi
 that `pdfbatch status` starts fast.
 """
 
-from pdfbatch.cli.app import main, program
+from pdfbatch.cli.start import main
 
-__all__ = ["main", "program"]
+__all__ = ["main"]

@@ -111,16 +111,17 @@ def _options(
     pass
 
 
-def main() -> NoReturn:
-    """Runs the console script. With `--json` an error is one JSON document on stdout, otherwise two lines on stderr."""
+def run() -> NoReturn:
+    """Runs the command that was typed. With `--json` an error is one JSON document on stdout, otherwise two lines on
+    stderr."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an ASCII-only terminal must not raise
     _be_the_program()
     typed = sys.argv[1:] or ["--help"]
     try:
-        run = program(typed[:1] if typed[0] in COMMANDS else COMMANDS)
-        code = run(typed, prog_name="pdfbatch", standalone_mode=False)
+        made = program(typed[:1] if typed[0] in COMMANDS else COMMANDS)
+        code = made(typed, prog_name="pdfbatch", standalone_mode=False)
     except typer.TyperException as error:
         raise SystemExit(_show_error(_usage(error))) from None
     except PdfbatchError as error:

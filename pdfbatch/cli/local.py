@@ -45,7 +45,7 @@ def local_run(
 
     With one document, OUTPUT may be -: its Markdown goes to stdout.
     """
-    from pdfbatch.documents.sandbox.children import warm_up
+    from pdfbatch.documents.sandbox.server import warm_up
     from pdfbatch.processors.registry import ready
     from pdfbatch.runs.begin import Request, begin, check_places
     from pdfbatch.runs.partition import Slice

@@ -64,7 +64,7 @@ def run_worker(environment: Mapping[str, str], what: Callable[[WorkerSettings], 
     Raises:
         PdfbatchError: it cannot work, or the store fails.
     """
-    from pdfbatch.documents.sandbox.children import warm_up
+    from pdfbatch.documents.sandbox.server import warm_up
     from pdfbatch.engines import engine_named
     from pdfbatch.runs.begin import check_places
     from pdfbatch.worker.completion import complete, sns_publisher

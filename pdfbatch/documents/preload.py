@@ -1,6 +1,7 @@
 """Imported once by the server that children are forked from, so that they start with libraries and models loaded.
 
-Forking is safe because every session runs in one thread (one_thread.py), so the server has no thread but its main one.
+Forking is safe because every session runs in one thread (one_thread.py), and the threads that create the sessions have
+ended, so the server has no thread but its main one.
 """
 
 # ruff: noqa: E402 (a server that is told to end while it loads must end at once)
@@ -9,12 +10,15 @@ from pdfbatch.documents.sandbox.children import be_silent, die_with_parent
 be_silent()
 die_with_parent()
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pdfbatch.documents.judge
 import pdfbatch.documents.tasks  # noqa: F401 (what a child runs)
+from pdfbatch.documents.layout.regions import load_model
 from pdfbatch.documents.ocr.scan import load
 from pdfbatch.documents.pdf.silence import silenced
-from pdfbatch.documents.reading import warm
 
-warm()
-with silenced():
-    load()  # it also checks fonts, so nearly every document needs it
+# OCR also checks fonts, so nearly every document needs it. Creating a session leaves Python to other threads.
+with silenced(), ThreadPoolExecutor(2) as threads:
+    for loading in [threads.submit(load_model), threads.submit(load)]:
+        loading.result()

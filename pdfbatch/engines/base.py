@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.sandbox.children import READING, Children
+from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.server import READING
 from pdfbatch.records import ReadOptions
 
 PAGES_AHEAD = 2

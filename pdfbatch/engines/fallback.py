@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.sandbox.children import READING, Children
+from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.server import READING
 from pdfbatch.engines.base import Engine, PageOrder, Reader, pass_on
 from pdfbatch.engines.refine import Wanted, wanted
 from pdfbatch.engines.second_reading import is_better, marked

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.sandbox.children import OPENING, Children
+from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.server import OPENING
 from pdfbatch.engines.base import PAGES_AHEAD, PageOrder, Reader
 from pdfbatch.records import PageResult, ReadOptions
 

@@ -54,7 +54,8 @@ def make_form(options: ExportOptions, places: Places, inputs: InputFiles) -> Ite
 
 @contextmanager
 def _page_rows(options: ExportOptions, places: Places, inputs: InputFiles) -> Iterator[Form]:
-    from pdfbatch.documents.sandbox.children import OPENING, Children
+    from pdfbatch.documents.sandbox.children import Children
+    from pdfbatch.documents.sandbox.server import OPENING
     from pdfbatch.export.page_rows import PageRows
 
     processes = config.default_processes()

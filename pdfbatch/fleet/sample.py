@@ -10,8 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from pdfbatch.documents.judgement import Judgement
-from pdfbatch.documents.sandbox.children import OPENING, Children
+from pdfbatch.documents.sandbox.children import Children
 from pdfbatch.documents.sandbox.confinement import Bounds
+from pdfbatch.documents.sandbox.server import OPENING
 from pdfbatch.documents.tasks import judge_file, sample_layers
 from pdfbatch.errors import PdfbatchError
 from pdfbatch.fleet.values import Work

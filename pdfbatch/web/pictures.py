@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdfbatch.documents.judgement import PagePicture
-from pdfbatch.documents.sandbox.children import OPENING, Children, failure_of
+from pdfbatch.documents.sandbox.children import Children, failure_of
 from pdfbatch.documents.sandbox.confinement import Bounds
+from pdfbatch.documents.sandbox.server import OPENING
 from pdfbatch.documents.tasks import picture_page
 from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.runs.versions import is_unchanged

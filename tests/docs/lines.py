@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from docs.generate.commands import all_commands
-from pdfbatch.cli import program
+from pdfbatch.cli.app import program
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

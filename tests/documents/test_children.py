@@ -97,7 +97,8 @@ def test_children_outlive_the_thread_that_made_them() -> None:
 def test_children_are_loaded_beside_their_parent_once_it_asks_for_that(tmp_path: Path) -> None:
     script = """
 import os, pathlib
-from pdfbatch.documents.sandbox.children import Children, warm_up
+from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.server import warm_up
 PRELOAD = "tests.documents.waits_to_load"
 warm_up(PRELOAD)
 pathlib.Path("go").touch()  # it has not waited for what is loaded

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pdfbatch.documents.page_read import PageRead
-from pdfbatch.documents.sandbox.children import READING
+from pdfbatch.documents.sandbox.server import READING
 from pdfbatch.engines.base import ChildEngine, PageTask
 from pdfbatch.records import Box, Element, Label, PageResult, ReadOptions, Span, plain_text
 from tests.pages import page_of

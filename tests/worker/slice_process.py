@@ -10,7 +10,7 @@ import sys
 from contextlib import ExitStack
 
 from pdfbatch.config import metadata_endpoint
-from pdfbatch.documents.sandbox.children import READING
+from pdfbatch.documents.sandbox.server import READING
 from pdfbatch.records import Machine, ReadOptions
 from pdfbatch.runs.partition import Slice
 from pdfbatch.store import open_store

@@ -30,7 +30,7 @@ from pebble.common.types import CONSTS
 
 from pdfbatch.documents.sandbox.confinement import Bounds, confine, lacking, packages_elsewhere
 from pdfbatch.documents.sandbox.passwords import Passwords, remember
-from pdfbatch.documents.sandbox.server import context_of
+from pdfbatch.documents.sandbox.server import READING, context_of
 from pdfbatch.errors import NotReady
 from pdfbatch.records import Reason
 
@@ -51,17 +51,6 @@ _POOLS = 3
 """So many pools in a row may break under a task that none of them ran before the task fails."""
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
-READING = "pdfbatch.documents.preload"
-OPENING = "pdfbatch.documents.preload_opening"
-"""What is preloaded into children: everything for reading a page, or only what opens a file, in a third of the time.
-One server forks all children of a process, so the first pool of a process decides; a child loads the rest itself."""
-
-
-def warm_up(preload: str) -> None:
-    """Start to load what `preload` names beside this process, which takes seconds, and return at once. A worker that
-    calls it first finds its children ready when it has listed its documents. "": for an engine without children."""
-    if preload:
-        context_of(preload)
 
 
 class Failure(NamedTuple):

@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
-from pdfbatch.documents.sandbox.children import READING, Children
+from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.server import READING
 from pdfbatch.engines.base import Reader
 from pdfbatch.engines.dolphin.deferred import DeferredReader, beside
 from pdfbatch.engines.dolphin.source import DEFAULT_MODEL, model_folder, pinned

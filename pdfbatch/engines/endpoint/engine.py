@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pdfbatch.documents.sandbox.children import READING, Children
+from pdfbatch.documents.sandbox.children import Children
+from pdfbatch.documents.sandbox.server import READING
 from pdfbatch.errors import UsageError
 from pdfbatch.records import KEY_VARIABLE, EndpointOptions, ReadOptions
 
