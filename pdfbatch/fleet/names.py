@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pdfbatch.errors import UsageError
 
@@ -42,8 +42,14 @@ class Names(NamedTuple):
         return cls(stack)
 
     def role(self, region: str) -> str:
-        """Names the instance role and its profile. IAM names are per account, so the region is part of it."""
+        """Names the instance role and its profile. IAM names are per account, so the region is part of it. Source: IAM
+        guide, "IAM and AWS STS quotas": 64 characters, so after the longest stack and region are 8 left."""
         return f"{self.stack}-{region}-worker"
+
+    @property
+    def tags(self) -> list[Any]:
+        """The tags of what `setup` makes, as CloudFormation has them."""
+        return [{"Key": TAG_STACK, "Value": self.stack}]
 
     @property
     def security_group(self) -> str:
@@ -93,7 +99,7 @@ class Names(NamedTuple):
 
     def host_role(self, region: str) -> str:
         """Names the role and the profile of the instances that AWS Batch launches."""
-        return f"{self.stack}-{region}-batch-host"
+        return f"{self.stack}-{region}-host"
 
     @property
     def processing_jobs(self) -> str:
@@ -115,7 +121,7 @@ class Names(NamedTuple):
 
     def schedule_role(self, region: str) -> str:
         """Names the role with which EventBridge Scheduler starts jobs."""
-        return f"{self.stack}-{region}-scheduler"
+        return f"{self.stack}-{region}-cron"
 
     @property
     def schedule_dead_letters(self) -> str:

@@ -247,7 +247,7 @@ def _change_set(clients: Clients, names: Names, text: str, is_new: bool) -> Any:
             ChangeSetName=f"setup-{uuid.uuid4().hex[:12]}",
             TemplateBody=text,
             Capabilities=["CAPABILITY_NAMED_IAM"],
-            Tags=[{"Key": TAG_STACK, "Value": names.stack}],
+            Tags=names.tags,
             **options,
         )
 

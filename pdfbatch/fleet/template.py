@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pdfbatch.fleet.batch.stack import batch_resources
-from pdfbatch.fleet.names import TAG_STACK, Names, partition
+from pdfbatch.fleet.names import Names, partition
 from pdfbatch.fleet.policies import Policy, place, worker_policy
 from pdfbatch.fleet.sagemaker.stack import processing_resources
 from pdfbatch.fleet.schedules.stack import schedule_resources
+from pdfbatch.fleet.topic import fleet_rule, subscription, topic_policy
 
 Template = dict[str, Any]
 METADATA = "pdfbatch"
@@ -146,12 +147,12 @@ def template(wish: SetupWish, region: str, account: str) -> Template:
                 "Properties": {
                     "LogGroupName": names.log_group,
                     "RetentionInDays": LOG_DAYS,
-                    "Tags": _tags(names),
+                    "Tags": names.tags,
                 },
             },
             "Topic": {
                 "Type": "AWS::SNS::Topic",
-                "Properties": {"TopicName": names.topic, "DisplayName": "pdfbatch", "Tags": _tags(names)},
+                "Properties": {"TopicName": names.topic, "DisplayName": "pdfbatch", "Tags": names.tags},
             },
             **people,
             "Repository": _repository(names),
@@ -173,10 +174,6 @@ def as_text(made: Template) -> str:
     """Returns the JSON text that is sent to CloudFormation: as people read it, unless it would be too long then."""
     text = json.dumps(made, indent=2)
     return text if len(text.encode()) <= INLINE_BYTES else json.dumps(made, separators=(",", ":"))
-
-
-def _tags(names: Names) -> list[dict[str, str]]:
-    return [{"Key": TAG_STACK, "Value": names.stack}]
 
 
 def _batch(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
@@ -224,7 +221,7 @@ def _role(wish: SetupWish, region: str, account: str) -> Template:
             },
             "Policies": [{"PolicyName": "worker", "PolicyDocument": _worker_policy(wish, region, account)}],
             **managed,
-            "Tags": _tags(wish.names),
+            "Tags": wish.names.tags,
         },
     }
 
@@ -239,7 +236,7 @@ def _security_group(wish: SetupWish) -> Template:
     properties = {
         "GroupName": wish.names.security_group,
         "GroupDescription": "pdfbatch: workers of a fleet. Nothing comes in.",  # a change would replace the group
-        "Tags": _tags(wish.names),
+        "Tags": wish.names.tags,
     }
     return {
         "Type": "AWS::EC2::SecurityGroup",
@@ -250,9 +247,9 @@ def _security_group(wish: SetupWish) -> Template:
 def _people(wish: SetupWish, region: str, account: str) -> dict[str, Template]:
     """Builds the notifications: finished runs, and fleets that stopped on their own."""
     return {
-        "Subscription": _subscription(wish.email),
-        "FleetRule": _fleet_rule(wish.names),
-        "TopicPolicy": _topic_policy(region, account, _rules(wish), _alarms(wish, region, account)),
+        "Subscription": subscription(wish.email),
+        "FleetRule": fleet_rule(wish.names),
+        "TopicPolicy": topic_policy(region, account, _rules(wish), _alarms(wish, region, account)),
     }
 
 
@@ -266,85 +263,6 @@ def _alarms(wish: SetupWish, region: str, account: str) -> list[str]:
     """Returns the ARNs of the alarms that send emails."""
     alarms = f"arn:{partition(region)}:cloudwatch:{region}:{account}:alarm:{wish.names.stack}-*"
     return [alarms] if wish.schedules else []
-
-
-def _fleet_rule(names: Names) -> Template:
-    """Builds the rule that reports what workers cannot: a fleet expired, halted at its price ceiling, or cannot launch.
-
-    Events carry no tags, so it matches every EC2 Fleet of the region. Source: EC2 guide, "EC2 Fleet event types".
-    """
-    stopped = {
-        "detail-type": ["EC2 Fleet State Change", "EC2 Fleet Information"],
-        "detail": {"sub-type": ["expired", "fleetProgressHalted"]},
-    }
-    return {
-        "Type": "AWS::Events::Rule",
-        "Properties": {
-            "Description": f"pdfbatch: fleets that expired, halted or failed, for the stack {names.stack}.",
-            "EventPattern": {
-                "source": ["aws.ec2fleet"],
-                "$or": [{"detail-type": ["EC2 Fleet Error"]}, stopped],
-            },
-            "Targets": [{"Id": "Topic", "Arn": {"Ref": "Topic"}, "InputTransformer": _fleet_mail()}],
-            "Tags": _tags(names),
-        },
-    }
-
-
-def _fleet_mail() -> Template:
-    """Builds the email text, without the event's description: its quotes could break the text."""
-    return {
-        "InputPathsMap": {"kind": "$.detail-type", "what": "$.detail.sub-type", "fleet": "$.resources[0]"},
-        "InputTemplate": '"pdfbatch: <kind>: <what>, <fleet>. See it with `pdfbatch ls` and `pdfbatch status OUTPUT`."',
-    }
-
-
-def _topic_policy(region: str, account: str, rules: Sequence[str], alarms: Sequence[str]) -> Template:
-    """Builds the topic's policy. EventBridge needs permission from the topic itself, and a policy of its own replaces
-    SNS's default one, which lets the account publish."""
-    publish = {"Effect": "Allow", "Action": "sns:Publish", "Resource": {"Ref": "Topic"}}
-    arns = [{"Fn::GetAtt": [rule, "Arn"]} for rule in rules]
-    of_rule = {"ArnEquals": {"aws:SourceArn": arns if len(arns) > 1 else arns[0]}}
-    of_alarms = [
-        {
-            "Sid": "Alarms",
-            **publish,
-            "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Condition": {"ArnLike": {"aws:SourceArn": alarm}, "StringEquals": {"aws:SourceAccount": account}},
-        }
-        for alarm in alarms
-    ]
-    return {
-        "Type": "AWS::SNS::TopicPolicy",
-        "Properties": {
-            "Topics": [{"Ref": "Topic"}],
-            "PolicyDocument": {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Sid": "Account",
-                        **publish,
-                        "Principal": {"AWS": f"arn:{partition(region)}:iam::{account}:root"},
-                    },
-                    {
-                        "Sid": "FleetRule",
-                        **publish,
-                        "Principal": {"Service": "events.amazonaws.com"},
-                        "Condition": of_rule,
-                    },
-                    *of_alarms,
-                ],
-            },
-        },
-    }
-
-
-def _subscription(email: str) -> Template:
-    """Builds the subscription, separate from the topic: one defined inside a topic would outlive it."""
-    return {
-        "Type": "AWS::SNS::Subscription",
-        "Properties": {"Protocol": "email", "Endpoint": email, "TopicArn": {"Ref": "Topic"}},
-    }
 
 
 def _repository(names: Names) -> Template:
@@ -368,7 +286,7 @@ def _repository(names: Names) -> Template:
             "EmptyOnDelete": True,
             "ImageScanningConfiguration": {"ScanOnPush": True},
             "LifecyclePolicy": {"LifecyclePolicyText": json.dumps({"rules": [rule]})},
-            "Tags": _tags(names),
+            "Tags": names.tags,
         },
     }
 
@@ -402,6 +320,6 @@ def _budget(wish: SetupWish, region: str) -> Template:
                 }
                 for percent in ALERT_PERCENT
             ],
-            "ResourceTags": _tags(wish.names),
+            "ResourceTags": wish.names.tags,
         },
     }

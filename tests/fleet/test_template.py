@@ -68,6 +68,15 @@ def test_a_minimal_setup_has_nothing_that_costs_money_or_sends_email() -> None:
     ]
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "ap-southeast-1", "us-isob-west-1"])
+def test_no_role_has_a_longer_name_than_iam_allows_for_the_longest_stack(region: str) -> None:
+    wish = FULL._replace(names=Names.checked("s" * 41), batch_types=("g4dn.xlarge",), batch_vcpus=4)
+    made = template(wish, region, NUMBER)["Resources"].values()
+    names = {each["Properties"]["RoleName"] for each in made if each["Type"] == "AWS::IAM::Role"}
+    assert len(names) == 5
+    assert max(map(len, names)) <= 64
+
+
 def test_everything_has_the_name_that_the_fleet_looks_up() -> None:
     found, names = resources(FULL), FULL.names
     assert found["Role"]["Properties"]["RoleName"] == names.role(REGION) == "scans-us-east-1-worker"

@@ -83,7 +83,7 @@ def _role(names: Names, name: str, service: str, **properties: Any) -> Template:
             "RoleName": name,
             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
             **properties,
-            "Tags": [{"Key": TAG_STACK, "Value": names.stack}],
+            "Tags": names.tags,
         },
     }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pdfbatch.fleet.names import TAG_STACK, Names
+from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.policies import Policy
 from pdfbatch.fleet.sagemaker.policy import job_policy, trust
+from pdfbatch.fleet.topic import mail_rule
 
 
 def processing_resources(
@@ -21,7 +22,7 @@ def processing_resources(
             "Description": "pdfbatch: the hosts of SageMaker Processing jobs.",
             "AssumeRolePolicyDocument": trust(),
             "Policies": [{"PolicyName": "worker", "PolicyDocument": job_policy(worker, region, account)}],
-            "Tags": _tags(names),
+            "Tags": names.tags,
         },
     }
     return {"ProcessingRole": role, **({"ProcessingRule": _rule(names)} if has_people else {})}
@@ -40,21 +41,10 @@ def _rule(names: Names) -> dict[str, Any]:
             "ProcessingJobName": [{"prefix": names.processing_jobs}],
         },
     }
-    text = "pdfbatch: SageMaker job <job>: <status>. See it with `pdfbatch ls` and `pdfbatch status OUTPUT`."
-    mail = {
-        "InputPathsMap": {"job": "$.detail.ProcessingJobName", "status": "$.detail.ProcessingJobStatus"},
-        "InputTemplate": f'"{text}"',
-    }
-    return {
-        "Type": "AWS::Events::Rule",
-        "Properties": {
-            "Description": f"pdfbatch: SageMaker jobs of the stack {names.stack} that failed or were stopped.",
-            "EventPattern": pattern,
-            "Targets": [{"Id": "Topic", "Arn": {"Ref": "Topic"}, "InputTransformer": mail}],
-            "Tags": _tags(names),
-        },
-    }
-
-
-def _tags(names: Names) -> list[dict[str, str]]:
-    return [{"Key": TAG_STACK, "Value": names.stack}]
+    return mail_rule(
+        names,
+        "SageMaker jobs that failed or were stopped",
+        pattern,
+        {"job": "$.detail.ProcessingJobName", "status": "$.detail.ProcessingJobStatus"},
+        "SageMaker job <job>: <status>. See it with `pdfbatch ls` and `pdfbatch status OUTPUT`.",
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import Policy, Statement
+from pdfbatch.fleet.topic import mail_rule
 
 Template = dict[str, Any]
 FAILURE_PERCENT = 20
@@ -36,7 +37,7 @@ def schedule_resources(
                     ),
                 }
             ],
-            "Tags": _tags(names),
+            "Tags": names.tags,
         },
     }
     dead = {
@@ -45,12 +46,12 @@ def schedule_resources(
             "QueueName": names.schedule_dead_letters,
             "MessageRetentionPeriod": _KEPT_SECONDS,
             "SqsManagedSseEnabled": True,
-            "Tags": _tags(names),
+            "Tags": names.tags,
         },
     }
     group = {
         "Type": "AWS::Scheduler::ScheduleGroup",
-        "Properties": {"Name": names.schedule_group, "Tags": _tags(names)},
+        "Properties": {"Name": names.schedule_group, "Tags": names.tags},
     }
     return {
         "ScheduleGroup": group,
@@ -179,7 +180,7 @@ def _alarm(names: Names, name: str, text: str, **properties: Any) -> Template:
     own = {"AlarmName": f"{names.stack}-{name}", "AlarmDescription": f"pdfbatch: {text}."}
     return {
         "Type": "AWS::CloudWatch::Alarm",
-        "Properties": {**own, "AlarmActions": [{"Ref": "Topic"}], **properties, "Tags": _tags(names)},
+        "Properties": {**own, "AlarmActions": [{"Ref": "Topic"}], **properties, "Tags": names.tags},
     }
 
 
@@ -194,24 +195,13 @@ def _batch_rule(names: Names, region: str, account: str) -> Template:
         "detail-type": ["Batch Job State Change"],
         "detail": {"status": ["FAILED"], "jobQueue": [queue]},
     }
-    text = "pdfbatch: job <job> on AWS Batch failed: <why>. See it with `pdfbatch status OUTPUT`."
-    mail = {
-        "InputPathsMap": {"job": "$.detail.jobName", "why": "$.detail.statusReason"},
-        "InputTemplate": f'"{text}"',
-    }
-    return {
-        "Type": "AWS::Events::Rule",
-        "Properties": {
-            "Description": f"pdfbatch: jobs of the stack {names.stack} on AWS Batch that failed.",
-            "EventPattern": pattern,
-            "Targets": [{"Id": "Topic", "Arn": {"Ref": "Topic"}, "InputTransformer": mail}],
-            "Tags": _tags(names),
-        },
-    }
-
-
-def _tags(names: Names) -> list[dict[str, str]]:
-    return [{"Key": TAG_STACK, "Value": names.stack}]
+    return mail_rule(
+        names,
+        "jobs on AWS Batch that failed",
+        pattern,
+        {"job": "$.detail.jobName", "why": "$.detail.statusReason"},
+        "job <job> on AWS Batch failed: <why>. See it with `pdfbatch status OUTPUT`.",
+    )
 
 
 def _allow(sid: str, actions: list[str], resources: list[str], condition: Statement | None = None) -> Statement:
