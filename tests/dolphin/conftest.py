@@ -58,9 +58,9 @@ def _folder(config: pytest.Config, kind: Kind) -> Path:
     import torch
     import transformers
 
-    from . import cards, networks, odd_cards, tiny
+    from . import cards, muon, networks, odd_cards, tiny
 
-    modules = (cards, networks, odd_cards, tiny)
+    modules = (cards, muon, networks, odd_cards, tiny)
     sources = "".join(Path(str(module.__file__)).read_text() for module in modules)
     sources_key = f"{sources}{torch.__version__}{transformers.__version__}{kind}"
     return Path(config.cache.mkdir("tiny-dolphin")) / hashlib.sha256(sources_key.encode()).hexdigest()[:16]

@@ -24,6 +24,7 @@ from pdfbatch.engines.dolphin.images import two_pass
 
 from . import cards, odd_cards
 from .cards import Card, Grammar, Placed, SamplePage
+from .muon import Muon
 from .networks import END, PAD, small_model
 
 LONGEST = 512
@@ -45,7 +46,7 @@ _GOES_ON = 0.62
 _OPENING = 16
 """Tokens of a loop that are trained as often as ordinary answers; the rest is expensive, and easily learned then."""
 _STEPS = 90
-_RATES = {torch.optim.Muon: 0.06, torch.optim.AdamW: 8e-3}
+_RATES = {Muon: 0.06, torch.optim.AdamW: 8e-3}
 """Muon learns the matrices of the layers in a third of the steps that AdamW, which learns everything else, needs."""
 _LOOP_EVERY = 8
 """Loops are expensive, and easily learned: they are not in every step."""
@@ -296,10 +297,11 @@ def _train(
 
 
 def _optimizers(decoder: Any) -> list[torch.optim.Optimizer]:
-    matrices = {weight for name, weight in decoder.named_parameters() if weight.ndim == 2 and ".layers." in name}
-    others = [weight for weight in decoder.parameters() if weight not in matrices]
-    chosen = {torch.optim.Muon: list(matrices), torch.optim.AdamW: others}
-    return [optimizer(chosen[optimizer], lr=rate, weight_decay=0.0) for optimizer, rate in _RATES.items()]
+    named = dict(decoder.named_parameters())
+    matrices = {name for name, weight in named.items() if weight.ndim == 2 and ".layers." in name}
+    others = [weight for name, weight in named.items() if name not in matrices]
+    adam = torch.optim.AdamW(others, lr=_RATES[torch.optim.AdamW], weight_decay=0.0)
+    return [Muon([named[name] for name in sorted(matrices)], lr=_RATES[Muon]), adam]
 
 
 def _misread(model: Any, encoded: torch.Tensor, lessons: Sequence[Lesson]) -> list[Lesson]:
