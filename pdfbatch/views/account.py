@@ -101,7 +101,7 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
 def set_up_screen(
     where: str, email: str, inputs: Sequence[str], outputs: Sequence[str], stack: str, on: str = ""
 ) -> RenderableType:
-    """Shows what to do next, with the places that were just set up. `on`: what shall run the workers, "" for a fleet."""
+    """Shows what to do next, with the places that were just set up. `on`: what runs the workers, "" for a fleet."""
     is_default = stack == DEFAULT_STACK
     more = (f" --on {on}" if on else "") + ("" if is_default else f" --stack {stack}")
     source, output = inputs[0] if inputs else "INPUT", outputs[0] if outputs else "OUTPUT"
