@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pdfbatch.fleet.names import DEFAULT_STACK
+from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.values import Check
 from pdfbatch.views.words import plural, to_copy
 
@@ -102,13 +102,12 @@ def set_up_screen(
     where: str, email: str, inputs: Sequence[str], outputs: Sequence[str], stack: str, on: str = ""
 ) -> RenderableType:
     """Shows what to do next, with the places that were just set up. `on`: what runs the workers, "" for a fleet."""
-    is_default = stack == DEFAULT_STACK
-    more = (f" --on {on}" if on else "") + ("" if is_default else f" --stack {stack}")
+    more = (f" --on {on}" if on else "") + Names(stack).option
     source, output = inputs[0] if inputs else "INPUT", outputs[0] if outputs else "OUTPUT"
     lines = [Text.assemble((f"{where} is set up", "bold green"))]
     if email:
         lines.append(to_copy("mail:", f"confirm the subscription that AWS sends to {email}"))
-    push = "make image push" + ("" if is_default else f" STACK={stack}")
+    push = "make image push" + (f" STACK={stack}" if Names(stack).option else "")
     return Group(
         *lines,
         to_copy("next:", f"{push}   # once, in the clone: the worker image", "bold"),
