@@ -1,7 +1,8 @@
 """Imported once by the server that children are forked from, so that they start with libraries and models loaded.
 
-Forking is safe because every session runs in one thread (one_thread.py), and the threads that create the sessions have
-ended, so the server has no thread but its main one.
+Forking is safe because every session runs in one thread (one_thread.py), so the server has no thread but its main one.
+Creating the sessions in two threads would save 0.3 s, but a thread that has been joined may still hold a lock of a C
+library while it ends, and a child forked then would never get it.
 """
 
 # ruff: noqa: E402 (a server that is told to end while it loads must end at once)
@@ -11,7 +12,6 @@ be_silent()
 die_with_parent()
 
 import gc
-from concurrent.futures import ThreadPoolExecutor
 
 import pdfbatch.documents.judge
 import pdfbatch.documents.tasks  # noqa: F401 (what a child runs)
@@ -19,9 +19,8 @@ from pdfbatch.documents.layout.regions import load_model
 from pdfbatch.documents.ocr.scan import load
 from pdfbatch.documents.pdf.silence import silenced
 
-# OCR also checks fonts, so nearly every document needs it. Creating a session leaves Python to other threads.
-with silenced(), ThreadPoolExecutor(2) as threads:
-    for loading in [threads.submit(load_model), threads.submit(load)]:
-        loading.result()
+with silenced():
+    load_model()
+    load()  # it also checks fonts, so nearly every document needs it
 
 gc.freeze()  # or each child would search all of it for garbage, and so get a copy of its own
