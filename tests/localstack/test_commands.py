@@ -54,7 +54,8 @@ def test_two_slices_started_at_once_share_one_run_and_read_nothing_twice(
         output_of(process)
     status = pdfbatch("status", output)
     assert (status["state"], status["documents"]["ok"], status["documents"]["total"]) == ("done", DOCUMENTS, DOCUMENTS)
-    assert [(worker["id"], worker["done"]) for worker in status["workers"]] == [(0, 6), (1, 6)]
+    done = {worker["id"]: worker["done"] for worker in status["workers"]}  # one that is early takes from the other
+    assert done.keys() == {0, 1} and sum(done.values()) == DOCUMENTS and min(done.values()) > 0
     assert status["pages"]["read"] == DOCUMENTS
     assert len(localstack.markdown(bucket, "out/")) == DOCUMENTS
     assert pdfbatch("verify", output)["sound"] is True
