@@ -95,7 +95,7 @@ def test_libraries_and_models_load_beside_the_program_where_pages_are_surely_rea
 def test_the_reading_processes_do_not_run_the_script_of_their_parent_again(pdfs: Path, out: Path) -> None:
     script, log = out.with_name("script.py"), out.with_name("log")
     script.write_text(f"open({str(log)!r}, 'a').write(__name__ + ' ')\nfrom pdfbatch.cli import main\nmain()\n")
-    command = [sys.executable, script, "local-run", pdfs, out, "--engine", "null", "--processes", "2"]
+    command = [sys.executable, script, "local-run", pdfs, out, "--processes", "2"]
     subprocess.run(command, check=True, capture_output=True)
     assert log.read_text() == "__main__ "
 
@@ -110,7 +110,7 @@ def test_no_process_loads_modules_from_the_folder_where_it_is_started(tmp_path: 
     script.write_text(
         f"import sys\nsys.path.append({str(Path(__file__).parents[1])!r})\nfrom pdfbatch.cli import main\nmain()\n"
     )
-    command = [sys.executable, script, "local-run", pdfs, out, "--engine", "cpu", "--processes", "1"]
+    command = [sys.executable, script, "local-run", pdfs, out, "--processes", "1"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     ended = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

@@ -95,7 +95,7 @@ def test_pages_are_read_from_their_pictures_alone_and_the_key_is_nowhere(
     release = threading.Event()
     endpoint.always = lambda _request: Order(wait_for=release)
     command = [sys.executable, "-m", "pdfbatch.cli", *words(pdfs, out, endpoint, "--endpoint-price", "2,20", "-v")]
-    environment = os.environ | {"PDFBATCH_ENDPOINT_KEY": KEY}
+    environment = os.environ | {"PDFBATCH_ENDPOINT_KEY": KEY, "PDFBATCH_EVENTS_KEY": KEY}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as run:
         wait_until(lambda: len(endpoint.asked) >= 2)
         family = psutil.Process(run.pid).children(recursive=True)
