@@ -10,6 +10,7 @@ from pdfbatch.documents.sandbox.children import be_silent, die_with_parent
 be_silent()
 die_with_parent()
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 
 import pdfbatch.documents.judge
@@ -22,3 +23,5 @@ from pdfbatch.documents.pdf.silence import silenced
 with silenced(), ThreadPoolExecutor(2) as threads:
     for loading in [threads.submit(load_model), threads.submit(load)]:
         loading.result()
+
+gc.freeze()  # or each child would search all of it for garbage, and so get a copy of its own

@@ -118,7 +118,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory, loaded_children: None) -> En
         (source / name).write_bytes(made())
     inputs, output = open_store(str(source)), open_store(str(out))
     engine = ChildEngine("weigh", weigh, places=[folder])
-    options = ReadOptions(page_seconds=SECONDS, memory_mib=MEMORY_MIB, max_retries=1)
+    options = ReadOptions(page_seconds=SECONDS, memory_mib=MEMORY_MIB, max_retries=0)
     wanted = Request(Slice(0, 1), engine.name, options, chosen=Chosen(include=["*"]))
     with listening() as calls:
         begun = begin(inputs, output, wanted, now)
