@@ -335,5 +335,6 @@ def setup(
         raise typer.Exit(ExitCode.INTERRUPTED)
     with waiting(f"Changing stack {stack}, a minute or two"):
         stacks.carry_out(clients, proposal)
-    screen = screens.set_up_screen(where, email, inputs or (), outputs or (), batch)
+    on = "batch" if batch else "sagemaker" if sagemaker else ""
+    screen = screens.set_up_screen(where, email, inputs or (), outputs or (), stack, on)
     show(views.as_json(proposal) if json else screen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,7 @@ from pdfbatch.errors import UsageError
 from pdfbatch.records import ReadOptions, Reason, WayName, read_page_list
 
 if TYPE_CHECKING:
+    from pdfbatch.records import Manifest
     from pdfbatch.store import Store
 
 
@@ -79,10 +80,7 @@ def retry_failures(
     before = manifest.load(store, latest)
     only = _documents_in(pages, reason or [], below) if o.is_file_of_pages(pages) else None
     read = read.model_copy(update={"pages": before.options.pages if only is not None or not pages else pages})
-    if before.engine == COMMAND and not engine and not read.command.line:
-        read = read.model_copy(update={"command": before.options.command})
-    if not read.also and not read.command.line:
-        read = read.model_copy(update={"also": before.options.also})
+    read = _as_before(read, before, engine, local=local)
     engine = with_command(engine, read)
     if (password_secret and local) or (password_file and not local):
         raise UsageError("--password-file is for --local, and --password-secret for a fleet.", "Use the other option.")
@@ -91,8 +89,6 @@ def retry_failures(
             "--events-secret is for a fleet.", "With --local the environment has the secrets: docs/events.md."
         )
     sinks = checked_sinks(events) if local else sinks_here()
-    if read.endpoint is None:
-        read = read.model_copy(update={"endpoint": before.options.endpoint})
     source = open_store(before.input)
     check_places(source, store, before.chosen)
     if not local:
@@ -161,6 +157,23 @@ def retry_failures(
     if begun.how == "nothing":
         say(nothing_to_retry(reason or [], below, bool(begun.hopeless)))
     run_slice(begun, 0, source, store, processes, o.how_to_print(json), passwords, sinks, max_cost)
+
+
+def _as_before(read: ReadOptions, before: Manifest, engine: str, *, local: bool) -> ReadOptions:
+    """Takes from the run before what was not named now and belongs to its engine or its documents."""
+    was, taken = before.options, dict[str, Any]()
+    if before.engine == COMMAND and not engine and not read.command.line:
+        taken["command"] = was.command
+    elif not read.also and not read.command.line:
+        taken["also"] = was.also
+    if read.endpoint is None:
+        taken["endpoint"] = was.endpoint
+    if not engine and not local:  # the engine is that of the run before
+        taken |= {"triage": read.triage or was.triage}
+        if not read.fallback:
+            fallback = ("fallback", "fallback_below", "fallback_elements")
+            taken |= {name: getattr(was, name) for name in fallback}
+    return read.model_copy(update=taken)
 
 
 def _way_of(store: Store, run: str) -> WayName:

@@ -47,6 +47,11 @@ class Names(NamedTuple):
         return f"{self.stack}-{region}-worker"
 
     @property
+    def option(self) -> str:
+        """What a command that is shown to the user needs for this stack, after a space; "" for the default one."""
+        return "" if self.stack == DEFAULT_STACK else f" --stack {self.stack}"
+
+    @property
     def tags(self) -> list[Any]:
         """The tags of what `setup` makes, as CloudFormation has them."""
         return [{"Key": TAG_STACK, "Value": self.stack}]

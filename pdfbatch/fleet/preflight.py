@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Any, TypeVar
 
@@ -81,13 +82,19 @@ def _refuse_missing(open_points: list[Check], facts: AccountFacts, need: Need) -
             f"Set AWS_DEFAULT_REGION={first_abroad.region}, or work in {facts.region}: {need.setup()}",
         )
     first = missing[0]
-    message = f"{first.found[:1].upper()}{first.found[1:].rstrip('.')}."
+    message = f"{_sentence(first.found).rstrip('.')}."
     if others := [check.name for check in missing[1:]]:
         given = [*(("--input", url) for url in need.inputs), *(("--output", url) for url in need.outputs)]
         given += [("--on", need.request.way)] if need.request.way != "spot" else []
         places = " ".join(f"{option} {shlex.quote(url)}" for option, url in given)
         message += f" Also missing: {', '.join(others)}; `pdfbatch doctor {places}` shows all."
     raise NotReady(message, first.hint)
+
+
+def _sentence(text: str) -> str:
+    """Begins with a capital letter, unless the first word is a name, as `us-east-1` or `s3://papers/`."""
+    first = text.split(maxsplit=1)[0]
+    return text[:1].upper() + text[1:] if re.fullmatch(r"[a-z]+('s)?[,.]?", first) else text
 
 
 def _warning(check: Check) -> str:

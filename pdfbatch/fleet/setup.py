@@ -225,16 +225,12 @@ def _check_changeable(stack: Any) -> None:
     if status in BROKEN_STATES:
         raise NotReady(
             f"An earlier attempt left the stack {name} broken ({status}).",
-            f"Delete it with `pdfbatch setup --delete{_of(name)}` and run the same command again.",
+            f"Delete it with `pdfbatch setup --delete{Names(name).option}` and run the same command again.",
         )
     if status.endswith("IN_PROGRESS"):
         raise NotReady(
             f"Another change of the stack {name} is in progress ({status}).", "Run the same command again in a minute."
         )
-
-
-def _of(stack: str) -> str:
-    return "" if stack == Names().stack else f" --stack {stack}"
 
 
 def _change_set(clients: Clients, names: Names, text: str, is_new: bool) -> Any:

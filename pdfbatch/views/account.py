@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pdfbatch.fleet.names import Names
 from pdfbatch.fleet.values import Check
 from pdfbatch.views.words import plural, to_copy
 
@@ -26,18 +27,18 @@ _USE = {  # short, so that a line fits 80 columns
     "AWS::Logs::LogGroup": "the workers' logs, kept a week",
     "AWS::ECR::Repository": "the worker image; storage is billed",
     "AWS::SNS::Topic": "notifications about runs",
-    "AWS::SNS::TopicPolicy": "lets the rule below publish to the topic",
+    "AWS::SNS::TopicPolicy": "lets rules and alarms publish to the topic",
     "AWS::SNS::Subscription": "sends notifications to --email",
     "AWS::Events::Rule": "notifies when a fleet expires, halts or fails",
     "AWS::Budgets::Budget": "sends mails at 50 and 90 % of the monthly budget",
 }
 _USE_OF = {
     "ProcessingRole": "permissions of SageMaker jobs",
-    "ProcessingRule": "notifies when a SageMaker job fails or is stopped",
+    "ProcessingRule": "notifies when a SageMaker job fails or stops",
     "ScheduleGroup": "the schedules",
     "ScheduleRole": "lets EventBridge Scheduler start jobs",
     "ScheduleDeadLetters": "jobs that could not be started",
-    "NotStartedAlarm": "mails if a job could not be started; $0.10 a month",
+    "NotStartedAlarm": "mails if a job could not start; $0.10 a month",
     "NothingRanAlarm": "mails if nothing was started; $0.10 a month",
     "FailuresAlarm": "mails if many documents fail; $0.10 a month",
     "JobRole": "permissions of the jobs of AWS Batch",
@@ -86,8 +87,9 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
     if proposal.kind == "nothing":
         return Text(f"Stack {proposal.stack} is up to date; nothing to change.")
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("Change", "Resource", "Use"):
-        table.add_column(title, no_wrap=True, overflow="ignore")
+    for title in ("Change", "Resource"):
+        table.add_column(title, no_wrap=True, min_width=max(map(len, _ACTION_STYLE)))
+    table.add_column("Use", overflow="fold")
     for change in proposal.changes:
         action = Text(change.action, style=_ACTION_STYLE.get(change.action, ""))
         use = _USE_OF.get(change.name) or _USE.get(change.type, "{name}").format(name=change.name)
@@ -97,19 +99,20 @@ def proposal_screen(proposal: StackProposal) -> RenderableType:
 
 
 def set_up_screen(
-    where: str, email: str, inputs: Sequence[str], outputs: Sequence[str], has_batch: bool = False
+    where: str, email: str, inputs: Sequence[str], outputs: Sequence[str], stack: str, on: str = ""
 ) -> RenderableType:
-    """Shows what to do next, with the places that were just set up."""
-    on = " --on batch" if has_batch else ""
+    """Shows what to do next, with the places that were just set up. `on`: what runs the workers, "" for a fleet."""
+    more = (f" --on {on}" if on else "") + Names(stack).option
     source, output = inputs[0] if inputs else "INPUT", outputs[0] if outputs else "OUTPUT"
     lines = [Text.assemble((f"{where} is set up", "bold green"))]
     if email:
         lines.append(to_copy("mail:", f"confirm the subscription that AWS sends to {email}"))
+    push = "make image push" + (f" STACK={stack}" if Names(stack).option else "")
     return Group(
         *lines,
-        to_copy("next:", "make image push   # once, in the clone: the worker image", "bold"),
-        to_copy("then:", f"pdfbatch doctor --input {shlex.quote(source)} --output {shlex.quote(output)}{on}"),
-        to_copy("", f"pdfbatch launch {shlex.quote(source)} {shlex.quote(output)}{on}"),
+        to_copy("next:", f"{push}   # once, in the clone: the worker image", "bold"),
+        to_copy("then:", f"pdfbatch doctor --input {shlex.quote(source)} --output {shlex.quote(output)}{more}"),
+        to_copy("", f"pdfbatch launch {shlex.quote(source)} {shlex.quote(output)}{more}"),
     )
 
 

@@ -318,7 +318,7 @@ def _booting_screen(status: RunStatus, now: datetime) -> RenderableType:
 
 
 def _end(status: RunStatus, now: datetime) -> str:
-    return f"AWS terminates it at {clock(status.expires, now)}" if status.expires else ""
+    return f"AWS ends it at {clock(status.expires, now)}" if status.expires else ""
 
 
 def _states(workers: Sequence[WorkerStatus]) -> str:

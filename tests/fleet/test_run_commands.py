@@ -12,8 +12,10 @@ import pytest
 
 from pdfbatch.runs import manifest
 from pdfbatch.runs.slices import documents_of
+from pdfbatch.triage.files import as_file
 from tests.fleet.places import Places
 from tests.program import Program
+from tests.triage.pages import triage_of
 
 
 @pytest.mark.slow
@@ -124,3 +126,24 @@ def test_a_command_is_launched_frozen_and_retried_on_a_fleet(places: Places, pdf
     retried = pdfbatch("retry-failures", places.output, "--yes", "--json", "--pages-per-second", 3)
     assert retried.returncode == 0, retried.stderr
     assert manifest.load(places.store, json.loads(retried.stdout)["run"]).options.command == frozen.options.command
+
+
+def test_what_the_model_reads_is_decided_as_before_when_failures_are_retried_on_a_fleet(
+    places: Places, pdfbatch: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "triage.json").write_bytes(as_file(triage_of({"doubt": 1.0}).model))
+    pace = ("--pages-per-second", 3)
+    launch = [*places.launch[:3], "--yes", "--engine", "auto", "--triage", tmp_path / "triage.json", *pace]
+    launched = pdfbatch(*launch)
+    assert launched.returncode == 0, launched.stderr
+    first = manifest.current(places.store) or ""
+    pdfbatch("down", places.output, "--yes")
+    places.finish(first)
+    retried = pdfbatch("retry-failures", places.output, "--yes", "--json", *pace)
+    assert retried.returncode == 0, retried.stderr
+    before, after = (manifest.load(places.store, run) for run in (first, json.loads(retried.stdout)["run"]))
+    assert after.engine == "auto" and after.options.triage == before.options.triage is not None
+    pdfbatch("down", places.output, "--yes")
+    by_another = pdfbatch("retry-failures", places.output, "--yes", "--json", "--engine", "cpu", *pace)
+    assert by_another.returncode == 0, by_another.stderr
+    assert manifest.load(places.store, json.loads(by_another.stdout)["run"]).options.triage is None

@@ -132,6 +132,7 @@ def test_a_failed_deletion_says_what_blocks_it() -> None:
     )
     clients = ClientsWith(formation)
     clients.__dict__["ec2"] = Answers(describe_fleets=[{"Fleets": []}], describe_instances=[{"Reservations": []}])
+    clients.__dict__["batch"] = Answers(describe_job_queues=[{"jobQueues": []}])
     with pytest.raises(PdfbatchError, match="has a dependent object"):
         delete(clients, NAMES, at_once)
 

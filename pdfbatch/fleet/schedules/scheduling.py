@@ -146,7 +146,9 @@ def _check_group(clients: Clients, names: Names) -> None:
         absent=_GONE,
     )
     if found is None:
-        raise NotReady(f"The stack {names.stack} has no schedules yet.", "Run `pdfbatch setup --schedules`.")
+        raise NotReady(
+            f"The stack {names.stack} has no schedules yet.", f"Run `pdfbatch setup --schedules{names.option}`."
+        )
 
 
 def schedules(clients: Clients, names: Names) -> list[Schedule]:
@@ -190,7 +192,7 @@ def delete(clients: Clients, names: Names, name: str, open_output: Callable[[str
     """
     found = _described(clients, names, name)
     if found is None:
-        raise NotFound(f"There is no schedule {name}.", "`pdfbatch schedule list` shows them.")
+        raise NotFound(f"There is no schedule {name}.", f"`pdfbatch schedule list{names.option}` shows them.")
     with aws.translating(f"delete the schedule {name}"):
         clients.scheduler.delete_schedule(GroupName=names.schedule_group, Name=name)
     if found.way == "batch":
