@@ -24,7 +24,7 @@ from .networks import (
     torch,
 )
 
-CROPS, LONGEST = 520, 112
+CROPS, LONGEST = 264, 112
 TIE = 1e-4
 """Of scores around 9, in single precision."""
 PROMPTS = [[0, 10, 4], [0, 20, 21, 22, 4], [0, 30, 31, 32, 33, 34, 35, 4], [0, *range(40, 51), 4]]
