@@ -58,8 +58,8 @@ class Worker:
         self.process: Born | None = None
         self.lives = 0
         self.exits: list[int] = []
-        self.ended_in = ""
-        """The current run when its process ended."""
+        self.began_in = ""
+        """The current run when its process began."""
         self.may_start = 0.0
 
     @property
@@ -79,17 +79,18 @@ class Worker:
     ) -> None:
         """Notices an end, and starts the worker again if it is not done, under new `circumstances`. One that was killed
         after its done mark has finished: started again, it would begin another run. It is needed once more if a second
-        launch has begun another run since."""
+        launch has begun another run since it began, and it has not worked in that."""
         if self.is_done:
             run, finished = finished_in(self.number)
-            if run != self.ended_in and not finished:
+            if run != self.began_in and not finished:
                 self.exits.clear()
         elif self.process is not None and (code := self.process.poll()) is not None:
-            self.ended_in, finished = finished_in(self.number)
+            _, finished = finished_in(self.number)
             self.exits.append(FINAL[0] if finished else code)
             self.process = None
             self.may_start = time.monotonic() + dice.uniform(0.0, 0.3)
         if self.process is None and not self.is_done and time.monotonic() >= self.may_start:
+            self.began_in, _ = finished_in(self.number)
             self.process = self._start(log, *(circumstances() if circumstances else Circumstances()))
             self.lives += 1
 
