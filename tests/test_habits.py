@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from pdfbatch.cli.app import program
 from samples.many import many_pdfs
 from tests.program import Program
 
@@ -32,6 +35,26 @@ def test_the_settings_are_found_in_a_folder_above_and_shown_with_their_source(pr
     assert shown["engine"].items() >= {"value": "null", "source": str(project / "pdfbatch.toml")}.items()
     assert shown["workers"].items() >= {"value": 4, "source": "PDFBATCH_WORKERS"}.items()
     assert shown["max_retries"] == {"value": None, "source": None, "default": "2"}
+
+
+def test_a_command_accepts_settings_for_the_other_commands(project: Path) -> None:
+    """In a process of its own: it has imported no other command."""
+    settings = project / "all.toml"
+    settings.write_text('workers = 4\nmax_hours = 3\ncron = "rate(1 day)"\nengine = "null"\n')
+    command = [sys.executable, "-m", "pdfbatch", "status", "markdown", "--json", "--config", settings.name]
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    settings.write_text("max_hour = 3\n")
+    wrong = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert wrong.returncode == 2 and "max_hours" in wrong.stdout
+
+
+def test_all_settings_are_listed_whatever_was_imported(project: Path, pdfbatch: Program) -> None:
+    command = [sys.executable, "-m", "pdfbatch", "config", "--json"]
+    alone = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    program()
+    assert json.loads(alone.stdout).keys() == json.loads(pdfbatch("config", "--json", folder=project).stdout).keys()
+    assert json.loads(alone.stdout).keys() >= {"workers", "cron", "processes", "expect_within", "max_retries"}
 
 
 def test_what_is_typed_wins_over_the_settings(project: Path, pdfbatch: Program) -> None:

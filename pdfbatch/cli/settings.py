@@ -36,7 +36,7 @@ _TYPED_OUTPUT = frozenset({"down"})
 
 _given: ContextVar[Mapping[str, Setting]] = ContextVar("given", default=MappingProxyType({}))
 _options: dict[str, Any] = dict(PLACES)
-"""Every option of every command by its setting's name, with its type."""
+"""Every option of the commands that are imported, by its setting's name, with its type."""
 _defaults: dict[str, dict[str, str]] = {}
 """By setting and command: the default as help shows it."""
 
@@ -74,6 +74,8 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more detail
 
 def _apply(context: typer.Context, value: str) -> str:
     """Makes the settings the defaults of the options; a hidden option, the last of the eager ones."""
+    if context.info_name == "config":
+        _know_all_commands()
     given = settings_given(context.meta.get(_CONFIG, ""), context.meta.get(_PROFILE, ""))
     _given.set(given)
     names = {_key(parameter): parameter for parameter in context.command.params}
@@ -173,7 +175,16 @@ def settings_given(config: str, profile: str) -> dict[str, Setting]:
     """Reads the settings in variables, the profile and the file, for all commands."""
     path = found_file(Path.cwd()) if not config else None
     file = config or (str(path) if path else "")
+    if file:
+        _know_all_commands()
     return read_settings(_options, file, _content(file) if file else b"", profile)
+
+
+def _know_all_commands() -> None:
+    """Imports the commands that this process does not run: a file may set their options."""
+    from pdfbatch.cli.app import program
+
+    program()
 
 
 def _content(file: str) -> bytes:
