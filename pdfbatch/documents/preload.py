@@ -1,8 +1,8 @@
 """Imported once by the server that children are forked from, so that they start with libraries and models loaded.
 
-Forking is safe because every session runs in one thread (one_thread.py), so the server has no thread but its main one.
-Creating the sessions in two threads would save 0.3 s, but a thread that has been joined may still hold a lock of a C
-library while it ends, and a child forked then would never get it.
+Forking is safe because the server has no thread but its main one: every session runs in one thread (one_thread.py), and
+the two that create the sessions have ended. Python joins a thread before the kernel has ended it, and until then it may
+hold a lock of a C library, which a child forked meanwhile would never get. So this waits for the kernel.
 """
 
 # ruff: noqa: E402 (a server that is told to end while it loads must end at once)
@@ -12,15 +12,19 @@ be_silent()
 die_with_parent()
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import pdfbatch.documents.judge
 import pdfbatch.documents.tasks  # noqa: F401 (what a child runs)
 from pdfbatch.documents.layout.regions import load_model
 from pdfbatch.documents.ocr.scan import load
 from pdfbatch.documents.pdf.silence import silenced
+from pdfbatch.documents.sandbox.server import wait_for_threads
 
-with silenced():
-    load_model()
-    load()  # it also checks fonts, so nearly every document needs it
+# OCR also checks fonts, so nearly every document needs it. Creating a session leaves Python to other threads.
+with silenced(), ThreadPoolExecutor(2) as threads:
+    for loading in [threads.submit(load_model), threads.submit(load)]:
+        loading.result()
 
+wait_for_threads()
 gc.freeze()  # or each child would search all of it for garbage, and so get a copy of its own

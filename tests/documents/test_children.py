@@ -117,6 +117,24 @@ with Children(1, 512, preload=PRELOAD) as children:
     assert ran.stdout == (tmp_path / "loaded-by").read_text(), ran.stderr
 
 
+def test_the_server_that_forks_children_has_one_thread_so_no_lock_is_held_when_it_forks() -> None:
+    with Children(1, MIB, preload=LOADED) as children:
+        server = children.submit(30, os.getppid).result()
+        assert len(list(Path(f"/proc/{server}/task").iterdir())) == 1
+
+
+def test_the_server_waits_until_the_threads_that_load_models_have_ended_for_the_kernel_too() -> None:
+    script = """
+import _thread, os, time
+from pdfbatch.documents.sandbox.server import wait_for_threads
+_thread.start_new_thread(time.sleep, (0.3,))
+wait_for_threads()
+print(len(os.listdir("/proc/self/task")), end="")
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert ran.stdout == "1", ran.stderr
+
+
 def test_after_a_kill_nothing_is_started() -> None:
     children = Children(1, MIB, preload=LOADED)
     children.kill()

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ READING = "pdfbatch.documents.preload"
 OPENING = "pdfbatch.documents.preload_opening"
 """What is preloaded into children: everything for reading a page, or only what opens a file, in a third of the time.
 One server forks all children of a process, so the first pool of a process decides; a child loads the rest itself."""
+_LOOK_SECONDS = 0.001
+_MOST_LOOKS = 3000
 
 
 def warm_up(preload: str) -> None:
@@ -40,6 +43,16 @@ def context_of(preload: str) -> BaseContext:
     context.set_forkserver_preload([preload])
     _ensure_server()
     return context
+
+
+def wait_for_threads() -> None:
+    """Waits until the kernel has ended all threads of this process but its main one, at most a few seconds. To be
+    called before a fork, by a process that has joined its threads."""
+    threads = Path("/proc/self/task")
+    for _ in range(_MOST_LOOKS):
+        if not threads.exists() or len(list(threads.iterdir())) == 1:
+            return
+        time.sleep(_LOOK_SECONDS)
 
 
 class _Forked(ForkServerProcess):
