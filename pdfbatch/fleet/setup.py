@@ -19,10 +19,11 @@ from pydantic import BaseModel, ConfigDict
 from pdfbatch import aws
 from pdfbatch.errors import NotFound, NotReady, PdfbatchError, UsageError
 from pdfbatch.fleet import aws_queries, ec2, routes
-from pdfbatch.fleet.batch import jobs
+from pdfbatch.fleet.batch import jobs as batch_jobs
 from pdfbatch.fleet.clients import Clients
 from pdfbatch.fleet.names import TAG_STACK, Names, partition
 from pdfbatch.fleet.policies import SERVICE_ROLES
+from pdfbatch.fleet.sagemaker import jobs as processing_jobs
 from pdfbatch.fleet.template import SetupWish, as_text, merged, template, wish_in
 
 Sleep = Callable[[float], object]
@@ -72,9 +73,10 @@ def propose(clients: Clients, wish: SetupWish, sleep: Sleep = time.sleep) -> Sta
     if not is_new:
         _check_ours(found, wish.names)
         _check_changeable(found)
+        kept = current_wish(clients, wish.names)
         if _role_made(clients, wish.names) != wish.names.role(clients.region):
-            _check_nothing_runs(clients, wish.names)  # the role would be replaced, and running instances would lose it
-        wish = merged(current_wish(clients, wish.names), wish)
+            _check_nothing_runs(clients, wish.names, kept)  # the role would be replaced, and instances would lose it
+        wish = merged(kept, wish)
     _check_complete(wish, clients.region)
     wish = _with_subnets(clients, wish)
     text = as_text(template(wish, clients.region, clients.account))
@@ -125,14 +127,14 @@ def delete(clients: Clients, names: Names, sleep: Sleep = time.sleep) -> bool:
     """Deletes the stack with everything in it, including logs and worker images. False: no such stack.
 
     Raises:
-        NotReady: fleets or instances of the stack run; without their role they could not terminate themselves.
+        NotReady: fleets, instances or jobs of the stack run; without their role they could not terminate themselves.
         PdfbatchError: it failed; the message says what failed first.
     """
     found = _stack(clients, names.stack)
     if found is None:
         return False
     _check_ours(found, names)
-    _check_nothing_runs(clients, names)
+    _check_nothing_runs(clients, names, current_wish(clients, names))
     stack_id = found["StackId"]
     with aws.translating(f"delete the stack {names.stack}"):
         clients.cloudformation.delete_stack(StackName=stack_id)
@@ -339,8 +341,13 @@ def _hint(reason: str) -> str:
     return "Fix that and run the same command again; the account is unchanged."
 
 
-def _check_nothing_runs(clients: Clients, names: Names) -> None:
-    there = [*ec2.living(clients, datetime.now(UTC)), *jobs.jobs(clients)]
+def _check_nothing_runs(clients: Clients, names: Names, made_for: SetupWish) -> None:
+    """Asks only the services that the stack was made for: a region may lack the others."""
+    there = list(ec2.living(clients, datetime.now(UTC)))
+    if made_for.batch_types:
+        there += batch_jobs.jobs(clients)
+    if made_for.sagemaker:
+        there += processing_jobs.jobs(clients)
     living = [each.id for each in there if each.tags[TAG_STACK] == names.stack]
     if not living:
         return

@@ -175,12 +175,19 @@ def test_doctor_prints_the_policy_of_a_user_of_batch(on_batch: Places, pdfbatch:
     assert {"SubmitJobs", "EndJobs", "WriteOutput"} <= sids and "MakeFleet" not in sids
 
 
-def test_setup_is_not_deleted_under_a_running_job(on_batch: Places, pdfbatch: Program) -> None:
-    pdfbatch("launch", on_batch.input, on_batch.output, "--on", "batch", "--engine", "null", "--workers", "2", "--yes")
-    wish = ["setup", "--input", on_batch.input, "--output", on_batch.output]
-    assert pdfbatch(*wish, "--stack", "pdfbatch", "--yes").returncode in (0, 1)
+def test_setup_is_not_deleted_under_a_running_job(account: Account, pdfbatch: Program) -> None:
+    bucket = account.bucket()
+    account.order("quota", {"code": "L-3819A6DF", "value": 64, "default": 0})
+    places = ["--input", f"s3://{bucket}/in/", "--output", f"s3://{bucket}/out/"]
+    assert pdfbatch("setup", *places, "--batch", "--yes").returncode == 0
+    batch, tags = account.client("batch"), {"pdfbatch:stack": "pdfbatch", "pdfbatch:run": "r1"}
+    container = {"image": "i", "vcpus": 1, "memory": 512}
+    batch.register_job_definition(jobDefinitionName="d", type="container", containerProperties=container)
+    job = batch.submit_job(jobName="pdfbatch_r1", jobQueue="pdfbatch", jobDefinition="d", tags=tags)["jobId"]
     refused = pdfbatch("setup", "--delete", "--yes")
-    assert refused.returncode == 4 and "still run" in refused.stderr, refused.stderr
+    assert refused.returncode == 4 and "still run" in refused.stderr and job in refused.stderr, refused.stderr
+    batch.terminate_job(jobId=job, reason="done")
+    assert pdfbatch("setup", "--delete", "--yes").returncode == 0
 
 
 def test_retry_failures_uses_the_same_way_again(on_batch: Places, pdfbatch: Program) -> None:

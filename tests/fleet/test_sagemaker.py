@@ -113,6 +113,29 @@ def test_from_launch_to_down(there: Places, pdfbatch: Program) -> None:
     assert "Already down" in pdfbatch("down", there.output, "--yes").stdout
 
 
+def test_setup_is_not_deleted_under_a_running_job(account: Account, pdfbatch: Program) -> None:
+    bucket = account.bucket()
+    places = ["--input", f"s3://{bucket}/in/", "--output", f"s3://{bucket}/out/"]
+    assert pdfbatch("setup", *places, "--sagemaker", "--yes").returncode == 0
+    account.order("job_quota", {"type": TYPE, "value": 8, "default": 0})
+    sagemaker = account.client("sagemaker")
+    cluster = {"InstanceCount": 1, "InstanceType": TYPE, "VolumeSizeInGB": 30}
+    sagemaker.create_processing_job(
+        ProcessingJobName="pdfbatch-r1",
+        ProcessingResources={"ClusterConfig": cluster},
+        AppSpecification={"ImageUri": "i"},
+        RoleArn=account.client("iam").get_role(RoleName=account.names.processing_role(REGION))["Role"]["Arn"],
+        Tags=[{"Key": "pdfbatch:stack", "Value": "pdfbatch"}, {"Key": "pdfbatch:run", "Value": "r1"}],
+    )
+    refused = pdfbatch("setup", "--delete", "--yes")
+    assert refused.returncode == 4 and "still run: pdfbatch-r1" in refused.stderr, refused.stderr
+    sagemaker.stop_processing_job(ProcessingJobName="pdfbatch-r1")
+    account.order(
+        "processing_job", {"region": REGION, "name": "pdfbatch-r1", "status": "Stopped", "why": "", "message": ""}
+    )
+    assert pdfbatch("setup", "--delete", "--yes").returncode == 0
+
+
 def test_logs_are_those_of_the_hosts(there: Places, pdfbatch: Program) -> None:
     pdfbatch(*there.launch, *ON)
     logs, group, job = there.account.client("logs"), "/aws/sagemaker/ProcessingJobs", job_of(there)
