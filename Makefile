@@ -44,7 +44,7 @@ types: .venv/.dev
 # A test that hangs fails after ten minutes; where that cannot be (in C, or in a property that is tried again), its worker
 # ends a minute later and another goes on. Either shows the stacks.
 check-tests: .venv/.dev
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder \
 	  --timeout 600 -o faulthandler_timeout=660 -o faulthandler_exit_on_timeout=true
 
 docs: .venv/.dev ## Regenerate the generated pages of the manual and build it into build/site

@@ -120,6 +120,7 @@ def test_each_failure_has_a_hint(reason: str, hint: str) -> None:
 def test_a_failed_deletion_says_what_blocks_it() -> None:
     formation = Answers(
         delete_stack=[{}],
+        get_template=[{"TemplateBody": {}}],
         describe_stacks=[stack("CREATE_COMPLETE"), stack("DELETE_IN_PROGRESS"), stack("DELETE_FAILED")],
         describe_stack_events=[
             {
@@ -132,7 +133,6 @@ def test_a_failed_deletion_says_what_blocks_it() -> None:
     )
     clients = ClientsWith(formation)
     clients.__dict__["ec2"] = Answers(describe_fleets=[{"Fleets": []}], describe_instances=[{"Reservations": []}])
-    clients.__dict__["batch"] = Answers(describe_job_queues=[{"jobQueues": []}])
     with pytest.raises(PdfbatchError, match="has a dependent object"):
         delete(clients, NAMES, at_once)
 
