@@ -121,8 +121,9 @@ def doctor(
     with waiting("Checking the account"):
         found = diagnose(clients, Need(request, inputs or (), outputs or ()), now())
     diagnosis = found.model_copy(update={"checks": [gpu_check(gpu_system()), *found.checks]})
+    launch = screens.launch_command(inputs or (), outputs or (), stack, "" if on == "spot" else on)
     finish(
-        views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis),
+        views.as_json(diagnosis) if json else screens.diagnosis_screen(diagnosis, launch),
         ExitCode.DONE if diagnosis.ready else ExitCode.NOT_READY,
     )
 

@@ -31,6 +31,8 @@ class LogStreams(NamedTuple):
     """Begins their names."""
     named: Callable[[str], tuple[str, str] | None]
     """Returns the worker and the instance of a stream; None: it is another one."""
+    group_comes_with_them: bool = False
+    """Whether AWS makes the log group with the first line, so that until then there is none."""
 
 
 def fleet_streams(run: str, worker: int | None) -> LogStreams:
@@ -89,6 +91,8 @@ def _events(clients: Clients, group: str, streams: LogStreams, since: datetime) 
     except PdfbatchError as error:
         if error.code != "ResourceNotFoundException":
             raise
+        if streams.group_comes_with_them:
+            return
         raise NotFound(
             f"No log group {group} in {clients.region}.",
             "`pdfbatch setup` creates it. For an instance's boot log: `pdfbatch logs … --boot`.",

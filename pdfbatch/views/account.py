@@ -53,8 +53,8 @@ _USE_OF = {
 _ACTION_STYLE = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 
 
-def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
-    """Shows a line per requirement, and under each that is not met how to fix it."""
+def diagnosis_screen(diagnosis: Diagnosis, launch: str) -> RenderableType:
+    """Shows a line per requirement, and under each that is not met how to fix it, then `launch`, the next command."""
     lines: list[RenderableType] = []
     shown: set[str] = set()
     names = max(len(check.name) for check in diagnosis.checks)
@@ -65,7 +65,7 @@ def diagnosis_screen(diagnosis: Diagnosis) -> RenderableType:
             shown.add(check.hint)
     missing = sum(check.state == "missing" for check in diagnosis.checks)
     last = (
-        Text("ready: pdfbatch launch INPUT OUTPUT", style="bold green")
+        to_copy("ready:", launch, "bold green")
         if diagnosis.ready
         else Text(f"not ready: {plural(missing, 'problem')} to fix", style="bold red")
     )
@@ -102,8 +102,7 @@ def set_up_screen(
     where: str, email: str, inputs: Sequence[str], outputs: Sequence[str], stack: str, on: str = ""
 ) -> RenderableType:
     """Shows what to do next, with the places that were just set up. `on`: what runs the workers, "" for a fleet."""
-    more = (f" --on {on}" if on else "") + Names(stack).option
-    source, output = inputs[0] if inputs else "INPUT", outputs[0] if outputs else "OUTPUT"
+    source, output = _first(inputs, "INPUT"), _first(outputs, "OUTPUT")
     lines = [Text.assemble((f"{where} is set up", "bold green"))]
     if email:
         lines.append(to_copy("mail:", f"confirm the subscription that AWS sends to {email}"))
@@ -111,9 +110,22 @@ def set_up_screen(
     return Group(
         *lines,
         to_copy("next:", f"{push}   # once, in the clone: the worker image", "bold"),
-        to_copy("then:", f"pdfbatch doctor --input {shlex.quote(source)} --output {shlex.quote(output)}{more}"),
-        to_copy("", f"pdfbatch launch {shlex.quote(source)} {shlex.quote(output)}{more}"),
+        to_copy("then:", f"pdfbatch doctor --input {source} --output {output}{_more(stack, on)}"),
+        to_copy("", launch_command(inputs, outputs, stack, on)),
     )
+
+
+def launch_command(inputs: Sequence[str], outputs: Sequence[str], stack: str, on: str) -> str:
+    """Returns the command that launches with the first of these places. `on`: "" for a fleet."""
+    return f"pdfbatch launch {_first(inputs, 'INPUT')} {_first(outputs, 'OUTPUT')}{_more(stack, on)}"
+
+
+def _first(places: Sequence[str], otherwise: str) -> str:
+    return shlex.quote(places[0]) if places else otherwise
+
+
+def _more(stack: str, on: str) -> str:
+    return (f" --on {on}" if on else "") + Names(stack).option
 
 
 def deleted_screen(stack: str, was_there: bool) -> RenderableType:

@@ -133,7 +133,8 @@ def _quota(plan: Plan) -> str:
     quota = plan.account.quota
     needed = (plan.at_once or plan.workers) * quota.of_one(max(plan.account.vcpus.values()))
     limit = "unknown number" if quota.limit is None else f"{quota.limit:,.0f}"
-    return f"Quota: {needed} {quota.unit} needed, {quota.used:,.0f} in use, {limit} allowed ({quota.code})"
+    unit = quota.unit.removesuffix("s") if needed == 1 else quota.unit
+    return f"Quota: {needed} {unit} needed, {quota.used:,.0f} in use, {limit} allowed ({quota.code})"
 
 
 def _zones(plan: Plan) -> Table:

@@ -138,6 +138,10 @@ def test_setup_is_not_deleted_under_a_running_job(account: Account, pdfbatch: Pr
 
 def test_logs_are_those_of_the_hosts(there: Places, pdfbatch: Program) -> None:
     pdfbatch(*there.launch, *ON)
+    early = pdfbatch("logs", there.output)
+    assert early.returncode == 0 and "logged anything yet" in early.stderr, (
+        "SageMaker makes the group with the first line"
+    )
     logs, group, job = there.account.client("logs"), "/aws/sagemaker/ProcessingJobs", job_of(there)
     logs.create_log_group(logGroupName=group)
     for host in ("algo-1", "algo-2"):
@@ -199,6 +203,14 @@ def test_doctor_knows_what_a_job_needs(places: Places, pdfbatch: Program) -> Non
     assert "pdfbatch setup --sagemaker --input" in found["SageMaker role"]["hint"]
     assert found["SageMaker price"]["found"] == "ml.g4dn.xlarge $0.736/h; SageMaker has no Spot for processing"
     assert "AMI" not in found and "service-linked roles" not in found
+
+
+def test_doctor_ends_with_the_launch_that_it_checked(there: Places, pdfbatch: Program) -> None:
+    ended = pdfbatch("doctor", *ON, "--input", there.input, "--output", there.output)
+    last = f"ready:   pdfbatch launch {there.input} {there.output} --on sagemaker"
+    assert ended.returncode == 0 and ended.stdout.endswith(f"{last}\n"), ended.stdout
+    planned = pdfbatch("plan", there.input, there.output, *ON, "--workers", "1")
+    assert "Quota: 1 instance needed, 0 in use" in planned.stdout, planned.stderr
 
 
 def test_an_image_elsewhere_is_refused_before_the_launch(bench: Bench) -> None:

@@ -94,7 +94,7 @@ def host_streams(job: str, worker: int | None, workers: int) -> LogStreams:
         host, _, _ = stream.removeprefix(f"{job}/").rpartition("-")
         return (f"worker-{hosts.index(host)}", host) if host in hosts else None
 
-    return LogStreams(prefix, named)
+    return LogStreams(prefix, named, group_comes_with_them=True)
 
 
 def check_options(request: LaunchRequest) -> None:
