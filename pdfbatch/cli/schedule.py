@@ -179,7 +179,7 @@ def _make(request: LaunchRequest, name: str, timing: Timing, *, dry_run: bool, y
             request.limit,
             request.all_failures,
         )
-    finish(views.as_json(made) if json else screens.scheduled_screen(made))
+    finish(views.as_json(made) if json else screens.scheduled_screen(made, request.names.stack))
 
 
 def _list(stack: str, json: bool) -> None:

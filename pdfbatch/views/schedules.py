@@ -9,12 +9,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pdfbatch.fleet.names import Names
 from pdfbatch.views.words import money, plural
 from pdfbatch.visible import visible
 
 if TYPE_CHECKING:
     from pdfbatch.fleet.schedules.scheduling import Schedule, Schedules
     from pdfbatch.fleet.values import Plan
+
+_SERVICES = {"batch": "AWS Batch", "sagemaker": "SageMaker"}
 
 
 def schedule_question(name: str, expression: str, plan: Plan) -> str:
@@ -23,12 +26,13 @@ def schedule_question(name: str, expression: str, plan: Plan) -> str:
     return f"Create the schedule {name}, {expression}: {plural(plan.workers, 'instance')}{cap}?"
 
 
-def scheduled_screen(made: Schedule) -> RenderableType:
+def scheduled_screen(made: Schedule, stack: str) -> RenderableType:
+    service = _SERVICES.get(made.way, made.way)
     lines = [
         Text.assemble(("SCHEDULED  ", "bold green"), f"{made.name}  {made.expression} {made.timezone}"),
-        Text(f"Each time a job on {made.way} converts what is new or changed in {visible(made.input)}."),
+        Text(f"Each time a job of {service} converts what is new or changed in {visible(made.input)}."),
         Text("The image and the options stay as they are now; run the same command again to change them."),
-        Text(f"delete:  pdfbatch schedule delete {made.name}", no_wrap=True, overflow="ignore"),
+        Text(f"delete:  pdfbatch schedule delete {made.name}{Names(stack).option}", no_wrap=True, overflow="ignore"),
         Text(f"next:    pdfbatch status {visible(shlex.quote(made.output))}", no_wrap=True, overflow="ignore"),
     ]
     return Group(*lines)

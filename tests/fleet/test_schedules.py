@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from functools import cache
@@ -11,6 +12,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
+from rich.console import Console
 
 from pdfbatch.errors import UsageError
 from pdfbatch.fleet.batch.policy import batch_launcher_policy
@@ -25,12 +27,14 @@ from pdfbatch.fleet.schedules.requests import (
     in_pascal_case,
     schedule_request,
 )
+from pdfbatch.fleet.schedules.scheduling import Schedule
 from pdfbatch.fleet.schedules.stack import launcher_statements, schedule_resources, start_policy, trust
 from pdfbatch.fleet.template import SetupWish, template
 from pdfbatch.records.order import order_key
 from pdfbatch.runs import ledger, manifest
 from pdfbatch.runs.verify import verify
 from pdfbatch.store import Store, open_store
+from pdfbatch.views.schedules import scheduled_screen
 from samples import odd
 from tests.fleet.batch_bench import set_up_batch
 from tests.fleet.conftest import REGION, Account
@@ -170,6 +174,17 @@ def test_each_job_on_sagemaker_has_a_name_of_its_own(
     assert len(markdown(places.store)) == DOCUMENTS
     record = manifest.load_fleet(places.store, manifest.current(places.store) or "")
     assert record is not None and (record.job, record.order) == (names[0], "daily")
+
+
+def test_what_is_shown_names_the_service_and_the_stack() -> None:
+    made = Schedule(
+        name="nightly", expression="cron(0 3 * * ? *)", way="batch", input="s3://b/in/", output="s3://b/out/"
+    )
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(scheduled_screen(made, "other"))
+    shown = console.export_text()
+    assert "Each time a job of AWS Batch converts" in shown
+    assert "pdfbatch schedule delete nightly --stack other\n" in shown
 
 
 def test_schedules_are_listed_replaced_and_deleted(places: Places, scheduler: Scheduler, pdfbatch: Program) -> None:
