@@ -36,6 +36,19 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
+class Moto(DomainDispatcherApplication):
+    """moto, which looks once for a host's service; by itself it goes through its folders at each request."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._found: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        if host not in self._found:
+            self._found[host] = super().get_backend_for_host(host)
+        return self._found[host]
+
+
 class FaultyS3:
     def __init__(self, s3: Callable[[Environ, Respond], Iterable[bytes]]) -> None:
         self.s3 = s3
@@ -89,7 +102,7 @@ def refuse(respond: Respond, status: int, code: str) -> list[bytes]:
 
 
 if __name__ == "__main__":
-    app = FaultyS3(DomainDispatcherApplication(create_backend_app))
+    app = FaultyS3(Moto())
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     print(server.port, flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()  # ends with its parent

@@ -57,7 +57,6 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
-from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.datastructures import MultiDict
 from werkzeug.serving import make_server
 
@@ -69,7 +68,7 @@ from tests.fleet.price_list import products
 from tests.fleet.processing_jobs import ProcessingJobs
 from tests.fleet.simulated_batch import operation_at
 from tests.fleet.simulated_fleets import Fleets, Json, Refused
-from tests.s3_server import FaultyS3, Quiet
+from tests.s3_server import FaultyS3, Moto, Quiet
 
 Environ = dict[str, Any]
 Respond = Callable[..., Any]
@@ -417,7 +416,7 @@ if __name__ == "__main__":
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # a second for each reset, and only ours are used
     host, port = sys.argv[1:3] or ("127.0.0.1", 0)
     like_aws()
-    aws = Aws(DomainDispatcherApplication(create_backend_app))
+    aws = Aws(Moto())
     server = make_server(host, int(port), aws, threaded=True, request_handler=Quiet)
     print(server.port, flush=True)
     threading.Thread(target=keep_ticking, args=[aws], daemon=True).start()
