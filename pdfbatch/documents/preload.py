@@ -2,7 +2,7 @@
 
 Forking is safe because the server has no thread but its main one: every session runs in one thread (one_thread.py), and
 the two that create the sessions have ended. Python joins a thread before the kernel has ended it, and until then it may
-hold a lock of a C library, which a child forked meanwhile would never get: 6 of 3,600 children waited for the one of
+hold a lock of a C library, which a child forked meanwhile would never get: 7 of 4,000 children waited for the one of
 OpenCV's thread-local data for ever. So this waits for the kernel: none of 4,000.
 """
 
