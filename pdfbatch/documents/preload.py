@@ -2,8 +2,8 @@
 
 Forking is safe because the server has no thread but its main one: every session runs in one thread (one_thread.py), and
 the two that create the sessions have ended. Python joins a thread before the kernel has ended it, and until then it may
-hold a lock of a C library, which a child forked meanwhile would never get: 7 of 4,000 children waited for the one of
-OpenCV's thread-local data for ever. So this waits for the kernel: none of 4,000.
+hold a lock of a C library, which a child forked meanwhile would never get: in a loop of such forks, 7 of 4,000 children
+waited for ever for one inside OpenCV. So this waits for the kernel; then it was none of 4,000.
 """
 
 # ruff: noqa: E402 (a server that is told to end while it loads must end at once)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pdfbatch.fleet.names import Names
-from pdfbatch.views.words import money, plural
+from pdfbatch.views.words import money, plural, to_copy
 from pdfbatch.visible import visible
 
 if TYPE_CHECKING:
@@ -27,13 +27,12 @@ def schedule_question(name: str, expression: str, plan: Plan) -> str:
 
 
 def scheduled_screen(made: Schedule, stack: str) -> RenderableType:
-    service = _SERVICES.get(made.way, made.way)
     lines = [
         Text.assemble(("SCHEDULED  ", "bold green"), f"{made.name}  {made.expression} {made.timezone}"),
-        Text(f"Each time a job of {service} converts what is new or changed in {visible(made.input)}."),
+        Text(f"Each time a job of {_SERVICES[made.way]} converts what is new or changed in {visible(made.input)}."),
         Text("The image and the options stay as they are now; run the same command again to change them."),
-        Text(f"delete:  pdfbatch schedule delete {made.name}{Names(stack).option}", no_wrap=True, overflow="ignore"),
-        Text(f"next:    pdfbatch status {visible(shlex.quote(made.output))}", no_wrap=True, overflow="ignore"),
+        to_copy("delete:", f"pdfbatch schedule delete {made.name}{Names(stack).option}"),
+        to_copy("next:", f"pdfbatch status {shlex.quote(made.output)}"),
     ]
     return Group(*lines)
 
