@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +26,7 @@ from tests.chaos.nursery import Loaded, Nursery
 from tests.chaos.pool import Pool, make_pool
 from tests.chaos.server import ChaosServer
 from tests.chaos.story import Abilities, Ended, Story, Wish
-from tests.chaos.workers import can_fill_a_disk, can_jump
+from tests.chaos.workers import ANOTHER_CLOCK, can_fill_a_disk, can_jump
 from tests.program import NO_ACCOUNT
 
 TOLD_EVERY = 50
@@ -42,6 +43,7 @@ class Stage(NamedTuple):
 
     server: ChaosServer
     nursery: Nursery
+    jumping: Nursery | None
     pool: Pool
     folder: Path
     can: Abilities
@@ -50,7 +52,7 @@ class Stage(NamedTuple):
     def play(self, seed: int) -> Result:
         place = self.folder / str(seed)
         place.mkdir()
-        ended = Story(seed, self.server, self.nursery, self.pool, place, self.can, self.wish).run()
+        ended = Story(seed, self.server, self.nursery, self.jumping, self.pool, place, self.can, self.wish).run()
         log = place / "log"
         return Result(seed, ended, log.read_text(errors="replace") if ended.wrong and log.exists() else "")
 
@@ -69,16 +71,20 @@ def stories(seeds: range, jobs: int, plant: str, wish: Wish) -> Iterator[Result]
         os.environ.update(NO_ACCOUNT)
         pool = make_pool(folder / "pool", os.environ)
         jobs = min(jobs, len(seeds))
-        with Loaded() as loaded:
-            for_each = (folder, loaded.address, pool, can, plant, wish)
+        with ExitStack() as stack:
+            loaded = [stack.enter_context(Loaded())]
+            if can.jump and not wish.only:
+                loaded.append(stack.enter_context(Loaded(**ANOTHER_CLOCK)))
+            for_each = (folder, [each.address for each in loaded], pool, can, plant, wish)
             with ProcessPoolExecutor(jobs, get_context("fork"), initializer=_set, initargs=for_each) as processes:
                 yield from processes.map(_play, seeds)
 
 
-def _set(folder: Path, nursery: str, pool: Pool, can: Abilities, plant: str, wish: Wish) -> None:
+def _set(folder: Path, addresses: list[str], pool: Pool, can: Abilities, plant: str, wish: Wish) -> None:
     server = ChaosServer(0, ignores_conditions=plant).__enter__()
     os.environ.update({"AWS_ENDPOINT_URL": server.url, "TMPDIR": str(folder / "tmp")})
-    _stage.append(Stage(server, Nursery(nursery).__enter__(), pool, folder, can, wish))
+    nursery, jumping, *_ = [*(Nursery(address).__enter__() for address in addresses), None]
+    _stage.append(Stage(server, nursery, jumping, pool, folder, can, wish))
 
 
 def _play(seed: int) -> Result:

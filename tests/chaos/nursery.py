@@ -8,7 +8,9 @@ opens a PDF, and takes the order that would have started it.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
+import gc
 import json
 import os
 import select
@@ -24,7 +26,34 @@ from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
+_LOADED = (
+    "pdfbatch.cli.app",
+    "pdfbatch.cli.local",
+    "pdfbatch.cli.worker",
+    "pdfbatch.delivery.background",
+    "pdfbatch.delivery.sink_secrets",
+    "pdfbatch.delivery.sinks",
+    "pdfbatch.delivery.webhook",
+    "pdfbatch.documents.judge",
+    "pdfbatch.documents.tasks",
+    "pdfbatch.engines",
+    "pdfbatch.runs.named",
+    "pdfbatch.web.report",
+    "pdfbatch.worker.budget_watch",
+    "pdfbatch.worker.completion",
+    "pdfbatch.worker.loop",
+    "pdfbatch.worker.metrics",
+    "encodings.idna",
+    "multiprocessing.popen_forkserver",
+    "multiprocessing.sharedctypes",
+    "pikepdf",
+    "typer._adapters",
+)
+"""What the program, or a child of it that opens a PDF, imports only where it needs it."""
 _LOOK_SECONDS = 0.01
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000  # unshare(2)
+_MS_REC, _MS_PRIVATE = 0x4000, 0x40000  # mount(2)
 _LISTENS = b"listens\n"
 _HIGH = 200
 """File descriptors from this number on are free."""
@@ -54,16 +83,20 @@ class Born:
 
 class Loaded:
     """The process that has a program loaded: a module whose `main` reads `sys.argv` and returns an exit code or ends by
-    itself. Use as a context manager; it does not end what was born meanwhile."""
+    itself. Use as a context manager; it does not end what was born meanwhile. `environment`: what it has besides that
+    of this process, because it is too late for that when a child is born."""
 
-    def __init__(self, program: str = "pdfbatch.cli") -> None:
+    def __init__(self, program: str = "pdfbatch.cli", **environment: str) -> None:
         self._program = program
+        self._environment = environment
 
     def __enter__(self) -> Loaded:
         self._folder = tempfile.TemporaryDirectory(prefix="nursery-")
         self.address = f"{self._folder.name}/socket"
         command = [sys.executable, "-m", "tests.chaos.nursery", self.address, self._program]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command, env=os.environ | self._environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == _LISTENS
         return self
@@ -91,8 +124,12 @@ class Nursery:
         self._answers.close()
         self._socket.close()
 
-    def start(self, words: list[str], environment: Mapping[str, str], log: Path) -> Born:
-        order = {"words": words, "environment": dict(environment), "log": str(log)}
+    def start(
+        self, words: list[str], environment: Mapping[str, str], log: Path, small_disk: Path | None = None
+    ) -> Born:
+        """`small_disk`: a folder, for this process alone on a file system of its own with next to no room."""
+        disk = str(small_disk or "")
+        order = {"words": words, "environment": dict(environment), "log": str(log), "small_disk": disk}
         self._socket.sendall(json.dumps(order).encode() + b"\n")
         while True:
             answer = self._answer()
@@ -115,12 +152,13 @@ class Nursery:
 
 def _load(address: str, program: str) -> None:
     from pdfbatch import aws
-    from pdfbatch.documents import judge  # noqa: F401  # loaded for all children
-    from pdfbatch.worker import loop  # noqa: F401
 
+    for loaded in _LOADED:
+        import_module(loaded)
     main = import_module(program).main
 
     aws.client("s3", region=aws.ANY_REGION)  # what it is made of is kept, and children make their own of it
+    gc.freeze()  # or each child would search and so copy all of it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a nursery
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
@@ -131,7 +169,6 @@ def _load(address: str, program: str) -> None:
             if not os.fork():
                 listening.close()
                 os.dup2(2, 1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _serve(connection, main)
                 os._exit(0)
             connection.close()
@@ -139,20 +176,31 @@ def _load(address: str, program: str) -> None:
 
 def _serve(connection: socket.socket, main: Callable[[], int | None]) -> None:
     orders = connection.makefile("rb", buffering=0)
+    ended, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
-        if select.select([orders], [], [], _LOOK_SECONDS)[0]:
+        ready = select.select([orders, ended], [], [])[0]
+        if orders in ready:
             line = orders.readline()
             if not line:
                 return
             order = json.loads(line)
             pid = os.fork()
             if not pid:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for number in (ended, told):
+                    os.close(number)
                 orders.close()
                 connection.close()
                 _become(order)
                 _fork_servers_ahead()
                 sys.exit(main())
             _tell(connection, {"born": pid})
+        if ended in ready:
+            os.read(ended, 1 << 16)
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -169,28 +217,58 @@ def _become(order: dict[str, Any]) -> None:
     for number in (1, 2):
         os.dup2(log, number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if order["small_disk"]:
+        _mount_small(order["small_disk"])
     os.environ.clear()
     os.environ.update(order["environment"])
+    tempfile.tempdir = None  # as TMPDIR says
     sys.argv = ["pdfbatch", *order["words"]]
 
 
+def _mount_small(folder: str) -> None:
+    """Does what `unshare --mount --map-root-user` does (util-linux), within this process, and mounts a file system.
+
+    Raises OSError where that is not allowed.
+    """
+    user, group = os.geteuid(), os.getegid()
+    _succeed(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS))
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    _succeed(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None))
+    _succeed(_libc.mount(b"none", folder.encode(), b"tmpfs", 0, b"size=64k"))
+
+
+def _succeed(result: int) -> None:
+    if result:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 def _fork_servers_ahead() -> None:
-    """Forks the server of this process's children now, while it has one thread, and gives it its order later."""
+    """Forks the server of this process's children and what tracks their resources now, while it has one thread, and
+    gives them their orders later."""
+    ahead = [_forked_ahead() for _ in range(2)]
+    spawn = util.spawnv_passfds
+
+    def start(path: str | bytes, args: Sequence[str], passed: Sequence[int]) -> int:
+        if not ahead:
+            return spawn(path, args, passed)
+        pid, orders = ahead.pop()
+        with orders:
+            socket.send_fds(orders, [json.dumps([args[-1], list(passed)]).encode()], list(passed))
+        return pid
+
+    util.spawnv_passfds = start
+
+
+def _forked_ahead() -> tuple[int, socket.socket]:
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if not pid:
         ours.close()
         _serve_as_ordered(theirs)
     theirs.close()
-    spawn, ahead = util.spawnv_passfds, [pid]
-
-    def start(path: str | bytes, args: Sequence[str], passed: Sequence[int]) -> int:
-        if not ahead or "multiprocessing.forkserver" not in args[-1]:
-            return spawn(path, args, passed)
-        socket.send_fds(ours, [json.dumps([args[-1], list(passed)]).encode()], list(passed))
-        return ahead.pop()
-
-    util.spawnv_passfds = start
+    return pid, ours
 
 
 def _serve_as_ordered(orders: socket.socket) -> None:

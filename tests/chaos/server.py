@@ -134,6 +134,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
+    def handle_expect_100(self) -> bool:
+        """Sends it at once: it would stay in the buffer, and botocore waits a second for it before it sends a body."""
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
+
     def do_GET(self) -> None:
         self._serve()
 
@@ -171,9 +177,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes | None:
         """Returns the request's body; None if the client died before it had sent all of it."""
-        if self.headers.get("Expect", "").lower() == "100-continue":
-            self.send_response_only(100)
-            self.end_headers()
         length = int(self.headers.get("Content-Length", 0))
         data = self.rfile.read(length)
         if len(data) < length:

@@ -73,6 +73,7 @@ class Story:
         seed: int,
         server: ChaosServer,
         nursery: Nursery,
+        jumping: Nursery | None,
         pool: Pool,
         folder: Path,
         can: Abilities,
@@ -81,6 +82,7 @@ class Story:
         self.dice = random.Random(seed)
         self.server = server
         self.nursery = nursery
+        self.jumping = jumping
         self.pool = pool
         self.folder = folder
         self.can = can
@@ -134,7 +136,7 @@ class Story:
             imds = stack.enter_context(Imds()) if self.kind.is_fleet else None
             environment = environment_of(self.kind, number, run, imds) | key
             words = words_of(self.kind, number, URL, sinks)
-            self.workers.append(Worker(number, words, environment, imds, self.nursery))
+            self.workers.append(Worker(number, words, environment, imds, self.nursery, self.jumping))
 
     # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,6 +208,8 @@ class Story:
 
     def _circumstances(self) -> Circumstances:
         thrown = self.dice.random()
+        if self.wish.only:
+            return Circumstances()
         if self.can.jump and thrown < 0.15:
             self._count("clock jump")
             return Circumstances(jump=self.dice.choice(["-2h", "+2h", "-1d"]))

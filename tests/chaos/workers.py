@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,9 +16,10 @@ from tests.chaos.nursery import Born, Nursery
 from tests.imds import Imds
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+ANOTHER_CLOCK = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+0", "FAKETIME_NO_CACHE": "1"}
+"""For a process whose children get clocks of their own."""
 FINAL = (0, 3)
 """Exit codes after which a slice is done."""
-_SMALL_DISK = 'mount -t tmpfs -o size=64k none "$TMPDIR" && exec "$@"'
 
 
 class Kind(NamedTuple):
@@ -40,18 +40,26 @@ class Worker:
     """One slice of a story, and the process that works on it."""
 
     def __init__(
-        self, number: int, words: list[str], environment: Mapping[str, str], imds: Imds | None, nursery: Nursery
+        self,
+        number: int,
+        words: list[str],
+        environment: Mapping[str, str],
+        imds: Imds | None,
+        nursery: Nursery,
+        jumping: Nursery | None = None,
     ) -> None:
+        """`jumping`: the nursery of processes with ANOTHER_CLOCK; None: no circumstances with a jump."""
         self.number = number
         self.words = words
         self.nursery = nursery
+        self.jumping = jumping
         self.environment = dict(environment)
         self.imds = imds
-        self.process: subprocess.Popen[bytes] | Born | None = None
+        self.process: Born | None = None
         self.lives = 0
         self.exits: list[int] = []
-        self.ended_in = ""
-        """The current run when its process ended."""
+        self.began_in = ""
+        """The current run when its process began."""
         self.may_start = 0.0
 
     @property
@@ -71,38 +79,34 @@ class Worker:
     ) -> None:
         """Notices an end, and starts the worker again if it is not done, under new `circumstances`. One that was killed
         after its done mark has finished: started again, it would begin another run. It is needed once more if a second
-        launch has begun another run since."""
+        launch has begun another run since it began, and it has not worked in that."""
         if self.is_done:
             run, finished = finished_in(self.number)
-            if run != self.ended_in and not finished:
+            if run != self.began_in and not finished:
                 self.exits.clear()
         elif self.process is not None and (code := self.process.poll()) is not None:
-            self.ended_in, finished = finished_in(self.number)
+            _, finished = finished_in(self.number)
             self.exits.append(FINAL[0] if finished else code)
             self.process = None
             self.may_start = time.monotonic() + dice.uniform(0.0, 0.3)
         if self.process is None and not self.is_done and time.monotonic() >= self.may_start:
+            self.began_in, _ = finished_in(self.number)
             self.process = self._start(log, *(circumstances() if circumstances else Circumstances()))
             self.lives += 1
 
-    def _start(self, log: Path, jump: str, small_disk: Path | None) -> subprocess.Popen[bytes] | Born:
+    def _start(self, log: Path, jump: str, small_disk: Path | None) -> Born:
         environment = dict(self.environment)
-        command = [sys.executable, "-m", "pdfbatch.cli", *self.words]
         if self.imds is not None:
             self.imds.values.pop("spot/instance-action", None)
             environment["PDFBATCH_INSTANCE"] = f"i-{self.number}-{self.lives}"
-        if not jump and small_disk is None:
-            return self.nursery.start(self.words, environment, log)
         if jump:
-            environment |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME": jump}
+            environment |= ANOTHER_CLOCK | {"FAKETIME": jump}
         if small_disk is not None:
             small_disk.mkdir(exist_ok=True)
             environment["TMPDIR"] = str(small_disk)
-            command = ["unshare", "--mount", "--map-root-user", "sh", "-c", _SMALL_DISK, "sh", *command]
-        with log.open("ab") as output:
-            return subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+        nursery = self.jumping if jump else self.nursery
+        assert nursery is not None
+        return nursery.start(self.words, environment, log, small_disk)
 
     def signal(self, number: signal.Signals) -> bool:
         """Sends a signal to the worker alone; its children must follow it by themselves."""
