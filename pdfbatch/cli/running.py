@@ -68,7 +68,7 @@ def run_slice(
         deliver_left(output, sinks)
         finish(_nothing(nothing, begun, how))
     if begun.how == "finished":
-        say(f"slice {worker_id} of this run is done; other slices are still running")
+        say(_finished(worker_id, begun.idle))
         found = read_status(output, frozen, now())
         finish(views.as_json(found) if how == "json" else views.status_screen(found, local_now()))
     if begun.how == "resumed":
@@ -85,6 +85,18 @@ def run_slice(
     if begun.how == "resumed" and code in (ExitCode.DONE, ExitCode.SOME_DOCUMENTS_FAILED):
         say("PDFs added since this run started are not in it; run the same command again to convert them")
     finish(views.closing(found, failures, _next_step(begun, output, failures, code)), code)
+
+
+def _finished(worker_id: int, idle: Sequence[int]) -> str:
+    """Says that a slice is done, and which others a person must start."""
+    done = f"slice {worker_id} of this run is done"
+    if not idle:
+        return f"{done}; other slices are still running"
+    are_not = "is not done and not" if len(idle) == 1 else "are not done and not"
+    return (
+        f"{done}; {views.plural(len(idle), 'slice')} {are_not} running: "
+        f"run the same command with --worker-id {views.some([str(number) for number in idle])}"
+    )
 
 
 def _nothing(found: RunStatus, begun: Begun, how: Print) -> str | RenderableType:

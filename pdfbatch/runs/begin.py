@@ -20,7 +20,7 @@ from pdfbatch.records import (
 from pdfbatch.runs import manifest
 from pdfbatch.runs.copies import digest_in, without_copies
 from pdfbatch.runs.inputs import bad_name, listed
-from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin
+from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin, unfinished_slices
 from pdfbatch.runs.partition import Slice, divided, documents_in, in_parts, slice_of
 from pdfbatch.runs.remaining import alive_error, refuse_other_input, remaining_failures, selected
 from pdfbatch.runs.selection import what_is_left
@@ -51,10 +51,12 @@ class Request(NamedTuple):
 class Begun(NamedTuple):
     manifest: Manifest
     how: Literal["new", "resumed", "finished", "nothing"]
-    """`finished`: this slice is done, others are still running. `nothing`: everything is done already; the manifest was
-    not saved."""
+    """`finished`: this slice is done, others are not. `nothing`: everything is done already; the manifest was not
+    saved."""
     documents: Sequence[SourceDocument] = ()
     """The slice of this worker, unless `finished` or `nothing`."""
+    idle: Sequence[int] = ()
+    """If `finished`, the slices that are not done and that no worker is running."""
     changed: Sequence[str] = ()
     """Inputs that changed since their Markdown was written, and that are not converted again."""
     foreign: Sequence[str] = ()
@@ -193,7 +195,8 @@ def _claim(
 
 
 def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: datetime) -> Begun | None:
-    """Returns the run if it matches the request and this worker has not finished it; None if a new one may start."""
+    """Returns the run if it matches the request and is not done; None if a new one may start. A new one beside
+    unfinished slices would split the workers: one that was killed comes back, and then its pages belong to no run."""
     found = manifest.load(output, run)
     refuse_other_input(found, source_url, output)
     triage = resumed_triage(wanted.options.triage, found.options.triage)
@@ -211,10 +214,10 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
         if beat is not None:
             refuse_twin(beat, mark, now)
         return Begun(found, "resumed", documents_of(output, found, wanted.part.worker))
+    if same and (left := unfinished_slices(output, found, now)):
+        return Begun(found, "finished", idle=[number for number, is_running in left.items() if not is_running])
     if not is_anyone_alive(output, found, now):
         return None
-    if same:
-        return Begun(found, "finished")
     raise alive_error(run, output)
 
 

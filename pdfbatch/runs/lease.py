@@ -86,6 +86,22 @@ def is_anyone_alive(output: Store, manifest: Manifest, now: datetime) -> bool:
     return any(not _is_this_process(beat) and is_living(beat, marks.get(beat.worker), now) for beat in beats)
 
 
+def unfinished_slices(output: Store, manifest: Manifest, now: datetime) -> dict[int, bool]:
+    """Returns the slices of a run that are not done, each with whether its worker is running. An empty slice needs no
+    worker."""
+    keys = RunKeys(manifest.run)
+    marks = {mark.worker: mark for mark in done_marks(output, keys)}
+    beats = {beat.worker: beat for beat in heartbeats(output, keys)}
+    left = [number for number, documents in enumerate(manifest.slices) if documents and not _is_done(marks.get(number))]
+    return {
+        number: number in beats and is_living(beats[number], marks.get(number), now) for number in left
+    }
+
+
+def _is_done(mark: DoneMark | None) -> bool:
+    return mark is not None and mark.why == "done"
+
+
 def last_sign(output: Store, keys: RunKeys, worker: int) -> tuple[Heartbeat | None, DoneMark | None]:
     """Returns a worker's heartbeat and done mark; each is None if missing or unreadable."""
     beat = mark = None
