@@ -93,9 +93,7 @@ def unfinished_slices(output: Store, manifest: Manifest, now: datetime) -> dict[
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
     beats = {beat.worker: beat for beat in heartbeats(output, keys)}
     left = [number for number, documents in enumerate(manifest.slices) if documents and not _is_done(marks.get(number))]
-    return {
-        number: number in beats and is_living(beats[number], marks.get(number), now) for number in left
-    }
+    return {number: number in beats and is_living(beats[number], marks.get(number), now) for number in left}
 
 
 def _is_done(mark: DoneMark | None) -> bool:
