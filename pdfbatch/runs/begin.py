@@ -187,7 +187,7 @@ def _claim(
     output.check_writable()
     winner = manifest.claim(output, fresh, latest)
     if winner == fresh.manifest.run:
-        return Begun(fresh.manifest, "new", fresh.slices[wanted.part.worker], changed)
+        return Begun(fresh.manifest, "new", fresh.slices[wanted.part.worker], changed=changed)
     theirs = _resumable(output, winner, wanted, fresh.manifest.input, clock())
     if theirs is None:
         raise alive_error(winner, output)
