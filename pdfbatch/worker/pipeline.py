@@ -208,9 +208,6 @@ class Pipeline:
         if work.document.is_read and work.waiting:
             self._fail(work, Failure(Reason.STORE_ERROR, "its elements lack some of its pages"))
             return
-        if not work.document.is_assembled:  # else the workers that read its parts count them
-            for number in work.results:
-                self._hooks.page_done(work.results.bare(number), work.share_of_a_page, True)
         if work.waiting:
             self._ready.append(work)
         else:
@@ -227,6 +224,7 @@ class Pipeline:
             if not self._is_ours(work):
                 self._ready.popleft()
                 continue
+            self._count_resumed(work)
             number = work.waiting.popleft()
             if work.is_stuck:
                 self._page_read(work, work.untried(number))
@@ -239,9 +237,14 @@ class Pipeline:
         """Whether this worker is the one that reads the document; closes it if it is not."""
         if work.block.is_mine():
             return True
-        work.block.dropped(work.bare_pages())
+        work.block.dropped(work.counted_pages())
         self._leave(work)
         return False
+
+    def _count_resumed(self, work: SliceWork) -> None:
+        """Counts the pages from a checkpoint, once it is sure that no other worker has the document."""
+        for page in work.resumed_pages():
+            self._hooks.page_done(page, work.share_of_a_page, True)
 
     def _submit_page(self, work: SliceWork, number: int) -> None:
         work.running.add(number)
@@ -340,6 +343,7 @@ class Pipeline:
     def _publish(self, work: SliceWork) -> None:
         if not self._is_ours(work):
             return
+        self._count_resumed(work)
         outcome = work.outcome(self._made_by, time.monotonic() - work.started, self._hooks.now())
         if work.document.is_part:
             self._finish_part(work, outcome)
@@ -425,7 +429,7 @@ class Pipeline:
         self._children.kill()
         self._is_late = self._events.writing > 0
         for work in self._open.values():
-            work.block.dropped(work.bare_pages())
+            work.block.dropped(work.counted_pages())
 
     def _wait(self, is_busy: Callable[[], bool], seconds: float) -> Iterator[Outcome]:
         deadline = time.monotonic() + seconds

@@ -72,6 +72,8 @@ class SliceWork:
     waiting: deque[int] = field(default_factory=deque)
     running: set[int] = field(default_factory=set)
     results: Pages = field(default_factory=Pages)
+    uncounted: list[int] = field(default_factory=list)
+    """Pages from a checkpoint that the tally does not have yet."""
     saved: set[int] = field(default_factory=set)
     """Pages that are in a checkpoint."""
     saving: int = 0
@@ -120,9 +122,8 @@ class SliceWork:
     def is_read(self) -> bool:
         return self.pages > 0 and len(self.results) == self.pages
 
-    def resume(self, pages: int, resumed: Iterable[PageResult]) -> int:
-        """Sets the pages to read of a document of `pages` pages, without those from a checkpoint; returns how many came
-        from a checkpoint."""
+    def resume(self, pages: int, resumed: Iterable[PageResult]) -> None:
+        """Sets the pages to read of a document of `pages` pages, without those from a checkpoint."""
         self.numbers, self.absent = self.asked.of(pages), self.asked.beyond(pages)
         if self.document.is_part:
             self.numbers = share_of_pages(self.numbers, self.document.part, self.document.parts)
@@ -132,7 +133,8 @@ class SliceWork:
                 self.results.add(page)
         self.saved = set(self.results)
         self.waiting = deque(n for n in self.numbers if n not in self.results)
-        return len(self.results)
+        if not self.document.is_assembled:  # else the workers that read its parts count them
+            self.uncounted = list(self.results)
 
     def no_such_page(self, pages: int) -> Failure:
         return Failure(Reason.NO_SUCH_PAGE, f"its last page is {pages}, but --pages asks for {self.absent}")
@@ -210,9 +212,16 @@ class SliceWork:
             unread=self.unread(),
         )
 
-    def bare_pages(self) -> list[PageResult]:
-        """Returns the read pages without their content."""
-        return [self.results.bare(n) for n in self.results]
+    def resumed_pages(self) -> list[PageResult]:
+        """Returns the pages from a checkpoint, without their content, to be counted: only once."""
+        pages = [self.results.bare(n) for n in self.uncounted]
+        self.uncounted = []
+        return pages
+
+    def counted_pages(self) -> list[PageResult]:
+        """Returns the pages that the tally has, without their content."""
+        uncounted = set(self.uncounted)
+        return [self.results.bare(n) for n in self.results if n not in uncounted]
 
     def in_order(self) -> list[PageResult]:
         return [self.results.whole(n) for n in self.numbers]

@@ -34,7 +34,7 @@ class Block:
         """Called when the pipeline has closed one of its documents."""
 
     def dropped(self, pages: Iterable[PageResult]) -> None:
-        """Called with the read pages of a document that the pipeline leaves unfinished."""
+        """Called with the counted pages of a document that the pipeline leaves unfinished."""
 
 
 class Offer(NamedTuple):

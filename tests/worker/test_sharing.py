@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -174,6 +175,36 @@ def test_a_document_with_fewer_pages_than_parts_is_published_too(pdfs: Path, out
     run = Shared(pdfs, out, 4)
     assert [run.work(worker).ok for worker in range(4)] == [0, 0, 0, 1]
     assert outcomes(run.output)["heavy.pdf"].pages == 1 and verify(run.output).sound
+
+
+class Overtaken(LocalStore):
+    """An output in which something happens right after worker 0 has listed the claims of its slice."""
+
+    def __init__(self, root: Path, meanwhile: Callable[[], object]) -> None:
+        super().__init__(root)
+        self.meanwhile = meanwhile
+
+    def list(self, prefix: str = "", locked: Callable[[str], object] | None = None, *, deep: bool = True) -> Any:
+        found = list(super().list(prefix, locked, deep=deep))
+        if prefix.endswith("/claims/slice-0/"):
+            meanwhile, self.meanwhile = self.meanwhile, lambda: None
+            meanwhile()
+        return iter(found)
+
+
+def test_pages_of_a_part_that_another_worker_finished_first_are_counted_by_that_one_alone(
+    pdfs: Path, out: Path
+) -> None:
+    padded(long_pdf(pdfs / "a.pdf", 12, lines=1))
+    run = Shared(pdfs, out, 3)
+    assert run.claims(2).take(2, 0), "the third worker is still reading, so nobody has assembled the document"
+    run.output = Overtaken(out, lambda: counted.append(run.work(1, INSTANCE)))
+    counted: list[Counts] = []
+    counted.append(run.work(0, INSTANCE))
+    counted.append(run.work(2, INSTANCE))
+    status = read_status(run.output, run.manifest, now())
+    assert sum(each.pages_read for each in counted) == 12
+    assert (status.pages.read, status.documents.done) == (12, 1)
 
 
 def test_a_page_that_cannot_be_read_is_tried_by_its_part_alone(pdfs: Path, out: Path) -> None:
