@@ -48,9 +48,11 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 60
 ANY_REGION = "us-east-1"
 """S3 answers here for buckets in every region of the partition, and STS for every account."""
-POOL_CONNECTIONS = 32
+POOL_CONNECTIONS = 64
 """More threads than this on one client wait for a free connection."""
 
+Settings = frozenset[tuple[str, str]]
+"""The names and values of variables that boto3 reads."""
 _SETTINGS = ("AWS_", "BOTO_", "HOME")
 """How the names of the variables begin that boto3 reads."""
 
@@ -100,13 +102,19 @@ def client(service: Literal["ssm"], attempts: int = ..., region: str = ...) -> S
 @overload
 def client(service: Literal["sts"], attempts: int = ..., region: str = ...) -> STSClient: ...
 def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
-    """Creates a client that threads can share, but that must not cross a fork; `region` "": from boto3's settings.
+    """Returns a client that threads can share, but that must not cross a fork; `region` "": from boto3's settings.
 
     The default `attempts` outlast a short outage: right for running work, too long when a person waits.
 
-    Creating a client takes about 30 ms, so keep it. boto3's sessions are not thread-safe, so one thread at a time makes
-    clients of the session.
+    Creating a client takes about 30 ms, so clients are kept; in a forked process new ones are made. boto3's sessions
+    are not thread-safe, so one thread at a time makes clients of the session.
     """
+    with translating(f"use {service}"), _making_a_client:
+        return _client_under(_settings(), os.getpid(), service, attempts, region)
+
+
+@lru_cache(maxsize=64)
+def _client_under(_settings: Settings, _process: int, service: str, attempts: int, region: str) -> Any:
     from botocore.config import Config
 
     config = Config(
@@ -117,20 +125,22 @@ def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
         tcp_keepalive=True,
         user_agent_extra=f"pdfbatch/{__version__}",
     )
-    with translating(f"use {service}"), _making_a_client:
-        session = _session()
-        try:
-            return session.client(service, region_name=region or None, config=config)  # type: ignore[call-overload]  # `service` is any of boto3's names
-        except ValueError as error:
-            raise error_of(BAD_ENDPOINT, f"use {service}") from error
+    try:
+        return _session().client(service, region_name=region or None, config=config)  # type: ignore[call-overload]  # `service` is any of boto3's names
+    except ValueError as error:
+        raise error_of(BAD_ENDPOINT, f"use {service}") from error
+
+
+def _settings() -> Settings:
+    return frozenset(item for item in os.environ.items() if item[0].startswith(_SETTINGS))
 
 
 def _session() -> Session:
-    return _session_under(frozenset(item for item in os.environ.items() if item[0].startswith(_SETTINGS)))
+    return _session_under(_settings())
 
 
 @lru_cache(maxsize=1)
-def _session_under(_settings: frozenset[tuple[str, str]]) -> Session:
+def _session_under(_settings: Settings) -> Session:
     """A session for these environment variables, which it has read; it shares the descriptions of AWS's services."""
     import boto3
     import botocore.session

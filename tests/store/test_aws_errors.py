@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 import string
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -209,20 +210,37 @@ def test_a_bucket_that_does_not_exist_is_named(s3_endpoint: str) -> None:
             check()
 
 
-def test_clients_made_by_many_threads_at_once_are_all_well(s3_endpoint: str) -> None:
-    clients: list[Any] = []
-    threads = [threading.Thread(target=lambda: clients.append(aws.client("s3"))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def test_many_threads_that_make_clients_at_once_share_those_of_each_service(s3_endpoint: str) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        services = ("s3", "sqs", "sns", "ec2") * 4
+        clients = list(threads.map(lambda service: aws.client(service), services))
     assert len({id(client) for client in clients}) == 4
+    assert [client.meta.service_model.service_name for client in clients] == list(services)
+
+
+def test_other_attempts_regions_and_settings_have_clients_of_their_own(
+    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [aws.client("s3"), aws.client("s3", attempts=1), aws.client("s3", region="eu-west-1")]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    found.append(aws.client("s3"))
+    assert len({id(client) for client in found}) == 4
+    assert found[3].meta.endpoint_url == "http://127.0.0.1:9"
+
+
+def test_a_forked_process_makes_its_own_client(s3_endpoint: str) -> None:
+    ours = aws.client("s3")
+    child = os.fork()
+    if not child:
+        os._exit(aws.client("s3") is ours)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert aws.client("s3") is ours
 
 
 def test_a_client_says_who_it_is_and_retries(s3_endpoint: str) -> None:
     config = aws.client("s3").meta.config
     assert f"pdfbatch/{__version__}" in config.user_agent
-    assert (config.retries["mode"], config.max_pool_connections) == ("standard", 32)
+    assert (config.retries["mode"], config.max_pool_connections) == ("standard", 64)
 
 
 def test_a_local_folder_needs_no_boto3() -> None:
