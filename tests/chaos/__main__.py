@@ -25,8 +25,8 @@ from typing import NamedTuple
 from tests.chaos.nursery import Loaded, Nursery
 from tests.chaos.pool import Pool, make_pool
 from tests.chaos.server import ChaosServer
-from tests.chaos.story import Abilities, Ended, Story, Wish
-from tests.chaos.workers import ANOTHER_CLOCK, can_fill_a_disk, can_jump
+from tests.chaos.story import Ended, Story, Wish
+from tests.chaos.workers import can_fill_a_disk
 from tests.program import NO_ACCOUNT
 
 TOLD_EVERY = 50
@@ -43,16 +43,16 @@ class Stage(NamedTuple):
 
     server: ChaosServer
     nursery: Nursery
-    jumping: Nursery | None
     pool: Pool
     folder: Path
-    can: Abilities
+    fills: bool
+    """Whether it can fill a disk."""
     wish: Wish
 
     def play(self, seed: int) -> Result:
         place = self.folder / str(seed)
         place.mkdir()
-        ended = Story(seed, self.server, self.nursery, self.jumping, self.pool, place, self.can, self.wish).run()
+        ended = Story(seed, self.server, self.nursery, self.pool, place, self.fills, self.wish).run()
         log = place / "log"
         return Result(seed, ended, log.read_text(errors="replace") if ended.wrong and log.exists() else "")
 
@@ -63,7 +63,7 @@ _stage: list[Stage] = []
 
 def stories(seeds: range, jobs: int, plant: str, wish: Wish) -> Iterator[Result]:
     """Plays stories in some processes, each with a server of its own."""
-    can = Abilities(can_jump(), can_fill_a_disk())
+    fills = can_fill_a_disk()
     with tempfile.TemporaryDirectory(prefix="pdfbatch-chaos-") as name:
         folder = Path(name)
         for part in ("pool", "tmp"):
@@ -72,19 +72,15 @@ def stories(seeds: range, jobs: int, plant: str, wish: Wish) -> Iterator[Result]
         pool = make_pool(folder / "pool", os.environ)
         jobs = min(jobs, len(seeds))
         with ExitStack() as stack:
-            loaded = [stack.enter_context(Loaded())]
-            if can.jump and not wish.only:
-                loaded.append(stack.enter_context(Loaded(**ANOTHER_CLOCK)))
-            for_each = (folder, [each.address for each in loaded], pool, can, plant, wish)
+            for_each = (folder, stack.enter_context(Loaded()).address, pool, fills, plant, wish)
             with ProcessPoolExecutor(jobs, get_context("fork"), initializer=_set, initargs=for_each) as processes:
                 yield from processes.map(_play, seeds)
 
 
-def _set(folder: Path, addresses: list[str], pool: Pool, can: Abilities, plant: str, wish: Wish) -> None:
+def _set(folder: Path, address: str, pool: Pool, fills: bool, plant: str, wish: Wish) -> None:
     server = ChaosServer(0, ignores_conditions=plant).__enter__()
     os.environ.update({"AWS_ENDPOINT_URL": server.url, "TMPDIR": str(folder / "tmp")})
-    nursery, jumping, *_ = [*(Nursery(address).__enter__() for address in addresses), None]
-    _stage.append(Stage(server, nursery, jumping, pool, folder, can, wish))
+    _stage.append(Stage(server, Nursery(address).__enter__(), pool, folder, fills, wish))
 
 
 def _play(seed: int) -> Result:

@@ -21,10 +21,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from multiprocessing import util
 from pathlib import Path
 from typing import Any
+
+import time_machine
 
 _LOADED = (
     "pdfbatch.cli.app",
@@ -83,20 +86,16 @@ class Born:
 
 class Loaded:
     """The process that has a program loaded: a module whose `main` reads `sys.argv` and returns an exit code or ends by
-    itself. Use as a context manager; it does not end what was born meanwhile. `environment`: what it has besides that
-    of this process, because it is too late for that when a child is born."""
+    itself. Use as a context manager; it does not end what was born meanwhile."""
 
-    def __init__(self, program: str = "pdfbatch.cli", **environment: str) -> None:
+    def __init__(self, program: str = "pdfbatch.cli") -> None:
         self._program = program
-        self._environment = environment
 
     def __enter__(self) -> Loaded:
         self._folder = tempfile.TemporaryDirectory(prefix="nursery-")
         self.address = f"{self._folder.name}/socket"
         command = [sys.executable, "-m", "tests.chaos.nursery", self.address, self._program]
-        self._process = subprocess.Popen(
-            command, env=os.environ | self._environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == _LISTENS
         return self
@@ -125,11 +124,17 @@ class Nursery:
         self._socket.close()
 
     def start(
-        self, words: list[str], environment: Mapping[str, str], log: Path, small_disk: Path | None = None
+        self,
+        words: list[str],
+        environment: Mapping[str, str],
+        log: Path,
+        jump: float = 0.0,
+        small_disk: Path | None = None,
     ) -> Born:
-        """`small_disk`: a folder, for this process alone on a file system of its own with next to no room."""
+        """`jump`: by how many hours the process's clock is wrong. `small_disk`: a folder, for this process alone on a
+        file system of its own with next to no room."""
         disk = str(small_disk or "")
-        order = {"words": words, "environment": dict(environment), "log": str(log), "small_disk": disk}
+        order = {"words": words, "environment": dict(environment), "log": str(log), "jump": jump, "small_disk": disk}
         self._socket.sendall(json.dumps(order).encode() + b"\n")
         while True:
             answer = self._answer()
@@ -217,6 +222,8 @@ def _become(order: dict[str, Any]) -> None:
     for number in (1, 2):
         os.dup2(log, number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if order["jump"]:  # the monotonic clock goes on, as it does when a real one is set
+        time_machine.travel(datetime.now(UTC) + timedelta(hours=order["jump"])).start()
     if order["small_disk"]:
         _mount_small(order["small_disk"])
     os.environ.clear()

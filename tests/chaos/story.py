@@ -40,13 +40,6 @@ END_SECONDS = 90.0
 TICK_SECONDS = 0.02
 
 
-class Abilities(NamedTuple):
-    """What this computer can do to a process."""
-
-    jump: bool
-    fill_a_disk: bool
-
-
 class Wish(NamedTuple):
     """What the stories are to be. `only`: the one event that happens, "rival"; "" for all. `short`: the trouble lasts
     only its seconds, however few requests there are."""
@@ -73,19 +66,17 @@ class Story:
         seed: int,
         server: ChaosServer,
         nursery: Nursery,
-        jumping: Nursery | None,
         pool: Pool,
         folder: Path,
-        can: Abilities,
+        can_fill_a_disk: bool,
         wish: Wish,
     ) -> None:
         self.dice = random.Random(seed)
         self.server = server
         self.nursery = nursery
-        self.jumping = jumping
         self.pool = pool
         self.folder = folder
-        self.can = can
+        self.can_fill_a_disk = can_fill_a_disk
         self.wish = wish
         self.events = Counter[str]()
         self.read_once = True
@@ -136,7 +127,7 @@ class Story:
             imds = stack.enter_context(Imds()) if self.kind.is_fleet else None
             environment = environment_of(self.kind, number, run, imds) | key
             words = words_of(self.kind, number, URL, sinks)
-            self.workers.append(Worker(number, words, environment, imds, self.nursery, self.jumping))
+            self.workers.append(Worker(number, words, environment, imds, self.nursery))
 
     # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -210,10 +201,10 @@ class Story:
         thrown = self.dice.random()
         if self.wish.only:
             return Circumstances()
-        if self.can.jump and thrown < 0.15:
+        if thrown < 0.15:
             self._count("clock jump")
-            return Circumstances(jump=self.dice.choice(["-2h", "+2h", "-1d"]))
-        if self.can.fill_a_disk and thrown > 0.9:
+            return Circumstances(jump=self.dice.choice([-2, 2, -24]))
+        if self.can_fill_a_disk and thrown > 0.9:
             self._count("full disk")
             return Circumstances(small_disk=self.folder / "small")
         return Circumstances()

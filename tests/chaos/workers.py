@@ -15,13 +15,6 @@ from typing import NamedTuple
 from tests.chaos.nursery import Born, Nursery
 from tests.imds import Imds
 
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-ANOTHER_CLOCK = {
-    "LD_PRELOAD": str(FAKETIME),
-    "FAKETIME": "+0",
-    "FAKETIME_NO_CACHE": "1",
-    "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # no jump reaches that clock, and libfaketime does not know all who wait by it
-}
 """For a process whose children get clocks of their own."""
 FINAL = (0, 3)
 """Exit codes after which a slice is done."""
@@ -35,9 +28,10 @@ class Kind(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """`jump`: by how much the process's clock is wrong; `small_disk`: a folder for its temporary files, too small."""
+    """`jump`: by how many hours the process's clock is wrong; `small_disk`: a folder for its temporary files, too
+    small."""
 
-    jump: str = ""
+    jump: float = 0.0
     small_disk: Path | None = None
 
 
@@ -51,13 +45,10 @@ class Worker:
         environment: Mapping[str, str],
         imds: Imds | None,
         nursery: Nursery,
-        jumping: Nursery | None = None,
     ) -> None:
-        """`jumping`: the nursery of processes with ANOTHER_CLOCK; None: no circumstances with a jump."""
         self.number = number
         self.words = words
         self.nursery = nursery
-        self.jumping = jumping
         self.environment = dict(environment)
         self.imds = imds
         self.process: Born | None = None
@@ -99,19 +90,15 @@ class Worker:
             self.process = self._start(log, *(circumstances() if circumstances else Circumstances()))
             self.lives += 1
 
-    def _start(self, log: Path, jump: str, small_disk: Path | None) -> Born:
+    def _start(self, log: Path, jump: float, small_disk: Path | None) -> Born:
         environment = dict(self.environment)
         if self.imds is not None:
             self.imds.values.pop("spot/instance-action", None)
             environment["PDFBATCH_INSTANCE"] = f"i-{self.number}-{self.lives}"
-        if jump:
-            environment |= ANOTHER_CLOCK | {"FAKETIME": jump}
         if small_disk is not None:
             small_disk.mkdir(exist_ok=True)
             environment["TMPDIR"] = str(small_disk)
-        nursery = self.jumping if jump else self.nursery
-        assert nursery is not None
-        return nursery.start(self.words, environment, log, small_disk)
+        return self.nursery.start(self.words, environment, log, jump, small_disk)
 
     def signal(self, number: signal.Signals) -> bool:
         """Sends a signal to the worker alone; its children must follow it by themselves."""
@@ -134,10 +121,6 @@ class Worker:
             for number in (signal.SIGCONT, signal.SIGKILL):
                 self.signal(number)
             self.process.wait()
-
-
-def can_jump() -> bool:
-    return FAKETIME.exists()
 
 
 def can_fill_a_disk() -> bool:
