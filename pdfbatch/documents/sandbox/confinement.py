@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -53,12 +53,12 @@ def is_wide(folder: Path) -> bool:
 def packages_elsewhere() -> Mapping[str, tuple[Path, ...]]:
     """Returns the loaded packages that are not below Python's own folders, with their folders: a checkout, for example.
     A child loads them before it can no longer look for them."""
+    roots = tuple(f"{root}{os.sep}" for root in _python())
+    found = {name: _places(module) for name, module in list(sys.modules.items()) if "." not in name}
     return {
-        name: places
-        for name, module in list(sys.modules.items())
-        if "." not in name
-        and (places := tuple(Path(place) for place in _places(module)))
-        and not all(any(place.is_relative_to(root) for root in _python()) for place in places)
+        name: tuple(map(Path, places))
+        for name, places in found.items()
+        if not all(f"{place}{os.sep}".startswith(roots) for place in places)
     }
 
 
@@ -96,6 +96,7 @@ def _python() -> list[Path]:
     return sorted(own)
 
 
-def _places(module: object) -> Iterator[str]:
+def _places(module: object) -> list[str]:
     with suppress(Exception):  # a module may be any object
-        yield from getattr(module, "__path__", ())
+        return list(map(str, getattr(module, "__path__", ())))
+    return []
