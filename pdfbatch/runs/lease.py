@@ -92,7 +92,8 @@ def unfinished_slices(output: Store, manifest: Manifest, now: datetime) -> dict[
     keys = RunKeys(manifest.run)
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
     beats = {beat.worker: beat for beat in heartbeats(output, keys)}
-    left = [number for number, documents in enumerate(manifest.slices) if documents and not _is_done(marks.get(number))]
+    entries = manifest.entries or manifest.slices  # of later parts of a document, there may be entries alone
+    left = [number for number, count in enumerate(entries) if count and not _is_done(marks.get(number))]
     return {number: number in beats and is_living(beats[number], marks.get(number), now) for number in left}
 
 

@@ -9,7 +9,7 @@ import pytest
 from pdfbatch.records import Counts, DoneMark, Heartbeat, ReadOptions, RunKeys
 from pdfbatch.records.run import Ending
 from pdfbatch.runs.begin import Begun, Request, begin
-from pdfbatch.runs.partition import Slice
+from pdfbatch.runs.partition import LONG_BYTES, Slice
 from pdfbatch.store import Store, open_store
 from tests.program import Program
 
@@ -95,6 +95,16 @@ def test_a_worker_that_is_done_starts_no_other_run_while_a_slice_is_not(
 def test_a_slice_without_documents_needs_no_worker(tmp_path: Path) -> None:
     run, _ = run_with_a_slice_done(tmp_path, never_started, documents=1)
     assert begin_as(tmp_path, 0, 2, LATER).manifest.run != run
+
+
+def test_a_slice_with_parts_of_a_document_alone_needs_one(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "long.pdf").write_bytes(bytes(2 * LONG_BYTES))
+    first = begin_as(tmp_path, 0, 2, AT).manifest
+    assert first.slices == [1, 0] and first.entries == [2, 2]
+    is_done(open_store(str(tmp_path / "out")), first.run, 0)
+    again = begin_as(tmp_path, 0, 2, LATER)
+    assert (again.manifest.run, again.how, list(again.idle)) == (first.run, "finished", [1])
 
 
 @pytest.mark.parametrize(("workers", "options"), [(3, ReadOptions()), (2, ReadOptions(pages="1"))])
