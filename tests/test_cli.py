@@ -211,6 +211,15 @@ def test_a_changed_input_is_converted_again_only_when_asked_for(pdfs: Path, out:
     assert pdfbatch("verify", out).returncode == 0
 
 
+def test_a_changed_input_is_named_beside_a_new_one_that_is_converted(pdfs: Path, out: Path, pdfbatch: Program) -> None:
+    pdfbatch("local-run", pdfs, out, "--engine", "null")
+    (pdfs / "000" / "doc-00000.pdf").write_bytes(odd.text_page())
+    (pdfs / "new.pdf").write_bytes(odd.text_page())
+    again = pdfbatch("local-run", pdfs, out, "--engine", "null")
+    assert "changed since they were converted" in again.stderr and "000/doc-00000.pdf" in again.stderr
+    assert (out / "new.md").exists()
+
+
 def test_a_touched_input_has_not_changed(pdfs: Path, out: Path, pdfbatch: Program) -> None:
     pdfbatch("local-run", pdfs, out, "--engine", "null")
     touched = pdfs / "000" / "doc-00000.pdf"

@@ -51,7 +51,7 @@ ANY_REGION = "us-east-1"
 POOL_CONNECTIONS = 64
 """More threads than this on one client wait for a free connection."""
 
-Settings = frozenset[tuple[str, str]]
+_Variables = frozenset[tuple[str, str]]
 """The names and values of variables that boto3 reads."""
 _SETTINGS = ("AWS_", "BOTO_", "HOME")
 """How the names of the variables begin that boto3 reads."""
@@ -106,7 +106,7 @@ def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
 
     The default `attempts` outlast a short outage: right for running work, too long when a person waits.
 
-    Creating a client takes about 30 ms, so clients are kept; in a forked process new ones are made. boto3's sessions
+    Creating a client takes 10 ms or more, so clients are kept; in a forked process new ones are made. boto3's sessions
     are not thread-safe, so one thread at a time makes clients of the session.
     """
     with translating(f"use {service}"), _making_a_client:
@@ -114,7 +114,7 @@ def client(service: str, attempts: int = MAX_ATTEMPTS, region: str = "") -> Any:
 
 
 @lru_cache(maxsize=64)
-def _client_under(_settings: Settings, _process: int, service: str, attempts: int, region: str) -> Any:
+def _client_under(_settings: _Variables, _process: int, service: str, attempts: int, region: str) -> Any:
     from botocore.config import Config
 
     config = Config(
@@ -131,7 +131,7 @@ def _client_under(_settings: Settings, _process: int, service: str, attempts: in
         raise error_of(BAD_ENDPOINT, f"use {service}") from error
 
 
-def _settings() -> Settings:
+def _settings() -> _Variables:
     return frozenset(item for item in os.environ.items() if item[0].startswith(_SETTINGS))
 
 
@@ -140,7 +140,7 @@ def _session() -> Session:
 
 
 @lru_cache(maxsize=1)
-def _session_under(_settings: Settings) -> Session:
+def _session_under(_settings: _Variables) -> Session:
     """A session for these environment variables, which it has read; it shares the descriptions of AWS's services."""
     import boto3
     import botocore.session

@@ -21,6 +21,7 @@ from pdfbatch.runs import manifest
 from pdfbatch.runs.copies import digest_in, without_copies
 from pdfbatch.runs.inputs import bad_name, listed
 from pdfbatch.runs.lease import is_anyone_alive, last_sign, refuse_twin, unfinished_slices
+from pdfbatch.runs.liveness import is_done
 from pdfbatch.runs.partition import Slice, divided, documents_in, in_parts, slice_of
 from pdfbatch.runs.remaining import alive_error, refuse_other_input, remaining_failures, selected
 from pdfbatch.runs.selection import what_is_left
@@ -209,8 +210,7 @@ def _resumable(output: Store, run: str, wanted: Request, source_url: str, now: d
             raise alive_error(run, output)
         return None  # a fleet's run is not resumed elsewhere; what is left becomes a new run
     beat, mark = last_sign(output, RunKeys(run), wanted.part.worker)
-    finished = mark is not None and mark.why == "done"
-    if same and not finished:
+    if same and not is_done(mark):
         if beat is not None:
             refuse_twin(beat, mark, now)
         return Begun(found, "resumed", documents_of(output, found, wanted.part.worker))

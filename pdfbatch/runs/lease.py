@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pdfbatch.errors import NotFound, PdfbatchError
 from pdfbatch.records import FINAL_ENDINGS, DoneMark, Heartbeat, Machine, Manifest, RunKeys
-from pdfbatch.runs.liveness import STALE_SECONDS, age_seconds, has_ended, is_alive
+from pdfbatch.runs.liveness import STALE_SECONDS, age_seconds, has_ended, is_alive, is_done
 from pdfbatch.runs.manifest import load_fleet
 from pdfbatch.runs.pool import pool_of, workers_of
 from pdfbatch.runs.record_reader import done_marks, heartbeats
@@ -93,12 +93,8 @@ def unfinished_slices(output: Store, manifest: Manifest, now: datetime) -> dict[
     marks = {mark.worker: mark for mark in done_marks(output, keys)}
     beats = {beat.worker: beat for beat in heartbeats(output, keys)}
     entries = manifest.entries or manifest.slices  # of later parts of a document, there may be entries alone
-    left = [number for number, count in enumerate(entries) if count and not _is_done(marks.get(number))]
+    left = [number for number, count in enumerate(entries) if count and not is_done(marks.get(number))]
     return {number: number in beats and is_living(beats[number], marks.get(number), now) for number in left}
-
-
-def _is_done(mark: DoneMark | None) -> bool:
-    return mark is not None and mark.why == "done"
 
 
 def last_sign(output: Store, keys: RunKeys, worker: int) -> tuple[Heartbeat | None, DoneMark | None]:

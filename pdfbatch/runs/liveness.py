@@ -13,6 +13,11 @@ def age_seconds(at: datetime, now: datetime) -> float:
     return max(0.0, (now - at).total_seconds())
 
 
+def is_done(mark: DoneMark | None) -> bool:
+    """Whether a worker has finished its slice."""
+    return mark is not None and mark.why == "done"
+
+
 def is_alive(beat: Heartbeat, mark: DoneMark | None, now: datetime) -> bool:
     """Whether a worker seems to be running: a fresh heartbeat, and no done mark since it started."""
     return not has_ended(beat, mark) and age_seconds(beat.at, now) < STALE_SECONDS

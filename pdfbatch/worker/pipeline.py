@@ -243,7 +243,7 @@ class Pipeline:
 
     def _count_resumed(self, work: SliceWork) -> None:
         """Counts the pages from a checkpoint, once it is sure that no other worker has the document."""
-        for page in work.resumed_pages():
+        for page in work.take_uncounted():
             self._hooks.page_done(page, work.share_of_a_page, True)
 
     def _submit_page(self, work: SliceWork, number: int) -> None:

@@ -212,8 +212,8 @@ class SliceWork:
             unread=self.unread(),
         )
 
-    def resumed_pages(self) -> list[PageResult]:
-        """Returns the pages from a checkpoint, without their content, to be counted: only once."""
+    def take_uncounted(self) -> list[PageResult]:
+        """Returns the pages that the tally does not have yet, without their content; from now on it has them."""
         pages = [self.results.bare(n) for n in self.uncounted]
         self.uncounted = []
         return pages

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from tests.chaos.nursery import Born, Nursery
 from tests.imds import Imds
 
-"""For a process whose children get clocks of their own."""
 FINAL = (0, 3)
 """Exit codes after which a slice is done."""
 
