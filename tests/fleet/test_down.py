@@ -52,6 +52,10 @@ class Ec2:
             nothing: Answer = {answer: []}
             batch.meta.events.register(f"before-call.batch.{action}", self._with(lambda _, nothing=nothing: nothing))
         self.clients.__dict__["batch"] = batch
+        jobs = boto3.client("sagemaker", region_name="us-east-1")
+        none = self._with(lambda _: {"ProcessingJobSummaries": []})
+        jobs.meta.events.register("before-call.sagemaker.ListProcessingJobs", none)
+        self.clients.__dict__["sagemaker"] = jobs
         for action in ("DescribeFleets", "DescribeInstances", "DescribeLaunchTemplates", "DescribeFleetHistory"):
             client.meta.events.register(f"before-call.ec2.{action}", self._with(getattr(self, f"_{action}")))
         for action in ("DeleteFleets", "DeleteLaunchTemplate", "TerminateInstances"):
