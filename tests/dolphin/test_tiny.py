@@ -17,6 +17,8 @@ Question = tuple[Any, str, str]
 Ask = Callable[[list[Question]], list[str]]
 
 RESOLUTIONS = (72 * 896 / 432, 200.0)
+_A_LINE, _A_PAGE = 64, 160
+"""Tokens, where no longer answer could be right, or a longer loop shows no more."""
 
 
 @pytest.fixture(scope="module", params=["1.5", "1.0"])
@@ -26,7 +28,8 @@ def grammar(request: pytest.FixtureRequest) -> Grammar:
 
 @pytest.fixture(scope="module")
 def ask(grammar: Grammar, request: pytest.FixtureRequest) -> Callable[..., list[str]]:
-    """Asks the model of the grammar, greedily; the answers as far as the model's longest row holds them."""
+    """Asks the model of the grammar, greedily; the answers up to `max_length` tokens, the prompt's included, or else as
+    far as the model's longest row holds them."""
     folder = request.getfixturevalue("tiny_model" if grammar == "1.5" else "tiny_model_1_0")
     return lambda questions, **wishes: _answers(folder, questions, wishes)
 
@@ -46,9 +49,8 @@ def _answers(folder: Path, questions: list[Question], wishes: dict[str, Any]) ->
         said = model.generate(
             pixel_values=torch.stack([to_tensor(two_pass(questions[place][0], 224), 224) for place in places]),
             decoder_input_ids=torch.tensor([start] * len(places)),
-            max_length=LONGEST,
             do_sample=False,
-            **wishes,
+            **{"max_length": LONGEST, **wishes},
         )
         texts = tokenizer.batch_decode(said[:, len(start) :], skip_special_tokens=True)
         answers.update(zip(places, texts, strict=True))
@@ -80,14 +82,17 @@ def test_every_card_is_read_exactly(ask: Ask, grammar: Grammar, tmp_path: Path, 
     assert ask(asked) == [right for _, _, right in asked]
 
 
-def test_a_prompt_that_is_not_the_cards_own_is_mostly_answered_so(ask: Ask, grammar: Grammar, tmp_path: Path) -> None:
+def test_a_prompt_that_is_not_the_cards_own_is_mostly_answered_so(
+    ask: Callable[..., list[str]], grammar: Grammar, tmp_path: Path
+) -> None:
     asked = [
         (pixels, prompt, WRONG_PROMPT)
         for pixels, card in _cards(tmp_path, 200)
         for prompt in ELEMENT_PROMPTS
         if card.prompt(grammar) not in (None, prompt)
     ]
-    right_answers = sum(said == right for said, (_, _, right) in zip(ask(asked), asked, strict=True))
+    answers = ask(asked, max_length=_A_LINE)
+    right_answers = sum(said == right for said, (_, _, right) in zip(answers, asked, strict=True))
     assert right_answers > 0.8 * len(asked), "so many that a test of prompts would show it"
 
 
@@ -98,5 +103,5 @@ def test_looping_cards_are_read_over_and_over_until_the_row_is_full(
     asked = [(pixels, card.prompt(grammar), card.text) for pixels, card in looping]
     for said, (_, card) in zip(ask(asked), looping, strict=True):
         assert len(said) > 80 * len(card.text) and (card.text * 500).startswith(said)
-    for said, (_, card) in zip(ask(asked, repetition_penalty=1.1), looping, strict=True):
-        assert said == card.text + card.escape if card.escape else len(said) > 80 * len(card.text)
+    for said, (_, card) in zip(ask(asked, repetition_penalty=1.1, max_length=_A_PAGE), looping, strict=True):
+        assert said == card.text + card.escape if card.escape else len(said) > 20 * len(card.text)
