@@ -15,8 +15,13 @@ STUBS := $(filter-out %/aws,$(shell find tests/fleet/machine/stubs tests/fleet/m
 PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/excludes.txt --python-version 3.11 \
   --python-platform linux --generate-hashes --no-annotate --quiet --custom-compile-command 'make lock'
 
+# A test that hangs fails after ten minutes; where that cannot be (in C, or in a property that is tried again), its worker
+# ends a minute later and another goes on. Either shows the stacks.
+PYTEST := $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder \
+  --timeout 600 -o faulthandler_timeout=660 -o faulthandler_exit_on_timeout=true
+
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test lint types check-tests docs pictures dist bench bench-scale bench-gpu chaos image push check-image check-fleet check-sight check-localstack live lock audit sbom clean
+.PHONY: help demo setup test test-slow lint types check-tests docs pictures dist bench bench-scale bench-gpu chaos image push check-image check-fleet check-sight check-localstack live lock audit sbom clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +32,11 @@ demo: .venv/.user ## Create sample PDFs, convert them with live progress, show t
 
 setup: .venv/.dev ## Create the development environment
 
-test: lint ## Run lint, type checks and tests, from a fresh clone
+test: lint ## Run lint, type checks and all but the slow tests, from a fresh clone
 	@$(MAKE) --no-print-directory --jobs=2 types check-tests
+
+test-slow: .venv/.dev ## Run the slow tests: trained models, killed processes, whole fleets, a browser
+	$(PYTEST) -m 'slow and not long' $$(grep --recursive --files-with-matches mark.slow --include 'test_*.py' tests)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -41,11 +49,8 @@ lint: .venv/.dev
 types: .venv/.dev
 	$(BIN)/mypy
 
-# A test that hangs fails after ten minutes; where that cannot be (in C, or in a property that is tried again), its worker
-# ends a minute later and another goes on. Either shows the stacks.
 check-tests: .venv/.dev
-	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder \
-	  --timeout 600 -o faulthandler_timeout=660 -o faulthandler_exit_on_timeout=true
+	$(PYTEST) -m 'not slow and not long'
 
 docs: .venv/.dev ## Regenerate the generated pages of the manual and build it into build/site
 	$(BIN)/python -m docs.generate pages

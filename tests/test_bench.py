@@ -69,6 +69,7 @@ def test_a_command_that_fails_says_why() -> None:
         run_measured([sys.executable, "-c", "import sys; sys.exit('no such luck')"])
 
 
+@pytest.mark.slow
 def test_our_own_corpus_holds_readable_files_of_both_kinds(tmp_path: Path) -> None:
     files = readable(own_corpus(tmp_path / "own"))
     kinds = {file.path.name: file.born_digital for file in files}
@@ -87,6 +88,7 @@ def test_long_files_are_cut_and_short_ones_copied_as_they_are(tmp_path: Path) ->
     assert (tmp_path / "out" / "short.pdf").read_bytes() == odd.text_page()
 
 
+@pytest.mark.slow
 def test_each_check_of_a_page_has_its_time_and_none_takes_more_than_all(tmp_path: Path) -> None:
     page, result = tmp_path / "a.pdf", tmp_path / "checks.json"
     page.write_bytes(odd.text_page())
@@ -104,6 +106,7 @@ def test_every_step_of_a_run_is_measured_and_the_run_is_sound() -> None:
     assert steps["verify"].requests > 120 > steps["report"].requests
 
 
+@pytest.mark.slow
 def test_an_export_is_measured_in_a_process_of_its_own_and_its_second_run_writes_nothing(tmp_path: Path) -> None:
     section = export.measured(tmp_path, 30, ["docling"])
     figures = {figure.name: figure for figure in section.figures}

@@ -39,6 +39,7 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_the_anchors_and_ends_well(pdfs: Path, out: Path) -> None:
     ended = own_process("local-run", pdfs, out, "--engine", "null")
     assert ended.returncode == 0
@@ -92,6 +93,7 @@ def test_libraries_and_models_load_beside_the_program_where_pages_are_surely_rea
     assert reads_pages(words.split()) is expected
 
 
+@pytest.mark.slow
 def test_the_reading_processes_do_not_run_the_script_of_their_parent_again(pdfs: Path, out: Path) -> None:
     script, log = out.with_name("script.py"), out.with_name("log")
     script.write_text(f"open({str(log)!r}, 'a').write(__name__ + ' ')\nfrom pdfbatch.cli import main\nmain()\n")
@@ -100,6 +102,7 @@ def test_the_reading_processes_do_not_run_the_script_of_their_parent_again(pdfs:
     assert log.read_text() == "__main__ "
 
 
+@pytest.mark.slow
 def test_no_process_loads_modules_from_the_folder_where_it_is_started(tmp_path: Path, pdfs: Path, out: Path) -> None:
     here, log = tmp_path / "here", tmp_path / "log"
     here.mkdir()
@@ -334,6 +337,7 @@ def test_an_impossible_place_is_refused_without_a_traceback(pdfs: Path, place: s
     assert json.loads(ended.stdout)["error"]["hint"]
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_changes_no_exit_code(pdfs: Path, out: Path) -> None:
     command = [sys.executable, "-m", "pdfbatch.cli", "local-run", str(pdfs), str(out), "--engine", "null"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -396,6 +400,7 @@ def test_three_slices_at_once_over_s3_do_every_document_once(tmp_path: Path, buc
     assert len(list(store.list(RunKeys(run).done))) == 3
 
 
+@pytest.mark.slow
 def test_a_worker_started_by_hand_slices_the_plain_listing(tmp_path: Path, bucket: str, s3_endpoint: str) -> None:
     many_pdfs(tmp_path / "in", 4)
     client = upload(bucket, s3_endpoint, tmp_path / "in")
@@ -418,6 +423,7 @@ def test_a_worker_started_by_hand_slices_the_plain_listing(tmp_path: Path, bucke
     assert store.get("000/doc-00002.md") == b"made by hand\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("max_cost", "why"), [(5.0, "over_budget"), (5e9, "done"), (None, "done")])
 def test_a_fleet_worker_keeps_to_the_cost_cap_of_its_run(
     tmp_path: Path, bucket: str, s3_endpoint: str, max_cost: float | None, why: str, pdfbatch: Program

@@ -57,6 +57,7 @@ def test_the_markdown_of_one_document_goes_to_stdout_and_nothing_else_does(folde
     assert sorted(path.name for path in (folder / "in").iterdir()) == ["B.PDF", "a.pdf", "pic.png", "sub"]
 
 
+@pytest.mark.slow
 def test_inputs_are_files_folders_patterns_or_a_list_and_the_output_is_last_or_follows_o(
     folder: Path, pdfbatch: Program
 ) -> None:
@@ -200,6 +201,7 @@ def test_a_wrong_password_says_how_many_were_tried(folder: Path, pdfbatch: Progr
     assert "none of the 2 passwords opens it" in ended.stderr and "--password-file" in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("service", ["secretsmanager", "ssm"])
 def test_a_fleet_worker_reads_passwords_with_its_role(
     tmp_path: Path, bucket: str, s3_endpoint: str, service: str

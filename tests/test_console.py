@@ -57,6 +57,7 @@ def test_a_terminal_shows_what_takes_some_seconds(term: str) -> None:
     os.close(controller)
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_leaves_the_prompt_on_a_line_of_its_own(tmp_path: Path) -> None:
     long_pdf(tmp_path / "long.pdf", 1000)
     command = [*COMMAND, "local-run", "long.pdf", "out", "--engine", "cpu", "--processes", "1"]

@@ -1,4 +1,4 @@
-"""The README is one page, and has two commands for contributors."""
+"""The README is one page, and has the commands for contributors."""
 
 import re
 
@@ -16,6 +16,12 @@ def test_it_is_short() -> None:
 
 def test_it_names_the_two_commands_for_a_fresh_clone() -> None:
     assert {"make demo", "make test"} <= set(prompts(README))
+
+
+def test_it_names_all_that_ci_runs() -> None:
+    run = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("make ")]
+    assert run == ["make clean", "make test", "make test-slow"]
+    assert set(run[1:]) <= set(prompts(README))
 
 
 def test_it_uses_plain_words() -> None:

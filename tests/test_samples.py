@@ -31,6 +31,7 @@ def text_of(data: bytes) -> str:
         return "\n".join(page.get_text() for page in document)
 
 
+@pytest.mark.slow
 def test_the_demo_set_is_written_whole_and_its_names_are_distinct(tmp_path: Path) -> None:
     paths = write_demo(tmp_path / "made")
     assert len({path.name for path in paths}) == len(DEMO)

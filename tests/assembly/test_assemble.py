@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,7 @@ def test_assembled_pages_no_longer_say_how_they_were_read() -> None:
     assert {type(one) for one in assemble(twelve_pages(), ReadOptions())} == {Page}
 
 
+@pytest.mark.slow
 def test_a_book_takes_seconds_and_twice_the_pages_twice_the_time() -> None:
     pages = [with_edges(number, [element(f"{number} says {part}.") for part in range(8)]) for number in range(1, 2001)]
     started = time.process_time()
@@ -136,6 +138,7 @@ def documents(draw: st.DrawFn) -> tuple[list[PageResult], list[str]]:
     return pages, paragraphs
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(documents())
 def test_exactly_the_furniture_is_dropped_and_all_else_keeps_its_order(

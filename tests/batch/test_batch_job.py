@@ -90,6 +90,7 @@ def mark_of(output: Store, run: str, worker: int = 0) -> DoneMark:
     return DoneMark.model_validate_json(output.get(RunKeys(run).done_mark(worker)))
 
 
+@pytest.mark.slow
 def test_the_children_of_an_array_do_the_whole_run_and_tell_their_instances(
     bucket: str, output: Store, imds: Imds
 ) -> None:
@@ -137,6 +138,7 @@ class Held:
             (self.folder / path.name.removeprefix("begun-")).touch()
 
 
+@pytest.mark.slow
 def test_an_attempt_that_was_killed_and_one_that_was_told_to_stop_lose_nothing_and_do_nothing_twice(
     tmp_path: Path, bucket: str, output: Store, pdfbatch: Program
 ) -> None:
@@ -163,6 +165,7 @@ def test_an_attempt_that_was_killed_and_one_that_was_told_to_stop_lose_nothing_a
     assert len(outcomes) == len(set(outcomes)) == 6 + held.at_once
 
 
+@pytest.mark.slow
 def test_after_a_spot_notice_it_drains_and_waits_for_the_end_of_its_instance(
     tmp_path: Path, bucket: str, output: Store, imds: Imds
 ) -> None:

@@ -158,6 +158,7 @@ def pdfs(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(b"%PDF-")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_stopped_or_killed_in_a_batch_it_is_taken_up_and_nothing_is_done_twice(
     tmp_path: Path, number: signal.Signals

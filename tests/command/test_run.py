@@ -37,6 +37,7 @@ def test_its_end_is_an_exit_code_and_its_last_line(run: Callable[..., Ended], li
     assert ended.code == code and said in ended.last_line and not ended.is_late and not ended.is_stopped
 
 
+@pytest.mark.slow
 def test_after_its_time_it_is_killed_with_everything_that_it_started(run: Callable[..., Ended], tmp_path: Path) -> None:
     ended = run(f"sh -c 'echo $$ > {tmp_path}/inner; sleep 600' & trap '' TERM; wait; sleep 600", seconds=0.5)
     assert ended.is_late and not ended.is_stopped

@@ -52,6 +52,7 @@ def test_a_truncated_image_makes_its_page_corrupt(tmp_path, keys, typed):
     assert SENTENCES[1] in result.text.replace("\n", " ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "data"),
     [*PACKED.items(), ("", GRAY.tobytes()[:-100]), ("/Filter/DCTDecode", JPEG[:-2])],

@@ -60,6 +60,7 @@ def test_a_scan_becomes_paragraphs():
     assert read.confidence > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turned", [90, 180, 270])
 def test_a_sideways_or_upside_down_scan_is_read_upright(turned):
     page = scan_of(two_paragraphs)
@@ -85,6 +86,7 @@ def test_a_blank_scan_is_empty():
     assert read_scan(scan_of(lambda page: None), 1) == ScanPage([], {}, 0, 1.0)
 
 
+@pytest.mark.slow
 def test_a_strip_is_read_to_its_end_without_repeating_a_line():
     def lines(page):
         for number in range(60):

@@ -80,6 +80,7 @@ def test_a_retry_reads_the_text_without_drawing_the_page(attempt: int, tmp_path:
     assert odd.LINES[3] in page.text.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_retries_read_an_image_smaller_and_then_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(odd.scanned_page())

@@ -192,6 +192,7 @@ def test_reading_prints_nothing(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
 def test_no_inference_session_starts_threads_of_its_own():
     count = "import os; from pdfbatch.documents.reading import warm; warm(); print(len(os.listdir('/proc/self/task')))"

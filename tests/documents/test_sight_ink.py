@@ -93,6 +93,7 @@ def test_a_big_picture_beside_the_text_does_not_hide_it():
     assert health_of(page, lines) is Health.GOOD
 
 
+@pytest.mark.slow
 def test_a_page_number_alone_is_not_the_text_of_a_page_of_outlines(tmp_path):
     page = blank(420, 600)
     as_outlines(page, SENTENCES * 3, 40)

@@ -114,6 +114,7 @@ def holds(text: str, line: str) -> bool:
     return any(text[at : at + 4] == line[:4] and likeness(text[at : at + len(line)], line) > 0.93 for at in starts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, FEW, AT_ONCE))
 def test_visible_text_is_read_and_hidden_text_is_not(tmp_path, first):
     assert [fault for seed in range(first, first + AT_ONCE) for fault in faults_of(seed, tmp_path)] == []

@@ -85,6 +85,7 @@ def test_shorter_pages_have_the_same_boxes_and_lengths_divided() -> None:
         assert small.layout.tokens == 25 * 5 // 8
 
 
+@pytest.mark.slow
 def test_the_baseline_makes_a_batch_go_on_until_its_longest_row_has_ended(model: Any, pages: list[Page]) -> None:
     done = PageByPage(model, TINY).read(pages)
     batches = [[page.layout.tokens] for page in pages]
@@ -157,6 +158,7 @@ def test_graphs_compute_rows_and_places_up_to_the_next_size() -> None:
     assert padded(look._replace(shape=StepShape(9, 704, 3, 94))) == (16, 8 * 768 + 8 * 256)
 
 
+@pytest.mark.slow
 def test_few_graphs_are_recorded_for_many_pages() -> None:
     recorder = CountingRecorder()
     simulated(some_pages(48), Setting(plan_on(T4_MEMORY), Decoding(Graphs(recorder), 2, ahead=True)))

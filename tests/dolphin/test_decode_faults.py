@@ -101,6 +101,7 @@ def test_every_job_ends_if_not_even_one_picture_can_be_encoded() -> None:
     assert reading.until_idle() == {number: Read([], "memory") for number in range(9)}
 
 
+@pytest.mark.slow
 def test_the_batch_is_halved_until_it_fits_and_restored_after_a_quiet_time() -> None:
     network = OutOfMemoryAtRandom(0.3, seed=4)
     whole = plan(rows=16, pictures=8, budget=100_000)

@@ -85,6 +85,7 @@ def test_it_computes_what_transformers_does(size: tuple[int, int], how: dict[str
     assert_same(encoder_of(size, **how), size, count)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     size=st.tuples(st.integers(1, 90), st.integers(1, 90)),
@@ -228,6 +229,7 @@ def projecting(model: Any, width: int) -> Any:
 # ── work ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_at_full_size_it_has_a_third_of_the_kernels_and_half_of_the_memory() -> None:
     """753 kernels, 6.3 GB read and written and 219 MB held a picture become 269 kernels, 3.7 GB and 116 MB."""
     from bench.dolphin_counted import CHIPS, encoder_flop

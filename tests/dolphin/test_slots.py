@@ -144,6 +144,7 @@ def test_a_nan_is_reported_for_its_row_alone_and_not_left_behind(drafting: int) 
     assert all(one.sound for step in steps for one in step)
 
 
+@pytest.mark.slow
 def test_a_draft_may_hold_tokens_that_the_model_does_not_know() -> None:
     network = Network(random_model(words=50, max_positions=64))
     hidden = torch.zeros(network.picture_tokens, network.width)

@@ -252,6 +252,7 @@ def called(*calls: tuple[str, str], **environment: str) -> list[list[str]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_models_name_is_pinned_to_the_commit_that_it_stands_for(hub: type[Hub]) -> None:
     named = [f"some/model@{COMMIT}", f"some/model@{NEWER_COMMIT}"]
     assert called(("pinned", "some/model"), ("pinned", "some/model@main")) == [["ok", named[0]]] * 2
@@ -262,6 +263,7 @@ def test_a_models_name_is_pinned_to_the_commit_that_it_stands_for(hub: type[Hub]
     assert called(("pinned", "some/model")) == [["ok", named[1]]]
 
 
+@pytest.mark.slow
 def test_a_pinned_model_is_fetched_at_its_commit_and_found_again_without_a_network(hub: type[Hub]) -> None:
     hub.head = NEWER_COMMIT
     name = f"some/model@{COMMIT}"

@@ -253,6 +253,7 @@ def test_a_page_of_one_pixel_is_too_small_to_be_read(scratch):
     assert (piece.flag, piece.image) == ("tiny", None)
 
 
+@pytest.mark.slow
 def test_a_page_of_many_elements_is_cut_up_in_parts_that_lack_none(tmp_path, scratch):
     page = prepared(square_pdf(tmp_path / "a.pdf", (20, 20, 400, 430)), scratch)
     corners = [(100 + 30 * (n % 20), 100 + 30 * (n // 20)) for n in range(180)]
@@ -269,6 +270,7 @@ def test_a_page_of_many_elements_is_cut_up_in_parts_that_lack_none(tmp_path, scr
     assert orders == list(range(1, 181))
 
 
+@pytest.mark.slow
 def test_a_model_that_goes_round_in_circles_is_flagged(tmp_path, scratch):
     page = prepared(square_pdf(tmp_path / "a.pdf", (20, 20, 400, 430)), scratch)
     text = "".join(f"[{100 + n},{100 + n % 7},{160 + n % 600},160][para]" for n in range(tasks.MOST_PIECES + 1))

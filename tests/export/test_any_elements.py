@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def content_of(key: str, folder: Path) -> Content:
     return Content(Item(key, "run", line, "e", "e"), RunBook(LocalStore(folder), {}), b"", None)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_PAGES, _KEYS)
 def test_docling_core_loads_a_document_of_any_elements(tmp_path: Path, pages: list[Page], key: str) -> None:
@@ -68,6 +70,7 @@ def test_docling_core_loads_a_document_of_any_elements(tmp_path: Path, pages: li
     assert len(document.pages) == len(pages)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_PAGES, st.integers(16, 40))
 def test_chunks_of_any_elements_fit_and_have_their_places(tmp_path: Path, pages: list[Page], most: int) -> None:

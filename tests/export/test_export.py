@@ -77,6 +77,7 @@ def test_no_file_is_larger_than_asked(output: Store, dest: Store) -> None:
         assert sum(shard.documents for shard in record.shards) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [*SHARDED, "markdown"])
 def test_an_export_that_is_killed_anywhere_is_taken_up_with_the_same_bytes(
     form: str, output: Store, tmp_path: Path

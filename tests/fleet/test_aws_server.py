@@ -292,6 +292,7 @@ def test_an_account_is_empty_after_a_reset(still_account: Account) -> None:
     assert still_account.client("iam").list_roles()["Roles"] == []
 
 
+@pytest.mark.slow
 def test_the_aws_cli_understands_the_answers_too(still_account: Account) -> None:
     made = fleet(still_account)
 

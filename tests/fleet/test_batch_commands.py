@@ -31,6 +31,7 @@ def job_of(places: Places) -> str:
     return found
 
 
+@pytest.mark.slow
 def test_from_plan_to_down(on_batch: Places, pdfbatch: Program) -> None:
     options = ["--on", "batch", "--engine", "null", "--workers", "5"]
     planned = pdfbatch("plan", on_batch.input, on_batch.output, *options)
@@ -86,6 +87,7 @@ def test_logs_tell_the_workers_apart_over_all_their_attempts(on_batch: Places, p
     assert boots.returncode == 2 and "AWS Batch boots the instances" in boots.stderr
 
 
+@pytest.mark.slow
 def test_status_says_what_only_batch_knows(on_batch: Places, pdfbatch: Program) -> None:
     pdfbatch("launch", on_batch.input, on_batch.output, "--on", "batch", "--engine", "null", "--workers", "2", "--yes")
     job = job_of(on_batch)
@@ -146,6 +148,7 @@ def test_doctor_judges_what_batch_needs_and_nothing_else(on_batch: Places, pdfba
     assert check["state"] == "missing" and "--state ENABLED" in check["hint"]
 
 
+@pytest.mark.slow
 def test_setup_makes_a_compute_environment_on_which_a_launch_runs(account: Account, pdfbatch: Program) -> None:
     bucket = account.bucket()
     account.order("quota", {"code": "L-3819A6DF", "value": 64, "default": 0})
@@ -175,6 +178,7 @@ def test_doctor_prints_the_policy_of_a_user_of_batch(on_batch: Places, pdfbatch:
     assert {"SubmitJobs", "EndJobs", "WriteOutput"} <= sids and "MakeFleet" not in sids
 
 
+@pytest.mark.slow
 def test_setup_is_not_deleted_under_a_running_job(account: Account, pdfbatch: Program) -> None:
     bucket = account.bucket()
     account.order("quota", {"code": "L-3819A6DF", "value": 64, "default": 0})
@@ -190,6 +194,7 @@ def test_setup_is_not_deleted_under_a_running_job(account: Account, pdfbatch: Pr
     assert pdfbatch("setup", "--delete", "--yes").returncode == 0
 
 
+@pytest.mark.slow
 def test_retry_failures_uses_the_same_way_again(on_batch: Places, pdfbatch: Program) -> None:
     options = ["--on", "batch", "--engine", "null", "--workers", "2", "--yes", "--json"]
     on_batch.finish(json.loads(pdfbatch("launch", on_batch.input, on_batch.output, *options).stdout)["run"])

@@ -44,6 +44,7 @@ def test_from_plan_to_down(places: Places, pdfbatch: Program) -> None:
     assert pdfbatch(*places.launch).returncode == 0, "after down the next launch resumes what is left"
 
 
+@pytest.mark.slow
 def test_a_plan_with_an_endpoint_says_where_pages_go_and_that_it_decides_the_pace(
     places: Places, pdfbatch: Program
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_plan_with_processors_says_what_the_image_must_have(places: Places, pd
     assert refused.returncode == 2 and "dpi is 'high'" in refused.stderr
 
 
+@pytest.mark.slow
 def test_answering_no_launches_nothing_and_without_a_terminal_yes_is_required(
     places: Places, pdfbatch: Program
 ) -> None:

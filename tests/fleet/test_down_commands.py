@@ -33,6 +33,7 @@ def test_down_of_an_unknown_run_is_an_error(places: Places, pdfbatch: Program) -
         assert mistyped.returncode == 1 and "No run r1" in mistyped.stderr and places.output in mistyped.stderr
 
 
+@pytest.mark.slow
 def test_down_by_run_needs_no_output(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     run = manifest.current(places.store) or ""
@@ -41,6 +42,7 @@ def test_down_by_run_needs_no_output(places: Places, pdfbatch: Program) -> None:
     assert json.loads(pdfbatch("ls", "--json").stdout)["runs"] == []
 
 
+@pytest.mark.slow
 def test_down_by_run_marks_the_store_named_by_the_tags(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     pdfbatch("down", "--run", manifest.current(places.store) or "", "--yes")
@@ -70,6 +72,7 @@ def test_credentials_of_another_account_mark_nothing_as_ended(places: Places, pd
     assert json.loads(pdfbatch("status", places.output, "--json").stdout)["state"] != "ended"
 
 
+@pytest.mark.slow
 def test_a_local_run_is_refused_while_a_fleet_is_running(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch, "--workers", "1")
     beside = pdfbatch("local-run", places.input, places.output, "--engine", "null")

@@ -236,6 +236,7 @@ def test_a_second_launch_while_a_run_is_alive_says_how_to_see_and_end_it(bench: 
     assert "pdfbatch status" in refusal.value.hint and "pdfbatch down" in refusal.value.hint
 
 
+@pytest.mark.slow
 def test_after_its_end_a_second_launch_resumes_the_run(bench: Bench) -> None:
     first = bench.launch()
     note_ended(bench.left(), None, None, bench.now(), bench.messages.append)

@@ -19,6 +19,7 @@ def bench(account: Account) -> Bench:
     return Bench(account)
 
 
+@pytest.mark.slow
 def test_down_removes_more_launch_templates_than_aws_lists_on_one_page(account: Account) -> None:
     bench = Bench(account, documents=17)
     account.order("quota", {"code": SPOT_G_QUOTA, "value": 68})

@@ -35,6 +35,7 @@ def run(pdfbatch: Program, words: list[str], **environment: str) -> str:
     return ended.stdout
 
 
+@pytest.mark.slow
 def test_a_tool_of_ones_own_runs_in_a_pool_of_workers(places: Places, pdfbatch: Program) -> None:
     for number in range(3):
         open_store(places.input).put(f"{number}.png", b"a picture")
@@ -66,6 +67,7 @@ def test_a_schedule_makes_pictures_and_statistics_of_what_is_new(places: Places,
     assert found["ScheduleExpression"] == "cron(0 3 * * ? *)"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # MLflow's libraries have many
 def test_a_triage_is_trained_named_by_its_alias_and_frozen_into_a_schedule(
     places: Places, pdfbatch: Program, tmp_path: Path

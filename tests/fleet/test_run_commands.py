@@ -43,6 +43,7 @@ def test_failures_are_retried_in_a_pool(places: Places, pdfbatch: Program) -> No
     assert json.loads(plan.stdout)["blocks"] == 1
 
 
+@pytest.mark.slow
 def test_documents_of_a_list_are_read_again_on_a_fleet(places: Places, pdfbatch: Program, tmp_path: Path) -> None:
     pdfbatch(*places.launch)
     places.finish(manifest.current(places.store) or "")
@@ -53,6 +54,7 @@ def test_documents_of_a_list_are_read_again_on_a_fleet(places: Places, pdfbatch:
     assert [document.key for document in documents_of(places.store, frozen, 0)] == ["1.pdf"]
 
 
+@pytest.mark.slow
 def test_a_run_whose_workers_have_all_ended_is_not_alive(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     places.finish(manifest.current(places.store) or "")
@@ -61,6 +63,7 @@ def test_a_run_whose_workers_have_all_ended_is_not_alive(places: Places, pdfbatc
     assert manifest.load(places.store, manifest.current(places.store) or "").documents == 1
 
 
+@pytest.mark.slow
 def test_logs_are_read_by_worker_and_followed(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     run = manifest.current(places.store) or ""
@@ -92,6 +95,7 @@ def test_logs_of_an_unknown_worker_list_the_known_ones(places: Places, pdfbatch:
     assert wrong.returncode == 2 and "has workers 0 to 2, not 7" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_runs_are_listed_and_an_unknown_one_points_to_the_list(places: Places, pdfbatch: Program) -> None:
     pdfbatch(*places.launch)
     first = manifest.current(places.store) or ""
@@ -110,6 +114,7 @@ def test_runs_are_listed_and_an_unknown_one_points_to_the_list(places: Places, p
         assert f"pdfbatch runs {places.output}" in unknown.stderr and "delete" not in unknown.stderr.lower()
 
 
+@pytest.mark.slow
 def test_a_command_is_launched_frozen_and_retried_on_a_fleet(places: Places, pdfbatch: Program) -> None:
     command = "tool {in} {out}"
     launch = [*places.launch[:3], "--workers", 2, "--yes", "--include", "*", "--command", command, "--batch", 7]
@@ -128,6 +133,7 @@ def test_a_command_is_launched_frozen_and_retried_on_a_fleet(places: Places, pdf
     assert manifest.load(places.store, json.loads(retried.stdout)["run"]).options.command == frozen.options.command
 
 
+@pytest.mark.slow
 def test_what_the_model_reads_is_decided_as_before_when_failures_are_retried_on_a_fleet(
     places: Places, pdfbatch: Program, tmp_path: Path
 ) -> None:

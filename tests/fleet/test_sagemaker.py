@@ -85,6 +85,7 @@ def test_the_plan_says_price_and_quota_and_that_there_is_no_spot(bench: Bench) -
     assert not bench.account.calls("CreateProcessingJob")
 
 
+@pytest.mark.slow
 def test_from_launch_to_down(there: Places, pdfbatch: Program) -> None:
     launched = pdfbatch(*there.launch, *ON)
     assert launched.returncode == 0, launched.stderr
@@ -113,6 +114,7 @@ def test_from_launch_to_down(there: Places, pdfbatch: Program) -> None:
     assert "Already down" in pdfbatch("down", there.output, "--yes").stdout
 
 
+@pytest.mark.slow
 def test_setup_is_not_deleted_under_a_running_job(account: Account, pdfbatch: Program) -> None:
     bucket = account.bucket()
     places = ["--input", f"s3://{bucket}/in/", "--output", f"s3://{bucket}/out/"]
@@ -162,6 +164,7 @@ def test_only_streams_of_the_job_and_the_host_count() -> None:
     assert host_streams("job", None, 2).named("job/other-1") is None
 
 
+@pytest.mark.slow
 def test_a_job_that_failed_or_was_cut_off_is_resumed_by_launching_again(there: Places, pdfbatch: Program) -> None:
     pdfbatch(*there.launch, *ON)
     end_job(there, "Failed", "ClientError: Cannot pull the image.", "algo-2: no disk\n")

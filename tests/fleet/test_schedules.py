@@ -126,6 +126,7 @@ def scheduled(places: Places, pdfbatch: Program, *words: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_each_job_on_batch_converts_what_is_new_or_changed(
     places: Places, scheduler: Scheduler, pdfbatch: Program
 ) -> None:
@@ -158,6 +159,7 @@ def test_each_job_on_batch_converts_what_is_new_or_changed(
     assert json.loads(pdfbatch("status", places.output, "--json").stdout)["state"] == "done"
 
 
+@pytest.mark.slow
 def test_each_job_on_sagemaker_has_a_name_of_its_own(
     places: Places, scheduler: Scheduler, pdfbatch: Program, tmp_path: Any
 ) -> None:

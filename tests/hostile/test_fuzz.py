@@ -42,6 +42,7 @@ LAYOUTS = st.lists(PIECES, max_size=24).map("".join) | st.lists(st.tuples(QUADS,
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(LAYOUTS, st.integers(1, 3000), st.integers(1, 3000), st.booleans())
 @example("[0,0,1e308,1e308][para]", 1, 1, False)
@@ -148,6 +149,7 @@ class Active(HTMLParser):
         self.found.append(f"<!{decl}")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.lists(ELEMENTS, max_size=3))
 @example([element(Label.PARAGRAPH, attack) for attack in ATTACKS])

@@ -68,6 +68,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, End
     return source, out, own_process("local-run", source, out, "--engine", "null", folder=folder)
 
 
+@pytest.mark.slow
 def test_every_hostile_name_ends_with_an_outcome(converted: tuple[Path, Path, Ended]) -> None:
     source, out, ended = converted
     assert ended.returncode == 3, ended.stderr
@@ -132,6 +133,7 @@ def test_a_terminal_gets_no_sequence_from_a_name(converted: tuple[Path, Path, En
     assert "31mtext" not in shown.replace("\\u001b[31mtext", "")
 
 
+@pytest.mark.slow
 def test_a_run_on_a_terminal_shows_no_name_raw(converted: tuple[Path, Path, Ended], tmp_path: Path) -> None:
     shown = on_a_terminal(["local-run", str(converted[0]), str(tmp_path / "out"), "--engine", "null"])
     assert not {"\x07", "\x9b", "\u202e", "\u2066", "\u200b", "\U000e0041"} & set(shown)

@@ -178,6 +178,7 @@ def elements(draw: st.DrawFn) -> Element:
     return element(labels[kind], text)
 
 
+@pytest.mark.slow
 @MANY
 @given(st.lists(elements(), max_size=6), st.integers(0, 6))
 def test_no_element_changes_another(sequence: list[Element], cut: int) -> None:
@@ -195,6 +196,7 @@ def test_no_element_changes_another(sequence: list[Element], cut: int) -> None:
     assert shown == ["html", *kinds[:cut], "html", *kinds[cut:]]
 
 
+@pytest.mark.slow
 @MANY
 @given(st.lists(elements(), max_size=6))
 def test_every_element_shows_what_it_shows_alone(sequence: list[Element]) -> None:
@@ -203,6 +205,7 @@ def test_every_element_shows_what_it_shows_alone(sequence: list[Element]) -> Non
     assert together == rendered.squeezed(" ".join(rendered.text(markdown_of(one)) for one in sequence))
 
 
+@pytest.mark.slow
 @MANY
 @given(st.lists(st.lists(st.tuples(elements(), st.booleans()), max_size=3), min_size=1, max_size=4))
 def test_anchors_are_read_back_whatever_the_pages_say(pages: list[list[tuple[Element, bool]]]) -> None:
@@ -214,6 +217,7 @@ def test_anchors_are_read_back_whatever_the_pages_say(pages: list[list[tuple[Ele
     assert [anchor.number for anchor in anchors(markdown)] == list(range(1, len(pages) + 1))
 
 
+@pytest.mark.slow
 def test_the_time_grows_with_the_pages_and_no_faster() -> None:
     def seconds(pages: int) -> float:
         """Of one paragraph and one table that go on from page to page."""

@@ -67,6 +67,7 @@ def test_what_markdown_would_take_for_something_is_escaped(text: str, markdown: 
     assert rendered.text(markdown) == rendered.squeezed(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(texts())
 def test_a_renderer_shows_a_paragraph_as_it_is(text: str) -> None:

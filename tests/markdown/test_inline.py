@@ -127,6 +127,7 @@ def styled_spans(draw: st.DrawFn) -> list[Span]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(styled_spans(), st.sampled_from([InlinePlace.BLOCK, InlinePlace.HEADING, InlinePlace.CELL]))
 def test_a_renderer_sees_the_styles_that_were_given(given_spans: list[Span], place: InlinePlace) -> None:
@@ -150,6 +151,7 @@ def test_a_renderer_sees_the_styles_that_were_given(given_spans: list[Span], pla
     assert not own or "http://x.org" in own
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(styled_spans())
 def test_words_stay_apart_and_together_as_they_were(given_spans: list[Span]) -> None:

@@ -48,6 +48,7 @@ def test_check_boxes_are_task_items() -> None:
     assert list_markdown(boxes) == "- [x] yes\n- [ ] no"
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.tuples(texts(4), st.sampled_from(MARKERS), st.integers(0, 4)), max_size=8))
 def test_a_renderer_shows_every_item_at_its_depth_with_its_number(items: list[tuple[str, str, int]]) -> None:

@@ -88,6 +88,7 @@ def test_of_cells_that_overlap_no_text_is_lost() -> None:
     assert sorted(" ".join(text for text, _, _ in row) for row in read) == ["", "a b c d e"]
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(
     st.integers(1, 4).flatmap(lambda width: st.lists(st.lists(texts(5), min_size=width, max_size=width), min_size=1))
@@ -99,6 +100,7 @@ def test_cells_of_a_pipe_table_are_read_back(rows: list[list[str]]) -> None:
     assert rendered.blocks(markdown) in (["table"], [])
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_cells_of_an_html_table_are_read_back(data: st.DataObject) -> None:

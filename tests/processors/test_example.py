@@ -31,6 +31,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
+@pytest.mark.slow
 def test_a_users_three_lines_install_the_example_run_it_and_show_its_files(packages: Path, tmp_path: Path) -> None:
     many_pdfs(tmp_path / "papers", 2)
     path = {"PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}

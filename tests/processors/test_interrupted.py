@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from pdfbatch.processors.registry import processors_named, ready
 from pdfbatch.records import Counts, DoneMark, ProcessorSpec, ReadOptions, RunKeys
 from pdfbatch.runs import ledger, manifest
@@ -38,6 +40,7 @@ def start(pdfs: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_leave_what_an_undisturbed_run_makes(tmp_path: Path, pdfbatch: Program) -> None:
     pdfs, out, calm = tmp_path / "in", tmp_path / "out", tmp_path / "calm"
     pdfs.mkdir()

@@ -83,6 +83,7 @@ DETAILS = {
 }
 
 
+@pytest.mark.slow
 def test_a_fault_costs_only_the_files_of_that_processor_for_that_document(
     tmp_path: Path, run: Callable[..., Ended], pdfbatch: Program
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_fault_costs_only_the_files_of_that_processor_for_that_document(
     assert json.loads(pdfbatch("verify", out, "--json").stdout)["sound"]
 
 
+@pytest.mark.slow
 def test_a_processor_that_hangs_is_killed(tmp_path: Path, run: Callable[..., Ended], pdfbatch: Program) -> None:
     assert run(f"{NOTES}:how=hang", more=("--also-seconds", 5)).returncode == 3
     outcomes = lines(pdfbatch, tmp_path / "out")
@@ -134,6 +136,7 @@ def test_a_retry_runs_only_the_processor_that_failed(
     assert lines(pdfbatch, out)["bad.pdf"]["processed"].keys() == {"Notes", "Whole"}
 
 
+@pytest.mark.slow
 def test_a_later_run_makes_only_what_is_new_and_reads_no_page_again(
     tmp_path: Path, run: Callable[..., Ended], pdfbatch: Program
 ) -> None:

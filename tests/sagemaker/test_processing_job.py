@@ -60,6 +60,7 @@ def codes(hosts: dict[Path, subprocess.Popen[str]]) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_the_hosts_of_a_job_do_the_whole_run(tmp_path: Path, bucket: str, output: Store) -> None:
     source = open_store(f"s3://{bucket}/in/")
     source.put("broken.pdf", b"not a PDF at all")
@@ -76,6 +77,7 @@ def test_the_hosts_of_a_job_do_the_whole_run(tmp_path: Path, bucket: str, output
     assert beat.machine is not None and (beat.machine.instance, beat.machine.type) == ("algo-2", "ml.m5.large")
 
 
+@pytest.mark.slow
 def test_a_stopped_job_drains_and_the_next_one_continues(
     tmp_path: Path, bucket: str, output: Store, pdfbatch: Program
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_message_that_cannot_be_written_does_not_fail_the_job(
     assert ended.returncode == 0 and "the job has no exit message" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_scheduled_job_freezes_what_is_new_or_changed_each_time(
     tmp_path: Path, bucket: str, output: Store, pdfbatch: Program
 ) -> None:

@@ -297,6 +297,7 @@ print(won)
 """
 
 
+@pytest.mark.slow
 def test_processes_share_claims_and_lose_no_count(store: Store, location: str) -> None:
     """Each claim is won once; a counter kept by put_if alone counts every round of every process."""
     processes, rounds = 3, 12 if isinstance(store, S3Store) else 150
@@ -325,6 +326,7 @@ for number in itertools.count():
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_no_half_object(store: Store, location: str) -> None:
     for round_ in range(3):
         with subprocess.Popen([sys.executable, "-c", WRITE_FOR_EVER, location], stdout=subprocess.PIPE) as writer:

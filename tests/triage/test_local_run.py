@@ -78,6 +78,7 @@ def outputs(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "cpu", tmp_path / "dolphin"
 
 
+@pytest.mark.slow
 @needs("sklearn", "rapidfuzz")
 def test_a_training_shows_the_curve_and_writes_a_file_that_scores_an_output(
     outputs: tuple[Path, Path], tmp_path: Path, pdfbatch: Program

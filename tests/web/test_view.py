@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from samples.many import many_pdfs
 from tests.program import Program
 from tests.web.conftest import ask, cookie_of, viewing
 
 
+@pytest.mark.slow
 def test_a_run_in_s3_is_shown_with_its_pictures(tmp_path: Path, bucket: str, pdfbatch: Program) -> None:
     many_pdfs(tmp_path / "in", 1)
     output = f"s3://{bucket}/md/"

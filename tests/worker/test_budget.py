@@ -302,6 +302,7 @@ def test_a_run_whose_price_triples_in_the_middle_drains_before_the_cap(pdfs: Pat
     assert TRIPLES_AT < ended < 60 * 2.0 / PRICE / 1.5, "much earlier than at the price of the launch"
 
 
+@pytest.mark.slow
 def test_a_run_within_its_cap_reads_everything(pdfs: Path, out: Path) -> None:
     mark, last, _ = run_capped(pdfs, out, max_cost=1e6, triples=True)
     assert mark.why == "done" and last.dollars > 0

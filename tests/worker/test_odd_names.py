@@ -52,6 +52,7 @@ def test_markdown_that_no_run_wrote_is_reported_with_a_fix_that_works(
     assert verify(output).sound and "a.pdf page 1" in (out / "a.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_folder_that_may_not_be_read_is_a_failure_of_its_own_and_the_rest_is_converted() -> None:
     fewer = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
     if fewer and shutil.which("setpriv") is None:

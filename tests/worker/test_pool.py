@@ -157,6 +157,7 @@ def test_a_message_that_nobody_could_handle_comes_back_as_a_dead_letter_and_is_f
     assert run.dead_letters.depth().total == 0 and len(outcomes(run.output)) == 2
 
 
+@pytest.mark.slow
 def test_outcomes_of_a_block_that_another_worker_took_are_not_recorded(pdfs: Path, pool: Make) -> None:
     """As after a long stop: the lease is another's when the process goes on."""
     many_pdfs(pdfs, 80)

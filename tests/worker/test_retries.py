@@ -99,6 +99,7 @@ def test_a_page_that_cannot_be_read_in_full_is_read_plainly(
     assert lines(out)["a.pdf"].flagged_pages == [(2, "read_plainly")]
 
 
+@pytest.mark.slow
 def test_a_document_all_of_whose_pages_hang_does_not_hold_up_the_slice(
     pdfs: Path, out: Path, run_slice: RunSlice
 ) -> None:

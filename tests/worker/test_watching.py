@@ -69,6 +69,7 @@ def notify(endpoint: str, bucket: str, queue: str) -> None:
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"QueueConfigurations": sent})
 
 
+@pytest.mark.slow
 def test_what_arrives_is_read_by_every_worker_until_the_pool_ends(
     s3_endpoint: str, bucket: str, tmp_path: Path
 ) -> None:
