@@ -54,7 +54,7 @@ def packages_elsewhere() -> Mapping[str, tuple[Path, ...]]:
     """Returns the loaded packages that are not below Python's own folders, with their folders: a checkout, for example.
     A child loads them before it can no longer look for them."""
     roots = tuple(f"{root}{os.sep}" for root in _python())
-    found = {name: _places(module) for name, module in list(sys.modules.items()) if "." not in name}
+    found = {name: _places(module) for name, module in sys.modules.copy().items() if "." not in name}
     return {
         name: tuple(map(Path, places))
         for name, places in found.items()
