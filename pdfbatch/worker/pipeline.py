@@ -305,7 +305,7 @@ class Pipeline:
         self._hooks.page_done(page, work.share_of_a_page, False)
         if work.is_read:
             self._publish_when_saved(work)
-        elif len(work.results) % EVERY_PAGES == 0:
+        elif self._stop.asked or len(work.results) % EVERY_PAGES == 0:
             self._checkpoint(work)
 
     def _publish_when_saved(self, work: SliceWork) -> None:
@@ -419,7 +419,8 @@ class Pipeline:
     # ── stop ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _drain(self) -> Iterator[Outcome]:
-        """Saves what is read, waits for pages being read, publishes complete documents, and checkpoints the rest."""
+        """Saves what is read, waits for pages being read, each of which is saved at once, publishes complete documents,
+        and checkpoints the rest."""
         self._checkpoint_all()
         self._reader.drain()
         yield from self._wait(lambda: bool(self._pages_running) or self._processing.is_busy, self._stop.seconds)

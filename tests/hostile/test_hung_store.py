@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,6 @@ from samples.many import long_pdf
 from tests.worker import page_tasks
 from tests.worker.begun import begin_at, now
 from tests.worker.page_tasks import engine, pages_read
-from tests.worker.test_stop import wait_for_pages
 
 
 class Hung(LocalStore):
@@ -104,21 +104,36 @@ def test_a_worker_whose_done_mark_could_not_be_written_is_not_done(tmp_path: Pat
     assert SliceRun(again, Stop()).run().why == "done"
 
 
-def test_a_stop_saves_the_pages_before_it_waits_for_those_being_read(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    pdf = long_pdf(tmp_path / "in" / "long.pdf", 3)
-    command = [sys.executable, "-m", "tests.worker.slice_process", str(tmp_path / "in"), str(tmp_path / "out"), "hang"]
-    process = subprocess.Popen(command, start_new_session=True)
-    wait_for_pages(pdf, 2)
-    time.sleep(0.5)  # the results are on their way
-    process.send_signal(signal.SIGTERM)
+def test_a_stop_saves_the_pages_before_it_waits_for_those_being_read_and_each_of_those_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    long_pdf(folder / "long.pdf", 3)
+    arguments = [str(folder), str(tmp_path / "out"), "hang_or_wait"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.worker.slice_process", *arguments], start_new_session=True
+    ) as process:
+        try:
+            _wait_until((folder / "waits").exists, process)
+            process.send_signal(signal.SIGTERM)
+            _wait_until(lambda: saved_pages(tmp_path / "out") == {1}, process)
+            (folder / "go").touch()
+            _wait_until(lambda: saved_pages(tmp_path / "out") == {1, 3}, process)
+            assert process.poll() is None, "page 2 still hangs, and is waited for"
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait_until(holds: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("out/.pdfbatch/*/checkpoints/*/*.json")):
+    while not holds():
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
-    assert process.poll() is None, "page 2 still hangs, and is waited for"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+
+
+def saved_pages(out: Path) -> set[int]:
+    """The numbers of the pages in checkpoints."""
+    files = out.glob(".pdfbatch/*/checkpoints/*/*.json")
+    return {page["number"] for file in files for page in json.loads(file.read_text())["pages"]}
 
 
 def test_children_that_ignore_a_signal_are_killed_at_once(tmp_path: Path) -> None:

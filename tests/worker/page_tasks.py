@@ -56,6 +56,15 @@ def hang(path: str, number: int, options: ReadOptions, attempt: int = 0) -> Page
     return note(path, number, options, attempt)
 
 
+def hang_or_wait(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:
+    """Of the pages after the first, one hangs, and the others wait until there is a file `go` beside the document."""
+    if number not in (1, BAD_PAGE):
+        Path(path).with_name("waits").touch()
+        while not Path(path).with_name("go").exists():
+            time.sleep(0.02)
+    return hang(path, number, options, attempt)
+
+
 def eat_memory(path: str, number: int, options: ReadOptions, attempt: int = 0) -> PageRead:
     eaten = []
     while number == BAD_PAGE:
