@@ -39,7 +39,8 @@ test: lint ## Run lint, type checks and all but the slow tests, from a fresh clo
 	@$(MAKE) --no-print-directory --jobs=2 types check-tests
 
 test-slow: .venv/.dev ## Run the slow tests: trained models, killed processes, whole fleets, a browser
-	$(PYTEST) -m 'slow and not long' $$(grep --recursive --files-with-matches mark.slow --include 'test_*.py' tests)
+	$(PYTEST) -m 'slow and not long' \
+	  $$(grep --recursive --files-with-matches mark.slow --include 'test_*.py' tests | sort)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
