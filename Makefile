@@ -11,8 +11,7 @@ STACK ?= pdfbatch
 # Where it is set, every process that a test starts would compile the program anew: a second each.
 export PYTHONDONTWRITEBYTECODE =
 typed = $(if $(findstring command line,$(origin $(1))),--build-arg $(1)='$($(1))')
-comma := ,
-# uv takes a third of pip's time, but knows none of pip's settings.
+# uv takes half of pip's time, but knows none of pip's settings.
 install = $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode $(1) || $(BIN)/pip install --quiet $(1)
 STUBS := $(filter-out %/aws,$(shell find tests/fleet/machine/stubs tests/fleet/machine/shims -type f)) # aws is Python
 PINS := .venv/bin/uv pip compile pyproject.toml --excludes docker/requirements/excludes.txt --python-version 3.11 \
@@ -152,12 +151,12 @@ clean: ## Remove the environment, caches and the demo
 
 .venv/.user: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade 'pip>=25.1' 'uv>=0.13' # dependency groups
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1' uv # pip: dependency groups
 	$(call install,--editable .)
 	@touch $@
 
 .venv/.dev: .venv/.user
-	$(BIN)/pip install --quiet --no-compile $(TORCH)
+	$(BIN)/pip install --quiet --no-compile $(TORCH) # most of its modules are never imported
 	$(call install,--editable '.[all]' --group dev)
-	$(call install,--no-deps 'docling-core>=2.104$(comma)<3') # only its own command needs its older typer
+	$(call install,--no-deps 'docling-core~=2.104') # only its own command needs its older typer
 	@touch $@

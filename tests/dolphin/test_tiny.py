@@ -17,8 +17,8 @@ Question = tuple[Any, str, str]
 Ask = Callable[[list[Question]], list[str]]
 
 RESOLUTIONS = (72 * 896 / 432, 200.0)
-_A_LINE, _A_PAGE = 64, 160
-"""Tokens, where no longer answer could be right, or a longer loop shows no more."""
+_A_LINE = 64
+"""Tokens, the prompt's included: an answer that is longer than the right one is wrong however it goes on."""
 
 
 @pytest.fixture(scope="module", params=["1.5", "1.0"])
@@ -103,5 +103,5 @@ def test_looping_cards_are_read_over_and_over_until_the_row_is_full(
     asked = [(pixels, card.prompt(grammar), card.text) for pixels, card in looping]
     for said, (_, card) in zip(ask(asked), looping, strict=True):
         assert len(said) > 80 * len(card.text) and (card.text * 500).startswith(said)
-    for said, (_, card) in zip(ask(asked, repetition_penalty=1.1, max_length=_A_PAGE), looping, strict=True):
-        assert said == card.text + card.escape if card.escape else len(said) > 20 * len(card.text)
+    for said, (_, card) in zip(ask(asked, repetition_penalty=1.1), looping, strict=True):
+        assert said == card.text + card.escape if card.escape else len(said) > 80 * len(card.text)

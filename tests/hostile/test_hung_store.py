@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from samples.many import long_pdf
 from tests.worker import page_tasks
 from tests.worker.begun import begin_at, now
 from tests.worker.page_tasks import engine, pages_read
+from tests.worker.waiting import wait_until
 
 
 class Hung(LocalStore):
@@ -113,21 +114,14 @@ def test_a_stop_saves_the_pages_before_it_waits_for_those_being_read_and_each_of
         [sys.executable, "-m", "tests.worker.slice_process", *arguments], start_new_session=True
     ) as process:
         try:
-            _wait_until((folder / "waits").exists, process)
+            wait_until((folder / "waits").exists)
             process.send_signal(signal.SIGTERM)
-            _wait_until(lambda: saved_pages(tmp_path / "out") == {1}, process)
+            wait_until(lambda: saved_pages(tmp_path / "out") == {1})
             (folder / "go").touch()
-            _wait_until(lambda: saved_pages(tmp_path / "out") == {1, 3}, process)
+            wait_until(lambda: saved_pages(tmp_path / "out") == {1, 3})
             assert process.poll() is None, "page 2 still hangs, and is waited for"
         finally:
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def _wait_until(holds: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.05)
 
 
 def saved_pages(out: Path) -> set[int]:
