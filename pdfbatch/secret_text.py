@@ -1,4 +1,4 @@
-"""Reads a secret's text, with the credentials of whoever runs this. It is kept in memory only."""
+"""Reads a secret's text, with the credentials of the user who runs this. It is kept in memory only."""
 
 from __future__ import annotations
 

@@ -54,14 +54,14 @@ def checked_sinks(texts: Sequence[str] | None) -> WantedSinks:
 
 def deliveries(frozen: Manifest, output: str, worker: int, wanted: WantedSinks) -> Deliveries:
     """Returns what delivers the events of a slice to the run's sinks and to `wanted` ones, with a store client of its
-    own. A sink that cannot be used is told; the work goes on without it."""
+    own. A sink that cannot be used is reported; the work goes on without it."""
     from pdfbatch.delivery.background import Deliveries
 
     return Deliveries(_routes(frozen, output, wanted), worker)
 
 
 def deliver_left(output: Store, wanted: WantedSinks) -> None:
-    """Delivers what the latest run of an output has not delivered; an error is only told."""
+    """Delivers what the latest run of an output has not delivered; an error is only reported."""
     from pdfbatch.delivery.whole_run import RunDelivery
     from pdfbatch.runs import manifest
 

@@ -1,7 +1,7 @@
 """Delivers what is in one worker's ledger to one sink, from where the store remembers it stopped.
 
-At least once: the position is saved after the sink has taken the events. Whoever is killed in between sends them again,
-with the same ids.
+At least once: the position is saved after the sink has taken the events. A process that is killed in between sends
+them again, with the same ids.
 """
 
 from __future__ import annotations

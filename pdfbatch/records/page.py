@@ -164,7 +164,7 @@ class Page(Record):
     picture: Picture | None = None
     """The page image, if the page was read from one."""
     signals: Signals | None = None
-    """What reading it without the model told of it; None if nothing did, as with the engine `dolphin`."""
+    """What reading it without the model showed of it; None if nothing did, as with the engine `dolphin`."""
     triage: TriageVerdict | None = None
     """The decision whether the model reads it; None without `--triage`."""
     elements: list[Element] = []

@@ -1,5 +1,6 @@
-"""Triage: what reading a page without the model told of it, and the small trained value that decides from that whether
-the model should read the page. Pure: scoring is a few lines of arithmetic, so no worker needs another library for it.
+"""Triage: what reading a page without the model showed of it, and the small trained value that decides from that
+whether the model should read the page. Pure: scoring is a few lines of arithmetic, so no worker needs another
+library for it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ which has the whole reading of the first engine."""
 
 
 class Signals(Record):
-    """What reading a page without the model told of it. Every number is 0 to 1; those that are 0 are left out."""
+    """What reading a page without the model showed of it. Every number is 0 to 1; those that are 0 are left out."""
 
     version: int
     """`SIGNALS_VERSION` when it was written."""

@@ -20,7 +20,7 @@ SUMMARY_BYTES = 224
 
 def job_exit_code(code: int) -> int:
     """Returns the exit code of a host for the worker's own. A job is `Completed` only if every host exits with 0, and
-    documents that failed are a result like others, told in the message and by `status`."""
+    documents that failed are a result like others, named in the message and by `status`."""
     return ExitCode.DONE if code == ExitCode.SOME_DOCUMENTS_FAILED else code
 
 

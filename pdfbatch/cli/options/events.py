@@ -1,4 +1,4 @@
-"""Who is told what a run does."""
+"""Where the events of a run are sent."""
 
 from typing import Annotated
 

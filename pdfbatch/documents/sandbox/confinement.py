@@ -83,7 +83,7 @@ def confine(bounds: Bounds | None, packages: Mapping[str, tuple[Path, ...]]) -> 
 
 
 def lacking(started: int) -> list[str]:
-    """Returns one sentence for each `UNCONFINED_…` that a child told when it started."""
+    """Returns one sentence for each `UNCONFINED_…` that a child reported when it started."""
     return [sentence for bit, sentence in _SENTENCES.items() if started & bit]
 
 
